@@ -1,0 +1,41 @@
+# make verify: the main job. make test: the tests. Both do all the set-up (Python >= 3.11 and make are enough).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SYSTEM ?=
+SECONDS ?= 15
+SEED ?=
+REPORTS ?= reports/generated
+ARGS ?=
+
+systems := $(if $(SYSTEM),--system '$(SYSTEM)',--system reference --system sqlite)
+
+.PHONY: verify test lint types wheel bench clean
+
+verify: $(VENV)/.ready
+	$(BIN)/refold verify $(systems) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --report-dir $(REPORTS)
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+wheel: $(VENV)/.ready
+	$(BIN)/python benchmarks/wheel_check.py
+
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/steps.py
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "refold needs Python 3.11 or newer; name it with PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info reports/generated .refold .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What a correct event-sourced system is: small, pure, deterministic parts."""

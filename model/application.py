@@ -1,0 +1,202 @@
+"""The application under test: a decider, and the views that its consumers keep.
+
+A decider is three functions (`initial`, `decide`, `evolve`), pure and deterministic. refold needs two things more: a finite
+menu of `commands` to choose from, and `key`, the consistency boundary: which stream a command decides on and an event belongs to.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from refold.model.event import Stored
+
+State = Any
+Command = Any
+Payload = Any
+Rows = Mapping[str, Any]
+Writes = dict[str, Any]
+Projection = Callable[[Stored, Rows], Writes]
+
+
+class Refusal(Exception):
+    """Raised by `decide`: the command's condition does not hold on this state.
+
+    `anomaly` names what it is called when such a command succeeds all the same: ``duplicate-create``, ``oversold``, ...
+    """
+
+    def __init__(self, reason: str, anomaly: str = "lost-update") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.anomaly = anomaly
+
+
+class Application:
+    """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` if None will not do.
+
+    Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event
+    classes, so that stored events can be read back. States must be immutable values that compare by equality.
+    """
+
+    name: str = ""
+    events: tuple[type, ...] = ()
+    schema: int = 1
+
+    def commands(self) -> Sequence[Command]:
+        """The finite menu of commands that runs choose from: a few keys, few values; simplest first."""
+        raise NotImplementedError
+
+    def key(self, message: Command | Payload) -> str:
+        """The consistency boundary of a command or an event: the name of the stream that it decides on or belongs to.
+
+        The default takes the first field of the message.
+        """
+        cls: Any = type(message)
+        return str(getattr(message, _first_field(cls)))
+
+    def initial(self, key: str) -> State:
+        """The state of `key` before its first event."""
+        return None
+
+    def decide(self, command: Command, state: State) -> Sequence[Payload]:
+        """The events that `command` causes on `state`; raises `Refusal` where its condition does not hold."""
+        raise NotImplementedError
+
+    def evolve(self, state: State, event: Payload) -> State:
+        """The state after `event`; never changes `state` in place, never looks at anything but its arguments."""
+        raise NotImplementedError
+
+    def view(self, event: Payload, rows: Rows) -> Writes:
+        """What a read model does with one event: row key -> new value (None deletes). Default: one row of state per key."""
+        key = self.key(event)
+        before = rows.get(key)
+        return {key: self.evolve(self.initial(key) if before is None else before, event)}
+
+    def conditional(self, command: Command) -> bool:
+        """Whether `command` has a condition on the state; facts that nobody decides on («three bolts arrived») have none.
+
+        A client appends unconditional commands with `ANY` as the expected version.
+        """
+        return True
+
+    def broken_invariant(self, key: str, state: State) -> str | None:
+        """What is impossible about this state of `key` («stock is -1»), or None. No decision may lead to such a state."""
+        return None
+
+    def group(self, key: str) -> str:
+        """The group that `key` shares an invariant with: a ward of doctors who have a stream each. Default: every key is alone."""
+        return key
+
+    def broken_group_invariant(self, group: str, states: Mapping[str, State]) -> str | None:
+        """What is impossible about the states of a group's keys together («nobody is on call»), or None.
+
+        An expected version protects one stream, so an invariant over several is broken by decisions that are right one by one
+        (write skew). Keys without an event are not in `states`.
+        """
+        return None
+
+    def encode(self, payload: Payload) -> Any:
+        """The payload as plain JSON values; deterministic (sets are sorted)."""
+        return msgspec.to_builtins(payload, order="deterministic")
+
+    def decode(self, type_name: str, data: Any) -> Payload:
+        """The inverse of `encode`: an event of the class called `type_name` out of plain values."""
+        cls = self.event_classes.get(type_name)
+        return data if cls is None else msgspec.convert(data, cls)
+
+    @functools.cached_property
+    def event_classes(self) -> dict[str, type]:
+        """Event class by name."""
+        return {cls.__name__: cls for cls in self.events}
+
+    @functools.cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The streams that the commands of the menu decide on."""
+        return tuple(dict.fromkeys(map(self.key, self.commands())))
+
+    def states(self, event: Stored, rows: Rows) -> Writes:
+        """Projection of the authoritative store: key -> (version, state); what a client decides on."""
+        key = self.key(event.data)
+        row = rows.get(key)
+        state = self.initial(key) if row is None else row[1]
+        return {key: (event.version, self.evolve(state, event.data))}
+
+    def views(self, event: Stored, rows: Rows) -> Writes:
+        """Projection of caches: the application's own view."""
+        return self.view(event.data, rows)
+
+    def pointers(self, event: Stored, rows: Rows) -> Writes:
+        """Projection of the search index: view row -> (key to look up in the store, number of changes so far, value)."""
+        payload = event.data
+        key = self.key(payload)
+        get = rows.get
+        return {
+            row: None if value is None else (key, 1 if (old := get(row)) is None else old[1] + 1, value)
+            for row, value in self.view(payload, _Values(rows, 2)).items()
+        }
+
+    def totals(self, event: Stored, rows: Rows) -> Writes:
+        """Projection of the running totals: key -> number of its events. Deliberately not idempotent."""
+        key = self.key(event.data)
+        return {key: rows.get(key, 0) + 1}
+
+    def replicas(self, event: Stored, rows: Rows) -> Writes:
+        """Projection of a replica: the totals, and per stream the version that was seen last."""
+        return {**self.totals(event, rows), f"last/{event.stream}": event.version}
+
+    def journeys(self, event: Stored, rows: Rows) -> Writes:
+        """Projection of process managers: key -> events of the journey that is under way. Every second event ends one."""
+        key = self.key(event.data)
+        return {key: None if key in rows else 1}
+
+    def reports(self, event: Stored, rows: Rows) -> Writes:
+        """Projection of reports: the search index, and side tables: ``lookup/ROW`` -> its key, ``names/KEY`` -> its rows."""
+        key = self.key(event.data)
+        main = self.pointers(event, rows)
+        table = f"names/{key}"
+        names = {*rows.get(table, ()), *(row for row, value in main.items() if value is not None)}
+        names -= {row for row, value in main.items() if value is None}
+        side: Writes = {f"lookup/{row}": None if value is None else key for row, value in main.items()}
+        side[table] = tuple(sorted(names)) or None
+        return {**main, **side}
+
+    def projection(self, name: str) -> Projection:
+        """The projection called `name`: ``states``, ``views``, ``pointers``, ``totals``, ``replicas``, ``journeys`` or ``reports``."""
+        found: Projection = getattr(self, name)
+        return found
+
+
+@functools.cache
+def _first_field(cls: Any) -> str:
+    for attribute in ("__struct_fields__", "__match_args__"):
+        if fields := getattr(cls, attribute, None):
+            return str(fields[0])
+    raise TypeError(
+        f"{cls.__name__} has no fields to take a key from: override Application.key, or make it a dataclass"
+    )
+
+
+class _Values(Mapping[str, Any]):
+    """Rows of tuples seen through one of their columns."""
+
+    __slots__ = ("_column", "_rows")
+
+    def __init__(self, rows: Rows, column: int) -> None:
+        self._rows = rows
+        self._column = column
+
+    def get(self, key: str, default: Any = None) -> Any:
+        row = self._rows.get(key)
+        return default if row is None else row[self._column]
+
+    def __getitem__(self, key: str) -> Any:
+        return self._rows[key][self._column]
+
+    def __iter__(self) -> Any:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)

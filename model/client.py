@@ -1,0 +1,218 @@
+"""Clients: they read a view, decide on it, append, and hear an answer or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from refold.model.application import Command, Refusal, State
+from refold.model.clock import Context
+from refold.model.datastore import Datastore
+from refold.model.event import NewEvent, Stored
+from refold.model.expectation import ANY, AnyExpectation, AnyVersion, at_version
+from refold.model.log import Appended, AppendRequest, Conflict
+from refold.model.record import Declined, Prepared, SnapshotLoaded, SnapshotTaken
+from refold.model.snapshot import Snapshot
+
+SNAPSHOT_EVERY = 2
+"""Events of a stream between two snapshots of an aggregate."""
+
+
+class View(msgspec.Struct, frozen=True):
+    """What a client knows of a stream when it decides: `state` is the fold of its first `version` events."""
+
+    state: State
+    version: int
+
+
+class GaveUp(Exception):
+    """The client has learnt that it may not send this append any more (its lease is over), and has not sent it."""
+
+
+class Appendable(Protocol):
+    """The part of a log that clients see."""
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        """All events or a conflict."""
+
+    def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
+        """The events of a stream after a version."""
+
+
+class Client:
+    """A client that decides on the view of a consumer (`source`), as most web applications do, and appends with the version of
+    that view as the expected version.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        context: Context,
+        store: Datastore,
+    ) -> None:
+        self.name = name
+        self.source = source
+        self.reads = source
+        self.context = context
+        self.application = context.application
+        self.log: Appendable = context.log
+        self.store = store
+        self.snapshots = context.snapshots
+        self.emit = context.emit
+        self.operations = 0
+        self.pending: AppendRequest | None = None
+        self.slow = False
+        self.paused = False
+        self.unknown: AppendRequest | None = None
+        self.acknowledged = 0
+        """Position of the newest event of its own that this client knows to be in the log."""
+        self.command: Command = None
+        self.doubted: Command = None
+
+    def prepare(self, command: Command, op: str = "") -> AppendRequest | None:
+        """Read the view and decide; keeps and returns the append to send, or None if the decider says no.
+
+        With `op`, an operation of unknown outcome is decided anew: its events get the same ids, by which the log recognises them.
+        """
+        application = self.application
+        key = application.key(command)
+        view = self.view(key)
+        if not op:
+            self.operations += 1
+            op = f"{self.name}-{self.operations}"
+            self.command = command
+        try:
+            payloads = application.decide(command, view.state)
+        except Refusal as refusal:
+            self.emit(Declined(self.name, op, command, self.reads, key, view.version, refusal.reason))
+            return None
+        if not payloads:
+            self.emit(Declined(self.name, op, command, self.reads, key, view.version, "nothing to do"))
+            return None
+        events = tuple([NewEvent(f"{op}/{n}", type(payload).__name__, payload) for n, payload in enumerate(payloads)])
+        if self.bound(command):
+            stream, expected = self.target(key, view, op)
+        else:
+            stream, expected = key, ANY
+        self.emit(Prepared(self.name, op, command, self.reads, stream, view.version, expected, events))
+        self.pending = request = AppendRequest(op, stream, expected, events)
+        return request
+
+    def view(self, key: str) -> View:
+        """What the consumer's datastore holds of this key now."""
+        row = self.store.get(key)
+        return View(self.application.initial(key), 0) if row is None else View(row[1], row[0])
+
+    def bound(self, command: Command) -> bool:
+        """Whether the append of this command has a condition: not if nobody decides on the fact that it states."""
+        return self.application.conditional(command)
+
+    def target(self, key: str, view: View, op: str) -> tuple[str, AnyExpectation]:
+        """The stream to append to and what to demand of it: the consistency boundary that the decision was about, unmoved since."""
+        return key, at_version(view.version)
+
+    def send(self, request: AppendRequest) -> Appended | Conflict:
+        """Hand the append to the log; raises `GaveUp` if the client knows better than to send it."""
+        return self.log.append(request)
+
+    def doubt(self, request: AppendRequest) -> None:
+        """No answer came: the outcome of this append is unknown."""
+        if self.unknown is not request:
+            self.unknown = request
+            self.doubted = self.command
+
+    def settled(self, request: AppendRequest, outcome: Appended | Conflict) -> None:
+        """Called with every definite answer."""
+
+
+class AggregateClient(Client):
+    """A client that loads the stream itself: newest snapshot and tail; it saves a snapshot every few events, after the log's yes."""
+
+    def view(self, key: str) -> View:
+        """Load the aggregate."""
+        evolve = self.application.evolve
+        owner = "stream:" + key
+        snapshot = self.snapshots.newest(owner)
+        if snapshot is None or snapshot.schema != self.context.schema:
+            state, version = self.application.initial(key), 0
+        else:
+            self.emit(SnapshotLoaded(owner, snapshot.position, snapshot.state, snapshot.schema))
+            state, version = snapshot.state, snapshot.position
+        for event in self.log.read_stream(key, version):
+            state = evolve(state, event.data)
+            version = event.version
+        return View(state, version)
+
+    def settled(self, request: AppendRequest, outcome: Appended | Conflict) -> None:
+        """After the log's yes: a snapshot, made from the log alone."""
+        if type(outcome) is Appended:
+            self.snapshot(request.stream, self.view(request.stream))
+
+    def snapshot(self, stream: str, view: View) -> None:
+        """Save the aggregate if it is due."""
+        if view.version and view.version % SNAPSHOT_EVERY == 0:
+            self.save(f"stream:{stream}", view.version, view.state)
+
+    def save(self, owner: str, version: int, state: Any) -> None:
+        """Save one snapshot."""
+        newest = self.snapshots.newest(owner)
+        if newest is None or newest.position < version:
+            self.snapshots.save(Snapshot(owner, version, state, self.context.schema))
+            self.emit(SnapshotTaken(owner, version, state, self.context.schema))
+
+
+class HeldAggregateClient(AggregateClient):
+    """A client that holds its aggregates in memory between commands, as most frameworks do.
+
+    New events are applied to the aggregate at once and are `uncommitted` until the log's yes. An aggregate whose events were not
+    confirmed is discarded and loaded again, because nobody knows whether the log has them. It takes no snapshots.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.held: dict[str, View] = {}
+        self.uncommitted: dict[str, str] = {}
+
+    def prepare(self, command: Command, op: str = "") -> AppendRequest | None:
+        """Decide, and apply the new events to the aggregate in memory; not if they may have been in the log for long."""
+        request = super().prepare(command, op)
+        if op:
+            self.held.pop(self.application.key(command), None)
+        elif request is not None:
+            stream = request.stream
+            view = self.held[stream]
+            state = view.state
+            for event in request.events:
+                state = self.application.evolve(state, event.data)
+            self.held[stream] = View(state, view.version + len(request.events))
+            self.uncommitted[stream] = request.op
+        return request
+
+    def view(self, key: str) -> View:
+        """The aggregate in memory and what others have appended since; or, if it is not held or has unconfirmed events, a fresh one."""
+        if key in self.uncommitted or key not in self.held:
+            self.uncommitted.pop(key, None)
+            view = super().view(key)
+        else:
+            view = self.held[key]
+            for event in self.log.read_stream(key, view.version):
+                view = View(self.application.evolve(view.state, event.data), event.version)
+        self.held[key] = view
+        return view
+
+    def settled(self, request: AppendRequest, outcome: Appended | Conflict) -> None:
+        """The log's yes commits the events, where the aggregate is at their place; anything else leaves them unconfirmed."""
+        stream = request.stream
+        if (
+            type(outcome) is Appended
+            and self.uncommitted.get(stream) == request.op
+            and type(request.expected) is not AnyVersion
+        ):
+            self.committed(stream)
+
+    def committed(self, stream: str) -> None:
+        """The events in memory are those of the log."""
+        self.uncommitted.pop(stream, None)

@@ -1,0 +1,52 @@
+"""Events: what happened, before and after the log has given it a place.
+
+An event's life: a decider returns payloads (the application's own frozen objects), a client wraps them as
+`NewEvent` with a stable id, the log stores them as `Stored` with a place in its stream and in the whole log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """An event that no log has accepted yet.
+
+    `id` is stable over retries (``alice-3/0``: client, operation, number in the batch); `data` is the application's payload.
+    """
+
+    id: str
+    type: str
+    data: Any
+
+
+class Stored(msgspec.Struct, frozen=True, tag_field="kind", tag="event"):
+    """An event with its place; also the history record «this event became visible».
+
+    `position` counts over the whole log from 1 (gaps are possible), `version` counts over the stream from 1 (gap-free).
+    """
+
+    position: int
+    stream: str
+    version: int
+    id: str
+    type: str
+    data: Any
+
+    @property
+    def operation(self) -> str:
+        """The id of the client's operation that wrote this event: the event id up to the last slash."""
+        return self.id.rpartition("/")[0]
+
+
+def ascending(page: Sequence[Stored]) -> bool:
+    """Whether the positions in `page` only grow."""
+    last = page[0].position
+    for event in page[1:]:
+        if event.position < last:
+            return False
+        last = event.position
+    return True

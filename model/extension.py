@@ -1,0 +1,84 @@
+"""Extensions: optional parts of the model that bring actions, records and duties of their own.
+
+The core of a system is log, clients, consumers, snapshots. Everything else (locks, outboxes, process managers, rebuilds, change streams, …)
+is an extension: one class that says which actions it adds to plans, does them, and takes part in settling. A broken variant
+overrides one method of an extension, as it would of any other part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from refold.model.action import Action
+from refold.model.clock import Context
+from refold.model.record import ConsumerSpec
+
+Handler = Callable[[Any], bool]
+Group = tuple[str, int, list[Action]]
+
+
+class Extension:
+    """The base of all extensions.
+
+    `name` is its name among the parts and its capability; `family` is the swarm family that switches its actions off and on;
+    `names` are consumers that it brings. The
+    deployment gives `context` (application, log, snapshots, clock, emit) and `step`, which every handler calls with its action
+    once it knows that the action is enabled, before it does anything.
+    """
+
+    name: ClassVar[str]
+    family: ClassVar[str] = ""
+    called_by: ClassVar[tuple[type[Action], ...]] = ()
+    """The actions that call this extension into being, all that it handles; runs without them do not pay for it. It is then told of
+    everything that has become visible before. None: it is there from the beginning."""
+    names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self, context: Context, consumers: dict[str, Any], clients: dict[str, Any], step: Callable[[Any], None]
+    ) -> None:
+        self.context = context
+        self.emit = context.emit
+        self.clock = context.clock
+        self.log = context.log
+        self.consumers = consumers
+        self.clients = clients
+        self.step = step
+
+    @classmethod
+    def replaced(cls, part: Any) -> Any:
+        """The class to use when `part` (None: nothing) takes this extension's place among the parts."""
+        return part or cls
+
+    @classmethod
+    def groups(cls, commands: Sequence[Any], clients: Sequence[str], consumers: Sequence[ConsumerSpec]) -> list[Group]:
+        """The actions that this extension adds to plans: (family, weight, actions); the simplest action first in each group."""
+        return []
+
+    @classmethod
+    def lookups(cls, keys: Sequence[str], clients: Sequence[str]) -> list[Group]:
+        """Like `groups`, for actions that name the application's keys (the streams that its commands decide on)."""
+        return []
+
+    def handlers(self) -> dict[type, Handler]:
+        """Action class -> what it does; a handler returns False if the action is not enabled now."""
+        return {}
+
+    def visible(self, events: Sequence[Any]) -> None:
+        """These events have just become visible at the end of the log."""
+
+    def log_died(self) -> None:
+        """The log's process died."""
+
+    def calm(self) -> None:
+        """Faults stop: release, restart or roll back what only a fault could have left behind."""
+
+    def turn(self) -> bool:
+        """While the system settles: do one piece of background work; False if there is none."""
+        return False
+
+    def rest(self) -> None:
+        """Nothing moves any more: record what is stored."""
+
+    def close(self) -> None:
+        """Give files and connections back."""

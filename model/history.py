@@ -1,0 +1,152 @@
+"""Histories as lines: one JSON object per record, the first says which version and which system.
+
+Reader and writer are generators over lines: they hold one record at a time. The file format is versioned
+(`HISTORY_VERSION`) and described by `history.schema.json` next to this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Union
+
+import msgspec
+
+from refold.model import vocabulary as vocabulary  # imported for the actions and records that it makes known
+from refold.model.action import Action
+from refold.model.application import Application
+from refold.model.event import NewEvent, Stored
+from refold.model.plan import (
+    MalformedPlan,
+    action_from_json,
+    action_to_json,
+    command_classes,
+    command_from_json,
+    command_to_json,
+)
+from refold.model.record import HISTORY_VERSION, RECORDS, Declined, Opened, Prepared, Step
+
+LINE_MAX = 16 * 1024 * 1024
+"""Bytes of the longest line that is read."""
+
+
+class MalformedHistory(ValueError):
+    """A history that cannot be read on: `line` (from 1) and a sentence that says what is wrong with it."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(f"line {line}: {what}")
+        self.line = line
+        self.what = what
+
+
+def to_line(record: Any) -> bytes:
+    """A record as one line of JSON, newline included; the same bytes in every process.
+
+    Raises TypeError if a value of the application cannot be written as JSON.
+    """
+    if type(record) is Step:
+        record = msgspec.structs.replace(record, action=action_to_json(record.action))
+    elif type(record) is Prepared or type(record) is Declined:
+        record = msgspec.structs.replace(record, command=command_to_json(record.command))
+    return msgspec.json.encode(record, order="deterministic") + b"\n"
+
+
+def plain(value: Any) -> Any:
+    """A value as it looks after a round trip through JSON."""
+    return msgspec.json.decode(msgspec.json.encode(value, order="deterministic"))
+
+
+def schema(records: Iterable[type] | None = None) -> dict[str, Any]:
+    """The JSON Schema of one line of a history. `history.schema.json` holds it for the records that ship with refold."""
+    kinds = sorted(RECORDS if records is None else records, key=lambda kind: str(kind.__struct_config__.tag))  # type: ignore[attr-defined]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"One line of a refold history, version {HISTORY_VERSION}",
+        **msgspec.json.schema(Union[tuple(kinds)]),  # noqa: UP007 - made at run time
+    }
+
+
+class HistoryReader:
+    """Decodes lines to records; with an application also the events and commands in them to objects of its classes."""
+
+    def __init__(self, application: Application | None = None) -> None:
+        self.application = application
+        self.commands = {} if application is None else command_classes(application)
+        self.decoder: Any = msgspec.json.Decoder(Union[tuple(RECORDS)])  # noqa: UP007 - made at run time
+        self.opened: Opened | None = None
+
+    def records(self, lines: Iterable[bytes]) -> Iterator[Any]:
+        """The records, one by one; raises `MalformedHistory` at the first line that is wrong."""
+        decode = self.decoder.decode
+        rich = self.application is not None
+        number = 0
+        for line in lines:
+            number += 1
+            if len(line) > LINE_MAX:
+                raise MalformedHistory(number, f"the line is longer than {LINE_MAX} bytes")
+            try:
+                record: Any = decode(line)
+                if rich:
+                    record = self.enrich(record)
+            except (msgspec.DecodeError, MalformedPlan, RecursionError, UnicodeDecodeError) as error:
+                raise MalformedHistory(number, self.complaint(line, error)) from None
+            if number == 1:
+                self.open(record)
+            elif type(record) is Opened:
+                raise MalformedHistory(number, "a second «history» record; a file holds one history")
+            yield record
+        if number == 0:
+            raise MalformedHistory(1, "the file is empty; a history begins with a record of kind «history»")
+
+    def open(self, record: Any) -> None:
+        """Check the first record."""
+        if type(record) is not Opened:
+            raise MalformedHistory(1, "a history begins with a record of kind «history»")
+        if record.version != HISTORY_VERSION:
+            raise MalformedHistory(
+                1, f"history version {record.version} is unknown; this refold reads version {HISTORY_VERSION}"
+            )
+        self.opened = record
+
+    def complaint(self, line: bytes, error: Exception) -> str:
+        """What is wrong with a line."""
+        if (
+            not line.endswith(b"\n")
+            and isinstance(error, msgspec.DecodeError)
+            and not isinstance(error, msgspec.ValidationError)
+        ):
+            return f"the line is cut off in the middle ({error}); the writer was probably stopped here"
+        if isinstance(error, RecursionError):
+            return "the JSON is nested too deeply"
+        return f"not a record of a refold history ({error})"
+
+    def enrich(self, record: Any) -> Any:
+        """Plain values to objects of the application."""
+        application = self.application
+        assert application is not None
+        kind = type(record)
+        try:
+            if kind is Stored:
+                return msgspec.structs.replace(record, data=application.decode(record.type, record.data))
+            if kind is Prepared:
+                events = tuple(
+                    NewEvent(event.id, event.type, application.decode(event.type, event.data))
+                    for event in record.events
+                )
+                command = command_from_json(record.command, self.commands)
+                return msgspec.structs.replace(record, events=events, command=command)
+            if kind is Declined:
+                return msgspec.structs.replace(record, command=command_from_json(record.command, self.commands))
+        except msgspec.ValidationError as error:
+            name = application.name or type(application).__name__
+            raise MalformedPlan(f"application {name} cannot read an event or command: {error}") from None
+        return record
+
+
+def action_of(step: Step, application: Application | None) -> Action | Any:
+    """The action of a step that was read from a file: an `Action` if it can be understood, else what was written."""
+    if isinstance(step.action, Action):
+        return step.action
+    try:
+        return action_from_json(step.action, {} if application is None else command_classes(application))
+    except MalformedPlan:
+        return step.action

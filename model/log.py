@@ -1,0 +1,267 @@
+"""The log: an append-only sequence with conditional appends, atomic batches and slow transactions.
+
+What a correct log guarantees (A1 to A8 of the catalogue): a batch is visible whole or not at all; versions in a stream are
+gapless; nothing becomes visible below a position that was readable before; an acknowledged append survives every crash
+and power cut; a conditional append happens only if its expectation holds at its own place; an event id is stored once.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from operator import attrgetter
+
+import msgspec
+
+from refold.model.event import NewEvent, Stored
+from refold.model.expectation import AnyExpectation
+from refold.model.process import Process
+
+_position = attrgetter("position")
+NO_EVENTS: list[Stored] = []
+
+
+class AppendRequest(msgspec.Struct, frozen=True):
+    """What a client asks of the log: all `events` at the end of `stream`, if it is as `expected`. `op` names the operation."""
+
+    op: str
+    stream: str
+    expected: AnyExpectation
+    events: tuple[NewEvent, ...]
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """The log's yes: the global positions of the events, in order."""
+
+    positions: tuple[int, ...]
+
+
+class Conflict(msgspec.Struct, frozen=True):
+    """The log's definite no: the stream is at version `found`, which is not what the append expected."""
+
+    found: int
+    reason: str = ""
+
+
+class Log(Process):
+    """The reference log.
+
+    Durability: `entries` is what was written, `unsynced` the batches among it that a power cut may take.
+    Slow appends (`begin`, `commit`, `abort`) take their positions early; readers stop below the lowest one that is
+    open, which is the fix for catalogue row seq-gap-commit-order (gap-aware reading). `sessions` are transactions that have
+    taken no position and never will; they stop nobody. `torn` is what a death in the middle of a write left at the end of the file.
+    """
+
+    def __init__(self, name: str = "log") -> None:
+        self.name = name
+        self.entries: list[Stored] = []
+        self.streams: dict[str, list[Stored]] = {}
+        self.positions: dict[str, int] = {}
+        self.unsynced: list[Sequence[Stored]] = []
+        self.torn: Sequence[Stored] = ()
+        self.open: dict[str, tuple[AppendRequest, tuple[Stored, ...]]] = {}
+        self.sessions: dict[str, int] = {}
+        self.next_position = 1
+        self.dense = True
+
+    # -- appending
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        """Check the expectation and store the batch in one atomic, durable step; a known event id returns the first answer."""
+        known = self.recognise(request)
+        if known is not None:
+            return known
+        conflict = self.check(request)
+        if conflict is not None:
+            return conflict
+        batch = self.place(request)
+        self.write(batch)
+        self.sync()
+        return Appended(tuple([event.position for event in batch]))
+
+    def recognise(self, request: AppendRequest) -> Appended | None:
+        """The answer that this very append was given before, if it was: the dedupe by event id that makes retries safe."""
+        positions = self.positions
+        if request.events[0].id in positions:
+            return Appended(tuple(positions[event.id] for event in request.events if event.id in positions))
+        return None
+
+    def check(self, request: AppendRequest) -> Conflict | None:
+        """Whether the stream is what the append expects."""
+        found = self.version(request.stream)
+        return None if request.expected.holds(found) else Conflict(found)
+
+    def version(self, stream: str) -> int:
+        """The number of events in `stream`."""
+        events = self.streams.get(stream)
+        return len(events) if events is not None else 0
+
+    def place(self, request: AppendRequest) -> tuple[Stored, ...]:
+        """The batch with the positions and versions that it will have; takes the positions."""
+        stream = request.stream
+        version = self.version(stream)
+        position = self.next_position
+        batch = []
+        for event in request.events:
+            version += 1
+            batch.append(Stored(position, stream, version, event.id, event.type, event.data))
+            position += 1
+        self.next_position = position
+        return tuple(batch)
+
+    def write(self, batch: Sequence[Stored]) -> None:
+        """Write the events and, last, the marker that makes them a batch; recovery drops events without their marker."""
+        if self.fuse:
+            for _ in batch:
+                self.durable()
+                self.torn = batch
+            self.durable()
+            self.torn = ()
+        self.put(batch)
+
+    def put(self, batch: Sequence[Stored]) -> None:
+        """The batch is part of the log from here on, though a power cut may still take it."""
+        entries = self.entries
+        for event in batch:
+            if entries and event.position < entries[-1].position:
+                bisect.insort(entries, event, key=_position)
+            else:
+                entries.append(event)
+            stream = self.streams.get(event.stream)
+            if stream is None:
+                self.streams[event.stream] = [event]
+            else:
+                stream.append(event)
+            self.positions[event.id] = event.position
+        self.unsynced.append(batch)
+
+    def sync(self) -> None:
+        """Force what was written to the disk. Only then may an append be acknowledged."""
+        if self.fuse:
+            self.durable()
+        self.unsynced.clear()
+
+    # -- slow appends
+
+    def begin(self, request: AppendRequest) -> tuple[int, ...] | Appended | Conflict:
+        """Open a slow append: the positions that it has taken, or at once the answer that `append` would give."""
+        known = self.recognise(request)
+        if known is not None:
+            return known
+        conflict = self.check(request)
+        if conflict is not None:
+            return conflict
+        batch = self.place(request)
+        self.open[request.op] = (request, batch)
+        self.dense = False
+        return tuple([event.position for event in batch])
+
+    def commit(self, op: str) -> Appended | Conflict:
+        """Make a slow append visible, if its stream has not moved since it began."""
+        request, batch = self.open.pop(op)
+        conflict = self.recheck(request, batch)
+        if conflict is not None:
+            return conflict
+        if self.version(request.stream) + 1 != batch[0].version:
+            batch = self.place(request)
+        self.write(batch)
+        self.sync()
+        return Appended(tuple([event.position for event in batch]))
+
+    def recheck(self, request: AppendRequest, batch: Sequence[Stored]) -> Conflict | None:
+        """The expectation once more, now that the events go in for good. Without an expectation a moved stream means new places."""
+        return self.check(request)
+
+    def abort(self, op: str) -> None:
+        """Roll a slow append back. Its positions are never used again: readers meet a gap."""
+        self.open.pop(op, None)
+
+    # -- reading
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        """At most `limit` visible events with positions greater than `after`, in the order of their positions."""
+        entries = self.entries
+        if not entries or entries[-1].position <= after:
+            return NO_EVENTS
+        if self.dense:
+            return entries[after : after + limit]
+        start = self.index(after)
+        page = entries[start : start + limit]
+        if page and self.open:
+            horizon = self.horizon()
+            if page[-1].position >= horizon:
+                page = [event for event in page if event.position < horizon]
+        return page
+
+    def index(self, after: int) -> int:
+        """The index of the first entry behind position `after`: at most `after`, and less only by the number of gaps."""
+        entries = self.entries
+        gaps = max(self.next_position - 1 - len(entries), 0)
+        return bisect.bisect_right(entries, after, max(after - gaps, 0), key=_position) if gaps else after
+
+    def horizon(self) -> int:
+        """The lowest position that is taken and not visible yet; readers stop below it. Sessions that have taken none do not count."""
+        return min((batch[0].position for _, batch in self.open.values()), default=self.next_position)
+
+    def select(self, lower: int, upper: int, limit: int) -> Sequence[Stored]:
+        """The first `limit` visible events with lower <= position <= upper; none if the bounds are inverted or the limit is not
+        positive. Bounds may lie outside of the log."""
+        if upper < lower or limit <= 0:
+            return NO_EVENTS
+        return [event for event in self.read(max(lower, 1) - 1, limit) if event.position <= upper]
+
+    def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
+        """All events of `stream` with versions greater than `after`."""
+        events = self.streams.get(stream)
+        return events[after:] if events is not None else NO_EVENTS
+
+    # -- sessions
+
+    def open_session(self, name: str) -> None:
+        """Somebody begins a transaction and leaves it idle."""
+        self.sessions[name] = self.next_position
+
+    def close_session(self, name: str) -> None:
+        """It ends."""
+        self.sessions.pop(name, None)
+
+    def time_out(self) -> None:
+        """A long time has passed. A log that lets idle transactions wait for a bounded time ends them now; this one never waits."""
+
+    # -- faults
+
+    def crash(self) -> None:
+        """The process dies: open transactions are gone, what was written stays (the operating system has it)."""
+        super().crash()
+        self.open.clear()
+        self.sessions.clear()
+
+    def cut_power(self, how: str) -> None:
+        """The machine dies: of the unsynced batches, `torn` leaves the first half, the others nothing that recovery accepts."""
+        self.crash()
+        kept = len(self.unsynced) // 2 if how == "torn" else 0
+        for batch in reversed(self.unsynced[kept:]):
+            self.forget(batch)
+            self.torn = batch
+        del self.unsynced[kept:]
+
+    def forget(self, events: Sequence[Stored]) -> None:
+        """These events, the newest of their streams, are no longer in the file."""
+        for event in reversed(events):
+            self.entries.remove(event)
+            self.streams[event.stream].remove(event)
+            self.positions.pop(event.id, None)
+
+    def restart(self) -> None:
+        """Recovery: read the file, make durable what was found, and take positions after it."""
+        super().restart()
+        if self.torn:
+            self.meet_torn_record()
+        self.unsynced.clear()
+        if self.entries:
+            self.next_position = max(self.next_position, self.entries[-1].position + 1)
+        self.dense = self.dense and self.next_position == len(self.entries) + 1
+
+    def meet_torn_record(self) -> None:
+        """The file ends with half a record: its checksum is wrong, so reading stops there, and it is cut off. All before it is good."""
+        self.torn = ()

@@ -1,0 +1,296 @@
+"""History records: what was observed at the boundary of the system, one frozen value per observation.
+
+The history is the log of the harness itself: every property folds it, every report is a projection of it. A record says what
+happened, never what it means. The JSON form of a record is an object with its `kind`; the published schema is
+`model/history.schema.json`. Records are msgspec Structs and not attrs classes because they are made by the hundred thousand a
+second (docs/decisions/0002-records-are-structs.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+from refold.model.event import NewEvent, Stored
+from refold.model.expectation import AnyExpectation
+
+HISTORY_VERSION = 1
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, tag_field="kind"):
+    """The base of all records but `Stored`, which is a record as it is."""
+
+
+class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a consumer promises, so that properties ask no more of it.
+
+    `projection`: what its rows are a fold of. `ordered`: it applies a stream's events in their order (a cache does not
+    promise that). `atomic`: rows and checkpoint are saved in one step. `volatile`: its rows do not survive a crash.
+    `snapshots`: it recovers from the newest snapshot and the tail. `by_stream`: every stream goes at a speed of its own, and
+    a row depends on one stream only. `types`: the event types that it asked for (empty: all).
+    """
+
+    name: str
+    projection: str
+    ordered: bool = True
+    atomic: bool = False
+    volatile: bool = False
+    snapshots: bool = False
+    by_stream: bool = False
+    types: tuple[str, ...] = ()
+
+
+class Opened(Record, frozen=True, tag="history"):
+    """The first record of every history: who took part, under which promises."""
+
+    version: int
+    system: str
+    application: str
+    clients: tuple[str, ...]
+    consumers: tuple[ConsumerSpec, ...]
+    capabilities: tuple[str, ...] = ()
+
+
+class Step(Record, frozen=True, tag="step"):
+    """The plan's action number `number` (from 1, skipped ones not counted) begins; what follows is its doing."""
+
+    number: int
+    action: Any
+
+
+class Prepared(Record, frozen=True, tag="prepared"):
+    """A client read a view and decided: the invocation of a conditional update.
+
+    `op` identifies the operation (``alice-3``); `source` is the consumer whose view was read, or ``log``; `seen` is the
+    version of the stream in that view; `expected` is what the append will demand.
+    """
+
+    client: str
+    op: str
+    command: Any
+    source: str
+    stream: str
+    seen: int
+    expected: AnyExpectation
+    events: tuple[NewEvent, ...]
+
+
+class Declined(Record, frozen=True, tag="declined"):
+    """The decider said no on the view that the client had read; nothing was sent to the log."""
+
+    client: str
+    op: str
+    command: Any
+    source: str
+    stream: str
+    seen: int
+    reason: str
+
+
+class Acknowledged(Record, frozen=True, tag="acknowledged"):
+    """The log said yes and the client heard it; `positions` are where it says that the events are."""
+
+    client: str
+    op: str
+    positions: tuple[int, ...]
+
+
+class Refused(Record, frozen=True, tag="refused"):
+    """The log said a definite no: the stream was at version `found`. Nothing of this append may ever be seen."""
+
+    client: str
+    op: str
+    found: int
+    reason: str = ""
+
+
+class Unknown(Record, frozen=True, tag="unknown"):
+    """The client heard nothing (lost reply, crash in the middle): the append may have happened, or may not."""
+
+    client: str
+    op: str
+
+
+class Retried(Record, frozen=True, tag="retried"):
+    """The client sends an operation of unknown outcome again, with the same event ids."""
+
+    client: str
+    op: str
+
+
+class Started(Record, frozen=True, tag="started"):
+    """A slow append took its place in the log and is not committed: its events must not be visible yet."""
+
+    client: str
+    op: str
+    positions: tuple[int, ...]
+
+
+class Aborted(Record, frozen=True, tag="aborted"):
+    """A slow append was rolled back, and its positions stay empty for ever; or its client gave it up before it sent it."""
+
+    client: str
+    op: str
+
+
+class Applied(Record, frozen=True, tag="applied"):
+    """A consumer's store changed because of the event at `position`: row key -> new value (None: deleted), read back from the store."""
+
+    consumer: str
+    position: int
+    writes: dict[str, Any]
+
+
+class Ignored(Record, frozen=True, tag="ignored"):
+    """A consumer received the event at `position` and took it for one that it has already dealt with."""
+
+    consumer: str
+    position: int
+
+
+class Held(Record, frozen=True, tag="held"):
+    """A consumer received the event at `position` before its predecessors and put it off."""
+
+    consumer: str
+    position: int
+
+
+class Failed(Record, frozen=True, tag="failed"):
+    """A consumer's handler raised on the event at `position`."""
+
+    consumer: str
+    position: int
+
+
+class CheckpointSaved(Record, frozen=True, tag="checkpoint"):
+    """A consumer saved durably that everything up to `position` is done."""
+
+    consumer: str
+    position: int
+
+
+class SnapshotTaken(Record, frozen=True, tag="snapshot-taken"):
+    """A snapshot says: the fold of `owner` up to `position` is `state`.
+
+    `owner` is a consumer (position counts over the log, state is its rows) or ``stream:NAME`` (position is the stream's version).
+    """
+
+    owner: str
+    position: int
+    state: Any
+    schema: int
+
+
+class SnapshotLoaded(Record, frozen=True, tag="snapshot-loaded"):
+    """Recovery, or a decision, started from this snapshot."""
+
+    owner: str
+    position: int
+    state: Any
+    schema: int
+
+
+class Recovered(Record, frozen=True, tag="recovered"):
+    """A process is up again. For a consumer: the position it goes on from and the rows that its store holds."""
+
+    process: str
+    position: int
+    rows: dict[str, Any] | None
+
+
+class Observed(Record, frozen=True, tag="observed"):
+    """At rest, a consumer's store holds exactly these rows, and it says that it is at `position`."""
+
+    consumer: str
+    position: int
+    rows: dict[str, Any]
+
+
+class Scanned(Record, frozen=True, tag="scanned"):
+    """A reader read the log from behind position `after` to its end, after a restart or (from 0) at rest: these positions and
+    event ids, in this order."""
+
+    positions: tuple[int, ...]
+    ids: tuple[str, ...]
+    after: int = 0
+
+
+class Disordered(Record, frozen=True, tag="disordered"):
+    """One read returned these positions to `reader` (a consumer, or ``observer``), in this order, which is not theirs."""
+
+    reader: str
+    positions: tuple[int, ...]
+
+
+class StreamScanned(Record, frozen=True, tag="stream-scanned"):
+    """After a restart or at rest, a reader read one whole stream: the versions that it found, in this order."""
+
+    stream: str
+    versions: tuple[int, ...]
+
+
+class Crashed(Record, frozen=True, tag="crashed"):
+    """A process died; what it had not made durable is gone. `during` says in which durable step of its work, 0 for between."""
+
+    process: str
+    during: int
+
+
+class PowerCut(Record, frozen=True, tag="power-cut"):
+    """The log's machine lost power: unsynced writes were dropped, torn or reordered, as `how` says."""
+
+    process: str
+    how: str
+
+
+class Settling(Record, frozen=True, tag="settling"):
+    """Faults stop here; every process is restarted and consumers run on, without another append."""
+
+
+class Settled(Record, frozen=True, tag="settled"):
+    """No consumer has anything left that it would do by itself. `skipped` actions of the plan were not enabled."""
+
+    skipped: int
+
+
+CoreRecord = (
+    Opened
+    | Step
+    | Stored
+    | Prepared
+    | Declined
+    | Acknowledged
+    | Refused
+    | Unknown
+    | Retried
+    | Started
+    | Aborted
+    | Applied
+    | Ignored
+    | Held
+    | Failed
+    | CheckpointSaved
+    | SnapshotTaken
+    | SnapshotLoaded
+    | Recovered
+    | Observed
+    | Scanned
+    | StreamScanned
+    | Disordered
+    | Crashed
+    | PowerCut
+    | Settling
+    | Settled
+)
+
+RECORDS: list[type] = list(get_args(CoreRecord))
+"""Every kind of record that a history may contain, those of extensions included."""
+
+R = TypeVar("R", bound=type)
+
+
+def record_kind(cls: R) -> R:
+    """Class decorator for the records of extensions: histories may contain this kind."""
+    RECORDS.append(cls)
+    return cls

@@ -1,0 +1,53 @@
+"""The whole vocabulary: importing this module makes every action and record of the extensions known to plans and histories."""
+
+from __future__ import annotations
+
+from refold.model import (
+    batch,
+    bounds,
+    bucket,
+    change_stream,
+    connection,
+    dual_write,
+    entity,
+    group,
+    idle_session,
+    journey,
+    links,
+    lock,
+    mailer,
+    outbox,
+    parking,
+    process_manager,
+    query,
+    rebuild,
+    reservation,
+    side,
+    topic,
+    upgrade,
+)
+
+__all__ = [
+    "batch",
+    "bounds",
+    "bucket",
+    "change_stream",
+    "connection",
+    "dual_write",
+    "entity",
+    "group",
+    "idle_session",
+    "journey",
+    "links",
+    "lock",
+    "mailer",
+    "outbox",
+    "parking",
+    "process_manager",
+    "query",
+    "rebuild",
+    "reservation",
+    "side",
+    "topic",
+    "upgrade",
+]

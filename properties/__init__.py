@@ -1,0 +1,1 @@
+"""What must hold, and the ways to search for a counterexample."""

@@ -1,0 +1,182 @@
+"""Applications by name, and whether an application keeps the rules of the game.
+
+Deciders must be pure: the same arguments give the same answer, and arguments stay as they were. This is checked on a walk through
+the application's own commands before anything is run, so that a broken application is told so in one sentence.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from refold.model.accounts import Accounts
+from refold.model.application import Application, Refusal
+from refold.model.history import plain
+from refold.model.inventory import Inventory
+from refold.model.plan import short, suggestion
+from refold.model.rota import Rota
+from refold.properties.run import BrokenApplication
+
+EXAMPLES: dict[str, type[Application]] = {"accounts": Accounts, "inventory": Inventory, "rota": Rota}
+WALK = 200
+"""Commands that the trial walk decides."""
+
+
+def trial(application: Application) -> None:
+    """Walk through the commands and hold every answer against the rules; raises `BrokenApplication` with one sentence."""
+    title = f"application {application.name or type(application).__name__!r}"
+    commands = ask(title, "commands", application.commands)
+    if not isinstance(commands, Sequence) or not commands:
+        raise BrokenApplication(
+            f"{title}: commands() returned {short(commands)}, expected a sequence with at least one command"
+        )
+    states: dict[str, Any] = {}
+    rows: dict[str, Any] = {}
+    for n in range(max(WALK, 2 * len(commands))):
+        command = commands[(n * 7 + n // len(commands)) % len(commands)]
+        key = ask(title, "key", application.key, command)
+        if not isinstance(key, str):
+            raise BrokenApplication(f"{title}: key({short(command)}) returned {short(key)}, expected a string")
+        ask(title, "conditional", application.conditional, command)
+        state = states[key] if key in states else ask(title, "initial", application.initial, key)
+        states[key] = after = decide(title, application, command, state, rows)
+        broken = ask(title, "broken_invariant", application.broken_invariant, key, after)
+        if broken is not None and not isinstance(broken, str):
+            raise BrokenApplication(
+                f"{title}: broken_invariant({key!r}, {short(after)}) returned {short(broken)}, expected a sentence or None"
+            )
+
+
+def decide(title: str, application: Application, command: Any, state: Any, rows: dict[str, Any]) -> Any:
+    """One command on one state, twice; the state after its events, whose changes of the view go into `rows`."""
+    before = copy.deepcopy(state)
+    answers = []
+    for _ in range(2):
+        try:
+            answers.append(ask(title, "decide", application.decide, command, state))
+        except Refusal as refusal:
+            answers.append(refusal.reason)
+    events = answers[0]
+    if isinstance(events, str):
+        return state
+    if not isinstance(events, Sequence):
+        raise BrokenApplication(
+            f"{title}: decide({short(command)}) returned {short(events)}, expected a sequence of events"
+        )
+    if list(events) != list(answers[1]):
+        raise BrokenApplication(
+            f"{title}: decide({short(command)}) gave {short(events)} and then {short(answers[1])} on the same state"
+        )
+    for event in events:
+        if type(event).__name__ not in application.event_classes:
+            raise BrokenApplication(
+                f"{title}: decide() returned a {type(event).__name__}, which is not one of its events"
+                f" ({', '.join(application.event_classes) or 'none are declared'}); add it to «events»"
+            )
+        round_trip(title, application, event)
+        after = ask(title, "evolve", application.evolve, state, event)
+        again = ask(title, "evolve", application.evolve, state, event)
+        if state != before:
+            raise BrokenApplication(
+                f"{title}: evolve({short(before)}, {short(event)}) changed its argument; return a new state instead"
+            )
+        sensible(title, event, before, after)
+        if after != again:
+            raise BrokenApplication(
+                f"{title}: evolve({short(state)}, {short(event)}) gave {short(after)} and then {short(again)}"
+            )
+        look(title, application, event, rows)
+        state, before = after, copy.deepcopy(after)
+    return state
+
+
+def look(title: str, application: Application, event: Any, rows: dict[str, Any]) -> None:
+    """The view of one event, twice: rows as JSON, by strings."""
+    before = dict(rows)
+    writes = ask(title, "view", application.view, event, rows)
+    again = ask(title, "view", application.view, event, rows)
+    if not isinstance(writes, dict) or not all(isinstance(key, str) for key in writes):
+        raise BrokenApplication(
+            f"{title}: view({short(event)}, rows) returned {short(writes)}, expected a dict from row keys (strings) to values"
+        )
+    try:
+        plain(writes)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BrokenApplication(f"{title}: the rows {short(writes)} cannot be written as JSON: {error}") from error
+    if rows != before:
+        raise BrokenApplication(
+            f"{title}: view({short(event)}, rows) changed its rows; return what is to be written instead"
+        )
+    if writes != again:
+        raise BrokenApplication(f"{title}: view({short(event)}, rows) gave {short(writes)} and then {short(again)}")
+    for key, value in writes.items():
+        if value is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = value
+
+
+def round_trip(title: str, application: Application, event: Any) -> None:
+    """Events are stored as JSON and must come back equal."""
+    try:
+        back = application.decode(type(event).__name__, plain(application.encode(event)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BrokenApplication(
+            f"{title}: event {short(event)} cannot be written as JSON and read back: {error}"
+        ) from error
+    if back != event:
+        raise BrokenApplication(f"{title}: event {short(event)} comes back from JSON as {short(back)}")
+
+
+def sensible(title: str, event: Any, before: Any, after: Any) -> None:
+    """A state is a value: it equals itself, is no coroutine or generator, and does not vanish."""
+    nonsense = (after is None and before is not None) or after is NotImplemented or inspect.iscoroutine(after)
+    if nonsense or inspect.isgenerator(after) or inspect.isroutine(after) or not bool(after == after):
+        raise BrokenApplication(
+            f"{title}: evolve({short(before)}, {short(event)}) returned {short(after)}, expected a state (a value that equals itself)"
+        )
+    try:
+        plain(after)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BrokenApplication(f"{title}: the state {short(after)} cannot be written as JSON: {error}") from error
+
+
+def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
+    """Call one of the application's functions."""
+    try:
+        return function(*arguments)
+    except Refusal:
+        raise
+    except Exception as error:
+        shown = ", ".join(short(argument) for argument in arguments)
+        raise BrokenApplication(f"{title}: {name}({shown}) raised {type(error).__name__}: {error}") from error
+
+
+def application_named(text: str) -> Application:
+    """The application called `text`: an example, or MODULE:OBJECT (a class or an instance). Raises `UsageError`."""
+    from refold.systems.port import UsageError
+    from refold.systems.registry import load
+
+    if text in EXAMPLES:
+        return EXAMPLES[text]()
+    if ":" not in text:
+        raise UsageError(
+            f"there is no application {text!r}{suggestion(text, EXAMPLES)}; known are {', '.join(EXAMPLES)}, and MODULE:OBJECT for your own"
+        )
+    found = load(text)
+    if isinstance(found, type):
+        try:
+            found = found()
+        except Exception as error:
+            raise UsageError(f"{text!r}: calling it raised {type(error).__name__}: {error}") from error
+    missing = [name for name in ("commands", "key", "decide", "evolve") if not callable(getattr(found, name, None))]
+    if not isinstance(found, Application):
+        raise UsageError(
+            f"{text!r} is a {type(found).__name__}{' without ' + ', '.join(missing) if missing else ''}; an application is a subclass of"
+            " refold.model.Application"
+        )
+    if not found.name:
+        found.name = text
+    return found

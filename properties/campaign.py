@@ -1,0 +1,258 @@
+"""A campaign: run after run of generated plans on one system, until something breaks or the budget is spent."""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from refold.model.application import Application
+from refold.model.query import Answered
+from refold.model.tape import Plan
+from refold.properties.result import Counterexample, Result
+from refold.properties.run import Run, execute, reproducer
+from refold.properties.shrink import Shrinker
+from refold.properties.staleness import Staleness, measure
+from refold.properties.suite import checked_on
+from refold.properties.vacuous import counts, vacuous
+from refold.systems.port import SystemPort
+
+LENGTHS = (48, 96, 192, 384)
+"""Actions per plan, in turn: short plans break simple things and shrink fast, long ones go deep."""
+
+SAMPLES = 16
+"""The first runs, of which the liveliest becomes the sample history; they are run whatever the budget: it depends on the seed alone."""
+
+
+@attrs.frozen
+class Progress:
+    """Where a campaign is: runs and steps so far, the share of its budget that is spent (0 to 1), anomalies found."""
+
+    examples: int
+    steps: int
+    spent: float
+    found: int
+
+
+@attrs.frozen
+class Budget:
+    """When to stop: after so many wall-clock `seconds`, or after so many `examples`, or both; and after `distinct` different anomalies.
+
+    The wall clock only ends the search; what is found in run n depends on the seed alone.
+    """
+
+    seconds: float | None = 10.0
+    examples: int | None = None
+    distinct: int = 4
+
+    def spent(self, seconds: float, examples: int) -> float:
+        """The share of the budget that is spent, 0 to 1."""
+        shares = [0.0]
+        if self.seconds is not None:
+            shares.append(seconds / self.seconds if self.seconds else 1.0)
+        if self.examples is not None:
+            shares.append(examples / self.examples if self.examples else 1.0)
+        return min(max(shares), 1.0)
+
+
+class Campaign:
+    """Searches one system for broken guarantees.
+
+    `tapes` gives the tapes; the default draws them from a generator seeded with `seed`. `found` is called with every counterexample
+    as soon as it is shrunk, `progress` now and then. After the first find the search goes on as long again, for anomalies of
+    other kinds.
+    """
+
+    def __init__(
+        self,
+        system: SystemPort,
+        application: Application,
+        seed: int = 0,
+        budget: Budget | None = None,
+        *,
+        found: Callable[[Counterexample], None] = lambda counterexample: None,
+        progress: Callable[[Progress], None] = lambda progress: None,
+        tapes: Callable[[], Iterator[bytes]] | None = None,
+    ) -> None:
+        self.system = system
+        self.application = application
+        self.seed = seed
+        self.budget = budget or Budget()
+        self.found = found
+        self.progress = progress
+        self.menu = system.menu(application)
+        self.tapes = tapes or self.seeded
+        self.kinds: Counter[type[Any]] = Counter()
+        self.observations: Counter[str] = Counter()
+        self.staleness = Staleness()
+        self.examples = 0
+        self.steps = 0
+        self.skipped = 0
+        self.seconds = 0.0
+        self.started = self.told = 0.0
+        self.counterexamples: list[Counterexample] = []
+        self.signatures: set[tuple[str, str]] = set()
+        self.sample: tuple[Any, ...] = ()
+        self.liveliest = -1
+        self.interrupted = False
+
+    def seeded(self) -> Iterator[bytes]:
+        """Tapes from a generator of its own."""
+        generator = random.Random(self.seed)
+        while True:
+            for length in LENGTHS:
+                yield generator.randbytes(self.menu.length(length))
+                tape = generator.randbytes(self.menu.length(length))
+                yield b"\0" + tape[1:]  # every second run has all families of the core: see docs/decisions/0003-tape.md
+
+    def run(self) -> Result:
+        """Search. Ctrl-C ends the search early and loses nothing."""
+        gc.freeze()  # what is there now stays: the collector need not look at it again and again
+        try:
+            self.search()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        finally:
+            gc.unfreeze()
+        return self.result()
+
+    def search(self) -> None:
+        """Run after run."""
+        self.started = self.told = time.perf_counter()
+        stop_at: int | None = None
+        for tape in self.tapes():
+            run = execute(self.system, self.application, self.menu.decode(tape))
+            self.count(run)
+            if run.findings:
+                self.report(run)
+                if stop_at is None:
+                    stop_at = 2 * self.examples + 50
+            self.tell()
+            if self.over(stop_at):
+                return
+
+    def tell(self) -> None:
+        """Look at the clock, and call `progress` if it was not called for a while; also between the runs of shrinking."""
+        now = time.perf_counter()
+        self.seconds = now - self.started
+        if now - self.told > 0.1:
+            self.told = now
+            self.progress(Progress(self.examples, self.steps, self.spent(), len(self.counterexamples)))
+
+    def spent(self) -> float:
+        """The share of the budget that is spent."""
+        return self.budget.spent(self.seconds, self.examples)
+
+    def over(self, stop_at: int | None) -> bool:
+        """Whether to stop."""
+        if len(self.counterexamples) >= self.budget.distinct:
+            return True
+        if stop_at is not None and self.examples >= stop_at:
+            return True
+        enough = self.budget.examples if self.budget.examples is not None else SAMPLES
+        return self.examples >= min(SAMPLES, enough) and self.spent() >= 1.0
+
+    def count(self, run: Run) -> None:
+        """Add one run to the books."""
+        self.examples += 1
+        self.steps += run.steps
+        self.skipped += run.skipped
+        kinds = Counter(map(type, run.history))
+        self.kinds += kinds
+        self.observations.update(run.observations)
+        if Answered in kinds:
+            self.staleness += measure(run.history)
+        if self.examples <= SAMPLES and not run.findings and len(run.history) < 400:
+            lively = len(kinds)
+            if lively > self.liveliest:
+                self.liveliest, self.sample = lively, tuple(run.history)
+
+    def report(self, run: Run) -> None:
+        """Shrink a failing run, unless its anomaly is known already. Ctrl-C ends the shrinking and keeps what it has come to."""
+        signature = run.findings[0].signature
+        if signature in self.signatures:
+            return
+        self.signatures.add(signature)
+        started = time.process_time()
+        reproduces, best, stopped = reproducer(self.system, self.application, signature), tuple(run.performed), None
+
+        def remembering(candidate: Plan) -> Plan | None:
+            nonlocal best
+            self.tell()
+            found = reproduces(candidate)
+            if found is not None and len(found) < len(best):
+                best = found
+            return found
+
+        try:
+            plan = Shrinker(self.menu, remembering).shrink(best)
+        except KeyboardInterrupt as interrupt:
+            plan, stopped = best, interrupt
+        final = execute(self.system, self.application, plan, whole=True)
+        if not any(finding.signature == signature for finding in final.findings):
+            plan, final = tuple(run.performed), run  # not reproducible: show what was seen, unshrunk
+        findings = sorted(final.findings, key=lambda finding: finding.signature != signature)
+        counterexample = Counterexample(
+            plan=plan,
+            findings=tuple(findings),
+            history=tuple(final.history),
+            found_at=self.examples,
+            seconds_cpu=time.process_time() - started,
+        )
+        self.counterexamples.append(counterexample)
+        self.found(counterexample)
+        if stopped is not None:
+            raise stopped
+
+    def result(self) -> Result:
+        """What there is to report so far."""
+        happened = counts(self.kinds)
+        empty = vacuous(happened, self.steps, self.system.capabilities)
+        if empty is not None and not self.counterexamples and not self.interrupted:
+            self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
+        return Result(
+            system=self.system.name,
+            application=self.application.name,
+            seed=self.seed,
+            examples=self.examples,
+            steps=self.steps,
+            skipped=self.skipped,
+            seconds=self.seconds,
+            counts={**happened, **self.observations, **(self.staleness.counts() if self.staleness.answers else {})},
+            counterexamples=tuple(self.counterexamples),
+            not_checked=not_checked(self.system),
+            checked=checked_on(self.application, self.system.capabilities),
+            sample=self.sample,
+            interrupted=self.interrupted,
+        )
+
+
+MISSING = {
+    "crash-log": "crashes of the log: the system does not declare that its log can crash and restart",
+    "crash-consumer": "crashes of consumers: the system does not declare that its consumers can crash and restart",
+    "crash-at-step": "crashes in the middle of a durable step: the system has no hook for them",
+    "crash-log-at-step": "crashes of the log in the middle of an append: the log has no hook for them",
+    "slow-append": "appends that take their position early and become visible late: the system has no slow appends",
+    "power-cut": "power cuts: nothing keeps the unsynced writes of this system apart",
+    "dedupe": "retries of an append whose answer was lost: the log does not recognise an event id that it has stored",
+    "snapshots": "snapshots: the system takes none",
+    "lock": "locks: the system has no lock service",
+    "reservation": "reservations: the system has none",
+    "redeliver": "duplicate deliveries: the system delivers exactly once",
+    "queries": "sessions of readers (own writes, monotonic reads, dangling search hits, staleness): the system answers no queries",
+    "links": "links and archives: the system has no listing of pointers",
+    "outbox": "messages to the outside: the system has no outbox",
+    "process-manager": "commands of process managers: the system has none",
+    "dual-write": "two stores written for one fact: the system writes one",
+    "change-stream": "change data capture: the system has no change stream",
+}
+
+
+def not_checked(system: SystemPort) -> tuple[str, ...]:
+    """What a green run of this system does not prove, in plain words."""
+    return tuple(text for capability, text in MISSING.items() if capability not in system.capabilities)

@@ -1,0 +1,72 @@
+"""A failing test's message: the shrunk plan as numbered sentences, the anomaly, and last the command that replays it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import shlex
+from typing import Any
+
+from refold.model.application import Application
+from refold.model.plan import plan_to_json
+from refold.model.tape import Plan
+from refold.properties.result import Counterexample
+from refold.systems.registry import spec_of
+
+
+def report_dir() -> str:
+    """Where plans and reports go: what the pytest plugin was told, else ``.refold``."""
+    return os.environ.get("REFOLD_REPORT_DIR") or ".refold"
+
+
+def save_plan(
+    counterexample: Counterexample, application: Application, system: str, directory: str, **about: Any
+) -> str:
+    """Write the plan as a document; returns its path. The name tells the anomaly; equal plans have equal names."""
+    document = plan_document(counterexample.plan, application, system, counterexample, **about)
+    text = json.dumps(document, indent=1, sort_keys=False) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    folder = pathlib.Path(directory) / "plans"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{counterexample.finding.anomaly}-{digest}.json"
+    scratch = path.with_suffix(f".{os.getpid()}.tmp")
+    scratch.write_text(text)
+    scratch.replace(path)
+    return str(path)
+
+
+def plan_document(
+    plan: Plan, application: Application, system: str, counterexample: Counterexample | None = None, **about: Any
+) -> dict[str, Any]:
+    """The plan with all that a replay needs to know."""
+    if counterexample is not None:
+        about = {"anomaly": counterexample.finding.anomaly, "guarantee": counterexample.finding.guarantee, **about}
+    document = plan_to_json(plan, application, system=system, **about)
+    document["application"] = application_spec(application)
+    return document
+
+
+def application_spec(application: Application) -> str:
+    """The name under which `--application` finds it."""
+    from refold.properties.applications import EXAMPLES
+
+    if type(application) is EXAMPLES.get(application.name):
+        return application.name
+    return spec_of(application)
+
+
+def replay_command(path: str) -> str:
+    """What to type."""
+    return f"refold replay {shlex.quote(path)}"
+
+
+def failure_text(counterexample: Counterexample, command: str) -> str:
+    """The whole message."""
+    finding = counterexample.finding
+    place = f" at position {finding.position}" if finding.position is not None else ""
+    lines = [f"{finding.anomaly} ({finding.guarantee}): {finding.where}{place}", ""]
+    lines += [f"  {number}. {action}" for number, action in enumerate(counterexample.plan, 1)]
+    lines += ["", f"  expected  {finding.expected}", f"  found     {finding.actual}", "", f"  {command}"]
+    return "\n".join(lines)

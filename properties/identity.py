@@ -1,0 +1,169 @@
+"""Identity of appends: every visible event was asked for, once, and together with the rest of its batch (A1, A8).
+
+An append is atomic: all of its events become visible, next to each other, or none. A refused or rolled back append leaves no trace. An
+append whose first outcome was unknown, and which was sent again, has at most one effect.
+"""
+
+from __future__ import annotations
+
+from refold.model.event import Stored
+from refold.model.record import Aborted, Acknowledged, Prepared, Refused, Retried, Scanned, Settled
+from refold.properties.property import Evidence, Finding, Handler, Property
+
+REMEMBERED = 10_000
+"""Finished operations that are remembered, to recognise an event that appears a second time."""
+
+
+class Operation:
+    """One append and what has become visible of it."""
+
+    __slots__ = ("ended", "number", "prepared", "retried", "seen")
+
+    def __init__(self, number: int, prepared: Prepared) -> None:
+        self.number = number
+        self.prepared = prepared
+        self.seen = 0
+        self.ended: tuple[int, Refused | Aborted] | None = None
+        self.retried = False
+
+
+class Identity(Property):
+    """For every append a: the visible events of a are none of it or all of it, adjacent, once; none if a was refused."""
+
+    name = "identity"
+    guarantee = "LOG"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: dict[str, Operation] = {}
+        self.partial: Operation | None = None
+        self.last: tuple[int, Stored] | None = None
+
+    def handlers(self) -> dict[type, Handler]:
+        """Invocations, visible events, refusals, and the places where a batch must be whole."""
+        return {
+            Prepared: self.on_prepared,
+            Stored: self.on_stored,
+            Retried: self.on_retried,
+            Refused: self.on_ended,
+            Aborted: self.on_ended,
+            Acknowledged: self.on_whole,
+            Scanned: self.on_whole,
+            Settled: self.on_whole,
+        }
+
+    def on_prepared(self, number: int, record: Prepared) -> Finding | None:
+        """A new operation."""
+        operations = self.operations
+        known = operations.get(record.op)
+        if known is not None:  # decided anew, under the same event ids
+            known.prepared = record
+            return None
+        operations[record.op] = Operation(number, record)
+        if len(operations) > REMEMBERED:
+            del operations[next(iter(operations))]
+        return None
+
+    def on_stored(self, number: int, event: Stored) -> Finding | None:
+        """Which operation, which event of it?"""
+        op, _, place = event.id.rpartition("/")
+        operation = self.operations.get(op)
+        if operation is None:
+            if len(self.operations) >= REMEMBERED:
+                return None
+            return self.finding(
+                "phantom-event",
+                event.stream,
+                number,
+                position=event.position,
+                expected="an event that some client appended",
+                actual=event.id,
+                evidence=[Evidence(number, event, "was asked for by nobody")],
+            )
+        if operation.ended is not None:
+            ended, how = operation.ended
+            return self.finding(
+                "refused-append-visible",
+                event.stream,
+                number,
+                position=event.position,
+                expected="no trace of a refused append",
+                actual=event.id,
+                evidence=[
+                    Evidence(operation.number, operation.prepared, "is the append"),
+                    Evidence(ended, how, "said that it did not happen"),
+                    Evidence(number, event, "is its event"),
+                ],
+            )
+        if self.partial is not None and self.partial is not operation:
+            return self.torn(number)
+        wanted = operation.seen
+        events = operation.prepared.events
+        if wanted < len(events) and events[wanted].id == event.id:
+            operation.seen = wanted + 1
+            self.partial = operation if wanted + 1 < len(events) else None
+            self.last = (number, event)
+            return None
+        if int(place) < wanted:
+            return self.finding(
+                "double-effect-of-retry" if operation.retried else "duplicate-append",
+                event.stream,
+                number,
+                guarantee="CAS",
+                position=event.position,
+                expected="one effect of this append",
+                actual=f"{event.id} a second time",
+                evidence=[
+                    Evidence(operation.number, operation.prepared, "is the append"),
+                    Evidence(number, event, "is its event, stored again"),
+                ],
+            )
+        self.partial = operation
+        self.last = (number, event)
+        return self.torn(number)
+
+    def on_retried(self, number: int, record: Retried) -> None:
+        """From now on a second effect is the retry's."""
+        operation = self.operations.get(record.op)
+        if operation is not None:
+            operation.retried = True
+
+    def on_ended(self, number: int, record: Refused | Aborted) -> Finding | None:
+        """Nothing of it may be visible, now or later."""
+        operation = self.operations.get(record.op)
+        if operation is None:
+            return None
+        if operation.seen:
+            return self.finding(
+                "refused-append-visible",
+                operation.prepared.stream,
+                number,
+                expected="no trace of a refused append",
+                actual=f"{operation.seen} of its events are visible",
+                evidence=[
+                    Evidence(operation.number, operation.prepared, "is the append"),
+                    Evidence(number, record, "says that it did not happen"),
+                ],
+            )
+        operation.ended = (number, record)
+        return None
+
+    def on_whole(self, number: int, record: object) -> Finding | None:
+        """Wherever the log is at rest, the last batch is complete."""
+        return self.torn(number) if self.partial is not None else None
+
+    def torn(self, number: int) -> Finding:
+        """The finding that a batch is visible in part."""
+        operation, self.partial = self.partial, None
+        assert operation is not None
+        evidence = [Evidence(operation.number, operation.prepared, "is the append of a batch")]
+        if self.last is not None:
+            evidence.append(Evidence(*self.last, "is the last event that is visible of it"))
+        return self.finding(
+            "partial-batch",
+            operation.prepared.stream,
+            number,
+            expected=len(operation.prepared.events),
+            actual=operation.seen,
+            evidence=evidence,
+        )

@@ -1,0 +1,94 @@
+"""A record is one line of a recorded history: a client invokes, or hears `ok`, `fail` or `info` (nobody knows)."""
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import attrs
+
+from refold.properties.linearizability.error import HistoryError
+from refold.properties.linearizability.operation import History, Operation, Outcome
+from refold.properties.linearizability.value import brief
+
+__all__ = ["Record", "history_of"]
+
+_ENDS = {"ok": Outcome.OK, "fail": Outcome.FAIL, "info": Outcome.UNKNOWN}
+
+
+@attrs.frozen(slots=True)
+class Record:
+    """What was observed at one instant."""
+
+    line: int
+    process: Hashable
+    type: str
+    f: str
+    value: Any
+    key: Hashable = None
+    call: Hashable = None
+    """What joins invocation and return where it is not the process."""
+    client: bool = True
+    """False for a record that is no client's, such as a nemesis: it is counted and ignored."""
+
+
+@attrs.define(slots=True)
+class _Open:
+    invocation: Record
+    event: int
+    number: int
+
+
+def history_of(records: Iterable[Record], source: str) -> History:
+    """Join invocations with their returns. A process that never hears may be used again; one that waits may not."""
+    operations: list[Operation | None] = []
+    waiting: dict[Hashable, _Open] = {}
+    events = count = 0
+    for record in records:
+        count += 1
+        if not record.client:
+            continue
+        caller = record.process if record.call is None else ("call", record.call)
+        opened = waiting.pop(caller, None)
+        if record.type == "invoke":
+            if opened is not None:
+                raise _error(source, record, opened, "invokes again before", "end each operation with ok, fail or info")
+            waiting[caller] = _Open(record, events, len(operations))
+            operations.append(None)
+        elif record.type not in _ENDS:
+            what = f"unknown type {brief(record.type)}"
+            raise HistoryError(source, record.line, what, "use invoke, ok, fail or info")
+        elif opened is None:
+            what = f"process {brief(record.process)} ends a {brief(record.f)} that it did not invoke"
+            raise HistoryError(source, record.line, what, "add the invocation, or remove this line")
+        elif opened.invocation.f != record.f:
+            raise _error(source, record, opened, "ends with another operation", "use the name that was invoked")
+        else:
+            operations[opened.number] = _operation(opened, record, events)
+        events += 1
+    for opened in waiting.values():
+        operations[opened.number] = _operation(opened, None, None)
+    return History(tuple(operation for operation in operations if operation is not None), events, source, count)
+
+
+def _operation(opened: _Open, end: Record | None, event: int | None) -> Operation:
+    invocation = opened.invocation
+    outcome = Outcome.UNKNOWN if end is None else _ENDS[end.type]
+    return Operation(
+        process=invocation.process,
+        f=invocation.f,
+        argument=None if invocation.f == "read" else invocation.value,
+        outcome=outcome,
+        result=end.value if end is not None and outcome is Outcome.OK else None,
+        invoked=opened.event,
+        returned=event,
+        key=invocation.key,
+        line_invoked=invocation.line,
+        line_returned=None if end is None else end.line,
+    )
+
+
+def _error(source: str, record: Record, opened: _Open, what: str, remedy: str) -> HistoryError:
+    earlier = opened.invocation
+    said = f"process {brief(record.process)} {what} than its {brief(earlier.f)} of line {earlier.line}"
+    if record.type == "invoke":
+        said = f"process {brief(record.process)} {what} its {brief(earlier.f)} of line {earlier.line} has ended"
+    return HistoryError(source, record.line, said, remedy)

@@ -1,0 +1,276 @@
+"""Hypothesis state machines: the harness as a test of your own suite.
+
+`machine(application, system)` makes a `RuleBasedStateMachine` class; its `TestCase` is what pytest collects. Subclass the
+class to add rules and invariants of your own. One rule runs a burst, a piece of tape that holds many actions in one draw, which is
+twenty times as fast as drawing each of them; beside it there is one rule per kind of action.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import os
+import re
+import zlib
+from collections import Counter
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, Phase, event, note, settings, target
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from refold.model.action import (
+    Abort,
+    Action,
+    Append,
+    AppendUnheard,
+    Begin,
+    Commit,
+    Crash,
+    CrashAt,
+    CutPower,
+    Deliver,
+    Fail,
+    Prepare,
+    Redeliver,
+    Restart,
+    Retry,
+    Submit,
+    TakeSnapshot,
+)
+from refold.model.application import Application
+from refold.model.tape import Menu, Plan
+from refold.properties import failure
+from refold.properties.applications import application_named, trial
+from refold.properties.result import Counterexample
+from refold.properties.run import execute, reproducer, undisturbed
+from refold.properties.shrink import Shrinker
+from refold.properties.suite import checker
+from refold.properties.vacuous import counts
+from refold.systems.port import DeploymentPort, SystemPort
+from refold.systems.registry import adopt, resolve
+
+BURSTS = (32, 96, 256)
+"""Actions per burst; Hypothesis chooses among the lengths."""
+
+PROFILES = {
+    "quick": {"max_examples": 20, "stateful_step_count": 10},
+    "default": {"max_examples": 100, "stateful_step_count": 20},
+    "ci": {"max_examples": 300, "stateful_step_count": 30},
+    "deep": {"max_examples": 3000, "stateful_step_count": 50},
+}
+"""Name of a profile -> Hypothesis settings; chosen with ``--refold-profile`` (or REFOLD_PROFILE). Without one, Hypothesis decides."""
+
+PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
+"""All of Hypothesis's phases but «explain», which traces every line and takes longer than everything else together."""
+
+tallies: dict[type, dict[str, Any]] = {}
+"""Machine class -> what its runs amounted to: ``runs``, ``steps`` and ``counts``; read (and taken away) by the pytest plugin."""
+
+
+class GuaranteeBroken(AssertionError):
+    """A property found a violation. The message is the shrunk plan, the anomaly, and the command that replays it."""
+
+    def __init__(self, counterexample: Counterexample, command: str) -> None:
+        super().__init__(failure.failure_text(counterexample, command))
+        self.counterexample = counterexample
+        self.command = command
+
+
+class Tape(bytes):
+    """A tape whose repr is short: Hypothesis prints it when a test fails, and what it says can be pasted back."""
+
+    def __repr__(self) -> str:
+        return f"Tape.unpack({base64.b85encode(zlib.compress(self, 9)).decode()!r})"
+
+    @classmethod
+    def unpack(cls, text: str) -> Tape:
+        """The inverse of the repr."""
+        return cls(zlib.decompress(base64.b85decode(text)))
+
+
+def tapes() -> st.SearchStrategy[Tape]:
+    """Tapes of one of the lengths in `BURSTS`, each drawn in one go."""
+    return st.sampled_from(BURSTS).flatmap(lambda n: st.binary(min_size=1 + 2 * n, max_size=1 + 2 * n)).map(Tape)
+
+
+def one_of(*kinds: type[Action]) -> st.SearchStrategy[Action]:
+    """An action of these kinds, out of the menu of the machine that is running."""
+    return st.runner().flatmap(lambda machine: st.sampled_from(machine.choices(kinds)))
+
+
+class EventSourcedMachine(RuleBasedStateMachine):
+    """The base of all machines. Set `application` (an instance, a class or a name) and `system` (a name or an object) in a subclass.
+
+    For your own rules: `self.perform(action)` does one action and checks; `self.records` is the history so far;
+    `self.deployment` is the running system.
+    """
+
+    application: ClassVar[Any] = "inventory"
+    system: ClassVar[Any] = "reference"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        chosen: dict[str, Any] = dict(PROFILES.get(os.environ.get("REFOLD_PROFILE", ""), {}))
+        cls.TestCase.settings = settings(
+            deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES, **chosen
+        )
+        cls.TestCase.refold_machine = cls  # type: ignore[attr-defined]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subject, self.port, self.menu = prepared(type(self))
+        self.checker = checker(self.subject)
+        self.records: list[Any] = []
+        self.plan: list[Action] = []
+        self.deployment: DeploymentPort = self.port.open(self.subject, self.checker.recorder(self.records))
+
+    def choices(self, kinds: tuple[type[Action], ...]) -> list[Action]:
+        """The menu's actions of these kinds; if the system has none of them, something that is always possible."""
+        found = [action for action in self.menu.actions() if isinstance(action, kinds)]
+        return found or [action for action in self.menu.actions() if isinstance(action, Submit)]
+
+    def perform(self, action: Action) -> bool:
+        """Do one action; raises `GuaranteeBroken` if a property finds something."""
+        done = self.deployment.perform(action)
+        if done:
+            self.plan.append(action)
+        if self.checker.findings:
+            self.fail()
+        return done
+
+    @initialize(tape=tapes())
+    def first_burst(self, tape: bytes) -> None:
+        """Every run begins with a burst: drawn one by one, actions take long to get anywhere."""
+        self.play(tape)
+
+    @rule(tape=tapes())
+    def burst(self, tape: bytes) -> None:
+        """Many actions in one draw."""
+        self.play(tape)
+
+    def play(self, tape: bytes) -> None:
+        """Perform the actions on a tape."""
+        perform, keep, findings = self.deployment.perform, self.plan.append, self.checker.findings
+        with undisturbed():
+            for action in self.menu.decode(tape):
+                if perform(action):
+                    keep(action)
+                    if findings:
+                        break
+        if findings:
+            self.fail()
+
+    @rule(action=one_of(Submit))
+    def submit(self, action: Action) -> None:
+        """A client does a whole command."""
+        self.perform(action)
+
+    @rule(action=one_of(Prepare, Append, AppendUnheard, Retry))
+    def client_step(self, action: Action) -> None:
+        """A client does one part of a command."""
+        self.perform(action)
+
+    @rule(action=one_of(Begin, Commit, Abort))
+    def slow_append(self, action: Action) -> None:
+        """A slow append goes on."""
+        self.perform(action)
+
+    @rule(action=one_of(Deliver, Redeliver, Fail))
+    def deliver(self, action: Action) -> None:
+        """A consumer receives something."""
+        self.perform(action)
+
+    @rule(action=one_of(TakeSnapshot))
+    def snapshot(self, action: Action) -> None:
+        """A consumer takes a snapshot."""
+        self.perform(action)
+
+    @rule(action=one_of(Crash, CrashAt, Restart, CutPower))
+    def fault(self, action: Action) -> None:
+        """Something dies or comes back."""
+        self.perform(action)
+
+    def teardown(self) -> None:
+        """Faults stop; everything must converge; then the books are closed."""
+        try:
+            if not self.checker.findings:
+                self.deployment.settle()
+                self.checker.finish()
+                if self.checker.findings:
+                    self.fail()
+                self.leave_traces()
+        finally:
+            self.deployment.close()
+
+    def leave_traces(self) -> None:
+        """Events and targets for ``--hypothesis-show-statistics``."""
+        kinds = Counter(map(type, self.records))
+        happened = counts(kinds)
+        tally = tallies.setdefault(type(self), {"runs": 0, "steps": 0, "counts": dict.fromkeys(happened, 0)})
+        tally["runs"] += 1
+        tally["steps"] += len(self.plan)
+        for name, number in happened.items():
+            tally["counts"][name] += number
+            event(f"{name}: {'none' if not number else 'some' if number < 10 else 'many'}")
+        target(float(len(kinds)), label="kinds of records in one run")
+
+    def fail(self) -> None:
+        """Shrink the plan (once per anomaly) and raise."""
+        counterexample, command = explained(type(self), self, tuple(self.plan))
+        note(command)
+        raise GuaranteeBroken(counterexample, command)
+
+
+@functools.cache
+def prepared(cls: type[EventSourcedMachine]) -> tuple[Application, SystemPort, Menu]:
+    """What all runs of one machine share."""
+    application = cls.application
+    if isinstance(application, str):
+        application = application_named(application)
+    elif isinstance(application, type):
+        application = application()
+    if not application.name:
+        application.name = type(application).__name__
+    trial(application)
+    system: SystemPort
+    if isinstance(cls.system, str):
+        system = resolve(cls.system)
+    else:
+        system = adopt(getattr(cls.system, "__name__", type(cls.system).__name__), cls.system)
+    return application, system, system.menu(application)
+
+
+_explained: dict[tuple[type, tuple[str, str]], tuple[Counterexample, str]] = {}
+
+
+def explained(cls: type[EventSourcedMachine], machine: EventSourcedMachine, plan: Plan) -> tuple[Counterexample, str]:
+    """The shrunk counterexample for this anomaly, and the command that replays it.
+
+    Hypothesis runs a failing test many times while it shrinks the draws; the plan is shrunk at the first of them and remembered.
+    """
+    finding = machine.checker.findings[0]
+    known = _explained.get((cls, finding.signature))
+    if known is not None:
+        return known
+    application, system, menu = machine.subject, machine.port, machine.menu
+
+    reproduces = reproducer(system, application, finding.signature)
+    findings, history = tuple(machine.checker.distinct()), tuple(machine.records)
+    if reproduces(plan) is not None:
+        plan = Shrinker(menu, reproduces).shrink(plan)
+        run = execute(system, application, plan, whole=True)
+        findings = tuple(sorted(run.findings, key=lambda other: other.signature != finding.signature))
+        history = tuple(run.history)
+    counterexample = Counterexample(plan, findings, history, 0, 0.0)
+    path = failure.save_plan(counterexample, application, system.name, failure.report_dir())
+    _explained[cls, finding.signature] = result = counterexample, failure.replay_command(path)
+    return result
+
+
+def machine(application: Any, system: Any = "reference") -> type[EventSourcedMachine]:
+    """A machine class for `application` (instance, class or name) on `system` (name or object); its `TestCase` is the test."""
+    cls = application if isinstance(application, type) else type(application)
+    name = application if isinstance(application, str) else getattr(application, "name", "") or cls.__name__
+    title = re.sub(r"\W", "", str(name).title())
+    return type(f"{title}Machine", (EventSourcedMachine,), {"application": application, "system": system})

@@ -1,0 +1,192 @@
+"""What a property is, what it finds, and the checker that feeds a history to many properties at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+import attrs
+
+from refold.model.application import Application
+
+Handler = Callable[[int, Any], "Finding | None"]
+
+
+@attrs.frozen
+class Evidence:
+    """A record that proves a finding: its number in the history (from 1), the record, and what it has to do with it."""
+
+    number: int
+    record: Any
+    role: str
+
+
+@attrs.frozen
+class Finding:
+    """A violated guarantee. Data only: sentences are made in `refold.reports`.
+
+    `anomaly` is its name, `guarantee` the code of the catalogue (LOG, CAS, CKPT, ORD, SNAP, REPL, DUAL, READ, LOCK, CDC, LIVE),
+    `judge` is the property that found it, `where` the consumer, stream or client, `position` the first divergent
+    position (None where there is none), `expected` and `actual` the two values that differ, `number` the record of the history at which
+    it showed."""
+
+    anomaly: str
+    guarantee: str
+    judge: str
+    where: str
+    number: int
+    position: int | None = None
+    expected: Any = None
+    actual: Any = None
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def signature(self) -> tuple[str, str]:
+        """What must stay the same while a plan is shrunk."""
+        return (self.anomaly, self.guarantee)
+
+
+class Property:
+    """The base of all properties: a streaming fold of the history.
+
+    A property lists in `handlers` which records it looks at; each handler gets the record's number and the record, and returns a
+    finding or None. Work per record is O(1) amortised; memory is bounded by keys, consumers and what is in
+    flight, not by the length of the history. The class docstring begins with the definition of the guarantee.
+    `needs` names the capability without which there is nothing to check.
+    """
+
+    name: ClassVar[str]
+    guarantee: ClassVar[str]
+    needs_application: ClassVar[bool] = False
+    needs: ClassVar[str] = ""
+    """The capability without which a system has nothing that this property could judge."""
+    plain: Callable[[Any], Any] | None = None
+    """How values look in a history that was read from a file; None for histories in memory."""
+
+    def __init__(self, application: Application | None = None) -> None:
+        self.application = application
+
+    def handlers(self) -> dict[type, Handler]:
+        """Record class -> bound method."""
+        raise NotImplementedError
+
+    def same(self, stored: Any, expected: Any) -> bool:
+        """Whether a recorded value is the expected one, in memory or as it came out of a file."""
+        return bool(stored == expected) or (self.plain is not None and bool(stored == self.plain(expected)))
+
+    def finish(self) -> Iterable[Finding]:
+        """Findings that only the end of the history can show."""
+        return ()
+
+    def observations(self) -> dict[str, int]:
+        """What is worth counting and no violation: name -> how often."""
+        return {}
+
+    def finding(
+        self,
+        anomaly: str,
+        where: str,
+        number: int,
+        *,
+        guarantee: str | None = None,
+        position: int | None = None,
+        expected: Any = None,
+        actual: Any = None,
+        evidence: Sequence[Evidence] = (),
+    ) -> Finding:
+        """A finding of this property."""
+        return Finding(
+            anomaly=anomaly,
+            guarantee=guarantee or self.guarantee,
+            judge=self.name,
+            where=where,
+            number=number,
+            position=position,
+            expected=expected,
+            actual=actual,
+            evidence=tuple(evidence),
+        )
+
+
+class Table(dict[type, tuple[Handler, ...]]):
+    """Record class -> handlers; the first record of a class without any may bring properties that nobody needed so far."""
+
+    arrive: Callable[[type], None]
+
+    def __missing__(self, kind: type) -> tuple[Handler, ...]:
+        self[kind] = ()
+        self.arrive(kind)
+        return self[kind]
+
+
+def nobody(kind: type) -> Sequence[Property]:
+    """No property waits for records of this kind."""
+    return ()
+
+
+class Checker:
+    """Feeds records to properties. `feed` is the hot path of the whole harness.
+
+    `late` makes the properties that are needed only once records of some kind occur, so that other runs do not pay for them. They
+    judge after all others, so they look at records of their own and at the truth.
+    """
+
+    def __init__(self, properties: Sequence[Property], late: Callable[[type], Sequence[Property]] = nobody) -> None:
+        self.properties = list(properties)
+        self.late = late
+        self.findings: list[Finding] = []
+        self.number = 0
+        table: dict[type, list[Handler]] = {}
+        for checked in properties:
+            for kind, handler in checked.handlers().items():
+                table.setdefault(kind, []).append(handler)
+        self.table = Table({kind: tuple(found) for kind, found in table.items()})
+        self.table.arrive = self.arrive
+
+    def arrive(self, kind: type) -> None:
+        """A record of a kind that nobody has looked at so far."""
+        for checked in self.late(kind):
+            self.properties.append(checked)
+            for judged, handler in checked.handlers().items():
+                self.table[judged] = (*self.table.get(judged, ()), handler)
+
+    def feed(self, record: Any) -> None:
+        """One record, in the order of the history."""
+        self.number = number = self.number + 1
+        for handler in self.table[type(record)]:
+            finding = handler(number, record)
+            if finding is not None:
+                self.findings.append(finding)
+
+    def recorder(self, records: list[Any]) -> Callable[[Any], None]:
+        """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups."""
+        keep, table, found = records.append, self.table, self.findings.append
+
+        def emit(record: Any) -> None:
+            keep(record)
+            handlers = table[type(record)]
+            if handlers:
+                number = len(records)
+                for handler in handlers:
+                    finding = handler(number, record)
+                    if finding is not None:
+                        found(finding)
+
+        return emit
+
+    def finish(self) -> list[Finding]:
+        """The end of the history: all findings, the first of each anomaly and place only."""
+        for checked in self.properties:
+            self.findings.extend(checked.finish())
+        return self.distinct()
+
+    def observations(self) -> dict[str, int]:
+        """What the properties counted."""
+        return {name: count for checked in self.properties for name, count in checked.observations().items()}
+
+    def distinct(self) -> list[Finding]:
+        """One finding per anomaly and place, in the order of their detection."""
+        seen: dict[tuple[str, str, str], Finding] = {}
+        for finding in self.findings:
+            seen.setdefault((finding.anomaly, finding.judge, finding.where), finding)
+        return list(seen.values())

@@ -1,0 +1,53 @@
+"""What a campaign comes back with: data for reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from refold.model.tape import Plan
+from refold.properties.property import Finding
+
+
+@attrs.frozen
+class Counterexample:
+    """A shrunk plan that breaks a guarantee: `findings` are all that its run shows (the first is the one that was shrunk for),
+    `history` is everything that happened in that run, up to the end of settling."""
+
+    plan: Plan
+    findings: tuple[Finding, ...]
+    history: tuple[Any, ...]
+    found_at: int
+    seconds_cpu: float
+
+    @property
+    def finding(self) -> Finding:
+        """The finding that the plan was shrunk for."""
+        return self.findings[0]
+
+
+@attrs.frozen
+class Result:
+    """One campaign: `examples` runs, `steps` actions performed, `skipped` ones not enabled; `counts` of what really happened
+    (appended, delivered, redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …); `not_checked` in plain
+    words; `sample` is the history of one passing run, for the picture of a verdict that held."""
+
+    system: str
+    application: str
+    seed: int
+    examples: int
+    steps: int
+    skipped: int
+    seconds: float
+    counts: dict[str, int]
+    counterexamples: tuple[Counterexample, ...]
+    not_checked: tuple[str, ...] = ()
+    checked: tuple[tuple[str, str], ...] = ()
+    sample: tuple[Any, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """``broken`` if anything was found, else ``held``."""
+        return "broken" if self.counterexamples else "held"

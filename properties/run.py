@@ -1,0 +1,160 @@
+"""One run: a plan on a system, its history, and what the properties say about it."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+
+from refold.model.action import Action
+from refold.model.application import Application
+from refold.model.event import Stored
+from refold.model.tape import Plan
+from refold.properties.property import Evidence, Finding
+from refold.properties.suite import checker
+from refold.systems.port import SystemPort
+
+
+class BrokenApplication(Exception):
+    """The application under test raised, or returned nonsense: usage, not a finding. The message is one sentence."""
+
+
+@attrs.define
+class Run:
+    """What one run did. `performed` are the plan's actions that were enabled, up to the one at which the first finding showed."""
+
+    performed: list[Action]
+    skipped: int
+    history: list[Any]
+    findings: list[Finding]
+    settled: bool
+    observations: dict[str, int] = attrs.field(factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Actions that were performed."""
+        return len(self.performed)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let the garbage collector rest for the length of a run: runs make many objects, none of them cyclic, and it would look at all of
+    them again and again (a tenth of the time)."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, before[1], before[2])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def execute(system: SystemPort, application: Application, plan: Sequence[Action], *, whole: bool = False) -> Run:
+    """Run `plan` on a new deployment of `system`, with all properties on.
+
+    The run ends at the first finding, or after settling; with `whole` it goes on to the end, for a full report.
+    Raises `BrokenApplication` if the application's own code fails.
+    """
+    judge = checker(application)
+    findings = judge.findings
+    history: list[Any] = []
+    performed: list[Action] = []
+    keep = performed.append
+    settled = False
+    deployment = None
+    try:
+        with undisturbed():
+            deployment = system.open(application, judge.recorder(history))
+            perform = deployment.perform
+            for action in plan:
+                if perform(action):
+                    keep(action)
+                    if findings and not whole:
+                        break
+            else:
+                deployment.settle()
+                settled = True
+    except Exception as error:
+        blame = blamed(error, application)
+        if blame is None:
+            raise
+        if not findings:
+            if not innocent(application, history):
+                raise BrokenApplication(blame) from error
+            findings.append(corrupted(history, blame))
+    finally:
+        if deployment is not None:
+            deployment.close()
+    if settled:
+        judge.finish()
+    return Run(performed, len(plan) - len(performed), history, judge.distinct(), settled, judge.observations())
+
+
+def innocent(application: Application, history: Sequence[Any]) -> bool:
+    """Whether the application folds the true log without an error: then what it choked on is the system's doing."""
+    states: dict[str, Any] = {}
+    rows: dict[str, Any] = {}
+    try:
+        for record in history:
+            if type(record) is Stored:
+                key = application.key(record.data)
+                state = states[key] if key in states else application.initial(key)
+                states[key] = application.evolve(state, record.data)
+                for row, value in application.view(record.data, rows).items():
+                    if value is None:
+                        rows.pop(row, None)
+                    else:
+                        rows[row] = value
+    except Exception:
+        return False
+    return True
+
+
+def corrupted(history: Sequence[Any], blame: str) -> Finding:
+    """The finding for a handler that raised on what the system gave it."""
+    return Finding(
+        anomaly="handler-raised",
+        guarantee="REPL",
+        judge="replay",
+        where="application",
+        number=len(history),
+        expected="rows and events that the true log could have led to",
+        actual=blame,
+        evidence=(Evidence(len(history), history[-1], "is the last thing that happened"),) if history else (),
+    )
+
+
+def blamed(error: Exception, application: Application) -> str | None:
+    """One sentence about the application's function in which `error` was raised; None if it was not raised there."""
+    code = {
+        getattr(member, "__code__", None): name
+        for cls in type(application).__mro__
+        if cls is not object and cls.__module__ != Application.__module__
+        for name, member in vars(cls).items()
+    }
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        name = code.get(frame.f_code)
+        if name is not None:
+            return (
+                f"application {application.name or type(application).__name__!r}: {name}() raised"
+                f" {type(error).__name__}: {error} (line {line} of {frame.f_code.co_filename});"
+                " it must return for every command and event that its own decide() can produce,"
+                " and say no by raising Refusal"
+            )
+    return None
+
+
+def reproducer(
+    system: SystemPort, application: Application, signature: tuple[str, str]
+) -> Callable[[Plan], Plan | None]:
+    """What shrinking asks: runs a plan; the actions performed until this very anomaly, or None if it does not show."""
+
+    def reproduces(plan: Plan) -> Plan | None:
+        run = execute(system, application, plan)
+        same = bool(run.findings) and run.findings[0].signature == signature
+        return tuple(run.performed) if same else None
+
+    return reproduces

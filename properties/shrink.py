@@ -1,0 +1,205 @@
+"""Shrinking: the shortest, simplest plan that still shows the same anomaly.
+
+Every part of a plan is a plan, so shrinking is deleting: first what was skipped, then chunks, then single actions and pairs; after that
+each action is replaced by simpler ones of its kind, or of a simpler kind. Deterministic; stops at a fixpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+import msgspec
+
+from refold.model.action import Action, Append, Begin, CrashAt, Deliver, Prepare, Redeliver, Submit
+from refold.model.tape import Menu, Plan
+
+Reproduces = Callable[[Plan], "Plan | None"]
+"""Runs a plan; the actions performed up to the anomaly if it is still the same, else None."""
+
+PAIRS_UP_TO = 24
+LEAPS_UP_TO = 9
+LEAPS_MOST = 500
+
+
+class Shrinker:
+    """Shrinks plans by trial; `tried` counts the runs."""
+
+    def __init__(self, menu: Menu, reproduces: Reproduces, most: int = 20_000) -> None:
+        self.reproduces = reproduces
+        self.most = most
+        self.tried = 0
+        self.rank: dict[Action, int] = {}
+        self.kinds: dict[type, list[Action]] = {}
+        for action in menu.actions():
+            if action not in self.rank:
+                self.rank[action] = len(self.rank)
+                self.kinds.setdefault(type(action), []).append(action)
+
+    def attempt(self, plan: Plan) -> Plan | None:
+        """Run a candidate."""
+        if self.tried >= self.most:
+            return None
+        self.tried += 1
+        return self.reproduces(plan)
+
+    def shrink(self, plan: Plan) -> Plan:
+        """The smallest plan that was found; `plan` must reproduce."""
+        while True:
+            before = plan
+            plan = self.delete_chunks(plan)
+            plan = self.delete_pairs(plan)
+            plan = self.simplify(plan)
+            plan = self.rename(plan)
+            if plan == before:
+                plan = self.leap(plan)
+            if plan == before:
+                return plan
+
+    def delete_chunks(self, plan: Plan) -> Plan:
+        """Delete runs of actions, long ones first, from the end."""
+        size = max(len(plan) // 2, 1)
+        while size:
+            end = len(plan)
+            while end > 0:
+                start = max(end - size, 0)
+                found = self.attempt(plan[:start] + plan[end:])
+                if found is not None and len(found) < len(plan):
+                    plan = found
+                    end = min(start, len(plan))
+                else:
+                    end = start
+            size //= 2
+        return plan
+
+    def delete_pairs(self, plan: Plan) -> Plan:
+        """Delete two actions that only make sense together (a crash and its restart)."""
+        if len(plan) > PAIRS_UP_TO:
+            return plan
+        again = True
+        while again:
+            again = False
+            for first in range(len(plan) - 2, -1, -1):
+                for second in range(len(plan) - 1, first, -1):
+                    found = self.attempt(plan[:first] + plan[first + 1 : second] + plan[second + 1 :])
+                    if found is not None and len(found) < len(plan):
+                        plan, again = found, True
+                        break
+                if again:
+                    break
+        return plan
+
+    def leap(self, plan: Plan) -> Plan:
+        """Delete two actions and change a third one at once: «put 1 and 1, take 1 and 2» is «put 1, take 1 and 1» in disguise."""
+        if not 5 <= len(plan) <= LEAPS_UP_TO:
+            return plan
+        enough = self.tried + LEAPS_MOST
+        for first, second in combinations(range(len(plan) - 1), 2):
+            if self.tried > enough:
+                break
+            rest = plan[:first] + plan[first + 1 : second] + plan[second + 1 :]
+            for place in range(len(rest) - 1, -1, -1):
+                for candidate in self.same_doer(rest[place]):
+                    found = self.attempt((*rest[:place], candidate, *rest[place + 1 :]))
+                    if found is not None and len(found) < len(plan):
+                        return found
+        return plan
+
+    def same_doer(self, action: Action) -> Iterator[Action]:
+        """The same client with a simpler command."""
+        if isinstance(action, Submit | Prepare | Begin):
+            rank = self.rank.get(action, 1 << 30)
+            for candidate in self.kinds.get(type(action), ()):
+                if self.rank[candidate] >= rank:
+                    return
+                if getattr(candidate, "client", None) == action.client:
+                    yield candidate
+
+    def simplify(self, plan: Plan) -> Plan:
+        """Replace actions one by one with simpler ones."""
+        for place in range(len(plan) - 1, -1, -1):
+            if place >= len(plan):
+                continue
+            for simpler in self.simpler(plan[place]):
+                found = self.attempt((*plan[:place], simpler, *plan[place + 1 :]))
+                if found is not None and self.cost(found) < self.cost(plan):
+                    plan = found
+                    break
+        return plan
+
+    def rename(self, plan: Plan) -> Plan:
+        """Replace one value by another in all commands at once (every «nut» by «bolt»), and one client by another."""
+        for old, new in self.renamings(plan):
+            candidate = tuple([self.renamed(action, old, new) for action in plan])
+            if candidate == plan or any(action not in self.rank for action in candidate):
+                continue
+            if self.cost(candidate) < self.cost(plan):
+                found = self.attempt(candidate)
+                if found is not None and self.cost(found) < self.cost(plan):
+                    plan = found
+        return plan
+
+    def renamings(self, plan: Plan) -> list[tuple[str, str]]:
+        """Pairs of words that occur in the menu, the second earlier than the first, the first in the plan."""
+        words = list(dict.fromkeys(word for action in self.rank for word in words_of(action)))
+        used = {word for action in plan for word in words_of(action)}
+        return [(old, new) for n, old in enumerate(words) if old in used for new in words[:n]]
+
+    def renamed(self, action: Action, old: str, new: str) -> Action:
+        """The action with one word replaced; it is no action of the menu if the word means something else there."""
+        changes: dict[str, Any] = {}
+        for name in ("client", "command"):
+            value = getattr(action, name, None)
+            if value == old:
+                changes[name] = new
+            elif name == "command" and value is not None and not isinstance(value, str):
+                fields = {field: new for field in fields_of(value) if getattr(value, field) == old}
+                if fields:
+                    changes[name] = type(value)(**{field: getattr(value, field) for field in fields_of(value)} | fields)
+        return msgspec.structs.replace(action, **changes) if changes else action
+
+    def cost(self, plan: Plan) -> tuple[int, list[int]]:
+        """Shorter first; then simpler kinds and arguments."""
+        return len(plan), [self.rank.get(action, 1 << 30) for action in plan]
+
+    def simpler(self, action: Action) -> Iterator[Action]:
+        """Candidates that are simpler than `action`, the simplest first."""
+        yield from self.other_kinds(action)
+        rank = self.rank.get(action, 1 << 30)
+        for candidate in self.kinds.get(type(action), ()):
+            if self.rank[candidate] >= rank:
+                return
+            yield candidate
+
+    @staticmethod
+    def other_kinds(action: Action) -> Sequence[Action]:
+        """The same deed in a simpler way."""
+        if isinstance(action, Prepare | Begin):
+            return (Submit(action.client, action.command),)
+        if isinstance(action, Deliver) and action.index:
+            return (Deliver(action.consumer, 0),)
+        if isinstance(action, Redeliver):
+            return (Deliver(action.consumer, 0),)
+        if isinstance(action, CrashAt | Append):
+            return ()
+        return ()
+
+
+def fields_of(command: Any) -> tuple[str, ...]:
+    """The names of a command's fields."""
+    cls = type(command)
+    return tuple(getattr(cls, "__struct_fields__", ())) or tuple(getattr(cls, "__match_args__", ()))
+
+
+def words_of(action: Action) -> Iterator[str]:
+    """The client and the strings in the command of an action."""
+    client = getattr(action, "client", None)
+    if client is not None:
+        yield client
+    command = getattr(action, "command", None)
+    if command is not None:
+        for field in fields_of(command):
+            value = getattr(command, field)
+            if isinstance(value, str):
+                yield value

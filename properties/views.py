@@ -1,0 +1,102 @@
+"""Views: a client decides on what the log says, not on what it wishes the log said.
+
+For every decision on view v of stream s: v is the fold of a prefix of s. Usually broken by aggregates that are kept in memory: events
+that the log has refused stay in them (catalogue: uncommitted-cleared-on-failure), or a command that was declined leaves its mark
+(failed-command-bumps-version). The state of a view is not recorded, so it is the decision that is compared; of clients that load the
+stream themselves, because what the others read are the rows of a consumer, and those are compared as they are stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.application import Application, Refusal
+from refold.model.record import Aborted, Declined, Prepared, Refused, Unknown
+from refold.properties.conditional import Decisions
+from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.truth import Truth
+
+
+class Views(Property):
+    """For every decision of command c on a view at version n of stream s: n <= |s|, and where n = |s|, the decision is that of
+    decide(c, fold(s))."""
+
+    name = "views"
+    guarantee = "REPL"
+    needs_application = True
+
+    def __init__(self, application: Application, truth: Truth, decisions: Decisions) -> None:
+        super().__init__(application)
+        self.decider = application
+        self.truth = truth
+        self.states = decisions.states
+        self.scattered = decisions.scattered
+        self.unsaved: dict[tuple[str, str], tuple[int, Refused | Aborted | Unknown]] = {}
+        self.asked: dict[str, str] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """Decisions, and appends that came to nothing."""
+        return {
+            Prepared: self.on_prepared,
+            Declined: self.on_declined,
+            Refused: self.on_unsaved,
+            Aborted: self.on_unsaved,
+            Unknown: self.on_unsaved,
+        }
+
+    def on_unsaved(self, number: int, record: Refused | Aborted | Unknown) -> None:
+        """What a client had decided, and the log does not have, or may not have."""
+        stream = self.asked.get(record.client)
+        if stream is not None:
+            self.unsaved[record.client, stream] = (number, record)
+
+    def on_prepared(self, number: int, record: Prepared) -> Finding | None:
+        """A decision to append."""
+        self.asked[record.client] = record.stream
+        version = self.truth.versions.get(record.stream, 0)
+        if record.seen < version or self.truth.slow or (record.seen == version and record.source != "log"):
+            return None
+        if record.stream in self.scattered or record.stream != self.decider.key(record.command):
+            return None  # a stream per entity: its versions and its fold are not those of the key
+        if record.seen > version:
+            return self.differs(number, record, f"a view of at most {version} events", f"a view of {record.seen}")
+        expected = self.decide(record)
+        actual = tuple([event.data for event in record.events])
+        return None if expected == actual else self.differs(number, record, expected, actual)
+
+    def on_declined(self, number: int, record: Declined) -> Finding | None:
+        """A decision not to append."""
+        version = self.truth.versions.get(record.stream, 0)
+        if record.seen < version or self.truth.slow or (record.seen == version and record.source != "log"):
+            return None
+        if record.stream in self.scattered:
+            return None
+        if record.seen > version:
+            return self.differs(number, record, f"a view of at most {version} events", f"a view of {record.seen}")
+        expected = self.decide(record)
+        if not isinstance(expected, tuple) or not expected:
+            return None
+        return self.differs(number, record, expected, f"declined: {record.reason}")
+
+    def decide(self, record: Prepared | Declined) -> Any:
+        """The decision on the true state."""
+        decider, stream = self.decider, record.stream
+        state = self.states[stream] if stream in self.states else decider.initial(stream)
+        try:
+            return tuple(decider.decide(record.command, state))
+        except Refusal as refusal:
+            return f"declined: {refusal.reason}"
+
+    def differs(self, number: int, record: Prepared | Declined, expected: Any, actual: Any) -> Finding:
+        """The finding; its name says whether an append that came to nothing is in the view."""
+        unsaved = self.unsaved.get((record.client, record.stream))
+        evidence = [] if unsaved is None else [Evidence(*unsaved, "is an append that the log does not have")]
+        return self.finding(
+            "view-is-no-replay" if unsaved is None else "decided-on-unsaved-events",
+            record.stream,
+            number,
+            guarantee=None if unsaved is None else "CAS",
+            expected=expected,
+            actual=actual,
+            evidence=[*evidence, Evidence(number, record, "decided on this view")],
+        )

@@ -1,0 +1,537 @@
+"""Anomalies: the words for each one: a headline, the rule that it breaks, what usually causes it and the usual fix.
+
+Templates may use the fields of a finding: ``{where}``, ``{event}`` («event 3», or «an event» where there is no position),
+``{position}``, ``{expected}``, ``{actual}``.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Anomaly:
+    """`headline`: what happened, in one line. `rule`: what should have been. `contrast`: expected against actual. `usual`: cause and fix.
+    `unit`: what expected and actual count, where they are numbers."""
+
+    headline: str
+    rule: str
+    contrast: str = "expected {expected}, found {actual}"
+    usual: str = ""
+    unit: str = "{}"
+
+
+ANOMALIES: dict[str, Anomaly] = {
+    "phantom-event": Anomaly(
+        "{event} is in stream {where}, and no client ever appended it",
+        "every event in the log was appended by somebody",
+        usual="reads that fabricate an entry at a border (position 0, an empty page); check the bounds of reads",
+    ),
+    "refused-append-visible": Anomaly(
+        "an append to {where} was refused, and is in the log all the same",
+        "a refused or rolled back append leaves no trace",
+        usual="the check and the write are not one atomic step, or a failed write is not undone; one transaction for both",
+    ),
+    "partial-batch": Anomaly(
+        "only {actual} of the {expected} events of one append to {where} are visible",
+        "all events of an append become visible together, or none",
+        "{expected} events were asked for in one step, {actual} are visible",
+        "events written one by one, with a crash or a reader in between; one transaction, or a commit marker that readers respect",
+        unit="events: {}",
+    ),
+    "duplicate-append": Anomaly(
+        "one append to {where} is stored twice",
+        "an append has at most one effect, however often it is sent",
+        usual="a retry after a lost answer; keep event ids over retries, and let the log recognise them",
+    ),
+    "double-effect-of-retry": Anomaly(
+        "a retry made one append to {where} happen twice",
+        "an append has at most one effect, however often it is sent",
+        usual="a retry after a lost answer; keep event ids over retries, and let the log recognise them",
+    ),
+    "write-skew": Anomaly(
+        "two decisions on {where}, each right by itself, do not go together",
+        "decisions that share an invariant are decided one after the other",
+        usual="an expected version protects one stream, the invariant spans several; put what it spans into one stream, or lock it",
+    ),
+    "lost-update": Anomaly(
+        "a decision on {where} was accepted although its condition no longer held",
+        "a conditional append happens only if its condition holds just before its own place in the log",
+        usual="the expected version is not sent, or is not checked in the same step as the write; append with the version that the "
+        "decision has read",
+    ),
+    "false-conflict": Anomaly(
+        "an append to {where} was refused although nothing was in its way",
+        "a refusal needs a real conflict",
+        usual="the version of another stream, or a stale one, was compared; compare with the stream's own newest version",
+    ),
+    "duplicate-create": Anomaly(
+        "{where} got something a second time that may exist only once",
+        "what exists already cannot be created again",
+        usual="uniqueness was checked in a view that lags behind; claim the name with an append that expects no stream, or with "
+        "the version that was read",
+    ),
+    "oversold": Anomaly(
+        "more of {where} was given away than there was",
+        "a decision that takes from a stock holds on the stock just before its own place in the log",
+        usual="two deciders read the same stock; append with the version that the decision has read",
+    ),
+    "invariant-broken": Anomaly(
+        "{where} came into a state that its invariant forbids: {actual}",
+        "no event may lead to a state that the invariant forbids",
+        usual="a decision on stale state, or a decider that allows too much",
+    ),
+    "visible-below-read-position": Anomaly(
+        "{event} appeared at a position that readers had already passed",
+        "nothing becomes visible below a position that was readable before",
+        usual="positions are given out at insert and become visible at commit; readers must stop below the lowest open position",
+    ),
+    "duplicate-position": Anomaly(
+        "two events stand at position {position} of the log",
+        "a position belongs to one event",
+        usual="positions counted per writer or per table; one counter for the whole log",
+    ),
+    "duplicate-version": Anomaly(
+        "two events of stream {where} have version {actual}",
+        "the versions of a stream are 1, 2, 3, …, each one once",
+        usual="the version is read, then written, in two steps; a unique key over stream and version",
+        unit="version {}",
+    ),
+    "version-gap": Anomaly(
+        "stream {where} jumps to version {actual} where version {expected} should come",
+        "the versions of a stream are 1, 2, 3, …, without gaps",
+        usual="events discarded after they were numbered; number them where they are stored",
+        unit="version {}",
+    ),
+    "scan-out-of-order": Anomaly(
+        "a read of the whole log returned position {position} out of order",
+        "the log is read in the order of its positions",
+        usual="a query without ORDER BY; order by position",
+    ),
+    "acknowledged-append-lost": Anomaly(
+        "the log has lost {event} of {where}, which it had already confirmed or shown",
+        "what the log has acknowledged or shown is in every later read",
+        usual="the answer is sent before the data is synced to disk, or recovery gives up at a torn record; sync before the answer",
+    ),
+    "read-out-of-order": Anomaly(
+        "one read gave {where} events in an order that is not that of their positions",
+        "a read returns events in the order of their positions",
+        "in order they are {expected}, they came as {actual}",
+        "a query without ORDER BY, whose order depends on the plan; order by position",
+    ),
+    "range-differs": Anomaly(
+        "a read between bounds returned something else than what lies between them",
+        "a read returns the first events between its bounds, as many as the limit allows, and nothing else",
+        "between the bounds are {expected}, it returned {actual}",
+        "an index of -1, a limit of 0 that means «none», bounds that are one off; check the bounds of reads",
+    ),
+    "phantom-entry": Anomaly(
+        "a read returned {event}, which is not between its bounds",
+        "a read returns the first events between its bounds, as many as the limit allows, and nothing else",
+        "between the bounds are {expected}, it returned {actual}",
+        "an index of -1, or a first entry that is made up; check the bounds of reads",
+    ),
+    "never-becomes-visible": Anomaly(
+        "everything is at rest, stream {where} holds events, and readers of the whole log never get to see them",
+        "what the log has accepted becomes visible to its readers",
+        usual="readers wait at a gap that nobody fills, or for a transaction that never ends; skip what is proven dead, bound the wait",
+    ),
+    "stream-misses-events": Anomaly(
+        "a read of stream {where} does not return all events that readers of the whole log have seen of it",
+        "a stream is the events of the log that belong to it",
+        "the log shows {expected} of its events, the stream {actual}",
+        "an index of streams that is written apart from the log, or a bound that is one off; derive it in the same transaction",
+    ),
+    "acknowledged-elsewhere": Anomaly(
+        "an append was told that its event is where {event} of somebody else is",
+        "an answer names the positions at which the events of the append are",
+        usual="positions are computed and not read back, or answers are given out in the wrong order; return what was stored",
+    ),
+    "view-is-no-replay": Anomaly(
+        "a decision on {where} rests on a state that is not the replay of its events",
+        "the view that a decision reads is the fold of the stream",
+        "the replay leads to {expected}, the decision was {actual}",
+        "an aggregate in memory that a declined command has changed; decide and apply first, then change the version",
+    ),
+    "decided-on-unsaved-events": Anomaly(
+        "a decision on {where} rests on events that the log does not have",
+        "the view that a decision reads is the fold of the stream",
+        "the replay leads to {expected}, the decision was {actual}",
+        "new events leave the list of uncommitted ones before the save succeeds; clear it afterwards, discard the aggregate on failure",
+    ),
+    "overtaken-event-dropped": Anomaly(
+        "{where} dismissed {event} as a duplicate, because a later one had come first",
+        "every event is applied, after its predecessors",
+        usual="a read or a delivery out of order, and a high-water mark that takes what is late for what is old; order by position",
+    ),
+    "writers-interleave": Anomaly(
+        "{where} appended an event to an entity that another writer had changed since",
+        "the events of an entity come from one writer at a time, each on top of all events before it",
+        "the next event is number {expected}, it wrote number {actual}",
+        "two instances of one entity are alive; fence the old one off by its epoch",
+    ),
+    "old-writer-accepted": Anomaly(
+        "{where} appended an event after another writer had taken over",
+        "the events of an entity come from one writer at a time",
+        usual="the journal does not ask who writes; fence the old writer off by its epoch",
+    ),
+    "took-over-without-replay": Anomaly(
+        "{where} took an entity over without all of its events",
+        "a new writer begins with the replay of the whole journal",
+        "the journal holds {expected} events, it began with {actual}",
+        "the replay reads a follower that is behind, or stops early; replay to the end of the journal",
+    ),
+    "revision-goes-back": Anomaly(
+        "the revision of {where} did not grow",
+        "the highest revision of a key survives its deletion",
+        usual="the counter is kept with the entry and deleted with it; keep a tombstone with the revision",
+    ),
+    "position-gap": Anomaly(
+        "{where} skipped a position",
+        "positions of this log have no gaps",
+    ),
+    "trimmed-message-skipped": Anomaly(
+        "retention removed messages that {where} had not read, and it went on without a word",
+        "a consumer notices when messages are missing",
+        usual="retention does not know its readers; compare the next position with the one expected, fail on a gap, fetch a full copy",
+    ),
+    "recovered-state-partial": Anomaly(
+        "{where} recovered a state that is a part of the truth",
+        "a snapshot and the messages behind it give the state of a full replay",
+        usual="messages between the snapshot and the beginning of the log were removed; use a snapshot only if the log reaches it",
+    ),
+    "checkpoint-ahead-of-log": Anomaly(
+        "{where} keeps a position in a log that has begun anew before it",
+        "a position means something in its own epoch of the log only",
+        usual="the log was restored or cut; keep the epoch in the checkpoint, and build anew when it changes",
+    ),
+    "effect-applied-twice": Anomaly(
+        "{where} applied {event} a second time, and its rows changed again",
+        "every event changes the rows of a consumer once",
+        "the rows should have stayed {expected}, and became {actual}",
+        "effect and checkpoint are two steps, with a crash in between; save both in one transaction, or keep the position with the rows",
+    ),
+    "applied-out-of-order": Anomaly(
+        "{where} applied {event} before an earlier event of the same stream",
+        "a consumer applies the events of a stream in their order",
+        usual="a retry or a parallel worker let a successor pass; hold successors back until the earlier event is done",
+    ),
+    "unknown-event-applied": Anomaly(
+        "{where} applied {event}, which is not in the log",
+        "a consumer applies only what is in the log",
+        usual="an event was delivered before it was durable, and then lost; publish from the log alone",
+    ),
+    "dropped-as-duplicate": Anomaly(
+        "{where} took {event} for a duplicate, and has never applied it",
+        "only an event that was applied may be dismissed",
+        usual="a dedupe memory shared between consumers, or compared by something that is not unique; key it by consumer and event id",
+    ),
+    "checkpoint-ahead-of-effects": Anomaly(
+        "the checkpoint of {where} is at {actual}, its effects end at {expected}: a crash now loses what lies between",
+        "a checkpoint covers only events whose effects are stored",
+        "the effects end at position {expected}, the checkpoint says {actual}",
+        "the checkpoint is saved before the effect, or the highest of several parallel positions is; save it afterwards, or with it",
+        unit="position {}",
+    ),
+    "checkpoint-beyond-tail": Anomaly(
+        "the checkpoint of {where} is at {actual}, where the log has nothing",
+        "a checkpoint is never beyond the end of the log",
+        "the effects end at position {expected}, the checkpoint says {actual}",
+        "the log lost its tail and the consumer did not notice; keep the log's epoch in the checkpoint",
+        unit="position {}",
+    ),
+    "checkpoint-goes-back": Anomaly(
+        "the checkpoint of {where} went back from {expected} to {actual}",
+        "a checkpoint moves forward only",
+        "position {expected} was saved, then {actual}",
+        "a second worker, or a redelivered event, writes its own position; save only what is greater",
+        unit="position {}",
+    ),
+    "snapshot-ahead-of-log": Anomaly(
+        "the snapshot of {where} at {position} contains what is not in the log",
+        "a snapshot is made of the log alone",
+        usual="the snapshot was taken before the append was accepted; take it after the log's answer",
+    ),
+    "snapshot-changed": Anomaly(
+        "the snapshot of {where} at {position} is not what was saved",
+        "a snapshot never changes once taken",
+        "{expected} was saved, {actual} came back",
+        "the snapshot shares mutable state with the live object; copy or serialise it",
+    ),
+    "snapshot-differs": Anomaly(
+        "the snapshot of {where} at {position} differs from the replay up to there",
+        "a snapshot equals the replay of the log up to its position",
+        "the replay gives {expected}, the snapshot holds {actual}",
+        "a version that is one off; the position of a snapshot is that of the last event in it",
+    ),
+    "finished-process-returns": Anomaly(
+        "process {where} came to its end and is back from a snapshot",
+        "a process that has ended leaves nothing that a restart could load",
+        "{expected}; {actual} was loaded",
+        "only the process was removed, not its snapshot; delete it in the store",
+    ),
+    "rebuild-misses-events": Anomaly(
+        "the rebuilt tables of {where} lack {event}, and their position says that it is in them",
+        "rebuilt tables are swapped in at the position that they stand for",
+        "the replay gives {expected}, the tables hold {actual}",
+        "live consumption went on during the rebuild; catch up under a lock, swap shadow tables in at the same position",
+    ),
+    "side-table-differs": Anomaly(
+        "a rebuild of {where} at {position} left side tables out",
+        "the live path and the rebuild fill the same tables",
+        "the replay gives {expected}, the tables hold {actual}",
+        "the rebuild runs the main projection only; rebuild every derived table",
+    ),
+    "rebuild-differs": Anomaly(
+        "the rebuilt tables of {where} at {position} differ from those of the live path",
+        "the live path and the rebuild read events in the same way",
+        "the replay gives {expected}, the tables hold {actual}",
+        "the rebuild has a decoder of its own and misses upcasters; use one decoder for all paths",
+    ),
+    "answer-differs": Anomaly(
+        "a query about {where} was answered with a state that its replay does not give",
+        "an answer of version n is the fold of the first n events, on every read path",
+        "the replay gives {expected}, the answer was {actual}",
+        "a read path past the upcasters, or a row of somebody else (a cache name without the tenant); use one decoder, name rows in full",
+    ),
+    "effect-repeated-on-replay": Anomaly(
+        "{where} did {event} to the outside world again, although it knew that this was done",
+        "a replay has no effect on the outside world",
+        "expected {expected}, found {actual}",
+        "a rebuild runs the handlers of the live path; gate them by what was done before, all of it and not one number",
+    ),
+    "effect-never-happened": Anomaly(
+        "{where} passed {event} and never did what it had to do in the outside world",
+        "every event has its effect, once",
+        "expected {expected}, found {actual}",
+        "the gate of a replay is too high, or the note that it is done is saved before it is; save it after",
+    ),
+    "replay-differs-elsewhere": Anomaly(
+        "another process, under another hash seed, folds {event} to another {where}",
+        "a replay gives the same bytes in every process",
+        "one process gives {expected}, another {actual}",
+        "iteration over a set, hash(), id(), a clock or a random number decides; sort, and put such values into the event",
+    ),
+    "dead-letter-lost": Anomaly(
+        "{where} put {event} aside, and it is not among its dead letters",
+        "what is put aside stays there until it is handled",
+        "{expected} were put aside, {actual} are there",
+        "the dead letter is written apart from the skip; write both in one step",
+    ),
+    "dead-letter-handled-twice": Anomaly(
+        "{where} has {event} among its dead letters, although it is handled or was never put aside",
+        "dead letters are what was put aside and is not handled yet",
+        "{expected} were put aside, {actual} are there",
+        "effect and removal of the dead letter are two steps; make them one",
+    ),
+    "replayed-state-differs": Anomaly(
+        "the stored rows of {where} at position {position} differ from the replay of the log",
+        "the stored rows of a consumer equal the replay of the log up to its position",
+        "the replay gives {expected}, the store holds {actual}",
+        "an event was lost or applied twice, or the handler looks at a clock, a random number or other state",
+    ),
+    "deleted-item-resurrected": Anomaly(
+        "{where} brought back a row that was deleted, because the older {event} came late",
+        "no change undoes a newer one, a deletion included",
+        "the row should have stayed {expected}, and became {actual}",
+        "the version is forgotten together with the row; keep a tombstone with the version of the deletion",
+    ),
+    "stale-overwrites-newer": Anomaly(
+        "{where} replaced a newer row by what the older {event} says",
+        "no change undoes a newer one",
+        "the row should have stayed {expected}, and became {actual}",
+        "changes are put as they come; keep the version with the row, and put only what is newer",
+    ),
+    "cache-differs": Anomaly(
+        "{where} is at rest and shows rows that the log does not",
+        "at rest, every row of a cache equals that of the replay",
+        "the replay gives {expected}, {where} shows {actual}",
+        "an invalidation was lost or overtaken; version the rows, or let them expire",
+    ),
+    "never-reaches-tail": Anomaly(
+        "{where} came to rest at position {actual}, and the log ends at {expected}",
+        "once faults stop, every consumer reaches the end of the log without another append",
+        "the log ends at position {expected}, {where} rests at {actual}",
+        "a wake-up between the read and the wait, or an error that ends the loop; listen first, then read, and poll now and then",
+        unit="position {}",
+    ),
+    "own-write-not-read": Anomaly(
+        "a client wrote to {where}, was told so, and then read it without its own write",
+        "who has been told that a write is done reads it",
+        usual="the query looks at a view that is behind; wait until the view has reached the position of the write, with a time-out",
+    ),
+    "read-goes-back": Anomaly(
+        "a client read {where}, and then read an older version of it",
+        "within a session, what is read never becomes older",
+        usual="two copies at different positions answer in turn; let the session carry the newest position that it has seen",
+    ),
+    "answer-from-the-future": Anomaly(
+        "a query was answered with a version of {where} that does not exist yet",
+        "an answer is the fold of a prefix of the log",
+        usual="the row belongs to somebody else (a cache name without the tenant), or was never committed; name rows in full",
+    ),
+    "cache-stale-at-rest": Anomaly(
+        "everything is at rest, and the query cache still holds an old version of {where}",
+        "a cache is not for ever older than the log",
+        usual="an old row filled the cache after the invalidation; fill it under the row's version, and only with the newest",
+    ),
+    "query-waits-for-ever": Anomaly(
+        "the query of {where} waits and waits",
+        "a wait ends with an answer, or with the word that there is none",
+        usual="a wait without a time-out; give it one",
+    ),
+    "query-never-answered": Anomaly(
+        "nothing is in the way any more, and the query of {where} is not answered",
+        "once faults stop, every query is answered",
+        usual="the wait is for the wrong consumer, or for a position that never comes; wait on the consumer that will be read",
+    ),
+    "dangling-pointer": Anomaly(
+        "{where} points at something that is not there, and was shown",
+        "a pointer without a target is recognised and discarded",
+        usual="the index runs ahead of the store, or the target was deleted; resolve pointers before they are shown",
+    ),
+    "living-pointer-discarded": Anomaly(
+        "{where} points at something that is there, and was discarded",
+        "only pointers without a target are discarded",
+        usual="the check looks at the wrong place; resolve pointers in the store that they point into",
+    ),
+    "archived-item-resurfaced": Anomaly(
+        "an archived item of {where} is shown again",
+        "what is archived or deleted does not come back",
+        usual="a rebuild reads archived events, or nobody told the view; filter at the source, and tell views by a tombstone event",
+    ),
+    "item-missing": Anomaly(
+        "{where} has {expected} living items, and the listing shows {actual}",
+        "at rest a listing shows everything that is there",
+        usual="a link was passed without being followed; move the checkpoint only behind what was dealt with",
+    ),
+    "reader-stuck-at-link": Anomaly(
+        "the reader of {where} stays at link {actual} of {expected}",
+        "a reader comes to the end of its links, whatever they point at",
+        usual="a link without a target is skipped and the checkpoint is not moved; advance on skips too",
+    ),
+    "side-effect-twice": Anomaly(
+        "{where} delivered a message that had been delivered before, and no crash excuses it",
+        "a message goes out once, unless a relay dies between the delivery and its note of it",
+        usual="two relays take the same row; claim it atomically first (SKIP LOCKED, or an update that says who)",
+    ),
+    "side-effect-missing": Anomaly(
+        "everything is at rest, and not every message was delivered",
+        "every message is delivered at least once",
+        usual="a row is struck off before its delivery, or its claim outlives its holder; mark rows after delivery, let claims expire",
+    ),
+    "command-executed-twice": Anomaly(
+        "handler {where} had two commands executed because of {event}",
+        "an event leads to one execution of each handler's command",
+        usual="the command gets a new id each time it is sent; make the id a function of the event's id and the handler",
+    ),
+    "command-missing": Anomaly(
+        "everything is at rest, and not every command was executed",
+        "an event leads to one execution of each handler's command",
+        usual="progress is saved before the command is sent, or two commands share an id; send first, then save",
+    ),
+    "second-store-goes-back": Anomaly(
+        "the second store went back to an older version of {where}",
+        "the versions that a store holds only grow",
+        "it held version {expected}, and then version {actual}",
+        "two writers reached the stores in different order; follow a single log, or guard by version",
+    ),
+    "repair-found-nothing": Anomaly(
+        "a repair job ran and did not find what a crash had left unfinished",
+        "a repair job finishes what dead writers have left",
+        usual="the job looks for marks that a crash does not make; test recovery itself with faults",
+    ),
+    "stores-disagree": Anomaly(
+        "everything is at rest, and two stores disagree about {where}",
+        "two stores that are written for one fact agree at rest",
+        usual="a crash between two writes that nothing remembers; log first, or one transaction with an outbox row",
+    ),
+    "row-copied-twice": Anomaly(
+        "the copy holds row {where} more than once",
+        "the copy holds every row once",
+        usual="a snapshot is inserted a second time; upsert by key and log position",
+    ),
+    "copy-goes-back": Anomaly(
+        "row {where} of the copy went back to an older change",
+        "the changes of a row are copied forwards",
+        usual="snapshot and stream overlap without a guard; write only what has a newer log position",
+    ),
+    "copied-before-commit": Anomaly(
+        "row {where} was copied as of a change that was never committed",
+        "only committed changes are copied",
+        usual="the connector reads behind the commit; read the log of committed changes",
+    ),
+    "copy-differs": Anomaly(
+        "everything is at rest, and row {where} of the copy is not that of the table",
+        "at rest the copy equals its source",
+        "the table holds {expected}, the copy {actual}",
+        "a cursor over time stamps, or a start at the newest change after a lost offset; resume by log position, else snapshot again",
+    ),
+    "stale-token-effect": Anomaly(
+        "a write to {where} had an effect, although a newer holder of its lock had written before",
+        "a write under a lock has an effect only if no newer token had one",
+        usual="a holder that was paused past its lease does not know; give every lease a growing token, and let the store compare it",
+    ),
+    "two-lock-holders": Anomaly(
+        "the lock on {where} was given away while somebody held it",
+        "at most one lease on a lock is in force",
+        usual="a release deletes whatever lock it finds; compare the token and delete in one step",
+    ),
+    "lock-granted-to-the-dead": Anomaly(
+        "the lock on {where} was given to somebody whose time was up",
+        "a lock is given only to somebody who still waits for it",
+        usual="the lease ended in the queue; check it again when the wait is over",
+    ),
+    "lock-never-freed": Anomaly(
+        "the lock on {where} was refused although no lease on it was in force",
+        "whoever asks while no lease is in force gets the lock",
+        usual="the time is that of the beginning of the transaction; take it from the clock at each try",
+    ),
+    "fencing-token-reused": Anomaly(
+        "the lock on {where} was given under a token that is not newer than the last",
+        "fencing tokens only grow",
+        usual="tokens counted in memory; keep the counter with the locks",
+    ),
+    "fenced-off-without-cause": Anomaly(
+        "a write to {where} was refused because of its token, and no token is newer",
+        "only a newer token locks a writer out",
+        usual="tokens of different locks, or of different kinds, are compared; keep them per lock",
+    ),
+    "reserved-twice": Anomaly(
+        "{where} was put on hold while it was on hold",
+        "at most one hold on a thing is in force",
+        usual="the check and the hold are two steps; make them one",
+    ),
+    "ended-hold-counted": Anomaly(
+        "a hold on {where} counted, although it was over",
+        "a hold ends once",
+        usual="the confirmation does not look whether the hold still exists; confirm and check in one step",
+    ),
+    "hold-swept-early": Anomaly(
+        "a hold on {where} was freed before its time",
+        "a hold lasts as long as it was promised",
+        usual="the sweeper's clock is ahead, or it compares with the wrong time",
+    ),
+    "reservation-leaked": Anomaly(
+        "{where} is on hold, and nobody is left to confirm it",
+        "at rest nothing is on hold",
+        usual="the process died between hold and confirmation; give holds an expiry, and a sweeper that frees them",
+    ),
+    "vacuous-run": Anomaly(
+        "the runs prove nothing: something that they are for never happened",
+        "every campaign appends, delivers, conflicts and recovers",
+        contrast="at least one of each was expected, found {actual}",
+        usual="the commands are all refused, or faults are switched off; look at the counts",
+    ),
+}
+
+UNKNOWN = Anomaly("{anomaly} in {where}", "what is found is what is expected")
+"""The words for an anomaly that has none of its own."""
+
+
+def anomaly(name: str, guarantee: str = "") -> Anomaly:
+    """The words for the anomaly `name`; a name of the application's own borrows those of a wrong decision."""
+    known = ANOMALIES.get(name)
+    if known is not None:
+        return known
+    return ANOMALIES["lost-update"] if guarantee == "CAS" else UNKNOWN

@@ -1,0 +1,291 @@
+"""``refold check``: judge stored histories, refold's own and those of other tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Literal
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from refold.model.application import Application
+from refold.model.history import MalformedHistory, plain
+from refold.properties.applications import application_named, trial
+from refold.properties.property import Finding
+from refold.properties.suite import checker
+from refold.properties.vacuous import counts, vacuous
+from refold.reports import outcome
+from refold.reports.explanation import explain, headline
+from refold.reports.files import read_history
+from refold.reports.json_report import finding_json
+from refold.systems.port import UsageError
+
+FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
+FINDINGS_MAX = 100
+"""Findings of one file that are reported; the first one counts, the rest often follow from it."""
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE…")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="auto",
+    help="What the files are (default: look and see).",
+)
+@click.option(
+    "--application",
+    metavar="NAME",
+    help="Check a refold history with its application too: accounts, inventory, MODULE:OBJECT.",
+)
+@click.option(
+    "--model", default="cas-register", metavar="MODEL", help="cas-register (default), set, counter, or MODULE:OBJECT."
+)
+@click.option(
+    "--initial", default="null", metavar="VALUE", help="The initial value of every object, as JSON (default: null)."
+)
+@click.option(
+    "--nil-reads",
+    type=click.Choice(("value", "any")),
+    default="value",
+    help="A read of nil: the value null, or no statement.",
+)
+@click.option(
+    "--fail",
+    "fail",
+    type=click.Choice(("refuses", "nothing")),
+    default="refuses",
+    help="A failed operation says that its condition did not hold, or nothing.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+def check(
+    files: tuple[str, ...],
+    format_: str,
+    application: str | None,
+    model: str,
+    initial: str,
+    nil_reads: Literal["value", "any"],
+    fail: str,
+    as_json: bool,
+) -> None:
+    """Check histories that were recorded before, in production or by another tool.
+
+    \b
+    Examples:
+      refold check .refold/history.jsonl                            what needs no application
+      refold check history.jsonl --application tests/test_shop.py:Shop
+      refold check register.log                                     a Jepsen log: is it linearizable?
+      refold check *.edn --initial 0 --fail nothing --nil-reads any
+      refold check ops.jsonl --model set --json
+
+    Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
+    """
+    with outcome.sentences():
+        try:
+            start = json.loads(initial)
+        except ValueError:
+            raise UsageError(f"--initial {initial!r} is not JSON; write null, 0 or '\"text\"'") from None
+        subject = None if application is None else application_named(application)
+        if subject is not None:
+            with outcome.time_limit(f"application {application!r}"):
+                trial(subject)
+        judge = FileJudge(format_, subject, model, start, nil_reads, fail == "refuses")
+        results = []
+        console = Console(stderr=True)
+        with Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            console=console,
+            transient=True,
+            disable=as_json or not console.is_terminal,
+        ) as bar:
+            try:
+                for number, file in enumerate(files, 1):
+                    task = bar.add_task(f"{number}/{len(files)} {os.path.basename(file)}", total=1.0)
+                    results.append(judge.judge(file, lambda share, task=task: bar.update(task, completed=share)))  # type: ignore[misc]
+                    bar.remove_task(task)
+            except KeyboardInterrupt:
+                results.append(
+                    {
+                        "file": file,
+                        "format": None,
+                        "records": 0,
+                        "verdict": "undecided",
+                        "seconds": 0.0,
+                        "findings": [],
+                        "blame": None,
+                        "error": f"{file}: interrupted",
+                    }
+                )
+        if as_json:
+            outcome.print_json({"results": results})
+        else:
+            for result in results:
+                tell(result)
+        sys.exit(exit_code(results))
+
+
+def exit_code(results: list[dict[str, Any]]) -> int:
+    """2 if any file could not be read or decided, else 1 if anything was found, else 0."""
+    if any(result.get("error") or result["verdict"] == "undecided" for result in results):
+        return outcome.ENVIRONMENT
+    return (
+        outcome.FINDINGS
+        if any(result["verdict"] in ("broken", "not linearizable") for result in results)
+        else outcome.HELD
+    )
+
+
+class FileJudge:
+    """Judges one file after the other under the same options."""
+
+    def __init__(
+        self,
+        format_: str,
+        application: Application | None,
+        model: str,
+        initial: Any,
+        nil_reads: Literal["value", "any"],
+        refuses: bool,
+    ) -> None:
+        self.format = format_
+        self.application = application
+        self.model = model
+        self.initial = initial
+        self.nil_reads = nil_reads
+        self.refuses = refuses
+
+    def judge(self, file: str, heartbeat: Callable[[float], None]) -> dict[str, Any]:
+        """The result object of one file; an error is one sentence in it."""
+        from refold.properties.linearizability import HistoryError
+
+        started = time.process_time()
+        result: dict[str, Any] = {
+            "file": file,
+            "format": None,
+            "records": 0,
+            "verdict": "undecided",
+            "seconds": 0.0,
+            "findings": [],
+            "blame": None,
+        }
+        try:
+            format_ = self.format if self.format != "auto" else self.look(file)
+            result["format"] = format_
+            if format_ == "refold":
+                self.refold(file, result, heartbeat)
+            else:
+                self.black_box(file, format_, result)
+        except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
+            told = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
+            result["error"] = told if file in told else f"{file}: {told}"
+        result["seconds"] = round(time.process_time() - started, 6)
+        return result
+
+    def look(self, file: str) -> str:
+        """The format of a file, from its first lines."""
+        from refold.properties.linearizability import sniff
+
+        with open(file, "rb") as stream:
+            head = stream.read(1 << 16)
+        if not head.strip():
+            raise MalformedHistory(1, "the file is empty")
+        found = sniff(head.decode("utf-8", "replace").splitlines())
+        if found is None:
+            raise MalformedHistory(
+                1, f"this is none of the formats that refold reads; name it with --format ({', '.join(FORMATS[1:])})"
+            )
+        return found
+
+    def refold(self, file: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+        """A history of refold's own: every property that can be checked; findings so far survive an error."""
+        judge = checker(self.application, plain)
+        feed = judge.feed
+        kinds: Counter[type[Any]] = Counter()
+        size = max(os.path.getsize(file), 1)
+        beat = 0
+
+        def read(done: int) -> None:
+            nonlocal beat
+            if done - beat > 1 << 22:
+                beat = done
+                heartbeat(done / size)
+
+        capabilities: tuple[str, ...] = ()
+        complete = False
+        try:
+            for record in read_history(file, self.application, read):
+                kind = type(record)
+                kinds[kind] += 1
+                feed(record)
+                if len(judge.findings) >= FINDINGS_MAX:
+                    break
+            complete = True
+        finally:
+            findings = judge.finish()
+            result["records"] = kinds.total()
+            happened = counts(kinds)
+            result["counts"] = happened
+            empty = vacuous(happened, 0, capabilities)
+            if complete and empty is not None and not findings:
+                findings.append(empty)
+            result["findings"] = [finding_json(finding) for finding in findings]
+            result["told"] = [told(finding) for finding in findings[:3]]
+            if findings:
+                result["verdict"] = "broken"
+        if not result["findings"]:
+            result["verdict"] = "held"
+
+    def black_box(self, file: str, format_: str, result: dict[str, Any]) -> None:
+        """A history without positions: is it linearizable?"""
+        from refold.properties.linearizability import check as decide
+        from refold.properties.linearizability import read_operations, specification_named
+
+        _, history = read_operations(file, format_)
+        try:
+            specification = specification_named(self.model, self.initial, self.nil_reads)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        verdict = decide(history, specification, fail="refuses" if self.refuses else "nothing")
+        result["records"] = history.records
+        if verdict.reason:
+            result["reason"] = verdict.reason
+        result["verdict"] = verdict.verdict
+        finding = verdict.finding()
+        if finding is not None:
+            result["findings"] = [finding]
+            result["blame"] = finding.get("blame")
+
+
+def told(finding: Finding) -> list[str]:
+    """A finding in lines of prose."""
+    return [
+        f"{finding.anomaly} ({finding.guarantee}): {headline(finding)}",
+        *(f"{word} {line}" for word, line in explain(finding).lines()),
+    ]
+
+
+def tell(result: dict[str, Any]) -> None:
+    """One file for a reader."""
+    error = result.get("error")
+    if error:
+        outcome.complain(error)
+    for lines in result.pop("told", []):
+        for line in lines:
+            click.echo(f"    {line}")
+    if result["findings"] and result["format"] != "refold":
+        for name, value in result["findings"][0].items():
+            if isinstance(value, str | int | float):
+                click.echo(f"    {name}: {value}")
+    if not (error and result["verdict"] == "undecided"):
+        click.echo(
+            f"{result['file']}: {result['verdict']} ({result['format']}, {result['records']:,} records, {result['seconds']:.2f} s)"
+        )

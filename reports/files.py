@@ -1,0 +1,79 @@
+"""Report directories: ``report.html``, ``report.json``, ``history.jsonl`` and ``plans/`` of one campaign."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from refold.model.application import Application
+from refold.model.history import HistoryReader, to_line
+from refold.model.plan import MalformedPlan
+from refold.systems.port import UsageError
+
+PLAN_BYTES_MAX = 64 * 1024 * 1024
+
+
+def default_report_dir() -> str:
+    """``REFOLD_REPORT_DIR``, else ``.refold``."""
+    return os.environ.get("REFOLD_REPORT_DIR") or ".refold"
+
+
+def slug(name: str) -> str:
+    """A system's name as a folder's name."""
+    return re.sub(r"[^A-Za-z0-9._=-]+", "-", name).strip("-.") or "system"
+
+
+def write(path: pathlib.Path, content: str | bytes) -> None:
+    """Write whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    if isinstance(content, str):
+        scratch.write_text(content, encoding="utf-8")
+    else:
+        scratch.write_bytes(content)
+    scratch.replace(path)
+
+
+def write_history(path: pathlib.Path, records: Iterable[Any]) -> None:
+    """One line per record."""
+    try:
+        lines = b"".join(map(to_line, records))
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path}: the history cannot be written as JSON: {error}; states and events must be plain values"
+        ) from error
+    write(path, lines)
+
+
+def lines_of(path: str, heartbeat: Callable[[int], None] = lambda done: None) -> Iterator[bytes]:
+    """The lines of a file, a bounded number of bytes at a time; `heartbeat` hears how many bytes are read."""
+    done = 0
+    with open(path, "rb") as file:
+        while line := file.readline(1 << 25):
+            done += len(line)
+            heartbeat(done)
+            yield line
+
+
+def read_history(
+    path: str, application: Application | None, heartbeat: Callable[[int], None] = lambda done: None
+) -> Iterator[Any]:
+    """The records of a history file; raises `MalformedHistory`."""
+    return HistoryReader(application).records(lines_of(path, heartbeat))
+
+
+def read_plan_document(path: str) -> dict[str, Any]:
+    """The JSON of a plan file; raises `MalformedPlan` with the file's name."""
+    if os.path.getsize(path) > PLAN_BYTES_MAX:
+        raise MalformedPlan(f"{path}: larger than {PLAN_BYTES_MAX} bytes, which no plan is")
+    try:
+        document = json.loads(pathlib.Path(path).read_bytes())
+    except (ValueError, RecursionError, UnicodeDecodeError) as error:
+        raise MalformedPlan(f"{path}: not JSON ({str(error)[:120]})") from None
+    if not isinstance(document, dict):
+        raise MalformedPlan(f'{path}: not a refold plan: expected an object with "refold": "plan"')
+    return document

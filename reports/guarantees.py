@@ -1,0 +1,64 @@
+"""Guarantees: their codes in plain words, and how each one came out of a campaign."""
+
+from __future__ import annotations
+
+import attrs
+
+from refold.properties.result import Result
+
+GUARANTEES: dict[str, str] = {
+    "LOG": "what was appended is in the log: whole, once, in its place, also after a crash",
+    "CAS": "a conditional append happens if, and only if, its condition holds at its own place in the log",
+    "CKPT": "every event takes effect once, and a checkpoint never runs ahead of the effects",
+    "ORD": "the events of a stream are read and applied in their order",
+    "SNAP": "a snapshot equals the replay up to its position, and never changes",
+    "REPL": "the stored state equals the replay of the log",
+    "DUAL": "two stores that are written for one fact agree, and side effects happen once",
+    "READ": "caches, indexes and views show nothing that was deleted, undone or replaced",
+    "LOCK": "only the present holder of a lock has an effect",
+    "CDC": "a change stream carries every change of its database, once and in order",
+    "LIVE": "once faults stop, every consumer reaches the end of the log by itself",
+}
+
+ALSO: dict[str, tuple[str, ...]] = {"effects": ("ORD",), "visibility": ("ORD",)}
+"""Properties that watch over a second guarantee besides their own."""
+
+EXTRA: dict[str, str] = {"HARNESS": "the campaign itself did what it is for: appends, deliveries, conflicts, faults"}
+"""Codes that appear in a report only where they are broken."""
+
+HELD, BROKEN, NOT_CHECKED = "held", "broken", "not checked"
+
+
+@attrs.frozen
+class Standing:
+    """One line of the table of guarantees."""
+
+    code: str
+    verdict: str
+    meaning: str
+
+
+def standings(result: Result) -> tuple[Standing, ...]:
+    """Every guarantee with its verdict; a guarantee that nothing checked is never called held."""
+    broken = {finding.guarantee for example in result.counterexamples for finding in example.findings}
+    checked: set[str] = set()
+    for pair in result.checked:
+        checked.update(word for word in pair if word in GUARANTEES)
+        checked.update(code for word in pair for code in ALSO.get(word, ()))
+    codes = [*GUARANTEES, *sorted((broken | checked) - set(GUARANTEES))]
+    return tuple(
+        Standing(
+            code,
+            BROKEN if code in broken else HELD if code in checked else NOT_CHECKED,
+            GUARANTEES.get(code) or EXTRA.get(code, "a guarantee of your own"),
+        )
+        for code in codes
+    )
+
+
+def green(result: Result) -> str:
+    """What a verdict that held does not prove, in one line."""
+    return (
+        f"Green means that {result.examples:,} runs ({result.steps:,} steps) showed no violation; it does not prove that there is "
+        "none: rarer schedules, longer histories, and whatever is named as not checked, remain open."
+    )

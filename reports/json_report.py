@@ -1,0 +1,76 @@
+"""The result of a campaign as one JSON object, for scripts. Fields may be added; none is renamed or removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from refold.properties.property import Finding
+from refold.properties.result import Result
+from refold.reports.explanation import explain, headline
+from refold.reports.guarantees import standings
+from refold.reports.sentences import plan_sentences
+from refold.reports.values import plain
+
+Diagnosis = Mapping[int, Sequence[tuple[str, float]]]
+"""Number of the counterexample (from 0) -> rows of the catalogue with their scores, best first."""
+
+
+def result_json(
+    result: Result,
+    *,
+    plans: Sequence[str],
+    replays: Sequence[str],
+    report: str | None,
+    diagnosis: Diagnosis | None = None,
+) -> dict[str, Any]:
+    """What `refold verify --json` prints: `plans` and `replays` are, for each counterexample, its file and the command that replays it."""
+    diagnosis = diagnosis or {}
+    findings = []
+    for n, example in enumerate(result.counterexamples):
+        findings.append(
+            {
+                **finding_json(example.finding),
+                "actions": len(example.plan),
+                "plan": plans[n] if n < len(plans) else None,
+                "replay": replays[n] if n < len(replays) else None,
+                "diagnosis": [{"row": row, "score": plain(score)} for row, score in diagnosis.get(n, ())],
+                "sentences": plan_sentences(example.plan),
+                "found_at": example.found_at,
+                "also": [finding_json(other) for other in example.findings[1:]],
+            }
+        )
+    return {
+        "system": result.system,
+        "application": result.application,
+        "verdict": result.verdict,
+        "seed": result.seed,
+        "examples": result.examples,
+        "steps": result.steps,
+        "skipped": result.skipped,
+        "seconds": plain(result.seconds),
+        "interrupted": result.interrupted,
+        "counts": dict(result.counts),
+        "findings": findings,
+        "guarantees": {standing.code: standing.verdict for standing in standings(result)},
+        "not_checked": list(result.not_checked),
+        "report": report,
+    }
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """One finding, without the plan that leads to it."""
+    explained = explain(finding)
+    return {
+        "anomaly": finding.anomaly,
+        "guarantee": finding.guarantee,
+        "property": finding.judge,
+        "headline": headline(finding),
+        "where": finding.where,
+        "number": finding.number,
+        "position": finding.position,
+        "expected": plain(finding.expected),
+        "actual": plain(finding.actual),
+        "evidence": [{"number": proof.number, "role": proof.role} for proof in finding.evidence],
+        "explanation": [f"{heading}: {line}" for heading, line in explained.lines()],
+    }

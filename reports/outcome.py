@@ -1,0 +1,125 @@
+"""How commands end: exit codes, sentences on standard error, one JSON object on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+
+from refold.model.history import MalformedHistory
+from refold.model.plan import MalformedPlan
+from refold.properties.run import BrokenApplication
+from refold.systems.adapter import AdapterError
+from refold.systems.port import SystemUnavailable, UsageError
+
+HELD, FINDINGS, ENVIRONMENT = 0, 1, 2
+"""Exit codes: everything held; something was found; usage or environment."""
+
+
+class NoAnswer(BaseException):
+    """Something did not answer in time. No `Exception`, so that code under test that catches all of those cannot swallow it."""
+
+
+SENTENCES = (UsageError, SystemUnavailable, BrokenApplication, AdapterError, MalformedPlan, MalformedHistory, NoAnswer)
+"""Exceptions whose message is a sentence for the user."""
+
+
+def complain(message: str) -> None:
+    """A sentence on standard error."""
+    click.echo(f"refold: {message}", err=True)
+
+
+def fail(message: str) -> NoReturn:
+    """Say it and end with exit code 2."""
+    complain(message)
+    raise SystemExit(ENVIRONMENT)
+
+
+def print_json(value: Any) -> None:
+    """The one object on standard output."""
+    sys.stdout.write(json.dumps(value, indent=1, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def as_sentence(error: BaseException) -> str | None:
+    """What to tell the user about this error; None if it is not for the user."""
+    if isinstance(error, SENTENCES):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return None
+
+
+@contextmanager
+def sentences(report_dir: str | None = None) -> Iterator[None]:
+    """Errors for the user end as one sentence with exit code 2; a fault of refold itself leaves its traceback in a file."""
+    try:
+        yield
+    except (click.ClickException, click.Abort, SystemExit):
+        raise
+    except KeyboardInterrupt:
+        fail("interrupted")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(HELD) from None
+    except (Exception, NoAnswer) as error:
+        sentence = as_sentence(error)
+        if sentence is None:
+            sentence = f"a fault of refold itself, {type(error).__name__}: {error}{keep_traceback(report_dir)}"
+        fail(sentence)
+
+
+def keep_traceback(report_dir: str | None) -> str:
+    """Write the traceback where a bug report can take it from."""
+    folder = pathlib.Path(report_dir or os.environ.get("REFOLD_REPORT_DIR") or ".refold")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "fault.txt"
+        path.write_text(traceback.format_exc())
+    except OSError:
+        return "; its traceback could not be written"
+    return f"; its traceback is in {path}: please report it"
+
+
+def patience() -> float:
+    """Seconds after which something that does not answer is given up: REFOLD_HANG_SECONDS, else 60."""
+    text = os.environ.get("REFOLD_HANG_SECONDS", "60")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 1e6:
+        raise UsageError(f"REFOLD_HANG_SECONDS is {text!r}, expected a number of seconds, more than 0")
+    return seconds
+
+
+@contextmanager
+def time_limit(what: str) -> Iterator[Callable[[], None]]:
+    """Raise `NoAnswer` in the main thread if the yielded function is not called for a while: nothing hangs for ever."""
+    seconds = patience()
+
+    def expired(number: int, frame: Any) -> None:
+        raise NoAnswer(f"{what} did not answer for {seconds:g} s; it was given up")
+
+    if not hasattr(signal, "setitimer"):
+        yield lambda: None
+        return
+    before = signal.signal(signal.SIGALRM, expired)
+
+    def alive() -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+
+    alive()
+    try:
+        yield alive
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,97 @@
+"""The pytest plugin: options, where reports go, and a section in the terminal summary.
+
+It is imported by every pytest run of an environment that has refold, so it imports nothing of refold until a refold test has run.
+Options travel in the environment, which reaches the workers of pytest-xdist too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+PROFILES = ("quick", "default", "ci", "deep")
+KEY = "refold"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--refold-profile``, ``--report-dir`` and the ini option ``refold_report_dir``."""
+    group = parser.getgroup("refold", "refold: verification of event-sourced systems")
+    group.addoption(
+        "--refold-profile", choices=PROFILES, default=None, help="how long refold tests search (default: default)"
+    )
+    group.addoption("--report-dir", dest="refold_report_dir", default=None, help="where refold writes failing plans")
+    parser.addini("refold_report_dir", "where refold writes failing plans (default: .refold)", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Pass the options on."""
+    directory = config.getoption("refold_report_dir") or config.getini("refold_report_dir")
+    if directory:
+        os.environ["REFOLD_REPORT_DIR"] = str(directory)
+    if profile := config.getoption("--refold-profile"):
+        os.environ["REFOLD_PROFILE"] = profile
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note on the test's report what refold did; the report travels from workers to the terminal."""
+    report = yield
+    machine = sys.modules.get("refold.properties.machine")
+    if call.when == "call" and machine is not None:
+        notes: list[dict[str, Any]] = []
+        if call.excinfo is not None:
+            notes.extend(broken(call.excinfo.value, machine.GuaranteeBroken))
+        cls = getattr(getattr(item, "cls", None), "refold_machine", None)
+        tally = machine.tallies.pop(cls, None) if cls is not None else None
+        if tally is not None:
+            notes.append({"verdict": "held" if report.passed else "ran", **tally})
+        if notes:
+            report.user_properties.append((KEY, {"test": item.nodeid, "notes": notes}))
+    return report
+
+
+def broken(error: BaseException, kind: type[BaseException]) -> Iterator[dict[str, Any]]:
+    """What a failure says, also one within a group."""
+    if isinstance(error, kind):
+        finding = error.counterexample.finding  # type: ignore[attr-defined]
+        yield {
+            "verdict": "broken",
+            "anomaly": finding.anomaly,
+            "guarantee": finding.guarantee,
+            "actions": [str(action) for action in error.counterexample.plan],  # type: ignore[attr-defined]
+            "replay": error.command,  # type: ignore[attr-defined]
+        }
+    elif isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from broken(inner, kind)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line per refold test; for a broken one its anomaly and the command that replays it."""
+    seen = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for key, value in getattr(report, "user_properties", ())
+        if key == KEY
+    ]
+    if not seen:
+        return
+    terminalreporter.section("refold")
+    for value in seen:
+        for entry in value["notes"]:
+            terminalreporter.write_line(summary(value["test"], entry))
+
+
+def summary(test: str, entry: dict[str, Any]) -> str:
+    """One test in one line (two if it is broken)."""
+    if entry["verdict"] == "broken":
+        return f"{test}: BROKEN {entry['anomaly']} ({entry['guarantee']}), {len(entry['actions'])} actions\n    {entry['replay']}"
+    counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in entry["counts"].items() if number)
+    return f"{test}: {entry['verdict']}; {entry['runs']} runs, {entry['steps']} steps: {counts}"

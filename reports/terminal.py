@@ -1,0 +1,214 @@
+"""The report for the terminal: verdict first, the command that replays the failure last.
+
+Nothing is cut to the width of the window: sentences wrap. Colours only where the output is a terminal and NO_COLOR is not set.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from typing import IO
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from refold.properties.catalogue import catalogue
+from refold.properties.property import Finding
+from refold.properties.result import Counterexample, Result
+from refold.reports.cycle import explain_with_cycle
+from refold.reports.explanation import explain, headline
+from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, green, standings
+from refold.reports.json_report import Diagnosis
+from refold.reports.sentences import counted, plan_sentences
+from refold.reports.values import inert, name
+
+STYLES = {HELD: "green", BROKEN: "bold red", NOT_CHECKED: "dim"}
+
+TABLE_WIDTH_MIN = 60
+"""Columns below which the table of guarantees is a list."""
+
+
+def console(file: IO[str] | None = None, width: int | None = None) -> Console:
+    """A console that honours NO_COLOR (no escapes at all) and plain files."""
+    if os.environ.get("NO_COLOR"):
+        return Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+
+
+def terminal_report(
+    result: Result,
+    *,
+    plans: Sequence[str] = (),
+    replays: Sequence[str] = (),
+    report: str | None = None,
+    diagnosis: Diagnosis | None = None,
+    width: int = 100,
+) -> str:
+    """The same as `print_result`, as a string without colours."""
+    out = io.StringIO()
+    to = Console(file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False)
+    print_result(result, to, plans=plans, replays=replays, report=report, diagnosis=diagnosis)
+    return out.getvalue()
+
+
+def print_result(
+    result: Result,
+    to: Console | None = None,
+    *,
+    plans: Sequence[str] = (),
+    replays: Sequence[str] = (),
+    report: str | None = None,
+    diagnosis: Diagnosis | None = None,
+) -> None:
+    """Print a campaign: `plans` and `replays` are, for each counterexample, its file and the command that replays it."""
+    _Printer(to or console()).result(result, plans, replays, report, diagnosis or {})
+
+
+class _Printer:
+    """Prints the parts of a report in their order."""
+
+    def __init__(self, to: Console) -> None:
+        self.to = to
+
+    def say(self, text: str, style: str = "", indent: int = 0) -> None:
+        """One paragraph; it wraps, and a word that is too long for a line is folded."""
+        self.to.print(Padding(self.text(text, style), (0, 0, 0, indent), expand=False))
+
+    def text(self, text: str, style: str = "") -> Text:
+        """Inert text in an encoding that the output has."""
+        encoding = self.to.encoding
+        safe = inert(text).encode(encoding, "backslashreplace").decode(encoding)
+        return Text(safe, style=style, overflow="fold")
+
+    def item(self, label: str, text: str, indent: int = 4, style: str = "") -> None:
+        """A numbered line, whose continuation lines are indented below it."""
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(no_wrap=True, justify="right")
+        grid.add_column(overflow="fold")
+        grid.add_row(self.text(label, "dim"), self.text(text, style))
+        self.to.print(Padding(grid, (0, 0, 0, indent), expand=False))
+
+    def command(self, command: str) -> None:
+        """A command: never wrapped, to be copied as it is."""
+        self.to.print(self.text(command, "bold"), soft_wrap=True)
+
+    def result(
+        self, result: Result, plans: Sequence[str], replays: Sequence[str], report: str | None, diagnosis: Diagnosis
+    ) -> None:
+        """Everything."""
+        self.verdict(result)
+        self.guarantees(result)
+        self.counts(result)
+        for n, example in enumerate(result.counterexamples):
+            self.counterexample(n, example, diagnosis)
+            if n < len(plans):
+                self.say(f"plan: {plans[n]}", "dim", 2)
+            if n < len(replays) and n + 1 < len(result.counterexamples):
+                self.say("replay it:", "dim", 2)
+                self.command(replays[n])
+        self.to.print()
+        if result.verdict == HELD:
+            self.say(green(result))
+        if report is not None:
+            self.say(f"report with pictures: {report}")
+        if result.counterexamples and len(replays) >= len(result.counterexamples):
+            self.say("replay it:" if len(replays) == 1 else "replay the last one:", "dim")
+            self.command(replays[len(result.counterexamples) - 1])
+
+    def verdict(self, result: Result) -> None:
+        """The first lines: held or broken, who, how much."""
+        rows = standings(result)
+        system, application = name(result.system), name(result.application)
+        self.say(f"{result.verdict.upper()}: {system} with application {application}", STYLES[result.verdict] + " bold")
+        for example in result.counterexamples:
+            self.say(f"- {_title(example.finding)}", indent=2)
+        tally = [(sum(row.verdict == verdict for row in rows), verdict) for verdict in (HELD, BROKEN, NOT_CHECKED)]
+        parts = ", ".join(f"{number} {verdict}" for number, verdict in tally if number)
+        self.say(
+            f"guarantees: {parts}; {result.examples:,} runs, {result.steps:,} steps in {result.seconds:.1f} s, seed {result.seed}"
+        )
+        if result.interrupted:
+            self.say("interrupted: the campaign was stopped before its budget was spent", "yellow")
+
+    def guarantees(self, result: Result) -> None:
+        """One line for each guarantee."""
+        if self.to.width < TABLE_WIDTH_MIN:
+            for row in standings(result):
+                self.say(f"{row.code} {row.verdict}: {row.meaning}", STYLES[row.verdict])
+            return
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("guarantee", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+        table.add_column("in plain words", overflow="fold")
+        for row in standings(result):
+            style = STYLES[row.verdict]
+            verdict = row.verdict.upper() if row.verdict == BROKEN else row.verdict
+            quiet = "dim" if row.verdict == NOT_CHECKED else ""
+            table.add_row(self.text(row.code, quiet), self.text(verdict, style), self.text(row.meaning, quiet))
+        self.to.print(table)
+
+    def counts(self, result: Result) -> None:
+        """What really happened, and what was not looked at."""
+        if result.counts:
+            said = ", ".join(f"{number:,} {inert(kind).replace('_', ' ')}" for kind, number in result.counts.items())
+            self.say(f"what happened: {said}")
+        else:
+            self.say("what happened: nothing was counted", "yellow")
+        for text in result.not_checked:
+            self.say(f"not checked: {text}", "yellow")
+
+    def counterexample(self, n: int, example: Counterexample, diagnosis: Diagnosis) -> None:
+        """One finding: headline, plan, explanation."""
+        finding = example.finding
+        self.to.print()
+        self.say(f"{n + 1}. {_title(finding)}", "bold red")
+        if example.plan:
+            self.say(f"the shortest plan that shows it, {counted(len(example.plan), 'action')}:", "dim", 2)
+        for number, sentence in enumerate(plan_sentences(example.plan), start=1):
+            self.item(f"{number}.", sentence)
+        self.explanation(example)
+        for other in example.findings[1:]:
+            self.say(f"the same run also shows {_title(other)}", indent=2)
+        for place, (row, score) in enumerate(diagnosis.get(n, ())[:3]):
+            self.say(f"{'looks like' if place == 0 else 'or'}: {row} ({score:.0%})", "bold" if place == 0 else "", 2)
+            if place == 0 and (known := catalogue().get(row)) is not None:
+                self.say(f"{known.what}; usual fix: {known.fix}; reported as {'; '.join(known.references)}", "", 4)
+
+    def explanation(self, example: Counterexample) -> None:
+        """Let / Then / However; of a wrong decision the cycle that it makes."""
+        explained, _ = explain_with_cycle(example.history, example.finding)
+        heading = ""
+        for word, line in explained.lines():
+            if word != heading:
+                self.say(word, "bold", 2)
+                heading = word
+            label, _, rest = line.partition(" ") if line.startswith("(") else ("", "", line)
+            self.item(label, rest, 4 if label else 3, "red" if word == "However" else "")
+        if explained.usual:
+            self.say(f"usual cause and fix: {explained.usual}", "", 2)
+
+
+def _title(finding: Finding) -> str:
+    return f"{inert(finding.anomaly)} ({inert(finding.guarantee)}): {headline(finding)}"
+
+
+def plain_failure(counterexample: Counterexample, replay_command: str) -> str:
+    """The message of a failing test: the plan as sentences, the anomaly and why, and in the last line the command that replays it."""
+    finding = counterexample.finding
+    explained = explain(finding)
+    lines = [_title(finding), "", f"The shortest plan that shows it, {counted(len(counterexample.plan), 'action')}:"]
+    lines += [f"  {n}. {sentence}" for n, sentence in enumerate(plan_sentences(counterexample.plan), start=1)]
+    lines.append("")
+    heading = ""
+    for word, line in explained.lines():
+        if word != heading:
+            lines.append(word)
+            heading = word
+        lines.append(f"  {line}")
+    lines += ["", f"Usual cause and fix: {explained.usual}"] if explained.usual else []
+    lines += [f"The same run also shows {_title(other)}" for other in counterexample.findings[1:]]
+    return "\n".join([*lines, "", "Replay it:", inert(replay_command)])

@@ -1,0 +1,220 @@
+"""``refold zoo``: does the harness find the bugs that it claims to find?"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from importlib import resources
+from typing import Any
+
+import click
+import jinja2
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from refold.model.plan import suggestion
+from refold.properties.applications import application_named
+from refold.properties.campaign import Budget, Campaign
+from refold.properties.diagnosis import diagnose
+from refold.properties.failure import save_plan
+from refold.properties.result import Counterexample
+from refold.reports import outcome
+from refold.reports.diagnosed import diagnosis_json
+from refold.reports.files import default_report_dir, write
+from refold.systems.broken import BROKEN
+from refold.systems.port import UsageError
+
+SECONDS_MAX = 30.0
+"""How long one broken system is searched."""
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME…]")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many seeds; CPU seconds are the median over them.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, help="Processes at a time."
+)
+@click.option("--report-dir", metavar="DIR", help="Where zoo.json and the plans go (default: .refold).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: str | None, as_json: bool) -> None:
+    """Run the harness on deliberately broken systems, each named after a real bug, and say what it found.
+
+    \b
+    Examples:
+      refold zoo                                   all of them
+      refold zoo ack-before-fsync lost-wakeup      these two
+      refold zoo --seeds 5 --json                  five seeds each, for a script
+      refold verify --system ack-before-fsync      one of them with a full report
+
+    Exit code: 0 all found, 1 some not found, 2 usage or environment.
+    """
+    with outcome.sentences(report_dir):
+        for name in names:
+            if name not in BROKEN:
+                raise UsageError(
+                    f"there is no broken system {name!r}{suggestion(name, BROKEN)}; «refold zoo» runs them all"
+                )
+        chosen = list(names) or list(BROKEN)
+        folder = pathlib.Path(report_dir or default_report_dir()) / "zoo"
+        rows = gather(chosen, [seed + n for n in range(seeds)], jobs, str(folder), quiet=as_json)
+        missing = [name for name in chosen if not any(row["name"] == name and row["found"] for row in rows)]
+        write(folder / "zoo.json", json.dumps({"rows": rows}, indent=1) + "\n")
+        write(folder / "zoo.html", page(rows))
+        if as_json:
+            outcome.print_json({"rows": rows})
+        else:
+            show(rows)
+            click.echo(f"page with the plans: {folder / 'zoo.html'}")
+        for row in rows:
+            for error in row["errors"]:
+                outcome.complain(error)
+        if len(rows) < len(chosen):
+            outcome.fail("interrupted; what was found so far is above")
+        sys.exit(outcome.FINDINGS if missing else outcome.HELD)
+
+
+def gather(names: list[str], seeds: list[int], jobs: int, folder: str, quiet: bool) -> list[dict[str, Any]]:
+    """All rows, in the order of `names`; those that are done if interrupted."""
+    console = Console(stderr=True)
+    trials: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    with Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("zoo", total=len(names) * len(seeds))
+        try:
+            for trial in trials_of([(name, seed, folder) for name in names for seed in seeds], jobs):
+                trials[trial["name"]].append(trial)
+                bar.advance(task)
+        except KeyboardInterrupt:
+            bar.stop()
+    return [summary(name, done) for name, done in trials.items() if len(done) == len(seeds)]
+
+
+def trials_of(tasks: list[tuple[str, int, str]], jobs: int) -> Iterator[dict[str, Any]]:
+    """One trial per task, as they finish; each in a process of its own kind, so that one hog does not stop the rest."""
+    if jobs == 1 or len(tasks) == 1:
+        for task in tasks:
+            yield trial(*task)
+        return
+    with ProcessPoolExecutor(max_workers=min(jobs, len(tasks))) as pool:
+        pending: set[Future[dict[str, Any]]] = {pool.submit(trial, *task) for task in tasks}
+        try:
+            while pending:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
+    """Search one broken system with one seed until something is found and shrunk."""
+    system = BROKEN[name]
+    application = application_named(system.application)
+    started = time.process_time()
+    campaign = Campaign(system.system(), application, seed, Budget(seconds=SECONDS_MAX, distinct=1))
+    try:
+        campaign.search()
+    except Exception as error:
+        trouble = f"{name}, seed {seed}: {type(error).__name__}: {error}"
+        return {
+            "name": name,
+            "seed": seed,
+            "found": False,
+            "seconds_cpu": time.process_time() - started,
+            "error": trouble,
+        }
+    seconds = time.process_time() - started
+    found: Counterexample | None = campaign.counterexamples[0] if campaign.counterexamples else None
+    if found is None:
+        return {"name": name, "seed": seed, "found": False, "seconds_cpu": seconds}
+    return {
+        "name": name,
+        "seed": seed,
+        "found": True,
+        "anomaly": found.finding.anomaly,
+        "guarantee": found.finding.guarantee,
+        "seconds_cpu": seconds,
+        "actions": len(found.plan),
+        "plan": save_plan(found, application, name, folder, seed=seed),
+        "sentences": [str(action) for action in found.plan],
+        "properties": sorted({finding.judge for finding in found.findings}),
+        "diagnosis": diagnosis_json(diagnose(found.findings, found.history, 3)),
+    }
+
+
+def summary(name: str, trials: list[dict[str, Any]]) -> dict[str, Any]:
+    """One row of the result: the trial with the median CPU time stands for the row; found means found with every seed."""
+    system = BROKEN[name]
+    trials.sort(key=lambda one: one["seconds_cpu"])
+    typical = next((one for one in trials[(len(trials) - 1) // 2 :] if one["found"]), trials[-1])
+    return {
+        "name": name,
+        "tier": system.tier,
+        "guarantee": typical.get("guarantee", system.guarantee),
+        "guarantee_expected": system.guarantee,
+        "found": all(one["found"] for one in trials),
+        "anomaly": typical.get("anomaly"),
+        "diagnosis": typical.get("diagnosis", []),
+        "seconds_cpu": round(statistics.median(one["seconds_cpu"] for one in trials), 4),
+        "seconds_cpu_max": round(max(one["seconds_cpu"] for one in trials), 4),
+        "actions": typical.get("actions"),
+        "actions_max": max((one.get("actions", 0) for one in trials), default=0),
+        "plan": typical.get("plan"),
+        "sentences": typical.get("sentences", []),
+        "properties": typical.get("properties", []),
+        "seeds": [one["seed"] for one in trials],
+        "errors": [one["error"] for one in trials if "error" in one],
+        "reference": system.reference,
+    }
+
+
+def page(rows: list[dict[str, Any]]) -> str:
+    """The table as one HTML file, with the plans."""
+    source = resources.files("refold.reports").joinpath("zoo.html").read_text(encoding="utf-8")
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
+    seeds = sorted({seed for row in rows for seed in row["seeds"]})
+    return template.render(rows=rows, found=sum(row["found"] for row in rows), seeds=", ".join(map(str, seeds)))
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """The table for a reader."""
+    table = Table(title="broken systems")
+    for column in ("system", "tier", "found", "anomaly", "guarantee"):
+        table.add_column(column, overflow="fold")
+    table.add_column("CPU s", justify="right")
+    table.add_column("actions", justify="right")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            str(row["tier"]),
+            "found" if row["found"] else "MISSED",
+            row["anomaly"] or "",
+            row["guarantee"],
+            f"{row['seconds_cpu']:.2f}",
+            str(row["actions"] or ""),
+        )
+    Console().print(table)
+    found = sum(row["found"] for row in rows)
+    click.echo(f"{found} of {len(rows)} found")

@@ -1,0 +1,1 @@
+"""The port, the reference system and real systems behind the port."""

@@ -1,0 +1,206 @@
+"""A user's own log as a system: the harness brings clients, consumers, datastores and snapshots.
+
+What the log returns is checked at the port, so that an adapter that returns nonsense is told so in one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from refold.model.application import Application
+from refold.model.event import Stored
+from refold.model.log import Appended, AppendRequest, Conflict
+from refold.model.plan import short
+from refold.model.process import Emit, Process
+from refold.model.tape import Menu
+from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
+from refold.systems.port import OutcomeUnknown, UsageError
+
+BROUGHT = frozenset({"append", "crash-consumer", "crash-at-step", "snapshots", "redeliver"})
+"""What the harness can do around any log."""
+
+
+class AdapterError(Exception):
+    """A user's log broke the contract of the port itself; the message is one sentence. Exit code 2."""
+
+
+class GuardedLog(Process):
+    """A user's log behind checks of everything that it returns."""
+
+    name = "log"
+
+    def __init__(self, title: str, log: Any, application: Application) -> None:
+        self.title = title
+        self.log = log
+        self.application = application
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Call the log; its own exceptions become sentences."""
+        function = getattr(self.log, method, None)
+        if function is None:
+            raise AdapterError(f"{self.title}: the log has no method {method}()")
+        try:
+            return function(*arguments)
+        except (OutcomeUnknown, AdapterError):
+            raise
+        except Exception as error:
+            raise AdapterError(
+                f"{self.title}: {method}() raised {type(error).__name__}: {error}; it should return, or raise OutcomeUnknown"
+                " where the outcome of an append is not known"
+            ) from error
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        """Checked: an answer of one of the two kinds, with as many positions as events."""
+        return self.answer("append", self.call("append", request), request)
+
+    def answer(self, method: str, outcome: Any, request: AppendRequest | None) -> Appended | Conflict:
+        """Whether an answer is one."""
+        if isinstance(outcome, Conflict):
+            return outcome
+        if not isinstance(outcome, Appended) or not isinstance(outcome.positions, tuple):
+            raise AdapterError(
+                f"{self.title}: {method}() returned {short(outcome)}, expected Appended(positions) or Conflict(found)"
+            )
+        if request is not None and len(outcome.positions) != len(request.events):
+            raise AdapterError(
+                f"{self.title}: {method}() of {len(request.events)} events returned {len(outcome.positions)} positions"
+            )
+        return outcome
+
+    def begin(self, request: AppendRequest) -> Any:
+        """Checked like `append`; a tuple of positions means that the append is open."""
+        outcome = self.call("begin", request)
+        return outcome if isinstance(outcome, tuple) else self.answer("begin", outcome, request)
+
+    def commit(self, op: str) -> Appended | Conflict:
+        """Checked."""
+        return self.answer("commit", self.call("commit", op), None)
+
+    def abort(self, op: str) -> None:
+        """Passed on."""
+        self.call("abort", op)
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        """Checked: events, not more than asked for, behind `after`."""
+        page = self.events("read", self.call("read", after, limit))
+        if len(page) > limit:
+            raise AdapterError(f"{self.title}: read(after={after}, limit={limit}) returned {len(page)} events")
+        if page and page[0].position <= after:
+            raise AdapterError(
+                f"{self.title}: read(after={after}) returned position {page[0].position}, which is not behind {after}"
+            )
+        return page
+
+    def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
+        """Checked; a log that cannot read one stream is read whole."""
+        if not hasattr(self.log, "read_stream"):
+            found: list[Stored] = []
+            last = 0
+            while page := self.read(last, 1024):
+                found.extend(event for event in page if event.stream == stream and event.version > after)
+                last = page[-1].position
+            return found
+        return self.events("read_stream", self.call("read_stream", stream, after))
+
+    def events(self, method: str, page: Any) -> Sequence[Stored]:
+        """Whether a page is one."""
+        if not isinstance(page, list | tuple):
+            raise AdapterError(f"{self.title}: {method}() returned {short(page)}, expected a list of Stored events")
+        for event in page:
+            if not isinstance(event, Stored) or not isinstance(event.position, int):
+                raise AdapterError(
+                    f"{self.title}: {method}() returned {short(event)} among its events, expected Stored(position=…)"
+                )
+        return [self.readable(event) for event in page]
+
+    def readable(self, event: Stored) -> Stored:
+        """An event whose payload is the application's object again, if the log gave it back as plain values."""
+        if not isinstance(event.data, dict) or event.type not in self.application.event_classes:
+            return event
+        try:
+            return msgspec.structs.replace(event, data=self.application.decode(event.type, event.data))
+        except msgspec.ValidationError as error:
+            raise AdapterError(f"{self.title}: the payload of event {event.id!r} came back wrong: {error}") from None
+
+    def crash(self) -> None:
+        """Passed on."""
+        super().crash()
+        self.call("crash")
+
+    def restart(self) -> None:
+        """Passed on."""
+        super().restart()
+        self.call("restart")
+
+    def cut_power(self, how: str) -> None:
+        """Passed on."""
+        super().crash()
+        self.call("cut_power", how)
+
+    def close(self) -> None:
+        """Passed on, if there is something to close."""
+        if hasattr(self.log, "close"):
+            self.call("close")
+
+
+class LogSystem:
+    """A system around a user's log: `make` returns a new, empty log for each run."""
+
+    clients = tuple(CLIENTS)
+
+    def __init__(self, name: str, make: Callable[[], Any], capabilities: frozenset[str]) -> None:
+        self.name = name
+        self.make = make
+        self.capabilities = capabilities
+        self.consumers = consumer_specs()
+
+    def menu(self, application: Application) -> Menu:
+        """The actions that the log's capabilities allow."""
+        return Menu(application.commands(), self.clients, self.consumers, self.capabilities)
+
+    def open(self, application: Application, emit: Emit) -> Deployment:
+        """A deployment around a new log."""
+        return Deployment(
+            self.name,
+            application,
+            emit,
+            log=GuardedLog(self.name, self.make(), application),
+            capabilities=self.capabilities,
+        )
+
+
+def adapt(name: str, make: Callable[[], Any]) -> Any:
+    """The system that `make` makes: a system (it has `open`), or a log, whose capabilities are those that it declares in
+    `capabilities` or, without that, those that its methods show. Raises `UsageError`.
+    """
+    try:
+        made = make()
+    except Exception as error:
+        raise UsageError(f"{name!r}: calling it raised {type(error).__name__}: {error}") from error
+    if hasattr(made, "open") and hasattr(made, "capabilities"):
+        return made
+    if hasattr(made, "log") and hasattr(made, "consumers"):
+        from refold.systems.foreign import ForeignSystem
+
+        return ForeignSystem(name, make, made)
+    missing = [method for method in ("append", "read") if not callable(getattr(made, method, None))]
+    if missing:
+        raise UsageError(
+            f"{name!r} made a {type(made).__name__} without {' and '.join(missing)}(); a log needs append() and read()"
+        )
+    declared = getattr(made, "capabilities", None)
+    shown = {
+        capability
+        for capability, methods in (
+            ("crash-log", ("crash", "restart")),
+            ("slow-append", ("begin", "commit", "abort")),
+            ("power-cut", ("cut_power", "restart")),
+        )
+        if all(callable(getattr(made, method, None)) for method in methods)
+    }
+    if callable(getattr(made, "close", None)):
+        made.close()
+    return LogSystem(name, make, BROUGHT | (frozenset(declared) if declared is not None else shown))

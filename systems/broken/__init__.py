@@ -1,0 +1,45 @@
+"""Deliberately wrong systems: each is the reference system with one method of one part overridden, and named after a real bug."""
+
+from refold.systems.broken import (
+    capture,
+    checkpoints,
+    conditional,
+    dual,
+    groups,
+    letters,
+    locks,
+    logs,
+    ordering,
+    positions,
+    progress,
+    readers,
+    reading,
+    replays,
+    snapshots,
+    topics,
+    writers,
+)
+from refold.systems.broken.registry import BROKEN, BrokenSystem, broken
+
+__all__ = [
+    "BROKEN",
+    "BrokenSystem",
+    "broken",
+    "capture",
+    "checkpoints",
+    "conditional",
+    "dual",
+    "groups",
+    "letters",
+    "locks",
+    "logs",
+    "ordering",
+    "positions",
+    "progress",
+    "readers",
+    "reading",
+    "replays",
+    "snapshots",
+    "topics",
+    "writers",
+]

@@ -1,0 +1,635 @@
+"""A deployment assembled of parts: one log, clients, consumers with their datastores, snapshots.
+
+The reference system, its broken variants and real logs differ only in the parts that they are assembled of. This file turns
+actions into calls of parts, and records at the boundary what the parts answered.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from refold.model.action import (
+    Abort,
+    Action,
+    Append,
+    AppendUnheard,
+    Begin,
+    Commit,
+    Crash,
+    CrashAt,
+    CutPower,
+    Deliver,
+    Fail,
+    Prepare,
+    Redecide,
+    Redeliver,
+    Restart,
+    Retry,
+    Submit,
+    TakeSnapshot,
+)
+from refold.model.application import Application
+from refold.model.client import AggregateClient, Client, GaveUp
+from refold.model.clock import Clock, Context
+from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
+from refold.model.datastore import Datastore
+from refold.model.event import ascending
+from refold.model.extension import Extension
+from refold.model.log import Appended, AppendRequest, Conflict, Log
+from refold.model.process import Emit, ProcessDied
+from refold.model.record import (
+    HISTORY_VERSION,
+    Aborted,
+    Acknowledged,
+    ConsumerSpec,
+    Crashed,
+    Disordered,
+    Observed,
+    Opened,
+    PowerCut,
+    Recovered,
+    Refused,
+    Retried,
+    Scanned,
+    Settled,
+    Settling,
+    Started,
+    Step,
+    StreamScanned,
+    Unknown,
+)
+from refold.model.side import Consumers, UnknownConsumer
+from refold.model.snapshot import SnapshotStore
+from refold.systems.port import OutcomeUnknown
+
+CLIENTS = {"alice": "store", "bob": "store", "carol": "log"}
+"""Client -> where it reads before it decides: the view of a consumer, or the stream itself."""
+
+CONSUMERS: dict[str, tuple[type[Consumer], str]] = {
+    "store": (AtomicConsumer, "states"),
+    "index": (Consumer, "pointers"),
+    "totals": (SnapshotConsumer, "totals"),
+    "cache": (CacheConsumer, "views"),
+}
+"""Consumer -> design and projection: the authoritative store, the search index that points into it, running totals, a cache."""
+
+
+def consumer_specs(parts: Mapping[str, Any] | None = None) -> tuple[ConsumerSpec, ...]:
+    """What the consumers promise, given the parts that replace some of them."""
+    return tuple(
+        ConsumerSpec(name=name, projection=projection, **(parts or {}).get(name, design).promises)
+        for name, (design, projection) in CONSUMERS.items()
+    )
+
+
+RESCANNED = 64
+"""Positions before the tail from which the log is read again after its restart; at rest it is read from the beginning."""
+
+SETTLING_TURNS = 64
+"""Turns that every consumer may take for each event in the log before the harness calls it stuck."""
+
+POLLS = 8
+"""How often the observer looks again when nothing moves any more: readers may wait for something, for a bounded time."""
+
+
+class Handlers(dict[type, Callable[[Any], bool]]):
+    """Action class -> handler; an action that has none yet may call an extension into being, or is never enabled."""
+
+    call: Callable[[type], Callable[[Any], bool]]
+
+    def __missing__(self, key: type) -> Callable[[Any], bool]:
+        return self.call(key)
+
+
+def never(action: Any) -> bool:
+    """Not enabled."""
+    return False
+
+
+@functools.cache
+def callable_extensions(extensions: tuple[type[Extension], ...]) -> dict[type, type[Extension]]:
+    """Action class -> the extension that it calls into being."""
+    return {action: extension for extension in extensions for action in extension.called_by}
+
+
+class Deployment:
+    """Runs actions on parts. `parts` replaces the design of single parts: ``{"log": MyLog, "index": MyConsumer, "carol": MyClient}``."""
+
+    def __init__(
+        self,
+        name: str,
+        application: Application,
+        emit: Emit,
+        *,
+        log: Any,
+        capabilities: frozenset[str],
+        stores: Callable[[str], Any] = lambda name: Datastore(),
+        snapshots: Any = None,
+        parts: Mapping[str, Any] | None = None,
+        extensions: Sequence[type[Extension]] = (),
+        designs: Mapping[str, tuple[Callable[..., Consumer], str]] | None = None,
+        sources: Mapping[str, str] | None = None,
+    ) -> None:
+        parts = parts or {}
+        self.name = name
+        self.application = application
+        self.emit = emit
+        self.log: Log = log
+        self.capabilities = capabilities
+        self.snapshots = SnapshotStore() if snapshots is None else snapshots
+        self.clock = Clock()
+        context = Context(application, log, self.snapshots, self.clock, emit)
+        self.seen = 0
+        self.skipped = 0
+        self.turns = 0
+        self.consumers = Consumers()
+        for consumer, (design, projection) in (designs or CONSUMERS).items():
+            make = parts.get(consumer, design)
+            self.consumers[consumer] = make(consumer, projection, context, stores(consumer))
+        self.clients: dict[str, Client] = {}
+        for client, source in (sources or CLIENTS).items():
+            make = parts.get(client) or (AggregateClient if source == "log" else Client)
+            read = self.consumers.get(source)
+            self.clients[client] = make(client, source, context, Datastore() if read is None else read.store)
+        self.everyone: list[Consumer] = self.consumers.everyone
+        self.everyone.extend(self.consumers.values())
+        self.context = context
+        self.dormant = callable_extensions(tuple(extensions))
+        self.extensions = [self.extend(make) for make in extensions if not make.called_by]
+        self.handlers = Handlers(self.table())
+        self.handlers.call = self.call
+        emit(
+            Opened(
+                HISTORY_VERSION,
+                name,
+                application.name,
+                tuple(self.clients),
+                tuple([consumer.spec for consumer in self.everyone]),
+                tuple(sorted(capabilities)),
+            )
+        )
+
+    def extend(self, make: type[Extension]) -> Extension:
+        return make(self.context, self.consumers, self.clients, self.step)
+
+    def call(self, action: type) -> Callable[[Any], bool]:
+        """The first action of its kind: the extension that handles it comes into being and learns what has happened."""
+        make = self.dormant.get(action)
+        if make is None:
+            return never
+        extension = self.extend(make)
+        after = 0
+        while after < self.seen and (page := self.log.read(after, 1024)):
+            extension.visible([event for event in page if event.position <= self.seen])
+            after = page[-1].position
+        self.extensions.append(extension)
+        self.handlers.update(extension.handlers())
+        return self.handlers[action]
+
+    def table(self) -> dict[type, Callable[[Any], bool]]:
+        """Action class -> what it does here. Actions that the capabilities do not cover are left out."""
+        can = self.capabilities
+        table: dict[type, Callable[[Any], bool]] = {
+            Submit: self.submit,
+            Prepare: self.prepare,
+            Append: self.append,
+            AppendUnheard: self.append_unheard,
+            Deliver: self.deliver,
+            Fail: self.fail,
+        }
+        optional: tuple[tuple[str, type, Callable[[Any], bool]], ...] = (
+            ("dedupe", Retry, self.retry),
+            ("dedupe", Redecide, self.redecide),
+            ("slow-append", Begin, self.begin),
+            ("slow-append", Commit, self.commit),
+            ("slow-append", Abort, self.abort),
+            ("redeliver", Redeliver, self.redeliver),
+            ("snapshots", TakeSnapshot, self.take_snapshot),
+            ("crash-consumer", Crash, self.crash),
+            ("crash-consumer", Restart, self.restart),
+            ("crash-at-step", CrashAt, self.crash_at),
+            ("power-cut", CutPower, self.cut_power),
+        )
+        table.update({action: handler for need, action, handler in optional if need in can})
+        for extension in self.extensions:
+            table.update(extension.handlers())
+        return table
+
+    # -- the port
+
+    @property
+    def steps(self) -> int:
+        """Actions performed so far."""
+        return self.clock.now
+
+    def perform(self, action: Action) -> bool:
+        """Do one action; False (and counted) if it is not enabled now."""
+        try:
+            if self.handlers[type(action)](action):
+                return True
+        except UnknownConsumer:
+            pass
+        if self.consumers.fresh:
+            self.consumers.withdraw()
+        self.skipped += 1
+        return False
+
+    def settle(self) -> None:
+        """Faults stop; restart, roll back what is open, run the consumers until nothing moves, and show every store."""
+        self.emit(Settling())
+        log = self.log
+        log.fuse = 0
+        if log.down:
+            self.restart_process(log)
+        for client in self.clients.values():
+            if client.slow and client.pending is not None:
+                self.end_slow(client, client.pending)
+        for consumer in self.everyone:
+            consumer.fuse = 0
+            if consumer.down:
+                consumer.restart()
+        for extension in self.extensions:
+            extension.calm()
+        self.tail()
+        working = [one for one in self.extensions if type(one).turn is not Extension.turn]
+        turns = SETTLING_TURNS * (self.seen + 4)
+        busy = True
+        while busy and turns > 0:
+            busy = False
+            for consumer in self.everyone:
+                if not consumer.idle():
+                    busy = True
+                    consumer.turn(0)
+                    turns -= 1
+                    self.turns += 1
+            for extension in working:
+                if extension.turn():
+                    busy = True
+                    turns -= 1
+                    self.turns += 1
+            if not busy:
+                busy = self.poll()
+                turns -= 1
+        self.scan_streams()
+        self.scan()
+        for consumer in self.everyone:
+            self.emit(Observed(consumer.name, consumer.position, consumer.store.rows()))
+        for extension in self.extensions:
+            extension.rest()
+        self.emit(Settled(self.skipped))
+
+    def close(self) -> None:
+        """Give the parts' files back."""
+        for consumer in self.everyone:
+            consumer.store.close()
+        for extension in self.extensions:
+            extension.close()
+        self.handlers.clear()  # bound methods, as extensions have them: without them no cycle keeps this deployment alive
+        self.extensions = []
+        self.handlers.call = lambda action: never
+        self.consumers.expected.clear()
+        self.snapshots.close()
+        close = getattr(self.log, "close", None)
+        if close is not None:
+            close()
+
+    # -- clients
+
+    def submit(self, action: Submit) -> bool:
+        client = self.ready(action.client)
+        if client is None:
+            return False
+        self.step(action)
+        request = client.prepare(action.command)
+        if request is not None:
+            self.send(client, request)
+        return True
+
+    def prepare(self, action: Prepare) -> bool:
+        client = self.ready(action.client)
+        if client is None:
+            return False
+        self.step(action)
+        client.prepare(action.command)
+        return True
+
+    def append(self, action: Append) -> bool:
+        client = self.clients[action.client]
+        request = client.pending
+        if request is None or client.slow or client.paused or self.log.down:
+            return False
+        self.step(action)
+        self.send(client, request)
+        return True
+
+    def append_unheard(self, action: AppendUnheard) -> bool:
+        client = self.clients[action.client]
+        request = client.pending
+        if request is None or client.slow or client.paused or self.log.down:
+            return False
+        self.step(action)
+        client.pending = None
+        client.doubt(request)
+        try:
+            client.send(request)
+        except ProcessDied as death:
+            self.died(death)
+        except (OutcomeUnknown, GaveUp):
+            pass  # the answer is lost in any case
+        self.emit(Unknown(client.name, request.op))
+        self.tail()
+        return True
+
+    def retry(self, action: Retry) -> bool:
+        client = self.clients[action.client]
+        request = client.unknown
+        if request is None or client.pending is not None or client.paused or self.log.down:
+            return False
+        self.step(action)
+        self.emit(Retried(client.name, request.op))
+        self.send(client, request)
+        return True
+
+    def redecide(self, action: Redecide) -> bool:
+        client = self.ready(action.client)
+        if client is None or client.unknown is None or any(other.slow for other in self.clients.values()):
+            return False  # behind a slow append it would decide without seeing what it may have done
+        self.step(action)
+        op = client.unknown.op
+        self.emit(Retried(client.name, op))
+        request = client.prepare(client.doubted, op)
+        if request is not None:
+            client.unknown = request
+            self.send(client, request)
+        return True
+
+    def begin(self, action: Begin) -> bool:
+        client = self.ready(action.client)
+        if client is None:
+            return False
+        self.step(action)
+        request = client.prepare(action.command)
+        if request is None:
+            return True
+        outcome = self.log.begin(request)
+        if isinstance(outcome, tuple):
+            client.slow = True
+            self.emit(Started(client.name, request.op, outcome))
+        else:
+            self.answered(client, request, outcome)
+        return True
+
+    def commit(self, action: Commit) -> bool:
+        client = self.clients[action.client]
+        request = client.pending
+        if request is None or not client.slow or client.paused or self.log.down:
+            return False
+        self.step(action)
+        client.slow = False
+        try:
+            outcome = self.log.commit(request.op)
+        except ProcessDied as death:
+            self.died(death)
+            self.unheard(client, request)
+        else:
+            if type(outcome) is Conflict:
+                self.emit(Aborted(client.name, request.op))
+            self.answered(client, request, outcome)
+        return True
+
+    def abort(self, action: Abort) -> bool:
+        client = self.clients[action.client]
+        request = client.pending
+        if request is None or not client.slow or client.paused or self.log.down:
+            return False
+        self.step(action)
+        self.end_slow(client, request)
+        return True
+
+    def end_slow(self, client: Client, request: AppendRequest) -> None:
+        client.slow = False
+        client.pending = None
+        self.log.abort(request.op)
+        self.emit(Aborted(client.name, request.op))
+        self.tail()
+
+    def ready(self, name: str) -> Client | None:
+        """The client, if it is free and what it reads from and writes to is up."""
+        client = self.clients[name]
+        if client.pending is not None or client.paused or self.log.down:
+            return None
+        if client.source != "log" and self.consumers[client.source].down:
+            return None
+        return client
+
+    def send(self, client: Client, request: AppendRequest) -> None:
+        try:
+            outcome = client.send(request)
+        except ProcessDied as death:
+            self.died(death)
+            self.unheard(client, request)
+        except OutcomeUnknown:
+            self.unheard(client, request)
+        except GaveUp:
+            self.given_up(client, request)
+        else:
+            self.answered(client, request, outcome)
+
+    def given_up(self, client: Client, request: AppendRequest) -> None:
+        """Nothing was sent this time. What was sent before, and not answered, remains unknown."""
+        if client.unknown is request:
+            self.unheard(client, request)
+        else:
+            client.pending = None
+            self.emit(Aborted(client.name, request.op))
+
+    def answered(self, client: Client, request: AppendRequest, outcome: Appended | Conflict) -> None:
+        client.pending = None
+        if client.unknown is request:
+            client.unknown = None
+        self.tail()
+        if isinstance(outcome, Conflict):
+            self.emit(Refused(client.name, request.op, outcome.found, outcome.reason))
+        else:
+            self.emit(Acknowledged(client.name, request.op, outcome.positions))
+            for position in outcome.positions[-1:]:  # a broken log may name none; a retry is answered with old ones
+                client.acknowledged = max(client.acknowledged, position)
+        client.settled(request, outcome)
+
+    def unheard(self, client: Client, request: AppendRequest) -> None:
+        client.pending = None
+        client.doubt(request)
+        self.emit(Unknown(client.name, request.op))
+        self.tail()
+
+    def tail(self) -> bool:
+        """The observer: read on at the end of the log, record what became visible, wake the consumers; whether there was anything."""
+        if self.log.down:
+            return False
+        page = self.log.read(self.seen, 1024)
+        if page:
+            emit = self.emit
+            if len(page) > 1 and not ascending(page):
+                emit(Disordered("observer", tuple([event.position for event in page])))
+            for event in page:
+                emit(event)
+            self.seen = page[-1].position
+            for consumer in self.everyone:
+                consumer.wake()
+            for extension in self.extensions:
+                extension.visible(page)
+            return True
+        return False
+
+    # -- consumers
+
+    def deliver(self, action: Deliver) -> bool:
+        consumer = self.consumers[action.consumer]
+        if consumer.down or (not consumer.inbox and (consumer.asleep or self.log.down)):
+            return False
+        self.step(action)
+        if not consumer.inbox and self.seen - consumer.fetched < PAGE:
+            self.tail()  # the consumer may read further than the observer has
+        try:
+            consumer.turn(action.index)
+        except ProcessDied as death:
+            self.died(death)
+        return True
+
+    def redeliver(self, action: Redeliver) -> bool:
+        consumer = self.consumers[action.consumer]
+        if consumer.down or self.log.down or not consumer.position:
+            return False
+        self.step(action)
+        try:
+            consumer.redeliver(action.back)
+        except ProcessDied as death:
+            self.died(death)
+        return True
+
+    def fail(self, action: Fail) -> bool:
+        consumer = self.consumers[action.consumer]
+        if consumer.down or consumer.idle():
+            return False
+        self.step(action)
+        if not consumer.inbox:
+            self.tail()
+        try:
+            consumer.fail()
+        except ProcessDied as death:
+            self.died(death)
+        return True
+
+    def take_snapshot(self, action: TakeSnapshot) -> bool:
+        consumer = self.consumers[action.consumer]
+        if consumer.down or not consumer.position or not consumer.spec.snapshots:
+            return False
+        self.step(action)
+        try:
+            consumer.take_snapshot()
+        except ProcessDied as death:
+            self.died(death)
+        return True
+
+    # -- faults
+
+    def crash(self, action: Crash) -> bool:
+        process = self.process(action.process)
+        if process.down or (process is self.log and "crash-log" not in self.capabilities):
+            return False
+        self.step(action)
+        process.crash()
+        self.emit(Crashed(process.name, 0))
+        self.forget_slow(process)
+        return True
+
+    def crash_at(self, action: CrashAt) -> bool:
+        process = self.process(action.process)
+        if process.down or process.fuse or (process is self.log and "crash-log-at-step" not in self.capabilities):
+            return False
+        self.step(action)
+        process.light(action.step)
+        return True
+
+    def restart(self, action: Restart) -> bool:
+        process = self.process(action.process)
+        if not process.down or (process is not self.log and self.log.down):
+            return False
+        self.step(action)
+        self.restart_process(process)
+        return True
+
+    def cut_power(self, action: CutPower) -> bool:
+        if self.log.down:
+            return False
+        self.step(action)
+        self.log.cut_power(action.how)
+        self.emit(PowerCut(self.log.name, action.how))
+        self.forget_slow(self.log)
+        return True
+
+    def process(self, name: str) -> Any:
+        return self.log if name == self.log.name else self.consumers[name]
+
+    def restart_process(self, process: Any) -> None:
+        process.restart()
+        if process is self.log:
+            self.emit(Recovered(self.log.name, 0, None))
+            seen = self.seen
+            self.tail()
+            if seen < RESCANNED:
+                self.scan_streams()
+            self.scan(max(seen - RESCANNED, 0))
+            for consumer in self.everyone:
+                consumer.wake()
+
+    def died(self, death: ProcessDied) -> None:
+        """A process reached the step at which it had to die."""
+        death.process.crash()
+        self.emit(Crashed(death.process.name, death.during))
+        self.forget_slow(death.process)
+
+    def forget_slow(self, process: Any) -> None:
+        """Slow appends die with the log; their clients hear nothing."""
+        if process is self.log:
+            for extension in self.extensions:
+                extension.log_died()
+            for client in self.clients.values():
+                if client.slow and client.pending is not None:
+                    client.slow = False
+                    self.unheard(client, client.pending)
+
+    def poll(self) -> bool:
+        """Look again, a few times."""
+        for _ in range(POLLS):
+            if self.log.read(self.seen, 1):
+                return self.tail()
+        return False
+
+    def scan(self, start: int = 0) -> None:
+        """Read the log from behind `start`, as a reader does that has just come."""
+        positions: list[int] = []
+        ids: list[str] = []
+        after = start
+        while page := self.log.read(after, 1024):
+            positions.extend([event.position for event in page])
+            ids.extend([event.id for event in page])
+            if page[-1].position <= after:
+                break  # a log that goes round in circles
+            after = page[-1].position
+        self.emit(Scanned(tuple(positions), tuple(ids), start))
+
+    def scan_streams(self) -> None:
+        """Read the streams one by one, those that commands decide on."""
+        for stream in self.application.keys:
+            events = self.log.read_stream(stream, 0)
+            if events or self.seen:
+                self.emit(StreamScanned(stream, tuple([event.version for event in events])))
+
+    def step(self, action: Action) -> None:
+        self.clock.now = now = self.clock.now + 1
+        self.emit(Step(now, action))
+        if self.consumers.fresh:
+            self.consumers.announce()

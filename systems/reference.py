@@ -1,0 +1,154 @@
+"""The reference system: the model's parts, in memory, as correct as they are simple."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from refold.model.application import Application
+from refold.model.batch import Batcher
+from refold.model.bounds import Bounds
+from refold.model.bucket import Bucket
+from refold.model.change_stream import ChangeStream
+from refold.model.connection import Connections
+from refold.model.dual_write import DualWrite
+from refold.model.entity import Entity
+from refold.model.extension import Extension
+from refold.model.filtered import Audit
+from refold.model.group import ConsumerGroup
+from refold.model.idle_session import IdleSessions
+from refold.model.inbox import Inboxes
+from refold.model.journey import Journeys
+from refold.model.links import Links
+from refold.model.lock import Locks
+from refold.model.log import Log
+from refold.model.mailer import Mailer
+from refold.model.outbox import Outbox
+from refold.model.parking import Ledger
+from refold.model.process import Emit
+from refold.model.process_manager import ProcessManager
+from refold.model.query import Queries
+from refold.model.rebuild import Reports
+from refold.model.replica import Replica
+from refold.model.reservation import Reservations
+from refold.model.strategy import STRATEGIES
+from refold.model.tape import Menu
+from refold.model.topic import Topic
+from refold.model.upgrade import Upgrades
+from refold.model.workers import Pool
+from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
+from refold.systems.port import UsageError
+
+EVERYTHING = frozenset(
+    {
+        "append",
+        "crash-log",
+        "crash-consumer",
+        "crash-at-step",
+        "crash-log-at-step",
+        "slow-append",
+        "power-cut",
+        "dedupe",
+        "snapshots",
+        "redeliver",
+    }
+)
+
+
+EXTENSIONS: tuple[type[Extension], ...] = (
+    Queries,
+    Links,
+    Outbox,
+    ProcessManager,
+    DualWrite,
+    ChangeStream,
+    Locks,
+    Reservations,
+    Bounds,
+    Bucket,
+    Entity,
+    IdleSessions,
+    Topic,
+    Audit,
+    Batcher,
+    Connections,
+    ConsumerGroup,
+    Inboxes,
+    Journeys,
+    Ledger,
+    Mailer,
+    Pool,
+    Replica,
+    Reports,
+    Upgrades,
+)
+"""All extensions of the reference system."""
+
+
+class Reference:
+    """Opens deployments of model parts; `parts` replaces single ones by name, which is how a broken system is made."""
+
+    OPTIONS: ClassVar[dict[str, tuple[tuple[str, ...], str]]] = {
+        "strategy": (tuple(STRATEGIES), "expected-version"),
+    }
+
+    clients = tuple(CLIENTS)
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, str]) -> Reference:
+        """The system for ``reference?option=value&…``; raises `UsageError`."""
+        for option, value in options.items():
+            if option not in cls.OPTIONS:
+                raise UsageError(
+                    f"system 'reference' has no option {option!r}; its options are {', '.join(cls.OPTIONS)}"
+                )
+            allowed = cls.OPTIONS[option][0]
+            if value not in allowed:
+                raise UsageError(
+                    f"system 'reference': option {option} is {value!r}, expected one of {', '.join(allowed)}"
+                )
+        return cls.with_strategy(options["strategy"]) if "strategy" in options else cls()
+
+    @classmethod
+    def with_strategy(cls, name: str) -> Reference:
+        """The reference system with another strategy for conditional updates."""
+        strategy = STRATEGIES[name]
+        replaced = {extension.name: extension for extension in strategy.extensions}
+        extensions = [
+            replaced.pop(extension.name, extension) for extension in EXTENSIONS if extension.name not in strategy.lacks
+        ]
+        system = cls(f"reference?strategy={name}", strategy.parts, [*extensions, *replaced.values()])
+        system.capabilities = system.capabilities - strategy.lacks | strategy.brings
+        return system
+
+    def __init__(
+        self,
+        name: str = "reference",
+        parts: Mapping[str, Any] | None = None,
+        extensions: Sequence[type[Extension]] = EXTENSIONS,
+    ) -> None:
+        self.name = name
+        self.parts = dict(parts or {})
+        self.consumers = consumer_specs(self.parts)
+        self.extensions: list[type[Extension]] = [
+            extension.replaced(self.parts.get(extension.name)) for extension in extensions
+        ]
+        self.capabilities = EVERYTHING | {extension.name for extension in extensions}
+
+    def menu(self, application: Application) -> Menu:
+        """Everything that the model knows."""
+        commands = application.commands()
+        keys = tuple(dict.fromkeys([application.key(command) for command in commands]))
+        return Menu(commands, self.clients, self.consumers, self.capabilities, extensions=self.extensions, keys=keys)
+
+    def open(self, application: Application, emit: Emit) -> Deployment:
+        """A new, empty system."""
+        return Deployment(
+            self.name,
+            application,
+            emit,
+            log=self.parts.get("log", Log)(),
+            capabilities=self.capabilities,
+            parts=self.parts,
+            extensions=self.extensions,
+        )

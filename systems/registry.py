@@ -1,0 +1,206 @@
+"""Systems by name: ``reference``, ``sqlite?journal=wal``, a broken system's name, or ``MODULE:OBJECT`` of your own."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pathlib
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import attrs
+
+from refold.model.extension import Extension
+from refold.model.plan import suggestion
+from refold.systems.port import SystemPort, UsageError
+from refold.systems.reference import Reference
+
+
+@attrs.frozen
+class Known:
+    """A system that ships with refold. `options`: name -> (allowed values, default)."""
+
+    name: str
+    what: str
+    make: Callable[[dict[str, str]], SystemPort]
+    needs: Callable[[], tuple[str, str]]
+    options: Callable[[], dict[str, tuple[tuple[str, ...], str]]]
+
+
+def _reference(options: dict[str, str]) -> SystemPort:
+    from refold.systems.variants import VARIANTS
+
+    name = options.pop("with", "")
+    if not name:
+        return Reference.from_options(options)
+    if options:
+        raise UsageError(
+            "system 'reference': with= and strategy= exclude each other; each replaces parts of the system"
+        )
+    if name not in VARIANTS:
+        raise UsageError(
+            f"system 'reference': there is no variant {name!r}{suggestion(name, VARIANTS)}; with= takes {', '.join(VARIANTS)}"
+        )
+    return VARIANTS[name].system()
+
+
+def _reference_options() -> dict[str, tuple[tuple[str, ...], str]]:
+    from refold.systems.variants import VARIANTS
+
+    return {**Reference.OPTIONS, "with": (tuple(VARIANTS), "none")}
+
+
+def _sqlite(options: dict[str, str]) -> SystemPort:
+    from refold.systems.sqlite import Sqlite
+
+    return Sqlite.from_options(options)
+
+
+def _sqlite_options() -> dict[str, tuple[tuple[str, ...], str]]:
+    from refold.systems.sqlite import Sqlite
+
+    return Sqlite.OPTIONS
+
+
+def _sqlite_needs() -> tuple[str, str]:
+    import sqlite3
+
+    try:
+        import apsw
+    except ImportError:
+        return sqlite3.sqlite_version, "power cuts need refold[sqlite]"
+    return apsw.sqlite_lib_version(), ""
+
+
+KNOWN: dict[str, Known] = {
+    known.name: known
+    for known in (
+        Known("reference", "the reference model, in memory", _reference, lambda: ("", ""), _reference_options),
+        Known("sqlite", "an event log and its consumers in SQLite files", _sqlite, _sqlite_needs, _sqlite_options),
+    )
+}
+
+
+def correct_systems() -> list[str]:
+    """The reference system in all of its correct settings, by name."""
+    from refold.model.strategy import STRATEGIES
+    from refold.systems.variants import VARIANTS
+
+    safe = [name for name, strategy in STRATEGIES.items() if getattr(strategy, "safe", False)]
+    return [
+        "reference",
+        *(f"reference?with={name}" for name in VARIANTS),
+        *(f"reference?strategy={name}" for name in safe),
+    ]
+
+
+def consumer_names(system: SystemPort) -> tuple[str, ...]:
+    """All consumers that a plan for this system may name, those of extensions included."""
+    extensions: Iterable[type[Extension]] = getattr(system, "extensions", ())
+    return (*(spec.name for spec in system.consumers), *(name for one in extensions for name in one.names))
+
+
+def refuse_options(name: str, options: dict[str, str]) -> None:
+    """For systems that have none."""
+    if options:
+        raise UsageError(f"system {name!r} has no options, found {', '.join(options)}; use just {name!r}")
+
+
+def resolve(text: str) -> SystemPort:
+    """The system called `text`; raises `UsageError` with a sentence if there is none, `SystemUnavailable` if it cannot run here."""
+    name, _, query = text.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if query and len(options) != len(query.split("&")):
+        raise UsageError(f"system {text!r}: options are written name=value and joined with &, each name once")
+    known = KNOWN.get(name)
+    if known is not None:
+        return known.make(options)
+    from refold.systems.broken import BROKEN
+
+    if name in BROKEN:
+        refuse_options(name, options)
+        return BROKEN[name].system()
+    if ":" in name:
+        return adopt(name, load(name))
+    names = [*KNOWN, *BROKEN]
+    raise UsageError(
+        f"there is no system {name!r}{suggestion(name, names)}; known are {', '.join(KNOWN)}, the broken systems that"
+        " «refold zoo --help» lists, and MODULE:OBJECT for one of your own"
+    )
+
+
+def load(text: str) -> Any:
+    """The object called ``MODULE:OBJECT``; the working directory counts as a place for modules. Raises `UsageError`."""
+    module_name, _, path = text.rpartition(":")
+    if not module_name or not path:
+        raise UsageError(f"{text!r} should be MODULE:OBJECT or FILE.py:OBJECT, for example tests/test_shop.py:Shop")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: Any = load_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+    except UsageError:
+        raise
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{text!r}: there is no module {error.name!r} (looked in the working directory too)") from None
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"{text!r}: importing {module_name!r} raised {type(error).__name__}: {error}") from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise UsageError(f"{text!r}: {module_name!r} has no {part!r}{suggestion(part, dir(found))}")
+        found = getattr(found, part)
+    return found
+
+
+def load_file(path: str) -> Any:
+    """The module in a file, which need not be on the path."""
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise UsageError(f"there is no file {path!r}")
+    name = "refold_user_" + re.sub(r"\W", "_", str(file.resolve()))
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path!r} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(file.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def spec_of(found: Any) -> str:
+    """A name under which `load` finds the class of this object again: FILE.py:CLASS, relative to the working directory if below it."""
+    cls = found if isinstance(found, type) else type(found)
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return f"{cls.__module__}:{cls.__qualname__}"
+    path = pathlib.Path(file).resolve()
+    try:
+        return f"{path.relative_to(pathlib.Path.cwd())}:{cls.__qualname__}"
+    except ValueError:
+        return f"{path}:{cls.__qualname__}"
+
+
+def adopt(text: str, found: Any) -> SystemPort:
+    """An object of a user's module as a system: a system, a log, or a class or function that makes one."""
+    from refold.systems.adapter import adapt
+
+    if isinstance(found, type) or (callable(found) and not hasattr(found, "open")):
+        made: SystemPort = adapt(text, found)
+        return made
+    if hasattr(found, "open") and hasattr(found, "capabilities"):
+        system: SystemPort = found
+        return system
+    raise UsageError(
+        f"{text!r} is a {type(found).__name__}, which is neither a system (it would have open() and capabilities) nor a class or"
+        " function that makes a log (append(), read())"
+    )

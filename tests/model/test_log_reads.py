@@ -1,0 +1,84 @@
+"""Reads of a range obey the algebra of their bounds; gaps, idle sessions and torn records cost nobody anything."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refold.model.bucket import Bucket
+from refold.model.clock import Clock, Context
+from refold.model.log import Log
+from refold.model.process import ProcessDied
+
+from .parts import context, filled, names, request
+
+BOUNDS = st.integers(-3, 14)
+
+
+def gappy(holes: set[int]) -> Log:
+    """A log of twelve positions, of which `holes` were rolled back."""
+    log = Log()
+    for n in range(1, 13):
+        append = request(f"w-{n}", "x")
+        log.begin(append)
+        if n in holes:
+            log.abort(append.op)
+        else:
+            log.commit(append.op)
+    return log
+
+
+@given(st.sets(st.integers(1, 12)), BOUNDS, BOUNDS, st.integers(-1, 14))
+def test_a_range_holds_the_first_events_between_its_bounds(holes: set[int], lower: int, upper: int, limit: int) -> None:
+    """Zero, negative and inverted bounds included."""
+    there = [n for n in range(1, 13) if n not in holes]
+    wanted = [n for n in there if lower <= n <= upper][: max(limit, 0)]
+    assert [event.position for event in gappy(holes).select(lower, upper, limit)] == wanted
+
+
+@given(st.sets(st.integers(1, 12)), st.integers(0, 14), st.integers(1, 14))
+def test_a_read_goes_on_behind_any_position_gaps_included(holes: set[int], after: int, limit: int) -> None:
+    there = [n for n in range(1, 13) if n not in holes]
+    assert [event.position for event in gappy(holes).read(after, limit)] == [n for n in there if n > after][:limit]
+
+
+@given(st.sets(st.integers(1, 12)), BOUNDS, BOUNDS, BOUNDS)
+def test_ranges_that_meet_are_the_range_of_both(holes: set[int], low: int, middle: int, high: int) -> None:
+    """select(l, m) + select(m + 1, h) == select(l, h)."""
+    log = gappy(holes)
+    low, middle, high = sorted((low, middle, high))
+    assert [*log.select(low, middle, 99), *log.select(middle + 1, high, 99)] == list(log.select(low, high, 99))
+
+
+def test_an_idle_session_keeps_nobody_waiting() -> None:
+    log = filled("a")
+    log.open_session("report")
+    log.append(request("x-1", "b"))
+    assert names(log) == ["a", "b"]
+
+
+def test_recovery_stops_at_a_torn_record_and_keeps_all_before_it() -> None:
+    log = filled("a", "b")
+    log.light(2)
+    try:
+        log.append(request("x-1", "c"))
+    except ProcessDied:
+        log.crash()
+    assert log.torn
+    log.restart()
+    assert names(log) == ["a", "b"]
+    log.append(request("x-2", "d"))
+    assert names(log) == ["a", "b", "d"]
+
+
+def test_the_highest_revision_survives_deletion() -> None:
+    shared, _ = context(Log())
+    assert isinstance(shared, Context)
+    assert isinstance(shared.clock, Clock)
+    bucket = Bucket(shared, {}, {}, lambda action: None)
+    first = bucket.update("lamp", 0, exists=True)
+    tombstone = bucket.bury("lamp")
+    again = bucket.create_over_tombstone("lamp", tombstone)
+    assert first < tombstone < again
+    assert bucket.create_over_tombstone("lamp", tombstone) == 0, "the tombstone is no longer the newest entry"
+    assert bucket.update("lamp", 0, exists=True) == 0, "a deleted key is not a new one"

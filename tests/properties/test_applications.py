@@ -1,0 +1,229 @@
+"""A broken application is told so in one sentence, before anything is run."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from refold.model.accounts import Accounts, Register, Registered, Released
+from refold.model.application import Application
+from refold.model.inventory import Inventory
+from refold.properties.applications import EXAMPLES, application_named, trial
+from refold.properties.run import BrokenApplication, execute
+from refold.systems.port import UsageError
+from refold.systems.reference import Reference
+
+
+def variant(**methods: Any) -> Application:
+    """Accounts with some methods replaced."""
+    return type("Variant", (Accounts,), {"name": "variant", **methods})()
+
+
+async def asynchronous(self: Any, state: Any, event: Any) -> Any:
+    """As if the decider could wait."""
+    await asyncio.sleep(0)
+    return state
+
+
+def lazy(self: Any, state: Any, event: Any) -> Any:
+    """A generator by accident."""
+    yield state
+
+
+THING = object()
+NUMBERS = itertools.count()
+
+
+def raising(*arguments: Any) -> Any:
+    """Not written yet."""
+    raise KeyError("unfinished")
+
+
+class Mutable(Accounts):
+    """States that change in place."""
+
+    name = "mutable"
+
+    def initial(self, key: str) -> Any:
+        return []
+
+    def decide(self, command: Any, state: Any) -> Any:
+        return (Registered(command.org, command.name),)
+
+    def evolve(self, state: Any, event: Any) -> Any:
+        state.append(event.name)
+        return state
+
+
+class Opaque(Mutable):
+    """States that JSON does not know."""
+
+    name = "opaque"
+
+    def evolve(self, state: Any, event: Any) -> Any:
+        return (*state, object())
+
+
+@dataclasses.dataclass(frozen=True)
+class Undeclared:
+    """An event that «events» does not list."""
+
+    org: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Strange:
+    """An event whose field cannot be JSON."""
+
+    org: Any
+
+
+def counting() -> Callable[..., Any]:
+    """A function that gives another answer every time."""
+    numbers = itertools.count()
+    return lambda self, state, event: (*state, next(numbers))
+
+
+def alternating() -> Callable[..., Any]:
+    """A decider that changes its mind."""
+    turns = itertools.cycle(((Registered("acme", "ada"),), (Released("acme", "ada"),)))
+    return lambda self, command, state: next(turns)
+
+
+CASES: list[tuple[str, Application, str]] = [
+    ("evolve-raises", variant(evolve=raising), r"evolve\(.*\) raised KeyError: 'unfinished'"),
+    (
+        "evolve-returns-none",
+        variant(evolve=lambda self, state, event: None),
+        r"evolve\(.*\) returned None, expected a state",
+    ),
+    ("evolve-returns-coroutine", variant(evolve=asynchronous), r"evolve\(.*\) returned <coroutine"),
+    ("evolve-returns-generator", variant(evolve=lazy), r"evolve\(.*\) returned <generator"),
+    ("evolve-returns-function", variant(evolve=lambda self, state, event: len), "returned <built-in function len>"),
+    (
+        "evolve-returns-not-implemented",
+        variant(evolve=lambda self, state, event: NotImplemented),
+        "returned NotImplemented",
+    ),
+    ("evolve-returns-nan", variant(evolve=lambda self, state, event: float("nan")), "returned nan.*equals itself"),
+    ("evolve-mutates", Mutable(), "changed its argument; return a new state instead"),
+    ("evolve-is-random", variant(evolve=counting()), r"evolve\(.*\) gave .* and then"),
+    ("state-is-no-json", Opaque(), "cannot be written as JSON"),
+    ("view-raises", variant(view=raising), r"view\(.*\) raised KeyError"),
+    ("view-returns-none", variant(view=lambda self, event, rows: None), "returned None, expected a dict from row keys"),
+    ("view-has-odd-keys", variant(view=lambda self, event, rows: {1: 2}), r"returned \{1: 2\}, expected a dict"),
+    ("view-mutates", variant(view=lambda self, event, rows: rows.update(x=1) or {}), "changed its rows"),
+    ("view-is-random", variant(view=lambda self, event, rows: {"row": next(NUMBERS)}), "and then"),
+    ("row-is-no-json", variant(view=lambda self, event, rows: {"row": THING}), "the rows .* cannot be written as JSON"),
+    ("invariant-is-odd", variant(broken_invariant=lambda self, key, state: False), "expected a sentence or None"),
+    ("conditional-raises", variant(conditional=raising), r"conditional\(.*\) raised KeyError"),
+    ("decide-raises", variant(decide=raising), r"decide\(.*\) raised KeyError: 'unfinished'"),
+    (
+        "decide-returns-none",
+        variant(decide=lambda self, command, state: None),
+        "returned None, expected a sequence of events",
+    ),
+    (
+        "decide-returns-one-event",
+        variant(decide=lambda self, c, s: Registered("a", "b")),
+        "expected a sequence of events",
+    ),
+    ("decide-is-random", variant(decide=alternating()), r"decide\(.*\) gave .* on the same state"),
+    (
+        "event-is-undeclared",
+        variant(decide=lambda self, c, s: [Undeclared("acme")]),
+        "a Undeclared, which is not one of its events",
+    ),
+    (
+        "event-is-no-json",
+        variant(decide=lambda self, c, s: [Strange(THING)], events=(Strange,)),
+        "cannot be written as JSON and read back",
+    ),
+    (
+        "event-comes-back-changed",
+        variant(decide=lambda self, c, s: [Strange((1, 2))], events=(Strange,), evolve=lambda self, s, e: 1),
+        "comes back from JSON as",
+    ),
+    (
+        "no-commands",
+        variant(commands=lambda self: ()),
+        r"commands\(\) returned \(\), expected a sequence with at least one",
+    ),
+    ("commands-is-none", variant(commands=lambda self: None), r"commands\(\) returned None"),
+    ("commands-is-a-generator", variant(commands=lambda self: iter(())), r"commands\(\) returned <"),
+    ("commands-raises", variant(commands=raising), r"commands\(.*\) raised KeyError"),
+    ("key-is-no-string", variant(key=lambda self, message: 3), r"key\(.*\) returned 3, expected a string"),
+    ("initial-raises", variant(initial=raising), r"initial\('acme'\) raised KeyError"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.parametrize(
+    ("name", "application", "message"), CASES, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_trial_walk_catches(name: str, application: Application, message: str) -> None:
+    """One sentence that begins with the application's name."""
+    with pytest.raises(BrokenApplication, match=message) as error:
+        trial(application)
+    assert str(error.value).startswith(f"application {application.name!r}: ")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_pass_their_trial(name: str) -> None:
+    """And are found by name."""
+    application = application_named(name)
+    assert isinstance(application, EXAMPLES[name])
+    trial(application)
+
+
+class Late(Accounts):
+    """Its decider is fine; the view, which the trial does not call, is not."""
+
+    name = "late"
+
+    def view(self, event: Any, rows: Any) -> Any:
+        raise ZeroDivisionError("the view is broken")
+
+
+def test_what_the_walk_does_not_reach_is_blamed_on_the_application_in_the_run() -> None:
+    """A projection that raises, on a true log."""
+    from refold.model.action import Deliver, Submit
+
+    with pytest.raises(
+        BrokenApplication, match=r"application 'late': view\(\) raised ZeroDivisionError: the view is broken"
+    ):
+        execute(Reference(), Late(), (Submit("alice", Register("acme", "ada")), Deliver("index", 0)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("acounts", r"there is no application 'acounts' \(did you mean 'accounts'\?\); known are accounts, inventory"),
+        ("no_such_module:Shop", "there is no module 'no_such_module'"),
+        ("no_such_file.py:Shop", "there is no file 'no_such_file.py'"),
+        ("refold.model.accounts:Acounts", r"has no 'Acounts' \(did you mean 'Accounts'\?\)"),
+        ("refold.model.accounts:Register", r"calling it raised TypeError"),
+        (
+            "refold.model.expectation:ANY",
+            "is a AnyVersion without commands, key, decide, evolve; an application is a subclass",
+        ),
+        ("refold.model.accounts:", "should be MODULE:OBJECT or FILE.py:OBJECT"),
+        (":Accounts", "should be MODULE:OBJECT"),
+    ],
+)
+def test_an_application_that_cannot_be_found_is_named_with_what_there_is(text: str, message: str) -> None:
+    """Usage errors."""
+    with pytest.raises(UsageError, match=message):
+        application_named(text)
+
+
+def test_an_application_is_found_as_a_class_or_an_instance() -> None:
+    """In an importable module."""
+    assert isinstance(application_named("refold.model.inventory:Inventory"), Inventory)

@@ -1,0 +1,209 @@
+"""Hypothesis state machines: they pass where they should, and a failure is a program with the command that runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from refold.model.accounts import Accounts, Register
+from refold.model.action import Submit
+from refold.model.inventory import Inventory
+from refold.model.plan import plan_from_json
+from refold.model.record import Acknowledged, Settled
+from refold.properties.machine import (
+    PROFILES,
+    EventSourcedMachine,
+    GuaranteeBroken,
+    Tape,
+    machine,
+    tallies,
+)
+from refold.properties.run import execute
+from refold.systems.reference import Reference
+from refold.systems.registry import resolve
+
+SHORT = settings(max_examples=25, stateful_step_count=8, deadline=None, database=None, derandomize=True)
+COMMAND = "import sys; sys.argv[0] = 'refold'; from refold.reports.cli import main; main()"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Plans of failing machines go here."""
+    monkeypatch.setenv("REFOLD_REPORT_DIR", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("application", ["accounts", Accounts, Inventory()], ids=["name", "class", "instance"])
+def test_a_machine_on_the_reference_passes(application: Any) -> None:
+    """Given by name, class or instance."""
+    run_state_machine_as_test(machine(application), settings=SHORT)
+
+
+def failure(cls: type[RuleBasedStateMachine]) -> GuaranteeBroken:
+    """The failure of a machine that must fail."""
+    with pytest.raises(GuaranteeBroken) as error:
+        run_state_machine_as_test(
+            cls, settings=settings(SHORT, max_examples=2000, derandomize=True, phases=[Phase.generate, Phase.shrink])
+        )
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("system", "application", "anomaly"),
+    [
+        ("checkpoint-before-effect", "inventory", "checkpoint-ahead-of-effects"),
+        ("nondeterministic-handler", "accounts", "replayed-state-differs"),
+        ("lost-wakeup", "accounts", "never-reaches-tail"),
+    ],
+)
+def test_a_failure_ends_with_the_command_that_shows_it_again(
+    system: str, application: str, anomaly: str, folder: Path
+) -> None:
+    """The printed command is run as it is, from a shell's words, and exits with 1."""
+    error = failure(machine(application, system))
+    lines = str(error).strip().splitlines()
+    assert lines[0].startswith(anomaly)
+    numbered = [line.strip() for line in lines if line.strip()[:1].isdigit()]
+    assert numbered == [f"{n}. {action}" for n, action in enumerate(error.counterexample.plan, 1)]
+    assert lines[-1].strip() == error.command
+    words = shlex.split(error.command)
+    assert words[:2] == ["refold", "replay"]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *words[1:], "--json", "--report-dir", str(folder / "again")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["findings"][0]["anomaly"] == anomaly
+
+
+def test_the_stored_plan_is_the_shrunk_one(folder: Path) -> None:
+    """And reproduces."""
+    error = failure(machine("inventory", "checkpoint-before-effect"))
+    (file,) = folder.glob("plans/*.json")
+    document = json.loads(file.read_text())
+    plan = plan_from_json(document, Inventory())
+    assert plan == error.counterexample.plan
+    assert execute(resolve("checkpoint-before-effect"), Inventory(), plan).findings[0].anomaly == document["anomaly"]
+
+
+class Own(EventSourcedMachine):
+    """A user's own rule and invariant beside the harness's."""
+
+    application = Accounts()
+    system = "reference"
+    registered = 0
+    looked = 0
+
+    @rule()
+    def register(self) -> None:
+        """An action chosen by the user."""
+        self.perform(Submit("carol", Register("acme", "ada")))
+        Own.registered += 1
+
+    @invariant()
+    def something_is_recorded(self) -> None:
+        """The history can be looked at."""
+        Own.looked += 1
+        assert self.records
+
+
+class Strict(Own):
+    """An invariant that does not hold."""
+
+    @invariant()
+    def nothing_is_ever_acknowledged(self) -> None:
+        """It is, of course."""
+        assert not [record for record in self.records if isinstance(record, Acknowledged)]
+
+
+def test_rules_and_invariants_of_the_user_take_part() -> None:
+    """In the same runs."""
+    run_state_machine_as_test(Own, settings=SHORT)
+    assert Own.registered > 0
+    assert Own.looked > Own.registered
+
+
+def test_an_invariant_of_the_user_can_fail_the_test() -> None:
+    """As itself, not as a broken guarantee."""
+    with pytest.raises(AssertionError) as error:
+        run_state_machine_as_test(Strict, settings=SHORT)
+    assert not isinstance(error.value, GuaranteeBroken)
+
+
+def test_every_run_is_settled_and_closed() -> None:
+    """The tally says how many runs there were and what happened in them."""
+    ended: list[Any] = []
+
+    class Watched(EventSourcedMachine):
+        application = "inventory"
+
+        def teardown(self) -> None:
+            super().teardown()
+            ended.append(self.records[-1])
+
+    run_state_machine_as_test(Watched, settings=SHORT)
+    assert {type(record) for record in ended} == {Settled}
+    tally = tallies.pop(Watched)
+    assert tally["runs"] == len(ended)
+    assert tally["steps"] > 0
+    assert tally["counts"]["appended"] > 0
+
+
+def test_a_tape_says_how_to_make_it_again() -> None:
+    """Hypothesis prints it."""
+    tape = Tape(bytes(range(200)))
+    assert eval(repr(tape), {"Tape": Tape}) == tape
+    assert isinstance(eval(repr(tape), {"Tape": Tape}), bytes)
+    assert len(repr(Tape(bytes(500)))) < 80
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_sets_how_long_machines_search(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chosen before the machine is made."""
+    monkeypatch.setenv("REFOLD_PROFILE", profile)
+    assert machine("accounts").TestCase.settings.max_examples == PROFILES[profile]["max_examples"]
+
+
+def test_a_system_that_lacks_an_action_gets_something_that_it_can_do() -> None:
+    """Rules never run dry."""
+
+    class Lesser(Reference):
+        def __init__(self) -> None:
+            super().__init__()
+            self.capabilities = frozenset({"append"})
+
+    run_state_machine_as_test(machine("accounts", Lesser()), settings=SHORT)
+
+
+def test_the_seed_of_hypothesis_decides_what_is_run(tmp_path: Path) -> None:
+    """A test file of a user's: the same seed, the same counts in the summary."""
+    file = tmp_path / "test_shop.py"
+    file.write_text(
+        "from refold.properties.machine import machine\n"
+        "TestInventory = machine('inventory').TestCase\n"
+        "TestInventory.settings = __import__('hypothesis').settings(TestInventory.settings, database=None, max_examples=10)\n"
+    )
+    summaries = []
+    for seed in ("5", "5", "6"):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", f"--hypothesis-seed={seed}", str(file), "-p", "no:cacheprovider"],
+            cwd=tmp_path,
+            env={key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        summaries.append(next(line for line in done.stdout.splitlines() if "held; " in line))
+    assert summaries[0] == summaries[1] != summaries[2]

@@ -1,0 +1,40 @@
+"""A correct system is never accused."""
+
+from __future__ import annotations
+
+import pytest
+
+from refold.model.accounts import Accounts
+from refold.model.application import Application
+from refold.model.inventory import Inventory
+from refold.properties.campaign import Budget, Campaign
+from refold.properties.run import execute
+from refold.properties.vacuous import COUNTED
+from refold.systems.reference import Reference
+
+from .found import plans
+
+STEPS = 50_000
+
+
+@pytest.mark.parametrize("application", [Accounts(), Inventory()], ids=lambda application: application.name)
+def test_the_reference_is_never_accused(application: Application) -> None:
+    """Fifty thousand steps of campaigns with several seeds; each kind of thing that can happen does."""
+    steps = seed = 0
+    while steps < STEPS:
+        campaign = Campaign(Reference(), application, seed, Budget(seconds=None, examples=150))
+        result = campaign.run()
+        assert result.verdict == "held", result.counterexamples[0].findings
+        assert not [name for name in COUNTED if not result.counts[name]]
+        steps += result.steps
+        seed += 1
+
+
+@pytest.mark.parametrize("application", [Accounts(), Inventory()], ids=lambda application: application.name)
+def test_the_reference_is_not_accused_in_runs_that_go_on_for_long(application: Application) -> None:
+    """Thousands of actions in one history."""
+    for plan in plans(Reference(), application, 3, 3000):
+        run = execute(Reference(), application, plan, whole=True)
+        assert run.findings == []
+        assert run.settled
+        assert run.steps > 1000

@@ -1,0 +1,40 @@
+"""The suite: properties of extensions come late and cost nothing before, and say what they need."""
+
+from __future__ import annotations
+
+from refold.model.accounts import Accounts, Register
+from refold.model.action import Submit
+from refold.model.outbox import Delivered, Drain
+from refold.properties.run import execute
+from refold.properties.suite import AWAITED, LATE, checked_on, checker, early, kinds_of
+from refold.properties.truth import Truth
+from refold.systems.reference import Reference
+
+ADA = Submit("alice", Register("acme", "ada"))
+
+
+def test_no_kind_of_record_is_awaited_by_two_late_properties_or_known_to_an_early_one() -> None:
+    truth = Truth(Accounts())
+    kinds = [kind for make in LATE for kind in kinds_of(make(truth))]
+    assert len(kinds) == len(set(kinds)) == len(AWAITED)
+    assert not {kind for judge in early(Accounts(), truth) for kind in judge.handlers()} & set(kinds)
+
+
+def test_a_late_property_arrives_once_with_the_first_record_of_its_own() -> None:
+    judge = checker(Accounts())
+    before = len(judge.properties)
+    for number in (1, 2):
+        judge.feed(Delivered("relay-1", f"alice-{number}/0", number, True))
+    assert len(judge.properties) == before + 1
+
+
+def test_an_extension_that_is_called_late_has_missed_nothing() -> None:
+    history = execute(
+        Reference(), Accounts(), (ADA, Submit("alice", Register("zeta", "bob")), Drain("relay-1"))
+    ).history
+    assert [record.position for record in history if type(record) is Delivered] == [1, 2]
+
+
+def test_what_a_system_does_not_have_is_not_called_checked() -> None:
+    assert {"DUAL", "CDC"} <= {guarantee for _, guarantee in checked_on(Accounts(), Reference().capabilities)}
+    assert not {"DUAL", "CDC"} & {guarantee for _, guarantee in checked_on(Accounts(), {"append"})}

@@ -1,0 +1,393 @@
+"""The command line: one JSON object with the published fields, exit codes, and nothing lost when it is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refold.reports.cli import COMMANDS
+
+from .conftest import COMMAND, Ended, environment
+
+Refold = Callable[..., Ended]
+
+RESULT = {
+    "system",
+    "application",
+    "verdict",
+    "seed",
+    "examples",
+    "steps",
+    "seconds",
+    "counts",
+    "findings",
+    "not_checked",
+    "report",
+}
+COUNTS = {
+    "appended",
+    "delivered",
+    "redelivered",
+    "reordered",
+    "crashes",
+    "power_cuts",
+    "recoveries",
+    "snapshots",
+    "conflicts",
+}
+FINDING = {"anomaly", "guarantee", "actions", "plan", "replay", "diagnosis"}
+CHECKED = {"file", "format", "records", "verdict", "seconds", "findings", "blame"}
+ZOO = {"name", "tier", "guarantee", "found", "anomaly", "diagnosis", "seconds_cpu", "actions", "plan"}
+SYSTEM = {"name", "available", "version", "needs", "capabilities"}
+
+BROKEN = "checkpoint-before-effect"
+
+
+def only(ended: Ended) -> dict[str, Any]:
+    """The one object on standard output; standard error is empty."""
+    assert ended.err == ""
+    value: dict[str, Any] = json.loads(ended.out)
+    assert isinstance(value, dict)
+    return value
+
+
+def plan_of(refold: Refold, system: str = BROKEN) -> str:
+    """A plan that breaks this system."""
+    ended = refold("verify", "--system", system, "--seed", "1", "--examples", "300", "--json", "--report-dir", "found")
+    return str(only(ended)["findings"][0]["plan"])
+
+
+# -- verify
+
+
+def test_verify_of_the_reference_holds(refold: Refold, tmp_path: Path) -> None:
+    """Exit code 0; the report is on disk; the object in report.json is the one that was printed."""
+    ended = refold("verify", "--seed", "7", "--examples", "60", "--json")
+    value = only(ended)
+    assert ended.code == 0
+    assert set(value) >= RESULT
+    assert set(value["counts"]) >= COUNTS
+    assert (value["system"], value["verdict"], value["seed"], value["examples"]) == ("reference", "held", 7, 60)
+    assert value["findings"] == []
+    assert value["steps"] > 0
+    assert json.loads((tmp_path / ".refold" / "report.json").read_text()) == value
+    assert value["report"] == os.path.join(".refold", "report.html")
+    assert "<svg" in (tmp_path / ".refold" / "report.html").read_text(encoding="utf-8")
+
+
+def test_verify_of_a_broken_system_finds(refold: Refold, tmp_path: Path) -> None:
+    """Exit code 1; the plan is on disk and its replay command is given."""
+    ended = refold("verify", "--system", BROKEN, "--seed", "1", "--examples", "100", "--json", "--report-dir", "out")
+    value = only(ended)
+    assert ended.code == 1
+    assert set(value) >= RESULT
+    assert value["verdict"] == "broken"
+    for finding in value["findings"]:
+        assert set(finding) >= FINDING
+        assert finding["replay"] == f"refold replay {finding['plan']}"
+        document = json.loads((tmp_path / finding["plan"]).read_text())
+        assert len(document["actions"]) == finding["actions"]
+        assert (document["system"], document["anomaly"]) == (BROKEN, finding["anomaly"])
+        for row in finding["diagnosis"]:
+            assert set(row) >= {"row", "score"}
+
+
+def test_several_systems_are_verified_in_turn(refold: Refold, tmp_path: Path) -> None:
+    """The worst verdict on top, each in a folder of its own."""
+    ended = refold("verify", "--system", "reference", "--system", BROKEN, "--seed", "1", "--examples", "60", "--json")
+    value = only(ended)
+    assert ended.code == 1
+    assert [result["verdict"] for result in value["results"]] == ["held", "broken"]
+    assert value["verdict"] == "broken"
+    assert {path.name for path in (tmp_path / ".refold").iterdir()} == {"reference", BROKEN}
+
+
+def test_a_seed_that_was_not_given_is_told(refold: Refold) -> None:
+    """So that the search can be done again."""
+    value = only(refold("verify", "--examples", "3", "--json"))
+    again = only(refold("verify", "--examples", "3", "--seed", value["seed"], "--json"))
+    assert (again["steps"], again["counts"]) == (value["steps"], value["counts"])
+
+
+def test_for_a_reader_the_verdict_comes_first_and_the_next_command_last(refold: Refold) -> None:
+    """On standard output."""
+    ended = refold("verify", "--system", BROKEN, "--seed", "1", "--examples", "60")
+    assert ended.code == 1
+    lines = [line for line in ended.out.splitlines() if line.strip()]
+    assert "broken" in lines[0].lower()
+    assert any("refold replay" in line for line in lines)
+
+
+def test_no_color_gives_no_escapes(refold_process: Refold) -> None:
+    """Even where colours are forced on by the terminal's name."""
+    ended = refold_process(
+        "verify", "--system", BROKEN, "--seed", "1", "--examples", "60", NO_COLOR="1", TERM="xterm-256color"
+    )
+    assert ended.code == 1
+    assert "\x1b" not in ended.out + ended.err
+
+
+# -- replay
+
+
+def test_a_plan_is_replayed_with_its_verdict(refold: Refold) -> None:
+    """On the system that it names, and on another."""
+    plan = plan_of(refold)
+    ended = refold("replay", plan, "--json")
+    value = only(ended)
+    assert ended.code == 1
+    assert set(value) >= RESULT
+    assert value["findings"][0]["anomaly"] == "checkpoint-ahead-of-effects"
+    ended = refold("replay", plan, "--system", "reference", "--json")
+    assert ended.code == 0
+    assert only(ended)["verdict"] == "held"
+
+
+def test_a_replay_for_a_reader_exits_with_one_too(refold: Refold) -> None:
+    """And tells the plan."""
+    plan = plan_of(refold)
+    ended = refold("replay", plan)
+    assert ended.code == 1
+    assert "checkpoint-ahead-of-effects" in ended.out
+
+
+@pytest.mark.parametrize(("system", "code"), [(None, 1), ("reference", 0)])
+def test_the_emitted_test_runs_under_pytest(system: str | None, code: int, refold: Refold, tmp_path: Path) -> None:
+    """It fails on the broken system and passes on the reference."""
+    plan = plan_of(refold)
+    ended = refold("replay", plan, "--emit-test", *(() if system is None else ("--system", system)))
+    assert ended.code == 0
+    (tmp_path / "test_regression.py").write_text(ended.out, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_regression.py"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout
+    assert "1 failed" in done.stdout if code else "1 passed" in done.stdout
+
+
+@pytest.mark.parametrize("anomaly", ['"""', "a=b c", "import os\n", "\\", "ä-ö", ""])
+def test_the_emitted_test_is_python_whatever_the_plan_says(anomaly: str, refold: Refold, tmp_path: Path) -> None:
+    """Names in the document are data."""
+    document = json.loads((tmp_path / plan_of(refold)).read_text())
+    name = tmp_path / 'odd """ name.json'
+    name.write_text(json.dumps({**document, "anomaly": anomaly}))
+    ended = refold("replay", name, "--emit-test")
+    assert ended.code == 0
+    compile(ended.out, "emitted", "exec")
+
+
+# -- check
+
+
+def test_check_of_histories_that_hold_and_do_not(refold: Refold) -> None:
+    """Exit codes 0 and 1; with the application all properties."""
+    only(refold("verify", "--seed", "7", "--examples", "30", "--json", "--report-dir", "good"))
+    plan_of(refold)
+    ended = refold("check", "good/history.jsonl", "--application", "inventory", "--json")
+    (result,) = only(ended)["results"]
+    assert ended.code == 0
+    assert set(result) >= CHECKED
+    assert (result["format"], result["verdict"], result["findings"]) == ("refold", "held", [])
+    assert result["records"] > 10
+    for application in ((), ("--application", "inventory")):
+        ended = refold("check", "good/history.jsonl", "found/history.jsonl", "--json", *application)
+        assert ended.code == 1
+        good, bad = only(ended)["results"]
+        assert (good["verdict"], bad["verdict"]) == ("held", "broken")
+        assert bad["findings"][0]["anomaly"] == "checkpoint-ahead-of-effects"
+
+
+def test_check_for_a_reader_names_the_file_and_the_anomaly(refold: Refold) -> None:
+    """On standard output."""
+    plan_of(refold)
+    ended = refold("check", "found/history.jsonl")
+    assert ended.code == 1
+    assert "checkpoint-ahead-of-effects" in ended.out
+    assert "found/history.jsonl: broken" in ended.out
+
+
+def test_check_of_a_history_whose_numbers_are_absurd_comes_to_an_end(refold: Refold, tmp_path: Path) -> None:
+    """Positions of a million million are compared, not counted up to."""
+    huge = 10**12
+    (tmp_path / "huge.jsonl").write_text(
+        '{"kind":"history","version":1,"system":"x","application":"accounts","clients":["a"],'
+        '"consumers":[{"name":"index","projection":"totals"}]}\n'
+        f'{{"kind":"event","position":{huge},"stream":"s","version":1,"id":"a-1/0","type":"R","data":null}}\n'
+        f'{{"kind":"recovered","process":"index","position":{huge - 5},"rows":{{}}}}\n'
+        f'{{"kind":"applied","consumer":"index","position":{huge},"writes":{{}}}}\n'
+        f'{{"kind":"checkpoint","consumer":"index","position":{huge + 5}}}\n'
+        '{"kind":"settled","skipped":0}\n'
+    )
+    assert refold("check", "huge.jsonl").code == 1
+
+
+# -- zoo, systems, help
+
+
+def test_zoo_tells_what_it_found(refold: Refold, tmp_path: Path) -> None:
+    """One row for each name."""
+    ended = refold("zoo", "ack-before-fsync", BROKEN, "--jobs", "1", "--seed", "3", "--json")
+    rows = only(ended)["rows"]
+    assert ended.code == 0
+    assert [row["name"] for row in rows] == ["ack-before-fsync", BROKEN]
+    for row in rows:
+        assert set(row) >= ZOO
+        assert row["found"] is True
+        assert (tmp_path / row["plan"]).is_file()
+    assert rows[0]["anomaly"] == "acknowledged-append-lost"
+    assert refold("replay", rows[0]["plan"], "--json").code == 1
+
+
+def test_zoo_for_a_reader_counts(refold: Refold) -> None:
+    """How many of how many."""
+    ended = refold("zoo", "ack-before-fsync")
+    assert ended.code == 0
+    assert "1 of 1 found" in ended.out
+
+
+def test_systems_are_listed_with_what_they_can_do(refold: Refold) -> None:
+    """The reference and SQLite among them."""
+    systems = only(refold("systems", "--json"))["systems"]
+    for system in systems:
+        assert set(system) >= SYSTEM
+    by_name = {system["name"]: system for system in systems}
+    assert by_name["reference"]["available"] is True
+    assert "power-cut" in by_name["reference"]["capabilities"]
+    assert "journal" in by_name["sqlite"]["options"]
+    ended = refold("systems")
+    assert ended.code == 0
+    assert all(name in ended.out for name in by_name)
+
+
+@pytest.mark.parametrize(
+    "command", [(), *((name,) for name in COMMANDS)], ids=lambda words: " ".join(words) or "refold"
+)
+def test_help_teaches_by_example(command: tuple[str, ...], refold: Refold) -> None:
+    """Every command shows how it is typed."""
+    ended = refold(*command, "--help")
+    assert ended.code == 0
+    assert f"refold {command[0] if command else 'verify'}" in ended.out
+
+
+def test_an_unknown_command_is_a_usage_error(refold: Refold) -> None:
+    """Exit code 2."""
+    ended = refold("verfy")
+    assert ended.code == 2
+    assert "verfy" in ended.err
+
+
+# -- stopped in the middle
+
+SLOW = """
+import time
+from refold.systems.broken import BROKEN
+
+class Slow:
+    '''A broken system of which every run takes a while, so that a campaign is still going on when it is stopped.'''
+
+    def __init__(self):
+        self.inner = BROKEN["checkpoint-before-effect"].system()
+        self.name = "slow.py:Slow"
+        self.runs = 0
+        for name in ("capabilities", "clients", "consumers"):
+            setattr(self, name, getattr(self.inner, name))
+
+    def menu(self, application):
+        return self.inner.menu(application)
+
+    def open(self, application, emit):
+        self.runs += 1
+        time.sleep(0.0005 if self.runs < 400 else 0.3)
+        return self.inner.open(application, emit)
+"""
+
+
+def interruptible() -> None:
+    """A shell starts background jobs deaf to Ctrl-C, and their children with them; not this one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def started(folder: Path, *extra: str) -> subprocess.Popen[str]:
+    """`refold verify` of the slow system, which has found something when this returns."""
+    (folder / "slow.py").write_text(SLOW)
+    process = subprocess.Popen(
+        [*COMMAND, "verify", "--system", "slow.py:Slow", "--seed", "1", "--examples", "100000", *extra],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
+    )
+    while not list(folder.glob(".refold/plans/*.json")) and process.poll() is None:
+        time.sleep(0.02)
+    return process
+
+
+def test_ctrl_c_reports_what_was_found_so_far(tmp_path: Path) -> None:
+    """The report, the plan, the exit code of findings."""
+    process = started(tmp_path, "--json")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 1, err
+    assert "Traceback" not in err
+    value = json.loads(out)
+    assert value["interrupted"] is True
+    assert value["verdict"] == "broken"
+    assert (tmp_path / value["findings"][0]["plan"]).is_file()
+    assert (tmp_path / ".refold" / "report.html").is_file()
+
+
+def test_after_a_kill_the_plans_found_before_are_there_and_replay(tmp_path: Path, refold: Refold) -> None:
+    """SIGKILL: nobody had time to write anything."""
+    process = started(tmp_path)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    plans = list(tmp_path.glob(".refold/plans/*.json"))
+    assert plans
+    for plan in plans:
+        ended = refold("replay", plan, "--system", BROKEN, "--json")
+        assert ended.code == 1
+        assert only(ended)["findings"][0]["anomaly"] == json.loads(plan.read_text())["anomaly"]
+
+
+def test_ctrl_c_before_anything_was_found_is_no_verdict(tmp_path: Path) -> None:
+    """Exit code 2; the object says that it was interrupted."""
+    (tmp_path / "slow.py").write_text(
+        SLOW.replace("BROKEN[", "Reference() if True else BROKEN[")
+        .replace("import time", "import pathlib, time\nfrom refold.systems.reference import Reference")
+        .replace("self.runs += 1", "self.runs += 1; pathlib.Path('going').touch()")
+    )
+    process = subprocess.Popen(
+        [*COMMAND, "verify", "--system", "slow.py:Slow", "--seed", "1", "--examples", "100000", "--json"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
+    )
+    while not (tmp_path / "going").exists() and process.poll() is None:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 2, err
+    assert "Traceback" not in err
+    value = json.loads(out)
+    assert (value["interrupted"], value["findings"]) == (True, [])

@@ -1,0 +1,106 @@
+"""Systems by name, by module and by file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from refold.model.accounts import Accounts
+from refold.systems.adapter import BROUGHT, LogSystem
+from refold.systems.broken import BROKEN
+from refold.systems.broken.registry import broken
+from refold.systems.port import DeploymentPort, UsageError
+from refold.systems.reference import EVERYTHING, Reference
+from refold.systems.registry import KNOWN, load, resolve, spec_of
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's file with several things in it, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    file = tmp_path / "own.py"
+    file.write_text(
+        "from refold.model.log import Log\n"
+        "from refold.model.accounts import Accounts\n"
+        "from refold.systems.reference import Reference\n"
+        "class Plain:\n"
+        "    def __init__(self): self.inner = Log()\n"
+        "    def append(self, request): return self.inner.append(request)\n"
+        "    def read(self, after, limit): return self.inner.read(after, limit)\n"
+        "class Mortal(Plain):\n"
+        "    def crash(self): self.inner.crash()\n"
+        "    def restart(self): self.inner.restart()\n"
+        "class Declared(Mortal):\n"
+        "    capabilities = {'dedupe'}\n"
+        "def make(): return Plain()\n"
+        "def system(): return Reference('mine')\n"
+        "ready = Reference('ready')\n"
+        "class Shop(Accounts):\n"
+        "    class Inner(Accounts): pass\n"
+    )
+    return file
+
+
+@pytest.mark.parametrize("name", [*(name for name in KNOWN if name == "reference"), *BROKEN])
+def test_a_system_that_ships_is_found_under_its_name(name: str) -> None:
+    """And opens."""
+    system = resolve(name)
+    assert system.name == name
+    assert system.capabilities >= {"append"}
+    deployment = system.open(Accounts(), lambda record: None)
+    assert isinstance(deployment, DeploymentPort)
+    deployment.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "capabilities"),
+    [
+        ("Plain", BROUGHT),
+        ("make", BROUGHT),
+        ("Mortal", BROUGHT | {"crash-log"}),
+        ("Declared", BROUGHT | {"dedupe"}),
+    ],
+)
+def test_a_log_can_do_what_its_methods_or_its_word_say(name: str, capabilities: frozenset[str], module: Path) -> None:
+    """The harness brings the rest."""
+    system = resolve(f"own.py:{name}")
+    assert isinstance(system, LogSystem)
+    assert system.capabilities == capabilities
+
+
+def test_a_whole_system_is_taken_as_it_is(module: Path) -> None:
+    """An object, or a function that makes one."""
+    for name, called in (("ready", "ready"), ("system", "mine")):
+        system = resolve(f"own.py:{name}")
+        assert (type(system), system.name) == (Reference, called)
+        assert system.capabilities >= EVERYTHING
+
+
+def test_what_was_loaded_is_found_again_under_its_spec(module: Path, tmp_path: Path) -> None:
+    """Relative to the working directory, so that a plan can be given away; nested classes too."""
+    shop = load("own.py:Shop")
+    assert spec_of(shop()) == spec_of(shop) == "own.py:Shop"
+    assert load(spec_of(shop.Inner)) is shop.Inner
+    assert load(f"{module}:Shop") is shop
+
+
+def test_a_module_of_the_working_directory_needs_no_file_name(module: Path) -> None:
+    """As in `python -m`."""
+    assert load("own:Shop").__name__ == "Shop"
+    sys.modules.pop("own", None)
+
+
+def test_two_broken_systems_cannot_have_one_name() -> None:
+    """The name is the catalogue's."""
+    name = next(iter(BROKEN))
+    with pytest.raises(ValueError, match=f"two broken systems are called {name}"):
+        broken(name, "log", guarantee="LOG", reference="none", fix="none")(type("Second", (), {}))
+
+
+def test_options_are_named_when_they_are_wrong() -> None:
+    """With those that exist."""
+    with pytest.raises(UsageError, match="synchronous"):
+        resolve("sqlite?synchronos=full")
