@@ -121,7 +121,10 @@ class ExpectedVersion(Property):
             number,
             expected=f"version {version}" if before == version else f"a version from {before} to {version}",
             actual=f"version {record.found}",
-            evidence=[Evidence(invoked, prepared, "expected"), Evidence(number, record, "was refused with this version")],
+            evidence=[
+                Evidence(invoked, prepared, "expected"),
+                Evidence(number, record, "was refused with this version"),
+            ],
         )
 
 
