@@ -100,8 +100,8 @@ def same_key(title: str, application: Application, command: Any, event: Any) -> 
     key, found = ask(title, "key", application.key, command), ask(title, "key", application.key, event)
     if key != found:
         raise BrokenApplication(
-            f"{title}: {short(command)} decides on {key!r}, and its event {short(event)} belongs to {short(found)}; key() must give the same"
-            " for a command and its events, because the expected version protects one stream"
+            f"{title}: {short(command)} decides on {key!r}, and its event {short(event)} belongs to {short(found)}; key() must give"
+            " the same for a command and its events, because the expected version protects one stream"
         )
 
 
