@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from typing import Any
 
+import attrs
 import click
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -177,7 +178,8 @@ class Verification:
                     raise
                 self.trouble.append(told)
                 campaign.interrupted = True
-                return campaign.result()
+                where = f"{told} (in run {campaign.examples + 1} of seed {campaign.seed})"
+                return attrs.evolve(campaign.result(), trouble=where)
 
 
 def publish(result: Result, folder: pathlib.Path, plans: list[str], quiet: bool) -> dict[str, Any]:
