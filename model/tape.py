@@ -139,7 +139,7 @@ class Menu:
         if "crash-log-at-step" in can:
             groups.append(("log-crash", 1, alone(CrashAt(log, step) for step in FUSES)))
         if "power-cut" in can:
-            groups.append(("log-crash", 1, deaths([CutPower(log, how)] for how in POWER_CUTS)))
+            groups.append(("log-crash", 2, deaths([CutPower(log, how)] for how in POWER_CUTS)))
         return [group for group in groups if group[2]]
 
     def included(self, header: bytes) -> set[str]:

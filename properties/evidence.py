@@ -205,10 +205,10 @@ class Builder:
     def saw(self, decision: Node, event: Node) -> bool:
         """Whether the event is in the view that the decision was made on."""
         prepared, stored = decision.record, event.record
+        if stored.stream == prepared.stream:  # the version says it, also of an event that was not yet visible to readers of the whole log
+            return bool(stored.version <= prepared.seen)
         if event.number > decision.number:
             return False
-        if stored.stream == prepared.stream:
-            return bool(stored.version <= prepared.seen)
         view = self.views.get(prepared.source)
         return view is None or view.get(stored.position, decision.number) < decision.number
 

@@ -10,6 +10,7 @@ from refold.model.action import Action
 from refold.model.application import Application
 from refold.model.history import HistoryReader, plain, to_line
 from refold.model.plan import plan_from_json, plan_to_json
+from refold.model.tape import HEADER
 from refold.properties.applications import EXAMPLES
 from refold.properties.run import execute
 from refold.properties.suite import checker
@@ -19,7 +20,7 @@ from refold.systems.reference import Reference
 def long_plan(application: Application, seed: int) -> tuple[Action, ...]:
     """A plan with all families on."""
     menu = Reference().menu(application)
-    return menu.decode(bytes(menu.header) + random.Random(seed).randbytes(1200))
+    return menu.decode(bytes(HEADER) + random.Random(seed).randbytes(600))
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))

@@ -45,11 +45,11 @@ def real(application: Application, runs: int = 16) -> list[Any]:
     """The histories of random plans, one after the other; every family of extensions has its turns."""
     system, generator = Reference(), random.Random(9)
     menu = system.menu(application)
-    headers = [bytes([0, pick, 0]) for pick in range(1, len(menu.extra) + 1) for _ in range(runs)]
+    headers = [bytes([0, 0, pick, 0]) for pick in range(1, len(menu.extra) + 1) for _ in range(runs)]
     return [
         record
         for header in headers
-        for record in execute(system, application, menu.decode(header + generator.randbytes(200))).history
+        for record in execute(system, application, menu.decode(header + generator.randbytes(100))).history
     ]
 
 

@@ -29,7 +29,7 @@ from refold.model.action import (
 from refold.model.application import Application
 from refold.model.extension import Extension
 from refold.model.inventory import Inventory
-from refold.model.tape import FAMILIES, PICKS, Menu
+from refold.model.tape import FAMILIES, HEADER, PICKS, Menu
 from refold.systems.deployment import CLIENTS, consumer_specs
 from refold.systems.reference import EVERYTHING
 
@@ -42,47 +42,68 @@ def menu(application: Application = APPLICATIONS[0], can: frozenset[str] = EVERY
 
 
 FULL = menu()
+EVERY = set(FULL.actions())
+LONGEST = max(len(word) for _, _, words in FULL.groups for word in words)
+
+
+def everything(chosen: Menu, header: bytes) -> set[Action]:
+    """The actions that a run with this header can speak of."""
+    return {action for word in chosen.alphabet(header) for action in word}
 
 
 @given(st.binary(max_size=600))
 def test_every_tape_is_a_plan_of_actions_of_the_menu(tape: bytes) -> None:
-    """With at most one action per pair of bytes."""
+    """With at most one word per byte."""
     plan = FULL.decode(tape)
-    assert len(plan) <= max(len(tape) - FULL.header, 0) // 2
-    assert set(plan) <= set(FULL.actions())
+    assert len(plan) <= max(len(tape) - HEADER, 0) * LONGEST
+    assert set(plan) <= EVERY
 
 
-def test_every_pair_of_bytes_decodes_under_every_choice_of_families() -> None:
-    """All 256 swarms, all 65,536 pairs."""
+def test_every_header_has_an_alphabet_of_256_words() -> None:
+    """All 256 choices of families with a few dialects, all 256 dialects with a few choices; 0 is the empty word, and no other."""
     for swarm in range(256):
-        table = FULL.table(swarm)
-        assert len(table) == 256
-        assert table[0] is None
-        for row in table[1:]:
-            assert row is not None
-            assert len(row) == 256
+        for dialect in (*range(0, 256, 51), *((swarm,) if swarm else ())):
+            for header in (bytes([swarm, dialect, 0, 0]), bytes([dialect, swarm, 0, 0])):
+                alphabet = FULL.alphabet(header)
+                assert len(alphabet) == 256
+                assert [byte for byte, word in enumerate(alphabet) if not word] == [0]
 
 
-@pytest.mark.parametrize("length", [0, 1, 2, 3, 50, 51])
+@pytest.mark.parametrize("length", [0, 1, 3, 4, 5, 50, 51])
 def test_a_tape_of_zeros_is_the_empty_plan(length: int) -> None:
     """Shrinking bytes towards zero removes actions."""
     assert FULL.decode(bytes(length)) == ()
 
 
-def test_a_pair_that_begins_with_zero_is_a_rest() -> None:
+def test_a_zero_is_the_empty_word() -> None:
     """Its neighbours stay what they are."""
-    tape = bytes([0, 9, 3, 0, 77, 40, 5])
-    assert FULL.decode(tape) == FULL.decode(bytes([0, 9, 3, 40, 5]))
-    assert len(FULL.decode(tape)) == 2
+    assert FULL.decode(bytes(HEADER) + bytes([9, 0, 40])) == FULL.decode(bytes(HEADER) + bytes([9, 40]))
+    assert FULL.decode(bytes(HEADER) + bytes([9, 0, 40]))
 
 
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda application: application.name)
-def test_every_action_of_the_menu_has_a_place_on_the_tape(application: Application) -> None:
+def test_every_action_of_the_menu_has_a_place_in_some_dialect(application: Application) -> None:
     """While no family is left out."""
     full = menu(application)
-    there = {action for row in full.table(0) if row is not None for action in row}
-    assert there == set(full.actions())
-    assert len(full.actions()) == len(there), "an action is listed twice"
+    spoken = {action for dialect in range(256) for action in everything(full, bytes([0, dialect, 0, 0]))}
+    assert spoken == set(full.actions())
+    assert len(full.actions()) == len(spoken), "an action is listed twice"
+
+
+def test_a_dialect_speaks_of_every_kind_of_action_and_gives_each_group_its_share() -> None:
+    """Give or take a place."""
+    total = sum(weight for _, weight, _ in FULL.groups)
+    for dialect in range(256):
+        alphabet = FULL.alphabet(bytes([0, dialect, 0, 0]))
+        submits = sum(len(word) == 1 and type(word[0]) is Submit for word in alphabet)
+        weight = next(weight for _, weight, words in FULL.groups if type(words[0][0]) is Submit)
+        assert abs(submits - 255 * weight / total) <= 1
+
+
+def test_dialects_differ_in_the_actions_they_speak_of() -> None:
+    """There are more commands than places for slow appends."""
+    spoken = {frozenset(a for a in everything(FULL, bytes([0, d, 0, 0])) if type(a) is Begin) for d in range(256)}
+    assert len(spoken) > 20
 
 
 def test_the_menu_of_the_reference_has_every_kind_of_action() -> None:
@@ -93,28 +114,30 @@ def test_the_menu_of_the_reference_has_every_kind_of_action() -> None:
 
 def test_each_bit_of_the_header_leaves_its_family_out() -> None:
     """And nothing else."""
-    of_family = {
-        family: {action for name, _, actions in FULL.groups if name == family for action in actions}
-        for family in FAMILIES
-    }
-    everything = set(FULL.actions())
-    assert all(of_family.values())
+    words = {family: {word for name, _, words in FULL.groups if name == family for word in words} for family in FAMILIES}
+    assert all(words.values())
     for bit, family in enumerate(FAMILIES):
-        there = {action for row in FULL.table(1 << bit) if row is not None for action in row}
-        assert there == everything - of_family[family]
-    core = {action for row in FULL.table(255) if row is not None for action in row}
-    assert core == {action for name, _, actions in FULL.groups if not name for action in actions}
+        included = FULL.included(bytes([1 << bit, 0, 0, 0]))
+        assert included == {"", *FAMILIES} - {family}
+        alphabet = set(FULL.alphabet(bytes([1 << bit, 0, 0, 0])))
+        own = words[family] - {word for name, _, others in FULL.groups if name != family for word in others}
+        assert not alphabet & own
+    core = everything(FULL, bytes([255, 0, 0, 0]))
+    assert core <= {action for name, _, words in FULL.groups if not name for word in words for action in word}
     assert any(isinstance(action, Submit) for action in core)
     assert any(isinstance(action, Deliver) for action in core)
 
 
-def test_the_header_is_read_before_the_pairs() -> None:
-    """One byte for the eight families of the core."""
-    assert FULL.header == 1
-    assert FULL.length(24) == 49
-    pairs = random.Random(5).randbytes(200)
-    assert FULL.decode(b"\x00" + pairs) != FULL.decode(b"\xff" + pairs)
-    assert not [a for a in FULL.decode(b"\xff" + pairs) if isinstance(a, Crash | CrashAt | CutPower | Redeliver)]
+def test_the_header_is_read_before_the_words() -> None:
+    """Four bytes."""
+    assert HEADER == 2 + PICKS
+    assert FULL.length(24) == 28
+    words = random.Random(5).randbytes(200)
+    assert FULL.decode(bytes([0, 7, 0, 0]) + words) != FULL.decode(bytes([255, 7, 0, 0]) + words)
+    assert FULL.decode(bytes([0, 7, 0, 0]) + words) != FULL.decode(bytes([0, 8, 0, 0]) + words)
+    assert not [
+        a for a in FULL.decode(bytes([255, 7, 0, 0]) + words) if isinstance(a, Crash | CrashAt | CutPower | Redeliver)
+    ]
 
 
 def test_extensions_are_picked_by_bytes_of_their_own() -> None:
@@ -130,12 +153,21 @@ def test_extensions_are_picked_by_bytes_of_their_own() -> None:
 
     wide = menu(extensions=[Ninth])
     assert wide.extra == ("ninth",)
-    assert wide.header == 1 + PICKS
-    out = {action for row in wide.table(0) if row is not None for action in row}
-    assert out == set(FULL.actions())
-    for pick in range(1, PICKS + 1):
-        assert Crash("ninth") in {action for row in wide.table(1 << 8 * pick) if row is not None for action in row}
-    assert wide.decode(bytes(wide.header + 2)) == ()
+    assert Crash("ninth") in wide.actions()
+    assert Crash("ninth") not in everything(wide, bytes(HEADER))
+    for pick in range(PICKS):
+        header = bytearray(HEADER)
+        header[2 + pick] = 1
+        assert Crash("ninth") in everything(wide, bytes(header))
+    assert wide.decode(bytes(HEADER + 2)) == ()
+
+
+def test_a_process_that_dies_in_a_word_may_be_restarted_in_it() -> None:
+    """Half of the ways to die."""
+    words = [word for _, _, words in FULL.groups for word in words if isinstance(word[0], Crash | CutPower)]
+    alone = [word for word in words if len(word) == 1]
+    assert len(alone) * 2 == len(words)
+    assert all(word[-1] == Restart(word[0].process) for word in words if len(word) > 1)
 
 
 @pytest.mark.parametrize(
@@ -165,8 +197,8 @@ def test_a_log_that_cannot_crash_is_neither_crashed_nor_restarted() -> None:
     assert touched == {"store", "index", "totals", "cache"}
 
 
-def test_more_actions_than_fit_in_one_row_still_have_a_place_each() -> None:
-    """An application with a large menu of commands."""
+def test_more_commands_than_there_are_bytes_still_have_a_place_each() -> None:
+    """An application with a large menu: each of its commands in some dialect."""
 
     class Large(Accounts):
         def commands(self) -> Any:
@@ -175,7 +207,12 @@ def test_more_actions_than_fit_in_one_row_still_have_a_place_each() -> None:
             return tuple(Register("acme", f"user-{n}") for n in range(400))
 
     large = menu(Large())
-    there = {action for row in large.table(0) if row is not None for action in row if isinstance(action, Submit)}
+    there = {
+        action
+        for dialect in range(256)
+        for action in everything(large, bytes([0, dialect, 0, 0]))
+        if isinstance(action, Submit)
+    }
     assert len(there) == 3 * 400
 
 
@@ -188,7 +225,7 @@ def test_an_application_without_commands_is_told_so() -> None:
 def test_a_random_tape_is_mostly_about_appends_and_deliveries() -> None:
     """Faults are the spice: no more than half of the actions even with every family in."""
     generator = random.Random(3)
-    plan = [action for _ in range(50) for action in FULL.decode(b"\x00" + generator.randbytes(400))]
+    plan = [action for _ in range(50) for action in FULL.decode(b"\x00" + generator.randbytes(200))]
     plain = [
         action
         for action in plan

@@ -63,7 +63,7 @@ def test_the_same_history_gives_the_same_graph() -> None:
     assert first.cycle == second.cycle
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [*range(4), 36])
 def test_the_decisions_of_a_correct_system_have_no_cycle(seed: int) -> None:
     application = Accounts()
     campaign = Campaign(Reference(), application, seed, Budget(seconds=60, examples=16))

@@ -160,7 +160,7 @@ def run(length: int, seed: int = 3) -> tuple[Any, ...]:
     history: list[Any] = []
     deployment = system.open(application, history.append)
     menu = Menu(application.commands(), system.clients, system.consumers, system.capabilities)
-    for action in menu.decode(random.Random(seed).randbytes(1 + 2 * length)):
+    for action in menu.decode(random.Random(seed).randbytes(menu.length(length))):
         deployment.perform(action)
     deployment.settle()
     return tuple(history)

@@ -33,7 +33,7 @@ APPLICATIONS = (Accounts(), Inventory())
 def tapes(seed: int, count: int, length: int = 64) -> list[bytes]:
     """`count` random tapes."""
     generator = random.Random(seed)
-    return [generator.randbytes(1 + 2 * length) for _ in range(count)]
+    return [generator.randbytes(Menu.length(length)) for _ in range(count)]
 
 
 def findings(options: dict[str, str], count: int, seed: int = 1) -> list[str]:
@@ -71,7 +71,7 @@ def test_full_synchronisation_survives_power_cuts(journal: str, synchronous: str
 )
 def test_lax_synchronisation_loses_acknowledged_appends(options: dict[str, str]) -> None:
     """Without `crash=power` being asked for: it is the default."""
-    assert "acknowledged-append-lost" in findings(options, 20)
+    assert "acknowledged-append-lost" in findings(options, 40)
 
 
 @pytest.mark.parametrize("how", ["drop", "torn", "reorder"])
@@ -198,7 +198,7 @@ system, application = Sqlite.from_options(dict(option.split("=") for option in s
 menu = system.menu(application)
 generator = random.Random(11)
 for _ in range(6):
-    run = execute(system, application, menu.decode(generator.randbytes(129)), whole=True)
+    run = execute(system, application, menu.decode(generator.randbytes(menu.length(64))), whole=True)
     for record in run.history:
         print(repr(plain(record)))
 """
