@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import pathlib
 import statistics
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -20,7 +22,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from refold.model.plan import suggestion
 from refold.properties.applications import application_named
 from refold.properties.campaign import Budget, Campaign
 from refold.properties.diagnosis import diagnose
@@ -36,7 +37,29 @@ SECONDS_MAX = 30.0
 """How long one broken system is searched."""
 
 
-@click.command()
+class WithNames(click.Command):
+    """A command whose help ends with the names that it takes."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The broken systems, by the guarantee that each breaks (the first, if several). Names are never cut at a hyphen."""
+        by_guarantee: dict[str, list[str]] = {}
+        for name, system in BROKEN.items():
+            by_guarantee.setdefault(system.guarantee.partition("/")[0], []).append(name)
+        with formatter.section("Names, by the guarantee that each breaks"):
+            for guarantee, names in by_guarantee.items():
+                start = " " * formatter.current_indent + guarantee.ljust(6)
+                wrapped = textwrap.wrap(
+                    ", ".join(names),
+                    formatter.width,
+                    initial_indent=start,
+                    subsequent_indent=" " * len(start),
+                    break_on_hyphens=False,
+                    break_long_words=False,
+                )
+                formatter.write("\n".join(wrapped) + "\n")
+
+
+@click.command(cls=WithNames)
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed.")
 @click.option(
@@ -67,7 +90,7 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
         for name in names:
             if name not in BROKEN:
                 raise UsageError(
-                    f"there is no broken system {name!r}{suggestion(name, BROKEN)}; «refold zoo» runs them all"
+                    f"there is no broken system {name!r}{resembling(name)}; «refold zoo --help» lists them all"
                 )
         chosen = list(names) or list(BROKEN)
         folder = pathlib.Path(report_dir or default_report_dir()) / "zoo"
@@ -86,6 +109,13 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
         if len(rows) < len(chosen):
             outcome.fail("interrupted; what was found so far is above")
         sys.exit(outcome.FINDINGS if missing else outcome.HELD)
+
+
+def resembling(name: str) -> str:
+    """« (did you mean … or …?)», if broken systems have names like it: up to three."""
+    close = difflib.get_close_matches(name, BROKEN, n=3)
+    close += [other for other in BROKEN if name and name in other and other not in close][: 3 - len(close)]
+    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
 
 
 def gather(names: list[str], seeds: list[int], jobs: int, folder: str, quiet: bool) -> list[dict[str, Any]]:

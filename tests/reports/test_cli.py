@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from refold.reports.cli import COMMANDS
+from refold.systems.broken import BROKEN as BROKEN_SYSTEMS
 
 from .conftest import COMMAND, Ended, environment
 
@@ -257,6 +258,12 @@ def test_zoo_for_a_reader_counts(refold: Refold) -> None:
     ended = refold("zoo", "ack-before-fsync")
     assert ended.code == 0
     assert "1 of 1 found" in ended.out
+
+
+def test_the_help_of_zoo_lists_every_broken_system(refold: Refold) -> None:
+    """Messages elsewhere say that it does."""
+    listed = refold("zoo", "--help").out.partition("Names")[2].replace(",", " ").split()
+    assert set(BROKEN_SYSTEMS) <= set(listed)
 
 
 def test_systems_are_listed_with_what_they_can_do(refold: Refold) -> None:
