@@ -34,7 +34,7 @@ from refold.systems.broken import BROKEN
 from refold.systems.port import UsageError
 
 SECONDS_MAX = 30.0
-"""How long one broken system is searched."""
+"""How long one broken system is searched with one seed; said in the help, and of a system in which nothing was found."""
 
 
 class WithNames(click.Command):
@@ -83,6 +83,8 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
       refold zoo ack-before-fsync lost-wakeup      these two
       refold zoo --seeds 5 --json                  five seeds each, for a script
       refold verify --system ack-before-fsync      one of them with a full report
+
+    Each is searched for up to 30 s with each seed; one in which nothing is found by then counts as missed.
 
     Exit code: 0 all found, 1 some not found, 2 usage or environment.
     """
@@ -165,9 +167,12 @@ def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
     started = time.process_time()
     campaign = Campaign(system.system(), application, seed, Budget(seconds=SECONDS_MAX, distinct=1))
     try:
-        campaign.search()
-    except Exception as error:
-        trouble = f"{name}, seed {seed}: {type(error).__name__}: {error}"
+        with outcome.time_limit(f"system {name!r}") as alive:
+            campaign.progress = lambda progress: alive()
+            campaign.search()
+    except (Exception, outcome.NoAnswer) as error:
+        told = outcome.as_sentence(error) or f"{type(error).__name__}: {error}"
+        trouble = f"{name}, seed {seed}: {told}"
         return {
             "name": name,
             "seed": seed,
@@ -220,12 +225,21 @@ def summary(name: str, trials: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def verdict(row: dict[str, Any]) -> str:
+    """Whether it was found, in words."""
+    if row["found"]:
+        return "found"
+    return "failed" if row["errors"] else f"not found within {SECONDS_MAX:g} s"
+
+
 def page(rows: list[dict[str, Any]]) -> str:
     """The table as one HTML file, with the plans."""
     source = resources.files("refold.reports").joinpath("zoo.html").read_text(encoding="utf-8")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
-    return template.render(rows=rows, found=sum(row["found"] for row in rows), seeds=", ".join(map(str, seeds)))
+    return template.render(
+        rows=rows, verdict=verdict, found=sum(row["found"] for row in rows), seeds=", ".join(map(str, seeds))
+    )
 
 
 def show(rows: list[dict[str, Any]]) -> None:
@@ -246,5 +260,8 @@ def show(rows: list[dict[str, Any]]) -> None:
             str(row["actions"] or ""),
         )
     Console().print(table)
+    for row in rows:
+        if not row["found"]:
+            click.echo(f"{row['name']}: {verdict(row)}")
     found = sum(row["found"] for row in rows)
     click.echo(f"{found} of {len(rows)} found")

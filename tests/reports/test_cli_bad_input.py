@@ -462,7 +462,9 @@ def test_a_report_directory_that_is_a_file(command: tuple[str, ...], refold: Ref
 
 def test_zoo_of_a_system_that_is_not_in_it(refold: Refold) -> None:
     """With what is near."""
-    is_one_sentence(refold("zoo", "ack-before-sync"), "did you mean 'ack-before-fsync'", "«refold zoo --help» lists them")
+    is_one_sentence(
+        refold("zoo", "ack-before-sync"), "did you mean 'ack-before-fsync'", "«refold zoo --help» lists them"
+    )
     is_one_sentence(refold("zoo", "lost-wake"), "'lost-wakeup'")
     is_one_sentence(refold("zoo", "resurrects"), "'cache-resurrects-deleted'")
     is_one_sentence(refold("zoo", "xyz"), "there is no broken system 'xyz'; «refold zoo --help» lists them all")
