@@ -157,10 +157,12 @@ def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
 def application_named(text: str) -> Application:
     """The application called `text`: an example, or MODULE:OBJECT (a class or an instance). Raises `UsageError`."""
     from refold.systems.port import UsageError
-    from refold.systems.registry import load
+    from refold.systems.registry import load, no_object
 
     if text in EXAMPLES:
         return EXAMPLES[text]()
+    if text.endswith(".py"):
+        raise no_object(text, ("decide", "evolve"))
     if ":" not in text:
         raise UsageError(
             f"there is no application {text!r}{suggestion(text, EXAMPLES)}; known are {', '.join(EXAMPLES)}, and MODULE:OBJECT for your own"

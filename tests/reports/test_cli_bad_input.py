@@ -210,6 +210,48 @@ def test_verify_of_a_system_that_does_not_exist(system: str, words: str, refold:
     is_one_sentence(refold("verify", "--system", system, "--examples", "2"), words)
 
 
+FILES = {
+    "shop.py": "class Shop:\n    def decide(self): ...\n    def evolve(self): ...\n"
+    "class Log:\n    def append(self): ...\n    def read(self): ...\n",
+    "empty.py": "",
+    "torn.py": "class Shop(",
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "file", "words"),
+    [
+        (
+            "--application",
+            "shop.py",
+            "'shop.py' is a file and does not say which object in it is meant; write shop.py:Shop\n",
+        ),
+        (
+            "--system",
+            "shop.py",
+            "'shop.py' is a file and does not say which object in it is meant; write shop.py:Log\n",
+        ),
+        ("--application", "empty.py", "write empty.py:NAME, with the name of its class"),
+        ("--application", "torn.py", "'torn.py' cannot be read ('(' was never closed"),
+        (
+            "--application",
+            "missing.py",
+            "'missing.py' cannot be read (No such file or directory); what is meant is written FILE.py:NAME",
+        ),
+    ],
+)
+def test_a_file_without_an_object_is_told_what_to_write(
+    option: str, file: str, words: str, refold: Refold, tmp_path: Path
+) -> None:
+    """With the classes in it that would do. Nothing of the file is run."""
+    for name, source in FILES.items():
+        (tmp_path / name).write_text(source)
+    is_one_sentence(refold("verify", option, file, "--examples", "2"), words)
+    if option == "--application":
+        (tmp_path / "history.jsonl").write_bytes(WHOLE)
+        is_one_sentence(refold("check", "history.jsonl", option, file), words)
+
+
 @pytest.mark.parametrize("arguments", [("--seconds", "-1"), ("--examples", "0"), ("--seed", "x"), ("--sytem", "x")])
 def test_verify_with_an_option_out_of_range(arguments: tuple[str, ...], refold: Refold) -> None:
     """The parser's own words."""
