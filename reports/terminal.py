@@ -63,9 +63,11 @@ def print_result(
     replays: Sequence[str] = (),
     report: str | None = None,
     diagnosis: Diagnosis | None = None,
+    note: str = "",
 ) -> None:
-    """Print a campaign: `plans` and `replays` are, for each counterexample, its file and the command that replays it."""
-    _Printer(to or console()).result(result, plans, replays, report, diagnosis or {})
+    """Print a campaign: `plans` and `replays` are, for each counterexample, its file and the command that replays it; `note` is a sentence
+    that follows the verdict."""
+    _Printer(to or console()).result(result, plans, replays, report, diagnosis or {}, note)
 
 
 class _Printer:
@@ -97,10 +99,18 @@ class _Printer:
         self.to.print(self.text(command, "bold"), soft_wrap=True)
 
     def result(
-        self, result: Result, plans: Sequence[str], replays: Sequence[str], report: str | None, diagnosis: Diagnosis
+        self,
+        result: Result,
+        plans: Sequence[str],
+        replays: Sequence[str],
+        report: str | None,
+        diagnosis: Diagnosis,
+        note: str,
     ) -> None:
         """Everything."""
         self.verdict(result)
+        if note:
+            self.say(note)
         self.guarantees(result)
         self.counts(result)
         for n, example in enumerate(result.counterexamples):
@@ -127,10 +137,9 @@ class _Printer:
         for example in result.counterexamples:
             self.say(f"- {_title(example.finding)}", indent=2)
         tally = [(sum(row.verdict == verdict for row in rows), verdict) for verdict in (HELD, BROKEN, NOT_CHECKED)]
-        parts = ", ".join(f"{number} {verdict}" for number, verdict in tally if number)
-        self.say(
-            f"guarantees: {parts}; {result.examples:,} runs, {result.steps:,} steps in {result.seconds:.1f} s, seed {result.seed}"
-        )
+        parts = [f"{number} {verdict}" for number, verdict in tally if number]
+        done = f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s, seed {result.seed}"
+        self.say(f"{counted(len(rows), 'guarantee')}: {', '.join(parts)}; {done}")
         if result.interrupted:
             self.say("interrupted: the campaign was stopped before its budget was spent", "yellow")
 

@@ -30,6 +30,7 @@ from refold.properties.vacuous import counts
 from refold.reports import outcome
 from refold.reports.files import default_report_dir, read_plan_document, slug, write, write_history
 from refold.reports.graph_files import write_graph
+from refold.reports.guarantees import replayed
 from refold.reports.html import html_report
 from refold.reports.json_report import result_json
 from refold.reports.terminal import print_result
@@ -180,8 +181,8 @@ class Verification:
                 return campaign.result()
 
 
-def publish(result: Result, folder: pathlib.Path, plans: list[str], quiet: bool) -> dict[str, Any]:
-    """Write report.html, report.json and history.jsonl, and print the report unless quiet."""
+def publish(result: Result, folder: pathlib.Path, plans: list[str], quiet: bool, note: str = "") -> dict[str, Any]:
+    """Write report.html, report.json and history.jsonl, and print the report, with `note` on top, unless quiet."""
     replays = [replay_command(plan) for plan in plans]
     report = folder / "report.html"
     history = result.counterexamples[0].history if result.counterexamples else result.sample
@@ -196,7 +197,7 @@ def publish(result: Result, folder: pathlib.Path, plans: list[str], quiet: bool)
     write(report, html_report(result, plans=plans, replays=replays, diagnosis=diagnosis))
     write(folder / "report.json", json.dumps(document, indent=1, default=str) + "\n")
     if not quiet:
-        print_result(result, plans=plans, replays=replays, report=str(report), diagnosis=diagnosis)
+        print_result(result, plans=plans, replays=replays, report=str(report), diagnosis=diagnosis, note=note)
     return document
 
 
@@ -258,7 +259,8 @@ def replay(
             checked=checked_on(subject, port.capabilities),
             sample=tuple(run.history),
         )
-        output = publish(result, folder, [plan] if found else [], as_json)
+        note = "" if found else replayed(result, str(document.get("anomaly") or ""))
+        output = publish(result, folder, [plan] if found else [], as_json, note)
         if as_json:
             outcome.print_json(output)
         sys.exit(outcome.FINDINGS if found else outcome.HELD)

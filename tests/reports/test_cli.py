@@ -164,6 +164,22 @@ def test_a_replay_for_a_reader_exits_with_one_too(refold: Refold) -> None:
     assert "checkpoint-ahead-of-effects" in ended.out
 
 
+def test_a_replay_that_holds_says_what_held(refold: Refold, tmp_path: Path) -> None:
+    """In a sentence below the verdict; also when the system could not do all that the plan asks for."""
+    plan = plan_of(refold)
+    lines = refold("replay", plan, "--system", "reference").out.splitlines()
+    assert lines[0] == "HELD: reference with application inventory"
+    assert " ".join(" ".join(lines[2:]).split()).startswith(
+        "The plan held on reference: none of the 11 guarantees that were checked was broken, and"
+        " checkpoint-ahead-of-effects, which it was kept for, did not happen."
+    )
+    document = json.loads((tmp_path / plan).read_text())
+    document["actions"].append({"do": "restart", "process": "index"})
+    (tmp_path / "plan.json").write_text(json.dumps(document))
+    said = " ".join(refold("replay", "plan.json", "--system", "reference").out.split())
+    assert "But 1 of its 2 actions was not possible here: without it the plan may show nothing." in said
+
+
 @pytest.mark.parametrize(("system", "code"), [(None, 1), ("reference", 0)])
 def test_the_emitted_test_runs_under_pytest(system: str | None, code: int, refold: Refold, tmp_path: Path) -> None:
     """It fails on the broken system and passes on the reference."""
