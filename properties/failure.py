@@ -7,11 +7,13 @@ import json
 import os
 import pathlib
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 from refold.model.application import Application
 from refold.model.plan import plan_to_json
 from refold.model.tape import Plan
+from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.systems.registry import spec_of
 
@@ -62,11 +64,43 @@ def replay_command(path: str) -> str:
     return f"refold replay {shlex.quote(path)}"
 
 
-def failure_text(counterexample: Counterexample, command: str) -> str:
-    """The whole message."""
-    finding = counterexample.finding
-    place = f" at position {finding.position}" if finding.position is not None else ""
-    lines = [f"{finding.anomaly} ({finding.guarantee}): {finding.where}{place}", ""]
-    lines += [f"  {number}. {action}" for number, action in enumerate(counterexample.plan, 1)]
-    lines += ["", f"  expected  {finding.expected}", f"  found     {finding.actual}", "", f"  {command}"]
-    return "\n".join(lines)
+class Words:
+    """What a failure is put into. These words are plain: only `refold.reports` makes sentences, and has others for pytest."""
+
+    def title(self, finding: Finding) -> str:
+        """What happened, in one line."""
+        place = f" at position {finding.position}" if finding.position is not None else ""
+        return f"{finding.anomaly} ({finding.guarantee}): {finding.where}{place}"
+
+    def plan(self, plan: Plan) -> list[str]:
+        """Its actions."""
+        return [f"  {number}. {action}" for number, action in enumerate(plan, 1)]
+
+    def why(self, counterexample: Counterexample) -> list[str]:
+        """What is wrong about it."""
+        finding = counterexample.finding
+        return [f"  expected  {finding.expected}", f"  found     {finding.actual}"]
+
+    def command(self, command: str) -> list[str]:
+        """How to see it again."""
+        return [f"  {command}"]
+
+
+words: Callable[[], Words] = Words
+"""Makes the words of failures; the pytest plugin names those of `refold.reports` here, which nothing in this package may import."""
+
+
+def failure_text(counterexample: Counterexample, command: str, said: Words | None = None) -> str:
+    """The whole message of a failing test. The command is its last line."""
+    said = said or words()
+    parts = (said.plan(counterexample.plan), said.why(counterexample), said.command(command))
+    return "\n".join([said.title(counterexample.finding), *(line for part in parts for line in ("", *part))])
+
+
+class GuaranteeBroken(AssertionError):
+    """A property found a violation. The message is the shrunk plan, the anomaly, and the command that replays it."""
+
+    def __init__(self, counterexample: Counterexample, command: str) -> None:
+        super().__init__(failure_text(counterexample, command))
+        self.counterexample = counterexample
+        self.command = command

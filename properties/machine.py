@@ -42,6 +42,7 @@ from refold.model.application import Application
 from refold.model.tape import Menu, Plan
 from refold.properties import failure
 from refold.properties.applications import application_named, trial
+from refold.properties.failure import GuaranteeBroken
 from refold.properties.result import Counterexample
 from refold.properties.run import execute, reproducer, undisturbed
 from refold.properties.shrink import Shrinker
@@ -66,15 +67,6 @@ PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
 
 tallies: dict[type, dict[str, Any]] = {}
 """Machine class -> what its runs amounted to: ``runs``, ``steps`` and ``counts``; read (and taken away) by the pytest plugin."""
-
-
-class GuaranteeBroken(AssertionError):
-    """A property found a violation. The message is the shrunk plan, the anomaly, and the command that replays it."""
-
-    def __init__(self, counterexample: Counterexample, command: str) -> None:
-        super().__init__(failure.failure_text(counterexample, command))
-        self.counterexample = counterexample
-        self.command = command
 
 
 class Tape(bytes):

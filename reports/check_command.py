@@ -22,7 +22,7 @@ from refold.properties.property import Finding
 from refold.properties.suite import checker
 from refold.properties.vacuous import counts, vacuous
 from refold.reports import outcome
-from refold.reports.explanation import explain, headline
+from refold.reports.explanation import explain, title
 from refold.reports.files import read_history
 from refold.reports.json_report import finding_json
 from refold.systems.port import UsageError
@@ -268,7 +268,7 @@ class FileJudge:
 def told(finding: Finding) -> list[str]:
     """A finding in lines of prose."""
     return [
-        f"{finding.anomaly} ({finding.guarantee}): {headline(finding)}",
+        title(finding),
         *(f"{word} {line}" for word, line in explain(finding).lines()),
     ]
 

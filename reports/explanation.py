@@ -97,6 +97,11 @@ def headline(finding: Finding) -> str:
     return _fill(anomaly(finding.anomaly, finding.guarantee).headline, finding)
 
 
+def title(finding: Finding) -> str:
+    """The anomaly, its guarantee, and what happened."""
+    return f"{inert(finding.anomaly)} ({inert(finding.guarantee)}): {headline(finding)}"
+
+
 def explain(finding: Finding) -> Explanation:
     """Let / Then / However."""
     words = anomaly(finding.anomaly, finding.guarantee)
