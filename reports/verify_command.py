@@ -282,16 +282,11 @@ def test_source(plan: str, system: str, application: str, document: dict[str, An
 
 import json
 
-from refold.model.plan import plan_from_json
-from refold.properties.applications import application_named
-from refold.properties.run import execute
-from refold.systems.registry import resolve
+from refold.properties.regression import must_hold
 
 PLAN = json.loads(r"""{{"refold": "plan", "version": 1, "actions": {actions}}}""")
 
 
 def test_{name}_does_not_happen() -> None:
-    application = application_named({application!r})
-    run = execute(resolve({system!r}), application, plan_from_json(PLAN, application))
-    assert not run.findings, run.findings[0]
+    must_hold(PLAN, application={application!r}, system={system!r})
 '''

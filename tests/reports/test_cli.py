@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -197,6 +198,16 @@ def test_the_emitted_test_runs_under_pytest(system: str | None, code: int, refol
     )
     assert done.returncode == code, done.stdout
     assert "1 failed" in done.stdout if code else "1 passed" in done.stdout
+    if code:
+        said = [line.removeprefix("E").strip() for line in done.stdout.splitlines() if line.startswith("E ")]
+        assert said[0].endswith(
+            "checkpoint-ahead-of-effects (CKPT): the checkpoint of index is at 1, its effects end at 0: a crash now loses what lies between"
+        )
+        assert "However" in said
+        assert "Finding(" not in done.stdout
+        command = shlex.split(said[-1])
+        assert command[:2] == ["refold", "replay"]
+        assert refold(*command[1:], "--json").code == 1
 
 
 @pytest.mark.parametrize("anomaly", ['"""', "a=b c", "import os\n", "\\", "ä-ö", ""])
