@@ -248,6 +248,7 @@ class FileJudge:
         """A history without positions: is it linearizable?"""
         from refold.properties.linearizability import check as decide
         from refold.properties.linearizability import read_operations, specification_named
+        from refold.reports.black_box import verdict_sentences
 
         _, history = read_operations(file, format_)
         try:
@@ -256,6 +257,7 @@ class FileJudge:
             raise UsageError(str(error)) from None
         verdict = decide(history, specification, fail="refuses" if self.refuses else "nothing")
         result["records"] = history.records
+        result["told"] = [verdict_sentences(verdict)]
         if verdict.reason:
             result["reason"] = verdict.reason
         result["verdict"] = verdict.verdict
@@ -281,10 +283,6 @@ def tell(result: dict[str, Any]) -> None:
     for lines in result.pop("told", []):
         for line in lines:
             click.echo(f"    {line}")
-    if result["findings"] and result["format"] != "refold":
-        for name, value in result["findings"][0].items():
-            if isinstance(value, str | int | float):
-                click.echo(f"    {name}: {value}")
     if not (error and result["verdict"] == "undecided"):
         click.echo(
             f"{result['file']}: {result['verdict']} ({result['format']}, {result['records']:,} records, {result['seconds']:.2f} s)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from refold.properties.linearizability import CasRegister, Verdict
 from refold.reports import zoo_command
 from refold.reports.cli import COMMANDS
 from refold.systems.broken import BROKEN as BROKEN_SYSTEMS
@@ -22,6 +24,7 @@ from refold.systems.broken import BrokenSystem
 from refold.systems.reference import Reference
 
 from .conftest import COMMAND, Ended, environment
+from .goldens import compare
 
 Refold = Callable[..., Ended]
 
@@ -249,6 +252,38 @@ def test_check_for_a_reader_names_the_file_and_the_anomaly(refold: Refold) -> No
     assert ended.code == 1
     assert "checkpoint-ahead-of-effects" in ended.out
     assert "found/history.jsonl: broken" in ended.out
+
+
+ROOT = Path(__file__).parent.parent.parent
+BLACK_BOXES = [
+    ("examples/stale-read.jsonl", "--initial", "0"),
+    ("tests/data/histories/etcd/etcd_000.log",),
+    ("tests/data/histories/knossos/cas-failure.edn", "--initial", "0", "--nil-reads", "any"),
+    ("tests/data/histories/synthetic/ok_c10_n00100_s1.txt",),
+]
+
+
+def test_check_of_black_boxes_for_a_reader(refold: Refold, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operation to blame, the order that the others have, the contradiction, and last the verdict, as of a history with positions."""
+    monkeypatch.chdir(ROOT)
+    texts = []
+    for file, *options in BLACK_BOXES:
+        ended = refold("check", file, *options)
+        assert ended.code == (0 if "/ok_" in file else 1)
+        assert ended.err == ""
+        texts.append(re.sub(r"\d+\.\d\d s\)", "0.00 s)", ended.out))
+    compare("check-black-box.txt", "\n".join(texts))
+
+
+def test_a_black_box_that_is_undecided_says_why(
+    refold: Refold, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Exit code 2, and what ran out."""
+    undecided = Verdict("undecided", CasRegister(0), reason="the memory allowed was spent")
+    monkeypatch.setattr("refold.properties.linearizability.check", lambda *args, **kwargs: undecided)
+    ended = refold("check", ROOT / "examples/stale-read.jsonl", "--initial", "0")
+    assert ended.code == 2
+    assert "undecided: the memory allowed was spent" in ended.out
 
 
 def test_check_of_a_history_whose_numbers_are_absurd_comes_to_an_end(refold: Refold, tmp_path: Path) -> None:
