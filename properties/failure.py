@@ -27,16 +27,49 @@ def save_plan(
     counterexample: Counterexample, application: Application, system: str, directory: str, **about: Any
 ) -> str:
     """Write the plan as a document; returns its path. The name tells the anomaly; equal plans have equal names."""
-    document = plan_document(counterexample.plan, application, system, counterexample, **about)
-    text = json.dumps(document, indent=1, sort_keys=False) + "\n"
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    folder = pathlib.Path(directory) / "plans"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{counterexample.finding.anomaly}-{digest}.json"
-    scratch = path.with_suffix(f".{os.getpid()}.tmp")
-    scratch.write_text(text)
-    scratch.replace(path)
-    return str(path)
+    return PlanFile(application, system, directory, **about).shrunk(counterexample)
+
+
+class PlanFile:
+    """The file of a find: the plan as it was found, until the shrunk one takes its place. There is no moment without either, so a search
+    that is killed while it shrinks loses nothing."""
+
+    def __init__(self, application: Application, system: str, directory: str, **about: Any) -> None:
+        self.application = application
+        self.system = system
+        self.folder = pathlib.Path(directory) / "plans"
+        self.about = about
+        self.unshrunk: pathlib.Path | None = None
+
+    def found(self, counterexample: Counterexample) -> None:
+        """Before shrinking. A file that was there already, of an earlier search, is not ours to take away."""
+        path, text = self.document(counterexample)
+        if not path.exists():
+            self.write(path, text)
+            self.unshrunk = path
+
+    def shrunk(self, counterexample: Counterexample) -> str:
+        """After it; returns the path."""
+        path, text = self.document(counterexample)
+        self.write(path, text)
+        if self.unshrunk is not None and self.unshrunk != path:
+            self.unshrunk.unlink(missing_ok=True)
+        self.unshrunk = None
+        return str(path)
+
+    def document(self, counterexample: Counterexample) -> tuple[pathlib.Path, str]:
+        """Where it goes, and what is in it."""
+        document = plan_document(counterexample.plan, self.application, self.system, counterexample, **self.about)
+        text = json.dumps(document, indent=1, sort_keys=False) + "\n"
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        return self.folder / f"{counterexample.finding.anomaly}-{digest}.json", text
+
+    def write(self, path: pathlib.Path, text: str) -> None:
+        """Whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_suffix(f".{os.getpid()}.tmp")
+        scratch.write_text(text)
+        scratch.replace(path)
 
 
 def plan_document(

@@ -249,14 +249,15 @@ def explained(cls: type[EventSourcedMachine], machine: EventSourcedMachine, plan
 
     reproduces = reproducer(system, application, finding.signature)
     findings, history = tuple(machine.checker.distinct()), tuple(machine.records)
+    file = failure.PlanFile(application, system.name, failure.report_dir())
+    file.found(Counterexample(plan, findings, history, 0, 0.0))
     if reproduces(plan) is not None:
         plan = Shrinker(menu, reproduces).shrink(plan)
         run = execute(system, application, plan, whole=True)
         findings = tuple(sorted(run.findings, key=lambda other: other.signature != finding.signature))
         history = tuple(run.history)
     counterexample = Counterexample(plan, findings, history, 0, 0.0)
-    path = failure.save_plan(counterexample, application, system.name, failure.report_dir())
-    _explained[cls, finding.signature] = result = counterexample, failure.replay_command(path)
+    _explained[cls, finding.signature] = result = counterexample, failure.replay_command(file.shrunk(counterexample))
     return result
 
 

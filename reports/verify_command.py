@@ -22,7 +22,7 @@ from refold.properties.applications import application_named, trial
 from refold.properties.campaign import Budget, Campaign, Progress, not_checked
 from refold.properties.diagnosis import ranked
 from refold.properties.evidence import evidence_graph
-from refold.properties.failure import application_spec, replay_command, save_plan
+from refold.properties.failure import PlanFile, application_spec, replay_command
 from refold.properties.result import Counterexample, Result
 from refold.properties.run import execute
 from refold.properties.suite import checked_on
@@ -132,14 +132,13 @@ class Verification:
         self.folder = folder
         self.plans: list[str] = []
         self.trouble: list[str] = []
-        self.campaign = Campaign(system, application, seed, budget, found=self.keep)
+        self.file = PlanFile(application, name, str(folder), seed=seed)
+        self.campaign = Campaign(system, application, seed, budget, seen=self.file.found, found=self.keep)
         self.interrupted = False
 
     def keep(self, counterexample: Counterexample) -> None:
-        """Every counterexample is on disk as soon as it is found."""
-        self.plans.append(
-            save_plan(counterexample, self.application, self.name, str(self.folder), seed=self.campaign.seed)
-        )
+        """The shrunk plan takes the place of the one that is on disk since it was found."""
+        self.plans.append(self.file.shrunk(counterexample))
 
     def run(self, quiet: bool) -> dict[str, Any]:
         """Search, write the files, print; returns the JSON object."""

@@ -429,9 +429,9 @@ def interruptible() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def started(folder: Path, *extra: str) -> subprocess.Popen[str]:
+def started(folder: Path, *extra: str, source: str = SLOW) -> subprocess.Popen[str]:
     """`refold verify` of the slow system, which has found something when this returns."""
-    (folder / "slow.py").write_text(SLOW)
+    (folder / "slow.py").write_text(source)
     process = subprocess.Popen(
         [*COMMAND, "verify", "--system", "slow.py:Slow", "--seed", "1", "--examples", "100000", *extra],
         cwd=folder,
@@ -472,6 +472,18 @@ def test_after_a_kill_the_plans_found_before_are_there_and_replay(tmp_path: Path
         ended = refold("replay", plan, "--system", BROKEN, "--json")
         assert ended.code == 1
         assert only(ended)["findings"][0]["anomaly"] == json.loads(plan.read_text())["anomaly"]
+
+
+def test_after_a_kill_while_shrinking_the_plan_is_there_unshrunk(tmp_path: Path, refold: Refold) -> None:
+    """Shrinking would take minutes here. What is left is as it was found, has the name that it should have, and replays."""
+    process = started(tmp_path, source=SLOW.replace("< 400", "< 2"))
+    process.kill()
+    process.communicate()
+    (plan,) = tmp_path.glob(".refold/plans/*")
+    document = json.loads(plan.read_text())
+    assert len(document["actions"]) > 1
+    assert re.fullmatch(rf"{document['anomaly']}-[0-9a-f]{{8}}\.json", plan.name)
+    assert refold("replay", plan, "--system", BROKEN, "--json").code == 1
 
 
 def test_ctrl_c_before_anything_was_found_is_no_verdict(tmp_path: Path) -> None:
