@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import click
@@ -28,6 +29,8 @@ from refold.reports.json_report import finding_json
 from refold.systems.port import UsageError
 
 FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
+LINES_ALIVE = 256
+"""After so many lines the application counts as alive."""
 FINDINGS_MAX = 100
 """Findings of one file that are reported; the first one counts, the rest often follow from it."""
 
@@ -211,26 +214,35 @@ class FileJudge:
         feed = judge.feed
         kinds: Counter[type[Any]] = Counter()
         size = max(os.path.getsize(file), 1)
-        beat = 0
-
-        def read(done: int) -> None:
-            nonlocal beat
-            if done - beat > 1 << 22:
-                beat = done
-                heartbeat(done / size)
-
+        beat = line = 0
         capabilities: tuple[str, ...] = ()
         complete = False
+        findings: list[Finding] | None = None
         try:
-            for record in read_history(file, self.application, read):
-                kind = type(record)
-                kinds[kind] += 1
-                feed(record)
-                if len(judge.findings) >= FINDINGS_MAX:
-                    break
-            complete = True
+            with self.watch() as alive:
+
+                def read(done: int) -> None:
+                    nonlocal beat, line
+                    line += 1
+                    if not line % LINES_ALIVE:
+                        alive()
+                    if done - beat > 1 << 22:
+                        beat = done
+                        heartbeat(done / size)
+
+                for record in read_history(file, self.application, read):
+                    kind = type(record)
+                    kinds[kind] += 1
+                    feed(record)
+                    if len(judge.findings) >= FINDINGS_MAX:
+                        break
+                complete = True
+                findings = judge.finish()
+        except outcome.NoAnswer as error:
+            findings = judge.distinct()
+            raise outcome.NoAnswer(f"line {line}: {error}") from None
         finally:
-            findings = judge.finish()
+            findings = judge.finish() if findings is None else findings
             result["records"] = kinds.total()
             happened = counts(kinds)
             result["counts"] = happened
@@ -243,6 +255,12 @@ class FileJudge:
                 result["verdict"] = "broken"
         if not result["findings"]:
             result["verdict"] = "held"
+
+    def watch(self) -> AbstractContextManager[Callable[[], None]]:
+        """Nobody waits for ever for the application's own code, which the events of a file may send round in circles."""
+        if self.application is None:
+            return nullcontext(lambda: None)
+        return outcome.time_limit(f"application {self.application.name!r}")
 
     def black_box(self, file: str, format_: str, result: dict[str, Any]) -> None:
         """A history without positions: is it linearizable?"""

@@ -105,6 +105,39 @@ def test_one_bad_file_does_not_keep_the_others_from_being_checked(refold: Refold
     assert ended.err.startswith("refold: bad.jsonl: ")
 
 
+HANGS = """
+from refold.model.inventory import Inventory
+
+class Hangs(Inventory):
+    '''Does not come back from what only a file can bring.'''
+
+    def evolve(self, stock, event):
+        while getattr(event, "count", 0) > 1000:
+            pass
+        return super().evolve(stock, event)
+"""
+
+
+def test_check_does_not_wait_for_an_application_that_hangs(
+    refold: Refold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence says at which line of the file. The next file is looked at all the same."""
+    monkeypatch.setenv("REFOLD_HANG_SECONDS", "0.5")
+    (tmp_path / "hangs.py").write_text(HANGS)
+    event = b'{"kind":"event","position":1,"stream":"bolt","version":1,"id":"a-1/0","type":"Restocked",'
+    record = event + b'"data":{"item":"bolt","count":1001}}'
+    lines = [WHOLE.splitlines()[0], record, b'{"kind":"observed","consumer":"store","position":1,"rows":{"bolt":1001}}']
+    (tmp_path / "history.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    (tmp_path / "good.jsonl").write_bytes(WHOLE)
+    ended = refold("check", "history.jsonl", "good.jsonl", "--application", "hangs.py:Hangs")
+    assert ended.code == 2
+    assert (
+        ended.err
+        == "refold: history.jsonl: line 2: application 'inventory' did not answer for 0.5 s; it was given up\n"
+    )
+    assert "good.jsonl: held" in ended.out
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
