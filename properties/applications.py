@@ -154,6 +154,11 @@ def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
         raise BrokenApplication(f"{title}: {name}({shown}) raised {type(error).__name__}: {error}") from error
 
 
+def shipped(application: Application) -> bool:
+    """Whether it is one of the examples; else it is a user's own."""
+    return type(application) is EXAMPLES.get(application.name)
+
+
 def application_named(text: str) -> Application:
     """The application called `text`: an example, or MODULE:OBJECT (a class or an instance). Raises `UsageError`."""
     from refold.systems.port import UsageError

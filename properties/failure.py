@@ -85,11 +85,9 @@ def plan_document(
 
 def application_spec(application: Application) -> str:
     """The name under which `--application` finds it."""
-    from refold.properties.applications import EXAMPLES
+    from refold.properties.applications import shipped
 
-    if type(application) is EXAMPLES.get(application.name):
-        return application.name
-    return spec_of(application)
+    return application.name if shipped(application) else spec_of(application)
 
 
 def replay_command(path: str) -> str:

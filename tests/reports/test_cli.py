@@ -144,6 +144,53 @@ def test_no_color_gives_no_escapes(refold_process: Refold) -> None:
     assert "\x1b" not in ended.out + ended.err
 
 
+CLUB = """
+from msgspec import Struct
+from refold.model.application import Application
+
+class Join(Struct, frozen=True):
+    club: str
+    who: str
+
+class Joined(Join, frozen=True): ...
+
+class Picks(Application):
+    events = (Joined,)
+    def commands(self): return [Join("chess", who) for who in ("ada", "bob", "cleo", "dan", "eve")]
+    def decide(self, command, state): return [Joined(command.club, command.who)]
+    def evolve(self, state, event): return (state or 0) + 1
+    def view(self, event, rows):
+        members = {*rows.get("members", ()), event.who}
+        return {"members": sorted(members), "speaker": next(iter(members))}
+
+class Stays(Picks):
+    def __init__(self): self.trouble = lambda: None
+"""
+
+
+def test_an_application_of_ones_own_is_replayed_in_other_processes(refold: Refold, tmp_path: Path) -> None:
+    """What differs there is found, replayed and kept as a test like everything else."""
+    (tmp_path / "club.py").write_text(CLUB)
+    value = only(refold("verify", "--application", "club.py:Picks", "--seed", "3", "--examples", "30", "--json"))
+    (finding,) = value["findings"]
+    assert (value["verdict"], finding["anomaly"]) == ("broken", "replay-differs-elsewhere")
+    ended = refold(*shlex.split(finding["replay"])[1:], "--json")
+    assert ended.code == 1
+    assert only(ended)["findings"][0]["anomaly"] == "replay-differs-elsewhere"
+    source: dict[str, Any] = {}
+    exec(refold("replay", finding["plan"], "--emit-test").out, source)
+    with pytest.raises(AssertionError, match="replay-differs-elsewhere"):
+        source["test_replay_differs_elsewhere_does_not_happen"]()
+
+
+def test_an_application_that_cannot_leave_its_process_is_told_as_not_checked(refold: Refold, tmp_path: Path) -> None:
+    """Exit code 0: nothing was found."""
+    (tmp_path / "club.py").write_text(CLUB)
+    ended = refold("verify", "--application", "club.py:Stays", "--seed", "3", "--examples", "30", "--json")
+    assert ended.code == 0
+    assert "replays in other processes: application Stays cannot be pickled" in only(ended)["not_checked"][-1]
+
+
 # -- replay
 
 
