@@ -18,6 +18,7 @@ from rich.progress import Progress as Bar
 
 from refold.model.application import Application
 from refold.model.history import MalformedHistory, plain
+from refold.model.record import Opened
 from refold.properties.applications import application_named, trial
 from refold.properties.property import Finding
 from refold.properties.suite import checker
@@ -215,8 +216,8 @@ class FileJudge:
         kinds: Counter[type[Any]] = Counter()
         size = max(os.path.getsize(file), 1)
         beat = line = 0
-        capabilities: tuple[str, ...] = ()
         complete = False
+        consumers = True
         findings: list[Finding] | None = None
         try:
             with self.watch() as alive:
@@ -233,6 +234,8 @@ class FileJudge:
                 for record in read_history(file, self.application, read):
                     kind = type(record)
                     kinds[kind] += 1
+                    if kind is Opened:
+                        consumers = bool(record.consumers)
                     feed(record)
                     if len(judge.findings) >= FINDINGS_MAX:
                         break
@@ -246,7 +249,7 @@ class FileJudge:
             result["records"] = kinds.total()
             happened = counts(kinds)
             result["counts"] = happened
-            empty = vacuous(happened, 0, capabilities)
+            empty = vacuous(happened, 0, (), consumers)
             if complete and empty is not None and not findings:
                 findings.append(empty)
             result["findings"] = [finding_json(finding) for finding in findings]

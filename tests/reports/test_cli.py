@@ -333,6 +333,16 @@ def test_a_black_box_that_is_undecided_says_why(
     assert "undecided: the memory allowed was spent" in ended.out
 
 
+def test_a_history_without_consumers_need_not_deliver(refold: Refold, tmp_path: Path) -> None:
+    """As one that was recorded at the log alone. One that names a consumer, which then receives nothing, proves nothing."""
+    lines = (ROOT / "examples/lost-update.jsonl").read_text().splitlines(keepends=True)[:4]
+    (tmp_path / "log.jsonl").write_text("".join(lines))
+    assert refold("check", "log.jsonl").code == 0
+    consumers = '"consumers":[{"name":"index","projection":"totals"}]'
+    (tmp_path / "log.jsonl").write_text("".join(lines).replace('"consumers":[]', consumers))
+    assert "vacuous-run" in refold("check", "log.jsonl").out
+
+
 def test_check_of_a_history_whose_numbers_are_absurd_comes_to_an_end(refold: Refold, tmp_path: Path) -> None:
     """Positions of a million million are compared, not counted up to."""
     huge = 10**12
