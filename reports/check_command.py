@@ -7,8 +7,8 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Literal
 
 import click
@@ -20,6 +20,7 @@ from refold.model.application import Application
 from refold.model.history import MalformedHistory, plain
 from refold.model.record import Opened
 from refold.properties.applications import application_named, trial
+from refold.properties.middle import Beginning, beginning, middle_checker
 from refold.properties.property import Finding
 from refold.properties.suite import checker
 from refold.properties.vacuous import counts, vacuous
@@ -211,7 +212,9 @@ class FileJudge:
 
     def refold(self, file: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
         """A history of refold's own: every property that can be checked; findings so far survive an error."""
-        judge = checker(self.application, plain)
+        begins = self.beginning(file)
+        judge = checker(self.application, plain) if begins is None else middle_checker(begins)
+        result["not_checked"] = [] if begins is None else [begins.not_checked()]
         feed = judge.feed
         kinds: Counter[type[Any]] = Counter()
         size = max(os.path.getsize(file), 1)
@@ -249,7 +252,7 @@ class FileJudge:
             result["records"] = kinds.total()
             happened = counts(kinds)
             result["counts"] = happened
-            empty = vacuous(happened, 0, (), consumers)
+            empty = vacuous(happened, 0, (), consumers and begins is None)
             if complete and empty is not None and not findings:
                 findings.append(empty)
             result["findings"] = [finding_json(finding) for finding in findings]
@@ -258,6 +261,15 @@ class FileJudge:
                 result["verdict"] = "broken"
         if not result["findings"]:
             result["verdict"] = "held"
+
+    def beginning(self, file: str) -> Beginning | None:
+        """Where the history begins, if in the middle of a log. A line that is wrong is told when it is judged."""
+
+        def readable() -> Iterator[Any]:
+            with suppress(MalformedHistory):
+                yield from read_history(file, None)
+
+        return beginning(readable())
 
     def watch(self) -> AbstractContextManager[Callable[[], None]]:
         """Nobody waits for ever for the application's own code, which the events of a file may send round in circles."""
@@ -304,6 +316,8 @@ def tell(result: dict[str, Any]) -> None:
     for lines in result.pop("told", []):
         for line in lines:
             click.echo(f"    {line}")
+    for text in result.get("not_checked", ()):
+        click.echo(f"    not checked: {text}")
     if not (error and result["verdict"] == "undecided"):
         click.echo(
             f"{result['file']}: {result['verdict']} ({result['format']}, {result['records']:,} records, {result['seconds']:.2f} s)"

@@ -68,6 +68,12 @@ def only(ended: Ended) -> dict[str, Any]:
     return value
 
 
+def only_results(ended: Ended) -> list[dict[str, Any]]:
+    """The results in the one object."""
+    results: list[dict[str, Any]] = json.loads(ended.out)["results"]
+    return results
+
+
 def plan_of(refold: Refold, system: str = BROKEN) -> str:
     """A plan that breaks this system."""
     ended = refold("verify", "--system", system, "--seed", "1", "--examples", "300", "--json", "--report-dir", "found")
@@ -142,6 +148,26 @@ def test_no_color_gives_no_escapes(refold_process: Refold) -> None:
     )
     assert ended.code == 1
     assert "\x1b" not in ended.out + ended.err
+
+
+ANY = """
+from msgspec import Struct
+from refold.model.application import Application
+
+class Opened(Struct, frozen=True): ...
+
+class Added(Struct, frozen=True):
+    item: str
+
+class CheckedOut(Struct, frozen=True): ...
+
+class Any(Application):
+    events = (Opened, Added, CheckedOut)
+    def commands(self): return [Added("book")]
+    def key(self, message): return "cart-7"
+    def decide(self, command, state): return [command]
+    def evolve(self, state, event): return (state or 0) + 1
+"""
 
 
 CLUB = """
@@ -343,12 +369,56 @@ def test_a_history_without_consumers_need_not_deliver(refold: Refold, tmp_path: 
     assert "vacuous-run" in refold("check", "log.jsonl").out
 
 
+def middle(shift: int = 4999) -> list[dict[str, Any]]:
+    """The lost update, as it would be recorded from a log that has been there for long."""
+    records = [json.loads(line) for line in (ROOT / "examples/lost-update.jsonl").read_text().splitlines()]
+    for record in records:
+        if record["kind"] == "event":
+            record.update(position=record["position"] + shift, version=record["version"] + 16)
+        elif record["kind"] == "acknowledged":
+            record["positions"] = [position + shift for position in record["positions"]]
+        elif record["kind"] == "prepared":
+            record["command"] = {"Added": {"item": "book"}}
+            record["seen"] += 16
+            record["expected"] = {"expect": "exact", "version": record["seen"]}
+    return records
+
+
+@pytest.mark.parametrize("application", [(), ("--application", "club.py:Any")], ids=["plain", "application"])
+def test_a_history_that_begins_in_the_middle_is_judged_from_there(
+    application: tuple[str, ...], refold: Refold, tmp_path: Path
+) -> None:
+    """What happens in it is found, what came before is no finding, and what is not judged is said."""
+    (tmp_path / "club.py").write_text(ANY)
+    records = middle()
+    files = {
+        "bad.jsonl": records,
+        "good.jsonl": [*records[:1], *records[2:5], *records[6:8]],
+        "torn.jsonl": [*records[:1], *records[2:5], {"kind": "event"}],
+    }
+    for name, kept in files.items():
+        (tmp_path / name).write_text("".join(json.dumps(record) + "\n" for record in kept))
+    bad, good, torn = only_results(refold("check", *files, "--json", *application))
+    assert [finding["anomaly"] for finding in bad["findings"]] == ["lost-update"]
+    assert (good["verdict"], good["findings"], torn["findings"]) == ("held", [], [])
+    assert "line 5" in torn["error"]
+    for result in (bad, good):
+        assert result["not_checked"][0].startswith("what came before position 5,000, at which this history begins: ")
+    said = refold("check", "good.jsonl", *application).out
+    assert said.startswith("    not checked: what came before position 5,000")
+    assert "good.jsonl: held" in said
+    (tmp_path / "whole.jsonl").write_text("".join((ROOT / "examples/lost-update.jsonl").open()))
+    (whole,) = only_results(refold("check", "whole.jsonl", "--json", *application))
+    assert whole["not_checked"] == []
+
+
 def test_check_of_a_history_whose_numbers_are_absurd_comes_to_an_end(refold: Refold, tmp_path: Path) -> None:
     """Positions of a million million are compared, not counted up to."""
     huge = 10**12
     (tmp_path / "huge.jsonl").write_text(
         '{"kind":"history","version":1,"system":"x","application":"accounts","clients":["a"],'
         '"consumers":[{"name":"index","projection":"totals"}]}\n'
+        '{"kind":"step","number":1,"action":{"do":"append","client":"a"}}\n'
         f'{{"kind":"event","position":{huge},"stream":"s","version":1,"id":"a-1/0","type":"R","data":null}}\n'
         f'{{"kind":"recovered","process":"index","position":{huge - 5},"rows":{{}}}}\n'
         f'{{"kind":"applied","consumer":"index","position":{huge},"writes":{{}}}}\n'
