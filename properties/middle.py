@@ -25,11 +25,11 @@ import attrs
 import msgspec
 
 from refold.model.event import Stored
-from refold.model.record import Acknowledged, Opened, Prepared, Step
+from refold.model.record import Acknowledged, Opened, Prepared, Retried, Started, Step, Unknown
 from refold.properties.conditional import ExpectedVersion
 from refold.properties.durability import Durability
-from refold.properties.identity import Identity
-from refold.properties.property import Checker, Finding
+from refold.properties.identity import REMEMBERED, Identity
+from refold.properties.property import Checker, Finding, Handler
 from refold.properties.suite import Bookkeeping
 from refold.properties.truth import Truth
 from refold.properties.visibility import Visibility
@@ -71,23 +71,54 @@ def beginning(records: Iterable[Any]) -> Beginning | None:
 
 
 class MiddleIdentity(Identity):
-    """`Identity` among the appends that the history knows."""
+    """`Identity` among the appends that were asked for within the history. Those in `older` were sent before; such an append may be decided
+    anew later on, and have had its effect already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.older: dict[str, None] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """Also what else tells that an append was sent."""
+        return {**super().handlers(), Started: self.on_sent, Unknown: self.on_sent}
+
+    def on_sent(self, number: int, record: Started | Unknown | Retried) -> None:
+        """Before the history began, if nobody has asked for it since."""
+        self.sent(record.op)
+
+    def sent(self, op: str) -> None:
+        """One that was sent."""
+        if op not in self.operations:
+            self.older[op] = None
+            if len(self.older) > REMEMBERED:
+                del self.older[next(iter(self.older))]
+
+    def on_prepared(self, number: int, record: Prepared) -> Finding | None:
+        """Of one that is older nobody knows the rest."""
+        return None if record.op in self.older else super().on_prepared(number, record)
+
+    def on_retried(self, number: int, record: Retried) -> None:
+        """Sent again, so it was sent."""
+        self.sent(record.op)
+        super().on_retried(number, record)
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
-        """An event of another append may have been asked for before the beginning."""
+        """An event of another append was asked for before the beginning, as far as anybody knows."""
+        self.sent(event.operation)
         return super().on_stored(number, event) if event.operation in self.operations else None
 
 
 class MiddleExpectedVersion(ExpectedVersion):
-    """`ExpectedVersion` in the streams whose version is known."""
+    """`ExpectedVersion` of those appends, in the streams whose version is known."""
 
-    def __init__(self, truth: Truth, known: Iterable[str]) -> None:
+    def __init__(self, truth: Truth, identity: MiddleIdentity, known: Iterable[str]) -> None:
         super().__init__(truth)
+        self.older = identity.older
         self.known = frozenset(known)
 
     def on_prepared(self, number: int, record: Prepared) -> None:
-        """Of other streams nobody knows the version."""
-        if record.stream in self.known:
+        """One that is older may take effect on the condition that it had then."""
+        if record.stream in self.known and record.op not in self.older:
             super().on_prepared(number, record)
 
 
@@ -107,7 +138,7 @@ class MiddleDurability(Durability):
 class MiddleBookkeeping(Bookkeeping):
     """`Bookkeeping` without consumers, whose places are not known: the truth would wait for them."""
 
-    def handlers(self) -> dict[type, Any]:
+    def handlers(self) -> dict[type, Handler]:
         """All but what is about consumers."""
         table = super().handlers()
         table[Opened] = self.on_opened
@@ -127,7 +158,7 @@ def middle_checker(begins: Beginning) -> Checker:
     identity = MiddleIdentity()
     judges = [
         identity,
-        MiddleExpectedVersion(truth, begins.versions),
+        MiddleExpectedVersion(truth, identity, begins.versions),
         Visibility(truth),
         MiddleDurability(identity, begins),
         MiddleBookkeeping(truth),

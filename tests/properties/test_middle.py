@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from refold.model.event import Stored
-from refold.model.record import Step
+from refold.model.event import NewEvent, Stored
+from refold.model.expectation import at_version
+from refold.model.record import Acknowledged, Opened, Prepared, Retried, Scanned, Step, Unknown
 from refold.properties.applications import application_named
 from refold.properties.middle import beginning, middle_checker
 from refold.properties.property import Finding
@@ -84,3 +85,19 @@ def test_a_history_of_refold_is_whole_whatever_its_first_position_is() -> None:
     assert begins is not None
     assert begins.position == history[first].position
     assert begins.versions[history[first].stream] == history[first].version - 1
+
+
+def test_an_append_that_was_sent_before_the_beginning_and_is_decided_anew_is_not_judged() -> None:
+    """Its effect may be there already, or come on the condition that it had before."""
+    wanted = NewEvent("alice-1/0", "Restocked", None)
+    anew = Prepared("alice", "alice-1", None, "log", "bolt", 5, at_version(5), (wanted,))
+    opened = Opened(1, "x", "inventory", ("alice",), ())
+    stored = Stored(49, "bolt", 9, "alice-1/0", "Restocked", None)
+    sent_again = (Unknown("alice", "alice-1"), Retried("alice", "alice-1"))
+    scanned = Scanned((48, 49), ("bob-1/0", "alice-1/0"))
+    answer = Acknowledged("alice", "alice-1", (49,))
+    assert judged([opened, stored, *sent_again, anew, answer, scanned]) == []
+    assert judged([opened, *sent_again, anew, stored, answer, scanned]) == []
+    found = judged([opened, anew, stored, answer, scanned])
+    assert found is not None
+    assert [finding.anomaly for finding in found] == ["lost-update"]
