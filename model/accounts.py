@@ -13,14 +13,14 @@ import msgspec
 from refold.model.application import Application, Refusal, Rows, Writes
 
 
-class Register(msgspec.Struct, frozen=True):
+class Register(msgspec.Struct, frozen=True, gc=False):
     """Create the account `name` in `org`, if the name is free."""
 
     org: str
     name: str
 
 
-class Rename(msgspec.Struct, frozen=True):
+class Rename(msgspec.Struct, frozen=True, gc=False):
     """Give account `name` the free name `to`: one batch of two events."""
 
     org: str
@@ -28,28 +28,28 @@ class Rename(msgspec.Struct, frozen=True):
     to: str
 
 
-class Delete(msgspec.Struct, frozen=True):
+class Delete(msgspec.Struct, frozen=True, gc=False):
     """Delete the account `name`, if there is one."""
 
     org: str
     name: str
 
 
-class Registered(msgspec.Struct, frozen=True):
+class Registered(msgspec.Struct, frozen=True, gc=False):
     """The name is taken now."""
 
     org: str
     name: str
 
 
-class Released(msgspec.Struct, frozen=True):
+class Released(msgspec.Struct, frozen=True, gc=False):
     """The name was given up in favour of another."""
 
     org: str
     name: str
 
 
-class Deleted(msgspec.Struct, frozen=True):
+class Deleted(msgspec.Struct, frozen=True, gc=False):
     """The account is gone and its name is free."""
 
     org: str

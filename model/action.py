@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 
-class Action(msgspec.Struct, frozen=True, tag_field="do"):
+class Action(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
     """The base of all actions."""
 
 

@@ -28,10 +28,14 @@ class Refusal(Exception):
     `anomaly` names what it is called when such a command succeeds all the same: ``duplicate-create``, ``oversold``, ...
     """
 
+    __slots__ = ("anomaly", "reason")
+
     def __init__(self, reason: str, anomaly: str = "lost-update") -> None:
-        super().__init__(reason)
         self.reason = reason
         self.anomaly = anomaly
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class Application:

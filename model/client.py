@@ -11,7 +11,7 @@ from refold.model.application import Command, Refusal, State
 from refold.model.clock import Context
 from refold.model.datastore import Datastore
 from refold.model.event import NewEvent, Stored
-from refold.model.expectation import ANY, AnyExpectation, AnyVersion, at_version
+from refold.model.expectation import ANY, AnyExpectation, AnyVersion, Exact, at_version
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.record import Declined, Prepared, SnapshotLoaded, SnapshotTaken
 from refold.model.snapshot import Snapshot
@@ -20,7 +20,7 @@ SNAPSHOT_EVERY = 2
 """Events of a stream between two snapshots of an aggregate."""
 
 
-class View(msgspec.Struct, frozen=True):
+class View(msgspec.Struct, frozen=True, gc=False):
     """What a client knows of a stream when it decides: `state` is the fold of its first `version` events."""
 
     state: State
@@ -92,7 +92,7 @@ class Client:
         if not payloads:
             self.emit(Declined(self.name, op, command, self.reads, key, view.version, "nothing to do"))
             return None
-        events = tuple([NewEvent(f"{op}/{n}", type(payload).__name__, payload) for n, payload in enumerate(payloads)])
+        events = numbered(op, payloads)
         if self.bound(command):
             stream, expected = self.target(key, view, op)
         else:
@@ -128,6 +128,13 @@ class Client:
         """Called with every definite answer."""
 
 
+def numbered(op: str, payloads: Sequence[Any]) -> tuple[NewEvent, ...]:
+    """The events of one operation, with their ids."""
+    if len(payloads) == 1:
+        return (NewEvent(op + "/0", type(payloads[0]).__name__, payloads[0]),)
+    return tuple([NewEvent(f"{op}/{n}", type(payload).__name__, payload) for n, payload in enumerate(payloads)])
+
+
 class AggregateClient(Client):
     """A client that loads the stream itself: newest snapshot and tail; it saves a snapshot every few events, after the log's yes."""
 
@@ -135,8 +142,8 @@ class AggregateClient(Client):
         """Load the aggregate."""
         evolve = self.application.evolve
         owner = "stream:" + key
-        snapshot = self.snapshots.newest(owner)
-        if snapshot is None or snapshot.schema != self.context.schema:
+        snapshot = self.usable(owner)
+        if snapshot is None:
             state, version = self.application.initial(key), 0
         else:
             self.emit(SnapshotLoaded(owner, snapshot.position, snapshot.state, snapshot.schema))
@@ -147,18 +154,34 @@ class AggregateClient(Client):
         return View(state, version)
 
     def settled(self, request: AppendRequest, outcome: Appended | Conflict) -> None:
-        """After the log's yes: a snapshot, made from the log alone."""
-        if type(outcome) is Appended:
+        """After the log's yes: a snapshot, made from the log alone, unless the append says that none is due."""
+        if type(outcome) is Appended and self.due(request):
             self.snapshot(request.stream, self.view(request.stream))
 
+    def due(self, request: AppendRequest) -> bool:
+        """Whether the stream may have come far enough; an append at a known version tells without a look at the stream."""
+        expected = request.expected
+        if type(expected) is not Exact:
+            return True
+        newest = self.usable("stream:" + request.stream)
+        reached = expected.version + len(request.events)
+        return reached - (0 if newest is None else newest.position) >= SNAPSHOT_EVERY
+
+    def usable(self, owner: str) -> Snapshot | None:
+        """The newest snapshot, if this version of the code can read it."""
+        snapshot = self.snapshots.newest(owner)
+        return snapshot if snapshot is not None and snapshot.schema == self.context.schema else None
+
     def snapshot(self, stream: str, view: View) -> None:
-        """Save the aggregate if it is due."""
-        if view.version and view.version % SNAPSHOT_EVERY == 0:
-            self.save(f"stream:{stream}", view.version, view.state)
+        """Save the aggregate if it is due: its usable snapshot, if there is one, is old enough."""
+        owner = "stream:" + stream
+        newest = self.usable(owner)
+        if view.version - (0 if newest is None else newest.position) >= SNAPSHOT_EVERY:
+            self.save(owner, view.version, view.state)
 
     def save(self, owner: str, version: int, state: Any) -> None:
-        """Save one snapshot."""
-        newest = self.snapshots.newest(owner)
+        """Save one snapshot, unless there is one that is as new."""
+        newest = self.usable(owner)
         if newest is None or newest.position < version:
             self.snapshots.save(Snapshot(owner, version, state, self.context.schema))
             self.emit(SnapshotTaken(owner, version, state, self.context.schema))

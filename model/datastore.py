@@ -32,8 +32,10 @@ class Datastore:
 
     def read(self, keys: Iterable[str]) -> dict[str, Any]:
         """These rows as they are stored now (None: no such row)."""
-        get = self._rows.get
-        return {key: get(key) for key in keys}
+        get, found = self._rows.get, {}
+        for key in keys:
+            found[key] = get(key)
+        return found
 
     def apply(self, position: int, writes: Writes, checkpoint: bool = False) -> None:
         """Change the rows because of the event at `position`, and with `checkpoint` move the checkpoint in the same step."""

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 
-class NewEvent(msgspec.Struct, frozen=True):
+class NewEvent(msgspec.Struct, frozen=True, gc=False):
     """An event that no log has accepted yet.
 
     `id` is stable over retries (``alice-3/0``: client, operation, number in the batch); `data` is the application's payload.
@@ -23,7 +23,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     data: Any
 
 
-class Stored(msgspec.Struct, frozen=True, tag_field="kind", tag="event"):
+class Stored(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="event"):
     """An event with its place; also the history record «this event became visible».
 
     `position` counts over the whole log from 1 (gaps are possible), `version` counts over the stream from 1 (gap-free).

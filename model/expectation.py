@@ -12,7 +12,7 @@ from typing import ClassVar
 import msgspec
 
 
-class Expectation(msgspec.Struct, frozen=True, tag_field="expect"):
+class Expectation(msgspec.Struct, frozen=True, gc=False, tag_field="expect"):
     """The base of the expectations; `holds` says whether a stream at `version` satisfies it.
 
     `versioned` is False for those that demand something else than a version: a log that knows them checks them itself.

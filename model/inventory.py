@@ -12,35 +12,35 @@ import msgspec
 from refold.model.application import Application, Refusal
 
 
-class Restock(msgspec.Struct, frozen=True):
+class Restock(msgspec.Struct, frozen=True, gc=False):
     """Put `count` pieces of `item` on the shelf."""
 
     item: str
     count: int
 
 
-class Reserve(msgspec.Struct, frozen=True):
+class Reserve(msgspec.Struct, frozen=True, gc=False):
     """Take `count` pieces of `item`, if there are so many."""
 
     item: str
     count: int
 
 
-class Restocked(msgspec.Struct, frozen=True):
+class Restocked(msgspec.Struct, frozen=True, gc=False):
     """There are `count` pieces more."""
 
     item: str
     count: int
 
 
-class Reserved(msgspec.Struct, frozen=True):
+class Reserved(msgspec.Struct, frozen=True, gc=False):
     """There are `count` pieces fewer."""
 
     item: str
     count: int
 
 
-class Picked(msgspec.Struct, frozen=True):
+class Picked(msgspec.Struct, frozen=True, gc=False):
     """A reservation's order to the warehouse; the same batch as `Reserved`."""
 
     item: str

@@ -21,7 +21,7 @@ _position = attrgetter("position")
 NO_EVENTS: list[Stored] = []
 
 
-class AppendRequest(msgspec.Struct, frozen=True):
+class AppendRequest(msgspec.Struct, frozen=True, gc=False):
     """What a client asks of the log: all `events` at the end of `stream`, if it is as `expected`. `op` names the operation."""
 
     op: str
@@ -30,13 +30,13 @@ class AppendRequest(msgspec.Struct, frozen=True):
     events: tuple[NewEvent, ...]
 
 
-class Appended(msgspec.Struct, frozen=True):
+class Appended(msgspec.Struct, frozen=True, gc=False):
     """The log's yes: the global positions of the events, in order."""
 
     positions: tuple[int, ...]
 
 
-class Conflict(msgspec.Struct, frozen=True):
+class Conflict(msgspec.Struct, frozen=True, gc=False):
     """The log's definite no: the stream is at version `found`, which is not what the append expected."""
 
     found: int

@@ -14,28 +14,28 @@ import msgspec
 from refold.model.application import Application, Refusal
 
 
-class Leave(msgspec.Struct, frozen=True):
+class Leave(msgspec.Struct, frozen=True, gc=False):
     """Take `doctor` off call, if somebody else stays."""
 
     ward: str
     doctor: str
 
 
-class Join(msgspec.Struct, frozen=True):
+class Join(msgspec.Struct, frozen=True, gc=False):
     """Put `doctor` on call."""
 
     ward: str
     doctor: str
 
 
-class Left(msgspec.Struct, frozen=True):
+class Left(msgspec.Struct, frozen=True, gc=False):
     """The doctor is off call."""
 
     ward: str
     doctor: str
 
 
-class Joined(msgspec.Struct, frozen=True):
+class Joined(msgspec.Struct, frozen=True, gc=False):
     """The doctor is on call."""
 
     ward: str

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """`state` is the fold of `owner` up to `position`, made by code of version `schema`. `owner` is a consumer or ``stream:NAME``."""
 
     owner: str

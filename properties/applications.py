@@ -67,7 +67,8 @@ def decide(title: str, application: Application, command: Any, state: Any, rows:
         )
     if list(events) != list(answers[1]):
         raise BrokenApplication(
-            f"{title}: decide({short(command)}) gave {short(events)} and then {short(answers[1])} on the same state"
+            f"{title}: decide({short(command)}) gave {short(events)} and then {short(answers[1])} on the same state;"
+            " it may look at nothing but its arguments (no clock, no random number, no global)"
         )
     for event in events:
         if type(event).__name__ not in application.event_classes:
@@ -76,6 +77,7 @@ def decide(title: str, application: Application, command: Any, state: Any, rows:
                 f" ({', '.join(application.event_classes) or 'none are declared'}); add it to «events»"
             )
         round_trip(title, application, event)
+        same_key(title, application, command, event)
         after = ask(title, "evolve", application.evolve, state, event)
         again = ask(title, "evolve", application.evolve, state, event)
         if state != before:
@@ -85,11 +87,22 @@ def decide(title: str, application: Application, command: Any, state: Any, rows:
         sensible(title, event, before, after)
         if after != again:
             raise BrokenApplication(
-                f"{title}: evolve({short(state)}, {short(event)}) gave {short(after)} and then {short(again)}"
+                f"{title}: evolve({short(state)}, {short(event)}) gave {short(after)} and then {short(again)};"
+                " it may look at nothing but its arguments (no clock, no random number, no global)"
             )
         look(title, application, event, rows)
         state, before = after, copy.deepcopy(after)
     return state
+
+
+def same_key(title: str, application: Application, command: Any, event: Any) -> None:
+    """A command decides on the stream that its events go to."""
+    key, found = ask(title, "key", application.key, command), ask(title, "key", application.key, event)
+    if key != found:
+        raise BrokenApplication(
+            f"{title}: {short(command)} decides on {key!r}, and its event {short(event)} belongs to {short(found)}; key() must give"
+            " the same for a command and its events, because the expected version protects one stream"
+        )
 
 
 def look(title: str, application: Application, event: Any, rows: dict[str, Any]) -> None:

@@ -3,12 +3,12 @@
 The log is a total order, so this is decided in linear time, whatever stale view the client decided on: the condition of the
 append whose first event is at position r is evaluated on fold(log[:r]). Two conditions are checked: the expected version, and,
 given the application, the decision itself (decide it again on the true state). A refusal is right if and only if the
-expectation failed at some time between the invocation and the answer.
+expectation failed at some time between the invocation and the answer, and it names a version that the stream had in that time.
 
 The names. ``duplicate-create``: what may exist once was created again. ``lost-update``: a decision took effect on a state that it had
 not seen and that forbids it. ``oversold``: two decisions on one view broke an invariant. ``write-skew``: two decisions wrote to
-different streams that share an invariant. ``false-conflict``: a refusal without a reason. A decision on a stale view that happens to
-be right is no violation; `stale_decisions` counts them.
+different streams that share an invariant. ``false-conflict``: a refusal without a reason. ``conflict-names-wrong-version``: a refusal with
+a reason that is none. A decision on a stale view that happens to be right is no violation; `stale_decisions` counts them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def in_order(evidence: list[Evidence]) -> list[Evidence]:
 
 class ExpectedVersion(Property):
     """For every visible append with expectation x at place r of stream s: x holds on the number of events of s before r; and a
-    refusal happens only if x failed between the invocation and the answer."""
+    refusal happens only if x failed between the invocation and the answer, and names a version that s had in that time."""
 
     name = "expected-version"
     guarantee = "CAS"
@@ -99,7 +99,7 @@ class ExpectedVersion(Property):
         holds = prepared.expected.holds
         version = self.truth.versions.get(prepared.stream, 0)
         if not holds(version) or not holds(before) or (self.truth.slow and not holds(record.found)):
-            return None
+            return self.misnamed(number, record, invoked, prepared, before, version)
         return self.finding(
             "false-conflict",
             prepared.stream,
@@ -107,6 +107,24 @@ class ExpectedVersion(Property):
             expected=f"accepted: the stream is at version {version}",
             actual=f"refused: found version {record.found}",
             evidence=[Evidence(invoked, prepared, "expected"), Evidence(number, record, "was refused all the same")],
+        )
+
+    def misnamed(
+        self, number: int, record: Refused, invoked: int, prepared: Prepared, before: int, version: int
+    ) -> Finding | None:
+        """A right refusal that gives a wrong version. Below 0 stands for «not known»; while an append is open, readers do not see all."""
+        if record.found < 0 or self.truth.slow or before <= record.found <= version:
+            return None
+        return self.finding(
+            "conflict-names-wrong-version",
+            prepared.stream,
+            number,
+            expected=f"version {version}" if before == version else f"a version from {before} to {version}",
+            actual=f"version {record.found}",
+            evidence=[
+                Evidence(invoked, prepared, "expected"),
+                Evidence(number, record, "was refused with this version"),
+            ],
         )
 
 

@@ -29,6 +29,9 @@ SHOWN = 3
 LEAST = 0.2
 """Score below which a row is no diagnosis."""
 
+LEAST_WITHOUT_MAIN = 0.3
+"""The same for rows of which only side clues hold («there was no fault at all»): they fit whatever is new to the catalogue."""
+
 
 @attrs.frozen
 class Diagnosis:
@@ -80,7 +83,8 @@ def judge(row: Row, facts: Facts, words: frozenset[str]) -> Diagnosis:
     support *= 1 - 0.3 * alike
     if not main:
         against *= 0.4
-    return Diagnosis(row, round((1 - support) * against, 3), tuple(because))
+    score = round((1 - support) * against, 3)
+    return Diagnosis(row, score if main or score >= LEAST_WITHOUT_MAIN else 0.0, tuple(because))
 
 
 # -- words

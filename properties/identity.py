@@ -1,12 +1,14 @@
 """Identity of appends: every visible event was asked for, once, and together with the rest of its batch (A1, A8).
 
 An append is atomic: all of its events become visible, next to each other, or none. A refused or rolled back append leaves no trace. An
-append whose first outcome was unknown, and which was sent again, has at most one effect.
+append whose first outcome was unknown, and which was sent again, has at most one effect. What becomes visible is what was asked for: the
+same type and payload, in the same stream. Usually broken by encoders that lose, cut or mix fields (the payload of a batch's last event
+under all of its ids), and by stream names that are not compared letter by letter.
 """
 
 from __future__ import annotations
 
-from refold.model.event import Stored
+from refold.model.event import NewEvent, Stored
 from refold.model.record import Aborted, Acknowledged, Prepared, Refused, Retried, Scanned, Settled
 from refold.properties.property import Evidence, Finding, Handler, Property
 
@@ -17,18 +19,20 @@ REMEMBERED = 10_000
 class Operation:
     """One append and what has become visible of it."""
 
-    __slots__ = ("ended", "number", "prepared", "retried", "seen")
+    __slots__ = ("earlier", "ended", "number", "prepared", "retried", "seen")
 
     def __init__(self, number: int, prepared: Prepared) -> None:
         self.number = number
         self.prepared = prepared
+        self.earlier: tuple[Prepared, ...] = ()
         self.seen = 0
         self.ended: tuple[int, Refused | Aborted] | None = None
         self.retried = False
 
 
 class Identity(Property):
-    """For every append a: the visible events of a are none of it or all of it, adjacent, once; none if a was refused."""
+    """For every append a: the visible events of a are none of it or all of it, as they were asked for, adjacent, once; none if a was
+    refused."""
 
     name = "identity"
     guarantee = "LOG"
@@ -57,6 +61,8 @@ class Identity(Property):
         operations = self.operations
         known = operations.get(record.op)
         if known is not None:  # decided anew, under the same event ids
+            if known.prepared.events != record.events:
+                known.earlier = (*known.earlier, known.prepared)
             known.prepared = record
             return None
         operations[record.op] = Operation(number, record)
@@ -103,7 +109,10 @@ class Identity(Property):
             operation.seen = wanted + 1
             self.partial = operation if wanted + 1 < len(events) else None
             self.last = (number, event)
-            return None
+            asked = events[wanted]
+            if event.data is asked.data and event.stream == operation.prepared.stream and event.type == asked.type:
+                return None
+            return self.compare(number, event, operation, wanted)
         if int(place) < wanted:
             return self.finding(
                 "double-effect-of-retry" if operation.retried else "duplicate-append",
@@ -121,6 +130,32 @@ class Identity(Property):
         self.partial = operation
         self.last = (number, event)
         return self.torn(number)
+
+    def compare(self, number: int, event: Stored, operation: Operation, place: int) -> Finding | None:
+        """Whether the log shows what it was given, the first time or any other time that the operation was decided."""
+        for prepared in (operation.prepared, *operation.earlier):
+            if place < len(prepared.events) and self.is_what(event, prepared.stream, prepared.events[place]):
+                return None
+        prepared = operation.prepared
+        asked = prepared.events[place]
+        return self.finding(
+            "event-altered",
+            prepared.stream,
+            number,
+            position=event.position,
+            expected={"stream": prepared.stream, "type": asked.type, "data": asked.data},
+            actual={"stream": event.stream, "type": event.type, "data": event.data},
+            evidence=[
+                Evidence(operation.number, prepared, "is what was appended"),
+                Evidence(number, event, "is what readers get"),
+            ],
+        )
+
+    def is_what(self, event: Stored, stream: str, asked: NewEvent) -> bool:
+        """Whether this is the event that was asked for; a history may leave the payloads of requests out (null)."""
+        if event.stream != stream or event.type != asked.type:
+            return False
+        return asked.data is None or self.same(event.data, asked.data)
 
     def on_retried(self, number: int, record: Retried) -> None:
         """From now on a second effect is the retry's."""

@@ -1,8 +1,8 @@
 """Hypothesis state machines: the harness as a test of your own suite.
 
 `machine(application, system)` makes a `RuleBasedStateMachine` class; its `TestCase` is what pytest collects. Subclass the
-class to add rules and invariants of your own. One rule runs a burst, a piece of tape that holds many actions in one draw, which is
-twenty times as fast as drawing each of them; beside it there is one rule per kind of action.
+class to add rules and invariants of your own. Three rules run a burst, a piece of tape that holds many actions in one draw, which is
+twenty times as fast as drawing each of them; beside them there is one rule per kind of action.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import re
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, event, note, settings, target
@@ -51,8 +52,8 @@ from refold.properties.vacuous import counts
 from refold.systems.port import DeploymentPort, SystemPort
 from refold.systems.registry import adopt, resolve
 
-BURSTS = (32, 96, 256)
-"""Actions per burst; Hypothesis chooses among the lengths."""
+SHORT, MIDDLE, LONG = BURSTS = (32, 128, 512)
+"""Words per burst. Hypothesis gives up on a run that draws more than 8,192 bytes, so not longer."""
 
 PROFILES = {
     "quick": {"max_examples": 20, "stateful_step_count": 10},
@@ -81,14 +82,27 @@ class Tape(bytes):
         return cls(zlib.decompress(base64.b85decode(text)))
 
 
-def tapes() -> st.SearchStrategy[Tape]:
-    """Tapes of one of the lengths in `BURSTS`, each drawn in one go."""
-    return st.sampled_from(BURSTS).flatmap(lambda n: st.binary(min_size=1 + 2 * n, max_size=1 + 2 * n)).map(Tape)
+def tapes(words: int) -> st.SearchStrategy[Tape]:
+    """Tapes of so many words, each drawn in one go."""
+    length = Menu.length(words)
+    return st.binary(min_size=length, max_size=length).map(Tape)
 
 
 def one_of(*kinds: type[Action]) -> st.SearchStrategy[Action]:
     """An action of these kinds, out of the menu of the machine that is running."""
-    return st.runner().flatmap(lambda machine: st.sampled_from(machine.choices(kinds)))
+    return st.runner().flatmap(lambda machine: machine.choices(kinds))
+
+
+def quietly(test: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The test, with the garbage collector at rest."""
+
+    @functools.wraps(test)
+    def run(self: Any) -> None:
+        __tracebackhide__ = True
+        with undisturbed():
+            test(self)
+
+    return run
 
 
 class EventSourcedMachine(RuleBasedStateMachine):
@@ -108,6 +122,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
             deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES, **chosen
         )
         cls.TestCase.refold_machine = cls  # type: ignore[attr-defined]
+        cls.TestCase.runTest = quietly(cls.TestCase.runTest)  # type: ignore[method-assign]
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,10 +132,9 @@ class EventSourcedMachine(RuleBasedStateMachine):
         self.plan: list[Action] = []
         self.deployment: DeploymentPort = self.port.open(self.subject, self.checker.recorder(self.records))
 
-    def choices(self, kinds: tuple[type[Action], ...]) -> list[Action]:
+    def choices(self, kinds: tuple[type[Action], ...]) -> st.SearchStrategy[Action]:
         """The menu's actions of these kinds; if the system has none of them, something that is always possible."""
-        found = [action for action in self.menu.actions() if isinstance(action, kinds)]
-        return found or [action for action in self.menu.actions() if isinstance(action, Submit)]
+        return chosen(type(self), kinds)
 
     def perform(self, action: Action) -> bool:
         """Do one action; raises `GuaranteeBroken` if a property finds something."""
@@ -131,25 +145,34 @@ class EventSourcedMachine(RuleBasedStateMachine):
             self.fail()
         return done
 
-    @initialize(tape=tapes())
+    @initialize(tape=st.sampled_from(BURSTS).flatmap(tapes))
     def first_burst(self, tape: bytes) -> None:
         """Every run begins with a burst: drawn one by one, actions take long to get anywhere."""
         self.play(tape)
 
-    @rule(tape=tapes())
+    @rule(tape=tapes(SHORT))
+    def short_burst(self, tape: bytes) -> None:
+        """Some actions in one draw."""
+        self.play(tape)
+
+    @rule(tape=tapes(MIDDLE))
     def burst(self, tape: bytes) -> None:
         """Many actions in one draw."""
+        self.play(tape)
+
+    @rule(tape=tapes(LONG))
+    def long_burst(self, tape: bytes) -> None:
+        """Very many actions in one draw."""
         self.play(tape)
 
     def play(self, tape: bytes) -> None:
         """Perform the actions on a tape."""
         perform, keep, findings = self.deployment.perform, self.plan.append, self.checker.findings
-        with undisturbed():
-            for action in self.menu.decode(tape):
-                if perform(action):
-                    keep(action)
-                    if findings:
-                        break
+        for action in self.menu.decode(tape):
+            if perform(action):
+                keep(action)
+                if findings:
+                    break
         if findings:
             self.fail()
 
@@ -231,6 +254,14 @@ def prepared(cls: type[EventSourcedMachine]) -> tuple[Application, SystemPort, M
     else:
         system = adopt(getattr(cls.system, "__name__", type(cls.system).__name__), cls.system)
     return application, system, system.menu(application)
+
+
+@functools.cache
+def chosen(cls: type[EventSourcedMachine], kinds: tuple[type[Action], ...]) -> st.SearchStrategy[Action]:
+    """What `EventSourcedMachine.choices` answers, made once per class of machines."""
+    actions = prepared(cls)[2].actions()
+    found = [action for action in actions if isinstance(action, kinds)]
+    return st.sampled_from(found or [action for action in actions if isinstance(action, Submit)])
 
 
 _explained: dict[tuple[type, tuple[str, str]], tuple[Counterexample, str]] = {}

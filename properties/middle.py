@@ -18,7 +18,7 @@ of single streams, convergence, extensions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -29,7 +29,7 @@ from refold.model.record import Acknowledged, Opened, Prepared, Retried, Started
 from refold.properties.conditional import ExpectedVersion
 from refold.properties.durability import Durability
 from refold.properties.identity import REMEMBERED, Identity
-from refold.properties.property import Checker, Finding, Handler
+from refold.properties.property import Checker, Finding, Handler, Property
 from refold.properties.suite import Bookkeeping
 from refold.properties.truth import Truth
 from refold.properties.visibility import Visibility
@@ -149,18 +149,20 @@ class MiddleBookkeeping(Bookkeeping):
         self.truth.on_opened(number, msgspec.structs.replace(record, consumers=()))
 
 
-def middle_checker(begins: Beginning) -> Checker:
-    """A checker of what can be judged from there on."""
+def middle_checker(begins: Beginning, plain: Callable[[Any], Any] | None = None) -> Checker:
+    """A checker of what can be judged from there on; `plain` as for `refold.properties.suite.checker`."""
     truth = Truth(None)
     truth.tail = truth.low = begins.position - 1
     truth.versions = dict(begins.versions)
     truth.slow.add("whatever was open before the beginning")
     identity = MiddleIdentity()
-    judges = [
+    judges: list[Property] = [
         identity,
         MiddleExpectedVersion(truth, identity, begins.versions),
         Visibility(truth),
         MiddleDurability(identity, begins),
         MiddleBookkeeping(truth),
     ]
+    for judge in judges:
+        judge.plain = plain
     return Checker(judges)

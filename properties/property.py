@@ -111,11 +111,23 @@ class Property:
 class Table(dict[type, tuple[Handler, ...]]):
     """Record class -> handlers; the first record of a class without any may bring properties that nobody needed so far."""
 
-    arrive: Callable[[type], None]
+    def __init__(self, properties: list[Property], late: Callable[[type], Sequence[Property]]) -> None:
+        super().__init__()
+        self.properties = properties
+        self.late = late
+        for judge in properties:
+            self.add(judge)
+
+    def add(self, judge: Property) -> None:
+        """Ask this property about the records that it looks at, after all others."""
+        for kind, handler in judge.handlers().items():
+            self[kind] = (*self.get(kind, ()), handler)
 
     def __missing__(self, kind: type) -> tuple[Handler, ...]:
         self[kind] = ()
-        self.arrive(kind)
+        for judge in self.late(kind):
+            self.properties.append(judge)
+            self.add(judge)
         return self[kind]
 
 
@@ -133,22 +145,9 @@ class Checker:
 
     def __init__(self, properties: Sequence[Property], late: Callable[[type], Sequence[Property]] = nobody) -> None:
         self.properties = list(properties)
-        self.late = late
         self.findings: list[Finding] = []
         self.number = 0
-        table: dict[type, list[Handler]] = {}
-        for checked in properties:
-            for kind, handler in checked.handlers().items():
-                table.setdefault(kind, []).append(handler)
-        self.table = Table({kind: tuple(found) for kind, found in table.items()})
-        self.table.arrive = self.arrive
-
-    def arrive(self, kind: type) -> None:
-        """A record of a kind that nobody has looked at so far."""
-        for checked in self.late(kind):
-            self.properties.append(checked)
-            for judged, handler in checked.handlers().items():
-                self.table[judged] = (*self.table.get(judged, ()), handler)
+        self.table = Table(self.properties, late)
 
     def feed(self, record: Any) -> None:
         """One record, in the order of the history."""

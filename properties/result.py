@@ -46,6 +46,8 @@ class Result:
     checked: tuple[tuple[str, str], ...] = ()
     sample: tuple[Any, ...] = ()
     interrupted: bool = False
+    trouble: str = ""
+    """Why the campaign could not go on, in a sentence: the system under test broke the contract of the port."""
 
     @property
     def verdict(self) -> str:

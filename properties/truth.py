@@ -103,7 +103,7 @@ class Truth:
         self.slow.discard(record.op)
         if self.idle:
             self.slow.add(record.op)
-            self.awaited[record.op] = self.tail + 1
+            self.awaited[record.op] = max([self.tail, *self.awaited.values()]) + 1  # behind what is hidden already
 
     def on_session_opened(self, number: int, record: SessionOpened) -> None:
         """A log may wait for it, for a bounded time."""

@@ -39,6 +39,12 @@ ANOMALIES: dict[str, Anomaly] = {
         "events written one by one, with a crash or a reader in between; one transaction, or a commit marker that readers respect",
         unit="events: {}",
     ),
+    "event-altered": Anomaly(
+        "{event} of {where} is not what was appended",
+        "what readers get of an event is what its writer gave the log: stream, type and payload",
+        usual="an encoder or decoder that loses, cuts or mixes fields, one buffer for all events of a batch, stream names in another "
+        "spelling; read back what was written and compare",
+    ),
     "duplicate-append": Anomaly(
         "one append to {where} is stored twice",
         "an append has at most one effect, however often it is sent",
@@ -64,6 +70,12 @@ ANOMALIES: dict[str, Anomaly] = {
         "an append to {where} was refused although nothing was in its way",
         "a refusal needs a real conflict",
         usual="the version of another stream, or a stale one, was compared; compare with the stream's own newest version",
+    ),
+    "conflict-names-wrong-version": Anomaly(
+        "an append to {where} was rightly refused, and the refusal names a version at which the stream never was meanwhile",
+        "a refusal names the version that it has found",
+        usual="a count from 0 in one place and from 1 in another, or a version out of a cache; a client that tries again with this version "
+        "overwrites what it has not seen",
     ),
     "duplicate-create": Anomaly(
         "{where} got something a second time that may exist only once",

@@ -213,7 +213,7 @@ class FileJudge:
     def refold(self, file: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
         """A history of refold's own: every property that can be checked; findings so far survive an error."""
         begins = self.beginning(file)
-        judge = checker(self.application, plain) if begins is None else middle_checker(begins)
+        judge = checker(self.application, plain) if begins is None else middle_checker(begins, plain)
         result["not_checked"] = [] if begins is None else [begins.not_checked()]
         feed = judge.feed
         kinds: Counter[type[Any]] = Counter()

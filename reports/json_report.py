@@ -50,6 +50,7 @@ def result_json(
         "skipped": result.skipped,
         "seconds": plain(result.seconds),
         "interrupted": result.interrupted,
+        "trouble": result.trouble,
         "counts": dict(result.counts),
         "findings": findings,
         "guarantees": {standing.code: standing.verdict for standing in standings(result)},

@@ -120,7 +120,7 @@ class _Printer:
                 self.say("replay it:", "dim", 2)
                 self.command(replays[n])
         self.to.print()
-        if result.verdict == HELD:
+        if result.verdict == HELD and not result.trouble:
             self.say(green(result))
         if report is not None:
             self.say(f"report with pictures: {report}")
@@ -132,14 +132,21 @@ class _Printer:
         """The first lines: held or broken, who, how much."""
         rows = standings(result)
         system, application = name(result.system), name(result.application)
-        self.say(f"{result.verdict.upper()}: {system} with application {application}", STYLES[result.verdict] + " bold")
+        if result.trouble and result.verdict == HELD:
+            self.say(f"GIVEN UP: {system} with application {application}", STYLES[BROKEN] + " bold")
+        else:
+            self.say(
+                f"{result.verdict.upper()}: {system} with application {application}", STYLES[result.verdict] + " bold"
+            )
         for example in result.counterexamples:
             self.say(f"- {title(example.finding)}", indent=2)
         tally = [(sum(row.verdict == verdict for row in rows), verdict) for verdict in (HELD, BROKEN, NOT_CHECKED)]
         parts = [f"{number} {verdict}" for number, verdict in tally if number]
         done = f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s, seed {result.seed}"
         self.say(f"{counted(len(rows), 'guarantee')}: {', '.join(parts)}; {done}")
-        if result.interrupted:
+        if result.trouble:
+            self.say(f"given up: {result.trouble}", STYLES[BROKEN])
+        elif result.interrupted:
             self.say("interrupted: the campaign was stopped before its budget was spent", "yellow")
 
     def guarantees(self, result: Result) -> None:

@@ -161,6 +161,7 @@ class Verification:
             return attrs.evolve(result, interrupted=True)
         except outcome.SENTENCES as error:
             self.trouble.append(str(error))
+            return attrs.evolve(result, trouble=str(error))
         for counterexample in result.counterexamples[known:]:
             self.keep(counterexample)
         return result
@@ -196,7 +197,8 @@ class Verification:
                     raise
                 self.trouble.append(told)
                 campaign.interrupted = True
-                return campaign.result()
+                where = f"{told} (in run {campaign.examples + 1} of seed {campaign.seed})"
+                return attrs.evolve(campaign.result(), trouble=where)
 
 
 def publish(result: Result, folder: pathlib.Path, plans: list[str], quiet: bool, note: str = "") -> dict[str, Any]:

@@ -5,19 +5,19 @@ What the log returns is checked at the port, so that an adapter that returns non
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, get_args
 
 import msgspec
 
 from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.log import Appended, AppendRequest, Conflict
-from refold.model.plan import short
-from refold.model.process import Emit, Process
+from refold.model.plan import short, suggestion
+from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Menu
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
-from refold.systems.port import OutcomeUnknown, UsageError
+from refold.systems.port import Capability, OutcomeUnknown, UsageError
 
 BROUGHT = frozenset({"append", "crash-consumer", "crash-at-step", "snapshots", "redeliver"})
 """What the harness can do around any log."""
@@ -36,6 +36,8 @@ class GuardedLog(Process):
         self.title = title
         self.log = log
         self.application = application
+        if hasattr(log, "durable"):
+            log.durable = self.durable
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call the log; its own exceptions become sentences."""
@@ -44,7 +46,7 @@ class GuardedLog(Process):
             raise AdapterError(f"{self.title}: the log has no method {method}()")
         try:
             return function(*arguments)
-        except (OutcomeUnknown, AdapterError):
+        except (OutcomeUnknown, AdapterError, ProcessDied):
             raise
         except Exception as error:
             raise AdapterError(
@@ -172,35 +174,74 @@ class LogSystem:
         )
 
 
+SHOWN = (
+    ("crash-log", ("crash", "restart")),
+    ("slow-append", ("begin", "commit", "abort")),
+    ("power-cut", ("cut_power", "restart")),
+    ("crash-log-at-step", ("durable", "crash", "restart")),
+)
+"""Capability -> the methods of a log that show it."""
+
+
+def declared_by(name: str, made: Any) -> frozenset[str] | None:
+    """The capabilities that a user's log or system declares, or None. Raises `UsageError` for one that does not exist."""
+    declared = getattr(made, "capabilities", None)
+    if declared is None:
+        return None
+    known = get_args(Capability)
+    if isinstance(declared, str) or not isinstance(declared, Iterable):
+        raise UsageError(f"{name!r}: its capabilities are {short(declared)}, expected a tuple of names")
+    for capability in declared:
+        if capability not in known:
+            raise UsageError(
+                f"{name!r}: there is no capability {capability!r}{suggestion(str(capability), known)}; known are {', '.join(known)}"
+            )
+    return frozenset(declared)
+
+
+def log_capabilities(name: str, log: Any) -> frozenset[str]:
+    """Those that a user's log declares or, without that, those that its methods show. Raises `UsageError` if it is no log."""
+    missing = [method for method in ("append", "read") if not callable(getattr(log, method, None))]
+    if missing:
+        raise UsageError(
+            f"{name!r} made a {type(log).__name__} without {' and '.join(missing)}(); a log needs append() and read()"
+        )
+    declared = declared_by(name, log)
+    if declared is not None:
+        return declared
+    return frozenset(
+        capability for capability, methods in SHOWN if all(callable(getattr(log, method, None)) for method in methods)
+    )
+
+
+def is_system(found: Any) -> bool:
+    """Whether this is a system already: it can be opened and has a menu of actions."""
+    return all(callable(getattr(found, method, None)) for method in ("open", "menu")) and hasattr(found, "capabilities")
+
+
 def adapt(name: str, make: Callable[[], Any]) -> Any:
-    """The system that `make` makes: a system (it has `open`), or a log, whose capabilities are those that it declares in
-    `capabilities` or, without that, those that its methods show. Raises `UsageError`.
+    """The system that `make` makes: a system (it has `open` and `menu`), a log, or a log with consumers of the user's own. Raises
+    `UsageError`.
     """
     try:
         made = make()
     except Exception as error:
         raise UsageError(f"{name!r}: calling it raised {type(error).__name__}: {error}") from error
-    if hasattr(made, "open") and hasattr(made, "capabilities"):
+    if is_system(made):
         return made
     if hasattr(made, "log") and hasattr(made, "consumers"):
         from refold.systems.foreign import ForeignSystem
 
-        return ForeignSystem(name, make, made)
-    missing = [method for method in ("append", "read") if not callable(getattr(made, method, None))]
-    if missing:
-        raise UsageError(
-            f"{name!r} made a {type(made).__name__} without {' and '.join(missing)}(); a log needs append() and read()"
-        )
-    declared = getattr(made, "capabilities", None)
-    shown = {
-        capability
-        for capability, methods in (
-            ("crash-log", ("crash", "restart")),
-            ("slow-append", ("begin", "commit", "abort")),
-            ("power-cut", ("cut_power", "restart")),
-        )
-        if all(callable(getattr(made, method, None)) for method in methods)
-    }
-    if callable(getattr(made, "close", None)):
-        made.close()
-    return LogSystem(name, make, BROUGHT | (frozenset(declared) if declared is not None else shown))
+        system = ForeignSystem(name, make, made)
+        for part in (made.log, *made.consumers.values()):
+            close_part(part)
+        return system
+    capabilities = BROUGHT | log_capabilities(name, made)
+    close_part(made)
+    return LogSystem(name, make, capabilities)
+
+
+def close_part(part: Any) -> None:
+    """Close it, if it can be closed."""
+    if callable(getattr(part, "close", None)):
+        part.close()

@@ -157,7 +157,11 @@ class Deployment:
         self.everyone.extend(self.consumers.values())
         self.context = context
         self.dormant = callable_extensions(tuple(extensions))
-        self.extensions = [self.extend(make) for make in extensions if not make.called_by]
+        self.extensions: list[Extension] = []
+        self.watching: list[Extension] = []
+        for make in extensions:
+            if not make.called_by:
+                self.extend(make)
         self.handlers = Handlers(self.table())
         self.handlers.call = self.call
         emit(
@@ -172,7 +176,11 @@ class Deployment:
         )
 
     def extend(self, make: type[Extension]) -> Extension:
-        return make(self.context, self.consumers, self.clients, self.step)
+        extension = make(self.context, self.consumers, self.clients, self.step)
+        self.extensions.append(extension)
+        if make.visible is not Extension.visible:
+            self.watching.append(extension)
+        return extension
 
     def call(self, action: type) -> Callable[[Any], bool]:
         """The first action of its kind: the extension that handles it comes into being and learns what has happened."""
@@ -184,7 +192,6 @@ class Deployment:
         while after < self.seen and (page := self.log.read(after, 1024)):
             extension.visible([event for event in page if event.position <= self.seen])
             after = page[-1].position
-        self.extensions.append(extension)
         self.handlers.update(extension.handlers())
         return self.handlers[action]
 
@@ -254,21 +261,20 @@ class Deployment:
             extension.calm()
         self.tail()
         working = [one for one in self.extensions if type(one).turn is not Extension.turn]
+        everyone = self.everyone
         turns = SETTLING_TURNS * (self.seen + 4)
         busy = True
         while busy and turns > 0:
-            busy = False
-            for consumer in self.everyone:
+            before = turns
+            for consumer in everyone:
                 if not consumer.idle():
-                    busy = True
                     consumer.turn(0)
                     turns -= 1
-                    self.turns += 1
             for extension in working:
                 if extension.turn():
-                    busy = True
                     turns -= 1
-                    self.turns += 1
+            self.turns += before - turns
+            busy = turns < before
             if not busy:
                 busy = self.poll()
                 turns -= 1
@@ -286,8 +292,9 @@ class Deployment:
             consumer.store.close()
         for extension in self.extensions:
             extension.close()
+            vars(extension).clear()
+        self.extensions = self.watching = []
         self.handlers.clear()  # bound methods, as extensions have them: without them no cycle keeps this deployment alive
-        self.extensions = []
         self.handlers.call = lambda action: never
         self.consumers.expected.clear()
         self.snapshots.close()
@@ -478,7 +485,7 @@ class Deployment:
             self.seen = page[-1].position
             for consumer in self.everyone:
                 consumer.wake()
-            for extension in self.extensions:
+            for extension in self.watching:
                 extension.visible(page)
             return True
         return False

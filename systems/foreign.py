@@ -14,19 +14,25 @@ from refold.model.clock import Context
 from refold.model.consumer import Consumer
 from refold.model.event import Stored
 from refold.model.plan import short
-from refold.model.process import Emit, Process
+from refold.model.process import Emit, Process, ProcessDied
 from refold.model.record import Applied, CheckpointSaved, ConsumerSpec, Ignored, Recovered
 from refold.model.tape import Menu
-from refold.systems.adapter import BROUGHT, AdapterError, GuardedLog
+from refold.systems.adapter import BROUGHT, AdapterError, GuardedLog, declared_by, log_capabilities
 from refold.systems.deployment import Deployment
+from refold.systems.port import UsageError
 
 
 class ConsumerPort(Protocol):
     """One consumer of the user's own.
 
     `projection` names the method of the application that its rows are a fold of (``views``, ``states``, ``pointers``, ``totals`` or one
-    of your own). `promises` may say ``atomic`` (rows and checkpoint are saved in one transaction) or ``volatile`` (rows do not survive
-    a crash and are rebuilt from the checkpoint on). `crash` and `restart` are optional; without them the consumer is never crashed.
+    of your own). `promises` may say ``atomic`` (rows and checkpoint are saved in one transaction), ``volatile`` (rows do not survive
+    a crash and are rebuilt from the checkpoint on) or ``unordered``.
+
+    Optional: `crash` and `restart`, without which the consumer is never crashed. `flush`: it collects events, and now has to handle what
+    it has; the harness calls it when there is nothing more to read, as a timer would. `durable`: the harness puts a function in its place
+    that the consumer calls right before each durable step, and that may be its death: it raises, and nothing after it may happen.
+    `close`: the run is over.
     """
 
     projection: str
@@ -39,6 +45,10 @@ class ConsumerPort(Protocol):
 
     def rows(self) -> Mapping[str, Any]:
         """All rows as they are stored now."""
+
+
+PROMISES = ("atomic", "volatile", "unordered")
+"""What a consumer of the user's own may promise."""
 
 
 class _Rows:
@@ -69,13 +79,22 @@ class _Rows:
 
 
 class ForeignConsumer(Consumer):
-    """Drives a `ConsumerPort` and records what its rows and its checkpoint become."""
+    """Drives a `ConsumerPort` and records what its rows and its checkpoint become.
+
+    `collected` are events that it was given and has not handled yet (only consumers with `flush` may have some); `dying` those that it
+    had in hand when it died.
+    """
 
     def __init__(self, name: str, projection: str, context: Context, store: Any, title: str, theirs: Any) -> None:
         self.theirs = theirs
         self.title = f"{title}: consumer {name!r}"
         super().__init__(name, projection, context, _Rows(self))  # type: ignore[arg-type]
         self.spec = spec_of(name, theirs)
+        self.collects = hasattr(theirs, "flush")
+        self.collected: list[Stored] = []
+        self.dying: list[Stored] = []
+        if hasattr(theirs, "durable"):
+            theirs.durable = self.durable
         self.saved = self.position = self.fetched = self.ask_checkpoint()
         self.known = self.current()
 
@@ -83,7 +102,7 @@ class ForeignConsumer(Consumer):
         """Call the user's consumer; its exceptions become sentences."""
         try:
             return getattr(self.theirs, method)(*arguments)
-        except AdapterError:
+        except (AdapterError, ProcessDied):
             raise
         except Exception as error:
             raise AdapterError(f"{self.title}: {method}() raised {type(error).__name__}: {error}") from error
@@ -104,41 +123,129 @@ class ForeignConsumer(Consumer):
             )
         return position
 
+    # -- one message
+
     def receive(self, event: Stored, after: int) -> None:
         """Duplicates are handed on: to tell them from news is the consumer's own task. Successors are held back by the subscription."""
         if self.spec.ordered and after > self.position:
             super().receive(event, after)
             return
-        before = self.known
-        expected = self.project(event, before)
         first = event.position > self.position
-        self.call("handle", event)
-        self.known = now = self.current()
-        changed = {key for key in {*before, *now} if before.get(key) != now.get(key)}
-        if first or changed:
-            keys = [*expected, *sorted(changed - expected.keys())]
-            self.emit(Applied(self.name, event.position, {key: now.get(key) for key in keys}))
-        else:
-            self.emit(Ignored(self.name, event.position))
+        waits = any(one.position == event.position for one in self.collected)
+        batch = [*self.collected, event] if first else self.collected
+        changed = self.hand(batch, "handle", event)
         checkpoint = self.ask_checkpoint()
+        if self.collects:
+            reached = checkpoint if checkpoint > self.saved else event.position if changed else 0
+            self.collected = [one for one in batch if one.position > reached]
+            batch = [one for one in batch if one.position <= reached]
+        if changed or (batch and not (self.collects and self.lacks(batch))):
+            self.tell(batch or [event], changed)
+        elif not first and not waits:
+            self.emit(Ignored(self.name, event.position))
+        self.note(checkpoint)
+        self.done(event)
+
+    def hand(self, batch: list[Stored], method: str, *arguments: Any) -> set[str]:
+        """Let the consumer work, with `batch` in its hands; the keys of the rows that are not what they were."""
+        self.dying = batch
+        self.call(method, *arguments)
+        self.dying = []
+        return self.changed()
+
+    def changed(self) -> set[str]:
+        """The keys of the rows that differ from those that were seen last."""
+        before, now = self.known, self.current()
+        return {key for key in {*before, *now} if before.get(key) != now.get(key)}
+
+    def tell(self, batch: list[Stored], changed: set[str]) -> None:
+        """Record that the rows contain `batch` now. What is stored is shown with the newest event that touches it; what an earlier one of
+        the same batch had made of it, nobody can have seen."""
+        now, rows = self.current(), dict(self.known)
+        made = [self.projected(event, rows) for event in batch]
+        touched: set[str] = set()
+        for writes in reversed(made):
+            writes.update({key: now.get(key) for key in writes if key not in touched})
+            touched.update(writes)
+        made[-1].update({key: now.get(key) for key in sorted(changed - touched)})
+        self.known = now
+        for event, writes in zip(batch, made, strict=True):
+            self.emit(Applied(self.name, event.position, writes))
+
+    def lacks(self, batch: list[Stored]) -> bool:
+        """Whether the rows, which have not changed, would be others with `batch` in them."""
+        rows = dict(self.known)
+        for event in batch:
+            self.projected(event, rows)
+        return rows != self.known
+
+    def projected(self, event: Stored, rows: dict[str, Any]) -> dict[str, Any]:
+        """What the event makes of `rows`, which are changed; nothing if these rows are none that the projection can have made."""
+        try:
+            writes = dict(self.project(event, rows))
+        except (
+            Exception
+        ):  # the application met rows that are not its own: what the consumer stored is shown, and differs
+            return {}
+        for key, value in writes.items():
+            if value is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = value
+        return writes
+
+    def note(self, checkpoint: int) -> None:
+        """Record the checkpoint if it has moved."""
         if checkpoint != self.saved:
             self.saved = checkpoint
             self.emit(CheckpointSaved(self.name, checkpoint))
-        self.done(event)
+
+    # -- what is collected
+
+    def idle(self) -> bool:
+        """Not while there is something to flush."""
+        return super().idle() and (not self.collected or self.log.down)
+
+    def turn(self, index: int) -> None:
+        """As every consumer; with nothing more to read, what is collected is handled."""
+        super().turn(index)
+        if self.collected and self.asleep and not self.inbox:
+            batch, self.collected = self.collected, []
+            self.tell(batch, self.hand(batch, "flush"))
+            self.note(self.ask_checkpoint())
+
+    # -- faults
 
     def crash(self) -> None:
         """Crash the user's consumer."""
         super().crash()
         self.call("crash")
+        self.collected = []
 
     def restart(self) -> None:
         """Restart it; it goes on behind its checkpoint."""
         Process.restart(self)
         self.call("restart")
-        self.saved = self.ask_checkpoint()
+        checkpoint = self.ask_checkpoint()
+        batch, self.dying = self.dying, []
+        if batch and not self.spec.volatile:
+            self.survived(batch, checkpoint)
+        self.saved = checkpoint
         self.known = self.current()
         self.resume(self.saved)
         self.emit(Recovered(self.name, self.position, dict(self.known)))
+
+    def survived(self, batch: list[Stored], checkpoint: int) -> None:
+        """Record what it had made durable of `batch` when it died with it in its hands."""
+        if self.collects:
+            batch = [event for event in batch if event.position <= checkpoint]
+        if not batch:
+            return
+        changed = self.changed()
+        if changed or (checkpoint >= batch[-1].position and not self.lacks(batch)):
+            self.tell(batch, changed)
+        if checkpoint > self.saved:
+            self.note(checkpoint)
 
 
 def spec_of(name: str, theirs: Any) -> ConsumerSpec:
@@ -148,21 +255,57 @@ def spec_of(name: str, theirs: Any) -> ConsumerSpec:
     return ConsumerSpec(name=name, projection=str(theirs.projection), ordered=ordered, **promises)  # type: ignore[arg-type]
 
 
+def inspect(title: str, sample: Any) -> None:
+    """Whether a user's consumers have what a consumer needs; raises `UsageError` with one sentence."""
+    if not isinstance(sample.consumers, Mapping) or not sample.consumers:
+        raise UsageError(
+            f"{title!r}: its consumers are {short(sample.consumers)}, expected a dict of at least one name and consumer"
+        )
+    for name, theirs in sample.consumers.items():
+        missing = [method for method in ("handle", "checkpoint", "rows") if not callable(getattr(theirs, method, None))]
+        if missing:
+            raise UsageError(f"{title!r}: consumer {name!r} has no {' and no '.join(f'{one}()' for one in missing)}")
+        if not isinstance(getattr(theirs, "projection", None), str):
+            raise UsageError(
+                f"{title!r}: consumer {name!r} needs a projection, the name of the method of the application that its rows"
+                " are a fold of: views, states, pointers, totals, or one of your own"
+            )
+        promises = getattr(theirs, "promises", ())
+        unknown = [promise for promise in promises if promise not in PROMISES]
+        if isinstance(promises, str) or unknown:
+            raise UsageError(
+                f"{title!r}: consumer {name!r} promises {short(promises if isinstance(promises, str) else unknown[0])}, expected a"
+                f" tuple of {', '.join(PROMISES)}"
+            )
+
+
+def offered(sample: Any, log: frozenset[str]) -> frozenset[str]:
+    """What can be done to a user's log, with the capabilities `log`, and consumers. A batch that is not saved in one step could be left in
+    part by a death in the middle, and nobody could tell how much of it."""
+    consumers = sample.consumers.values()
+    can = (BROUGHT | log) - {"snapshots", "crash-at-step", "crash-consumer"}
+    if all(hasattr(one, "crash") and hasattr(one, "restart") for one in consumers):
+        can |= {"crash-consumer"}
+        if all(
+            hasattr(one, "durable") and (not hasattr(one, "flush") or "atomic" in getattr(one, "promises", ()))
+            for one in consumers
+        ):
+            can |= {"crash-at-step"}
+    return can
+
+
 class ForeignSystem:
     """A system of the user's own log and consumers. `make` returns an object with `log` and `consumers` (name -> `ConsumerPort`), new and
     empty for each run.
     """
 
     def __init__(self, name: str, make: Callable[[], Any], sample: Any) -> None:
+        inspect(name, sample)
         self.name = name
         self.make = make
         self.consumers = tuple(spec_of(consumer, theirs) for consumer, theirs in sample.consumers.items())
-        crashable = all(hasattr(theirs, "crash") and hasattr(theirs, "restart") for theirs in sample.consumers.values())
-        declared = getattr(sample, "capabilities", None)
-        offered = BROUGHT - {"snapshots", "crash-at-step"} - (frozenset() if crashable else {"crash-consumer"})
-        if hasattr(sample.log, "crash") and hasattr(sample.log, "restart"):
-            offered |= {"crash-log"}
-        self.capabilities = frozenset(declared) if declared is not None else offered
+        declared = declared_by(name, sample)
+        self.capabilities = offered(sample, log_capabilities(name, sample.log)) if declared is None else declared
         readable = "store" in sample.consumers and sample.consumers["store"].projection == "states"
         self.sources = (
             {"alice": "store", "bob": "store", "carol": "log"} if readable else dict.fromkeys(("alice", "bob"), "log")

@@ -211,15 +211,15 @@ def spec_of(found: Any) -> str:
 
 def adopt(text: str, found: Any) -> SystemPort:
     """An object of a user's module as a system: a system, a log, or a class or function that makes one."""
-    from refold.systems.adapter import adapt
+    from refold.systems.adapter import adapt, is_system
 
     if isinstance(found, type) or (callable(found) and not hasattr(found, "open")):
         made: SystemPort = adapt(text, found)
         return made
-    if hasattr(found, "open") and hasattr(found, "capabilities"):
+    if is_system(found):
         system: SystemPort = found
         return system
     raise UsageError(
-        f"{text!r} is a {type(found).__name__}, which is neither a system (it would have open() and capabilities) nor a class or"
+        f"{text!r} is a {type(found).__name__}, which is neither a system (it would have open(), menu() and capabilities) nor a class or"
         " function that makes a log (append(), read())"
     )

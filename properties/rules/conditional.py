@@ -64,7 +64,7 @@ CAS_RULES: Rules = {
         never(0.5, "unknown"),
     ),
     "per-key-vs-global-sequence": (
-        shows(0.5, "false-conflict", *DECIDED_WRONG),
+        shows(0.5, "false-conflict", "conflict-names-wrong-version", *DECIDED_WRONG),
         when(
             0.5,
             lambda facts: facts.refused_at_log_length,
@@ -108,8 +108,8 @@ CAS_RULES: Rules = {
         never(0.7, "took-over", "take-over"),
     ),
     "false-conflict": (
-        shows(0.6, "false-conflict"),
+        shows(0.6, "false-conflict", "conflict-names-wrong-version"),
         against(0.3, lambda facts: facts.refused_at_log_length),
     ),
-    "boundary-hash-collision": (shows(0.3, "false-conflict"),),
+    "boundary-hash-collision": (shows(0.3, "false-conflict", "conflict-names-wrong-version"),),
 }

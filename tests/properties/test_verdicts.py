@@ -16,6 +16,7 @@ from refold.model.bucket import Created, Discarded
 from refold.model.entity import Journaled, TookOver
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY, NO_STREAM, AnyExpectation, Exact
+from refold.model.idle_session import SessionClosed, SessionOpened
 from refold.model.inventory import Inventory, Reserve, Reserved, Restocked
 from refold.model.journey import Finished
 from refold.model.lock import FencedOff, Granted, LockedWrite, Queued
@@ -131,6 +132,7 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "LOG",
         (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 1), event(2, 2, BOB, "bob-1/0")),
     ),
+    "event-altered": ("identity", "LOG", (asked("alice-1", ADA, expected=NO_STREAM), event(1, 1, BOB, "alice-1/0"))),
     "partial-batch": (
         "identity",
         "LOG",
@@ -174,6 +176,11 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "expected-version",
         "CAS",
         (*FIRST, asked("bob-1", BOB, expected=Exact(1)), Refused("bob", "bob-1", 1)),
+    ),
+    "conflict-names-wrong-version": (
+        "expected-version",
+        "CAS",
+        (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 2)),
     ),
     "duplicate-create": ("decisions", "CAS", (*FIRST, asked("bob-1", ADA), event(2, 2, ADA, "bob-1/0"))),
     # visibility
@@ -543,6 +550,26 @@ def test_an_impossible_state_that_no_decision_explains_is_invariant_broken() -> 
     assert ("invariant-broken", "CAS") in [f.signature for f in findings]
 
 
+@pytest.mark.parametrize(
+    ("found", "stream"),
+    [(event(1, 1, GONE, "alice-1/0"), "acme"), (event(1, 1, ADA, "alice-1/0", "ACME"), "ACME")],
+    ids=["another type", "another stream"],
+)
+def test_an_event_is_stored_as_it_was_asked_for(found: Stored, stream: str) -> None:
+    """Its type and its stream count as well as its payload, and the finding shows both sides."""
+    altered = next(f for f in judged(asked("alice-1", ADA), found) if f.anomaly == "event-altered")
+    assert (altered.where, altered.position, altered.actual["stream"]) == ("acme", 1, stream)
+    assert altered.expected == {"stream": "acme", "type": "Registered", "data": ADA}
+
+
+def test_an_operation_that_was_decided_anew_may_be_stored_in_either_form() -> None:
+    """Its first attempt may have arrived after all."""
+    attempts = (asked("alice-1", ADA), Unknown("alice", "alice-1"), Retried("alice", "alice-1"), asked("alice-1", BOB))
+    for stored in (ADA, BOB):
+        assert "event-altered" not in [f.anomaly for f in judged(*attempts, event(1, 1, stored, "alice-1/0"))]
+    assert "event-altered" in [f.anomaly for f in judged(*attempts, event(1, 1, GONE, "alice-1/0"))]
+
+
 # -- what is right is left in peace
 
 
@@ -582,6 +609,26 @@ INNOCENT: dict[str, tuple[Any, ...]] = {
         event(2, 1, Registered("zeta", "bob"), "bob-1/0", "zeta"),
         yes("alice-1", 1),
         Scanned((1, 2), ("alice-1/0", "bob-1/0")),
+    ),
+    "an-append-of-unknown-outcome-behind-one-that-is-hidden": (
+        SessionOpened("report"),
+        asked("alice-1", ADA, expected=NO_STREAM),
+        yes("alice-1", 1),
+        SessionClosed("report"),
+        SessionOpened("report"),
+        asked("alice-2", BOB, expected=Exact(1)),
+        Unknown("alice", "alice-2"),
+        event(1, 1, ADA, "alice-1/0"),
+        Prepared(
+            "carol",
+            "carol-1",
+            Register("acme", "cleo"),
+            "log",
+            "acme",
+            2,
+            Exact(2),
+            (NewEvent("carol-1/0", "Registered", Registered("acme", "cleo")),),
+        ),
     ),
     "an-effect-applied-again-to-the-same-end": (
         *FIRST,
@@ -624,6 +671,15 @@ INNOCENT: dict[str, tuple[Any, ...]] = {
         Applied("totals", 2, {"acme": 2}),
         Observed("totals", 2, {"acme": 2}),
     ),
+    "a-refusal-that-names-a-version-of-the-meantime": (
+        *FIRST,
+        asked("bob-1", BOB, expected=NO_STREAM),
+        asked("alice-2", Registered("acme", "cleo"), expected=Exact(1), command=Register("acme", "cleo")),
+        event(2, 2, Registered("acme", "cleo"), "alice-2/0"),
+        yes("alice-2", 2),
+        Refused("bob", "bob-1", 1),
+    ),
+    "a-refusal-that-knows-no-version": (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", -1)),
     "a-snapshot-of-an-aggregate": (*FIRST, SnapshotTaken("stream:acme", 1, frozenset({"ada"}), 1)),
 }
 

@@ -438,6 +438,11 @@ class Unfinished:
 class Needs:
     def __init__(self, url): pass
 
+class CannotRepeat(Log):
+    def append(self, request):
+        answer = super().append(request)
+        return Appended(()) if len(self.entries) > 16 else answer
+
 class Hangs(Log):
     def append(self, request): time.sleep(600)
 
@@ -472,6 +477,19 @@ def test_verify_of_a_log_that_breaks_the_contract(name: str, words: str, refold:
     ended = refold("verify", "--system", f"logs.py:{name}", "--examples", "30", "--json")
     assert ended.code == 2, ended
     is_one_sentence(Ended(ended.code, "", ended.err), words)
+
+
+def test_a_log_that_breaks_the_contract_late_is_not_said_to_hold(refold: Refold, tmp_path: Path) -> None:
+    """The first line of the report says what became of the search, and the next ones when."""
+    (tmp_path / "logs.py").write_text(LOGS)
+    ended = refold("verify", "--system", "logs.py:CannotRepeat", "--examples", "30", "--seed", "1")
+    assert ended.code == 2
+    assert ended.out.startswith("GIVEN UP: logs.py:CannotRepeat"), ended.out[:200]
+    assert "showed no violation" not in ended.out
+    told = json.loads(
+        refold("verify", "--system", "logs.py:CannotRepeat", "--examples", "30", "--seed", "1", "--json").out
+    )
+    assert "returned 0 positions (in run " in told["trouble"]
 
 
 def test_a_log_of_the_users_that_is_correct_holds(refold: Refold, tmp_path: Path) -> None:
