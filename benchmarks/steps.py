@@ -104,7 +104,9 @@ def machine_rate(application: str, number: int) -> float:
     cls.teardown = teardown  # type: ignore[method-assign]
     started = time.process_time()
     with undisturbed():
-        run_state_machine_as_test(seed(number)(cls), settings=settings(max_examples=40, stateful_step_count=20, **QUIET))
+        run_state_machine_as_test(
+            seed(number)(cls), settings=settings(max_examples=40, stateful_step_count=20, **QUIET)
+        )
     return steps / (time.process_time() - started)
 
 

@@ -161,7 +161,7 @@ class Menu:
         return list(dict.fromkeys(action for _, _, words in self.groups for word in words for action in word))
 
     def alphabet(self, header: bytes) -> list[Word]:
-        """What each byte means in a run with this header; 0 is the empty word. Every group has its share of the places, give or take one."""
+        """What each byte means in a run with this header; 0 is the empty word. Every group has its share of them, give or take one."""
         there = self.included(header)
         dialect = header[1]
         chosen = [(weight, words) for family, weight, words in self.groups if family in there]

@@ -167,13 +167,20 @@ def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
         raise BrokenApplication(f"{title}: {name}({shown}) raised {type(error).__name__}: {error}") from error
 
 
+def shipped(application: Application) -> bool:
+    """Whether it is one of the examples; else it is a user's own."""
+    return type(application) is EXAMPLES.get(application.name)
+
+
 def application_named(text: str) -> Application:
     """The application called `text`: an example, or MODULE:OBJECT (a class or an instance). Raises `UsageError`."""
     from refold.systems.port import UsageError
-    from refold.systems.registry import load
+    from refold.systems.registry import load, no_object
 
     if text in EXAMPLES:
         return EXAMPLES[text]()
+    if text.endswith(".py"):
+        raise no_object(text, ("decide", "evolve"))
     if ":" not in text:
         raise UsageError(
             f"there is no application {text!r}{suggestion(text, EXAMPLES)}; known are {', '.join(EXAMPLES)}, and MODULE:OBJECT for your own"

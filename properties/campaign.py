@@ -63,9 +63,9 @@ class Budget:
 class Campaign:
     """Searches one system for broken guarantees.
 
-    `tapes` gives the tapes; the default draws them from a generator seeded with `seed`. `found` is called with every counterexample
-    as soon as it is shrunk, `progress` now and then. After the first find the search goes on as long again, for anomalies of
-    other kinds.
+    `tapes` gives the tapes; the default draws them from a generator seeded with `seed`. `seen` is called with every counterexample
+    before it is shrunk, `found` after that, `progress` now and then. After the first find the search goes on as long again, for
+    anomalies of other kinds.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Campaign:
         seed: int = 0,
         budget: Budget | None = None,
         *,
+        seen: Callable[[Counterexample], None] = lambda counterexample: None,
         found: Callable[[Counterexample], None] = lambda counterexample: None,
         progress: Callable[[Progress], None] = lambda progress: None,
         tapes: Callable[[], Iterator[bytes]] | None = None,
@@ -83,6 +84,7 @@ class Campaign:
         self.application = application
         self.seed = seed
         self.budget = budget or Budget()
+        self.seen = seen
         self.found = found
         self.progress = progress
         self.menu = system.menu(application)
@@ -190,6 +192,7 @@ class Campaign:
             return found
 
         try:
+            self.seen(Counterexample(best, tuple(run.findings), tuple(run.history), self.examples, 0.0))
             plan = Shrinker(self.menu, remembering).shrink(best)
         except KeyboardInterrupt as interrupt:
             plan, stopped = best, interrupt

@@ -19,8 +19,10 @@ from refold.model.accounts import Accounts
 from refold.model.application import Application, Command, Refusal
 from refold.model.inventory import Inventory
 from refold.model.strategy import STRATEGIES
-from refold.properties.contest import DONE, LEASE, NODES, SCRIPTS, UNKNOWN, Node, World, heartbeat
+from refold.properties.contest import SCRIPTS
+from refold.properties.nodes import NODES, Node, heartbeat
 from refold.properties.simulation import Actor, Network, Spells
+from refold.properties.world import DONE, LEASE, UNKNOWN, World
 
 CLIENTS = 8
 KEYS = 8

@@ -2,7 +2,8 @@
 
 For a user's own application, whose code nobody here has read. Usually broken by iteration over a set that decides what comes out first, by
 `hash()` or `id()` in a row, and by a clock or a random number in a handler (catalogue: hash-order-dependence, nondeterministic-handler).
-One process cannot see the first two: it has only one hash seed.
+One process cannot see the first two: it has only one hash seed. The other processes are in other time zones, so far apart that they never
+agree on the date.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from __future__ import annotations
 import base64
 import importlib
 import importlib.util
+import math
 import os
+import pathlib
 import pickle
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -27,8 +33,13 @@ from refold.properties.property import Evidence, Finding
 SEEDS = ("1", "2", "3", "4")
 """Hash seeds of the processes. Two strings in a set have the same order under all four in one case of eight."""
 
-SECONDS = 60.0
+ZONES = ("UTC0", "EAST-14", "WEST+12")
+"""Time zones of the processes, in turn; 26 hours lie between the second and the third."""
+
+SECONDS = 20.0
 """How long the processes may take together."""
+
+ANOMALY = "replay-differs-elsewhere"
 
 
 class Unreplayable(Exception):
@@ -42,6 +53,7 @@ class Luggage(msgspec.Struct):
     module: str
     file: str | None
     pickled: str
+    seconds: float
 
 
 class Fold(msgspec.Struct):
@@ -61,7 +73,9 @@ def replay_elsewhere(
     events = [(number, record) for number, record in enumerate(history, 1) if type(record) is Stored]
     if not events:
         return None
-    answers = ask(seeds, b"".join(luggage(application, [event for _, event in events])), seconds)
+    answers = ask(seeds, b"".join(luggage(application, [event for _, event in events], seconds)), seconds)
+    if any(len(answer) != len(events) for answer in answers):
+        raise Unreplayable("the replay in another process ended before the last event")
     first = answers[0]
     for seed, other in zip(seeds[1:], answers[1:], strict=True):
         for (number, event), expected, actual in zip(events, first, other, strict=True):
@@ -75,7 +89,7 @@ def differs(number: int, event: Stored, expected: bytes, actual: bytes, seeds: t
     one, other = (msgspec.json.decode(line, type=Fold) for line in (expected, actual))
     where = "state" if one.state != other.state else "view"
     return Finding(
-        anomaly="replay-differs-elsewhere",
+        anomaly=ANOMALY,
         guarantee="REPL",
         judge="elsewhere",
         where=where,
@@ -87,7 +101,7 @@ def differs(number: int, event: Stored, expected: bytes, actual: bytes, seeds: t
     )
 
 
-def luggage(application: Application, events: Sequence[Stored]) -> Iterator[bytes]:
+def luggage(application: Application, events: Sequence[Stored], seconds: float) -> Iterator[bytes]:
     """The lines that the other process reads."""
     cls = type(application)
     try:
@@ -99,41 +113,50 @@ def luggage(application: Application, events: Sequence[Stored]) -> Iterator[byte
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
     path = [os.path.abspath(place) for place in sys.path]
-    yield msgspec.json.encode(Luggage(path, cls.__module__, file, base64.b64encode(pickled).decode())) + b"\n"
+    yield msgspec.json.encode(Luggage(path, cls.__module__, file, base64.b64encode(pickled).decode(), seconds)) + b"\n"
     for event in events:
         yield msgspec.json.encode(msgspec.structs.replace(event, data=application.encode(event.data))) + b"\n"
 
 
 def ask(seeds: Sequence[str], lines: bytes, seconds: float) -> list[list[bytes]]:
-    """What the processes answer, one line for each event; they run side by side."""
-    children = [
-        subprocess.Popen(
+    """What the processes answer, one line for each event; they run side by side, and none outlives this function."""
+    until = time.monotonic() + seconds
+    children: list[subprocess.Popen[bytes]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "events.jsonl")
+        file.write_bytes(lines)
+        try:
+            for number, seed in enumerate(seeds):
+                children.append(start(seed, ZONES[number % len(ZONES)], file))
+            return [answer(child, max(until - time.monotonic(), 0.01)) for child in children]
+        except subprocess.TimeoutExpired:
+            raise Unreplayable(f"the replay in another process took more than {seconds:g} s") from None
+        finally:
+            for child in children:
+                if child.poll() is None:
+                    child.kill()
+                    child.communicate()
+
+
+def start(seed: str, zone: str, file: pathlib.Path) -> subprocess.Popen[bytes]:
+    """A process that reads the file."""
+    with file.open("rb") as lines:
+        return subprocess.Popen(
             [sys.executable, "-m", "refold.properties.elsewhere"],
-            stdin=subprocess.PIPE,
+            stdin=lines,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
         )
-        for seed in seeds
-    ]
-    try:
-        answers = []
-        for child in children:
-            out, err = child.communicate(lines, timeout=seconds)
-            if child.returncode:
-                complaint = err.decode(errors="replace").strip().splitlines()
-                raise Unreplayable(
-                    f"the replay in another process failed: {complaint[-1] if complaint else child.returncode}"
-                )
-            answers.append(out.splitlines())
-        return answers
-    except subprocess.TimeoutExpired:
-        raise Unreplayable(f"the replay in another process took more than {seconds:g} s") from None
-    finally:
-        for child in children:
-            if child.poll() is None:
-                child.kill()
-                child.communicate()
+
+
+def answer(child: subprocess.Popen[bytes], seconds: float) -> list[bytes]:
+    """What it prints, when it has ended."""
+    out, err = child.communicate(timeout=seconds)
+    if child.returncode:
+        complaint = err.decode(errors="replace").strip().splitlines()
+        raise Unreplayable(f"the replay in another process failed: {complaint[-1] if complaint else child.returncode}")
+    return out.splitlines()
 
 
 # -- in the other process
@@ -183,11 +206,15 @@ def fold(application: Application, events: Iterable[Stored]) -> Iterator[Fold]:
 
 
 def main() -> None:
-    """Luggage and events come in, folds go out."""
+    """Luggage and events come in, folds go out. Whatever the application prints is no answer, and a process that nobody waits for any more
+    ends by itself."""
     lines = iter(sys.stdin.buffer)
-    application = unpack(msgspec.json.decode(next(lines), type=Luggage))
-    decoder = msgspec.json.Decoder(Stored)
     out, sys.stdout = sys.stdout.buffer, sys.stderr
+    packed = msgspec.json.decode(next(lines), type=Luggage)
+    if hasattr(signal, "alarm"):
+        signal.alarm(math.ceil(packed.seconds) + 1)
+    application = unpack(packed)
+    decoder = msgspec.json.Decoder(Stored)
     for folded in fold(application, map(decoder.decode, lines)):
         out.write(msgspec.json.encode(folded, order="deterministic") + b"\n")
     out.flush()

@@ -205,7 +205,9 @@ class Builder:
     def saw(self, decision: Node, event: Node) -> bool:
         """Whether the event is in the view that the decision was made on."""
         prepared, stored = decision.record, event.record
-        if stored.stream == prepared.stream:  # the version says it, also of an event that was not yet visible to readers of the whole log
+        if (
+            stored.stream == prepared.stream
+        ):  # the version says it, also of an event that was not yet visible to readers of the whole log
             return bool(stored.version <= prepared.seen)
         if event.number > decision.number:
             return False

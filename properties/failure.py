@@ -7,11 +7,13 @@ import json
 import os
 import pathlib
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 from refold.model.application import Application
 from refold.model.plan import plan_to_json
 from refold.model.tape import Plan
+from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.systems.registry import spec_of
 
@@ -25,16 +27,49 @@ def save_plan(
     counterexample: Counterexample, application: Application, system: str, directory: str, **about: Any
 ) -> str:
     """Write the plan as a document; returns its path. The name tells the anomaly; equal plans have equal names."""
-    document = plan_document(counterexample.plan, application, system, counterexample, **about)
-    text = json.dumps(document, indent=1, sort_keys=False) + "\n"
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    folder = pathlib.Path(directory) / "plans"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{counterexample.finding.anomaly}-{digest}.json"
-    scratch = path.with_suffix(f".{os.getpid()}.tmp")
-    scratch.write_text(text)
-    scratch.replace(path)
-    return str(path)
+    return PlanFile(application, system, directory, **about).shrunk(counterexample)
+
+
+class PlanFile:
+    """The file of a find: the plan as it was found, until the shrunk one takes its place. There is no moment without either, so a search
+    that is killed while it shrinks loses nothing."""
+
+    def __init__(self, application: Application, system: str, directory: str, **about: Any) -> None:
+        self.application = application
+        self.system = system
+        self.folder = pathlib.Path(directory) / "plans"
+        self.about = about
+        self.unshrunk: pathlib.Path | None = None
+
+    def found(self, counterexample: Counterexample) -> None:
+        """Before shrinking. A file that was there already, of an earlier search, is not ours to take away."""
+        path, text = self.document(counterexample)
+        if not path.exists():
+            self.write(path, text)
+            self.unshrunk = path
+
+    def shrunk(self, counterexample: Counterexample) -> str:
+        """After it; returns the path."""
+        path, text = self.document(counterexample)
+        self.write(path, text)
+        if self.unshrunk is not None and self.unshrunk != path:
+            self.unshrunk.unlink(missing_ok=True)
+        self.unshrunk = None
+        return str(path)
+
+    def document(self, counterexample: Counterexample) -> tuple[pathlib.Path, str]:
+        """Where it goes, and what is in it."""
+        document = plan_document(counterexample.plan, self.application, self.system, counterexample, **self.about)
+        text = json.dumps(document, indent=1, sort_keys=False) + "\n"
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        return self.folder / f"{counterexample.finding.anomaly}-{digest}.json", text
+
+    def write(self, path: pathlib.Path, text: str) -> None:
+        """Whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_suffix(f".{os.getpid()}.tmp")
+        scratch.write_text(text)
+        scratch.replace(path)
 
 
 def plan_document(
@@ -50,11 +85,9 @@ def plan_document(
 
 def application_spec(application: Application) -> str:
     """The name under which `--application` finds it."""
-    from refold.properties.applications import EXAMPLES
+    from refold.properties.applications import shipped
 
-    if type(application) is EXAMPLES.get(application.name):
-        return application.name
-    return spec_of(application)
+    return application.name if shipped(application) else spec_of(application)
 
 
 def replay_command(path: str) -> str:
@@ -62,11 +95,43 @@ def replay_command(path: str) -> str:
     return f"refold replay {shlex.quote(path)}"
 
 
-def failure_text(counterexample: Counterexample, command: str) -> str:
-    """The whole message."""
-    finding = counterexample.finding
-    place = f" at position {finding.position}" if finding.position is not None else ""
-    lines = [f"{finding.anomaly} ({finding.guarantee}): {finding.where}{place}", ""]
-    lines += [f"  {number}. {action}" for number, action in enumerate(counterexample.plan, 1)]
-    lines += ["", f"  expected  {finding.expected}", f"  found     {finding.actual}", "", f"  {command}"]
-    return "\n".join(lines)
+class Words:
+    """What a failure is put into. These words are plain: only `refold.reports` makes sentences, and has others for pytest."""
+
+    def title(self, finding: Finding) -> str:
+        """What happened, in one line."""
+        place = f" at position {finding.position}" if finding.position is not None else ""
+        return f"{finding.anomaly} ({finding.guarantee}): {finding.where}{place}"
+
+    def plan(self, plan: Plan) -> list[str]:
+        """Its actions."""
+        return [f"  {number}. {action}" for number, action in enumerate(plan, 1)]
+
+    def why(self, counterexample: Counterexample) -> list[str]:
+        """What is wrong about it."""
+        finding = counterexample.finding
+        return [f"  expected  {finding.expected}", f"  found     {finding.actual}"]
+
+    def command(self, command: str) -> list[str]:
+        """How to see it again."""
+        return [f"  {command}"]
+
+
+words: Callable[[], Words] = Words
+"""Makes the words of failures; the pytest plugin names those of `refold.reports` here, which nothing in this package may import."""
+
+
+def failure_text(counterexample: Counterexample, command: str, said: Words | None = None) -> str:
+    """The whole message of a failing test. The command is its last line."""
+    said = said or words()
+    parts = (said.plan(counterexample.plan), said.why(counterexample), said.command(command))
+    return "\n".join([said.title(counterexample.finding), *(line for part in parts for line in ("", *part))])
+
+
+class GuaranteeBroken(AssertionError):
+    """A property found a violation. The message is the shrunk plan, the anomaly, and the command that replays it."""
+
+    def __init__(self, counterexample: Counterexample, command: str) -> None:
+        super().__init__(failure_text(counterexample, command))
+        self.counterexample = counterexample
+        self.command = command

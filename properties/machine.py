@@ -43,6 +43,7 @@ from refold.model.application import Application
 from refold.model.tape import Menu, Plan
 from refold.properties import failure
 from refold.properties.applications import application_named, trial
+from refold.properties.failure import GuaranteeBroken
 from refold.properties.result import Counterexample
 from refold.properties.run import execute, reproducer, undisturbed
 from refold.properties.shrink import Shrinker
@@ -67,15 +68,6 @@ PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
 
 tallies: dict[type, dict[str, Any]] = {}
 """Machine class -> what its runs amounted to: ``runs``, ``steps`` and ``counts``; read (and taken away) by the pytest plugin."""
-
-
-class GuaranteeBroken(AssertionError):
-    """A property found a violation. The message is the shrunk plan, the anomaly, and the command that replays it."""
-
-    def __init__(self, counterexample: Counterexample, command: str) -> None:
-        super().__init__(failure.failure_text(counterexample, command))
-        self.counterexample = counterexample
-        self.command = command
 
 
 class Tape(bytes):
@@ -130,7 +122,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
             deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES, **chosen
         )
         cls.TestCase.refold_machine = cls  # type: ignore[attr-defined]
-        cls.TestCase.runTest = quietly(cls.TestCase.runTest)  # type: ignore[method-assign]
+        cls.TestCase.runTest = quietly(cls.TestCase.runTest)  # type: ignore[method-assign,assignment]
 
     def __init__(self) -> None:
         super().__init__()
@@ -288,14 +280,15 @@ def explained(cls: type[EventSourcedMachine], machine: EventSourcedMachine, plan
 
     reproduces = reproducer(system, application, finding.signature)
     findings, history = tuple(machine.checker.distinct()), tuple(machine.records)
+    file = failure.PlanFile(application, system.name, failure.report_dir())
+    file.found(Counterexample(plan, findings, history, 0, 0.0))
     if reproduces(plan) is not None:
         plan = Shrinker(menu, reproduces).shrink(plan)
         run = execute(system, application, plan, whole=True)
         findings = tuple(sorted(run.findings, key=lambda other: other.signature != finding.signature))
         history = tuple(run.history)
     counterexample = Counterexample(plan, findings, history, 0, 0.0)
-    path = failure.save_plan(counterexample, application, system.name, failure.report_dir())
-    _explained[cls, finding.signature] = result = counterexample, failure.replay_command(path)
+    _explained[cls, finding.signature] = result = counterexample, failure.replay_command(file.shrunk(counterexample))
     return result
 
 

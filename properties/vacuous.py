@@ -76,10 +76,12 @@ def counts(kinds: Counter[type[Any]]) -> dict[str, int]:
     return {name: sum(kinds[kind] for kind in counted) for name, counted in COUNTED.items()}
 
 
-def vacuous(happened: dict[str, int], steps: int, capabilities: Iterable[str]) -> Finding | None:
-    """The finding `vacuous-run`, if something that must happen never did."""
+def vacuous(
+    happened: dict[str, int], steps: int, capabilities: Iterable[str], consumers: bool = True
+) -> Finding | None:
+    """The finding `vacuous-run`, if something that must happen never did. Without `consumers` nothing needs to be delivered."""
     can = frozenset(capabilities)
-    expected = ["appended", "delivered"]
+    expected = ["appended", "delivered"] if consumers else ["appended"]
     if steps >= LONG:
         if "unconditional" not in can:
             expected.append("conflicts")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from refold.reports.explanation import explain, headline
+    from refold.reports.failure import plain_failure
     from refold.reports.html import html_report
     from refold.reports.json_report import result_json
     from refold.reports.sentences import action_sentence, plan_sentences, record_sentence
     from refold.reports.spacetime import spacetime_svg
-    from refold.reports.terminal import plain_failure, print_result, terminal_report
+    from refold.reports.terminal import print_result, terminal_report
 
 __all__ = [
     "action_sentence",
@@ -35,7 +36,7 @@ _HOMES = {
     "explain": "explanation",
     "headline": "explanation",
     "html_report": "html",
-    "plain_failure": "terminal",
+    "plain_failure": "failure",
     "plan_sentences": "sentences",
     "print_result": "terminal",
     "record_sentence": "sentences",

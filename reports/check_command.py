@@ -7,7 +7,8 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Literal
 
 import click
@@ -17,17 +18,21 @@ from rich.progress import Progress as Bar
 
 from refold.model.application import Application
 from refold.model.history import MalformedHistory, plain
+from refold.model.record import Opened
 from refold.properties.applications import application_named, trial
+from refold.properties.middle import Beginning, beginning, middle_checker
 from refold.properties.property import Finding
 from refold.properties.suite import checker
 from refold.properties.vacuous import counts, vacuous
 from refold.reports import outcome
-from refold.reports.explanation import explain, headline
+from refold.reports.explanation import explain, title
 from refold.reports.files import read_history
 from refold.reports.json_report import finding_json
 from refold.systems.port import UsageError
 
 FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
+LINES_ALIVE = 256
+"""After so many lines the application counts as alive."""
 FINDINGS_MAX = 100
 """Findings of one file that are reported; the first one counts, the rest often follow from it."""
 
@@ -207,34 +212,47 @@ class FileJudge:
 
     def refold(self, file: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
         """A history of refold's own: every property that can be checked; findings so far survive an error."""
-        judge = checker(self.application, plain)
+        begins = self.beginning(file)
+        judge = checker(self.application, plain) if begins is None else middle_checker(begins, plain)
+        result["not_checked"] = [] if begins is None else [begins.not_checked()]
         feed = judge.feed
         kinds: Counter[type[Any]] = Counter()
         size = max(os.path.getsize(file), 1)
-        beat = 0
-
-        def read(done: int) -> None:
-            nonlocal beat
-            if done - beat > 1 << 22:
-                beat = done
-                heartbeat(done / size)
-
-        capabilities: tuple[str, ...] = ()
+        beat = line = 0
         complete = False
+        consumers = True
+        findings: list[Finding] | None = None
         try:
-            for record in read_history(file, self.application, read):
-                kind = type(record)
-                kinds[kind] += 1
-                feed(record)
-                if len(judge.findings) >= FINDINGS_MAX:
-                    break
-            complete = True
+            with self.watch() as alive:
+
+                def read(done: int) -> None:
+                    nonlocal beat, line
+                    line += 1
+                    if not line % LINES_ALIVE:
+                        alive()
+                    if done - beat > 1 << 22:
+                        beat = done
+                        heartbeat(done / size)
+
+                for record in read_history(file, self.application, read):
+                    kind = type(record)
+                    kinds[kind] += 1
+                    if kind is Opened:
+                        consumers = bool(record.consumers)
+                    feed(record)
+                    if len(judge.findings) >= FINDINGS_MAX:
+                        break
+                complete = True
+                findings = judge.finish()
+        except outcome.NoAnswer as error:
+            findings = judge.distinct()
+            raise outcome.NoAnswer(f"line {line}: {error}") from None
         finally:
-            findings = judge.finish()
+            findings = judge.finish() if findings is None else findings
             result["records"] = kinds.total()
             happened = counts(kinds)
             result["counts"] = happened
-            empty = vacuous(happened, 0, capabilities)
+            empty = vacuous(happened, 0, (), consumers and begins is None)
             if complete and empty is not None and not findings:
                 findings.append(empty)
             result["findings"] = [finding_json(finding) for finding in findings]
@@ -244,10 +262,26 @@ class FileJudge:
         if not result["findings"]:
             result["verdict"] = "held"
 
+    def beginning(self, file: str) -> Beginning | None:
+        """Where the history begins, if in the middle of a log. A line that is wrong is told when it is judged."""
+
+        def readable() -> Iterator[Any]:
+            with suppress(MalformedHistory):
+                yield from read_history(file, None)
+
+        return beginning(readable())
+
+    def watch(self) -> AbstractContextManager[Callable[[], None]]:
+        """Nobody waits for ever for the application's own code, which the events of a file may send round in circles."""
+        if self.application is None:
+            return nullcontext(lambda: None)
+        return outcome.time_limit(f"application {self.application.name!r}")
+
     def black_box(self, file: str, format_: str, result: dict[str, Any]) -> None:
         """A history without positions: is it linearizable?"""
         from refold.properties.linearizability import check as decide
         from refold.properties.linearizability import read_operations, specification_named
+        from refold.reports.black_box import verdict_sentences
 
         _, history = read_operations(file, format_)
         try:
@@ -256,6 +290,7 @@ class FileJudge:
             raise UsageError(str(error)) from None
         verdict = decide(history, specification, fail="refuses" if self.refuses else "nothing")
         result["records"] = history.records
+        result["told"] = [verdict_sentences(verdict)]
         if verdict.reason:
             result["reason"] = verdict.reason
         result["verdict"] = verdict.verdict
@@ -268,7 +303,7 @@ class FileJudge:
 def told(finding: Finding) -> list[str]:
     """A finding in lines of prose."""
     return [
-        f"{finding.anomaly} ({finding.guarantee}): {headline(finding)}",
+        title(finding),
         *(f"{word} {line}" for word, line in explain(finding).lines()),
     ]
 
@@ -281,10 +316,8 @@ def tell(result: dict[str, Any]) -> None:
     for lines in result.pop("told", []):
         for line in lines:
             click.echo(f"    {line}")
-    if result["findings"] and result["format"] != "refold":
-        for name, value in result["findings"][0].items():
-            if isinstance(value, str | int | float):
-                click.echo(f"    {name}: {value}")
+    for text in result.get("not_checked", ()):
+        click.echo(f"    not checked: {text}")
     if not (error and result["verdict"] == "undecided"):
         click.echo(
             f"{result['file']}: {result['verdict']} ({result['format']}, {result['records']:,} records, {result['seconds']:.2f} s)"

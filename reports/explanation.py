@@ -18,6 +18,7 @@ from refold.reports.sentences import owner_words, places, record_sentence, sourc
 from refold.reports.values import fields_of, inert, name, rows, told
 
 BECAUSE: dict[str, str] = {
+    "is folded to something else in another process": "the events up to it are the same, and so is the code",
     "was asked for by nobody": "no client ever sent an append with the id {id}",
     "is the append": "it asked for the events {ids}",
     "said that it did not happen": "{op} was {outcome}",
@@ -95,6 +96,11 @@ class Explanation:
 def headline(finding: Finding) -> str:
     """What happened, in one line."""
     return _fill(anomaly(finding.anomaly, finding.guarantee).headline, finding)
+
+
+def title(finding: Finding) -> str:
+    """The anomaly, its guarantee, and what happened."""
+    return f"{inert(finding.anomaly)} ({inert(finding.guarantee)}): {headline(finding)}"
 
 
 def explain(finding: Finding) -> Explanation:

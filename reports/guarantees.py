@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from refold.properties.result import Result
+from refold.reports.sentences import counted
 
 GUARANTEES: dict[str, str] = {
     "LOG": "what was appended is in the log: whole, once, in its place, also after a crash",
@@ -59,6 +60,23 @@ def standings(result: Result) -> tuple[Standing, ...]:
 def green(result: Result) -> str:
     """What a verdict that held does not prove, in one line."""
     return (
-        f"Green means that {result.examples:,} runs ({result.steps:,} steps) showed no violation; it does not prove that there is "
-        "none: rarer schedules, longer histories, and whatever is named as not checked, remain open."
+        f"Green means that {counted(result.examples, 'run')} ({counted(result.steps, 'step')}) showed no violation; it does not prove"
+        " that there is none: rarer schedules, longer histories, and whatever is named as not checked, remain open."
+    )
+
+
+def replayed(result: Result, anomaly: str = "") -> str:
+    """What it means that a stored plan held: `anomaly` is what the plan was kept for, if anything."""
+    checked = sum(standing.verdict == HELD for standing in standings(result))
+    sentence = (
+        f"The plan held on {result.system}: none of the {counted(checked, 'guarantee')} that were checked was broken"
+    )
+    if anomaly:
+        sentence += f", and {anomaly}, which it was kept for, did not happen"
+    if not result.skipped:
+        return f"{sentence}."
+    was, them = ("was", "it") if result.skipped == 1 else ("were", "them")
+    return (
+        f"{sentence}. But {result.skipped} of its {counted(result.steps + result.skipped, 'action')} {was} not possible here:"
+        f" without {them} the plan may show nothing."
     )

@@ -21,7 +21,7 @@ from refold.reports.graph_picture import graph_svg
 from refold.reports.guarantees import green, standings
 from refold.reports.json_report import Diagnosis
 from refold.reports.scene import scene
-from refold.reports.sentences import owner_words, plan_sentences, record_sentence
+from refold.reports.sentences import counted, owner_words, plan_sentences, record_sentence
 from refold.reports.spacetime import Picture
 from refold.reports.values import inert, name
 
@@ -90,6 +90,7 @@ def html_report(
         chapters=chapters,
         sample=sample,
         green=green(result),
+        counted=counted,
         not_checked=[inert(text) for text in result.not_checked],
     )
     return text + "\n"

@@ -40,20 +40,31 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note on the test's report what refold did; the report travels from workers to the terminal."""
+    """Note on the test's report what refold did; the report travels from workers to the terminal. The report of a test's set-up comes
+    before its call, which is early enough to put failures into words."""
     report = yield
-    machine = sys.modules.get("refold.properties.machine")
-    if call.when == "call" and machine is not None:
+    failure = sys.modules.get("refold.properties.failure")
+    if failure is not None:
+        failure.words = words  # type: ignore[attr-defined]
+    if call.when == "call" and failure is not None:
         notes: list[dict[str, Any]] = []
         if call.excinfo is not None:
-            notes.extend(broken(call.excinfo.value, machine.GuaranteeBroken))
+            notes.extend(broken(call.excinfo.value, failure.GuaranteeBroken))
+        machine = sys.modules.get("refold.properties.machine")
         cls = getattr(getattr(item, "cls", None), "refold_machine", None)
-        tally = machine.tallies.pop(cls, None) if cls is not None else None
+        tally = machine.tallies.pop(cls, None) if machine is not None and cls is not None else None
         if tally is not None:
             notes.append({"verdict": "held" if report.passed else "ran", **tally})
         if notes:
             report.user_properties.append((KEY, {"test": item.nodeid, "notes": notes}))
     return report
+
+
+def words() -> Any:
+    """The words of a failing test's message, imported when there is one."""
+    from refold.reports.failure import Sentences
+
+    return Sentences()
 
 
 def broken(error: BaseException, kind: type[BaseException]) -> Iterator[dict[str, Any]]:
@@ -92,6 +103,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def summary(test: str, entry: dict[str, Any]) -> str:
     """One test in one line (two if it is broken)."""
     if entry["verdict"] == "broken":
-        return f"{test}: BROKEN {entry['anomaly']} ({entry['guarantee']}), {len(entry['actions'])} actions\n    {entry['replay']}"
+        number = len(entry["actions"])
+        actions = f"{number} action{'' if number == 1 else 's'}"
+        return f"{test}: BROKEN {entry['anomaly']} ({entry['guarantee']}), {actions}\n    {entry['replay']}"
     counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in entry["counts"].items() if number)
     return f"{test}: {entry['verdict']}; {entry['runs']} runs, {entry['steps']} steps: {counts}"

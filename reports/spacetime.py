@@ -158,6 +158,7 @@ class Picture:
         self.y += 4
 
     def describe(self) -> str:
+        """What the picture shows, for those who cannot see it."""
         return "what happened, from top to bottom, on the lanes of clients, log and consumers"
 
     def names(self, y: float) -> None:

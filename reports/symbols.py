@@ -46,6 +46,7 @@ def _snapshot_loaded(x: float, y: float) -> str:
 
 
 def cross(x: float, y: float, classes: str = "redx") -> str:
+    """What went wrong, or was taken back: red, or of the colour that `classes` names."""
     return f'<path class="{classes}" d="M{x - 5:g} {y - 5:g}l10 10m0 -10l-10 10"/>'
 
 

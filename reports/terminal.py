@@ -17,10 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from refold.properties.catalogue import catalogue
-from refold.properties.property import Finding
 from refold.properties.result import Counterexample, Result
 from refold.reports.cycle import explain_with_cycle
-from refold.reports.explanation import explain, headline
+from refold.reports.explanation import title
 from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, green, standings
 from refold.reports.json_report import Diagnosis
 from refold.reports.sentences import counted, plan_sentences
@@ -63,9 +62,11 @@ def print_result(
     replays: Sequence[str] = (),
     report: str | None = None,
     diagnosis: Diagnosis | None = None,
+    note: str = "",
 ) -> None:
-    """Print a campaign: `plans` and `replays` are, for each counterexample, its file and the command that replays it."""
-    _Printer(to or console()).result(result, plans, replays, report, diagnosis or {})
+    """Print a campaign: `plans` and `replays` are, for each counterexample, its file and the command that replays it; `note` is a sentence
+    that follows the verdict."""
+    _Printer(to or console()).result(result, plans, replays, report, diagnosis or {}, note)
 
 
 class _Printer:
@@ -97,10 +98,18 @@ class _Printer:
         self.to.print(self.text(command, "bold"), soft_wrap=True)
 
     def result(
-        self, result: Result, plans: Sequence[str], replays: Sequence[str], report: str | None, diagnosis: Diagnosis
+        self,
+        result: Result,
+        plans: Sequence[str],
+        replays: Sequence[str],
+        report: str | None,
+        diagnosis: Diagnosis,
+        note: str,
     ) -> None:
         """Everything."""
         self.verdict(result)
+        if note:
+            self.say(note)
         self.guarantees(result)
         self.counts(result)
         for n, example in enumerate(result.counterexamples):
@@ -130,12 +139,11 @@ class _Printer:
                 f"{result.verdict.upper()}: {system} with application {application}", STYLES[result.verdict] + " bold"
             )
         for example in result.counterexamples:
-            self.say(f"- {_title(example.finding)}", indent=2)
+            self.say(f"- {title(example.finding)}", indent=2)
         tally = [(sum(row.verdict == verdict for row in rows), verdict) for verdict in (HELD, BROKEN, NOT_CHECKED)]
-        parts = ", ".join(f"{number} {verdict}" for number, verdict in tally if number)
-        self.say(
-            f"guarantees: {parts}; {result.examples:,} runs, {result.steps:,} steps in {result.seconds:.1f} s, seed {result.seed}"
-        )
+        parts = [f"{number} {verdict}" for number, verdict in tally if number]
+        done = f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s, seed {result.seed}"
+        self.say(f"{counted(len(rows), 'guarantee')}: {', '.join(parts)}; {done}")
         if result.trouble:
             self.say(f"given up: {result.trouble}", STYLES[BROKEN])
         elif result.interrupted:
@@ -172,14 +180,14 @@ class _Printer:
         """One finding: headline, plan, explanation."""
         finding = example.finding
         self.to.print()
-        self.say(f"{n + 1}. {_title(finding)}", "bold red")
+        self.say(f"{n + 1}. {title(finding)}", "bold red")
         if example.plan:
             self.say(f"the shortest plan that shows it, {counted(len(example.plan), 'action')}:", "dim", 2)
         for number, sentence in enumerate(plan_sentences(example.plan), start=1):
             self.item(f"{number}.", sentence)
         self.explanation(example)
         for other in example.findings[1:]:
-            self.say(f"the same run also shows {_title(other)}", indent=2)
+            self.say(f"the same run also shows {title(other)}", indent=2)
         for place, (row, score) in enumerate(diagnosis.get(n, ())[:3]):
             self.say(f"{'looks like' if place == 0 else 'or'}: {row} ({score:.0%})", "bold" if place == 0 else "", 2)
             if place == 0 and (known := catalogue().get(row)) is not None:
@@ -197,25 +205,3 @@ class _Printer:
             self.item(label, rest, 4 if label else 3, "red" if word == "However" else "")
         if explained.usual:
             self.say(f"usual cause and fix: {explained.usual}", "", 2)
-
-
-def _title(finding: Finding) -> str:
-    return f"{inert(finding.anomaly)} ({inert(finding.guarantee)}): {headline(finding)}"
-
-
-def plain_failure(counterexample: Counterexample, replay_command: str) -> str:
-    """The message of a failing test: the plan as sentences, the anomaly and why, and in the last line the command that replays it."""
-    finding = counterexample.finding
-    explained = explain(finding)
-    lines = [_title(finding), "", f"The shortest plan that shows it, {counted(len(counterexample.plan), 'action')}:"]
-    lines += [f"  {n}. {sentence}" for n, sentence in enumerate(plan_sentences(counterexample.plan), start=1)]
-    lines.append("")
-    heading = ""
-    for word, line in explained.lines():
-        if word != heading:
-            lines.append(word)
-            heading = word
-        lines.append(f"  {line}")
-    lines += ["", f"Usual cause and fix: {explained.usual}"] if explained.usual else []
-    lines += [f"The same run also shows {_title(other)}" for other in counterexample.findings[1:]]
-    return "\n".join([*lines, "", "Replay it:", inert(replay_command)])

@@ -146,10 +146,12 @@ class Timeline:
     # -- bands
 
     def opened(self, number: int, r: Opened) -> None:
+        """Who takes part: the lanes."""
         self.clients = list(r.clients)
         self.consumers = [spec.name for spec in r.consumers]
 
     def step(self, number: int, r: Step) -> Mark:
+        """The sentence of an action, across all lanes."""
         for field in ("consumer", "process"):
             who = getattr(r.action, field, None) or (r.action.get(field) if isinstance(r.action, dict) else None)
             if isinstance(who, str):
@@ -157,9 +159,11 @@ class Timeline:
         return Mark((number,), "band", "", f"{r.number}. {action_sentence(r.action)}", record_sentence(r))
 
     def settling(self, number: int, r: Settling) -> Mark:
+        """Where faults end."""
         return self.mark(number, r, "band", "", SETTLING)
 
     def settled(self, number: int, r: Settled) -> Mark:
+        """Where everything rests."""
         return self.mark(number, r, "band", "", "at rest")
 
     def other(self, number: int, record: Any) -> Mark:
@@ -176,22 +180,26 @@ class Timeline:
     # -- clients and the log
 
     def prepared(self, number: int, r: Prepared) -> Mark:
+        """A client has read and decided."""
         self.writers[r.op] = r.client
         origin = self.source(r.source)
         label = f"sees v{r.seen} of {name(r.stream)}, decides {value(r.command)}, expects {r.expected}"
         return self.mark(number, r, "dot", self.client(r.client), label, origin, "read")
 
     def declined(self, number: int, r: Declined) -> Mark:
+        """A client has read and decided against it."""
         label = f"sees v{r.seen} of {name(r.stream)}, decides against {value(r.command)}"
         return self.mark(number, r, "ring", self.client(r.client), label, self.source(r.source), "read")
 
     def source(self, source: str) -> str:
+        """The lane that a decision read from."""
         if source == LOG:
             return LOG
         self.named.add(source)
         return self.consumer(source)
 
     def stored(self, number: int, r: Stored) -> Mark:
+        """One more event in the log; an arrow for the first of its append."""
         op = r.id.rpartition("/")[0]
         first = op not in self.arrived
         self.arrived.add(op)
@@ -203,21 +211,26 @@ class Timeline:
         )
 
     def acknowledged(self, number: int, r: Acknowledged) -> Mark:
+        """The log said yes."""
         return self.mark(
             number, r, "yes", self.client(r.client), f"yes: {name(r.op)} at {places(r.positions)}", LOG, "yes"
         )
 
     def refused(self, number: int, r: Refused) -> Mark:
+        """The log said no."""
         return self.mark(number, r, "no", self.client(r.client), f"refused: {name(r.op)}, found v{r.found}", LOG, "no")
 
     def unknown(self, number: int, r: Unknown) -> Mark:
+        """The log said nothing."""
         return self.mark(number, r, "unknown", self.client(r.client), f"no answer to {name(r.op)}", LOG, "lost")
 
     def retried(self, number: int, r: Retried) -> Mark:
+        """The same append once more."""
         self.arrived.discard(r.op)
         return self.mark(number, r, "dot", self.client(r.client), f"sends {name(r.op)} again")
 
     def started(self, number: int, r: Started) -> Mark:
+        """A slow append has its positions."""
         return self.mark(
             number,
             r,
@@ -229,9 +242,11 @@ class Timeline:
         )
 
     def aborted(self, number: int, r: Aborted) -> Mark:
+        """A slow append came to nothing."""
         return self.mark(number, r, "cross", LOG, f"{name(r.op)} is rolled back", self.client(r.client), "no")
 
     def scanned(self, number: int, r: Scanned) -> Mark:
+        """Somebody read the whole log."""
         return self.mark(number, r, "scan", LOG, f"read as a whole: {counted(len(r.ids), 'event')}")
 
     # -- consumers
@@ -258,17 +273,21 @@ class Timeline:
         return (done < len(self.positions) and self.positions[done] < position) or max(received, default=0) > position
 
     def applied(self, number: int, r: Applied) -> Mark:
+        """An event took effect."""
         return self.delivery(number, r, "applied", "applies")
 
     def ignored(self, number: int, r: Ignored) -> Mark:
+        """An event was taken for a duplicate."""
         return self.delivery(number, r, "ignored", "dismisses")
 
     def held(self, number: int, r: Held) -> Mark:
+        """An event was put off; it will come again, for the first time."""
         mark = self.delivery(number, r, "held", "puts off")
         self.received[r.consumer].discard(r.position)
         return mark
 
     def failed(self, number: int, r: Failed) -> Mark:
+        """A handler failed; the event will come again, for the first time."""
         mark = self.delivery(number, r, "cross", "fails on")
         self.received[r.consumer].discard(r.position)
         return mark
@@ -294,9 +313,11 @@ class Timeline:
         return self.mark(number, r, "checkpoint", lane, label)
 
     def snapshot_taken(self, number: int, r: SnapshotTaken) -> Mark:
+        """A snapshot was saved."""
         return self.mark(number, r, "snapshot", self.owner(r.owner), f"snapshot at {r.position} saved")
 
     def snapshot_loaded(self, number: int, r: SnapshotLoaded) -> Mark:
+        """A snapshot was read back."""
         return self.mark(number, r, "snapshot-loaded", self.owner(r.owner), f"snapshot at {r.position} loaded")
 
     def owner(self, owner: str) -> str:
@@ -304,6 +325,7 @@ class Timeline:
         return CONSUMER + owner if owner in self.consumers else self.acting or LOG
 
     def observed(self, number: int, r: Observed) -> Mark:
+        """Where a consumer rests."""
         return self.mark(
             number, r, "rest", self.consumer(r.consumer), f"rests at {r.position} with {counted(len(r.rows), 'row')}"
         )
@@ -311,13 +333,16 @@ class Timeline:
     # -- faults
 
     def crashed(self, number: int, r: Crashed) -> Mark:
+        """A process died."""
         during = f" before durable step {r.during}" if r.during else ""
         return self.mark(number, r, "crash", self.process(r.process), f"crash{during}")
 
     def power_cut(self, number: int, r: PowerCut) -> Mark:
+        """A process died, and what was not synced with it."""
         return self.mark(number, r, "power", self.process(r.process), f"power cut ({name(r.how)})")
 
     def recovered(self, number: int, r: Recovered) -> Mark:
+        """A process is back."""
         where = "" if r.rows is None else f", goes on after {r.position}"
         return self.mark(number, r, "restart", self.process(r.process), f"restart{where}")
 

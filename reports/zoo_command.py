@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import pathlib
 import statistics
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -20,7 +22,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from refold.model.plan import suggestion
 from refold.properties.applications import application_named
 from refold.properties.campaign import Budget, Campaign
 from refold.properties.diagnosis import diagnose
@@ -33,10 +34,32 @@ from refold.systems.broken import BROKEN
 from refold.systems.port import UsageError
 
 SECONDS_MAX = 30.0
-"""How long one broken system is searched."""
+"""How long one broken system is searched with one seed; said in the help, and of a system in which nothing was found."""
 
 
-@click.command()
+class WithNames(click.Command):
+    """A command whose help ends with the names that it takes."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The broken systems, by the guarantee that each breaks (the first, if several). Names are never cut at a hyphen."""
+        by_guarantee: dict[str, list[str]] = {}
+        for name, system in BROKEN.items():
+            by_guarantee.setdefault(system.guarantee.partition("/")[0], []).append(name)
+        with formatter.section("Names, by the guarantee that each breaks"):
+            for guarantee, names in by_guarantee.items():
+                start = " " * formatter.current_indent + guarantee.ljust(6)
+                wrapped = textwrap.wrap(
+                    ", ".join(names),
+                    formatter.width,
+                    initial_indent=start,
+                    subsequent_indent=" " * len(start),
+                    break_on_hyphens=False,
+                    break_long_words=False,
+                )
+                formatter.write("\n".join(wrapped) + "\n")
+
+
+@click.command(cls=WithNames)
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed.")
 @click.option(
@@ -61,13 +84,15 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
       refold zoo --seeds 5 --json                  five seeds each, for a script
       refold verify --system ack-before-fsync      one of them with a full report
 
+    Each is searched for up to 30 s with each seed; one in which nothing is found by then counts as missed.
+
     Exit code: 0 all found, 1 some not found, 2 usage or environment.
     """
     with outcome.sentences(report_dir):
         for name in names:
             if name not in BROKEN:
                 raise UsageError(
-                    f"there is no broken system {name!r}{suggestion(name, BROKEN)}; «refold zoo» runs them all"
+                    f"there is no broken system {name!r}{resembling(name)}; «refold zoo --help» lists them all"
                 )
         chosen = list(names) or list(BROKEN)
         folder = pathlib.Path(report_dir or default_report_dir()) / "zoo"
@@ -86,6 +111,13 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
         if len(rows) < len(chosen):
             outcome.fail("interrupted; what was found so far is above")
         sys.exit(outcome.FINDINGS if missing else outcome.HELD)
+
+
+def resembling(name: str) -> str:
+    """« (did you mean … or …?)», if broken systems have names like it: up to three."""
+    close = difflib.get_close_matches(name, BROKEN, n=3)
+    close += [other for other in BROKEN if name and name in other and other not in close][: 3 - len(close)]
+    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
 
 
 def gather(names: list[str], seeds: list[int], jobs: int, folder: str, quiet: bool) -> list[dict[str, Any]]:
@@ -135,9 +167,12 @@ def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
     started = time.process_time()
     campaign = Campaign(system.system(), application, seed, Budget(seconds=SECONDS_MAX, distinct=1))
     try:
-        campaign.search()
-    except Exception as error:
-        trouble = f"{name}, seed {seed}: {type(error).__name__}: {error}"
+        with outcome.time_limit(f"system {name!r}") as alive:
+            campaign.progress = lambda progress: alive()
+            campaign.search()
+    except (Exception, outcome.NoAnswer) as error:
+        told = outcome.as_sentence(error) or f"{type(error).__name__}: {error}"
+        trouble = f"{name}, seed {seed}: {told}"
         return {
             "name": name,
             "seed": seed,
@@ -190,12 +225,21 @@ def summary(name: str, trials: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def verdict(row: dict[str, Any]) -> str:
+    """Whether it was found, in words."""
+    if row["found"]:
+        return "found"
+    return "failed" if row["errors"] else f"not found within {SECONDS_MAX:g} s"
+
+
 def page(rows: list[dict[str, Any]]) -> str:
     """The table as one HTML file, with the plans."""
     source = resources.files("refold.reports").joinpath("zoo.html").read_text(encoding="utf-8")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
-    return template.render(rows=rows, found=sum(row["found"] for row in rows), seeds=", ".join(map(str, seeds)))
+    return template.render(
+        rows=rows, verdict=verdict, found=sum(row["found"] for row in rows), seeds=", ".join(map(str, seeds))
+    )
 
 
 def show(rows: list[dict[str, Any]]) -> None:
@@ -216,5 +260,8 @@ def show(rows: list[dict[str, Any]]) -> None:
             str(row["actions"] or ""),
         )
     Console().print(table)
+    for row in rows:
+        if not row["found"]:
+            click.echo(f"{row['name']}: {verdict(row)}")
     found = sum(row["found"] for row in rows)
     click.echo(f"{found} of {len(rows)} found")

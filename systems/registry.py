@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import pathlib
@@ -125,6 +126,8 @@ def resolve(text: str) -> SystemPort:
         return BROKEN[name].system()
     if ":" in name:
         return adopt(name, load(name))
+    if name.endswith(".py"):
+        raise no_object(name, ("append", "read"))
     names = [*KNOWN, *BROKEN]
     raise UsageError(
         f"there is no system {name!r}{suggestion(name, names)}; known are {', '.join(KNOWN)}, the broken systems that"
@@ -152,6 +155,22 @@ def load(text: str) -> Any:
             raise UsageError(f"{text!r}: {module_name!r} has no {part!r}{suggestion(part, dir(found))}")
         found = getattr(found, part)
     return found
+
+
+def no_object(path: str, methods: tuple[str, ...]) -> UsageError:
+    """The error for a file where an object in it was meant; `methods` are those that tell the classes to name. The file is not run."""
+    try:
+        tree = ast.parse(pathlib.Path(path).read_bytes())
+    except (OSError, ValueError, SyntaxError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        return UsageError(f"{path!r} cannot be read ({why}); what is meant is written FILE.py:NAME")
+    suitable = [
+        f"{path}:{node.name}"
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and {getattr(part, "name", "") for part in node.body}.issuperset(methods)
+    ]
+    example = f"{' or '.join(suitable[:3])}" if suitable else f"{path}:NAME, with the name of its class"
+    return UsageError(f"{path!r} is a file and does not say which object in it is meant; write {example}")
 
 
 def load_file(path: str) -> Any:

@@ -114,7 +114,9 @@ def test_the_menu_of_the_reference_has_every_kind_of_action() -> None:
 
 def test_each_bit_of_the_header_leaves_its_family_out() -> None:
     """And nothing else."""
-    words = {family: {word for name, _, words in FULL.groups if name == family for word in words} for family in FAMILIES}
+    words = {
+        family: {word for name, _, words in FULL.groups if name == family for word in words} for family in FAMILIES
+    }
     assert all(words.values())
     for bit, family in enumerate(FAMILIES):
         included = FULL.included(bytes([1 << bit, 0, 0, 0]))

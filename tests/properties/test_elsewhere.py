@@ -2,15 +2,18 @@
 
 import dataclasses
 import pathlib
+import time
 
 import pytest
 
 from refold.model.accounts import Accounts
 from refold.model.action import Submit
 from refold.model.application import Application
+from refold.properties import elsewhere
 from refold.properties.elsewhere import Unreplayable, replay_elsewhere
 from refold.properties.run import execute
 from refold.systems.reference import Reference
+from refold.systems.registry import load
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +85,6 @@ def test_an_empty_history_has_nothing_to_replay():
 
 
 def test_a_module_that_is_only_a_file_is_found(tmp_path: pathlib.Path):
-    from refold.systems.registry import load
-
     source = tmp_path / "shop_on_its_own.py"
     source.write_text(
         "import msgspec\nfrom refold.model.application import Application\n"
@@ -94,3 +95,66 @@ def test_a_module_that_is_only_a_file_is_found(tmp_path: pathlib.Path):
     )
     shop = load(f"{source}:Shop")()
     assert replay_elsewhere(shop, history(shop)) is None
+
+
+class ClubThatDates(Club):
+    """The same; its state has the date of the day on which it is folded."""
+
+    def evolve(self, state, event):
+        return state | {event.who, time.strftime("%Y-%m-%d")}
+
+
+def test_a_clock_in_a_handler_is_found_though_all_processes_run_at_once():
+    finding = replay_elsewhere(ClubThatDates(), history(ClubThatDates()))
+    assert finding is not None
+    assert (finding.where, finding.position) == ("state", 1)
+
+
+SOURCE = """
+import os, time, msgspec
+from refold.model.application import Application
+{first}
+class Put(msgspec.Struct, frozen=True):
+    shelf: str
+class Shop(Application):
+    name = 'shop'
+    events = (Put,)
+    def commands(self): return [Put('a')]
+    def initial(self, key): return 0
+    def decide(self, command, state): return [command]
+    def evolve(self, state, event):
+        {then}
+        return state + 1
+"""
+
+
+def test_what_the_application_prints_is_no_answer(tmp_path: pathlib.Path):
+    source = tmp_path / "loud.py"
+    source.write_text(SOURCE.format(first="print('hello')", then="print(state)"))
+    shop = load(f"{source}:Shop")()
+    assert replay_elsewhere(shop, history(shop)) is None
+
+
+ELSEWHERE = "os.environ.get('PYTHONHASHSEED') in ('1', '2', '3', '4')"
+
+
+@pytest.mark.parametrize(
+    ("then", "words"),
+    [
+        (f"while {ELSEWHERE}: pass", "took more than 2 s"),
+        (f"if {ELSEWHERE}: raise KeyError('gone')", "failed: KeyError: 'gone'"),
+        (f"if {ELSEWHERE}: os._exit(0)", "ended before the last event"),
+    ],
+    ids=["hangs", "raises", "exits"],
+)
+def test_trouble_in_the_other_process_is_told_and_no_process_is_left(then, words, tmp_path, monkeypatch):
+    source = tmp_path / "trouble.py"
+    source.write_text(SOURCE.format(first="", then=then))
+    shop = load(f"{source}:Shop")()
+    children = []
+    start = elsewhere.start
+    monkeypatch.setattr(elsewhere, "start", lambda *words: children.append(start(*words)) or children[-1])
+    with pytest.raises(Unreplayable, match=words):
+        replay_elsewhere(shop, history(shop), seconds=2)
+    assert len(children) == 4
+    assert all(child.returncode is not None for child in children)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -25,6 +26,29 @@ class Ended:
     code: int
     out: str
     err: str
+
+
+BROKEN = "checkpoint-before-effect"
+
+
+def only(ended: Ended) -> dict[str, Any]:
+    """The one object on standard output; standard error is empty."""
+    assert ended.err == ""
+    value: dict[str, Any] = json.loads(ended.out)
+    assert isinstance(value, dict)
+    return value
+
+
+def only_results(ended: Ended) -> list[dict[str, Any]]:
+    """The results in the one object."""
+    results: list[dict[str, Any]] = json.loads(ended.out)["results"]
+    return results
+
+
+def plan_of(refold: Callable[..., Ended], system: str = BROKEN) -> str:
+    """A plan that breaks this system."""
+    ended = refold("verify", "--system", system, "--seed", "1", "--examples", "300", "--json", "--report-dir", "found")
+    return str(only(ended)["findings"][0]["plan"])
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 
 from refold.reports.cli import COMMANDS
 
-from .conftest import COMMAND, Ended, environment
+from .conftest import BROKEN, COMMAND, Ended, environment, only, plan_of
 
 Refold = Callable[..., Ended]
 
@@ -45,25 +47,7 @@ COUNTS = {
     "conflicts",
 }
 FINDING = {"anomaly", "guarantee", "actions", "plan", "replay", "diagnosis"}
-CHECKED = {"file", "format", "records", "verdict", "seconds", "findings", "blame"}
-ZOO = {"name", "tier", "guarantee", "found", "anomaly", "diagnosis", "seconds_cpu", "actions", "plan"}
 SYSTEM = {"name", "available", "version", "needs", "capabilities"}
-
-BROKEN = "checkpoint-before-effect"
-
-
-def only(ended: Ended) -> dict[str, Any]:
-    """The one object on standard output; standard error is empty."""
-    assert ended.err == ""
-    value: dict[str, Any] = json.loads(ended.out)
-    assert isinstance(value, dict)
-    return value
-
-
-def plan_of(refold: Refold, system: str = BROKEN) -> str:
-    """A plan that breaks this system."""
-    ended = refold("verify", "--system", system, "--seed", "1", "--examples", "300", "--json", "--report-dir", "found")
-    return str(only(ended)["findings"][0]["plan"])
 
 
 # -- verify
@@ -136,6 +120,53 @@ def test_no_color_gives_no_escapes(refold_process: Refold) -> None:
     assert "\x1b" not in ended.out + ended.err
 
 
+CLUB = """
+from msgspec import Struct
+from refold.model.application import Application
+
+class Join(Struct, frozen=True):
+    club: str
+    who: str
+
+class Joined(Join, frozen=True): ...
+
+class Picks(Application):
+    events = (Joined,)
+    def commands(self): return [Join("chess", who) for who in ("ada", "bob", "cleo", "dan", "eve")]
+    def decide(self, command, state): return [Joined(command.club, command.who)]
+    def evolve(self, state, event): return (state or 0) + 1
+    def view(self, event, rows):
+        members = {*rows.get("members", ()), event.who}
+        return {"members": sorted(members), "speaker": next(iter(members))}
+
+class Stays(Picks):
+    def __init__(self): self.trouble = lambda: None
+"""
+
+
+def test_an_application_of_ones_own_is_replayed_in_other_processes(refold: Refold, tmp_path: Path) -> None:
+    """What differs there is found, replayed and kept as a test like everything else."""
+    (tmp_path / "club.py").write_text(CLUB)
+    value = only(refold("verify", "--application", "club.py:Picks", "--seed", "3", "--examples", "30", "--json"))
+    (finding,) = value["findings"]
+    assert (value["verdict"], finding["anomaly"]) == ("broken", "replay-differs-elsewhere")
+    ended = refold(*shlex.split(finding["replay"])[1:], "--json")
+    assert ended.code == 1
+    assert only(ended)["findings"][0]["anomaly"] == "replay-differs-elsewhere"
+    source: dict[str, Any] = {}
+    exec(refold("replay", finding["plan"], "--emit-test").out, source)
+    with pytest.raises(AssertionError, match="replay-differs-elsewhere"):
+        source["test_replay_differs_elsewhere_does_not_happen"]()
+
+
+def test_an_application_that_cannot_leave_its_process_is_told_as_not_checked(refold: Refold, tmp_path: Path) -> None:
+    """Exit code 0: nothing was found."""
+    (tmp_path / "club.py").write_text(CLUB)
+    ended = refold("verify", "--application", "club.py:Stays", "--seed", "3", "--examples", "30", "--json")
+    assert ended.code == 0
+    assert "replays in other processes: application Stays cannot be pickled" in only(ended)["not_checked"][-1]
+
+
 # -- replay
 
 
@@ -160,6 +191,22 @@ def test_a_replay_for_a_reader_exits_with_one_too(refold: Refold) -> None:
     assert "checkpoint-ahead-of-effects" in ended.out
 
 
+def test_a_replay_that_holds_says_what_held(refold: Refold, tmp_path: Path) -> None:
+    """In a sentence below the verdict; also when the system could not do all that the plan asks for."""
+    plan = plan_of(refold)
+    lines = refold("replay", plan, "--system", "reference").out.splitlines()
+    assert lines[0] == "HELD: reference with application inventory"
+    assert " ".join(" ".join(lines[2:]).split()).startswith(
+        "The plan held on reference: none of the 11 guarantees that were checked was broken, and"
+        " checkpoint-ahead-of-effects, which it was kept for, did not happen."
+    )
+    document = json.loads((tmp_path / plan).read_text())
+    document["actions"].append({"do": "restart", "process": "index"})
+    (tmp_path / "plan.json").write_text(json.dumps(document))
+    said = " ".join(refold("replay", "plan.json", "--system", "reference").out.split())
+    assert "But 1 of its 2 actions was not possible here: without it the plan may show nothing." in said
+
+
 @pytest.mark.parametrize(("system", "code"), [(None, 1), ("reference", 0)])
 def test_the_emitted_test_runs_under_pytest(system: str | None, code: int, refold: Refold, tmp_path: Path) -> None:
     """It fails on the broken system and passes on the reference."""
@@ -177,6 +224,16 @@ def test_the_emitted_test_runs_under_pytest(system: str | None, code: int, refol
     )
     assert done.returncode == code, done.stdout
     assert "1 failed" in done.stdout if code else "1 passed" in done.stdout
+    if code:
+        said = [line.removeprefix("E").strip() for line in done.stdout.splitlines() if line.startswith("E ")]
+        assert said[0].endswith(
+            "checkpoint-ahead-of-effects (CKPT): the checkpoint of index is at 1, its effects end at 0: a crash now loses what lies between"
+        )
+        assert "However" in said
+        assert "Finding(" not in done.stdout
+        command = shlex.split(said[-1])
+        assert command[:2] == ["refold", "replay"]
+        assert refold(*command[1:], "--json").code == 1
 
 
 @pytest.mark.parametrize("anomaly", ['"""', "a=b c", "import os\n", "\\", "ä-ö", ""])
@@ -190,73 +247,7 @@ def test_the_emitted_test_is_python_whatever_the_plan_says(anomaly: str, refold:
     compile(ended.out, "emitted", "exec")
 
 
-# -- check
-
-
-def test_check_of_histories_that_hold_and_do_not(refold: Refold) -> None:
-    """Exit codes 0 and 1; with the application all properties."""
-    only(refold("verify", "--seed", "7", "--examples", "30", "--json", "--report-dir", "good"))
-    plan_of(refold)
-    ended = refold("check", "good/history.jsonl", "--application", "inventory", "--json")
-    (result,) = only(ended)["results"]
-    assert ended.code == 0
-    assert set(result) >= CHECKED
-    assert (result["format"], result["verdict"], result["findings"]) == ("refold", "held", [])
-    assert result["records"] > 10
-    for application in ((), ("--application", "inventory")):
-        ended = refold("check", "good/history.jsonl", "found/history.jsonl", "--json", *application)
-        assert ended.code == 1
-        good, bad = only(ended)["results"]
-        assert (good["verdict"], bad["verdict"]) == ("held", "broken")
-        assert bad["findings"][0]["anomaly"] == "checkpoint-ahead-of-effects"
-
-
-def test_check_for_a_reader_names_the_file_and_the_anomaly(refold: Refold) -> None:
-    """On standard output."""
-    plan_of(refold)
-    ended = refold("check", "found/history.jsonl")
-    assert ended.code == 1
-    assert "checkpoint-ahead-of-effects" in ended.out
-    assert "found/history.jsonl: broken" in ended.out
-
-
-def test_check_of_a_history_whose_numbers_are_absurd_comes_to_an_end(refold: Refold, tmp_path: Path) -> None:
-    """Positions of a million million are compared, not counted up to."""
-    huge = 10**12
-    (tmp_path / "huge.jsonl").write_text(
-        '{"kind":"history","version":1,"system":"x","application":"accounts","clients":["a"],'
-        '"consumers":[{"name":"index","projection":"totals"}]}\n'
-        f'{{"kind":"event","position":{huge},"stream":"s","version":1,"id":"a-1/0","type":"R","data":null}}\n'
-        f'{{"kind":"recovered","process":"index","position":{huge - 5},"rows":{{}}}}\n'
-        f'{{"kind":"applied","consumer":"index","position":{huge},"writes":{{}}}}\n'
-        f'{{"kind":"checkpoint","consumer":"index","position":{huge + 5}}}\n'
-        '{"kind":"settled","skipped":0}\n'
-    )
-    assert refold("check", "huge.jsonl").code == 1
-
-
-# -- zoo, systems, help
-
-
-def test_zoo_tells_what_it_found(refold: Refold, tmp_path: Path) -> None:
-    """One row for each name."""
-    ended = refold("zoo", "ack-before-fsync", BROKEN, "--jobs", "1", "--seed", "3", "--json")
-    rows = only(ended)["rows"]
-    assert ended.code == 0
-    assert [row["name"] for row in rows] == ["ack-before-fsync", BROKEN]
-    for row in rows:
-        assert set(row) >= ZOO
-        assert row["found"] is True
-        assert (tmp_path / row["plan"]).is_file()
-    assert rows[0]["anomaly"] == "acknowledged-append-lost"
-    assert refold("replay", rows[0]["plan"], "--json").code == 1
-
-
-def test_zoo_for_a_reader_counts(refold: Refold) -> None:
-    """How many of how many."""
-    ended = refold("zoo", "ack-before-fsync")
-    assert ended.code == 0
-    assert "1 of 1 found" in ended.out
+# -- systems, help
 
 
 def test_systems_are_listed_with_what_they_can_do(refold: Refold) -> None:
@@ -321,9 +312,9 @@ def interruptible() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def started(folder: Path, *extra: str) -> subprocess.Popen[str]:
+def started(folder: Path, *extra: str, source: str = SLOW) -> subprocess.Popen[str]:
     """`refold verify` of the slow system, which has found something when this returns."""
-    (folder / "slow.py").write_text(SLOW)
+    (folder / "slow.py").write_text(source)
     process = subprocess.Popen(
         [*COMMAND, "verify", "--system", "slow.py:Slow", "--seed", "1", "--examples", "100000", *extra],
         cwd=folder,
@@ -364,6 +355,18 @@ def test_after_a_kill_the_plans_found_before_are_there_and_replay(tmp_path: Path
         ended = refold("replay", plan, "--system", BROKEN, "--json")
         assert ended.code == 1
         assert only(ended)["findings"][0]["anomaly"] == json.loads(plan.read_text())["anomaly"]
+
+
+def test_after_a_kill_while_shrinking_the_plan_is_there_unshrunk(tmp_path: Path, refold: Refold) -> None:
+    """Shrinking would take minutes here. What is left is as it was found, has the name that it should have, and replays."""
+    process = started(tmp_path, source=SLOW.replace("< 400", "< 2"))
+    process.kill()
+    process.communicate()
+    (plan,) = tmp_path.glob(".refold/plans/*")
+    document = json.loads(plan.read_text())
+    assert len(document["actions"]) > 1
+    assert re.fullmatch(rf"{document['anomaly']}-[0-9a-f]{{8}}\.json", plan.name)
+    assert refold("replay", plan, "--system", BROKEN, "--json").code == 1
 
 
 def test_ctrl_c_before_anything_was_found_is_no_verdict(tmp_path: Path) -> None:

@@ -105,6 +105,39 @@ def test_one_bad_file_does_not_keep_the_others_from_being_checked(refold: Refold
     assert ended.err.startswith("refold: bad.jsonl: ")
 
 
+HANGS = """
+from refold.model.inventory import Inventory
+
+class Hangs(Inventory):
+    '''Does not come back from what only a file can bring.'''
+
+    def evolve(self, stock, event):
+        while getattr(event, "count", 0) > 1000:
+            pass
+        return super().evolve(stock, event)
+"""
+
+
+def test_check_does_not_wait_for_an_application_that_hangs(
+    refold: Refold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence says at which line of the file. The next file is looked at all the same."""
+    monkeypatch.setenv("REFOLD_HANG_SECONDS", "0.5")
+    (tmp_path / "hangs.py").write_text(HANGS)
+    event = b'{"kind":"event","position":1,"stream":"bolt","version":1,"id":"a-1/0","type":"Restocked",'
+    record = event + b'"data":{"item":"bolt","count":1001}}'
+    lines = [WHOLE.splitlines()[0], record, b'{"kind":"observed","consumer":"store","position":1,"rows":{"bolt":1001}}']
+    (tmp_path / "history.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    (tmp_path / "good.jsonl").write_bytes(WHOLE)
+    ended = refold("check", "history.jsonl", "good.jsonl", "--application", "hangs.py:Hangs")
+    assert ended.code == 2
+    assert (
+        ended.err
+        == "refold: history.jsonl: line 2: application 'inventory' did not answer for 0.5 s; it was given up\n"
+    )
+    assert "good.jsonl: held" in ended.out
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -208,6 +241,48 @@ def test_verify_of_a_system_that_does_not_exist(system: str, words: str, refold:
         assert refold("verify", "--system", system, "--examples", "2", "--json").code == 0
         return
     is_one_sentence(refold("verify", "--system", system, "--examples", "2"), words)
+
+
+FILES = {
+    "shop.py": "class Shop:\n    def decide(self): ...\n    def evolve(self): ...\n"
+    "class Log:\n    def append(self): ...\n    def read(self): ...\n",
+    "empty.py": "",
+    "torn.py": "class Shop(",
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "file", "words"),
+    [
+        (
+            "--application",
+            "shop.py",
+            "'shop.py' is a file and does not say which object in it is meant; write shop.py:Shop\n",
+        ),
+        (
+            "--system",
+            "shop.py",
+            "'shop.py' is a file and does not say which object in it is meant; write shop.py:Log\n",
+        ),
+        ("--application", "empty.py", "write empty.py:NAME, with the name of its class"),
+        ("--application", "torn.py", "'torn.py' cannot be read ('(' was never closed"),
+        (
+            "--application",
+            "missing.py",
+            "'missing.py' cannot be read (No such file or directory); what is meant is written FILE.py:NAME",
+        ),
+    ],
+)
+def test_a_file_without_an_object_is_told_what_to_write(
+    option: str, file: str, words: str, refold: Refold, tmp_path: Path
+) -> None:
+    """With the classes in it that would do. Nothing of the file is run."""
+    for name, source in FILES.items():
+        (tmp_path / name).write_text(source)
+    is_one_sentence(refold("verify", option, file, "--examples", "2"), words)
+    if option == "--application":
+        (tmp_path / "history.jsonl").write_bytes(WHOLE)
+        is_one_sentence(refold("check", "history.jsonl", option, file), words)
 
 
 @pytest.mark.parametrize("arguments", [("--seconds", "-1"), ("--examples", "0"), ("--seed", "x"), ("--sytem", "x")])
@@ -480,4 +555,9 @@ def test_a_report_directory_that_is_a_file(command: tuple[str, ...], refold: Ref
 
 def test_zoo_of_a_system_that_is_not_in_it(refold: Refold) -> None:
     """With what is near."""
-    is_one_sentence(refold("zoo", "ack-before-sync"), "did you mean 'ack-before-fsync'?")
+    is_one_sentence(
+        refold("zoo", "ack-before-sync"), "did you mean 'ack-before-fsync'", "«refold zoo --help» lists them"
+    )
+    is_one_sentence(refold("zoo", "lost-wake"), "'lost-wakeup'")
+    is_one_sentence(refold("zoo", "resurrects"), "'cache-resurrects-deleted'")
+    is_one_sentence(refold("zoo", "xyz"), "there is no broken system 'xyz'; «refold zoo --help» lists them all")

@@ -56,6 +56,27 @@ def test_the_summary_has_a_section_with_every_refold_test(workers: tuple[str, ..
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("plugin", [True, False], ids=["plugin", "unittest"])
+def test_a_failure_says_the_same_as_a_report(plugin: bool, tmp_path: Path) -> None:
+    """Let, Then, However, and last the command. Without the plugin it is shorter, for want of words."""
+    if plugin:
+        said = run(tmp_path, "-k", "Bad").stdout
+    else:
+        (tmp_path / "test_shop.py").write_text(SUITE)
+        command = [sys.executable, "-m", "unittest", "test_shop.TestBad"]
+        said = subprocess.run(
+            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        ).stderr
+    lines = [line.removeprefix("E").strip() for line in said.splitlines()]
+    start = next(n for n, line in enumerate(lines) if "GuaranteeBroken: replayed-state-differs (REPL): " in line)
+    message = lines[
+        start : next(n for n, line in enumerate(lines) if n > start and line.startswith("refold replay")) + 1
+    ]
+    assert any(line.startswith("1. ") for line in message)
+    assert ("However" in message) is plugin
+    assert ("Replay it:" in message) is plugin
+
+
 def test_statistics_of_hypothesis_show_what_happened(tmp_path: Path) -> None:
     """Events of every run, and the target."""
     done = run(tmp_path, "--hypothesis-show-statistics", "-k", "Good")

@@ -6,7 +6,8 @@ import io
 
 import pytest
 
-from refold.reports.terminal import console, plain_failure, print_result, terminal_report
+from refold.reports.failure import plain_failure
+from refold.reports.terminal import console, print_result, terminal_report
 
 from .goldens import compare
 from .specimens import SPECIMENS, blind, checkpoint_first, hostile, result

@@ -1,0 +1,60 @@
+"""Files of plans: there from the moment of the find, and once only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from refold.model.action import Crash, Restart, Submit
+from refold.model.inventory import Inventory, Restock
+from refold.model.tape import Plan
+from refold.properties.failure import PlanFile
+from refold.properties.property import Finding
+from refold.properties.result import Counterexample
+
+SHORT: Plan = (Submit("alice", Restock("bolt", 1)),)
+LONG: Plan = (*SHORT, Crash("index"), Restart("index"))
+
+
+def find(plan: Plan) -> Counterexample:
+    """A find with this plan."""
+    return Counterexample(plan, (Finding("oversold", "CAS", "test", "bolt", 1),), (), 1, 0.0)
+
+
+def lengths(folder: Path) -> list[int]:
+    """How many actions each plan on disk has."""
+    return sorted(len(json.loads(file.read_text())["actions"]) for file in folder.glob("plans/oversold-*.json"))
+
+
+def test_a_plan_is_there_before_it_is_shrunk_and_replaced_after(tmp_path: Path) -> None:
+    """Also when the same file is used for the next find."""
+    file = PlanFile(Inventory(), "reference", str(tmp_path))
+    file.found(find(LONG))
+    assert lengths(tmp_path) == [3]
+    path = Path(file.shrunk(find(SHORT)))
+    assert lengths(tmp_path) == [1]
+    assert list(tmp_path.glob("plans/*")) == [path]
+    file.found(find(LONG[:2]))
+    file.shrunk(find(LONG[1:]))
+    assert lengths(tmp_path) == [1, 2]
+
+
+@pytest.mark.parametrize("plan", [SHORT, LONG], ids=["shorter", "not-shorter"])
+def test_a_file_that_was_there_before_stays(plan: Plan, tmp_path: Path) -> None:
+    """It is of an earlier search."""
+    earlier = PlanFile(Inventory(), "reference", str(tmp_path)).shrunk(find(LONG))
+    file = PlanFile(Inventory(), "reference", str(tmp_path))
+    file.found(find(LONG))
+    file.shrunk(find(plan))
+    assert Path(earlier).is_file()
+    assert lengths(tmp_path) == sorted({len(plan), 3})
+
+
+def test_a_plan_that_cannot_be_shrunk_stays(tmp_path: Path) -> None:
+    """The two have one name."""
+    file = PlanFile(Inventory(), "reference", str(tmp_path))
+    file.found(find(LONG))
+    file.shrunk(find(LONG))
+    assert lengths(tmp_path) == [3]

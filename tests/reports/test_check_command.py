@@ -1,0 +1,167 @@
+"""`refold check`: what is found in stored histories, and how it is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refold.properties.linearizability import CasRegister, Verdict
+
+from .conftest import Ended, only, only_results, plan_of
+from .goldens import compare
+
+Refold = Callable[..., Ended]
+
+ROOT = Path(__file__).parent.parent.parent
+CHECKED = {"file", "format", "records", "verdict", "seconds", "findings", "blame"}
+
+ANY = """
+from msgspec import Struct
+from refold.model.application import Application
+
+class Opened(Struct, frozen=True): ...
+
+class Added(Struct, frozen=True):
+    item: str
+
+class CheckedOut(Struct, frozen=True): ...
+
+class Any(Application):
+    events = (Opened, Added, CheckedOut)
+    def commands(self): return [Added("book")]
+    def key(self, message): return "cart-7"
+    def decide(self, command, state): return [command]
+    def evolve(self, state, event): return (state or 0) + 1
+"""
+
+
+def test_check_of_histories_that_hold_and_do_not(refold: Refold) -> None:
+    """Exit codes 0 and 1; with the application all properties."""
+    only(refold("verify", "--seed", "7", "--examples", "30", "--json", "--report-dir", "good"))
+    plan_of(refold)
+    ended = refold("check", "good/history.jsonl", "--application", "inventory", "--json")
+    (result,) = only(ended)["results"]
+    assert ended.code == 0
+    assert set(result) >= CHECKED
+    assert (result["format"], result["verdict"], result["findings"]) == ("refold", "held", [])
+    assert result["records"] > 10
+    for application in ((), ("--application", "inventory")):
+        ended = refold("check", "good/history.jsonl", "found/history.jsonl", "--json", *application)
+        assert ended.code == 1
+        good, bad = only(ended)["results"]
+        assert (good["verdict"], bad["verdict"]) == ("held", "broken")
+        assert bad["findings"][0]["anomaly"] == "checkpoint-ahead-of-effects"
+
+
+def test_check_for_a_reader_names_the_file_and_the_anomaly(refold: Refold) -> None:
+    """On standard output."""
+    plan_of(refold)
+    ended = refold("check", "found/history.jsonl")
+    assert ended.code == 1
+    assert "checkpoint-ahead-of-effects" in ended.out
+    assert "found/history.jsonl: broken" in ended.out
+
+
+BLACK_BOXES = [
+    ("examples/stale-read.jsonl", "--initial", "0"),
+    ("tests/data/histories/etcd/etcd_000.log",),
+    ("tests/data/histories/knossos/cas-failure.edn", "--initial", "0", "--nil-reads", "any"),
+    ("tests/data/histories/synthetic/ok_c10_n00100_s1.txt",),
+]
+
+
+def test_check_of_black_boxes_for_a_reader(refold: Refold, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operation to blame, the order that the others have, the contradiction, and last the verdict, as of a history with positions."""
+    monkeypatch.chdir(ROOT)
+    texts = []
+    for file, *options in BLACK_BOXES:
+        ended = refold("check", file, *options)
+        assert ended.code == (0 if "/ok_" in file else 1)
+        assert ended.err == ""
+        texts.append(re.sub(r"\d+\.\d\d s\)", "0.00 s)", ended.out))
+    compare("check-black-box.txt", "\n".join(texts))
+
+
+def test_a_black_box_that_is_undecided_says_why(
+    refold: Refold, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Exit code 2, and what ran out."""
+    undecided = Verdict("undecided", CasRegister(0), reason="the memory allowed was spent")
+    monkeypatch.setattr("refold.properties.linearizability.check", lambda *args, **kwargs: undecided)
+    ended = refold("check", ROOT / "examples/stale-read.jsonl", "--initial", "0")
+    assert ended.code == 2
+    assert "undecided: the memory allowed was spent" in ended.out
+
+
+def test_a_history_without_consumers_need_not_deliver(refold: Refold, tmp_path: Path) -> None:
+    """As one that was recorded at the log alone. One that names a consumer, which then receives nothing, proves nothing."""
+    lines = (ROOT / "examples/lost-update.jsonl").read_text().splitlines(keepends=True)[:4]
+    (tmp_path / "log.jsonl").write_text("".join(lines))
+    assert refold("check", "log.jsonl").code == 0
+    consumers = '"consumers":[{"name":"index","projection":"totals"}]'
+    (tmp_path / "log.jsonl").write_text("".join(lines).replace('"consumers":[]', consumers))
+    assert "vacuous-run" in refold("check", "log.jsonl").out
+
+
+def middle(shift: int = 4999) -> list[dict[str, Any]]:
+    """The lost update, as it would be recorded from a log that has been there for long."""
+    records = [json.loads(line) for line in (ROOT / "examples/lost-update.jsonl").read_text().splitlines()]
+    for record in records:
+        if record["kind"] == "event":
+            record.update(position=record["position"] + shift, version=record["version"] + 16)
+        elif record["kind"] == "acknowledged":
+            record["positions"] = [position + shift for position in record["positions"]]
+        elif record["kind"] == "prepared":
+            record["command"] = {"Added": {"item": "book"}}
+            record["seen"] += 16
+            record["expected"] = {"expect": "exact", "version": record["seen"]}
+    return records
+
+
+@pytest.mark.parametrize("application", [(), ("--application", "club.py:Any")], ids=["plain", "application"])
+def test_a_history_that_begins_in_the_middle_is_judged_from_there(
+    application: tuple[str, ...], refold: Refold, tmp_path: Path
+) -> None:
+    """What happens in it is found, what came before is no finding, and what is not judged is said."""
+    (tmp_path / "club.py").write_text(ANY)
+    records = middle()
+    files = {
+        "bad.jsonl": records,
+        "good.jsonl": [*records[:1], *records[2:5], *records[6:8]],
+        "torn.jsonl": [*records[:1], *records[2:5], {"kind": "event"}],
+    }
+    for name, kept in files.items():
+        (tmp_path / name).write_text("".join(json.dumps(record) + "\n" for record in kept))
+    bad, good, torn = only_results(refold("check", *files, "--json", *application))
+    assert [finding["anomaly"] for finding in bad["findings"]] == ["lost-update"]
+    assert (good["verdict"], good["findings"], torn["findings"]) == ("held", [], [])
+    assert "line 5" in torn["error"]
+    for result in (bad, good):
+        assert result["not_checked"][0].startswith("what came before position 5,000, at which this history begins: ")
+    said = refold("check", "good.jsonl", *application).out
+    assert said.startswith("    not checked: what came before position 5,000")
+    assert "good.jsonl: held" in said
+    (tmp_path / "whole.jsonl").write_text("".join((ROOT / "examples/lost-update.jsonl").open()))
+    (whole,) = only_results(refold("check", "whole.jsonl", "--json", *application))
+    assert whole["not_checked"] == []
+
+
+def test_check_of_a_history_whose_numbers_are_absurd_comes_to_an_end(refold: Refold, tmp_path: Path) -> None:
+    """Positions of a million million are compared, not counted up to."""
+    huge = 10**12
+    (tmp_path / "huge.jsonl").write_text(
+        '{"kind":"history","version":1,"system":"x","application":"accounts","clients":["a"],'
+        '"consumers":[{"name":"index","projection":"totals"}]}\n'
+        '{"kind":"step","number":1,"action":{"do":"append","client":"a"}}\n'
+        f'{{"kind":"event","position":{huge},"stream":"s","version":1,"id":"a-1/0","type":"R","data":null}}\n'
+        f'{{"kind":"recovered","process":"index","position":{huge - 5},"rows":{{}}}}\n'
+        f'{{"kind":"applied","consumer":"index","position":{huge},"writes":{{}}}}\n'
+        f'{{"kind":"checkpoint","consumer":"index","position":{huge + 5}}}\n'
+        '{"kind":"settled","skipped":0}\n'
+    )
+    assert refold("check", "huge.jsonl").code == 1
