@@ -31,10 +31,10 @@ from refold.properties.run import undisturbed
 from refold.properties.suite import checker
 from refold.systems.reference import Reference
 
-WORDS = 1000
+WORDS = 1500
 """Length of a burst on refold's side; longer ones are no faster, because streams grow with them."""
 
-RUNS = 96
+RUNS = 64
 """Bursts per measurement."""
 
 QUIET = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck), "phases": [Phase.generate]}

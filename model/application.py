@@ -136,11 +136,14 @@ class Application:
         """Projection of the search index: view row -> (key to look up in the store, number of changes so far, value)."""
         payload = event.data
         key = self.key(payload)
-        get = rows.get
-        return {
-            row: None if value is None else (key, 1 if (old := get(row)) is None else old[1] + 1, value)
-            for row, value in self.view(payload, _Values(rows, 2)).items()
-        }
+        writes: Writes = {}
+        for row, value in self.view(payload, _Values(rows)).items():
+            if value is None:
+                writes[row] = None
+            else:
+                old = rows.get(row)
+                writes[row] = (key, 1 if old is None else old[1] + 1, value)
+        return writes
 
     def totals(self, event: Stored, rows: Rows) -> Writes:
         """Projection of the running totals: key -> number of its events. Deliberately not idempotent."""
@@ -184,20 +187,19 @@ def _first_field(cls: Any) -> str:
 
 
 class _Values(Mapping[str, Any]):
-    """Rows of tuples seen through one of their columns."""
+    """The rows of the search index seen through their last column: the values."""
 
-    __slots__ = ("_column", "_rows")
+    __slots__ = ("_rows",)
 
-    def __init__(self, rows: Rows, column: int) -> None:
+    def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._column = column
 
     def get(self, key: str, default: Any = None) -> Any:
         row = self._rows.get(key)
-        return default if row is None else row[self._column]
+        return default if row is None else row[2]
 
     def __getitem__(self, key: str) -> Any:
-        return self._rows[key][self._column]
+        return self._rows[key][2]
 
     def __iter__(self) -> Any:
         return iter(self._rows)

@@ -196,6 +196,8 @@ class Log(Process):
     def index(self, after: int) -> int:
         """The index of the first entry behind position `after`: at most `after`, and less only by the number of gaps."""
         entries = self.entries
+        if len(entries) > 1 and entries[-2].position <= after < entries[-1].position:
+            return len(entries) - 1  # most readers are there
         gaps = max(self.next_position - 1 - len(entries), 0)
         return bisect.bisect_right(entries, after, max(after - gaps, 0), key=_position) if gaps else after
 

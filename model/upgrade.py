@@ -43,7 +43,7 @@ class Upgrades(Extension):
     @classmethod
     def groups(cls, commands: Sequence[Any], clients: Sequence[str], consumers: Any) -> list[Group]:
         """One action."""
-        return [(cls.family, 3, [Upgrade()])]
+        return [(cls.family, 2, [Upgrade()])]
 
     def handlers(self) -> dict[type, Handler]:
         """One action."""

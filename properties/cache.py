@@ -16,7 +16,10 @@ from refold.properties.truth import Truth
 
 
 class CacheOrder(Property):
-    """For every row of an unordered consumer: the positions of its changes only grow."""
+    """For every row of an unordered consumer: the positions of its changes only grow.
+
+    `effects` passes on what unordered consumers apply, so that nobody asks twice who is one.
+    """
 
     name = "cache-order"
     guarantee = "READ"
@@ -26,8 +29,8 @@ class CacheOrder(Property):
         self.rows: dict[str, dict[str, tuple[int, Applied]]] = {}
 
     def handlers(self) -> dict[type, Handler]:
-        """Changes, and restarts, which empty a cache."""
-        return {Opened: self.on_opened, Applied: self.on_applied, Recovered: self.on_recovered}
+        """Restarts, which empty a cache."""
+        return {Opened: self.on_opened, Recovered: self.on_recovered}
 
     def on_opened(self, number: int, record: Opened) -> None:
         """The unordered consumers."""

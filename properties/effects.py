@@ -13,6 +13,7 @@ from typing import Any
 from refold.model.mailer import Reset
 from refold.model.record import Applied, CheckpointSaved, Ignored, Opened, Recovered
 from refold.model.side import Joined
+from refold.properties.cache import CacheOrder
 from refold.properties.property import Evidence, Finding, Handler, Property
 from refold.properties.replay import ReplayEquality
 from refold.properties.truth import Truth
@@ -31,9 +32,10 @@ class Effects(Property):
     name = "effects"
     guarantee = "CKPT"
 
-    def __init__(self, truth: Truth, replay: ReplayEquality | None = None) -> None:
+    def __init__(self, truth: Truth, order: CacheOrder, replay: ReplayEquality | None = None) -> None:
         super().__init__()
         self.truth = truth
+        self.order = order
         self.replay = replay
         self.mirrors: dict[str, dict[str, Any]] = {}
         self.recent: deque[tuple[int, Applied]] = deque(maxlen=WINDOW)
@@ -79,9 +81,10 @@ class Effects(Property):
             return None
         if mirror is None:
             truth.advance(progress, position)
-            return None
+            return self.order.on_applied(number, record)
         finding = self.passing(number, record) if progress.parked else None
-        if truth.before.get(position) == progress.contiguous and not progress.beyond:
+        expected = truth.before.get(position) == progress.contiguous
+        if expected and not progress.beyond:
             progress.contiguous = position
         elif position <= progress.contiguous or position in progress.beyond:
             before = self.rows(name)
@@ -97,7 +100,7 @@ class Effects(Property):
                     evidence=self.proof(number, record),
                 )
         else:
-            if truth.before.get(position) != progress.contiguous:
+            if not expected:
                 finding = self.overtaking(number, record)
             truth.advance(progress, position)
         if self.replay is None:

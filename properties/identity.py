@@ -8,6 +8,8 @@ under all of its ids), and by stream names that are not compared letter by lette
 
 from __future__ import annotations
 
+import msgspec
+
 from refold.model.event import NewEvent, Stored
 from refold.model.record import Aborted, Acknowledged, Prepared, Refused, Retried, Scanned, Settled
 from refold.properties.property import Evidence, Finding, Handler, Property
@@ -16,18 +18,15 @@ REMEMBERED = 10_000
 """Finished operations that are remembered, to recognise an event that appears a second time."""
 
 
-class Operation:
-    """One append and what has become visible of it."""
+class Operation(msgspec.Struct, gc=False):
+    """One append and what has become visible of it; `number` is that of the record `prepared`."""
 
-    __slots__ = ("earlier", "ended", "number", "prepared", "retried", "seen")
-
-    def __init__(self, number: int, prepared: Prepared) -> None:
-        self.number = number
-        self.prepared = prepared
-        self.earlier: tuple[Prepared, ...] = ()
-        self.seen = 0
-        self.ended: tuple[int, Refused | Aborted] | None = None
-        self.retried = False
+    number: int
+    prepared: Prepared
+    earlier: tuple[Prepared, ...] = ()
+    seen: int = 0
+    ended: tuple[int, Refused | Aborted] | None = None
+    retried: bool = False
 
 
 class Identity(Property):
@@ -63,7 +62,7 @@ class Identity(Property):
         if known is not None:  # decided anew, under the same event ids
             if known.prepared.events != record.events:
                 known.earlier = (*known.earlier, known.prepared)
-            known.prepared = record
+            known.number, known.prepared = number, record
             return None
         operations[record.op] = Operation(number, record)
         if len(operations) > REMEMBERED:

@@ -102,7 +102,7 @@ AWAITED: dict[type, Callable[[Truth], Property]] = {kind: make for make in LATE 
 
 def early(application: Application | None, truth: Truth) -> list[Property]:
     """The properties of every run."""
-    identity = Identity()
+    identity, order = Identity(), CacheOrder()
     checked: list[Property] = [identity, ExpectedVersion(truth)]
     replay = None
     if application is not None:
@@ -113,7 +113,7 @@ def early(application: Application | None, truth: Truth) -> list[Property]:
         Visibility(truth),
         Reachability(truth),
         Durability(identity),
-        Effects(truth, replay),
+        Effects(truth, order, replay),
         Checkpoints(truth),
         SnapshotIntegrity(truth),
     ]
@@ -121,7 +121,7 @@ def early(application: Application | None, truth: Truth) -> list[Property]:
         checked += [SnapshotEquality(application, truth, replay), replay, CacheAtRest(application, truth)]
         checked.append(Sessions(application, truth))
         checked += [RebuildEquality(application, truth, replay), Answers(application, truth)]
-    checked += [CacheOrder(), Outside(truth), Letters(truth), Waits(truth), Convergence(truth), Bookkeeping(truth)]
+    checked += [order, Outside(truth), Letters(truth), Waits(truth), Convergence(truth), Bookkeeping(truth)]
     return checked
 
 

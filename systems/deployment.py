@@ -267,7 +267,9 @@ class Deployment:
         while busy and turns > 0:
             before = turns
             for consumer in everyone:
-                if not consumer.idle():
+                for _ in range(PAGE):
+                    if consumer.idle():
+                        break
                     consumer.turn(0)
                     turns -= 1
             for extension in working:
