@@ -23,7 +23,7 @@ import attrs
 
 from refold.model.action import Action, Append, Crash, CrashAt, CutPower, Deliver, Redeliver
 from refold.model.application import Application
-from refold.model.tape import Menu, Plan
+from refold.model.tape import FAMILIES, PICKS, Group, Menu, Plan
 from refold.properties.applications import EXAMPLES
 from refold.properties.campaign import LENGTHS
 from refold.properties.run import execute
@@ -35,26 +35,27 @@ RUNS_MAX = 2_000
 SECONDS_MAX = 10.0
 """A search that has found nothing after so many runs or CPU seconds is given up and counts with what it has spent."""
 
-Header = Callable[[random.Random, int], int]
+Swarm = Callable[[random.Random], int]
+BITS = len(FAMILIES)
 
 
-def even(generator: random.Random, bits: int) -> int:
-    """Every family is left out of half of the runs."""
-    return generator.getrandbits(bits)
+def even(generator: random.Random) -> int:
+    """Every family of the core is left out of half of the runs."""
+    return generator.getrandbits(BITS)
 
 
-def seldom(generator: random.Random, bits: int) -> int:
-    """Every family is left out of a quarter of the runs."""
-    return generator.getrandbits(bits) & generator.getrandbits(bits)
+def seldom(generator: random.Random) -> int:
+    """Every family of the core is left out of a quarter of the runs."""
+    return generator.getrandbits(BITS) & generator.getrandbits(BITS)
 
 
-def sometimes(generator: random.Random, bits: int) -> int:
-    """Half of the runs have every family; of the other half every family is left out of one half."""
-    return generator.getrandbits(bits) if generator.getrandbits(1) else 0
+def sometimes(generator: random.Random) -> int:
+    """Half of the runs have every family of the core; of the other half every family is left out of one half."""
+    return generator.getrandbits(BITS) if generator.getrandbits(1) else 0
 
 
-def never(generator: random.Random, bits: int) -> int:
-    """No swarm: every family is in every run."""
+def never(generator: random.Random) -> int:
+    """No swarm: every family of the core is in every run."""
     return 0
 
 
@@ -76,14 +77,16 @@ class Variant:
     """One way to make plans.
 
     `weights`: ``model`` (those of the tape), ``crashes`` (`MORE_CRASHES`), ``kinds`` (every kind of action alike), ``actions`` (every
-    action alike).
+    action alike). `words`: whether a byte may be more than one action. `dialects`: whether runs differ in the actions they speak of.
     """
 
     name: str
     weights: str = "model"
-    header: Header = even
+    swarm: Swarm = sometimes
     lengths: tuple[int, ...] = LENGTHS
     resample: bool = False
+    words: bool = True
+    dialects: bool = True
 
 
 VARIANTS = (
@@ -92,16 +95,16 @@ VARIANTS = (
     Variant("more crashes", weights="crashes"),
     Variant("uniform over kinds", weights="kinds"),
     Variant("uniform over actions", weights="actions"),
-    Variant("no swarm", header=never),
-    Variant("swarm leaves out a quarter", header=seldom),
-    Variant("swarm in half of the runs", header=sometimes),
+    Variant("no words", words=False),
+    Variant("one dialect", dialects=False),
+    Variant("no swarm", swarm=never),
+    Variant("swarm leaves out a quarter", swarm=seldom),
+    Variant("swarm in all runs", swarm=even),
     Variant("fixed length 24", lengths=(24,)),
     Variant("fixed length 50", lengths=(50,)),
     Variant("fixed length 400", lengths=(400,)),
     Variant("lengths 12 to 192", lengths=(12, 24, 48, 96, 192)),
-    Variant("lengths 48 to 384", lengths=(48, 96, 192, 384)),
-    Variant("half swarm, lengths 48 to 384", header=sometimes, lengths=(48, 96, 192, 384)),
-    Variant("no swarm, lengths 48 to 384", header=never, lengths=(48, 96, 192, 384)),
+    Variant("lengths 24 to 192", lengths=(24, 48, 96, 192)),
 )
 
 
@@ -131,42 +134,49 @@ class Resampling:
         return deployment
 
 
-def weighted(menu: Menu, weights: str) -> Menu:
-    """The menu with other weights."""
+def weighted(menu: Menu, variant: Variant) -> Menu:
+    """The menu with other weights, or without words of several actions."""
 
-    def weight(family: str, before: int, actions: list[Action]) -> int:
-        if weights == "crashes":
-            return MORE_CRASHES.get((family, type(actions[0])), before)
-        return 1 if weights == "kinds" else len(actions)
+    def weight(group: Group) -> int:
+        family, before, words = group
+        if variant.weights == "crashes":
+            return MORE_CRASHES.get((family, type(words[0][0])), before)
+        return {"model": before, "kinds": 1, "actions": len(words)}[variant.weights]
 
-    if weights != "model":
-        menu.groups = [(family, weight(family, before, actions), actions) for family, before, actions in menu.groups]
+    groups = [group for group in menu.groups if variant.words or len(group[2][0]) == 1]
+    menu.groups = [(group[0], weight(group), group[2]) for group in groups]
     return menu
 
 
-def endless(menu: Menu, generator: random.Random, header: int) -> Iterator[Action]:
+def header(variant: Variant, generator: random.Random) -> bytes:
+    """The header of one tape."""
+    swarm, dialect = variant.swarm(generator), generator.getrandbits(8)
+    return bytes([swarm, dialect if variant.dialects else 0]) + generator.randbytes(PICKS)
+
+
+def endless(menu: Menu, generator: random.Random, beginning: bytes) -> Iterator[Action]:
     """Actions for ever."""
     while True:
-        yield from menu.decode(header.to_bytes(menu.header, "little") + generator.randbytes(512))
+        yield from menu.decode(beginning + generator.randbytes(512))
 
 
 def search(broken: BrokenSystem, variant: Variant, seed: int) -> Search:
     """Run after run until something is found."""
     application = EXAMPLES[broken.application]()
     system = broken.system()
-    menu = weighted(system.menu(application), variant.weights)
+    menu = weighted(system.menu(application), variant)
     generator = random.Random(seed)
     result = Search(False, 0, 0, 0, 0.0)
     started = time.process_time()
     for length in itertools.cycle(variant.lengths):
-        header = variant.header(generator, len(menu.families))
+        beginning = header(variant, generator)
         plan: Plan
         driven: Any = system
         if variant.resample:
-            draw = endless(menu, generator, header)
+            draw = endless(menu, generator, beginning)
             driven, plan = Resampling(system, draw), tuple(itertools.islice(draw, length))
         else:
-            plan = menu.decode(header.to_bytes(menu.header, "little") + generator.randbytes(2 * length))
+            plan = menu.decode(beginning + generator.randbytes(length))
         run = execute(driven, application, plan)
         result.runs += 1
         result.actions += run.steps

@@ -1,8 +1,8 @@
 """Rebuild equality: rebuilt tables == fold(log[:p]) at the position p that they stand for, side tables included (A16).
 
 So the live path and the rebuild path give the same stores. What differs says what is broken: rows of an earlier position mean that
-events are missing (CKPT: a rebuild that was swapped in without what came in the meantime); only rows of side tables mean that a table was
-left out (READ); anything else means that the rebuild reads events in another way than the live path (REPL).
+events are missing (CKPT: a rebuild that was swapped in without what came in the meantime); rows of side tables that only one of the two
+has mean that a table was left out (READ); anything else means that the rebuild reads events in another way than the live path (REPL).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class RebuildEquality(Property):
         if earlier is not None:
             anomaly, guarantee, position = "rebuild-misses-events", "CKPT", earlier
             evidence.insert(0, Evidence(self.truth.numbers[position], self.truth.events[position], "is not in them"))
-        elif all(SIDE_TABLE in key for key in wrong):
+        elif all(SIDE_TABLE in key and (key in rows) != (key in fold.rows) for key in wrong):
             anomaly, guarantee = "side-table-differs", "READ"
         else:
             anomaly, guarantee = "rebuild-differs", "REPL"

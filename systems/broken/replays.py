@@ -66,7 +66,7 @@ class SnapshotLosesSideMetadata(ReplicaConsumer):
 @broken(
     "hash-order-dependence",
     "reports",
-    guarantee="REPL/READ",
+    guarantee="REPL",
     reference="no direct incident found; simloom ships _hashseed.py for it",
     application="accounts",
     fix="sort before the order can matter; run replays under two hash seeds",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from refold.model.accounts import Accounts
@@ -38,3 +40,21 @@ def test_the_reference_is_not_accused_in_runs_that_go_on_for_long(application: A
         assert run.findings == []
         assert run.settled
         assert run.steps > 1000
+
+
+@pytest.mark.parametrize("application", [Accounts(), Inventory()], ids=lambda application: application.name)
+def test_a_run_is_gone_when_its_last_reference_is(application: Application) -> None:
+    """It leaves nothing that only the garbage collector could find: with it, every run would cost the collection of all runs before it."""
+    system = Reference()
+    families = range(1, len(system.menu(application).extra) + 1)
+    menu = system.menu(application)
+    run = [execute(system, application, menu.decode(bytes([0, n, n, 0]) + bytes(range(256)))) for n in families][-1]
+    del run
+    gc.collect()
+    gc.disable()
+    try:
+        for n in families:
+            execute(system, application, menu.decode(bytes([0, n, n, 0]) + bytes(range(1, 256))))
+            assert gc.collect() == 0, menu.extra[n - 1]
+    finally:
+        gc.enable()
