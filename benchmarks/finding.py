@@ -2,7 +2,8 @@
 
 The conventional machine is what one writes with Hypothesis alone: one rule per kind of action, its arguments drawn one by one, all
 properties on, Hypothesis's own shrinking. Both sides search the broken systems; each gets `--limit` CPU seconds per system and
-seed. Printed: the geometric mean of the ratio over the systems that both find, and how many each finds.
+seed. Printed: the geometric mean of the ratio over the systems that both find, and how many each finds; on standard error every
+trial when it is done.
 
     python benchmarks/finding.py [NAME ...] [--seeds N] [--limit SECONDS] [--jobs N] [--json]
 """
@@ -16,6 +17,7 @@ import json
 import math
 import os
 import statistics
+import sys
 import time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
@@ -135,8 +137,11 @@ def main() -> None:
     options = parser.parse_args()
     names = options.names or list(BROKEN)
     tasks = [(name, number, options.limit) for name in names for number in range(1, options.seeds + 1)]
+    trials = []
     with ProcessPoolExecutor(options.jobs) as pool:
-        trials = list(pool.map(trial, *zip(*tasks, strict=True)))
+        for one in pool.map(trial, *zip(*tasks, strict=True)):
+            trials.append(one)
+            print(f"{len(trials)} of {len(tasks)}: {json.dumps(one)}", file=sys.stderr, flush=True)
     rows = []
     for name in names:
         mine = [one for one in trials if one["name"] == name]

@@ -35,7 +35,6 @@ from refold.model.client import AggregateClient, Client, GaveUp
 from refold.model.clock import Clock, Context
 from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
 from refold.model.datastore import Datastore
-from refold.model.event import ascending
 from refold.model.extension import Extension
 from refold.model.log import Appended, AppendRequest, Conflict, Log
 from refold.model.process import Emit, ProcessDied
@@ -45,23 +44,21 @@ from refold.model.record import (
     Acknowledged,
     ConsumerSpec,
     Crashed,
-    Disordered,
     Observed,
     Opened,
     PowerCut,
     Recovered,
     Refused,
     Retried,
-    Scanned,
     Settled,
     Settling,
     Started,
     Step,
-    StreamScanned,
     Unknown,
 )
 from refold.model.side import Consumers, UnknownConsumer
 from refold.model.snapshot import SnapshotStore
+from refold.systems.observer import Observer
 from refold.systems.port import OutcomeUnknown
 
 CLIENTS = {"alice": "store", "bob": "store", "carol": "log"}
@@ -84,14 +81,8 @@ def consumer_specs(parts: Mapping[str, Any] | None = None) -> tuple[ConsumerSpec
     )
 
 
-RESCANNED = 64
-"""Positions before the tail from which the log is read again after its restart; at rest it is read from the beginning."""
-
 SETTLING_TURNS = 64
 """Turns that every consumer may take for each event in the log before the harness calls it stuck."""
-
-POLLS = 8
-"""How often the observer looks again when nothing moves any more: readers may wait for something, for a bounded time."""
 
 
 class Handlers(dict[type, Callable[[Any], bool]]):
@@ -141,7 +132,7 @@ class Deployment:
         self.snapshots = SnapshotStore() if snapshots is None else snapshots
         self.clock = Clock()
         context = Context(application, log, self.snapshots, self.clock, emit)
-        self.seen = 0
+        self.observer = Observer(log, emit)
         self.skipped = 0
         self.turns = 0
         self.consumers = Consumers()
@@ -189,8 +180,8 @@ class Deployment:
             return never
         extension = self.extend(make)
         after = 0
-        while after < self.seen and (page := self.log.read(after, 1024)):
-            extension.visible([event for event in page if event.position <= self.seen])
+        while after < self.observer.seen and (page := self.log.read(after, 1024)):
+            extension.visible([event for event in page if event.position <= self.observer.seen])
             after = page[-1].position
         self.handlers.update(extension.handlers())
         return self.handlers[action]
@@ -262,7 +253,7 @@ class Deployment:
         self.tail()
         working = [one for one in self.extensions if type(one).turn is not Extension.turn]
         everyone = self.everyone
-        turns = SETTLING_TURNS * (self.seen + 4)
+        turns = SETTLING_TURNS * (self.observer.seen + 4)
         busy = True
         while busy and turns > 0:
             before = turns
@@ -278,10 +269,10 @@ class Deployment:
             self.turns += before - turns
             busy = turns < before
             if not busy:
-                busy = self.poll()
+                busy = self.observer.news() and self.tail()
                 turns -= 1
-        self.scan_streams()
-        self.scan()
+        self.observer.scan_streams(self.application.keys)
+        self.observer.scan()
         for consumer in self.everyone:
             self.emit(Observed(consumer.name, consumer.position, consumer.store.rows()))
         for extension in self.extensions:
@@ -474,23 +465,15 @@ class Deployment:
         self.tail()
 
     def tail(self) -> bool:
-        """The observer: read on at the end of the log, record what became visible, wake the consumers; whether there was anything."""
-        if self.log.down:
+        """Let the observer read on, and tell everyone what became visible; whether there was anything."""
+        page = self.observer.tail()
+        if not page:
             return False
-        page = self.log.read(self.seen, 1024)
-        if page:
-            emit = self.emit
-            if len(page) > 1 and not ascending(page):
-                emit(Disordered("observer", tuple([event.position for event in page])))
-            for event in page:
-                emit(event)
-            self.seen = page[-1].position
-            for consumer in self.everyone:
-                consumer.wake()
-            for extension in self.watching:
-                extension.visible(page)
-            return True
-        return False
+        for consumer in self.everyone:
+            consumer.wake()
+        for extension in self.watching:
+            extension.visible(page)
+        return True
 
     # -- consumers
 
@@ -499,7 +482,7 @@ class Deployment:
         if consumer.down or (not consumer.inbox and (consumer.asleep or self.log.down)):
             return False
         self.step(action)
-        if not consumer.inbox and self.seen - consumer.fetched < PAGE:
+        if not consumer.inbox and self.observer.seen - consumer.fetched < PAGE:
             self.tail()  # the consumer may read further than the observer has
         try:
             consumer.turn(action.index)
@@ -586,11 +569,9 @@ class Deployment:
         process.restart()
         if process is self.log:
             self.emit(Recovered(self.log.name, 0, None))
-            seen = self.seen
+            before = self.observer.seen
             self.tail()
-            if seen < RESCANNED:
-                self.scan_streams()
-            self.scan(max(seen - RESCANNED, 0))
+            self.observer.scan_again(before, self.application.keys)
             for consumer in self.everyone:
                 consumer.wake()
 
@@ -609,33 +590,6 @@ class Deployment:
                 if client.slow and client.pending is not None:
                     client.slow = False
                     self.unheard(client, client.pending)
-
-    def poll(self) -> bool:
-        """Look again, a few times."""
-        for _ in range(POLLS):
-            if self.log.read(self.seen, 1):
-                return self.tail()
-        return False
-
-    def scan(self, start: int = 0) -> None:
-        """Read the log from behind `start`, as a reader does that has just come."""
-        positions: list[int] = []
-        ids: list[str] = []
-        after = start
-        while page := self.log.read(after, 1024):
-            positions.extend([event.position for event in page])
-            ids.extend([event.id for event in page])
-            if page[-1].position <= after:
-                break  # a log that goes round in circles
-            after = page[-1].position
-        self.emit(Scanned(tuple(positions), tuple(ids), start))
-
-    def scan_streams(self) -> None:
-        """Read the streams one by one, those that commands decide on."""
-        for stream in self.application.keys:
-            events = self.log.read_stream(stream, 0)
-            if events or self.seen:
-                self.emit(StreamScanned(stream, tuple([event.version for event in events])))
 
     def step(self, action: Action) -> None:
         self.clock.now = now = self.clock.now + 1

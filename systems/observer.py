@@ -1,0 +1,77 @@
+"""The observer: what a reader of the whole log sees, which is what the harness takes for the log.
+
+It reads on at the end whenever something may have become visible, and records every event once. Where the log has come back, or the
+system is at rest, it reads again from further back, and stream by stream: what is durable must still be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from refold.model.event import Stored, ascending
+from refold.model.process import Emit
+from refold.model.record import Disordered, Scanned, StreamScanned
+
+PAGE = 1024
+"""Events that the observer reads at once."""
+
+RESCANNED = 64
+"""Positions before the tail from which the log is read again after its restart; at rest it is read from the beginning."""
+
+POLLS = 8
+"""How often the observer looks again when nothing moves any more: readers may wait for something, for a bounded time."""
+
+
+class Observer:
+    """Reads `log` and emits what it finds. `seen` is the position up to which it has read."""
+
+    def __init__(self, log: Any, emit: Emit) -> None:
+        self.log = log
+        self.emit = emit
+        self.seen = 0
+
+    def tail(self) -> Sequence[Stored]:
+        """Read on and record what became visible."""
+        log = self.log
+        if log.down:
+            return ()
+        page: Sequence[Stored] = log.read(self.seen, PAGE)
+        if page:
+            emit = self.emit
+            if len(page) > 1 and not ascending(page):
+                emit(Disordered("observer", tuple([event.position for event in page])))
+            for event in page:
+                emit(event)
+            self.seen = page[-1].position
+        return page
+
+    def news(self) -> bool:
+        """Look a few times whether there is anything to read."""
+        return any(self.log.read(self.seen, 1) for _ in range(POLLS))
+
+    def scan(self, start: int = 0) -> None:
+        """Read the log from behind `start`, as a reader does that has just come."""
+        positions: list[int] = []
+        ids: list[str] = []
+        after = start
+        while page := self.log.read(after, PAGE):
+            positions.extend([event.position for event in page])
+            ids.extend([event.id for event in page])
+            if page[-1].position <= after:
+                break  # a log that goes round in circles
+            after = page[-1].position
+        self.emit(Scanned(tuple(positions), tuple(ids), start))
+
+    def scan_streams(self, streams: Iterable[str]) -> None:
+        """Read the streams one by one, those that commands decide on."""
+        for stream in streams:
+            events = self.log.read_stream(stream, 0)
+            if events or self.seen:
+                self.emit(StreamScanned(stream, tuple([event.version for event in events])))
+
+    def scan_again(self, before: int, streams: Iterable[str]) -> None:
+        """The log is back: is everything still there that was there up to `before`?"""
+        if before < RESCANNED:
+            self.scan_streams(streams)
+        self.scan(max(before - RESCANNED, 0))
