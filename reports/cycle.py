@@ -26,14 +26,23 @@ def explain_with_cycle(
 
 def explain_cycle(graph: Graph, finding: Finding) -> Explanation:
     """Let / Then / However of a graph with a cycle."""
-    told = sorted(cast(graph), key=lambda node: node.number)
-    labels = {node.id: f"({n})" for n, node in enumerate(told, start=1)}
+    told, labels = in_turn(graph), numbers(graph)
     lets = tuple((labels[node.id], node.number, record_sentence(node.record)) for node in told)
     thens = tuple(edge_sentence(edge, labels) for edge in graph.cycle)
     start = labels[graph.cycle[0].source.id]
     words = anomaly(finding.anomaly, finding.guarantee)
     however = f"{words.rule}: {start} would have to come before itself: a contradiction"
     return Explanation(headline(finding), lets, thens, however, words.usual)
+
+
+def in_turn(graph: Graph) -> list[Node]:
+    """The nodes that the explanation names, in the order of the history."""
+    return sorted(cast(graph), key=lambda node: node.number)
+
+
+def numbers(graph: Graph) -> dict[str, str]:
+    """Node -> its number in the explanation, which the picture gives it, too."""
+    return {node.id: f"({n})" for n, node in enumerate(in_turn(graph), start=1)}
 
 
 def cast(graph: Graph) -> list[Node]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from refold.properties.evidence import APPENDED, CHANGED, READ, REAL_TIME, Edge, Graph, Node
-from refold.reports.cycle import cast, edge_sentence
+from refold.reports.cycle import cast, edge_sentence, numbers
 from refold.reports.graph_files import edge_label, node_label
 from refold.reports.sentences import record_sentence
 from refold.reports.spacetime import clipped, safe
@@ -46,7 +46,8 @@ class Drawing:
         self.title = title
         self.nodes, self.left_out = visible(graph)
         self.row = {node.id: n for n, node in enumerate(self.nodes)}
-        self.labels = {node.id: f"({n})" for n, node in enumerate(self.nodes, start=1)}
+        self.numbers = numbers(graph)
+        self.labels = {node.id: f"[record {node.number}]" for node in self.nodes} | self.numbers
         self.cycle = {node.id for edge in graph.cycle for node in (edge.source, edge.target)}
 
     def svg(self) -> str:
@@ -71,7 +72,7 @@ class Drawing:
         """A box with its label and tooltip."""
         x, y = self.place(node)
         bad = ' class="bad"' if node.id in self.cycle else ""
-        label = clipped(f"{self.labels[node.id]} {node_label(node)}", BOX - 16)
+        label = clipped(f"{self.numbers.get(node.id, '')} {node_label(node)}".lstrip(), BOX - 16)
         return (
             f"<g{bad}><title>{safe(record_sentence(node.record))} [record {node.number}]</title>"
             f'<rect class="{"decision" if node.decision else "event"}" x="{x}" y="{y}" width="{BOX}" height="{HEIGHT}" '

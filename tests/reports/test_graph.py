@@ -17,6 +17,7 @@ from refold.model.record import Prepared
 from refold.properties.evidence import Graph, evidence_graph
 from refold.properties.property import Evidence, Finding
 from refold.properties.suite import checker
+from refold.reports.cycle import numbers
 from refold.reports.graph_files import dot, graphml, quoted, write_graph
 from refold.reports.graph_picture import NODES_MAX, graph_svg
 
@@ -64,6 +65,13 @@ def test_the_picture_is_well_formed_and_holds_every_node_and_edge(graph: Graph) 
     assert len(list(root.iter(f"{space}rect"))) == len(graph.nodes)
     assert len(list(root.iter(f"{space}path"))) == len(graph.edges)
     assert sum(group.get("class") == "bad" for group in root.iter(f"{space}g")) == 2 * len(graph.cycle)
+
+
+def test_the_picture_numbers_its_nodes_as_the_explanation_does() -> None:
+    graph = graph_of(3, "a")
+    drawn = re.findall(r"<text x=\"\d+\" y=\"\d+\">(\(\d+\)) ", graph_svg(graph))
+    assert sorted(drawn) == sorted(numbers(graph).values())
+    assert len(drawn) < len(graph.nodes)
 
 
 @pytest.mark.parametrize("graph", [graph_of_two(), graph_of(3, HOSTILE)], ids=["plain", "hostile"])
