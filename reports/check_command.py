@@ -256,7 +256,7 @@ class FileJudge:
             if complete and empty is not None and not findings:
                 findings.append(empty)
             result["findings"] = [finding_json(finding) for finding in findings]
-            result["told"] = [told(finding) for finding in findings[:3]]
+            result["sentences"] = [told(finding) for finding in findings[:3]]
             if findings:
                 result["verdict"] = "broken"
         if not result["findings"]:
@@ -290,7 +290,7 @@ class FileJudge:
             raise UsageError(str(error)) from None
         verdict = decide(history, specification, fail="refuses" if self.refuses else "nothing")
         result["records"] = history.records
-        result["told"] = [verdict_sentences(verdict)]
+        result["sentences"] = [verdict_sentences(verdict)]
         if verdict.reason:
             result["reason"] = verdict.reason
         result["verdict"] = verdict.verdict
@@ -313,7 +313,7 @@ def tell(result: dict[str, Any]) -> None:
     error = result.get("error")
     if error:
         outcome.complain(error)
-    for lines in result.pop("told", []):
+    for lines in result.pop("sentences", []):
         for line in lines:
             click.echo(f"    {line}")
     for text in result.get("not_checked", ()):
