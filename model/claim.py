@@ -245,6 +245,7 @@ class Claims(Pauses):
     """Gives clients their lease service and their owner's memory; time passes with every action, and in leaps."""
 
     name = "lock"
+    family = ""  # pauses are in every run: what this system is about is its strategy
     pauses = 10
 
     def __init__(
@@ -271,6 +272,7 @@ class Holds(Pauses):
     """Gives clients and log the book of reservations, and brings the sweeper."""
 
     name = "reservation"
+    family = ""  # pauses are in every run: what this system is about is its strategy
     pauses = 10
     lasting: ClassVar[int] = LEASE // 2
 
