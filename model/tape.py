@@ -65,8 +65,9 @@ HEADER = 2 + PICKS
 FUSES = (1, 2, 3)
 IN_FLIGHT = (1, 2)
 BACK = (1, 2, 3, 4)
-SHIFTS = 6
 
+SHIFTS = 6
+"""Commands of another client that each command is raced against in one word."""
 
 ALPHABET = 255
 """Words (not all of them different) that one run chooses from, beside the empty one."""
