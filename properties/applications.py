@@ -49,6 +49,10 @@ def trial(application: Application) -> None:
             )
 
 
+REFUSED = object()
+"""The answer of a `decide` that raised `Refusal`."""
+
+
 def decide(title: str, application: Application, command: Any, state: Any, rows: dict[str, Any]) -> Any:
     """One command on one state, twice; the state after its events, whose changes of the view go into `rows`."""
     before = copy.deepcopy(state)
@@ -56,18 +60,19 @@ def decide(title: str, application: Application, command: Any, state: Any, rows:
     for _ in range(2):
         try:
             answers.append(ask(title, "decide", application.decide, command, state))
-        except Refusal as refusal:
-            answers.append(refusal.reason)
+        except Refusal:
+            answers.append(REFUSED)
     events = answers[0]
-    if isinstance(events, str):
+    if events is REFUSED:
         return state
-    if not isinstance(events, Sequence):
+    if isinstance(events, str) or not isinstance(events, Sequence):
         raise BrokenApplication(
             f"{title}: decide({short(command)}) returned {short(events)}, expected a sequence of events"
         )
-    if list(events) != list(answers[1]):
+    if answers[1] is REFUSED or list(events) != list(answers[1]):
+        then = "a refusal" if answers[1] is REFUSED else short(answers[1])
         raise BrokenApplication(
-            f"{title}: decide({short(command)}) gave {short(events)} and then {short(answers[1])} on the same state;"
+            f"{title}: decide({short(command)}) gave {short(events)} and then {then} on the same state;"
             " it may look at nothing but its arguments (no clock, no random number, no global)"
         )
     for event in events:

@@ -365,7 +365,7 @@ number = 7
         ("Nonsense", "<object object"),
         ("Waits", "returned <coroutine"),
         ("NoCommands", "expected a sequence with at least one command"),
-        ("Decides", ""),
+        ("Decides", "returned 'yes', expected a sequence of events"),
         ("Views", "raised ZeroDivisionError: no view"),
         ("ViewsNonsense", "returned 3, expected a dict"),
         ("ViewsObjects", "cannot be written as JSON"),
