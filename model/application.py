@@ -121,6 +121,11 @@ class Application:
         """The streams that the commands of the menu decide on."""
         return tuple(dict.fromkeys(map(self.key, self.commands())))
 
+    @functools.cached_property
+    def _viewed_by_key(self) -> bool:
+        """Whether the view is the default one: a row of state per key."""
+        return type(self).view is Application.view
+
     def states(self, event: Stored, rows: Rows) -> Writes:
         """Projection of the authoritative store: key -> (version, state); what a client decides on."""
         key = self.key(event.data)
@@ -136,6 +141,10 @@ class Application:
         """Projection of the search index: view row -> (key to look up in the store, number of changes so far, value)."""
         payload = event.data
         key = self.key(payload)
+        if self._viewed_by_key:  # the usual case, without a look at the rows through their last column
+            old = rows.get(key)
+            value = self.evolve(self.initial(key) if old is None else old[2], payload)
+            return {key: None if value is None else (key, 1 if old is None else old[1] + 1, value)}
         writes: Writes = {}
         for row, value in self.view(payload, _Values(rows)).items():
             if value is None:

@@ -75,15 +75,14 @@ class Effects(Property):
         name = record.consumer
         truth = self.truth
         progress = truth.consumers.get(name)
-        position = record.position
-        mirror = self.mirrors.get(name)
         if progress is None:
             return None
-        if mirror is None:
+        position = record.position
+        expected = truth.before.get(position) == progress.contiguous
+        if not progress.ordered:
             truth.advance(progress, position)
             return self.order.on_applied(number, record)
         finding = self.passing(number, record) if progress.parked else None
-        expected = truth.before.get(position) == progress.contiguous
         if expected and not progress.beyond:
             progress.contiguous = position
         elif position <= progress.contiguous or position in progress.beyond:
@@ -104,7 +103,7 @@ class Effects(Property):
                 finding = self.overtaking(number, record)
             truth.advance(progress, position)
         if self.replay is None:
-            mirror.update(record.writes)
+            self.mirrors[name].update(record.writes)
         self.recent.append((number, record))
         return finding
 
@@ -182,7 +181,7 @@ class Effects(Property):
     def on_ignored(self, number: int, record: Ignored) -> Finding | None:
         """Only what was applied may be dismissed."""
         progress = self.truth.consumers.get(record.consumer)
-        if progress is None or not progress.spec.ordered:
+        if progress is None or not progress.ordered:
             return None
         if record.position <= progress.contiguous or record.position in progress.beyond:
             return None

@@ -108,11 +108,14 @@ class Property:
         )
 
 
-class Table(dict[type, tuple[Handler, ...]]):
-    """Record class -> handlers; the first record of a class without any may bring properties that nobody needed so far."""
+class Table:
+    """Record class -> handlers; the first record of a class without any may bring properties that nobody needed so far.
+
+    `known` is a plain dict, which Python looks things up in faster than in one with a `__missing__`.
+    """
 
     def __init__(self, properties: list[Property], late: Callable[[type], Sequence[Property]]) -> None:
-        super().__init__()
+        self.known: dict[type, tuple[Handler, ...]] = {}
         self.properties = properties
         self.late = late
         for judge in properties:
@@ -121,14 +124,15 @@ class Table(dict[type, tuple[Handler, ...]]):
     def add(self, judge: Property) -> None:
         """Ask this property about the records that it looks at, after all others."""
         for kind, handler in judge.handlers().items():
-            self[kind] = (*self.get(kind, ()), handler)
+            self.known[kind] = (*self.known.get(kind, ()), handler)
 
-    def __missing__(self, kind: type) -> tuple[Handler, ...]:
-        self[kind] = ()
+    def met(self, kind: type) -> tuple[Handler, ...]:
+        """The first record of this kind has come: the handlers for it."""
+        self.known[kind] = ()
         for judge in self.late(kind):
             self.properties.append(judge)
             self.add(judge)
-        return self[kind]
+        return self.known[kind]
 
 
 def nobody(kind: type) -> Sequence[Property]:
@@ -152,18 +156,24 @@ class Checker:
     def feed(self, record: Any) -> None:
         """One record, in the order of the history."""
         self.number = number = self.number + 1
-        for handler in self.table[type(record)]:
+        kind = type(record)
+        known = self.table.known
+        for handler in known[kind] if kind in known else self.table.met(kind):
             finding = handler(number, record)
             if finding is not None:
                 self.findings.append(finding)
 
     def recorder(self, records: list[Any]) -> Callable[[Any], None]:
         """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups."""
-        keep, table, found = records.append, self.table, self.findings.append
+        keep, found = records.append, self.findings.append
+        known, met = self.table.known, self.table.met
 
         def emit(record: Any) -> None:
             keep(record)
-            handlers = table[type(record)]
+            try:
+                handlers = known[type(record)]
+            except KeyError:
+                handlers = met(type(record))
             if handlers:
                 number = len(records)
                 for handler in handlers:

@@ -143,12 +143,13 @@ class ReplayEquality(Property):
         if fold is None:
             return None
         position = record.position
+        writes = record.writes
         truth = self.truth
         if type(fold) is StreamFold:
             event = truth.events.get(position)
             if event is None:
                 return None
-            expected = fold.applied(event, record.writes)
+            expected = fold.applied(event, writes)
         elif position > fold.position:
             event = truth.events.get(position)
             if event is None:
@@ -159,10 +160,10 @@ class ReplayEquality(Property):
             expected = fold.step(event)
         else:
             rows = fold.rows
-            expected = {key: rows.get(key) for key in record.writes}
-        if record.writes == expected or (self.plain is not None and self.same(record.writes, expected)):
+            expected = {key: rows.get(key) for key in writes}
+        if writes == expected or (self.plain is not None and self.same(writes, expected)):
             return None
-        return self.differs(number, record.consumer, position, expected, record.writes, record)
+        return self.differs(number, record.consumer, position, expected, writes, record)
 
     def on_recovered(self, number: int, record: Recovered) -> Finding | None:
         """All rows after a restart."""

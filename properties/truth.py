@@ -33,10 +33,11 @@ class Progress:
     Dealt with is what was applied, what the consumer did not ask for, and what is put aside in `parked` (position -> stream).
     """
 
-    __slots__ = ("beyond", "contiguous", "parked", "spec")
+    __slots__ = ("beyond", "contiguous", "ordered", "parked", "spec")
 
     def __init__(self, spec: ConsumerSpec) -> None:
         self.spec = spec
+        self.ordered = spec.ordered
         self.contiguous = 0
         self.beyond: set[int] = set()
         self.parked: dict[int, str] = {}
@@ -147,7 +148,7 @@ class Truth:
     def on_ignored(self, number: int, record: Ignored) -> None:
         """An unordered consumer has nothing to do for this event, which is as good as having applied it."""
         progress = self.consumers.get(record.consumer)
-        if progress is not None and not progress.spec.ordered:
+        if progress is not None and not progress.ordered:
             self.advance(progress, record.position)
 
     def advance(self, progress: Progress, position: int) -> None:

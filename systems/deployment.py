@@ -85,15 +85,6 @@ SETTLING_TURNS = 64
 """Turns that every consumer may take for each event in the log before the harness calls it stuck."""
 
 
-class Handlers(dict[type, Callable[[Any], bool]]):
-    """Action class -> handler; an action that has none yet may call an extension into being, or is never enabled."""
-
-    call: Callable[[type], Callable[[Any], bool]]
-
-    def __missing__(self, key: type) -> Callable[[Any], bool]:
-        return self.call(key)
-
-
 def never(action: Any) -> bool:
     """Not enabled."""
     return False
@@ -153,8 +144,7 @@ class Deployment:
         for make in extensions:
             if not make.called_by:
                 self.extend(make)
-        self.handlers = Handlers(self.table())
-        self.handlers.call = self.call
+        self.handlers = self.table()
         emit(
             Opened(
                 HISTORY_VERSION,
@@ -174,9 +164,11 @@ class Deployment:
         return extension
 
     def call(self, action: type) -> Callable[[Any], bool]:
-        """The first action of its kind: the extension that handles it comes into being and learns what has happened."""
+        """The first action of its kind: the extension that handles it comes into being and learns what has happened; without one it is
+        never enabled."""
         make = self.dormant.get(action)
         if make is None:
+            self.handlers[action] = never
             return never
         extension = self.extend(make)
         after = 0
@@ -225,7 +217,11 @@ class Deployment:
     def perform(self, action: Action) -> bool:
         """Do one action; False (and counted) if it is not enabled now."""
         try:
-            if self.handlers[type(action)](action):
+            handler = self.handlers[type(action)]
+        except KeyError:
+            handler = self.call(type(action))
+        try:
+            if handler(action):
                 return True
         except UnknownConsumer:
             pass
@@ -288,7 +284,7 @@ class Deployment:
             vars(extension).clear()
         self.extensions = self.watching = []
         self.handlers.clear()  # bound methods, as extensions have them: without them no cycle keeps this deployment alive
-        self.handlers.call = lambda action: never
+        self.dormant = {}
         self.consumers.expected.clear()
         self.snapshots.close()
         close = getattr(self.log, "close", None)
