@@ -23,6 +23,7 @@ class CacheOrder(Property):
 
     name = "cache-order"
     guarantee = "READ"
+    judges = (Applied,)
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,6 +79,7 @@ class CacheAtRest(Property):
     name = "cache"
     guarantee = "READ"
     needs_application = True
+    judges = (Applied,)
 
     def __init__(self, application: Application, truth: Truth) -> None:
         super().__init__(application)

@@ -19,7 +19,7 @@ from refold.properties.run import Run, execute, reproducer
 from refold.properties.shrink import Shrinker
 from refold.properties.staleness import Staleness, measure
 from refold.properties.suite import checked_on
-from refold.properties.vacuous import counts, vacuous
+from refold.properties.vacuous import PATIENCE, counts, vacuous
 from refold.systems.port import SystemPort
 
 LENGTHS = (48, 96, 192, 384)
@@ -124,7 +124,14 @@ class Campaign:
         return self.result()
 
     def search(self) -> None:
-        """Run after run."""
+        """Run after run; a search in which something that must happen never did ends with that as its find."""
+        self.run_all()
+        empty = vacuous(counts(self.kinds), self.steps, self.system.capabilities)
+        if empty is not None and not self.counterexamples:
+            self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
+
+    def run_all(self) -> None:
+        """Run after run, until the budget is spent or it is clear that there is nothing more to see."""
         self.started = self.told = time.perf_counter()
         stop_at: int | None = None
         for tape in self.tapes():
@@ -155,6 +162,8 @@ class Campaign:
         if len(self.counterexamples) >= self.budget.distinct:
             return True
         if stop_at is not None and self.examples >= stop_at:
+            return True
+        if self.examples == PATIENCE and vacuous(counts(self.kinds), 0, ()) is not None:
             return True
         enough = self.budget.examples if self.budget.examples is not None else SAMPLES
         return self.examples >= min(SAMPLES, enough) and self.spent() >= 1.0
@@ -214,10 +223,6 @@ class Campaign:
 
     def result(self) -> Result:
         """What there is to report so far."""
-        happened = counts(self.kinds)
-        empty = vacuous(happened, self.steps, self.system.capabilities)
-        if empty is not None and not self.counterexamples and not self.interrupted:
-            self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
         return Result(
             system=self.system.name,
             application=self.application.name,
@@ -226,10 +231,14 @@ class Campaign:
             steps=self.steps,
             skipped=self.skipped,
             seconds=self.seconds,
-            counts={**happened, **self.observations, **(self.staleness.counts() if self.staleness.answers else {})},
+            counts={
+                **counts(self.kinds),
+                **self.observations,
+                **(self.staleness.counts() if self.staleness.answers else {}),
+            },
             counterexamples=tuple(self.counterexamples),
             not_checked=not_checked(self.system),
-            checked=checked_on(self.application, self.system.capabilities),
+            checked=checked_on(self.application, self.system.capabilities, self.kinds),
             sample=self.sample,
             interrupted=self.interrupted,
         )

@@ -17,6 +17,7 @@ class CopyFollowsSource(Property):
     name = "change-stream"
     guarantee = "CDC"
     needs = "change-stream"
+    judges = (SourceChanged,)
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ listening» (catalogue: lost-wakeup).
 
 from __future__ import annotations
 
-from refold.model.record import Observed, Settled
+from refold.model.record import Applied, Observed, Settled
 from refold.properties.property import Evidence, Finding, Handler, Property
 from refold.properties.truth import Truth
 
@@ -17,6 +17,7 @@ class Convergence(Property):
 
     name = "convergence"
     guarantee = "LIVE"
+    judges = (Applied,)
 
     def __init__(self, truth: Truth) -> None:
         super().__init__()

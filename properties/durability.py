@@ -24,6 +24,7 @@ class Durability(Property):
 
     name = "durability"
     guarantee = "LOG"
+    judges = (Stored,)
 
     def __init__(self, identity: Identity) -> None:
         super().__init__()

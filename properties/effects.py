@@ -31,6 +31,7 @@ class Effects(Property):
 
     name = "effects"
     guarantee = "CKPT"
+    judges = (Applied,)
 
     def __init__(self, truth: Truth, order: CacheOrder, replay: ReplayEquality | None = None) -> None:
         super().__init__()
@@ -203,6 +204,7 @@ class Checkpoints(Property):
 
     name = "checkpoints"
     guarantee = "CKPT"
+    judges = (CheckpointSaved,)
 
     def __init__(self, truth: Truth) -> None:
         super().__init__()

@@ -35,6 +35,7 @@ class Identity(Property):
 
     name = "identity"
     guarantee = "LOG"
+    judges = (Stored,)
 
     def __init__(self) -> None:
         super().__init__()

@@ -17,6 +17,7 @@ class Listings(Property):
     name = "listings"
     guarantee = "READ"
     needs = "links"
+    judges = (LinkShown,)
 
     def __init__(self, truth: Truth) -> None:
         super().__init__()

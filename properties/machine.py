@@ -11,6 +11,7 @@ import base64
 import functools
 import os
 import re
+import shlex
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -48,7 +49,7 @@ from refold.properties.result import Counterexample
 from refold.properties.run import execute, reproducer, undisturbed
 from refold.properties.shrink import Shrinker
 from refold.properties.suite import checker
-from refold.properties.vacuous import counts
+from refold.properties.vacuous import counts, vacuous
 from refold.systems.port import DeploymentPort, SystemPort
 from refold.systems.registry import adopt, resolve
 
@@ -94,15 +95,30 @@ def one_of(*kinds: type[Action]) -> st.SearchStrategy[Action]:
 
 
 def quietly(test: Callable[[Any], None]) -> Callable[[Any], None]:
-    """The test, with the garbage collector at rest."""
+    """The test, with the garbage collector at rest; a test that passes because nothing happened in any of its runs fails."""
 
     @functools.wraps(test)
     def run(self: Any) -> None:
         __tracebackhide__ = True
         with undisturbed():
             test(self)
+        prove(type(self).refold_machine)
 
     return run
+
+
+def prove(cls: type[EventSourcedMachine]) -> None:
+    """Raise `GuaranteeBroken` if the runs of this machine have appended and delivered nothing at all (A17)."""
+    tally = tallies.get(cls)
+    if tally is None:
+        return
+    __tracebackhide__ = True
+    empty = vacuous(tally["counts"], 0, ())
+    if empty is not None:
+        application, system, _ = prepared(cls)
+        names = (shlex.quote(system.name), shlex.quote(failure.application_spec(application)))
+        command = "refold verify --system {} --application {} --examples 64".format(*names)
+        raise GuaranteeBroken(Counterexample((), (empty,), (), tally["runs"], 0.0), command)
 
 
 class EventSourcedMachine(RuleBasedStateMachine):

@@ -20,6 +20,7 @@ class Outside(Property):
 
     name = "outside"
     guarantee = "REPL"
+    judges = (Sent,)
 
     def __init__(self, truth: Truth) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, ClassVar
 
 import attrs
@@ -60,6 +60,8 @@ class Property:
     needs_application: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     """The capability without which a system has nothing that this property could judge."""
+    judges: ClassVar[tuple[type, ...]] = ()
+    """The records without which this property has judged nothing; none: any that it looks at will do."""
     plain: Callable[[Any], Any] | None = None
     """How values look in a history that was read from a file; None for histories in memory."""
 
@@ -69,6 +71,10 @@ class Property:
     def handlers(self) -> dict[type, Handler]:
         """Record class -> bound method."""
         raise NotImplementedError
+
+    def judged(self, kinds: Collection[type]) -> bool:
+        """Whether there was something to judge in histories with records of these kinds."""
+        return any(kind in kinds for kind in self.judges or self.handlers())
 
     def same(self, stored: Any, expected: Any) -> bool:
         """Whether a recorded value is the expected one, in memory or as it came out of a file."""

@@ -7,6 +7,7 @@ has nothing to do with them and never ends (xmin-horizon-stall). That nothing wa
 
 from __future__ import annotations
 
+from refold.model.event import Stored
 from refold.model.record import Settled, StreamScanned
 from refold.properties.property import Evidence, Finding, Handler, Property
 from refold.properties.truth import Truth
@@ -20,6 +21,7 @@ class Reachability(Property):
 
     name = "reachability"
     guarantee = "LIVE"
+    judges = (Stored,)
 
     def __init__(self, truth: Truth) -> None:
         super().__init__()

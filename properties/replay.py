@@ -105,6 +105,7 @@ class ReplayEquality(Property):
     name = "replay"
     guarantee = "REPL"
     needs_application = True
+    judges = (Applied,)
 
     def __init__(self, application: Application, truth: Truth) -> None:
         super().__init__(application)

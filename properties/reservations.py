@@ -16,6 +16,7 @@ class Reservations(Property):
     name = "reservations"
     guarantee = "CAS"
     needs = "reservation"
+    judges = (HoldTaken,)
 
     def __init__(self) -> None:
         super().__init__()

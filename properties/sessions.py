@@ -75,6 +75,7 @@ class Sessions(Property):
     guarantee = "READ"
     needs = "queries"
     needs_application = True
+    judges = (Answered,)
 
     def __init__(self, application: Application, truth: Truth) -> None:
         super().__init__(application)
@@ -217,6 +218,7 @@ class Waits(Property):
     name = "waits"
     guarantee = "LIVE"
     needs = "queries"
+    judges = (Waiting,)
 
     def __init__(self, truth: Truth) -> None:
         super().__init__()

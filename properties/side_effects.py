@@ -45,6 +45,7 @@ class OutboxDelivery(Property):
     name = "outbox-delivery"
     guarantee = "DUAL"
     needs = "outbox"
+    judges = (Delivered,)
 
     def __init__(self, truth: Truth) -> None:
         super().__init__()
@@ -102,6 +103,7 @@ class Commands(Property):
     name = "commands"
     guarantee = "DUAL"
     needs = "process-manager"
+    judges = (CommandExecuted,)
 
     def __init__(self, truth: Truth) -> None:
         super().__init__()

@@ -26,6 +26,7 @@ class SnapshotIntegrity(Property):
 
     name = "snapshot-integrity"
     guarantee = "SNAP"
+    judges = (SnapshotTaken,)
 
     def __init__(self, truth: Truth) -> None:
         super().__init__()
@@ -116,6 +117,7 @@ class SnapshotEquality(Property):
     name = "snapshots"
     guarantee = "SNAP"
     needs_application = True
+    judges = (SnapshotTaken,)
 
     def __init__(self, application: Application, truth: Truth, replay: ReplayEquality) -> None:
         super().__init__(application)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from refold.model.application import Application
@@ -131,11 +131,16 @@ def properties(application: Application | None) -> list[Property]:
     return [*early(application, truth), *(make(truth) for make in LATE)]
 
 
-def checked_on(application: Application | None, capabilities: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """(name, guarantee) of the properties that have something to judge on a system with these capabilities."""
+def checked_on(
+    application: Application | None, capabilities: Iterable[str], kinds: Collection[type]
+) -> tuple[tuple[str, str], ...]:
+    """(name, guarantee) of the properties that had something to judge: on a system with these capabilities, in histories with records of
+    these kinds."""
     can = {"", *capabilities}
     return tuple(
-        (judge.name, judge.guarantee) for judge in properties(application) if judge.guarantee and judge.needs in can
+        (judge.name, judge.guarantee)
+        for judge in properties(application)
+        if judge.guarantee and judge.needs in can and judge.judged(kinds)
     )
 
 

@@ -32,6 +32,7 @@ class Topics(Property):
     name = "topics"
     guarantee = "LOG"
     needs = "topic"
+    judges = (Published,)
 
     def __init__(self) -> None:
         super().__init__()

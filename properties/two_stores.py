@@ -18,6 +18,7 @@ class TwoStores(Property):
     name = "two-stores"
     guarantee = "DUAL"
     needs = "dual-write"
+    judges = (SecondWritten,)
 
     def __init__(self) -> None:
         super().__init__()

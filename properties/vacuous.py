@@ -67,6 +67,9 @@ COUNTED: dict[str, tuple[type, ...]] = {
 }
 """Name of a count -> the records that it counts."""
 
+PATIENCE = 64
+"""Runs after which a campaign in which nothing at all happened is over: it would go on like that."""
+
 LONG = 4_000
 """Steps from which on every kind of fault that is possible must have happened."""
 

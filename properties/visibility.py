@@ -21,6 +21,7 @@ class Visibility(Property):
 
     name = "visibility"
     guarantee = "LOG"
+    judges = (Stored,)
 
     def __init__(self, truth: Truth) -> None:
         super().__init__()

@@ -20,6 +20,8 @@ class Sentences(Words):
 
     def plan(self, plan: Plan) -> list[str]:
         """Each action as a sentence."""
+        if not plan:
+            return ["There is no plan to show: it is all runs together in which it did not happen."]
         return [
             f"The shortest plan that shows it, {counted(len(plan), 'action')}:",
             *(f"  {n}. {sentence}" for n, sentence in enumerate(plan_sentences(plan), start=1)),

@@ -265,6 +265,7 @@ def replay(
             wanted = document.get("anomaly")
             findings = tuple(sorted(run.findings, key=lambda finding: finding.anomaly != wanted))
             found = (Counterexample(actions, findings, tuple(run.history), 1, 0.0),)
+        kinds = Counter(map(type, run.history))
         result = Result(
             system=port.name,
             application=subject.name,
@@ -273,10 +274,10 @@ def replay(
             steps=run.steps,
             skipped=run.skipped,
             seconds=time.perf_counter() - started,
-            counts=counts(Counter(map(type, run.history))),
+            counts=counts(kinds),
             counterexamples=found,
             not_checked=not_checked(port),
-            checked=checked_on(subject, port.capabilities),
+            checked=checked_on(subject, port.capabilities, kinds),
             sample=tuple(run.history),
         )
         if document.get("anomaly") == ANOMALY and not found:

@@ -47,7 +47,7 @@ class WithNames(click.Command):
             by_guarantee.setdefault(system.guarantee.partition("/")[0], []).append(name)
         with formatter.section("Names, by the guarantee that each breaks"):
             for guarantee, names in by_guarantee.items():
-                start = " " * formatter.current_indent + guarantee.ljust(6)
+                start = " " * formatter.current_indent + guarantee.ljust(9)
                 wrapped = textwrap.wrap(
                     ", ".join(names),
                     formatter.width,
@@ -192,7 +192,7 @@ def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
         "guarantee": found.finding.guarantee,
         "seconds_cpu": seconds,
         "actions": len(found.plan),
-        "plan": save_plan(found, application, name, folder, seed=seed),
+        "plan": save_plan(found, application, name, folder, seed=seed) if found.plan else None,
         "sentences": [str(action) for action in found.plan],
         "properties": sorted({finding.judge for finding in found.findings}),
         "diagnosis": diagnosis_json(diagnose(found.findings, found.history, 3)),

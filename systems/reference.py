@@ -143,7 +143,8 @@ class Reference:
 
     def open(self, application: Application, emit: Emit) -> Deployment:
         """A new, empty system."""
-        return Deployment(
+        make: type[Deployment] = self.parts.get("deployment", Deployment)
+        return make(
             self.name,
             application,
             emit,

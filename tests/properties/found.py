@@ -35,7 +35,10 @@ SIXTEEN = (
 """The first broken systems, whose bugs are in the core: log, clients, consumers, snapshots."""
 
 SEEDS = (1, 2, 3)
-CASES = [(name, seed) for name in BROKEN for seed in (SEEDS if name in SIXTEEN else SEEDS[:1])]
+SHOWN_BY_PLANS = [name for name in BROKEN if name != "vacuous-scenario"]
+"""All but the one in which nothing happens, whatever the plan."""
+
+CASES = [(name, seed) for name in SHOWN_BY_PLANS for seed in (SEEDS if name in SIXTEEN else SEEDS[:1])]
 """Every broken system with one seed, the first ones with three."""
 
 QUICK = Budget(seconds=None, examples=3000, distinct=1)

@@ -7,10 +7,11 @@ import pytest
 from refold.properties.applications import application_named
 from refold.properties.run import execute
 from refold.properties.suite import properties
+from refold.properties.vacuous import PATIENCE
 from refold.systems.broken import BROKEN
 from refold.systems.registry import resolve
 
-from .found import CASES, SEEDS, SIXTEEN, counterexample, plans
+from .found import CASES, SEEDS, SHOWN_BY_PLANS, SIXTEEN, counterexample, plans
 
 ACTIONS_MAX = 12
 
@@ -31,13 +32,20 @@ def test_a_broken_system_is_found_with_a_short_plan_and_the_right_guarantee(name
     assert found.finding.signature in {finding.signature for finding in again.findings}
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", SHOWN_BY_PLANS)
 def test_the_plan_that_breaks_a_broken_system_does_not_break_the_reference(name: str) -> None:
     """So it is the replaced part that is to blame."""
     found = counterexample(name, SEEDS[0])
     assert found is not None
     application = application_named(BROKEN[name].application)
     assert execute(resolve("reference"), application, found.plan, whole=True).findings == []
+
+
+def test_a_test_kit_that_does_nothing_is_found_in_a_few_runs() -> None:
+    """It has no plan: what it shows is that nothing happened, whatever was asked of it."""
+    found = counterexample("vacuous-scenario", 1)
+    assert found is not None
+    assert (found.finding.anomaly, found.plan, found.found_at) == ("vacuous-run", (), PATIENCE)
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -74,7 +82,7 @@ def judges(name: str, count: int = 20, seed: int = 0, wanted: str = "") -> dict[
 def test_every_property_is_needed_or_says_why_it_is_there_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     """Without it, some run of some broken system would not be convicted; where that is not so (yet), the docstring of its class
     gives the reason behind «Kept although»."""
-    table = {name: judges(name) for name in BROKEN}
+    table = {name: judges(name) for name in SHOWN_BY_PLANS}
     checked = [judge for judge in properties(application_named("accounts")) if judge.guarantee]
     excused = {judge.name for judge in checked if "Kept although" in (type(judge).__doc__ or "")}
     for judge in checked:

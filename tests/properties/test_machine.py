@@ -209,3 +209,25 @@ def test_the_seed_of_hypothesis_decides_what_is_run(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
         summaries.append(next(line for line in done.stdout.splitlines() if "held; " in line))
     assert summaries[0] == summaries[1] != summaries[2]
+
+
+class Idle(Inventory):
+    """An application in which nothing can ever happen."""
+
+    name = "idle"
+
+    def decide(self, command: Any, state: Any) -> Any:
+        return ()
+
+
+def test_a_machine_in_which_nothing_happens_fails(folder: Path) -> None:
+    """A test that passed having done nothing would be the catalogue's vacuous-scenario; its last line searches again."""
+    case = machine(Idle()).TestCase
+    case.settings = SHORT
+    with pytest.raises(GuaranteeBroken) as error:
+        case("runTest").runTest()  # type: ignore[attr-defined]
+    assert error.value.counterexample.finding.anomaly == "vacuous-run"
+    last = str(error.value).splitlines()[-1].split()
+    assert last[:4] == ["refold", "verify", "--system", "reference"]
+    command = [sys.executable, "-c", COMMAND, *last[1:], "--report-dir", str(folder)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1

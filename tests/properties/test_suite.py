@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from refold.model.accounts import Accounts, Register
 from refold.model.action import Submit
+from refold.model.event import Stored
 from refold.model.outbox import Delivered, Drain
+from refold.model.record import Applied, Observed, Opened, Prepared, Scanned, Settled, Settling
 from refold.properties.run import execute
-from refold.properties.suite import AWAITED, LATE, checked_on, checker, early, kinds_of
+from refold.properties.suite import AWAITED, LATE, checked_on, checker, early, kinds_of, properties
 from refold.properties.truth import Truth
 from refold.systems.reference import Reference
 
@@ -36,5 +38,16 @@ def test_an_extension_that_is_called_late_has_missed_nothing() -> None:
 
 
 def test_what_a_system_does_not_have_is_not_called_checked() -> None:
-    assert {"DUAL", "CDC"} <= {guarantee for _, guarantee in checked_on(Accounts(), Reference().capabilities)}
-    assert not {"DUAL", "CDC"} & {guarantee for _, guarantee in checked_on(Accounts(), {"append"})}
+    kinds = {kind for judge in properties(Accounts()) for kind in judge.handlers()}
+    assert {"DUAL", "CDC"} <= {guarantee for _, guarantee in checked_on(Accounts(), Reference().capabilities, kinds)}
+    assert not {"DUAL", "CDC"} & {guarantee for _, guarantee in checked_on(Accounts(), {"append"}, kinds)}
+
+
+def test_a_property_that_had_nothing_to_judge_has_checked_nothing() -> None:
+    """Neither in a run in which nothing happened, nor one of snapshots where none was taken."""
+    everything = Reference().capabilities
+    empty = {Opened, Settling, Scanned, Observed, Settled}
+    assert checked_on(Accounts(), everything, empty) == ()
+    plain = {guarantee for _, guarantee in checked_on(Accounts(), everything, {*empty, Prepared, Stored, Applied})}
+    assert {"LOG", "CAS", "CKPT", "REPL", "LIVE"} <= plain
+    assert not {"SNAP", "LOCK", "DUAL", "CDC"} & plain
