@@ -12,7 +12,7 @@ from typing import Any
 from refold.model.event import Stored
 from refold.model.outbox import Delivered, OutboxAtRest, RelayDied
 from refold.model.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
-from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
 from refold.properties.truth import Truth
 
 REMEMBERED = 65_536
@@ -33,8 +33,8 @@ class Occurrences:
         if before is None:
             first[reason] = (number, record)
             self.distinct += 1
-            if len(first) > REMEMBERED:
-                del first[next(iter(first))]
+            if len(first) >= 2 * REMEMBERED:
+                forget_oldest(first, REMEMBERED)
         return before
 
 

@@ -34,8 +34,6 @@ FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
 FAILURES: dict[str, Literal["refuses", "nothing"]] = {"edn": "nothing"}
 """What a failed operation says where nobody said so (``refuses`` in formats that are not here). Knossos and Jepsen write EDN for histories
 in which a failure is whatever certainly did not happen, for any reason: docs/decisions/0009-failures-in-edn.md."""
-LINES_ALIVE = 256
-"""After so many lines the application counts as alive."""
 FINDINGS_MAX = 100
 """Findings of one file that are reported; the first one counts, the rest often follow from it."""
 
@@ -220,7 +218,7 @@ class FileJudge:
         feed = judge.feed
         kinds: Counter[type[Any]] = Counter()
         size = max(os.path.getsize(file), 1)
-        beat = line = 0
+        beat = 0
         complete = False
         consumers = True
         findings: list[Finding] | None = None
@@ -228,27 +226,25 @@ class FileJudge:
             with self.watch() as alive:
 
                 def read(done: int) -> None:
-                    nonlocal beat, line
-                    line += 1
-                    if not line % LINES_ALIVE:
-                        alive()
+                    nonlocal beat
+                    alive()
                     if done - beat > 1 << 22:
                         beat = done
                         heartbeat(done / size)
 
                 for record in read_history(file, self.application, read):
                     kind = type(record)
-                    kinds[kind] += 1
                     if kind is Opened:
                         consumers = bool(record.consumers)
                     feed(record)
+                    kinds[kind] += 1
                     if len(judge.findings) >= FINDINGS_MAX:
                         break
                 complete = True
                 findings = judge.finish()
         except outcome.NoAnswer as error:
             findings = judge.distinct()
-            raise outcome.NoAnswer(f"line {line}: {error}") from None
+            raise outcome.NoAnswer(f"line {kinds.total() + 1}: {error}") from None
         finally:
             findings = judge.finish() if findings is None else findings
             result["records"] = kinds.total()
