@@ -74,8 +74,8 @@ class Identity(Property):
         """Which operation, which event of it?"""
         op, _, place = event.id.rpartition("/")
         operation = self.operations.get(op)
-        if operation is None:
-            if len(self.operations) >= REMEMBERED:
+        if operation is None or not place.isdecimal():
+            if operation is None and len(self.operations) >= REMEMBERED:
                 return None
             return self.finding(
                 "phantom-event",
