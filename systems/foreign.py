@@ -17,9 +17,18 @@ from refold.model.plan import short
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.record import Applied, CheckpointSaved, ConsumerSpec, Ignored, Recovered
 from refold.model.tape import Menu
-from refold.systems.adapter import BROUGHT, AdapterError, GuardedLog, declared_by, log_capabilities
+from refold.systems.adapter import (
+    BROUGHT,
+    AdapterError,
+    GuardedLog,
+    awaited,
+    declared_by,
+    log_capabilities,
+    misplaced,
+)
 from refold.systems.deployment import Deployment
 from refold.systems.port import UsageError
+from refold.systems.rows import differing, snapshot
 
 
 class ConsumerPort(Protocol):
@@ -73,9 +82,8 @@ class _Rows:
 
     def close(self) -> None:
         """Close the user's consumer, if it can be closed."""
-        close = getattr(self.consumer.theirs, "close", None)
-        if close is not None:
-            close()
+        if hasattr(self.consumer.theirs, "close"):
+            self.consumer.call("close")
 
 
 class ForeignConsumer(Consumer):
@@ -101,18 +109,19 @@ class ForeignConsumer(Consumer):
     def call(self, method: str, *arguments: Any) -> Any:
         """Call the user's consumer; its exceptions become sentences."""
         try:
-            return getattr(self.theirs, method)(*arguments)
-        except (AdapterError, ProcessDied):
+            return awaited(self.title, method, getattr(self.theirs, method)(*arguments))
+        except AdapterError:
+            raise
+        except ProcessDied as death:
+            if method not in ("handle", "flush"):
+                raise AdapterError(misplaced(self.title, method, "handle() and flush()")) from death
             raise
         except Exception as error:
             raise AdapterError(f"{self.title}: {method}() raised {type(error).__name__}: {error}") from error
 
     def current(self) -> dict[str, Any]:
         """The rows now."""
-        rows = self.call("rows")
-        if not isinstance(rows, Mapping):
-            raise AdapterError(f"{self.title}: rows() returned {short(rows)}, expected a mapping of row keys to values")
-        return dict(rows)
+        return snapshot(self.title, self.call("rows"))
 
     def ask_checkpoint(self) -> int:
         """The checkpoint now."""
@@ -155,8 +164,7 @@ class ForeignConsumer(Consumer):
 
     def changed(self) -> set[str]:
         """The keys of the rows that differ from those that were seen last."""
-        before, now = self.known, self.current()
-        return {key for key in {*before, *now} if before.get(key) != now.get(key)}
+        return differing(self.title, self.known, self.current())
 
     def tell(self, batch: list[Stored], changed: set[str]) -> None:
         """Record that the rows contain `batch` now. What is stored is shown with the newest event that touches it; what an earlier one of
