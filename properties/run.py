@@ -65,19 +65,26 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
     keep = performed.append
     settled = False
     deployment = None
+    under_way: Action | None = None
     try:
         with undisturbed():
             deployment = system.open(application, judge.recorder(history))
             perform = deployment.perform
-            for action in plan:
-                if perform(action):
-                    keep(action)
+            for under_way in plan:
+                if perform(under_way):
+                    keep(under_way)
                     if findings and not whole:
                         break
             else:
+                under_way = None
                 deployment.settle()
                 settled = True
+    except SystemExit as error:
+        told = blamed(error, application) or f"{system.name}: its code ended the process (sys.exit({error.code!r}))"
+        raise BrokenApplication(told) from error
     except Exception as error:
+        if under_way is not None:
+            keep(under_way)  # it was begun, and a plan without it would not come to this
         blame = blamed(error, application)
         if blame is None:
             raise
@@ -127,7 +134,7 @@ def corrupted(history: Sequence[Any], blame: str) -> Finding:
     )
 
 
-def blamed(error: Exception, application: Application) -> str | None:
+def blamed(error: BaseException, application: Application) -> str | None:
     """One sentence about the application's function in which `error` was raised; None if it was not raised there."""
     code = {
         getattr(member, "__code__", None): name

@@ -57,4 +57,6 @@ def test_an_answer_of_the_wrong_length_for_a_new_append_is_nonsense() -> None:
 def test_an_append_that_is_nowhere_is_lost_however_often_it_was_decided() -> None:
     """The length of neither decision was seen."""
     plan = [Submit("carol", Add("a")), Submit("carol", Add("a"))]
-    assert [one.anomaly for one in execute(adapt("own", Forgetful), Bag(), plan).findings] == ["acknowledged-append-lost"]
+    assert [one.anomaly for one in execute(adapt("own", Forgetful), Bag(), plan).findings] == [
+        "acknowledged-append-lost"
+    ]
