@@ -208,7 +208,7 @@ def awaited(title: str, method: str, answer: Any) -> Any:
     if inspect.iscoroutine(answer):
         answer.close()
         raise AdapterError(
-            f"{title}: {method}() returned a coroutine, and nobody waits for it; make it a plain function that runs the coroutine to its end"
+            f"{title}: {method}() returned a coroutine, and nobody waits for it; make it a plain function"
         )
     return answer
 
