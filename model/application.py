@@ -42,7 +42,9 @@ class Application:
     """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` if None will not do.
 
     Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event
-    classes, so that stored events can be read back. States must be immutable values that compare by equality.
+    classes, so that stored events can be read back. States must be immutable values that compare by equality and can be written as JSON
+    (numbers, strings, tuples, dicts, sets, dataclasses, Structs of such). None as a state means that nothing has happened yet, and does not
+    come back: a state «deleted» is a value of your own.
     """
 
     name: str = ""
@@ -204,9 +206,15 @@ class UnknownProjection(ValueError):
 
 @functools.cache
 def _first_field(cls: Any) -> str:
-    for attribute in ("__struct_fields__", "__match_args__"):
+    for attribute in (
+        "__struct_fields__",
+        "__match_args__",
+        "__dataclass_fields__",
+    ):  # the last has those that are keyword-only
         if fields := getattr(cls, attribute, None):
-            return str(fields[0])
+            return str(next(iter(fields)))
+    if fields := getattr(cls, "__attrs_attrs__", None):
+        return str(fields[0].name)
     raise TypeError(
         f"{cls.__name__} has no fields to take a key from: override Application.key, or make it a dataclass"
     )
