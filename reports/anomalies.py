@@ -155,7 +155,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "an index of streams that is written apart from the log, or a bound that is one off; derive it in the same transaction",
     ),
     "acknowledged-elsewhere": Anomaly(
-        "an append was told that its event is where {event} of somebody else is",
+        "an append was told that its event is at position {position}, where it is not",
         "an answer names the positions at which the events of the append are",
         usual="positions are computed and not read back, or answers are given out in the wrong order; return what was stored",
     ),

@@ -18,7 +18,8 @@ from rich.progress import Progress as Bar
 
 from refold.model.application import Application
 from refold.model.history import MalformedHistory, plain
-from refold.model.record import Opened
+from refold.model.record import Applied, CheckpointSaved, Ignored, Observed, Opened
+from refold.model.side import Joined
 from refold.properties.applications import application_named, trial
 from refold.properties.middle import Beginning, beginning, middle_checker
 from refold.properties.property import Finding
@@ -36,6 +37,9 @@ FAILURES: dict[str, Literal["refuses", "nothing"]] = {"edn": "nothing"}
 in which a failure is whatever certainly did not happen, for any reason: docs/decisions/0009-failures-in-edn.md."""
 FINDINGS_MAX = 100
 """Findings of one file that are reported; the first one counts, the rest often follow from it."""
+
+OF_CONSUMERS = frozenset({Applied, CheckpointSaved, Ignored, Observed})
+"""Records of what a consumer did; it is judged by what the first line says that it promises."""
 
 
 @click.command()
@@ -221,6 +225,8 @@ class FileJudge:
         beat = 0
         complete = False
         consumers = True
+        named: set[str] = set()
+        unnamed: set[str] = set()
         findings: list[Finding] | None = None
         try:
             with self.watch() as alive:
@@ -236,6 +242,11 @@ class FileJudge:
                     kind = type(record)
                     if kind is Opened:
                         consumers = bool(record.consumers)
+                        named.update(spec.name for spec in record.consumers)
+                    elif kind is Joined:
+                        named.add(record.spec.name)
+                    elif kind in OF_CONSUMERS and record.consumer not in named:
+                        unnamed.add(record.consumer)
                     feed(record)
                     kinds[kind] += 1
                     if len(judge.findings) >= FINDINGS_MAX:
@@ -250,6 +261,10 @@ class FileJudge:
             result["records"] = kinds.total()
             happened = counts(kinds)
             result["counts"] = happened
+            result["not_checked"].extend(
+                f"what {name!r} did: the first line of the history does not name it among its consumers"
+                for name in sorted(unnamed)
+            )
             empty = vacuous(happened, 0, (), consumers and begins is None)
             if complete and empty is not None and not findings:
                 findings.append(empty)

@@ -207,6 +207,12 @@ def garbled() -> list[tuple[str, list[bytes], int, str]]:
         ("array", [first, b"[]\n"], 2, "not a record of a refold history"),
         ("no-kind", [first, b'{"position": 1}\n'], 2, "not a record of a refold history"),
         ("unknown-kind", [first, b'{"kind": "teleported"}\n'], 2, "not a record of a refold history.*teleported"),
+        (
+            "from-zero",
+            [first, to_line(Stored(0, "k", 1, "a-1/0", "E", {}))],
+            2,
+            "'a-1/0': positions and versions count from 1",
+        ),
         ("missing-field", [first, b'{"kind": "applied", "consumer": "x"}\n'], 2, "missing required field `position`"),
         ("wrong-type", [first, event.replace(b'"position":1', b'"position":"1"')], 2, "Expected `int`"),
         ("no-whole-number", [first, event.replace(b'"position":1', b'"position":1e400')], 2, "not a record"),

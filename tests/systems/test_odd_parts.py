@@ -211,6 +211,21 @@ def test_a_log_may_die_at_the_durable_steps_of_a_slow_append(method: str, plan: 
     assert Aborted not in {type(record) for record in run.history}
 
 
+def test_an_answer_with_positions_of_nobody_is_a_wrong_answer() -> None:
+    """The event is in the log, elsewhere; nothing became visible late."""
+
+    def read(self: Any, after: int, limit: int) -> list[Any]:
+        page = self.inner.read(after // 2, limit)
+        return [msgspec.structs.replace(event, position=2 * event.position) for event in page]
+
+    def append(self: Any, request: Any) -> Any:
+        return Appended(tuple(2 * position - 1 for position in self.inner.append(request).positions))
+
+    run = execute(adapt("own", log_with(read=read, append=append)), Accounts(), [Submit("alice", ADA)])
+    (finding,) = run.findings
+    assert (finding.anomaly, finding.expected, finding.actual) == ("acknowledged-elsewhere", (2,), (1,))
+
+
 def test_rows_that_are_changed_in_place_are_what_they_were_when_they_were_seen() -> None:
     """A consumer may keep lists and give them out as they are."""
 
