@@ -18,7 +18,7 @@ from rich.progress import Progress as Bar
 
 from refold.model.application import Application
 from refold.model.history import MalformedHistory, plain
-from refold.model.record import Applied, CheckpointSaved, Ignored, Observed, Opened
+from refold.model.record import Applied, CheckpointSaved, Opened
 from refold.model.side import Joined
 from refold.properties.applications import application_named, trial
 from refold.properties.middle import Beginning, beginning, middle_checker
@@ -38,7 +38,7 @@ in which a failure is whatever certainly did not happen, for any reason: docs/de
 FINDINGS_MAX = 100
 """Findings of one file that are reported; the first one counts, the rest often follow from it."""
 
-OF_CONSUMERS = frozenset({Applied, CheckpointSaved, Ignored, Observed})
+OF_CONSUMERS = frozenset({Applied, CheckpointSaved})
 """Records of what a consumer did; it is judged by what the first line says that it promises."""
 
 

@@ -172,7 +172,8 @@ class ForeignConsumer(Consumer):
     def tell(self, batch: list[Stored], changed: set[str]) -> None:
         """Record that the rows contain `batch` now. What is stored is shown with the newest event that touches it; what an earlier one of
         the same batch had made of it, nobody can have seen. What doubtful events may have left in the rows is not shown."""
-        now, rows = self.current(), dict(self.known if self.clean is None else self.clean)
+        stored, rows = self.current(), dict(self.known if self.clean is None else self.clean)
+        now = stored
         made = [self.projected(event, rows) for event in batch]
         if self.clean is not None:
             self.doubtful = [event for event in self.doubtful if event.position > batch[-1].position]
@@ -184,7 +185,7 @@ class ForeignConsumer(Consumer):
             writes.update({key: now.get(key) for key in writes if key not in touched})
             touched.update(writes)
         made[-1].update({key: now.get(key) for key in sorted(changed - touched)})
-        self.known = self.current()
+        self.known = stored
         for event, writes in zip(batch, made, strict=True):
             self.emit(Applied(self.name, event.position, writes))
 
