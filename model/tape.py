@@ -64,7 +64,7 @@ HEADER = 2 + PICKS
 
 FUSES = (1, 2, 3)
 IN_FLIGHT = (1, 2)
-BACK = (1, 2, 3, 4)
+BACK = (1, 2, 4, 8)
 
 SHIFTS = 6
 """Commands of another client that each command is raced against in one word."""
