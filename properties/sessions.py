@@ -210,8 +210,8 @@ class Sessions(Property):
 
 
 class Waits(Property):
-    """Every query ends: with an answer, or, when its time is up and not before, with the word that there is none; and once faults stop, with
-    an answer.
+    """Every query ends: with an answer, or, when its time is up and not before, with the word that there is none; and once faults stop,
+    with an answer.
 
     Kept although no broken system leaves only a query without an end so far: nobody else looks at readers that wait.
     """
