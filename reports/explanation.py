@@ -86,6 +86,14 @@ class Explanation:
     however: str
     usual: str
 
+    @property
+    def numbers(self) -> dict[int, str]:
+        """Number of a record -> what the explanation calls it, without brackets: ``3``, or ``1,2`` if it has two names."""
+        found: dict[int, list[str]] = {}
+        for label, number, _ in self.lets:
+            found.setdefault(number, []).append(label.strip("()"))
+        return {number: ",".join(labels) for number, labels in found.items()}
+
     def lines(self) -> list[tuple[str, str]]:
         """(heading or "", line): the same in the order of reading."""
         found = [("Let", f"{label} = {sentence} [record {number}]") for label, number, sentence in self.lets]

@@ -111,8 +111,8 @@ def _chapter(
     finding = example.finding
     explained, graph = explain_with_cycle(example.history, finding)
     lines, left_out = _lines(example.history, finding, explained)
-    what = scene(example.history, finding)
-    svg = Picture(what, finding, f"what led to {finding.anomaly}").svg() if what.rows else ""
+    what = scene(example.history, finding, explained.numbers)
+    svg = Picture(what, finding, f"what led to {finding.anomaly}", explained.numbers).svg() if what.rows else ""
     known = catalogue()
     return Chapter(
         number=n + 1,
@@ -152,7 +152,7 @@ def _sample(result: Result) -> dict[str, Any]:
 
 def _lines(history: Sequence[Any], finding: Finding | None, explained: Explanation | None) -> tuple[list[Line], int]:
     """The records as sentences, those that the explanation names with its labels; of a very long history the part that matters."""
-    badges = {} if explained is None else {number: label.strip("()") for label, number, _ in explained.lets}
+    badges = {} if explained is None else explained.numbers
     violation = 0 if finding is None else finding.number
     start = max(violation - RECORDS_MAX * 9 // 10, 0) if len(history) > RECORDS_MAX else 0
     shown = history[start : start + RECORDS_MAX]

@@ -7,7 +7,8 @@ from typing import Any
 
 from refold.properties.property import Finding
 from refold.properties.result import Result
-from refold.reports.explanation import explain, headline
+from refold.reports.cycle import explain_with_cycle
+from refold.reports.explanation import Explanation, explain, headline
 from refold.reports.guarantees import standings
 from refold.reports.sentences import plan_sentences
 from refold.reports.values import plain
@@ -30,7 +31,7 @@ def result_json(
     for n, example in enumerate(result.counterexamples):
         findings.append(
             {
-                **finding_json(example.finding),
+                **finding_json(example.finding, explain_with_cycle(example.history, example.finding)[0]),
                 "actions": len(example.plan),
                 "plan": plans[n] if n < len(plans) else None,
                 "replay": replays[n] if n < len(replays) else None,
@@ -59,9 +60,9 @@ def result_json(
     }
 
 
-def finding_json(finding: Finding) -> dict[str, Any]:
-    """One finding, without the plan that leads to it."""
-    explained = explain(finding)
+def finding_json(finding: Finding, explained: Explanation | None = None) -> dict[str, Any]:
+    """One finding, without the plan that leads to it; `explained` is what the other reports say of it, if they say more than its evidence."""
+    explained = explained or explain(finding)
     return {
         "anomaly": finding.anomaly,
         "guarantee": finding.guarantee,

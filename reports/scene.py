@@ -6,7 +6,7 @@ and around the records that prove it. Whatever is left out is counted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -38,12 +38,13 @@ class Scene:
     records: int
 
 
-def scene(history: Sequence[Any], finding: Finding | None = None) -> Scene:
-    """The marks of a history, or of the surroundings of `finding` in it, on the lanes that have to do with it."""
+def scene(history: Sequence[Any], finding: Finding | None = None, named: Iterable[int] = ()) -> Scene:
+    """The marks of a history, or of the surroundings of `finding` in it, on the lanes that have to do with it; `named` are the numbers of
+    the records that the explanation names."""
     timeline = Timeline()
     for number, record in enumerate(history, start=1):
         timeline.feed(number, record)
-    proofs = set() if finding is None else {finding.number, *(proof.number for proof in finding.evidence)}
+    proofs = set() if finding is None else {finding.number, *(proof.number for proof in finding.evidence), *named}
     marks, notes = _involved(timeline, finding, proofs)
     rows, left_out = _window(marks, finding.number if finding is not None else 0, proofs)
     if left_out:

@@ -7,11 +7,12 @@ records is long but readable. All strings are inert: they are escaped, and no ch
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
 from refold.properties.property import Finding
+from refold.reports.cycle import explain_with_cycle
 from refold.reports.scene import Gap, Scene, scene
 from refold.reports.symbols import LEGEND, SHAPES, cross
 from refold.reports.timeline import LOG, Mark, lane_name
@@ -64,7 +65,8 @@ STYLE = """
 
 def spacetime_svg(history: Sequence[Any], finding: Finding | None = None, *, title: str = "") -> str:
     """The picture of a history, as one `<svg>` element; with a finding, of what led to it."""
-    return Picture(scene(history, finding), finding, title).svg()
+    named = {} if finding is None else explain_with_cycle(history, finding)[0].numbers
+    return Picture(scene(history, finding, named), finding, title, named).svg()
 
 
 def clipped(text: str, width: float) -> str:
@@ -84,9 +86,11 @@ def safe(text: str) -> str:
 
 
 class Picture:
-    """Draws a scene."""
+    """Draws a scene. `badges`: number of a record -> what the explanation calls it."""
 
-    def __init__(self, what: Scene, finding: Finding | None, title: str = "") -> None:
+    def __init__(
+        self, what: Scene, finding: Finding | None, title: str = "", badges: Mapping[int, str] | None = None
+    ) -> None:
         self.scene = what
         self.finding = finding
         self.title = title
@@ -95,7 +99,7 @@ class Picture:
         self.lane, margin = (LANE_NARROW, MARGIN_NARROW) if many else (LANE, MARGIN)
         self.x = {lane: GUTTER + self.lane * (n + 0.5) for n, lane in enumerate(lanes)}
         self.width = GUTTER + self.lane * (len(lanes) - 0.5) + margin
-        self.badges = {} if finding is None else {proof.number: n for n, proof in enumerate(finding.evidence, start=1)}
+        self.badges = badges or {}
         self.y: float = HEAD
         self.below: list[str] = []
         self.above: list[str] = []
@@ -221,7 +225,7 @@ class Picture:
         self.text(GUTTER - 30, y + 4, said, "num", anchor="end", title=mark.title)
         cited = [self.badges[number] for number in mark.numbers if number in self.badges]
         if cited:
-            label = ",".join(str(n) for n in cited)
+            label = ",".join(cited)
             self.above.append(
                 f'<rect class="badge" x="{GUTTER - 25}" y="{y - 9:g}" width="{12 + 8 * len(label)}" height="18" rx="9"/>'
             )
