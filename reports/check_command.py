@@ -50,7 +50,7 @@ FINDINGS_MAX = 100
 @click.option(
     "--application",
     metavar="NAME",
-    help="Check a refold history with its application too: accounts, inventory, MODULE:OBJECT.",
+    help="Check a refold history with its application too: accounts, inventory, rota, MODULE:OBJECT.",
 )
 @click.option(
     "--model", default="cas-register", metavar="MODEL", help="cas-register (default), set, counter, or MODULE:OBJECT."
