@@ -37,6 +37,11 @@ class Shrinker:
                 self.rank[action] = len(self.rank)
                 self.kinds.setdefault(type(action), []).append(action)
 
+    @property
+    def finished(self) -> bool:
+        """Whether every trial that shrinking asked for was allowed: then no action can be left out."""
+        return self.tried < self.most
+
     def attempt(self, plan: Plan) -> Plan | None:
         """Run a candidate."""
         if self.tried >= self.most:

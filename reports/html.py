@@ -20,8 +20,9 @@ from refold.reports.explanation import Explanation, compared, headline
 from refold.reports.graph_picture import graph_svg
 from refold.reports.guarantees import green, standings
 from refold.reports.json_report import Diagnosis
+from refold.reports.plan_list import LINES_MAX, Item, plan_heading, plan_items
 from refold.reports.scene import scene
-from refold.reports.sentences import counted, owner_words, plan_sentences, record_sentence
+from refold.reports.sentences import counted, owner_words, record_sentence
 from refold.reports.spacetime import Picture
 from refold.reports.values import inert, name
 
@@ -49,7 +50,9 @@ class Chapter:
     where: str
     explained: Explanation
     graph: Markup
-    plan: list[str]
+    plan: list[Item]
+    plan_heading: str
+    plan_long: bool
     compared: tuple[tuple[str, str, str], ...]
     others: list[tuple[str, str, str]]
     diagnosis: list[tuple[str, str, Row | None]]
@@ -111,6 +114,7 @@ def _chapter(
     finding = example.finding
     explained, graph = explain_with_cycle(example.history, finding)
     lines, left_out = _lines(example.history, finding, explained)
+    items = plan_items(example)
     what = scene(example.history, finding, explained.numbers)
     svg = Picture(what, finding, f"what led to {finding.anomaly}", explained.numbers).svg() if what.rows else ""
     known = catalogue()
@@ -123,7 +127,9 @@ def _chapter(
         where=owner_words(finding.where),
         explained=explained,
         graph=Markup(graph_svg(graph)) if graph is not None and graph.cycle else Markup(),
-        plan=plan_sentences(example.plan),
+        plan=items,
+        plan_heading=plan_heading(example, items),
+        plan_long=len(items) > LINES_MAX,
         compared=compared(finding),
         others=[(inert(other.anomaly), inert(other.guarantee), headline(other)) for other in example.findings[1:]],
         diagnosis=[(name(row), f"{score:.0%}", known.get(row)) for row, score in diagnosis[:3]],

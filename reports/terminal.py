@@ -22,7 +22,8 @@ from refold.reports.cycle import explain_with_cycle
 from refold.reports.explanation import title
 from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, green, standings
 from refold.reports.json_report import Diagnosis
-from refold.reports.sentences import counted, plan_sentences
+from refold.reports.plan_list import plan_heading, plan_items, shortened
+from refold.reports.sentences import counted
 from refold.reports.values import inert, name
 
 STYLES = {HELD: "green", BROKEN: "bold red", NOT_CHECKED: "dim"}
@@ -113,7 +114,7 @@ class _Printer:
         self.guarantees(result)
         self.counts(result)
         for n, example in enumerate(result.counterexamples):
-            self.counterexample(n, example, diagnosis)
+            self.counterexample(n, example, diagnosis, plans[n] if n < len(plans) else "")
             if n < len(plans):
                 self.say(f"plan: {plans[n]}", "dim", 2)
             if n < len(replays) and n + 1 < len(result.counterexamples):
@@ -176,15 +177,12 @@ class _Printer:
         for text in result.not_checked:
             self.say(f"not checked: {text}", "yellow")
 
-    def counterexample(self, n: int, example: Counterexample, diagnosis: Diagnosis) -> None:
+    def counterexample(self, n: int, example: Counterexample, diagnosis: Diagnosis, plan: str) -> None:
         """One finding: headline, plan, explanation."""
         finding = example.finding
         self.to.print()
         self.say(f"{n + 1}. {title(finding)}", "bold red")
-        if example.plan:
-            self.say(f"the shortest plan that shows it, {counted(len(example.plan), 'action')}:", "dim", 2)
-        for number, sentence in enumerate(plan_sentences(example.plan), start=1):
-            self.item(f"{number}.", sentence)
+        self.plan(example, plan)
         self.explanation(example)
         for other in example.findings[1:]:
             self.say(f"the same run also shows {title(other)}", indent=2)
@@ -192,6 +190,21 @@ class _Printer:
             self.say(f"{'looks like' if place == 0 else 'or'}: {row} ({score:.0%})", "bold" if place == 0 else "", 2)
             if place == 0 and (known := catalogue().get(row)) is not None:
                 self.say(f"{known.what}; usual fix: {known.fix}; reported as {'; '.join(known.references)}", "", 4)
+
+    def plan(self, example: Counterexample, file: str) -> None:
+        """The actions; of a long plan the beginning and the end, so that the explanation is not far below."""
+        items = plan_items(example)
+        if not items:
+            return
+        self.say(f"{plan_heading(example, items)}:", "dim", 2)
+        first, between, last = shortened(items)
+        width = max(len(item.label) for item in items)
+        for item in first:
+            self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")
+        if between:
+            self.say(f"… {counted(between, 'action')} between; all are in {file or 'the plan'}", "dim", 4)
+        for item in last:
+            self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")
 
     def explanation(self, example: Counterexample) -> None:
         """Let / Then / However; of a wrong decision the cycle that it makes."""
