@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+from refold.model.words import counted
 from refold.properties.failure import Words, failure_text
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.reports.explanation import explain, title
 from refold.reports.plan_list import plan_heading, plan_items, shortened
-from refold.reports.sentences import counted
 from refold.reports.values import inert
 
 

@@ -12,17 +12,18 @@ import jinja2
 from markupsafe import Markup
 
 from refold.model.record import Settled, Settling, Step
+from refold.model.words import counted
 from refold.properties.catalogue import Row, catalogue
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample, Result
 from refold.reports.cycle import explain_with_cycle
 from refold.reports.explanation import Explanation, compared, headline
 from refold.reports.graph_picture import graph_svg
-from refold.reports.guarantees import green, standings
+from refold.reports.guarantees import caution, green, standings
 from refold.reports.json_report import Diagnosis
 from refold.reports.plan_list import LINES_MAX, Item, plan_heading, plan_items
 from refold.reports.scene import scene
-from refold.reports.sentences import counted, owner_words, record_sentence
+from refold.reports.sentences import kind_words, owner_words, record_sentence
 from refold.reports.spacetime import Picture
 from refold.reports.values import inert, name
 
@@ -89,10 +90,11 @@ def html_report(
         system=name(result.system),
         application=name(result.application),
         standings=standings(result),
-        counts=[(inert(kind).replace("_", " "), number) for kind, number in result.counts.items()],
+        counts=[(kind_words(kind, number), number) for kind, number in result.counts.items()],
         chapters=chapters,
         sample=sample,
         green=green(result),
+        caution=caution(result),
         counted=counted,
         not_checked=[inert(text) for text in result.not_checked],
     )

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import attrs
 
 from refold.model.record import Settling, Step
+from refold.model.words import counted
 from refold.properties.result import Counterexample
-from refold.reports.sentences import action_sentence, counted
+from refold.reports.sentences import action_sentence
 
 ENDS = 20
 """Actions that are shown of the beginning and of the end of a long plan."""

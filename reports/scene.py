@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from refold.model.words import counted
 from refold.properties.property import Finding
 from refold.reports.timeline import CLIENT, CONSUMER, SETTLING, Mark, Timeline, lane_name
 
@@ -50,7 +51,7 @@ def scene(history: Sequence[Any], finding: Finding | None = None, named: Iterabl
     if left_out:
         notes.append(
             f"the picture shows {'what led to the violation' if finding is not None else 'the beginning'}; "
-            f"{left_out:,} more records are in the list below"
+            f"{counted(left_out, 'more record')} {'is' if left_out == 1 else 'are'} in the list below"
         )
     shown = {mark.lane for mark in rows if isinstance(mark, Mark)} | {
         mark.origin for mark in rows if isinstance(mark, Mark)

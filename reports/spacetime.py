@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from refold.model.words import counted
 from refold.properties.property import Finding
 from refold.reports.cycle import explain_with_cycle
 from refold.reports.scene import Gap, Scene, scene
@@ -189,7 +190,7 @@ class Picture:
     def gap(self, gap: Gap) -> None:
         """Where something is left out."""
         y = self.y + ROW / 2
-        said = f"{gap.left_out:,} record{'' if gap.left_out == 1 else 's'} not drawn"
+        said = f"{counted(gap.left_out, 'record')} not drawn"
         self.below.append(
             f'<rect x="0" y="{self.y:g}" width="{self.width:g}" height="{ROW}" fill="var(--paper)"/>'
             f'<line class="gap" x1="{GUTTER + 24 + len(said) * CHARACTER:g}" y1="{y:g}" x2="{self.width - 8:g}" y2="{y:g}"/>'

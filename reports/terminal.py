@@ -16,14 +16,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from refold.model.words import counted
 from refold.properties.catalogue import catalogue
 from refold.properties.result import Counterexample, Result
 from refold.reports.cycle import explain_with_cycle
 from refold.reports.explanation import title
-from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, green, standings
+from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, caution, green, standings
 from refold.reports.json_report import Diagnosis
 from refold.reports.plan_list import plan_heading, plan_items, shortened
-from refold.reports.sentences import counted
+from refold.reports.sentences import kind_words
 from refold.reports.values import inert, name
 
 STYLES = {HELD: "green", BROKEN: "bold red", NOT_CHECKED: "dim"}
@@ -123,6 +124,8 @@ class _Printer:
         self.to.print()
         if result.verdict == HELD and not result.trouble:
             self.say(green(result))
+        elif said := caution(result):
+            self.say(said)
         if report is not None:
             self.say(f"report with pictures: {report}")
         if result.counterexamples and len(replays) >= len(result.counterexamples):
@@ -170,7 +173,7 @@ class _Printer:
     def counts(self, result: Result) -> None:
         """What really happened, and what was not looked at."""
         if result.counts:
-            said = ", ".join(f"{number:,} {inert(kind).replace('_', ' ')}" for kind, number in result.counts.items())
+            said = ", ".join(f"{number:,} {kind_words(kind, number)}" for kind, number in result.counts.items())
             self.say(f"what happened: {said}")
         else:
             self.say("what happened: nothing was counted", "yellow")

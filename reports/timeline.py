@@ -39,7 +39,8 @@ from refold.model.record import (
     Step,
     Unknown,
 )
-from refold.reports.sentences import action_sentence, counted, event_words, places, record_sentence
+from refold.model.words import counted, places
+from refold.reports.sentences import action_sentence, event_words, record_sentence
 from refold.reports.values import name, value
 
 LOG = "log"

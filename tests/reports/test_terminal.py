@@ -34,6 +34,7 @@ def test_a_broken_result_begins_with_the_verdict_and_ends_with_the_command() -> 
     )
     assert text.startswith("BROKEN: two-bugs")
     assert text.rstrip("\n").splitlines()[-1] == "refold replay plans/b.json"
+    assert "it does not prove that" in text
     compare("terminal-broken.txt", text)
 
 
