@@ -22,6 +22,7 @@ from refold.reports.graph_picture import graph_svg
 from refold.reports.guarantees import caution, green, standings
 from refold.reports.json_report import Diagnosis
 from refold.reports.plan_list import LINES_MAX, Item, plan_heading, plan_items
+from refold.reports.references import parts
 from refold.reports.scene import scene
 from refold.reports.sentences import kind_words, owner_words, record_sentence
 from refold.reports.spacetime import Picture
@@ -96,6 +97,7 @@ def html_report(
         green=green(result),
         caution=caution(result),
         counted=counted,
+        parts=parts,
         not_checked=[inert(text) for text in result.not_checked],
     )
     return text + "\n"

@@ -24,6 +24,7 @@ from refold.reports.explanation import title
 from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, caution, green, standings
 from refold.reports.json_report import Diagnosis
 from refold.reports.plan_list import plan_heading, plan_items, shortened
+from refold.reports.references import spelled_out
 from refold.reports.sentences import kind_words
 from refold.reports.values import inert, name
 
@@ -192,7 +193,7 @@ class _Printer:
         for place, (row, score) in enumerate(diagnosis.get(n, ())[:3]):
             self.say(f"{'looks like' if place == 0 else 'or'}: {row} ({score:.0%})", "bold" if place == 0 else "", 2)
             if place == 0 and (known := catalogue().get(row)) is not None:
-                self.say(f"{known.what}; usual fix: {known.fix}; reported as {'; '.join(known.references)}", "", 4)
+                self.say(f"{known.what}; usual fix: {known.fix}; reported as {spelled_out(known.references)}", "", 4)
 
     def plan(self, example: Counterexample, file: str) -> None:
         """The actions; of a long plan the beginning and the end, so that the explanation is not far below."""

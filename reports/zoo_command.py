@@ -30,6 +30,7 @@ from refold.properties.result import Counterexample
 from refold.reports import outcome
 from refold.reports.diagnosed import diagnosis_json
 from refold.reports.files import default_report_dir, write
+from refold.reports.references import parts
 from refold.systems.broken import BROKEN
 from refold.systems.port import UsageError
 
@@ -238,7 +239,11 @@ def page(rows: list[dict[str, Any]]) -> str:
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
     return template.render(
-        rows=rows, verdict=verdict, found=sum(row["found"] for row in rows), seeds=", ".join(map(str, seeds))
+        rows=rows,
+        parts=parts,
+        verdict=verdict,
+        found=sum(row["found"] for row in rows),
+        seeds=", ".join(map(str, seeds)),
     )
 
 
