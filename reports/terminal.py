@@ -6,9 +6,8 @@ Nothing is cut to the width of the window: sentences wrap. Colours only where th
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, cast
 
 from rich import box
 from rich.console import Console
@@ -19,6 +18,7 @@ from rich.text import Text
 from refold.model.words import counted
 from refold.properties.catalogue import catalogue
 from refold.properties.result import Counterexample, Result
+from refold.reports.console import Trimmed, console
 from refold.reports.cycle import explain_with_cycle
 from refold.reports.explanation import title
 from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, caution, green, standings
@@ -34,13 +34,6 @@ TABLE_WIDTH_MIN = 60
 """Columns below which the table of guarantees is a list."""
 
 
-def console(file: IO[str] | None = None, width: int | None = None) -> Console:
-    """A console that honours NO_COLOR (no escapes at all) and plain files."""
-    if os.environ.get("NO_COLOR"):
-        return Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
-
-
 def terminal_report(
     result: Result,
     *,
@@ -52,7 +45,8 @@ def terminal_report(
 ) -> str:
     """The same as `print_result`, as a string without colours."""
     out = io.StringIO()
-    to = Console(file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False)
+    file = cast(IO[str], Trimmed(out))
+    to = Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
     print_result(result, to, plans=plans, replays=replays, report=report, diagnosis=diagnosis)
     return out.getvalue()
 
@@ -148,7 +142,8 @@ class _Printer:
         tally = [(sum(row.verdict == verdict for row in rows), verdict) for verdict in (HELD, BROKEN, NOT_CHECKED)]
         parts = [f"{number} {verdict}" for number, verdict in tally if number]
         done = f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s, seed {result.seed}"
-        self.say(f"{counted(len(rows), 'guarantee')}: {', '.join(parts)}; {done}")
+        self.say(f"{counted(len(rows), 'guarantee')}: {', '.join(parts)}")
+        self.say(done)
         if result.trouble:
             self.say(f"given up: {result.trouble}", STYLES[BROKEN])
         elif result.interrupted:

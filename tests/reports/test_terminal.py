@@ -6,8 +6,9 @@ import io
 
 import pytest
 
+from refold.reports.console import console
 from refold.reports.failure import plain_failure
-from refold.reports.terminal import console, print_result, terminal_report
+from refold.reports.terminal import print_result, terminal_report
 
 from .goldens import compare
 from .specimens import SPECIMENS, blind, checkpoint_first, hostile, result
