@@ -54,7 +54,7 @@ def application_for(name: str | None, system: str) -> Application:
     return application
 
 
-@click.command()
+@click.command(short_help="Crash, duplicate and reorder a system; check its promises.")
 @click.option(
     "--system", "systems", multiple=True, metavar="NAME", help="What to verify (default: reference); may be repeated."
 )

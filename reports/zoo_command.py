@@ -61,7 +61,7 @@ class WithNames(click.Command):
                 formatter.write("\n".join(wrapped) + "\n")
 
 
-@click.command(cls=WithNames)
+@click.command(cls=WithNames, short_help="Run the harness on systems that are broken on purpose.")
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed.")
 @click.option(

@@ -394,3 +394,10 @@ def test_ctrl_c_before_anything_was_found_is_no_verdict(tmp_path: Path) -> None:
     assert "Traceback" not in err
     value = json.loads(out)
     assert (value["interrupted"], value["findings"]) == (True, [])
+
+
+def test_the_help_names_every_command_in_a_whole_sentence(refold: Refold) -> None:
+    """None of them is cut."""
+    text = refold("--help").out.partition("Commands:")[2]
+    assert [line.split()[0] for line in text.splitlines() if line.strip()] == list(COMMANDS)
+    assert "..." not in text
