@@ -34,6 +34,7 @@ class Scene:
 
     clients: tuple[str, ...]
     consumers: tuple[str, ...]
+    others: tuple[str, ...]
     rows: tuple[Mark | Gap, ...]
     notes: tuple[str, ...]
     records: int
@@ -59,6 +60,7 @@ def scene(history: Sequence[Any], finding: Finding | None = None, named: Iterabl
     return Scene(
         tuple(CLIENT + who for who in timeline.clients if CLIENT + who in shown),
         tuple(CONSUMER + who for who in timeline.consumers if CONSUMER + who in shown),
+        tuple(lane for lane in timeline.others if lane in shown),
         rows,
         tuple(notes),
         len(history),
@@ -66,12 +68,15 @@ def scene(history: Sequence[Any], finding: Finding | None = None, named: Iterabl
 
 
 def _involved(timeline: Timeline, finding: Finding | None, proofs: set[int]) -> tuple[list[Mark], list[str]]:
-    """Without the consumers that neither the plan nor the proof has anything to do with."""
+    """Without the consumers and other actors that neither the plan nor the proof has anything to do with."""
     if finding is None:
         return timeline.marks, []
     needed = {CONSUMER + who for who in timeline.named | {finding.where}}
-    needed |= {mark.lane for mark in timeline.marks if proofs & set(mark.numbers)}
-    idle = [CONSUMER + who for who in timeline.consumers if CONSUMER + who not in needed]
+    for mark in timeline.marks:
+        planned = timeline.settled_at is None or mark.numbers[0] < timeline.settled_at
+        if proofs & set(mark.numbers) or (planned and mark.lane in timeline.others):
+            needed |= {mark.lane, mark.origin or ""}
+    idle = [lane for lane in (*(CONSUMER + who for who in timeline.consumers), *timeline.others) if lane not in needed]
     marks = [mark for mark in timeline.marks if mark.lane not in idle]
     if not idle or len(marks) == len(timeline.marks):
         return marks, []
