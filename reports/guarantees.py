@@ -66,9 +66,8 @@ def green(result: Result) -> str:
 
 
 def caution(result: Result) -> str:
-    """What the guarantees that held beside a broken one, or until the end of a search that was given up, are worth, in one line; nothing if
-    none held."""
-    if not any(row.verdict == HELD for row in standings(result)):
+    """What the guarantees that held beside a broken one are worth, in one line; nothing if there are none."""
+    if result.verdict != BROKEN or not any(row.verdict == HELD for row in standings(result)):
         return ""
     return (
         f"Held means that {counted(result.examples, 'run')} ({counted(result.steps, 'step')}) showed no violation of that guarantee;"
