@@ -38,7 +38,7 @@ FINDINGS_MAX = 100
 """Findings of one file that are reported; the first one counts, the rest often follow from it."""
 
 
-@click.command()
+@click.command(short_help="Check histories that were recorded before, or by another tool.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE…")
 @click.option(
     "--format",
@@ -50,7 +50,7 @@ FINDINGS_MAX = 100
 @click.option(
     "--application",
     metavar="NAME",
-    help="Check a refold history with its application too: accounts, inventory, MODULE:OBJECT.",
+    help="Check a refold history with its application too: accounts, inventory, rota, MODULE:OBJECT.",
 )
 @click.option(
     "--model", default="cas-register", metavar="MODEL", help="cas-register (default), set, counter, or MODULE:OBJECT."
