@@ -36,7 +36,7 @@ from refold.model.clock import Clock, Context
 from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
 from refold.model.datastore import Datastore
 from refold.model.extension import Extension
-from refold.model.log import Appended, AppendRequest, Conflict, Log
+from refold.model.log import Appended, AppendRequest, Conflict, Log, pages
 from refold.model.process import Emit, ProcessDied
 from refold.model.record import (
     HISTORY_VERSION,
@@ -171,10 +171,11 @@ class Deployment:
             self.handlers[action] = never
             return never
         extension = self.extend(make)
-        after = 0
-        while after < self.observer.seen and (page := self.log.read(after, 1024)):
-            extension.visible([event for event in page if event.position <= self.observer.seen])
-            after = page[-1].position
+        seen = self.observer.seen
+        for page in pages(self.log, 0, 1024) if seen else ():
+            extension.visible([event for event in page if event.position <= seen])
+            if page[-1].position >= seen:
+                break
         self.handlers.update(self.handlers_of(extension))
         return self.handlers[action]
 
