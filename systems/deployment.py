@@ -481,7 +481,8 @@ class Deployment:
         if not page:
             return False
         for consumer in self.everyone:
-            consumer.wake()
+            if consumer.asleep:
+                consumer.wake()
         for extension in self.watching:
             extension.visible(page)
         return True
