@@ -182,9 +182,26 @@ class Application:
         return {**main, **side}
 
     def projection(self, name: str) -> Projection:
-        """The projection called `name`: ``states``, ``views``, ``pointers``, ``totals``, ``replicas``, ``journeys`` or ``reports``."""
-        found: Projection = getattr(self, name)
+        """The projection called `name`: ``states``, ``views``, ``pointers``, ``totals``, ``replicas``, ``journeys``, ``reports`` or one of
+        a subclass. Raises `UnknownProjection`."""
+        found: Projection | None = getattr(self, name, None) if name else None
+        if not callable(found):
+            raise UnknownProjection(self, name)
         return found
+
+
+class UnknownProjection(ValueError):
+    """A consumer names a projection that the application does not have; the message is a sentence that says which there are."""
+
+    def __init__(self, application: Application, name: str) -> None:
+        from refold.model.plan import suggestion
+
+        known = ("views", "states", "pointers", "totals", "replicas", "journeys", "reports")
+        own = [one for one in vars(type(application)) if not hasattr(Application, one) and not one.startswith("_")]
+        super().__init__(
+            f"there is no projection {name!r}{suggestion(name, [*known, *own])}; application"
+            f" {application.name or type(application).__name__!r} has {', '.join(known)}, and any method (event, rows) of its own"
+        )
 
 
 @functools.cache

@@ -186,9 +186,10 @@ def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
         return function(*arguments)
     except Refusal:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         shown = ", ".join(short(argument) for argument in arguments)
-        raise BrokenApplication(f"{title}: {name}({shown}) raised {type(error).__name__}: {error}") from error
+        hint = "; to say no, raise Refusal" if name == "decide" else ""
+        raise BrokenApplication(f"{title}: {name}({shown}) raised {type(error).__name__}: {error}{hint}") from error
 
 
 def shipped(application: Application) -> bool:

@@ -331,7 +331,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the gate of a replay is too high, or the note that it is done is saved before it is; save it after",
     ),
     "replay-differs-elsewhere": Anomaly(
-        "another process, with another hash seed, clock and time zone, folds {event} to another {where}",
+        "another process, with another hash seed, clock and time zone, comes to another {where} from the same events",
         "a replay gives the same bytes in every process",
         "one process gives {expected}, another {actual}",
         "iteration over a set, hash(), id(), a clock or a random number decides; sort, and put such values into the event",

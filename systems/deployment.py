@@ -213,8 +213,13 @@ class Deployment:
             ("redeliver", Redeliver, self.redeliver),
             ("snapshots", TakeSnapshot, self.take_snapshot),
             ("crash-consumer", Crash, self.crash),
+            ("crash-log", Crash, self.crash),
             ("crash-consumer", Restart, self.restart),
+            ("crash-log", Restart, self.restart),
+            ("crash-log-at-step", Restart, self.restart),
+            ("power-cut", Restart, self.restart),
             ("crash-at-step", CrashAt, self.crash_at),
+            ("crash-log-at-step", CrashAt, self.crash_at),
             ("power-cut", CutPower, self.cut_power),
         )
         table.update({action: handler for need, action, handler in optional if need in can})
@@ -384,7 +389,15 @@ class Deployment:
         request = client.prepare(action.command)
         if request is None:
             return True
-        outcome = self.log.begin(request)
+        try:
+            outcome = self.log.begin(request)
+        except ProcessDied as death:
+            self.died(death)
+            self.unheard(client, request)
+            return True
+        except OutcomeUnknown:
+            self.unheard(client, request)
+            return True
         if isinstance(outcome, tuple):
             client.slow = True
             self.emit(Started(client.name, request.op, outcome))
@@ -404,6 +417,8 @@ class Deployment:
         except ProcessDied as death:
             self.died(death)
             self.unheard(client, request)
+        except OutcomeUnknown:
+            self.unheard(client, request)
         else:
             if type(outcome) is Conflict:
                 self.emit(Aborted(client.name, request.op))
@@ -422,7 +437,12 @@ class Deployment:
     def end_slow(self, client: Client, request: AppendRequest) -> None:
         client.slow = False
         client.pending = None
-        self.log.abort(request.op)
+        try:
+            self.log.abort(request.op)
+        except ProcessDied as death:  # whether the rollback came before the death, only the log knows
+            self.died(death)
+            self.unheard(client, request)
+            return
         self.emit(Aborted(client.name, request.op))
         self.tail()
 
@@ -541,7 +561,7 @@ class Deployment:
 
     def crash(self, action: Crash) -> bool:
         process = self.process(action.process)
-        if process.down or (process is self.log and "crash-log" not in self.capabilities):
+        if process.down or not self.can_die(process, "crash-log", "crash-consumer"):
             return False
         self.step(action)
         process.crash()
@@ -551,11 +571,15 @@ class Deployment:
 
     def crash_at(self, action: CrashAt) -> bool:
         process = self.process(action.process)
-        if process.down or process.fuse or (process is self.log and "crash-log-at-step" not in self.capabilities):
+        if process.down or process.fuse or not self.can_die(process, "crash-log-at-step", "crash-at-step"):
             return False
         self.step(action)
         process.light(action.step)
         return True
+
+    def can_die(self, process: Any, log: str, consumer: str) -> bool:
+        """Whether the log, or else a consumer, has the capability."""
+        return (log if process is self.log else consumer) in self.capabilities
 
     def restart(self, action: Restart) -> bool:
         process = self.process(action.process)

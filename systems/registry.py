@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import pathlib
-import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,6 +14,7 @@ import attrs
 
 from refold.model.extension import Extension
 from refold.model.plan import suggestion
+from refold.systems.own_file import load_file
 from refold.systems.port import SystemPort, UsageError
 from refold.systems.reference import Reference
 
@@ -171,28 +170,6 @@ def no_object(path: str, methods: tuple[str, ...]) -> UsageError:
     ]
     example = f"{' or '.join(suitable[:3])}" if suitable else f"{path}:NAME, with the name of its class"
     return UsageError(f"{path!r} is a file and does not say which object in it is meant; write {example}")
-
-
-def load_file(path: str) -> Any:
-    """The module in a file, which need not be on the path."""
-    file = pathlib.Path(path)
-    if not file.is_file():
-        raise UsageError(f"there is no file {path!r}")
-    name = "refold_user_" + re.sub(r"\W", "_", str(file.resolve()))
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path!r} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(file.resolve().parent))
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def spec_of(found: Any) -> str:

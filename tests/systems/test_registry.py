@@ -134,6 +134,22 @@ def test_a_log_may_be_made_by_a_function() -> None:
     assert Reference("mine", {"log": lambda: Log()}).open(Inventory(), lambda record: None).log.name == "log"
 
 
+class Raising(Log):
+    """A log with a mistake in it."""
+
+    def sync(self) -> None:
+        raise KeyError("segment")
+
+
+def test_a_part_of_the_users_own_that_raises_is_told_by_name_and_line() -> None:
+    """It was called a fault of refold itself."""
+    search = Campaign(Reference("mine", {"log": Raising}), Inventory(), 1, Budget(None, 60))
+    with pytest.raises(
+        UsageError, match=r"its part 'log' raised KeyError: 'segment' in Raising.sync\(\) \(line \d+ of"
+    ):
+        search.run()
+
+
 class Circular(Log):
     """Reads what was read before, at the end of the log."""
 
