@@ -100,7 +100,7 @@ class Corpus(Random):
     def learn(self, run: Run) -> None:
         """Keep the tape if its run showed something that none did before."""
         kinds = [type(record) for record in run.history]
-        reached: set[Any] = set(zip(kinds, kinds[1:]))
+        reached: set[Any] = set(itertools.pairwise(kinds))
         reached.update((kind, count.bit_length()) for kind, count in Counter(kinds).items())
         if not reached <= self.seen:
             self.seen |= reached

@@ -44,12 +44,14 @@ class Application:
     Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event
     classes, so that stored events can be read back. States must be immutable values that compare by equality and can be written as JSON
     (numbers, strings, tuples, dicts, sets, dataclasses, Structs of such). None as a state means that nothing has happened yet, and does not
-    come back: a state «deleted» is a value of your own.
+    come back: a state «deleted» is a value of your own. `properties` are classes of `refold.properties.property.Property` of your own,
+    which judge every history of this application beside those of refold.
     """
 
     name: str = ""
     events: tuple[type, ...] = ()
     schema: int = 1
+    properties: Sequence[Any] = ()
 
     def commands(self) -> Sequence[Command]:
         """The finite menu of commands that runs choose from: a few keys, few values; simplest first."""

@@ -298,12 +298,15 @@ def explained(cls: type[EventSourcedMachine], machine: EventSourcedMachine, plan
     findings, history = tuple(machine.checker.distinct()), tuple(machine.records)
     file = failure.PlanFile(application, system.name, failure.report_dir())
     file.found(Counterexample(plan, findings, history, 0, 0.0))
+    minimal = False
     if reproduces(plan) is not None:
-        plan = Shrinker(menu, reproduces).shrink(plan)
+        shrinker = Shrinker(menu, reproduces)
+        plan = shrinker.shrink(plan)
+        minimal = shrinker.finished
         run = execute(system, application, plan, whole=True)
         findings = tuple(sorted(run.findings, key=lambda other: other.signature != finding.signature))
         history = tuple(run.history)
-    counterexample = Counterexample(plan, findings, history, 0, 0.0)
+    counterexample = Counterexample(plan, findings, history, 0, 0.0, minimal)
     _explained[cls, finding.signature] = result = counterexample, failure.replay_command(file.shrunk(counterexample))
     return result
 

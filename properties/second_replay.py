@@ -41,7 +41,7 @@ def replayed_again(result: Result, system: SystemPort, application: Application)
 def shortest(
     result: Result, history: Sequence[Any], finding: Finding, system: SystemPort, application: Application
 ) -> Counterexample:
-    """The shortest plan that puts the same events into the log, up to the one after which the folds differ (or leads to the decision that
+    """A short plan that puts the same events into the log, up to the one after which the folds differ (or leads to the decision that
     differs); found without processes."""
     enough = time.monotonic() + SECONDS_TO_SHRINK
     until = history[: finding.number]

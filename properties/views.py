@@ -12,6 +12,7 @@ from typing import Any
 
 from refold.model.application import Application, Refusal
 from refold.model.record import Aborted, Declined, Prepared, Refused, Unknown
+from refold.model.words import counted
 from refold.properties.conditional import Decisions
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
 from refold.properties.truth import Truth
@@ -63,7 +64,9 @@ class Views(Property):
         ):
             return None  # a stream per entity: its versions and its fold are not those of the key
         if record.seen > version:
-            return self.differs(number, record, f"a view of at most {version} events", f"a view of {record.seen}")
+            return self.differs(
+                number, record, f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
+            )
         expected = self.decide(record)
         actual = tuple([event.data for event in record.events])
         same = isinstance(expected, tuple) and as_recorded(actual, expected)
@@ -77,7 +80,9 @@ class Views(Property):
         if record.command is None or record.stream in self.scattered:
             return None
         if record.seen > version:
-            return self.differs(number, record, f"a view of at most {version} events", f"a view of {record.seen}")
+            return self.differs(
+                number, record, f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
+            )
         expected = self.decide(record)
         if not isinstance(expected, tuple) or not expected:
             return None

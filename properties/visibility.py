@@ -76,7 +76,7 @@ class Visibility(Property):
             return False
         if record.after == 0:
             return truth.low == 0 and tuple(truth.events) == positions
-        return tuple([event.position for event in truth.between(record.after, truth.tail)]) == positions
+        return tuple(truth.positions(record.after, truth.tail)) == positions
 
     def on_acknowledged(self, number: int, record: Acknowledged) -> Finding | None:
         """Nothing is stored at a position that readers have passed without seeing it, and answers name the right positions."""

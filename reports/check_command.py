@@ -42,7 +42,7 @@ OF_CONSUMERS = frozenset({Applied, CheckpointSaved})
 """Records of what a consumer did; it is judged by what the first line says that it promises."""
 
 
-@click.command()
+@click.command(short_help="Check histories that were recorded before, or by another tool.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE…")
 @click.option(
     "--format",
@@ -54,7 +54,7 @@ OF_CONSUMERS = frozenset({Applied, CheckpointSaved})
 @click.option(
     "--application",
     metavar="NAME",
-    help="Check a refold history with its application too: accounts, inventory, MODULE:OBJECT.",
+    help="Check a refold history with its application too: accounts, inventory, rota, MODULE:OBJECT.",
 )
 @click.option(
     "--model", default="cas-register", metavar="MODEL", help="cas-register (default), set, counter, or MODULE:OBJECT."

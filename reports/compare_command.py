@@ -17,7 +17,7 @@ from refold.reports.comparison import comparison_html, comparison_json, print_co
 from refold.reports.files import default_report_dir, write
 
 
-@click.command()
+@click.command(short_help="Compare strategies for conditional updates: safety and cost.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another workload, other faults.")
 @click.option(
     "--steps",

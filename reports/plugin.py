@@ -102,9 +102,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 def summary(test: str, entry: dict[str, Any]) -> str:
     """One test in one line (two if it is broken)."""
+    from refold.model.words import counted
+    from refold.reports.sentences import kind_words
+
     if entry["verdict"] == "broken":
-        number = len(entry["actions"])
-        actions = f"{number} action{'' if number == 1 else 's'}"
+        actions = counted(len(entry["actions"]), "action")
         return f"{test}: BROKEN {entry['anomaly']} ({entry['guarantee']}), {actions}\n    {entry['replay']}"
-    counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in entry["counts"].items() if number)
-    return f"{test}: {entry['verdict']}; {entry['runs']} runs, {entry['steps']} steps: {counts}"
+    counts = ", ".join(f"{number} {kind_words(name, number)}" for name, number in entry["counts"].items() if number)
+    return f"{test}: {entry['verdict']}; {counted(entry['runs'], 'run')}, {counted(entry['steps'], 'step')}: {counts}"

@@ -12,7 +12,7 @@ from refold.systems.port import SystemUnavailable
 from refold.systems.registry import KNOWN
 
 
-@click.command()
+@click.command(short_help="List the systems that refold can drive.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def systems(as_json: bool) -> None:
     """List the systems that refold can drive, what they can do and the options of their names.

@@ -54,11 +54,11 @@ def application_for(name: str | None, system: str) -> Application:
     return application
 
 
-@click.command()
+@click.command(short_help="Crash, duplicate and reorder a system; check its promises.")
 @click.option(
     "--system", "systems", multiple=True, metavar="NAME", help="What to verify (default: reference); may be repeated."
 )
-@click.option("--application", metavar="NAME", help="accounts, inventory, or MODULE:OBJECT (default: inventory).")
+@click.option("--application", metavar="NAME", help="accounts, inventory, rota, or MODULE:OBJECT (default: inventory).")
 @click.option(
     "--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {DEFAULT_SECONDS:g})."
 )
@@ -69,7 +69,7 @@ def application_for(name: str | None, system: str) -> Application:
 @click.option(
     "--report-dir",
     metavar="DIR",
-    help="Where report.html, report.json, history.jsonl and plans/ go (default: .refold).",
+    help="Where report.html, report.json, history.jsonl, plans/ and graphs/ go (default: .refold).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def verify(

@@ -36,7 +36,7 @@ from refold.model.clock import Clock, Context
 from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
 from refold.model.datastore import Datastore
 from refold.model.extension import Extension
-from refold.model.log import Appended, AppendRequest, Conflict, Log
+from refold.model.log import Appended, AppendRequest, Conflict, Log, pages
 from refold.model.process import Emit, ProcessDied
 from refold.model.record import (
     HISTORY_VERSION,
@@ -171,12 +171,27 @@ class Deployment:
             self.handlers[action] = never
             return never
         extension = self.extend(make)
-        after = 0
-        while after < self.observer.seen and (page := self.log.read(after, 1024)):
-            extension.visible([event for event in page if event.position <= self.observer.seen])
-            after = page[-1].position
-        self.handlers.update(extension.handlers())
+        seen = self.observer.seen
+        for page in pages(self.log, 0, 1024) if seen else ():
+            extension.visible([event for event in page if event.position <= seen])
+            if page[-1].position >= seen:
+                break
+        self.handlers.update(self.handlers_of(extension))
         return self.handlers[action]
+
+    def handlers_of(self, extension: Extension) -> dict[type, Callable[[Any], bool]]:
+        """Action class -> what the extension does; where that may reveal something, the observer looks before anybody else reads."""
+        table = extension.handlers()
+        for action in extension.reveals:
+            table[action] = functools.partial(self.revealing, table[action])
+        return table
+
+    def revealing(self, handler: Callable[[Any], bool], action: Action) -> bool:
+        """Do it, and look."""
+        done = handler(action)
+        if done:
+            self.tail()
+        return done
 
     def table(self) -> dict[type, Callable[[Any], bool]]:
         """Action class -> what it does here. Actions that the capabilities do not cover are left out."""
@@ -209,7 +224,7 @@ class Deployment:
         )
         table.update({action: handler for need, action, handler in optional if need in can})
         for extension in self.extensions:
-            table.update(extension.handlers())
+            table.update(self.handlers_of(extension))
         return table
 
     # -- the port
@@ -486,7 +501,8 @@ class Deployment:
         if not page:
             return False
         for consumer in self.everyone:
-            consumer.wake()
+            if consumer.asleep:
+                consumer.wake()
         for extension in self.watching:
             extension.visible(page)
         return True

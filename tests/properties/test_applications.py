@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import enum
 import itertools
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +16,11 @@ import pytest
 from refold.model.accounts import Accounts, Register, Registered, Released
 from refold.model.action import Deliver, Submit
 from refold.model.application import Application
+from refold.model.event import Stored
 from refold.model.history import HistoryReader, plain, to_line
-from refold.model.inventory import Inventory
+from refold.model.inventory import Inventory, Restock
 from refold.properties.applications import EXAMPLES, application_named, trial
+from refold.properties.property import Finding, Handler, Property
 from refold.properties.run import BrokenApplication, execute
 from refold.properties.suite import checker
 from refold.systems.port import UsageError
@@ -314,3 +317,39 @@ def checked(application: Application, lines: list[bytes]) -> list[Any]:
     for record in HistoryReader(application).records(lines):
         judge.feed(record)
     return judge.finish()
+
+
+class Lame(Property):
+    """A property that cannot cope with what it is shown."""
+
+    name = "lame"
+    guarantee = "LAME"
+
+    def handlers(self) -> dict[type, Handler]:
+        return {Stored: self.on_stored}
+
+    def on_stored(self, number: int, event: Stored) -> Finding | None:
+        raise KeyError(event.stream)
+
+
+@pytest.mark.parametrize(
+    ("properties", "says"),
+    [
+        ([Lame(None)], "expected classes derived from refold.properties.property.Property"),
+        ([type("Nameless", (Property,), {"guarantee": "X"})], "property Nameless lacks name"),
+        ([type("Idle", (Property,), {"name": "idle", "guarantee": "X"})], "Idle.handlers() raised NotImplementedError"),
+    ],
+)
+def test_a_property_of_the_users_own_is_looked_at_before_the_search(properties: list[Any], says: str) -> None:
+    application = Inventory()
+    application.properties = properties
+    with pytest.raises(BrokenApplication, match=re.escape(says)):
+        trial(application)
+
+
+def test_a_property_of_the_users_own_that_raises_is_told_by_name_and_line() -> None:
+    application = Inventory()
+    application.properties = [Lame]
+    trial(application)
+    with pytest.raises(BrokenApplication, match=r"property Lame.on_stored\(\) raised KeyError: 'bolt' \(line \d+ of"):
+        execute(Reference(), application, (Submit("alice", Restock("bolt", 1)),))
