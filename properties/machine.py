@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import os
 import re
 import shlex
 import zlib
@@ -17,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, Phase, event, note, settings, target
+from hypothesis import event, note, settings, target
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -45,6 +44,7 @@ from refold.model.tape import Menu, Plan
 from refold.properties import failure
 from refold.properties.applications import application_named, trial
 from refold.properties.failure import GuaranteeBroken
+from refold.properties.profiles import fitting, standard
 from refold.properties.result import Counterexample
 from refold.properties.run import execute, reproducer, undisturbed
 from refold.properties.shrink import Shrinker
@@ -55,17 +55,6 @@ from refold.systems.registry import adopt, resolve
 
 SHORT, MIDDLE, LONG = BURSTS = (32, 128, 512)
 """Words per burst. Hypothesis gives up on a run that draws more than 8,192 bytes, so not longer."""
-
-PROFILES = {
-    "quick": {"max_examples": 20, "stateful_step_count": 10},
-    "default": {"max_examples": 100, "stateful_step_count": 20},
-    "ci": {"max_examples": 300, "stateful_step_count": 30},
-    "deep": {"max_examples": 3000, "stateful_step_count": 50},
-}
-"""Name of a profile -> Hypothesis settings; chosen with ``--refold-profile`` (or REFOLD_PROFILE). Without one, Hypothesis decides."""
-
-PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
-"""All of Hypothesis's phases but «explain», which traces every line and takes longer than everything else together."""
 
 tallies: dict[type, dict[str, Any]] = {}
 """Machine class -> what its runs amounted to: ``runs``, ``steps`` and ``counts``; read (and taken away) by the pytest plugin."""
@@ -95,14 +84,17 @@ def one_of(*kinds: type[Action]) -> st.SearchStrategy[Action]:
 
 
 def quietly(test: Callable[[Any], None]) -> Callable[[Any], None]:
-    """The test, with the garbage collector at rest; a test that passes because nothing happened in any of its runs fails."""
+    """The test, with settings that suit tapes and the garbage collector at rest; one that passes because nothing happened in any of its
+    runs fails."""
 
     @functools.wraps(test)
     def run(self: Any) -> None:
         __tracebackhide__ = True
+        cls = type(self).refold_machine
+        self.settings = standard() if self.settings is cls.standard_settings else fitting(self.settings)
         with undisturbed():
             test(self)
-        prove(type(self).refold_machine)
+        prove(cls)
 
     return run
 
@@ -130,13 +122,12 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     application: ClassVar[Any] = "inventory"
     system: ClassVar[Any] = "reference"
+    standard_settings: ClassVar[settings]
+    """What `TestCase.settings` is until the user chooses others."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        chosen: dict[str, Any] = dict(PROFILES.get(os.environ.get("REFOLD_PROFILE", ""), {}))
-        cls.TestCase.settings = settings(
-            deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES, **chosen
-        )
+        cls.TestCase.settings = cls.standard_settings = standard()
         cls.TestCase.refold_machine = cls  # type: ignore[attr-defined]
         cls.TestCase.runTest = quietly(cls.TestCase.runTest)  # type: ignore[method-assign,assignment]
 

@@ -34,6 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["REFOLD_REPORT_DIR"] = str(directory)
     if profile := config.getoption("--refold-profile"):
         os.environ["REFOLD_PROFILE"] = profile
+    named = os.environ.get("REFOLD_PROFILE", "")
+    if named and named not in PROFILES:
+        raise pytest.UsageError(f"REFOLD_PROFILE is {named!r}, expected one of {', '.join(PROFILES)}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,13 +22,15 @@ TestBad.settings = settings(TestBad.settings, phases=[Phase.generate], database=
 """
 
 
-def run(folder: Path, *arguments: str, source: str = SUITE) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *arguments: str, source: str = SUITE, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """pytest on a user's test file."""
     (folder / "test_shop.py").write_text(source)
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments, "test_shop.py"],
         cwd=folder,
-        env=environment(COLUMNS="200"),
+        env=environment(COLUMNS="200", **(variables or {})),
         capture_output=True,
         text=True,
         check=False,
@@ -110,10 +112,13 @@ def test_a_profile_reaches_the_machines(tmp_path: Path) -> None:
 
 
 def test_an_unknown_profile_is_a_usage_error(tmp_path: Path) -> None:
-    """With those that there are."""
+    """With those that there are; also where the environment names it."""
     done = run(tmp_path, "--refold-profile", "fast")
     assert done.returncode == 4
     assert "quick" in done.stderr
+    done = run(tmp_path, variables={"REFOLD_PROFILE": "fast"})
+    assert done.returncode == 4
+    assert done.stderr == "ERROR: REFOLD_PROFILE is 'fast', expected one of quick, default, ci, deep\n\n"
 
 
 HEAVY = ("refold.properties", "refold.model", "refold.systems", "networkx", "rich", "jinja2", "msgspec", "click")
