@@ -93,7 +93,7 @@ def check(
 
     Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
     """
-    with outcome.sentences():
+    with outcome.sentences(), outcome.aside():
         try:
             start = json.loads(initial)
         except ValueError:
@@ -133,8 +133,9 @@ def check(
         if as_json:
             outcome.print_json({"results": results})
         else:
-            for result in results:
-                tell(result)
+            with outcome.speaking():
+                for result in results:
+                    tell(result)
         sys.exit(exit_code(results))
 
 

@@ -22,6 +22,7 @@ from refold.reports.cycle import explain_with_cycle
 from refold.reports.explanation import title
 from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, green, standings
 from refold.reports.json_report import Diagnosis
+from refold.reports.outcome import Printer
 from refold.reports.sentences import counted, plan_sentences
 from refold.reports.values import inert, name
 
@@ -34,8 +35,8 @@ TABLE_WIDTH_MIN = 60
 def console(file: IO[str] | None = None, width: int | None = None) -> Console:
     """A console that honours NO_COLOR (no escapes at all) and plain files."""
     if os.environ.get("NO_COLOR"):
-        return Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+        return Printer(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
+    return Printer(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def terminal_report(
