@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import functools
+import os
 import re
-import shlex
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -44,7 +44,10 @@ from refold.model.tape import Menu, Plan
 from refold.properties import failure
 from refold.properties.applications import application_named, trial
 from refold.properties.failure import GuaranteeBroken
+from refold.properties.names import name_of
+from refold.properties.origin import Origin, running_test
 from refold.properties.profiles import fitting, standard
+from refold.properties.regression import held, stored_plan
 from refold.properties.result import Counterexample
 from refold.properties.run import execute, reproducer, undisturbed
 from refold.properties.shrink import Shrinker
@@ -91,12 +94,26 @@ def quietly(test: Callable[[Any], None]) -> Callable[[Any], None]:
     def run(self: Any) -> None:
         __tracebackhide__ = True
         cls = type(self).refold_machine
+        cls.test = running_test()
+        plan = os.environ.get("REFOLD_REPLAY")
+        if plan:
+            return replay(cls, plan)
         self.settings = standard() if self.settings is cls.standard_settings else fitting(self.settings)
         with undisturbed():
             test(self)
-        prove(cls)
+        return prove(cls)
 
     return run
+
+
+def replay(cls: type[EventSourcedMachine], path: str) -> None:
+    """The plan in this file instead of a search; raises `GuaranteeBroken`."""
+    __tracebackhide__ = True
+    application, system, _ = prepared(cls)
+    plan, anomaly = stored_plan(path, application, system)
+    run = execute(system, application, plan, whole=True)
+    count(cls, counts(Counter(map(type, run.history))), run.steps)
+    held(run, plan, anomaly, Origin.of(application, cls.system, cls.test, called(cls)).replay(path))
 
 
 def prove(cls: type[EventSourcedMachine]) -> None:
@@ -107,10 +124,22 @@ def prove(cls: type[EventSourcedMachine]) -> None:
     __tracebackhide__ = True
     empty = vacuous(tally["counts"], 0, ())
     if empty is not None:
-        application, system, _ = prepared(cls)
-        names = (shlex.quote(system.name), shlex.quote(failure.application_spec(application)))
-        command = "refold verify --system {} --application {} --examples 64".format(*names)
+        command = Origin.of(prepared(cls)[0], cls.system, cls.test, called(cls)).search()
         raise GuaranteeBroken(Counterexample((), (empty,), (), tally["runs"], 0.0), command)
+
+
+def called(cls: type[EventSourcedMachine]) -> str | None:
+    """What the user calls the application, if he does not just give it."""
+    return cls.application if isinstance(cls.application, str) else None
+
+
+def count(cls: type[EventSourcedMachine], happened: dict[str, int], steps: int) -> None:
+    """Add a run to the tally of its machine."""
+    tally = tallies.setdefault(cls, {"runs": 0, "steps": 0, "counts": dict.fromkeys(happened, 0)})
+    tally["runs"] += 1
+    tally["steps"] += steps
+    for name, number in happened.items():
+        tally["counts"][name] += number
 
 
 class EventSourcedMachine(RuleBasedStateMachine):
@@ -124,6 +153,8 @@ class EventSourcedMachine(RuleBasedStateMachine):
     system: ClassVar[Any] = "reference"
     standard_settings: ClassVar[settings]
     """What `TestCase.settings` is until the user chooses others."""
+    test: ClassVar[str] = ""
+    """The pytest test that runs this machine."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -229,11 +260,8 @@ class EventSourcedMachine(RuleBasedStateMachine):
         """Events and targets for ``--hypothesis-show-statistics``."""
         kinds = Counter(map(type, self.records))
         happened = counts(kinds)
-        tally = tallies.setdefault(type(self), {"runs": 0, "steps": 0, "counts": dict.fromkeys(happened, 0)})
-        tally["runs"] += 1
-        tally["steps"] += len(self.plan)
+        count(type(self), happened, len(self.plan))
         for name, number in happened.items():
-            tally["counts"][name] += number
             event(f"{name}: {'none' if not number else 'some' if number < 10 else 'many'}")
         target(float(len(kinds)), label="kinds of records in one run")
 
@@ -259,7 +287,8 @@ def prepared(cls: type[EventSourcedMachine]) -> tuple[Application, SystemPort, M
     if isinstance(cls.system, str):
         system = resolve(cls.system)
     else:
-        system = adopt(getattr(cls.system, "__name__", type(cls.system).__name__), cls.system)
+        found = cls.system
+        system = adopt(name_of(found) or str(getattr(found, "__name__", type(found).__name__)), found)
     return application, system, system.menu(application)
 
 
@@ -287,7 +316,7 @@ def explained(cls: type[EventSourcedMachine], machine: EventSourcedMachine, plan
 
     reproduces = reproducer(system, application, finding.signature)
     findings, history = tuple(machine.checker.distinct()), tuple(machine.records)
-    file = failure.PlanFile(application, system.name, failure.report_dir())
+    file = failure.PlanFile(application, cls.system, failure.report_dir(), test=cls.test, called=called(cls))
     file.found(Counterexample(plan, findings, history, 0, 0.0))
     if reproduces(plan) is not None:
         plan = Shrinker(menu, reproduces).shrink(plan)
@@ -295,7 +324,7 @@ def explained(cls: type[EventSourcedMachine], machine: EventSourcedMachine, plan
         findings = tuple(sorted(run.findings, key=lambda other: other.signature != finding.signature))
         history = tuple(run.history)
     counterexample = Counterexample(plan, findings, history, 0, 0.0)
-    _explained[cls, finding.signature] = result = counterexample, failure.replay_command(file.shrunk(counterexample))
+    _explained[cls, finding.signature] = result = counterexample, file.origin.replay(file.shrunk(counterexample))
     return result
 
 

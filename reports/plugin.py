@@ -23,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--refold-profile", choices=PROFILES, default=None, help="how long refold tests search (default: default)"
     )
+    group.addoption(
+        "--refold-replay", metavar="PLAN", default=None, help="refold tests run this plan instead of searching"
+    )
     group.addoption("--report-dir", dest="refold_report_dir", default=None, help="where refold writes failing plans")
     parser.addini("refold_report_dir", "where refold writes failing plans (default: .refold)", default="")
 
@@ -32,6 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
     directory = config.getoption("refold_report_dir") or config.getini("refold_report_dir")
     if directory:
         os.environ["REFOLD_REPORT_DIR"] = str(directory)
+    if plan := config.getoption("--refold-replay"):
+        if not os.path.isfile(plan):
+            raise pytest.UsageError(f"--refold-replay {plan!r}: there is no such file")
+        os.environ["REFOLD_REPLAY"] = plan
     if profile := config.getoption("--refold-profile"):
         os.environ["REFOLD_PROFILE"] = profile
     named = os.environ.get("REFOLD_PROFILE", "")

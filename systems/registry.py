@@ -181,6 +181,9 @@ def load_file(path: str) -> Any:
     name = "refold_user_" + re.sub(r"\W", "_", str(file.resolve()))
     if name in sys.modules:
         return sys.modules[name]
+    part = load_part(file.resolve())
+    if part is not None:
+        return part
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path!r} is not a Python file")
@@ -195,18 +198,19 @@ def load_file(path: str) -> Any:
     return module
 
 
-def spec_of(found: Any) -> str:
-    """A name under which `load` finds the class of this object again: FILE.py:CLASS, relative to the working directory if below it."""
-    cls = found if isinstance(found, type) else type(found)
-    module = sys.modules.get(cls.__module__)
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return f"{cls.__module__}:{cls.__qualname__}"
-    path = pathlib.Path(file).resolve()
-    try:
-        return f"{path.relative_to(pathlib.Path.cwd())}:{cls.__qualname__}"
-    except ValueError:
-        return f"{path}:{cls.__qualname__}"
+def load_part(file: pathlib.Path) -> Any:
+    """The module in a file of a package, by its full name, as relative imports need it; the folder around the package counts as a place for
+    modules. None if the file is in no package, or if another package of that name is loaded."""
+    root = file.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    if root == file.parent:
+        return None
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    parts = file.relative_to(root).with_suffix("").parts
+    module = importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return module if pathlib.Path(module.__file__ or "").resolve() == file else None
 
 
 def adopt(text: str, found: Any) -> SystemPort:
