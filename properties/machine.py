@@ -43,6 +43,7 @@ from refold.model.application import Application
 from refold.model.tape import Menu, Plan
 from refold.properties import failure
 from refold.properties.applications import application_named, trial
+from refold.properties.capabilities import not_checked
 from refold.properties.failure import GuaranteeBroken
 from refold.properties.names import name_of
 from refold.properties.origin import Origin, running_test
@@ -60,7 +61,8 @@ SHORT, MIDDLE, LONG = BURSTS = (32, 128, 512)
 """Words per burst. Hypothesis gives up on a run that draws more than 8,192 bytes, so not longer."""
 
 tallies: dict[type, dict[str, Any]] = {}
-"""Machine class -> what its runs amounted to: ``runs``, ``steps`` and ``counts``; read (and taken away) by the pytest plugin."""
+"""Machine class -> what its runs amounted to: ``runs``, ``steps``, ``counts``, and ``not_checked``, texts; read (and taken away) by the
+pytest plugin."""
 
 
 class Tape(bytes):
@@ -135,7 +137,10 @@ def called(cls: type[EventSourcedMachine]) -> str | None:
 
 def count(cls: type[EventSourcedMachine], happened: dict[str, int], steps: int) -> None:
     """Add a run to the tally of its machine."""
-    tally = tallies.setdefault(cls, {"runs": 0, "steps": 0, "counts": dict.fromkeys(happened, 0)})
+    unseen = list(not_checked(prepared(cls)[1]))
+    tally = tallies.setdefault(
+        cls, {"runs": 0, "steps": 0, "counts": dict.fromkeys(happened, 0), "not_checked": unseen}
+    )
     tally["runs"] += 1
     tally["steps"] += steps
     for name, number in happened.items():

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from refold.model.record import Settled, Settling, Step
+from refold.properties.capabilities import in_short
 from refold.properties.catalogue import Row, catalogue
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample, Result
@@ -91,7 +92,7 @@ def html_report(
         sample=sample,
         green=green(result),
         counted=counted,
-        not_checked=[inert(text) for text in result.not_checked],
+        not_checked=[inert(text) for text in in_short(result.not_checked)],
     )
     return text + "\n"
 

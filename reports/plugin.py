@@ -105,9 +105,19 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not seen:
         return
     terminalreporter.section("refold")
+    verbose = terminalreporter.config.getoption("verbose") > 0
     for value in seen:
         for entry in value["notes"]:
             terminalreporter.write_line(summary(value["test"], entry))
+            for line in unseen(entry) if verbose else ():
+                terminalreporter.write_line(line)
+
+
+def unseen(entry: dict[str, Any]) -> list[str]:
+    """What a test does not check, a line for each."""
+    from refold.properties.capabilities import in_short
+
+    return [f"    not checked: {text}" for text in in_short(entry.get("not_checked", ()))]
 
 
 def summary(test: str, entry: dict[str, Any]) -> str:
@@ -117,4 +127,6 @@ def summary(test: str, entry: dict[str, Any]) -> str:
         actions = f"{number} action{'' if number == 1 else 's'}"
         return f"{test}: BROKEN {entry['anomaly']} ({entry['guarantee']}), {actions}\n    {entry['replay']}"
     counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in entry["counts"].items() if number)
-    return f"{test}: {entry['verdict']}; {entry['runs']} runs, {entry['steps']} steps: {counts}"
+    lacking = len(entry["not_checked"])
+    open_ = f"; not checked: {lacking}, see pytest -v" if lacking else ""
+    return f"{test}: {entry['verdict']}; {entry['runs']} runs, {entry['steps']} steps: {counts}{open_}"

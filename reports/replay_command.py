@@ -17,7 +17,7 @@ import click
 from refold.model.application import Application
 from refold.model.plan import MalformedPlan, check_document, check_names, plan_from_json, short
 from refold.model.tape import Plan
-from refold.properties.campaign import not_checked
+from refold.properties.capabilities import not_checked
 from refold.properties.elsewhere import ANOMALY
 from refold.properties.failure import slug
 from refold.properties.origin import named

@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from refold.properties.capabilities import in_short
 from refold.properties.catalogue import catalogue
 from refold.properties.result import Counterexample, Result
 from refold.reports.cycle import explain_with_cycle
@@ -174,7 +175,7 @@ class _Printer:
             self.say(f"what happened: {said}")
         else:
             self.say("what happened: nothing was counted", "yellow")
-        for text in result.not_checked:
+        for text in in_short(result.not_checked):
             self.say(f"not checked: {text}", "yellow")
 
     def counterexample(self, n: int, example: Counterexample, diagnosis: Diagnosis) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from refold.model.accounts import Accounts
 from refold.model.inventory import Inventory
-from refold.properties.campaign import LENGTHS, SAMPLES, Budget, Campaign, Progress, not_checked
+from refold.properties.campaign import LENGTHS, SAMPLES, Budget, Campaign, Progress
 from refold.properties.result import Counterexample, Result
 from refold.properties.vacuous import LONG, vacuous
 from refold.systems.reference import EVERYTHING, Reference
@@ -200,16 +200,3 @@ def test_a_long_campaign_without_a_fault_that_is_possible_is_vacuous(capability:
     assert count in finding.expected
     assert vacuous(happened, LONG - 1, EVERYTHING) is None
     assert vacuous(happened, LONG, {"append"}) is None
-
-
-def test_what_a_system_cannot_do_is_listed_as_not_checked() -> None:
-    """In words; the reference can do everything."""
-    assert not_checked(Reference()) == ()
-
-    class Lesser(Reference):
-        def __init__(self) -> None:
-            super().__init__()
-            self.capabilities = frozenset({"append"})
-
-    assert len(not_checked(Lesser())) >= 8
-    assert any("power cuts" in text for text in not_checked(Lesser()))

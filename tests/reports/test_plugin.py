@@ -79,6 +79,22 @@ def test_a_failure_says_the_same_as_a_report(plugin: bool, tmp_path: Path) -> No
     assert ("Replay it:" in message) is plugin
 
 
+def test_the_summary_says_how_much_is_not_checked_and_where_to_read_it(tmp_path: Path) -> None:
+    """Nothing on the reference system, which can do everything."""
+    source = SUITE.replace('"accounts", "nondeterministic-handler"', '"accounts", "sqlite"').replace(
+        "phases=[Phase.generate]", "max_examples=2, stateful_step_count=2"
+    )
+    good, bad = section(run(tmp_path, source=source).stdout)
+    assert "not checked" not in good
+    assert bad.endswith("; not checked: 26, see pytest -v")
+    lines = section(run(tmp_path, "-v", "-k", "Bad", source=source).stdout)
+    assert lines[0].endswith("; not checked: 26, see pytest -v")
+    assert [line[:36] for line in lines[1:]] == [
+        "    not checked: appends that take t",
+        "    not checked: what only these par",
+    ]
+
+
 def test_statistics_of_hypothesis_show_what_happened(tmp_path: Path) -> None:
     """Events of every run, and the target."""
     done = run(tmp_path, "--hypothesis-show-statistics", "-k", "Good")
