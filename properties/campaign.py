@@ -20,7 +20,7 @@ from refold.properties.run import Run, execute, reproducer
 from refold.properties.shrink import Shrinker
 from refold.properties.staleness import Staleness, measure
 from refold.properties.suite import checked_on
-from refold.properties.vacuous import PATIENCE, counts, vacuous
+from refold.properties.vacuous import PATIENCE, contested, counts, vacuous
 from refold.systems.port import SystemPort
 
 LENGTHS = (48, 96, 192, 384)
@@ -127,7 +127,8 @@ class Campaign:
     def search(self) -> None:
         """Run after run; a search in which something that must happen never did ends with that as its find."""
         self.run_all()
-        empty = vacuous(counts(self.kinds), self.steps, self.system.capabilities)
+        conflicts = contested(self.application)
+        empty = vacuous(counts(self.kinds), self.steps, self.system.capabilities, conflicts=conflicts)
         if empty is not None and not self.counterexamples:
             self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
 
