@@ -53,7 +53,7 @@ class Chapter:
     plan: list[str]
     compared: tuple[tuple[str, str, str], ...]
     others: list[tuple[str, str, str]]
-    diagnosis: list[tuple[str, str, Row | None]]
+    diagnosis: list[tuple[str, str, Row | None, str]]
     plan_file: str
     replay: str
     picture: Markup
@@ -107,7 +107,11 @@ def _template() -> jinja2.Template:
 
 
 def _chapter(
-    n: int, example: Counterexample, plan_file: str, replay: str, diagnosis: Sequence[tuple[str, float]]
+    n: int,
+    example: Counterexample,
+    plan_file: str,
+    replay: str,
+    diagnosis: Sequence[tuple[str, float, Sequence[str]]],
 ) -> Chapter:
     finding = example.finding
     explained, graph = explain_with_cycle(example.history, finding)
@@ -127,7 +131,10 @@ def _chapter(
         plan=plan_sentences(example.plan),
         compared=compared(finding),
         others=[(inert(other.anomaly), inert(other.guarantee), headline(other)) for other in example.findings[1:]],
-        diagnosis=[(name(row), f"{score:.0%}", known.get(row)) for row, score in diagnosis[:3]],
+        diagnosis=[
+            (name(row), f"{score:.0%}", known.get(row), inert("; ".join(because)))
+            for row, score, because in diagnosis[:3]
+        ],
         plan_file=inert(plan_file),
         replay=inert(replay),
         picture=Markup(svg),

@@ -10,10 +10,10 @@ from refold.properties.result import Result
 from refold.reports.explanation import explain, headline
 from refold.reports.guarantees import standings
 from refold.reports.sentences import plan_sentences
-from refold.reports.values import plain
+from refold.reports.values import inert, plain
 
-Diagnosis = Mapping[int, Sequence[tuple[str, float]]]
-"""Number of the counterexample (from 0) -> rows of the catalogue with their scores, best first."""
+Diagnosis = Mapping[int, Sequence[tuple[str, float, Sequence[str]]]]
+"""Number of the counterexample (from 0) -> rows of the catalogue with their scores and what speaks for them, best first."""
 
 
 def result_json(
@@ -34,7 +34,10 @@ def result_json(
                 "actions": len(example.plan),
                 "plan": plans[n] if n < len(plans) else None,
                 "replay": replays[n] if n < len(replays) else None,
-                "diagnosis": [{"row": row, "score": plain(score)} for row, score in diagnosis.get(n, ())],
+                "diagnosis": [
+                    {"row": row, "score": plain(score), "because": [inert(text) for text in because]}
+                    for row, score, because in diagnosis.get(n, ())
+                ],
                 "sentences": plan_sentences(example.plan),
                 "found_at": example.found_at,
                 "also": [finding_json(other) for other in example.findings[1:]],

@@ -190,8 +190,10 @@ class _Printer:
         self.explanation(example)
         for other in example.findings[1:]:
             self.say(f"the same run also shows {title(other)}", indent=2)
-        for place, (row, score) in enumerate(diagnosis.get(n, ())[:3]):
+        for place, (row, score, because) in enumerate(diagnosis.get(n, ())[:3]):
             self.say(f"{'looks like' if place == 0 else 'or'}: {row} ({score:.0%})", "bold" if place == 0 else "", 2)
+            if place == 0 and because:
+                self.say(f"because {'; '.join(because)}", "", 4)
             if place == 0 and (known := catalogue().get(row)) is not None:
                 self.say(f"{known.what}; usual fix: {known.fix}; reported as {'; '.join(known.references)}", "", 4)
 
