@@ -262,6 +262,25 @@ def test_systems_are_listed_with_what_they_can_do(refold: Refold) -> None:
     ended = refold("systems")
     assert ended.code == 0
     assert all(name in ended.out for name in by_name)
+    assert ended.out.splitlines()[-1] == "refold systems --all says what each of these is"
+
+
+def test_systems_are_listed_with_what_every_name_means(refold: Refold) -> None:
+    """Capabilities, and values of options whose names do not say it; for scripts and for readers."""
+    systems = only(refold("systems", "--json"))["systems"]
+    said = refold("systems", "--all").out
+    for system in systems:
+        assert set(system["capability_texts"]) == set(system["capabilities"])
+        texts = [system["capability_texts"]]
+        for name, option in system["options"].items():
+            if name in ("with", "strategy"):
+                assert list(option["texts"]) == option["allowed"]
+                texts.append(option["texts"])
+        for known in texts:
+            for name, text in known.items():
+                assert text
+                assert f"        {name} " in said
+                assert text in said
 
 
 @pytest.mark.parametrize(
