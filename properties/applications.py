@@ -13,6 +13,7 @@ from typing import Any
 
 from refold.model.accounts import Accounts
 from refold.model.application import Application, Refusal
+from refold.model.blame import line_of
 from refold.model.history import plain
 from refold.model.inventory import Inventory
 from refold.model.plan import short, suggestion
@@ -169,7 +170,9 @@ def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
         raise
     except Exception as error:
         shown = ", ".join(short(argument) for argument in arguments)
-        raise BrokenApplication(f"{title}: {name}({shown}) raised {type(error).__name__}: {error}") from error
+        raise BrokenApplication(
+            f"{title}: {name}({shown}) raised {type(error).__name__}: {error}{line_of(error)}"
+        ) from error
 
 
 def shipped(application: Application) -> bool:
@@ -195,7 +198,7 @@ def application_named(text: str) -> Application:
         try:
             found = found()
         except Exception as error:
-            raise UsageError(f"{text!r}: calling it raised {type(error).__name__}: {error}") from error
+            raise UsageError(f"{text!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}") from error
     missing = [name for name in ("commands", "key", "decide", "evolve") if not callable(getattr(found, name, None))]
     if not isinstance(found, Application):
         raise UsageError(

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 
+from refold.model.blame import line_of
 from refold.model.extension import Extension
 from refold.model.plan import suggestion
 from refold.systems.port import SystemPort, UsageError
@@ -149,7 +150,9 @@ def load(text: str) -> Any:
     except ModuleNotFoundError as error:
         raise UsageError(f"{text!r}: there is no module {error.name!r} (looked in the working directory too)") from None
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{text!r}: importing {module_name!r} raised {type(error).__name__}: {error}") from error
+        raise UsageError(
+            f"{text!r}: importing {module_name!r} raised {type(error).__name__}: {error}{line_of(error)}"
+        ) from error
     for part in path.split("."):
         if not hasattr(found, part):
             raise UsageError(f"{text!r}: {module_name!r} has no {part!r}{suggestion(part, dir(found))}")

@@ -202,7 +202,8 @@ def test_what_the_walk_does_not_reach_is_blamed_on_the_application_in_the_run() 
     from refold.model.action import Deliver, Submit
 
     with pytest.raises(
-        BrokenApplication, match=r"application 'late': view\(\) raised ZeroDivisionError: the view is broken"
+        BrokenApplication,
+        match=r"application 'late': view\(\) raised ZeroDivisionError: the view is broken \(.*test_applications.py:\d+\);",
     ):
         execute(Reference(), Late(), (Submit("alice", Register("acme", "ada")), Deliver("index", 0)))
 
