@@ -43,12 +43,10 @@ def test_an_application_that_is_installed_has_lines_too(tmp_path: Path, monkeypa
     monkeypatch.setattr("refold.model.blame.INSTALLED", (str(tmp_path),))
     scope: dict[str, Any] = {}
     exec(compile(installed.read_text(), str(installed), "exec"), scope)
-    try:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError) as raised:
         scope["decide"]()
-    except ValueError as error:
-        assert error.__traceback__ is not None
-        monkeypatch.chdir(tmp_path)
-        assert line_of(error.with_traceback(error.__traceback__.tb_next)) == " (installed.py:2)"
+    assert line_of(raised.value.with_traceback(raised.tb.tb_next)) == " (installed.py:2)"
 
 
 def test_lines_of_refold_are_not_the_users() -> None:
