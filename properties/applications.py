@@ -205,6 +205,11 @@ def application_named(text: str) -> Application:
             f"{text!r} is a {type(found).__name__}{' without ' + ', '.join(missing) if missing else ''}; an application is a subclass of"
             " refold.model.Application"
         )
-    if not found.name:
-        found.name = text
+    christen(found, text)
     return found
+
+
+def christen(application: Application, name: str) -> None:
+    """Give it this name, if it has none; also one whose values are frozen, for which a name changes nothing."""
+    if not application.name:
+        object.__setattr__(application, "name", name)

@@ -42,7 +42,7 @@ from refold.model.action import (
 from refold.model.application import Application
 from refold.model.tape import Menu, Plan
 from refold.properties import failure
-from refold.properties.applications import application_named, trial
+from refold.properties.applications import application_named, christen, trial
 from refold.properties.capabilities import not_checked
 from refold.properties.failure import GuaranteeBroken
 from refold.properties.names import name_of
@@ -285,8 +285,7 @@ def prepared(cls: type[EventSourcedMachine]) -> tuple[Application, SystemPort, M
         application = application_named(application)
     elif isinstance(application, type):
         application = application()
-    if not application.name:
-        application.name = type(application).__name__
+    christen(application, type(application).__name__)
     trial(application)
     system: SystemPort
     if isinstance(cls.system, str):

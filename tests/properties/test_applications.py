@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -233,3 +234,22 @@ def test_an_application_that_cannot_be_found_is_named_with_what_there_is(text: s
 def test_an_application_is_found_as_a_class_or_an_instance() -> None:
     """In an importable module."""
     assert isinstance(application_named("refold.model.inventory:Inventory"), Inventory)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Accounts):
+    """An application with a setting that cannot change."""
+
+    limit: int = 3
+    name = ""
+
+
+FROZEN = Frozen(5)
+
+
+def test_an_application_that_is_frozen_is_taken_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had no name of its own."""
+    monkeypatch.chdir(pathlib.Path(__file__).parent)
+    found: Any = application_named("test_applications.py:FROZEN")
+    assert (found.name, found.limit) == ("test_applications.py:FROZEN", 5)
+    trial(found)
