@@ -66,7 +66,7 @@ def one(path: str, application: bool) -> dict[str, float]:
     """Check one file in this process."""
     from refold.reports.check_command import FileJudge
 
-    judge = FileJudge("refold", Inventory() if application else None, "cas-register", None, "value", True)
+    judge = FileJudge("refold", Inventory() if application else None, "cas-register", None, "value", None)
     started = time.process_time()
     result = judge.judge(path, lambda share: None)
     seconds = time.process_time() - started

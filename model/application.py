@@ -42,12 +42,14 @@ class Application:
     """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` if None will not do.
 
     Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event
-    classes, so that stored events can be read back. States must be immutable values that compare by equality.
+    classes, so that stored events can be read back. States must be immutable values that compare by equality. `properties` are
+    classes of `refold.properties.property.Property` of your own, which judge every history of this application beside those of refold.
     """
 
     name: str = ""
     events: tuple[type, ...] = ()
     schema: int = 1
+    properties: Sequence[Any] = ()
 
     def commands(self) -> Sequence[Command]:
         """The finite menu of commands that runs choose from: a few keys, few values; simplest first."""

@@ -8,6 +8,7 @@ from typing import Any
 from refold.model.action import Action, action_kind
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
+from refold.model.words import counted, places
 
 LOWER = (1, 0, 2, 3, -1)
 UPPER = (1 << 30, 1, 2, 4, 0)
@@ -24,7 +25,7 @@ class ReadRange(Action, frozen=True, tag="read-range"):
 
     def __str__(self) -> str:
         upper = "the end" if self.upper == UPPER[0] else self.upper
-        return f"a reader asks for positions {self.lower} to {upper}, at most {self.limit} events"
+        return f"a reader asks for positions {self.lower} to {upper}, at most {counted(self.limit, 'event')}"
 
 
 @record_kind
@@ -38,7 +39,7 @@ class RangeRead(Record, frozen=True, tag="range-read"):
     ids: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"a read of {self.lower} to {self.upper}, at most {self.limit}, returns positions {list(self.positions)}"
+        return f"a read of {self.lower} to {self.upper}, at most {self.limit}, returns {places(self.positions)}"
 
 
 class Bounds(Extension):

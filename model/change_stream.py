@@ -14,6 +14,7 @@ import msgspec
 from refold.model.action import Action, action_kind
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
+from refold.model.words import listed
 
 ITEMS = ("a", "b")
 TICKS_PER_STAMP = 4
@@ -159,7 +160,7 @@ class CopyAtRest(Record, frozen=True, tag="copy-at-rest"):
     rows: dict[str, tuple[int, ...]]
 
     def __str__(self) -> str:
-        return f"at rest the copy holds {self.rows}"
+        return f"at rest the copy holds {listed(f'{item} = {listed(values)}' for item, values in self.rows.items())}"
 
 
 class ChangeStream(Extension):

@@ -14,6 +14,7 @@ from typing import Any
 from refold.model.action import Action, action_kind
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
+from refold.model.words import counted, listed
 
 WRITERS = ("writer-1", "writer-2")
 ITEMS = ("x", "y")
@@ -109,7 +110,7 @@ class Repaired(Record, frozen=True, tag="repaired"):
     found: int
 
     def __str__(self) -> str:
-        return f"the repair job finds {self.found} unfinished facts"
+        return f"the repair job finds {counted(self.found, 'unfinished fact')}"
 
 
 @record_kind
@@ -120,7 +121,11 @@ class StoresAtRest(Record, frozen=True, tag="stores-at-rest"):
     second: dict[str, int]
 
     def __str__(self) -> str:
-        return f"at rest the first store holds {self.first} and the second {self.second}"
+        first, second = (
+            listed(f"version {version} of {item}" for item, version in store.items())
+            for store in (self.first, self.second)
+        )
+        return f"at rest the first store holds {first}; the second {second}"
 
 
 class DualWrite(Extension):

@@ -14,6 +14,7 @@ from typing import Any
 from refold.model.action import Action, action_kind
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
+from refold.model.words import counted
 
 NODES = ("node-1", "node-2")
 
@@ -47,7 +48,7 @@ class TookOver(Record, frozen=True, tag="took-over"):
     version: int
 
     def __str__(self) -> str:
-        return f"{self.node} is the writer of epoch {self.epoch}, with {self.version} events in memory"
+        return f"{self.node} is the writer of epoch {self.epoch}, with {counted(self.version, 'event')} in memory"
 
 
 @record_kind

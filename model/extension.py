@@ -32,6 +32,8 @@ class Extension:
     called_by: ClassVar[tuple[type[Action], ...]] = ()
     """The actions that call this extension into being, all that it handles; runs without them do not pay for it. It is then told of
     everything that has become visible before. None: it is there from the beginning."""
+    reveals: ClassVar[tuple[type[Action], ...]] = ()
+    """The actions after which readers of the log may see more than before."""
     names: ClassVar[tuple[str, ...]] = ()
 
     def __init__(

@@ -126,14 +126,23 @@ class HistoryReader:
         kind = type(record)
         try:
             if kind is Stored:
-                return msgspec.structs.replace(record, data=application.decode(record.type, record.data))
+                data = application.decode(record.type, record.data)
+                return Stored(record.position, record.stream, record.version, record.id, record.type, data)
             if kind is Prepared:
+                decode = application.decode
                 events = tuple(
-                    NewEvent(event.id, event.type, application.decode(event.type, event.data))
-                    for event in record.events
+                    [NewEvent(event.id, event.type, decode(event.type, event.data)) for event in record.events]
                 )
-                command = command_from_json(record.command, self.commands)
-                return msgspec.structs.replace(record, events=events, command=command)
+                return Prepared(
+                    record.client,
+                    record.op,
+                    command_from_json(record.command, self.commands),
+                    record.source,
+                    record.stream,
+                    record.seen,
+                    record.expected,
+                    events,
+                )
             if kind is Declined:
                 return msgspec.structs.replace(record, command=command_from_json(record.command, self.commands))
         except msgspec.ValidationError as error:

@@ -61,6 +61,7 @@ class IdleSessions(Extension):
 
     name = "idle-session"
     family = "idle-session"
+    reveals = (CloseSession,)
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

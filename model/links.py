@@ -13,6 +13,7 @@ from refold.model.action import Action, action_kind
 from refold.model.event import Stored
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
+from refold.model.words import counted
 
 
 @action_kind
@@ -95,7 +96,7 @@ class ListingAtRest(Record, frozen=True, tag="listing-at-rest"):
     rows: dict[str, int]
 
     def __str__(self) -> str:
-        return f"at rest the listing is at link {self.cursor} of {self.links} and shows {sum(self.rows.values())} items"
+        return f"at rest the listing is at link {self.cursor} of {self.links} and shows {counted(sum(self.rows.values()), 'item')}"
 
 
 class Links(Extension):

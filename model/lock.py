@@ -15,6 +15,7 @@ from refold.model.clock import Context
 from refold.model.extension import Extension, Group, Handler
 from refold.model.lease import LEASE, Lease, LockService
 from refold.model.record import ConsumerSpec, Record, record_kind
+from refold.model.words import counted
 
 LOCK = "ledger"
 """The name of the one lock, and of the store that it guards."""
@@ -163,7 +164,7 @@ class Paused(Record, frozen=True, tag="paused"):
     ticks: int
 
     def __str__(self) -> str:
-        return f"{self.client} stops for {self.ticks} ticks"
+        return f"{self.client} stops for {counted(self.ticks, 'tick')}"
 
 
 @record_kind
@@ -183,7 +184,7 @@ class ClockJumped(Record, frozen=True, tag="clock-jumped"):
     ticks: int
 
     def __str__(self) -> str:
-        return f"the clock of the lock service moves by {self.ticks} ticks at once"
+        return f"the clock of the lock service moves by {counted(self.ticks, 'tick')} at once"
 
 
 class Pauses(Extension):

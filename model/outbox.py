@@ -16,6 +16,7 @@ from refold.model.action import Action, action_kind
 from refold.model.event import Stored
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
+from refold.model.words import counted
 
 RELAYS = ("relay-1", "relay-2")
 
@@ -87,7 +88,7 @@ class OutboxAtRest(Record, frozen=True, tag="outbox-at-rest"):
     rows: int
 
     def __str__(self) -> str:
-        return f"at rest the outbox holds {self.rows} rows"
+        return f"at rest the outbox holds {counted(self.rows, 'row')}"
 
 
 class Row(msgspec.Struct):

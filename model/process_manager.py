@@ -12,6 +12,7 @@ from refold.model.action import Action, action_kind
 from refold.model.event import Stored
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
+from refold.model.words import counted
 
 HANDLERS = ("ship", "invoice")
 BACK = (1, 2)
@@ -76,7 +77,7 @@ class ManagerRestarted(Record, frozen=True, tag="manager-restarted"):
     done: int
 
     def __str__(self) -> str:
-        return f"the process manager goes on behind {self.done} events"
+        return f"the process manager goes on behind {counted(self.done, 'event')}"
 
 
 @record_kind
@@ -86,7 +87,7 @@ class ManagerAtRest(Record, frozen=True, tag="manager-at-rest"):
     done: int
 
     def __str__(self) -> str:
-        return f"at rest the process manager is done with {self.done} events"
+        return f"at rest the process manager is done with {counted(self.done, 'event')}"
 
 
 class ProcessManager(Extension):

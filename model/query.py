@@ -18,6 +18,7 @@ import msgspec
 from refold.model.action import Action, action_kind
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import Record, record_kind
+from refold.model.words import counted
 
 PATIENCE = 4
 """Ticks that a query waits before it gives up."""
@@ -93,7 +94,7 @@ class Answered(Record, frozen=True, tag="answered"):
 
     def __str__(self) -> str:
         return f"the {self.source} answers {self.client} about {self.key}: version {self.version}" + (
-            f", {self.events_behind} behind for {self.ticks_behind} ticks" if self.events_behind else ""
+            f", {self.events_behind} behind for {counted(self.ticks_behind, 'tick')}" if self.events_behind else ""
         )
 
 
@@ -108,7 +109,8 @@ class Waiting(Record, frozen=True, tag="waiting"):
     patience: int
 
     def __str__(self) -> str:
-        return f"the query of {self.client} about {self.key} waits for position {self.needed}, for {self.ticks} of {self.patience} ticks"
+        waited = f"{self.ticks} of {counted(self.patience, 'tick')}"
+        return f"the query of {self.client} about {self.key} waits for position {self.needed}, for {waited}"
 
 
 @record_kind
@@ -121,7 +123,7 @@ class GaveUp(Record, frozen=True, tag="gave-up"):
     ticks: int
 
     def __str__(self) -> str:
-        return f"the query of {self.client} about {self.key} gives up after {self.ticks} ticks"
+        return f"the query of {self.client} about {self.key} gives up after {counted(self.ticks, 'tick')}"
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -141,7 +143,7 @@ class Searched(Record, frozen=True, tag="searched"):
     hits: tuple[Hit, ...]
 
     def __str__(self) -> str:
-        return f"the search of {self.client} for {self.key} shows {sum(hit.shown for hit in self.hits)} of {len(self.hits)} hits"
+        return f"the search of {self.client} for {self.key} shows {sum(hit.shown for hit in self.hits)} of {counted(len(self.hits), 'hit')}"
 
 
 @record_kind
@@ -151,7 +153,7 @@ class CachedAtRest(Record, frozen=True, tag="cached-at-rest"):
     rows: dict[str, tuple[int, Any]]
 
     def __str__(self) -> str:
-        return f"at rest the query cache holds {len(self.rows)} keys"
+        return f"at rest the query cache holds {counted(len(self.rows), 'key')}"
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ import msgspec
 from refold.model.action import Action, action_kind
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
+from refold.model.words import counted, listed
 
 RETAINED = 1
 """Messages that retention leaves in the topic."""
@@ -30,7 +31,7 @@ class Tally(msgspec.Struct, frozen=True):
     total: int = 0
 
     def __str__(self) -> str:
-        return f"{self.count} messages up to offset {self.offset} of epoch {self.epoch}, sum {self.total}"
+        return f"{counted(self.count, 'message')} up to offset {self.offset} of epoch {self.epoch}, sum {self.total}"
 
     def after(self, number: int) -> Tally:
         """The tally with the next message."""
@@ -197,7 +198,7 @@ class TopicRead(Record, frozen=True, tag="topic-read"):
     offsets: tuple[int, ...]
 
     def __str__(self) -> str:
-        return f"a read from offset {self.lower} on returns the offsets {list(self.offsets)}"
+        return f"a read from offset {self.lower} on returns the offsets {listed(self.offsets)}"
 
 
 class Topic(Extension):

@@ -18,6 +18,7 @@ from refold.model.history import plain
 from refold.model.inventory import Inventory
 from refold.model.plan import short, suggestion
 from refold.model.rota import Rota
+from refold.properties.property import Property
 from refold.properties.run import BrokenApplication
 
 EXAMPLES: dict[str, type[Application]] = {"accounts": Accounts, "inventory": Inventory, "rota": Rota}
@@ -33,6 +34,8 @@ def trial(application: Application) -> None:
         raise BrokenApplication(
             f"{title}: commands() returned {short(commands)}, expected a sequence with at least one command"
         )
+    for cls in application.properties:
+        check_property(title, application, cls)
     states: dict[str, Any] = {}
     rows: dict[str, Any] = {}
     for n in range(max(WALK, 2 * len(commands))):
@@ -48,6 +51,22 @@ def trial(application: Application) -> None:
             raise BrokenApplication(
                 f"{title}: broken_invariant({key!r}, {short(after)}) returned {short(broken)}, expected a sentence or None"
             )
+
+
+def check_property(title: str, application: Application, cls: Any) -> None:
+    """Whether this is a property that can be asked; raises `BrokenApplication`."""
+    if not isinstance(cls, type) or not issubclass(cls, Property):
+        raise BrokenApplication(
+            f"{title}: properties has {short(cls)}, expected classes derived from refold.properties.property.Property"
+        )
+    missing = [name for name in ("name", "guarantee") if not isinstance(getattr(cls, name, None), str)]
+    if missing:
+        raise BrokenApplication(f"{title}: property {cls.__name__} lacks {' and '.join(missing)}, a short text each")
+    table = ask(title, f"{cls.__name__}.handlers", lambda: cls(application).handlers())
+    if not isinstance(table, dict) or not all(isinstance(kind, type) for kind in table):
+        raise BrokenApplication(
+            f"{title}: {cls.__name__}.handlers() returned {short(table)}, expected a dict from classes of records to methods"
+        )
 
 
 REFUSED = object()

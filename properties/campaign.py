@@ -193,6 +193,7 @@ class Campaign:
         self.signatures.add(signature)
         started = time.process_time()
         reproduces, best, stopped = reproducer(self.system, self.application, signature), tuple(run.performed), None
+        minimal = False
 
         def remembering(candidate: Plan) -> Plan | None:
             nonlocal best
@@ -204,12 +205,14 @@ class Campaign:
 
         try:
             self.seen(Counterexample(best, tuple(run.findings), tuple(run.history), self.examples, 0.0))
-            plan = Shrinker(self.menu, remembering).shrink(best)
+            shrinker = Shrinker(self.menu, remembering)
+            plan = shrinker.shrink(best)
+            minimal = shrinker.finished
         except KeyboardInterrupt as interrupt:
             plan, stopped = best, interrupt
         final = execute(self.system, self.application, plan, whole=True)
         if not any(finding.signature == signature for finding in final.findings):
-            plan, final = tuple(run.performed), run  # not reproducible: show what was seen, unshrunk
+            plan, final, minimal = tuple(run.performed), run, False  # not reproducible: show what was seen, unshrunk
         findings = sorted(final.findings, key=lambda finding: finding.signature != signature)
         counterexample = Counterexample(
             plan=plan,
@@ -217,6 +220,7 @@ class Campaign:
             history=tuple(final.history),
             found_at=self.examples,
             seconds_cpu=time.process_time() - started,
+            minimal=minimal,
         )
         self.counterexamples.append(counterexample)
         self.found(counterexample)

@@ -7,6 +7,7 @@ on at the newest change when the stored offset is lost (cdc-resume-at-latest), a
 from __future__ import annotations
 
 from refold.model.change_stream import Copied, CopyAtRest, SnapshotBegun, SourceChanged
+from refold.model.words import counted
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -56,7 +57,7 @@ class CopyFollowsSource(Property):
                 number,
                 position=record.lsn,
                 expected="one row",
-                actual=f"{record.rows} rows",
+                actual=counted(record.rows, "row"),
                 evidence=evidence,
             )
         back = before is not None and record.lsn < before[1].lsn and record.value != before[1].value

@@ -18,7 +18,7 @@ from typing import Any
 from refold.model.application import Application, Refusal
 from refold.model.event import Stored
 from refold.model.record import Prepared, Refused
-from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
 from refold.properties.truth import Truth
 
 REMEMBERED = 10_000
@@ -59,8 +59,8 @@ class ExpectedVersion(Property):
         if record.op in pending:
             self.earlier[record.op] = pending[record.op][1]
         pending[record.op] = (number, record, self.truth.versions.get(record.stream, 0))
-        if len(pending) > REMEMBERED:
-            del pending[next(iter(pending))]
+        if len(pending) >= 2 * REMEMBERED:
+            forget_oldest(pending, REMEMBERED)
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """The place of the append is the place of its first event."""
@@ -169,8 +169,8 @@ class Decisions(Property):
         """A decision to check at its place."""
         pending = self.pending
         pending[record.op] = (number, record)
-        if len(pending) > REMEMBERED:
-            del pending[next(iter(pending))]
+        if len(pending) >= 2 * REMEMBERED:
+            forget_oldest(pending, REMEMBERED)
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """Decide again on the true state, then fold the event."""

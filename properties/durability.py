@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from refold.model.event import Stored
 from refold.model.record import Acknowledged, Scanned
+from refold.model.words import counted
 from refold.properties.identity import Identity, Operation
 from refold.properties.property import Evidence, Finding, Handler, Property
 
@@ -111,8 +112,8 @@ class Durability(Property):
             lost[0][1].stream if lost else "log",
             number,
             position=lost[0][1].position if lost else None,
-            expected=f"{expected} events behind position {after}",
-            actual=f"{len(record.ids)} events",
+            expected=f"{counted(expected, 'event')} behind position {after}",
+            actual=counted(len(record.ids), "event"),
             evidence=[*evidence, Evidence(number, record, "is a scan without it")],
         )
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from refold.model.application import Application
 from refold.model.plan import plan_to_json
-from refold.model.tape import Plan
 from refold.properties.origin import Origin
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
@@ -111,9 +110,9 @@ class Words:
         place = f" at position {finding.position}" if finding.position is not None else ""
         return f"{finding.anomaly} ({finding.guarantee}): {finding.where}{place}"
 
-    def plan(self, plan: Plan) -> list[str]:
+    def plan(self, counterexample: Counterexample) -> list[str]:
         """Its actions."""
-        return [f"  {number}. {action}" for number, action in enumerate(plan, 1)]
+        return [f"  {number}. {action}" for number, action in enumerate(counterexample.plan, 1)]
 
     def why(self, counterexample: Counterexample) -> list[str]:
         """What is wrong about it."""
@@ -132,7 +131,7 @@ words: Callable[[], Words] = Words
 def failure_text(counterexample: Counterexample, command: str, said: Words | None = None) -> str:
     """The whole message of a failing test. The command is its last line."""
     said = said or words()
-    parts = (said.plan(counterexample.plan), said.why(counterexample), said.command(command))
+    parts = (said.plan(counterexample), said.why(counterexample), said.command(command))
     return "\n".join([said.title(counterexample.finding), *(line for part in parts for line in ("", *part))])
 
 

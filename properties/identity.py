@@ -12,7 +12,7 @@ import msgspec
 
 from refold.model.event import NewEvent, Stored
 from refold.model.record import Aborted, Acknowledged, Prepared, Refused, Retried, Scanned, Settled
-from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
 
 REMEMBERED = 10_000
 """Finished operations that are remembered, to recognise an event that appears a second time."""
@@ -66,16 +66,16 @@ class Identity(Property):
             known.number, known.prepared = number, record
             return None
         operations[record.op] = Operation(number, record)
-        if len(operations) > REMEMBERED:
-            del operations[next(iter(operations))]
+        if len(operations) >= 2 * REMEMBERED:
+            forget_oldest(operations, REMEMBERED)
         return None
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """Which operation, which event of it?"""
         op, _, place = event.id.rpartition("/")
         operation = self.operations.get(op)
-        if operation is None:
-            if len(self.operations) >= REMEMBERED:
+        if operation is None or not place.isdecimal():
+            if operation is None and len(self.operations) >= REMEMBERED:
                 return None
             return self.finding(
                 "phantom-event",

@@ -322,12 +322,15 @@ def explained(cls: type[EventSourcedMachine], machine: EventSourcedMachine, plan
     findings, history = tuple(machine.checker.distinct()), tuple(machine.records)
     file = failure.PlanFile(application, cls.system, failure.report_dir(), test=cls.test, called=called(cls))
     file.found(Counterexample(plan, findings, history, 0, 0.0))
+    minimal = False
     if reproduces(plan) is not None:
-        plan = Shrinker(menu, reproduces).shrink(plan)
+        shrinker = Shrinker(menu, reproduces)
+        plan = shrinker.shrink(plan)
+        minimal = shrinker.finished
         run = execute(system, application, plan, whole=True)
         findings = tuple(sorted(run.findings, key=lambda other: other.signature != finding.signature))
         history = tuple(run.history)
-    counterexample = Counterexample(plan, findings, history, 0, 0.0)
+    counterexample = Counterexample(plan, findings, history, 0, 0.0, minimal)
     _explained[cls, finding.signature] = result = counterexample, file.origin.replay(file.shrunk(counterexample))
     return result
 

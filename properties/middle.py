@@ -29,7 +29,7 @@ from refold.model.record import Acknowledged, Opened, Prepared, Retried, Started
 from refold.properties.conditional import ExpectedVersion
 from refold.properties.durability import Durability
 from refold.properties.identity import REMEMBERED, Identity
-from refold.properties.property import Checker, Finding, Handler, Property
+from refold.properties.property import Checker, Finding, Handler, Property, forget_oldest
 from refold.properties.suite import Bookkeeping
 from refold.properties.truth import Truth
 from refold.properties.visibility import Visibility
@@ -90,8 +90,8 @@ class MiddleIdentity(Identity):
         """One that was sent."""
         if op not in self.operations:
             self.older[op] = None
-            if len(self.older) > REMEMBERED:
-                del self.older[next(iter(self.older))]
+            if len(self.older) >= 2 * REMEMBERED:
+                forget_oldest(self.older, REMEMBERED)
 
     def on_prepared(self, number: int, record: Prepared) -> Finding | None:
         """Of one that is older nobody knows the rest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 import attrs
@@ -10,6 +11,13 @@ import attrs
 from refold.model.application import Application
 
 Handler = Callable[[int, Any], "Finding | None"]
+
+
+def forget_oldest(entries: dict[Any, Any], kept: int) -> None:
+    """Keep the newest `kept` entries. Called now and then and not for every entry: a dict's front gets the slower to find the more of it
+    is gone."""
+    for key in list(islice(entries, len(entries) - kept)):
+        del entries[key]
 
 
 @attrs.frozen
@@ -158,13 +166,16 @@ class Checker:
         self.findings: list[Finding] = []
         self.number = 0
         self.table = Table(self.properties, late)
+        self.known = self.table.known
 
     def feed(self, record: Any) -> None:
         """One record, in the order of the history."""
         self.number = number = self.number + 1
-        kind = type(record)
-        known = self.table.known
-        for handler in known[kind] if kind in known else self.table.met(kind):
+        try:
+            handlers = self.known[type(record)]
+        except KeyError:
+            handlers = self.table.met(type(record))
+        for handler in handlers:
             finding = handler(number, record)
             if finding is not None:
                 self.findings.append(finding)

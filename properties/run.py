@@ -79,6 +79,8 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
                 deployment.settle()
                 settled = True
     except Exception as error:
+        if (fault := faulty_property(error, application)) is not None:
+            raise BrokenApplication(fault) from error
         blame = blamed(error, application)
         if blame is None:
             raise
@@ -90,7 +92,12 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
         if deployment is not None:
             deployment.close()
     if settled:
-        judge.finish()
+        try:
+            judge.finish()
+        except Exception as error:
+            if (fault := faulty_property(error, application)) is not None:
+                raise BrokenApplication(fault) from error
+            raise
     return Run(performed, len(plan) - len(performed), history, judge.distinct(), settled, judge.observations())
 
 
@@ -144,6 +151,22 @@ def blamed(error: Exception, application: Application) -> str | None:
                 f" {type(error).__name__}: {error}{line_of(error)};"
                 " it must return for every command and event that its own decide() can produce,"
                 " and say no by raising Refusal"
+            )
+    return None
+
+
+def faulty_property(error: Exception, application: Application) -> str | None:
+    """One sentence about the application's own property in which `error` was raised; None if it was not raised there."""
+    code = {
+        getattr(member, "__code__", None): f"{cls.__name__}.{name}"
+        for cls in application.properties
+        for name, member in vars(cls).items()
+    }
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if (name := code.get(frame.f_code)) is not None:
+            return (
+                f"property {name}() raised {type(error).__name__}: {error}{line_of(error)};"
+                " it must return a finding or None for every record, whatever else is wrong in the history"
             )
     return None
 

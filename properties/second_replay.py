@@ -38,7 +38,7 @@ def replayed_again(result: Result, system: SystemPort, application: Application)
 
 
 def shortest(result: Result, finding: Finding, system: SystemPort, application: Application) -> Counterexample:
-    """The shortest plan that puts the same events into the log, up to the one after which the folds differ; found without processes."""
+    """A short plan that puts the same events into the log, up to the one after which the folds differ; found without processes."""
     enough = time.monotonic() + SECONDS_TO_SHRINK
     until = result.sample[: finding.number]
     wanted = facts(until)

@@ -12,6 +12,7 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.query import Answered, CachedAtRest, GaveUp, Searched, Waiting
 from refold.model.record import Acknowledged, Settling
+from refold.model.words import counted
 from refold.properties.property import Evidence, Finding, Handler, Property
 from refold.properties.truth import Truth
 
@@ -242,7 +243,7 @@ class Waits(Property):
             record.client,
             number,
             position=record.needed,
-            expected=f"an end after {record.patience} ticks",
+            expected=f"an end after {counted(record.patience, 'tick')}",
             actual=f"still waiting after {record.ticks}",
             evidence=[Evidence(number, record, "waits on")],
         )

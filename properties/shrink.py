@@ -1,4 +1,4 @@
-"""Shrinking: the shortest, simplest plan that still shows the same anomaly.
+"""Shrinking: a short, simple plan that still shows the same anomaly, of which no action can be left out.
 
 Every part of a plan is a plan, so shrinking is deleting: first what was skipped, then chunks, then single actions and pairs; after that
 each action is replaced by simpler ones of its kind, or of a simpler kind. Deterministic; stops at a fixpoint.
@@ -36,6 +36,11 @@ class Shrinker:
             if action not in self.rank:
                 self.rank[action] = len(self.rank)
                 self.kinds.setdefault(type(action), []).append(action)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every trial that shrinking asked for was allowed: then no action can be left out."""
+        return self.tried < self.most
 
     def attempt(self, plan: Plan) -> Plan | None:
         """Run a candidate."""

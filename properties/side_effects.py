@@ -12,7 +12,8 @@ from typing import Any
 from refold.model.event import Stored
 from refold.model.outbox import Delivered, OutboxAtRest, RelayDied
 from refold.model.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
-from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.model.words import counted
+from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
 from refold.properties.truth import Truth
 
 REMEMBERED = 65_536
@@ -33,8 +34,8 @@ class Occurrences:
         if before is None:
             first[reason] = (number, record)
             self.distinct += 1
-            if len(first) > REMEMBERED:
-                del first[next(iter(first))]
+            if len(first) >= 2 * REMEMBERED:
+                forget_oldest(first, REMEMBERED)
         return before
 
 
@@ -91,7 +92,7 @@ class OutboxDelivery(Property):
             "side-effect-missing",
             "outbox",
             number,
-            expected=f"{events} messages delivered, none left",
+            expected=f"{counted(events, 'message')} delivered, none left",
             actual=f"{self.effects.distinct} delivered, {record.rows} left",
             evidence=[Evidence(number, record, "is the outbox at rest")],
         )
@@ -161,7 +162,7 @@ class Commands(Property):
             "command-missing",
             "process-manager",
             number,
-            expected=f"every handler for {events} events",
+            expected=f"every handler for {counted(events, 'event')}",
             actual=missing or f"done with {record.done}",
             evidence=[Evidence(number, record, "is the process manager at rest")],
         )

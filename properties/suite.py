@@ -121,8 +121,10 @@ def early(application: Application | None, truth: Truth) -> list[Property]:
         checked += [SnapshotEquality(application, truth, replay), replay, CacheAtRest(application, truth)]
         checked.append(Sessions(application, truth))
         checked += [RebuildEquality(application, truth, replay), Answers(application, truth)]
-    checked += [order, Outside(truth), Letters(truth), Waits(truth), Convergence(truth), Bookkeeping(truth)]
-    return checked
+    checked += [order, Outside(truth), Letters(truth), Waits(truth), Convergence(truth)]
+    if application is not None:
+        checked += [make(application) for make in application.properties]
+    return [*checked, Bookkeeping(truth)]
 
 
 def properties(application: Application | None) -> list[Property]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from refold.model.application import Application, Refusal
 from refold.model.record import Aborted, Declined, Prepared, Refused, Unknown
+from refold.model.words import counted
 from refold.properties.conditional import Decisions
 from refold.properties.property import Evidence, Finding, Handler, Property
 from refold.properties.truth import Truth
@@ -59,7 +60,9 @@ class Views(Property):
         if record.stream in self.scattered or record.stream != self.decider.key(record.command):
             return None  # a stream per entity: its versions and its fold are not those of the key
         if record.seen > version:
-            return self.differs(number, record, f"a view of at most {version} events", f"a view of {record.seen}")
+            return self.differs(
+                number, record, f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
+            )
         expected = self.decide(record)
         actual = tuple([event.data for event in record.events])
         return None if expected == actual else self.differs(number, record, expected, actual)
@@ -72,7 +75,9 @@ class Views(Property):
         if record.stream in self.scattered:
             return None
         if record.seen > version:
-            return self.differs(number, record, f"a view of at most {version} events", f"a view of {record.seen}")
+            return self.differs(
+                number, record, f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
+            )
         expected = self.decide(record)
         if not isinstance(expected, tuple) or not expected:
             return None

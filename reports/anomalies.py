@@ -1,7 +1,7 @@
 """Anomalies: the words for each one: a headline, the rule that it breaks, what usually causes it and the usual fix.
 
 Templates may use the fields of a finding: ``{where}``, ``{event}`` («event 3», or «an event» where there is no position),
-``{position}``, ``{expected}``, ``{actual}``.
+``{position}``, ``{expected}``, ``{actual}``, ``{what}`` (what is wrong: the reason for a refusal that did not come, else what was found).
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ ANOMALIES: dict[str, Anomaly] = {
         "the version that was read",
     ),
     "oversold": Anomaly(
-        "more of {where} was given away than there was",
-        "a decision that takes from a stock holds on the stock just before its own place in the log",
-        usual="two deciders read the same stock; append with the version that the decision has read",
+        "two decisions on one view broke an invariant of {where}: {what}",
+        "a decision holds on the state just before its own place in the log",
+        usual="two deciders read the same state, and both appended; append with the version that the decision has read",
     ),
     "invariant-broken": Anomaly(
         "{where} came into a state that its invariant forbids: {actual}",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from refold.model.words import counted
 from refold.properties.linearizability import Operation, Verdict
 from refold.properties.linearizability.value import brief
 from refold.properties.linearizability.verdict import describe
-from refold.reports.sentences import counted
 from refold.reports.values import inert
 
 LAST = 3

@@ -23,9 +23,12 @@ from refold.reports.values import inert
 from refold.systems.port import UsageError
 
 FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
+FAILURES: dict[str, Literal["refuses", "nothing"]] = {"edn": "nothing"}
+"""What a failed operation says where nobody said so (``refuses`` in formats that are not here). Knossos and Jepsen write EDN for histories
+in which a failure is whatever certainly did not happen, for any reason: docs/decisions/0009-failures-in-edn.md."""
 
 
-@click.command()
+@click.command(short_help="Check histories that were recorded before, or by another tool.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE…")
 @click.option(
     "--format",
@@ -56,8 +59,7 @@ FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
     "--fail",
     "fail",
     type=click.Choice(("refuses", "nothing")),
-    default="refuses",
-    help="A failed operation says that its condition did not hold, or nothing.",
+    help="A failed operation says that its condition did not hold, or nothing (default: refuses; in EDN, nothing).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def check(
@@ -67,7 +69,7 @@ def check(
     model: str,
     initial: str,
     nil_reads: Literal["value", "any"],
-    fail: str,
+    fail: Literal["refuses", "nothing"] | None,
     as_json: bool,
 ) -> None:
     """Check histories that were recorded before, in production or by another tool.
@@ -77,7 +79,7 @@ def check(
       refold check .refold/history.jsonl
       refold check history.jsonl --application tests/test_shop.py:Shop
       refold check register.log                                     a Jepsen log: is it linearizable?
-      refold check *.edn --initial 0 --fail nothing --nil-reads any
+      refold check *.edn --initial 0 --nil-reads any                Knossos histories
       refold check ops.jsonl --model set --json
 
     Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
@@ -91,7 +93,7 @@ def check(
         if subject is not None:
             with outcome.time_limit(f"application {application!r}"):
                 trial(subject)
-        judge = FileJudge(format_, subject, model, start, nil_reads, fail == "refuses")
+        judge = FileJudge(format_, subject, model, start, nil_reads, fail)
         results = []
         console = Console(stderr=True)
         with Bar(
@@ -149,14 +151,14 @@ class FileJudge:
         model: str,
         initial: Any,
         nil_reads: Literal["value", "any"],
-        refuses: bool,
+        fail: Literal["refuses", "nothing"] | None,
     ) -> None:
         self.format = format_
         self.application = application
         self.model = model
         self.initial = initial
         self.nil_reads = nil_reads
-        self.refuses = refuses
+        self.fail = fail
 
     def judge(self, file: str, heartbeat: Callable[[float], None]) -> dict[str, Any]:
         """The result object of one file; an error is one sentence in it."""
@@ -211,7 +213,9 @@ class FileJudge:
             specification = specification_named(self.model, self.initial, self.nil_reads)
         except ValueError as error:
             raise UsageError(str(error)) from None
-        verdict = decide(history, specification, fail="refuses" if self.refuses else "nothing")
+        fail = self.fail or FAILURES.get(format_, "refuses")
+        verdict = decide(history, specification, fail=fail)
+        result["fail"] = fail
         result["records"] = history.records
         result["sentences"] = [verdict_sentences(verdict)]
         if verdict.reason:

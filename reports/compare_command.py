@@ -17,7 +17,7 @@ from refold.reports.comparison import comparison_html, comparison_json, print_co
 from refold.reports.files import default_report_dir, write
 
 
-@click.command()
+@click.command(short_help="Compare strategies for conditional updates: safety and cost.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another workload, other faults.")
 @click.option(
     "--steps",
@@ -51,8 +51,9 @@ def compare(seed: int, steps: int, report_dir: str | None, as_json: bool) -> Non
         if as_json:
             outcome.print_json(document)
         else:
-            print_comparison(rows)
-            click.echo(f"picture: {page}")
+            with outcome.speaking():
+                print_comparison(rows)
+                click.echo(f"picture: {page}")
 
 
 def run(seed: int, steps: int) -> list[Row]:

@@ -7,16 +7,18 @@ from html import escape
 from typing import Any
 
 import attrs
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from refold.model.strategy import STRATEGIES
+from refold.model.words import counted
 from refold.properties.comparison import CLIENTS, FAULTS, Row
+from refold.reports.console import console
+from refold.reports.tables import Column, print_table
 
-Column = tuple[str, Callable[[Row], float], Callable[[Row], str]]
+Panel = tuple[str, Callable[[Row], float], Callable[[Row], str]]
 
-COLUMNS: tuple[Column, ...] = (
+PANELS: tuple[Panel, ...] = (
     ("violations per 1,000", lambda row: row.violations_per_1000, lambda row: f"{row.violations_per_1000:g}"),
     ("latency, median (ticks)", lambda row: row.latency_median, lambda row: f"{row.latency_median}"),
     ("latency, 99 % (ticks)", lambda row: row.latency_p99, lambda row: f"{row.latency_p99}"),
@@ -49,55 +51,39 @@ def comparison_json(rows: Sequence[Row], *, seed: int, steps: int, report: str |
     return {"seed": seed, "steps": steps, "rows": [attrs.asdict(row) for row in rows], "report": report}
 
 
-def print_comparison(rows: Sequence[Row], console: Console | None = None) -> None:
+def print_comparison(rows: Sequence[Row], to: Console | None = None) -> None:
     """The table, the sensitivities, and what to read out of them."""
-    console = console or Console()
-    table = Table(
-        title="strategies for conditional updates, all faults on",
-        box=SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-        pad_edge=False,
+    to = to or console()
+    names = Column("strategy", [row.strategy for row in rows])
+    figures = (
+        ("wrong\nper\n1,000", 1, lambda row: _rate(row.violations_per_1000)),
+        ("refused", 8, lambda row: str(row.refusals)),
+        ("retries", 6, lambda row: str(row.retries)),
+        ("ticks,\nmedian", 2, lambda row: str(row.latency_median)),
+        ("ticks,\n99 %", 5, lambda row: str(row.latency_p99)),
+        ("done\nper 1,000\nticks", 3, lambda row: f"{row.throughput:.0f}"),
+        ("time\nblocked", 4, lambda row: f"{row.unavailable:.1%}"),
+        ("sent\neach", 7, lambda row: f"{row.messages_per_command:.1f}"),
     )
-    table.add_column("strategy", no_wrap=True)
-    for column in (
-        "wrong\n/1,000",
-        "refu-\nsed",
-        "re-\ntries",
-        "ticks\nmedian",
-        "ticks\n99 %",
-        "done\nper k",
-        "time\nblocked",
-        "sent\neach",
-    ):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            row.strategy,
-            _rate(row.violations_per_1000),
-            str(row.refusals),
-            str(row.retries),
-            str(row.latency_median),
-            str(row.latency_p99),
-            f"{row.throughput:.0f}",
-            f"{row.unavailable:.1%}",
-            f"{row.messages_per_command:.1f}",
-        )
-    console.print(table)
+    columns = [Column(head, [said(row) for row in rows], rank, right=True) for head, rank, said in figures]
+    left_out = print_table(to, "strategies for conditional updates, all faults on", [names, *columns])
+    to.print()
     alone = [faults for faults in FAULTS if faults != "all"]
-    table = Table(
-        title="violations per 1,000 commands, one kind of fault at a time",
-        box=SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-        pad_edge=False,
+    columns = [
+        Column(
+            faults.replace(" ", "\n"), [_rate(row.faults[faults]["violations_per_1000"]) for row in rows], n, right=True
+        )
+        for n, faults in enumerate(alone, start=1)
+    ]
+    left_out += print_table(to, "wrong per 1,000 commands, one kind of fault at a time", [names, *columns])
+    to.print()
+    to.print(
+        "wrong: accepted, although the condition no longer held; done: answered commands; sent each: messages per command"
     )
-    table.add_column("strategy", no_wrap=True)
-    for faults in alone:
-        table.add_column(faults.replace(" ", "\n"), justify="right")
-    for row in rows:
-        table.add_row(row.strategy, *(_rate(row.faults[faults]["violations_per_1000"]) for faults in alone))
-    console.print(table)
+    if left_out:
+        to.print(f"left out at this width: {', '.join(left_out)}")
     for line in verdict(rows):
-        console.print(line, highlight=False)
+        to.print(line)
 
 
 def comparison_markdown(rows: Sequence[Row]) -> str:
@@ -119,8 +105,8 @@ def comparison_markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rate(rate: float) -> str:
-    return f"[red]{rate:.1f}[/red]" if rate else "0"
+def _rate(rate: float) -> Text:
+    return Text(f"{rate:.1f}", style="red") if rate else Text("0")
 
 
 def verdict(rows: Sequence[Row]) -> list[str]:
@@ -128,7 +114,7 @@ def verdict(rows: Sequence[Row]) -> list[str]:
     held = [row for row in rows if not row.violations]
     lines = [
         f"{row.strategy} broke {row.violations:,} of {row.commands:,} commands"
-        + (f", and left store and log different on {row.diverged} keys" if row.diverged else "")
+        + (f", and left store and log different on {counted(row.diverged, 'key')}" if row.diverged else "")
         for row in rows
         if row.violations
     ]
@@ -177,7 +163,7 @@ time. Judged by the log: an operation is a violation if its condition does not h
 <ul>{sentences}</ul>
 <div class=scroll>{comparison_svg(rows)}</div>
 <h2>All faults together</h2>
-<div class=scroll><table><tr><th>strategy<th>violations<th>refused<th>declined<th>unknown<th>retries<th>median<th>99 %
+<div class=scroll><table><tr><th>strategy<th>violations<th>refused<th>declined<th>unknown<th>retries<th>median<th>99&nbsp;%
 <th>throughput<th>blocked<th>messages<th>lag<th>diverged</tr>{cells}</table></div>
 <h2>One kind of fault at a time</h2>
 <p>Violations per 1,000 commands, and in brackets the share of client time spent blocked.</p>
@@ -216,18 +202,18 @@ def _cell(row: Row, faults: str) -> str:
     return f"<td{' class=bad' if rate else ''}>{rate:g} <span class=soft>({figures['unavailable']:.1%})</span></td>"
 
 
-NAMES, PANEL, GAP, LINE, TOP = 170, 118, 26, 26, 40
+NAMES, PANEL, GAP, LINE, TOP = 170, 146, 24, 26, 40
 
 
 def comparison_svg(rows: Sequence[Row]) -> str:
     """Safety against cost: a line for each strategy, a panel of bars for each figure; red where decisions were broken."""
-    width = NAMES + len(COLUMNS) * (PANEL + GAP)
+    width = NAMES + len(PANELS) * (PANEL + GAP)
     height = TOP + LINE * len(rows) + 8
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
         'aria-label="Violations, latency, throughput, blocked time and messages of each strategy">'
     ]
-    for panel, (title, size, _) in enumerate(COLUMNS):
+    for panel, (title, size, _) in enumerate(PANELS):
         x = NAMES + panel * (PANEL + GAP)
         parts.append(f'<text x="{x}" y="20" class="head">{escape(title)}</text>')
         parts.append(f'<line x1="{x}" y1="{TOP - 8}" x2="{x}" y2="{height - 4}" class="axis"/>')
@@ -241,7 +227,7 @@ def comparison_svg(rows: Sequence[Row]) -> str:
 
 
 def _bar(row: Row, panel: int, x: int, y: int, longest: float) -> str:
-    title, size, words = COLUMNS[panel]
+    title, size, words = PANELS[panel]
     length = round((PANEL - 44) * size(row) / longest, 1)
     kind = "bad" if row.violations else "good"
     said = f"{row.strategy}: {title} {words(row)}"
@@ -256,14 +242,15 @@ STYLE = """
 @media (prefers-color-scheme:dark){:root{
 --ink:#e4e9ef;--soft:#9aa7b5;--line:#333d48;--page:#0d1117;--bad:#ff7b78;--badbg:#3c1d20;--good:#79b0ff}}
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 ui-sans-serif,system-ui,sans-serif}
-main{max-width:1120px;margin:0 auto;padding:24px 20px 60px}
+main{max-width:1240px;margin:0 auto;padding:24px 20px 60px}
 h1{font-size:30px;line-height:1.2;margin:0 0 8px}h2{font-size:20px;margin:36px 0 10px}
 .scroll{overflow-x:auto}.soft{color:var(--soft)}
 table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums}
-th{text-align:right;color:var(--soft);font-weight:600;padding:5px 10px;border-bottom:1px solid var(--line);vertical-align:bottom}
-td{text-align:right;padding:5px 10px;border-bottom:1px solid var(--line);white-space:nowrap}
+th{text-align:right;color:var(--soft);font-weight:600;padding:5px 8px;border-bottom:1px solid var(--line);vertical-align:bottom}
+td{text-align:right;padding:5px 8px;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child{text-align:left;font-weight:650}
 td.bad{background:var(--badbg);color:var(--bad);font-weight:650}
+.scroll svg{width:100%;min-width:900px;max-width:1190px;height:auto}
 dt{font-weight:650}dd{margin:0 0 6px 20px}
 svg text{font:13px ui-sans-serif,system-ui,sans-serif;fill:var(--ink)}svg .head{font-size:11.5px;fill:var(--soft)}
 svg .figure{font-size:12px;font-variant-numeric:tabular-nums}

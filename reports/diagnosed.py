@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from refold.properties.diagnosis import Diagnosis
+from refold.reports.references import spelled_out
 from refold.reports.values import inert
 
 
@@ -17,7 +18,7 @@ def diagnosis_sentences(diagnoses: Sequence[Diagnosis]) -> list[str]:
         lines.append(f"{row.name} ({diagnosis.score:.0%}): {row.what}")
         if diagnosis.because:
             lines.append(f"  because {inert('; '.join(diagnosis.because))}")
-        lines.append(f"  reported as {'; '.join(row.references)}")
+        lines.append(f"  reported as {spelled_out(row.references)}")
         lines.append(f"  usual fix: {row.fix}")
     return lines
 

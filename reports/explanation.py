@@ -12,10 +12,11 @@ import attrs
 
 from refold.model.event import Stored
 from refold.model.record import Aborted, Prepared
+from refold.model.words import places
 from refold.properties.property import Evidence, Finding
 from refold.reports.anomalies import anomaly
 from refold.reports.nothing import why_nothing
-from refold.reports.sentences import owner_words, places, record_sentence, source_words
+from refold.reports.sentences import owner_words, record_sentence, source_words
 from refold.reports.values import fields_of, inert, name, rows, told
 
 BECAUSE: dict[str, str] = {
@@ -68,6 +69,9 @@ BECAUSE: dict[str, str] = {
 """Role of a piece of evidence -> the reason; fields are those of the record."""
 
 
+REFUSED = "refused: "
+"""What the expectation of a finding begins with, where the application's own words for a refusal follow."""
+
 WORDS: dict[str, str] = {
     "read": "had read version {seen} of {stream}",
     "changed": "changed {stream} before that decision took effect",
@@ -86,6 +90,14 @@ class Explanation:
     thens: tuple[str, ...]
     however: str
     usual: str
+
+    @property
+    def numbers(self) -> dict[int, str]:
+        """Number of a record -> what the explanation calls it, without brackets: ``3``, or ``1,2`` if it has two names."""
+        found: dict[int, list[str]] = {}
+        for label, number, _ in self.lets:
+            found.setdefault(number, []).append(label.strip("()"))
+        return {number: ",".join(labels) for number, labels in found.items()}
 
     def lines(self) -> list[tuple[str, str]]:
         """(heading or "", line): the same in the order of reading."""
@@ -110,13 +122,15 @@ def explain(finding: Finding) -> Explanation:
     lets = tuple(
         (f"({n})", proof.number, record_sentence(proof.record)) for n, proof in enumerate(finding.evidence, start=1)
     )
-    thens = tuple(
-        f"({n}) {words_of(proof, finding)}, because {reason(proof, finding)}"
-        for n, proof in enumerate(finding.evidence, start=1)
-    )
+    thens = tuple(_then(n, proof, finding) for n, proof in enumerate(finding.evidence, start=1))
     contrast = _fill(words.contrast, finding)
     usual = why_nothing(finding.actual) if finding.anomaly == "vacuous-run" else words.usual
     return Explanation(headline(finding), lets, thens, f"{words.rule}: {contrast}: a contradiction", usual)
+
+
+def _then(n: int, proof: Evidence, finding: Finding) -> str:
+    why = reason(proof, finding)
+    return f"({n}) {words_of(proof, finding)}" + (f", because {why}" if why else "")
 
 
 def words_of(proof: Evidence, finding: Finding) -> str:
@@ -125,10 +139,10 @@ def words_of(proof: Evidence, finding: Finding) -> str:
 
 
 def reason(proof: Evidence, finding: Finding) -> str:
-    """Why a piece of evidence is what its role says."""
+    """Why a piece of evidence is what its role says; nothing where the record itself says it."""
     if proof.role == "changed" and (unseen := _unseen(proof, finding)):
         return unseen
-    return _said(BECAUSE, proof, finding) or f"record {proof.number} shows it"
+    return _said(BECAUSE, proof, finding)
 
 
 def _said(templates: dict[str, str], proof: Evidence, finding: Finding) -> str:
@@ -181,8 +195,19 @@ def _fill(template: str, finding: Finding) -> str:
         where=_where(finding),
         event="an event" if finding.position is None else f"event {finding.position}",
         position="?" if finding.position is None else str(finding.position),
+        what=_what(finding),
         expected=_quoted(finding.expected),
         actual=_quoted(finding.actual),
+    )
+
+
+def _what(finding: Finding) -> str:
+    """What is wrong: the reason for which a command should have been refused, or what was found."""
+    expected = finding.expected
+    return (
+        told(expected.removeprefix(REFUSED))
+        if isinstance(expected, str) and expected.startswith(REFUSED)
+        else told(finding.actual)
     )
 
 

@@ -1,13 +1,14 @@
-"""The message of a failing test, in sentences: the plan, the anomaly and why, and in the last line the command that replays it."""
+"""The message of a failing test, in sentences: the plan, the anomaly and why, and in its last line the command that replays it.
+(Hypothesis adds lines of its own below.)"""
 
 from __future__ import annotations
 
-from refold.model.tape import Plan
+from refold.model.words import counted
 from refold.properties.failure import Words, failure_text
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.reports.explanation import explain, title
-from refold.reports.sentences import counted, plan_sentences
+from refold.reports.plan_list import plan_heading, plan_items, shortened
 from refold.reports.values import inert
 
 
@@ -18,13 +19,19 @@ class Sentences(Words):
         """What happened, in one line."""
         return title(finding)
 
-    def plan(self, plan: Plan) -> list[str]:
-        """Each action as a sentence."""
-        if not plan:
+    def plan(self, counterexample: Counterexample) -> list[str]:
+        """Each action as a sentence; of a long plan the beginning and the end."""
+        items = plan_items(counterexample)
+        if not items:
             return ["There is no plan to show: it is all runs together in which it did not happen."]
+        heading = plan_heading(counterexample, items)
+        first, between, last = shortened(items)
+        gap = f"  … {counted(between, 'action')} between; all are in the file of the command below"
         return [
-            f"The shortest plan that shows it, {counted(len(plan), 'action')}:",
-            *(f"  {n}. {sentence}" for n, sentence in enumerate(plan_sentences(plan), start=1)),
+            f"{heading[0].upper()}{heading[1:]}:",
+            *(f"  {item.label} {item.words}" for item in first),
+            *([gap] if between else []),
+            *(f"  {item.label} {item.words}" for item in last),
         ]
 
     def why(self, counterexample: Counterexample) -> list[str]:

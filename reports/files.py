@@ -21,6 +21,12 @@ def default_report_dir() -> str:
     return os.environ.get("REFOLD_REPORT_DIR") or ".refold"
 
 
+LINES_A_BEAT = 256
+"""Lines of a history between two heartbeats."""
+LINE_BYTES = 1 << 25
+"""What is read of a line at most; more is no record anyway."""
+
+
 def write(path: pathlib.Path, content: str | bytes) -> None:
     """Write whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,12 +50,13 @@ def write_history(path: pathlib.Path, records: Iterable[Any]) -> None:
 
 
 def lines_of(path: str, heartbeat: Callable[[int], None] = lambda done: None) -> Iterator[bytes]:
-    """The lines of a file, a bounded number of bytes at a time; `heartbeat` hears how many bytes are read."""
-    done = 0
+    """The lines of a file, a bounded number of bytes at a time; `heartbeat` hears now and then how many bytes are read."""
+    number = 0
     with open(path, "rb") as file:
-        while line := file.readline(1 << 25):
-            done += len(line)
-            heartbeat(done)
+        while line := file.readline(LINE_BYTES):
+            number += 1
+            if not number % LINES_A_BEAT:
+                heartbeat(file.tell())
             yield line
 
 

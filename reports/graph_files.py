@@ -7,7 +7,7 @@ from io import BytesIO
 
 import networkx
 
-from refold.properties.evidence import Edge, Graph, Node
+from refold.properties.evidence import CHANGED, Edge, Graph, Node
 from refold.reports.sentences import event_words, record_sentence
 from refold.reports.values import inert, name, value
 
@@ -21,8 +21,10 @@ def node_label(node: Node) -> str:
 
 
 def edge_label(edge: Edge) -> str:
-    """An edge in a few words."""
-    return edge.kind if edge.seen is None else f"read version {edge.seen}"
+    """An edge in a few words, which are read along the arrow."""
+    if edge.seen is not None:
+        return f"read version {edge.seen}, before"
+    return "appended by" if edge.kind == CHANGED else edge.kind
 
 
 def graphml(graph: Graph) -> bytes:

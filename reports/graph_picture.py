@@ -51,17 +51,17 @@ class Drawing:
         self.cycle = {node.id for edge in graph.cycle for node in (edge.source, edge.target)}
 
     def svg(self) -> str:
-        """Edges below nodes, the violation above the rest."""
-        height = HEAD + ROW * len(self.nodes) + FOOT + (20 if self.left_out else 0)
+        """Arrows below their labels, below nodes; the violation above the rest."""
+        height = HEAD + ROW * (len(self.nodes) - 1) + HEIGHT + FOOT + (20 if self.left_out else 0)
         edges = [edge for edge in self.graph.edges if edge.source.id in self.row and edge.target.id in self.row]
-        good = [self.edge(edge) for edge in edges if edge not in self.graph.cycle]
-        bad = [self.edge(edge) for edge in edges if edge in self.graph.cycle]
+        edges.sort(key=lambda edge: edge in self.graph.cycle)
+        arrows, labels = zip(*map(self.edge, edges), strict=True) if edges else ((), ())
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="ev" role="img" width="{WIDTH}" height="{height}" '
             f'viewBox="0 0 {WIDTH} {height}" direction="ltr"><title>{safe(self.title)}</title><style>{STYLE}</style>',
             f'<text class="head" x="{LEFT}" y="22">decisions</text><text class="head" x="{RIGHT}" y="22">events in the log</text>',
-            *good,
-            *bad,
+            *arrows,
+            *labels,
             *(self.node(node) for node in self.nodes),
         ]
         if self.left_out:
@@ -83,8 +83,8 @@ class Drawing:
         """The upper left corner."""
         return (LEFT if node.decision else RIGHT), HEAD + ROW * self.row[node.id]
 
-    def edge(self, edge: Edge) -> str:
-        """An arrow with its label and tooltip: straight between the columns, curved within one."""
+    def edge(self, edge: Edge) -> tuple[str, str]:
+        """An arrow and its label, with a tooltip: straight between the columns, curved within one."""
         (x1, y1), (x2, y2) = self.place(edge.source), self.place(edge.target)
         bad = ' class="bad"' if edge in self.graph.cycle else ""
         real = ' class="real"' if edge.kind == REAL_TIME else ""
@@ -95,7 +95,8 @@ class Drawing:
             ya, yb = y1 + middle + shift, y2 + middle + shift
             path = f"M{a} {ya}L{b - 8 * side} {yb}"
             tip = f"{b},{yb} {b - 9 * side},{yb - 5} {b - 9 * side},{yb + 5}"
-            at, anchor = (a + (b - a) * 0.24, ya + (yb - ya) * 0.24 - 4), "middle"
+            share = 0.37 if edge.kind == READ else 0.24
+            at, anchor = (a + (b - a) * share, ya + (yb - ya) * share - 4), "middle"
         else:
             down = 1 if y2 >= y1 else -1
             ya, yb = (y1 + HEIGHT, y2) if down > 0 else (y1, y2 + HEIGHT)
@@ -105,10 +106,8 @@ class Drawing:
             tip = f"{x},{yb} {x - 5},{yb - 9 * down} {x + 5},{yb - 9 * down}"
             at, anchor = (x - 8, yb - 11 if down > 0 else yb + 16), "end"
         text = f'<text class="kind" x="{at[0]:g}" y="{at[1]:g}" text-anchor="{anchor}">{safe(edge_label(edge))}</text>'
-        return (
-            f"<g{bad}><title>{safe(edge_sentence(edge, self.labels))}</title>"
-            f'<path{real} d="{path}"/><polygon points="{tip}"/>{text}</g>'
-        )
+        title = f"<g{bad}><title>{safe(edge_sentence(edge, self.labels))}</title>"
+        return f'{title}<path{real} d="{path}"/><polygon points="{tip}"/></g>', f"{title}{text}</g>"
 
 
 def visible(graph: Graph) -> tuple[Sequence[Node], int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from refold.model.words import counted
 from refold.properties.result import Result
-from refold.reports.sentences import counted
 
 GUARANTEES: dict[str, str] = {
     "LOG": "what was appended is in the log: whole, once, in its place, also after a crash",
@@ -62,6 +62,16 @@ def green(result: Result) -> str:
     return (
         f"Green means that {counted(result.examples, 'run')} ({counted(result.steps, 'step')}) showed no violation; it does not prove"
         " that there is none: rarer schedules, longer histories, and whatever is named as not checked, remain open."
+    )
+
+
+def caution(result: Result) -> str:
+    """What the guarantees that held beside a broken one are worth, in one line; nothing if there are none."""
+    if result.verdict != BROKEN or not any(row.verdict == HELD for row in standings(result)):
+        return ""
+    return (
+        f"Held means that {counted(result.examples, 'run')} ({counted(result.steps, 'step')}) showed no violation of that guarantee;"
+        " it does not prove that there is none."
     )
 
 

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from refold.model.record import Settled, Settling, Step
+from refold.model.words import counted
 from refold.properties.capabilities import in_short
 from refold.properties.catalogue import Row, catalogue
 from refold.properties.property import Finding
@@ -19,10 +20,12 @@ from refold.properties.result import Counterexample, Result
 from refold.reports.cycle import explain_with_cycle
 from refold.reports.explanation import Explanation, compared, headline
 from refold.reports.graph_picture import graph_svg
-from refold.reports.guarantees import green, standings
+from refold.reports.guarantees import caution, green, standings
 from refold.reports.json_report import Diagnosis
+from refold.reports.plan_list import LINES_MAX, Item, plan_heading, plan_items
+from refold.reports.references import parts
 from refold.reports.scene import scene
-from refold.reports.sentences import counted, owner_words, plan_sentences, record_sentence
+from refold.reports.sentences import kind_words, owner_words, record_sentence
 from refold.reports.spacetime import Picture
 from refold.reports.values import inert, name
 
@@ -50,7 +53,9 @@ class Chapter:
     where: str
     explained: Explanation
     graph: Markup
-    plan: list[str]
+    plan: list[Item]
+    plan_heading: str
+    plan_long: bool
     compared: tuple[tuple[str, str, str], ...]
     others: list[tuple[str, str, str]]
     diagnosis: list[tuple[str, str, Row | None, str]]
@@ -87,11 +92,13 @@ def html_report(
         system=name(result.system),
         application=name(result.application),
         standings=standings(result),
-        counts=[(inert(kind).replace("_", " "), number) for kind, number in result.counts.items()],
+        counts=[(kind_words(kind, number), number) for kind, number in result.counts.items()],
         chapters=chapters,
         sample=sample,
         green=green(result),
+        caution=caution(result),
         counted=counted,
+        parts=parts,
         not_checked=[inert(text) for text in in_short(result.not_checked)],
     )
     return text + "\n"
@@ -116,8 +123,9 @@ def _chapter(
     finding = example.finding
     explained, graph = explain_with_cycle(example.history, finding)
     lines, left_out = _lines(example.history, finding, explained)
-    what = scene(example.history, finding)
-    svg = Picture(what, finding, f"what led to {finding.anomaly}").svg() if what.rows else ""
+    items = plan_items(example)
+    what = scene(example.history, finding, explained.numbers)
+    svg = Picture(what, finding, f"what led to {finding.anomaly}", explained.numbers).svg() if what.rows else ""
     known = catalogue()
     return Chapter(
         number=n + 1,
@@ -128,7 +136,9 @@ def _chapter(
         where=owner_words(finding.where),
         explained=explained,
         graph=Markup(graph_svg(graph)) if graph is not None and graph.cycle else Markup(),
-        plan=plan_sentences(example.plan),
+        plan=items,
+        plan_heading=plan_heading(example, items),
+        plan_long=len(items) > LINES_MAX,
         compared=compared(finding),
         others=[(inert(other.anomaly), inert(other.guarantee), headline(other)) for other in example.findings[1:]],
         diagnosis=[
@@ -160,7 +170,7 @@ def _sample(result: Result) -> dict[str, Any]:
 
 def _lines(history: Sequence[Any], finding: Finding | None, explained: Explanation | None) -> tuple[list[Line], int]:
     """The records as sentences, those that the explanation names with its labels; of a very long history the part that matters."""
-    badges = {} if explained is None else {number: label.strip("()") for label, number, _ in explained.lets}
+    badges = {} if explained is None else explained.numbers
     violation = 0 if finding is None else finding.number
     start = max(violation - RECORDS_MAX * 9 // 10, 0) if len(history) > RECORDS_MAX else 0
     shown = history[start : start + RECORDS_MAX]

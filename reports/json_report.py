@@ -7,9 +7,10 @@ from typing import Any
 
 from refold.properties.property import Finding
 from refold.properties.result import Result
-from refold.reports.explanation import explain, headline
+from refold.reports.cycle import explain_with_cycle
+from refold.reports.explanation import Explanation, explain, headline
 from refold.reports.guarantees import standings
-from refold.reports.sentences import plan_sentences
+from refold.reports.plan_list import plan_items
 from refold.reports.values import inert, plain
 
 Diagnosis = Mapping[int, Sequence[tuple[str, float, Sequence[str]]]]
@@ -28,9 +29,10 @@ def result_json(
     diagnosis = diagnosis or {}
     findings = []
     for n, example in enumerate(result.counterexamples):
+        items = plan_items(example)
         findings.append(
             {
-                **finding_json(example.finding),
+                **finding_json(example.finding, explain_with_cycle(example.history, example.finding)[0]),
                 "actions": len(example.plan),
                 "plan": plans[n] if n < len(plans) else None,
                 "replay": replays[n] if n < len(replays) else None,
@@ -38,7 +40,9 @@ def result_json(
                     {"row": row, "score": plain(score), "because": [inert(text) for text in because]}
                     for row, score, because in diagnosis.get(n, ())
                 ],
-                "sentences": plan_sentences(example.plan),
+                "sentences": [item.sentence for item in items],
+                "performed": [item.step for item in items],
+                "minimal": example.minimal,
                 "found_at": example.found_at,
                 "also": [finding_json(other) for other in example.findings[1:]],
             }
@@ -62,9 +66,9 @@ def result_json(
     }
 
 
-def finding_json(finding: Finding) -> dict[str, Any]:
-    """One finding, without the plan that leads to it."""
-    explained = explain(finding)
+def finding_json(finding: Finding, explained: Explanation | None = None) -> dict[str, Any]:
+    """One finding, without the plan that leads to it; `explained` is what is said of it, if that is more than its evidence says."""
+    explained = explained or explain(finding)
     return {
         "anomaly": finding.anomaly,
         "guarantee": finding.guarantee,

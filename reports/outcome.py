@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO
 
 import click
-from rich.console import Console
 
 from refold.model.history import MalformedHistory
 from refold.model.plan import MalformedPlan
@@ -80,14 +79,6 @@ def speaking() -> Iterator[None]:
         sys.stdout = before
         if copy >= 0:
             os.dup2(2, 1)
-
-
-class Printer(Console):
-    """A console that leaves it to `speaking` what happens when nobody reads on."""
-
-    def on_broken_pipe(self) -> None:
-        """Not an exit with the code of findings."""
-        raise BrokenPipeError
 
 
 def deafen(stream: TextIO, copy: int = -1) -> None:

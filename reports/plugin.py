@@ -122,11 +122,14 @@ def unseen(entry: dict[str, Any]) -> list[str]:
 
 def summary(test: str, entry: dict[str, Any]) -> str:
     """One test in one line (two if it is broken)."""
+    from refold.model.words import counted
+    from refold.reports.sentences import kind_words
+
     if entry["verdict"] == "broken":
-        number = len(entry["actions"])
-        actions = f"{number} action{'' if number == 1 else 's'}"
+        actions = counted(len(entry["actions"]), "action")
         return f"{test}: BROKEN {entry['anomaly']} ({entry['guarantee']}), {actions}\n    {entry['replay']}"
-    counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in entry["counts"].items() if number)
+    counts = ", ".join(f"{number} {kind_words(name, number)}" for name, number in entry["counts"].items() if number)
     lacking = len(entry["not_checked"])
     open_ = f"; not checked: {lacking}, see pytest -v" if lacking else ""
-    return f"{test}: {entry['verdict']}; {entry['runs']} runs, {entry['steps']} steps: {counts}{open_}"
+    done = f"{counted(entry['runs'], 'run')}, {counted(entry['steps'], 'step')}"
+    return f"{test}: {entry['verdict']}; {done}: {counts}{open_}"

@@ -6,11 +6,12 @@ and around the records that prove it. Whatever is left out is counted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
 
+from refold.model.words import counted
 from refold.properties.property import Finding
 from refold.reports.timeline import CLIENT, CONSUMER, SETTLING, Mark, Timeline, lane_name
 
@@ -33,23 +34,25 @@ class Scene:
 
     clients: tuple[str, ...]
     consumers: tuple[str, ...]
+    others: tuple[str, ...]
     rows: tuple[Mark | Gap, ...]
     notes: tuple[str, ...]
     records: int
 
 
-def scene(history: Sequence[Any], finding: Finding | None = None) -> Scene:
-    """The marks of a history, or of the surroundings of `finding` in it, on the lanes that have to do with it."""
+def scene(history: Sequence[Any], finding: Finding | None = None, named: Iterable[int] = ()) -> Scene:
+    """The marks of a history, or of the surroundings of `finding` in it, on the lanes that have to do with it; `named` are the numbers of
+    the records that the explanation names."""
     timeline = Timeline()
     for number, record in enumerate(history, start=1):
         timeline.feed(number, record)
-    proofs = set() if finding is None else {finding.number, *(proof.number for proof in finding.evidence)}
+    proofs = set() if finding is None else {finding.number, *(proof.number for proof in finding.evidence), *named}
     marks, notes = _involved(timeline, finding, proofs)
     rows, left_out = _window(marks, finding.number if finding is not None else 0, proofs)
     if left_out:
         notes.append(
             f"the picture shows {'what led to the violation' if finding is not None else 'the beginning'}; "
-            f"{left_out:,} more records are in the list below"
+            f"{counted(left_out, 'more record')} {'is' if left_out == 1 else 'are'} in the list below"
         )
     shown = {mark.lane for mark in rows if isinstance(mark, Mark)} | {
         mark.origin for mark in rows if isinstance(mark, Mark)
@@ -57,6 +60,7 @@ def scene(history: Sequence[Any], finding: Finding | None = None) -> Scene:
     return Scene(
         tuple(CLIENT + who for who in timeline.clients if CLIENT + who in shown),
         tuple(CONSUMER + who for who in timeline.consumers if CONSUMER + who in shown),
+        tuple(lane for lane in timeline.others if lane in shown),
         rows,
         tuple(notes),
         len(history),
@@ -64,12 +68,15 @@ def scene(history: Sequence[Any], finding: Finding | None = None) -> Scene:
 
 
 def _involved(timeline: Timeline, finding: Finding | None, proofs: set[int]) -> tuple[list[Mark], list[str]]:
-    """Without the consumers that neither the plan nor the proof has anything to do with."""
+    """Without the consumers and other actors that neither the plan nor the proof has anything to do with."""
     if finding is None:
         return timeline.marks, []
     needed = {CONSUMER + who for who in timeline.named | {finding.where}}
-    needed |= {mark.lane for mark in timeline.marks if proofs & set(mark.numbers)}
-    idle = [CONSUMER + who for who in timeline.consumers if CONSUMER + who not in needed]
+    for mark in timeline.marks:
+        planned = timeline.settled_at is None or mark.numbers[0] < timeline.settled_at
+        if proofs & set(mark.numbers) or (planned and mark.lane in timeline.others):
+            needed |= {mark.lane, mark.origin or ""}
+    idle = [lane for lane in (*(CONSUMER + who for who in timeline.consumers), *timeline.others) if lane not in needed]
     marks = [mark for mark in timeline.marks if mark.lane not in idle]
     if not idle or len(marks) == len(timeline.marks):
         return marks, []

@@ -38,10 +38,13 @@ from refold.model.record import (
     StreamScanned,
     Unknown,
 )
+from refold.model.words import counted, places
 from refold.reports.values import fields_of, inert, name, rows, shorten, told, value
 
 SENTENCE_MAX = 1_000
 _STREAM = "stream:"
+SINGULAR = {"crashes": "crash", "recoveries": "recovery", "queries": "query"}
+"""Words in the names of counts that lose more than an s when there is one of them."""
 
 
 class _Said(str):
@@ -82,6 +85,12 @@ def event_words(event: Stored | NewEvent) -> str:
     return said if said.startswith(f"{event.type}(") else f"{name(event.type)}({said})"
 
 
+def kind_words(kind: str, number: int) -> str:
+    """What is counted: ``power_cuts`` are ``power cuts``, but 1 ``power cut``."""
+    words = inert(kind).replace("_", " ").split(" ")
+    return " ".join(SINGULAR.get(word, word.removesuffix("s")) if number == 1 else word for word in words)
+
+
 def owner_words(owner: str) -> str:
     """Whose snapshot it is: a consumer, or a stream."""
     return f"stream {name(owner[len(_STREAM) :])}" if owner.startswith(_STREAM) else name(owner)
@@ -90,20 +99,6 @@ def owner_words(owner: str) -> str:
 def source_words(source: str) -> str:
     """Where a client has read."""
     return "the log" if source == "log" else f"the view of {name(source)}"
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 event``, ``2 events``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def places(positions: tuple[int, ...]) -> str:
-    """``position 3``, ``positions 3, 4``; long runs are cut."""
-    if not positions:
-        return "no position"
-    shown = ", ".join(str(position) for position in positions[:8])
-    more = f", … ({len(positions):,} in all)" if len(positions) > 8 else ""
-    return f"position{'s' if len(positions) > 1 else ''} {shown}{more}"
 
 
 def _events(events: tuple[NewEvent, ...]) -> str:

@@ -7,14 +7,16 @@ records is long but readable. All strings are inert: they are escaped, and no ch
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from refold.model.words import counted
 from refold.properties.property import Finding
+from refold.reports.cycle import explain_with_cycle
 from refold.reports.scene import Gap, Scene, scene
 from refold.reports.symbols import LEGEND, SHAPES, cross
-from refold.reports.timeline import LOG, Mark, lane_name
+from refold.reports.timeline import LOG, Mark, lane_kind, lane_name
 from refold.reports.values import inert
 
 GUTTER = 78
@@ -22,8 +24,12 @@ GUTTER = 78
 LANE, MARGIN = 132, 330
 """Width of a lane, and of the room for the last lane's labels."""
 LANE_NARROW, MARGIN_NARROW, LANES_WIDE = 100, 240, 5
-"""The same where there are more lanes than `LANES_WIDE`."""
+"""The same where there are more lanes than `LANES_WIDE`, or the labels are long."""
+FRAME = 1072
+"""Room in the frame of a report: a picture is as wide as that rather than cut a label."""
 ROW, HEAD, FOOT = 26, 44, 14
+LANELESS = 14
+"""Where what is on no lane has its symbol, behind the column of numbers."""
 CHARACTER = 6.3
 """Width of a letter, about."""
 LANES_AGAIN = 36
@@ -64,18 +70,26 @@ STYLE = """
 
 def spacetime_svg(history: Sequence[Any], finding: Finding | None = None, *, title: str = "") -> str:
     """The picture of a history, as one `<svg>` element; with a finding, of what led to it."""
-    return Picture(scene(history, finding), finding, title).svg()
+    named = {} if finding is None else explain_with_cycle(history, finding)[0].numbers
+    return Picture(scene(history, finding, named), finding, title, named).svg()
 
 
 def clipped(text: str, width: float) -> str:
-    """As much of `text` as fits into `width`; wide letters count twice."""
-    room = width / CHARACTER
+    """As much of `text` as fits into `width`."""
     used = 0.0
     for n, char in enumerate(text):
-        used += 2 if unicodedata.east_asian_width(char) in "WF" else 1.25 if char in "MW@%mw" or char.isupper() else 1
-        if used > room:
+        used += breadth(char)
+        if used > width:
             return text[: max(n - 1, 0)] + "…"
     return text
+
+
+def breadth(text: str) -> float:
+    """How wide a text is, about; wide letters count twice."""
+    return CHARACTER * sum(
+        2 if unicodedata.east_asian_width(char) in "WF" else 1.25 if char in "MW@%mw" or char.isupper() else 1
+        for char in text
+    )
 
 
 def safe(text: str) -> str:
@@ -84,23 +98,39 @@ def safe(text: str) -> str:
 
 
 class Picture:
-    """Draws a scene."""
+    """Draws a scene. `badges`: number of a record -> what the explanation calls it."""
 
-    def __init__(self, what: Scene, finding: Finding | None, title: str = "") -> None:
+    def __init__(
+        self, what: Scene, finding: Finding | None, title: str = "", badges: Mapping[int, str] | None = None
+    ) -> None:
         self.scene = what
         self.finding = finding
         self.title = title
-        lanes = [*what.clients, LOG, *what.consumers]
-        many = len(lanes) > LANES_WIDE
-        self.lane, margin = (LANE_NARROW, MARGIN_NARROW) if many else (LANE, MARGIN)
-        self.x = {lane: GUTTER + self.lane * (n + 0.5) for n, lane in enumerate(lanes)}
-        self.width = GUTTER + self.lane * (len(lanes) - 0.5) + margin
-        self.badges = {} if finding is None else {proof.number: n for n, proof in enumerate(finding.evidence, start=1)}
+        self.lanes = [*what.clients, LOG, *what.consumers, *what.others]
+        self.x: dict[str, float] = {}
+        width = self.spread(LANE, MARGIN)
+        if len(self.lanes) > LANES_WIDE or width > FRAME:
+            width = self.spread(LANE_NARROW, MARGIN_NARROW)
+        self.width = min(width, max(FRAME, self.x[self.lanes[-1]] + MARGIN_NARROW))
+        self.badges = badges or {}
         self.y: float = HEAD
         self.below: list[str] = []
         self.above: list[str] = []
         self.down: dict[str, float] = {}
         self.dead: list[tuple[str, float, float]] = []
+
+    def spread(self, lane: int, margin: int) -> float:
+        """Give every lane its place; returns the width that the labels ask for."""
+        self.lane = lane
+        self.x = {name: GUTTER + lane * (n + 0.5) for n, name in enumerate(self.lanes)}
+        marks = (row for row in self.scene.rows if isinstance(row, Mark))
+        return max([self.x[self.lanes[-1]] + margin, *map(self.reach, marks)])
+
+    def reach(self, mark: Mark) -> float:
+        """How wide the picture must be to hold a label uncut."""
+        if mark.shape == "band":
+            return GUTTER + 20 + breadth(mark.label) * 1.08
+        return self.x.get(mark.lane, GUTTER + LANELESS) + 30 + breadth(mark.label)
 
     def svg(self) -> str:
         """The whole picture."""
@@ -159,19 +189,14 @@ class Picture:
 
     def describe(self) -> str:
         """What the picture shows, for those who cannot see it."""
-        return "what happened, from top to bottom, on the lanes of clients, log and consumers"
+        return "what happened, from top to bottom, on the lanes of clients, log, consumers and other actors"
 
     def names(self, y: float) -> None:
         """The names of the lanes."""
-        kinds = [
-            *(("client", lane) for lane in self.scene.clients),
-            ("", LOG),
-            *(("consumer", lane) for lane in self.scene.consumers),
-        ]
-        for kind, lane in kinds:
-            x, who = self.x[lane], lane_name(lane)
+        for lane, x in self.x.items():
+            who = lane_name(lane)
             self.text(x, y, clipped(who, (self.lane - 12) / 1.25), "lane halo", anchor="middle", title=who)
-            self.text(x, y + 13, kind, "kind halo", anchor="middle")
+            self.text(x, y + 13, lane_kind(lane), "kind halo", anchor="middle")
 
     def text(self, x: float, y: float, text: str, classes: str, anchor: str = "start", title: str = "") -> None:
         """One line of text, with its tooltip."""
@@ -185,7 +210,7 @@ class Picture:
     def gap(self, gap: Gap) -> None:
         """Where something is left out."""
         y = self.y + ROW / 2
-        said = f"{gap.left_out:,} record{'' if gap.left_out == 1 else 's'} not drawn"
+        said = f"{counted(gap.left_out, 'record')} not drawn"
         self.below.append(
             f'<rect x="0" y="{self.y:g}" width="{self.width:g}" height="{ROW}" fill="var(--paper)"/>'
             f'<line class="gap" x1="{GUTTER + 24 + len(said) * CHARACTER:g}" y1="{y:g}" x2="{self.width - 8:g}" y2="{y:g}"/>'
@@ -197,23 +222,18 @@ class Picture:
         """One mark in its row."""
         violated = self.finding is not None and self.finding.number in mark.numbers
         middle = self.y + ROW / 2
+        if violated:
+            self.below.append(f'<rect class="tint" x="0" y="{self.y:g}" width="{self.width:g}" height="{2 * ROW}"/>')
+            self.above.append('<g class="tinted">')
         if mark.shape == "band":
-            self.band(mark, middle)
-        elif mark.shape == "note" and mark.lane not in self.x:
-            self.text(GUTTER + 8, middle + 4, clipped(mark.label, self.width - GUTTER - 16), "halo", title=mark.title)
+            self.band(mark, middle, violated)
         else:
-            if violated:
-                self.below.append(
-                    f'<rect class="tint" x="0" y="{self.y:g}" width="{self.width:g}" height="{2 * ROW}"/>'
-                )
-                self.above.append('<g class="tinted">')
-            self.drawn(mark, middle)
+            self.drawn(mark, middle, violated)
         self.numbers(mark, middle)
         self.y += ROW
         if violated:
-            self.verdict(mark, middle)
-            if mark.shape != "band":
-                self.above.append("</g>")
+            self.verdict(mark)
+            self.above.append("</g>")
 
     def numbers(self, mark: Mark, y: float) -> None:
         """The record's number in the history, and its number in the explanation."""
@@ -221,27 +241,35 @@ class Picture:
         self.text(GUTTER - 30, y + 4, said, "num", anchor="end", title=mark.title)
         cited = [self.badges[number] for number in mark.numbers if number in self.badges]
         if cited:
-            label = ",".join(str(n) for n in cited)
+            label = ",".join(cited)
             self.above.append(
                 f'<rect class="badge" x="{GUTTER - 25}" y="{y - 9:g}" width="{12 + 8 * len(label)}" height="18" rx="9"/>'
             )
             self.text(GUTTER - 19 + 4 * len(label), y + 4, label, "badgetext", anchor="middle", title=mark.title)
 
-    def band(self, mark: Mark, y: float) -> None:
+    def band(self, mark: Mark, y: float, violated: bool) -> None:
         """A step of the plan, over all lanes."""
+        colour = "tint" if violated else "band"
         self.below.append(
-            f'<rect class="band" x="0" y="{self.y + 3:g}" width="{self.width:g}" height="{ROW - 5}" rx="3"/>'
+            f'<rect class="{colour}" x="0" y="{self.y + 3:g}" width="{self.width:g}" height="{ROW - 5}" rx="3"/>'
         )
-        label = clipped(mark.label, (self.width - GUTTER - 16) / 1.08)
-        width = len(label) * 6.9 + 12
+        x = GUTTER + (LANELESS + 19 if violated else 8)
+        label = clipped(mark.label, (self.width - x - 8) / 1.08)
+        width = x - GUTTER + 4 + len(label) * 6.9
         self.above.append(
-            f'<rect class="band" x="{GUTTER + 4}" y="{self.y + 3:g}" width="{width:.0f}" height="{ROW - 5}"/>'
+            f'<rect class="{colour}" x="{GUTTER + 4}" y="{self.y + 3:g}" width="{width:.0f}" height="{ROW - 5}"/>'
         )
-        self.text(GUTTER + 8, y + 4, label, "bandtext", title=mark.title)
+        if violated:
+            self.ring(GUTTER + LANELESS, y)
+        self.text(x, y + 4, label, "bandtext", title=mark.title)
 
-    def drawn(self, mark: Mark, y: float) -> None:
-        """Arrow, shape and label."""
-        x = self.x.get(mark.lane, self.x[LOG])
+    def ring(self, x: float, y: float) -> None:
+        """Here the violation showed."""
+        self.above.append(f'<circle class="violation" cx="{x:g}" cy="{y:g}" r="11.5"/>')
+
+    def drawn(self, mark: Mark, y: float, violated: bool) -> None:
+        """Arrow, shape and label. What is on no lane stands left of all of them."""
+        x = self.x.get(mark.lane, GUTTER + LANELESS)
         if mark.shape in ("crash", "power"):
             self.down.setdefault(mark.lane if mark.lane in self.x else LOG, y)
         if mark.shape == "restart":
@@ -254,10 +282,9 @@ class Picture:
             self.arrow(self.x[mark.origin], x, y + (6 if leftward else 0), mark.line)
         at = y + (6 if leftward else 0)
         self.above.append(SHAPES.get(mark.shape, SHAPES["dot"])(x, at))
-        gap = 15
-        if self.finding is not None and self.finding.number in mark.numbers:
-            gap = 19
-            self.above.append(f'<circle class="violation" cx="{x:g}" cy="{at:g}" r="11.5"/>')
+        gap = 19 if violated else 15
+        if violated:
+            self.ring(x, at)
         label = clipped(mark.label, self.width - x - 26)
         self.text(x + gap, y - 1 if leftward else y + 4, label, "halo", title=mark.title)
 
@@ -276,10 +303,10 @@ class Picture:
             f'<polygon class="ah {line}" points="{tip:g},{y:g} {tip - side * 9:g},{y - 4.5:g} {tip - side * 9:g},{y + 4.5:g}"/>'
         )
 
-    def verdict(self, mark: Mark, y: float) -> None:
+    def verdict(self, mark: Mark) -> None:
         """The anomaly's name, below the record at which it showed."""
         assert self.finding is not None
-        x = self.x.get(mark.lane, GUTTER) if mark.shape != "band" else GUTTER - 7
+        x = self.x.get(mark.lane, GUTTER + LANELESS)
         width = len(self.finding.anomaly) * 8.0 + 20
         x = min(x + 19, max(self.width - width - 8, GUTTER))
         self.text(x, self.y + ROW / 2 + 2, clipped(f"✗ {inert(self.finding.anomaly)}", self.width - x), "verdict halo")

@@ -22,8 +22,6 @@ from refold.reports.explanation import explain, title
 from refold.reports.files import read_history
 from refold.reports.json_report import finding_json
 
-LINES_ALIVE = 256
-"""After so many lines the application counts as alive."""
 FINDINGS_MAX = 100
 """Findings of one file that are reported; the first one counts, the rest often follow from it."""
 
@@ -51,7 +49,6 @@ class StoredHistory:
     ) -> None:
         self.file = file
         self.given = self.application = application
-        self.line = 0
         self.result = result
         self.heartbeat = heartbeat
 
@@ -114,17 +111,17 @@ class StoredHistory:
             with self.watch() as alive:
                 for record in self.records(alive):
                     kind = type(record)
-                    kinds[kind] += 1
                     if kind is Opened:
                         consumers = bool(record.consumers)
                     feed(record)
+                    kinds[kind] += 1
                     if len(judge.findings) >= FINDINGS_MAX:
                         break
                 complete = True
                 findings = judge.finish()
         except outcome.NoAnswer as error:
             findings = judge.distinct()
-            raise outcome.NoAnswer(f"line {self.line}: {error}") from None
+            raise outcome.NoAnswer(f"line {kinds.total() + 1}: {error}") from None
         finally:
             findings = judge.finish() if findings is None else findings
             result["records"] = kinds.total()
@@ -143,14 +140,12 @@ class StoredHistory:
     def records(self, alive: Callable[[], None]) -> Iterator[Any]:
         """The records, with signs of life; raises `OtherApplication` if the events are not those of an application that nobody gave."""
         size = max(os.path.getsize(self.file), 1)
-        beat = self.line = 0
+        beat = 0
         assumed = self.application if self.given is None else None
 
         def read(done: int) -> None:
             nonlocal beat
-            self.line += 1
-            if not self.line % LINES_ALIVE:
-                alive()
+            alive()
             if done - beat > 1 << 22:
                 beat = done
                 self.heartbeat(done / size)

@@ -17,6 +17,10 @@ def _event(x: float, y: float) -> str:
     return f'<rect class="inkf" x="{x - 6:g}" y="{y - 6:g}" width="12" height="12" rx="2"/>'
 
 
+def _stored(x: float, y: float) -> str:
+    return f'<rect class="inkh" x="{x - 5:g}" y="{y - 5:g}" width="10" height="10" rx="2"/>'
+
+
 def _applied(x: float, y: float) -> str:
     return f'<circle class="fill" cx="{x:g}" cy="{y:g}" r="6"/>'
 
@@ -84,6 +88,7 @@ SHAPES: dict[str, Callable[[float, float], str]] = {
     "note": _dot,
     "ring": _ring,
     "event": _event,
+    "stored": _stored,
     "applied": _applied,
     "applied-saved": _applied_saved,
     "ignored": _hollow,
@@ -93,6 +98,7 @@ SHAPES: dict[str, Callable[[float, float], str]] = {
     "snapshot-loaded": _snapshot_loaded,
     "cross": _amber_cross,
     "crash": cross,
+    "died": cross,
     "power": _power,
     "restart": _restart,
     "yes": _yes,
@@ -105,6 +111,7 @@ SHAPES: dict[str, Callable[[float, float], str]] = {
 
 LEGEND: dict[str, str] = {
     "event": "event in the log",
+    "stored": "stored elsewhere",
     "read": "reads, decides",
     "yes": "confirmed",
     "no": "refused",
@@ -120,6 +127,7 @@ LEGEND: dict[str, str] = {
     "snapshot": "snapshot saved",
     "snapshot-loaded": "snapshot loaded",
     "crash": "crash",
+    "died": "dies",
     "power": "power cut",
     "restart": "restart",
     "scan": "log read as a whole",

@@ -15,7 +15,7 @@ from refold.systems.registry import KNOWN
 from refold.systems.variants import VARIANTS
 
 
-@click.command()
+@click.command(short_help="List the systems that refold can drive.")
 @click.option("--all", "everything", is_flag=True, help="Say what each capability and each value of an option is.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def systems(everything: bool, as_json: bool) -> None:

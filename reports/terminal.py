@@ -6,9 +6,8 @@ Nothing is cut to the width of the window: sentences wrap. Colours only where th
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, cast
 
 from rich import box
 from rich.console import Console
@@ -16,28 +15,24 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from refold.model.words import counted
 from refold.properties.capabilities import in_short
 from refold.properties.catalogue import catalogue
 from refold.properties.result import Counterexample, Result
+from refold.reports.console import Trimmed, console
 from refold.reports.cycle import explain_with_cycle
 from refold.reports.explanation import title
-from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, green, standings
+from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, caution, green, standings
 from refold.reports.json_report import Diagnosis
-from refold.reports.outcome import Printer
-from refold.reports.sentences import counted, plan_sentences
+from refold.reports.plan_list import plan_heading, plan_items, shortened
+from refold.reports.references import spelled_out
+from refold.reports.sentences import kind_words
 from refold.reports.values import inert, name
 
 STYLES = {HELD: "green", BROKEN: "bold red", NOT_CHECKED: "dim"}
 
 TABLE_WIDTH_MIN = 60
 """Columns below which the table of guarantees is a list."""
-
-
-def console(file: IO[str] | None = None, width: int | None = None) -> Console:
-    """A console that honours NO_COLOR (no escapes at all) and plain files."""
-    if os.environ.get("NO_COLOR"):
-        return Printer(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
-    return Printer(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def terminal_report(
@@ -51,7 +46,8 @@ def terminal_report(
 ) -> str:
     """The same as `print_result`, as a string without colours."""
     out = io.StringIO()
-    to = Console(file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False)
+    file = cast(IO[str], Trimmed(out))
+    to = Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
     print_result(result, to, plans=plans, replays=replays, report=report, diagnosis=diagnosis)
     return out.getvalue()
 
@@ -115,7 +111,7 @@ class _Printer:
         self.guarantees(result)
         self.counts(result)
         for n, example in enumerate(result.counterexamples):
-            self.counterexample(n, example, diagnosis)
+            self.counterexample(n, example, diagnosis, plans[n] if n < len(plans) else "")
             if n < len(plans):
                 self.say(f"plan: {plans[n]}", "dim", 2)
             if n < len(replays) and n + 1 < len(result.counterexamples):
@@ -124,6 +120,8 @@ class _Printer:
         self.to.print()
         if result.verdict == HELD and not result.trouble:
             self.say(green(result))
+        elif said := caution(result):
+            self.say(said)
         if report is not None:
             self.say(f"report with pictures: {report}")
         if result.counterexamples and len(replays) >= len(result.counterexamples):
@@ -145,7 +143,8 @@ class _Printer:
         tally = [(sum(row.verdict == verdict for row in rows), verdict) for verdict in (HELD, BROKEN, NOT_CHECKED)]
         parts = [f"{number} {verdict}" for number, verdict in tally if number]
         done = f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s, seed {result.seed}"
-        self.say(f"{counted(len(rows), 'guarantee')}: {', '.join(parts)}; {done}")
+        self.say(f"{counted(len(rows), 'guarantee')}: {', '.join(parts)}")
+        self.say(done)
         if result.trouble:
             self.say(f"given up: {result.trouble}", STYLES[BROKEN])
         elif result.interrupted:
@@ -171,22 +170,19 @@ class _Printer:
     def counts(self, result: Result) -> None:
         """What really happened, and what was not looked at."""
         if result.counts:
-            said = ", ".join(f"{number:,} {inert(kind).replace('_', ' ')}" for kind, number in result.counts.items())
+            said = ", ".join(f"{number:,} {kind_words(kind, number)}" for kind, number in result.counts.items())
             self.say(f"what happened: {said}")
         else:
             self.say("what happened: nothing was counted", "yellow")
         for text in in_short(result.not_checked):
             self.say(f"not checked: {text}", "yellow")
 
-    def counterexample(self, n: int, example: Counterexample, diagnosis: Diagnosis) -> None:
+    def counterexample(self, n: int, example: Counterexample, diagnosis: Diagnosis, plan: str) -> None:
         """One finding: headline, plan, explanation."""
         finding = example.finding
         self.to.print()
         self.say(f"{n + 1}. {title(finding)}", "bold red")
-        if example.plan:
-            self.say(f"the shortest plan that shows it, {counted(len(example.plan), 'action')}:", "dim", 2)
-        for number, sentence in enumerate(plan_sentences(example.plan), start=1):
-            self.item(f"{number}.", sentence)
+        self.plan(example, plan)
         self.explanation(example)
         for other in example.findings[1:]:
             self.say(f"the same run also shows {title(other)}", indent=2)
@@ -195,7 +191,22 @@ class _Printer:
             if place == 0 and because:
                 self.say(f"because {'; '.join(because)}", "", 4)
             if place == 0 and (known := catalogue().get(row)) is not None:
-                self.say(f"{known.what}; usual fix: {known.fix}; reported as {'; '.join(known.references)}", "", 4)
+                self.say(f"{known.what}; usual fix: {known.fix}; reported as {spelled_out(known.references)}", "", 4)
+
+    def plan(self, example: Counterexample, file: str) -> None:
+        """The actions; of a long plan the beginning and the end, so that the explanation is not far below."""
+        items = plan_items(example)
+        if not items:
+            return
+        self.say(f"{plan_heading(example, items)}:", "dim", 2)
+        first, between, last = shortened(items)
+        width = max(len(item.label) for item in items)
+        for item in first:
+            self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")
+        if between:
+            self.say(f"… {counted(between, 'action')} between; all are in {file or 'the plan'}", "dim", 4)
+        for item in last:
+            self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")
 
     def explanation(self, example: Counterexample) -> None:
         """Let / Then / However; of a wrong decision the cycle that it makes."""

@@ -1,8 +1,8 @@
 """The timeline: a history as marks on lanes, before anything is drawn.
 
-One lane per client, the log, one lane per consumer. A mark is what one record (or two that belong together) shows: a shape on a
-lane, an arrow that comes from another lane, a few words, and the full sentence. This file folds a history into marks,
-`scene` chooses which of them a picture shows, and `spacetime` draws them.
+One lane per client, the log, one lane per consumer, and one for every other actor. A mark is what one record (or two that belong
+together) shows: a shape on a lane, an arrow that comes from another lane, a few words, and the full sentence. This file folds a history
+into marks, `scene` chooses which of them a picture shows, and `spacetime` draws them.
 """
 
 from __future__ import annotations
@@ -39,12 +39,16 @@ from refold.model.record import (
     Step,
     Unknown,
 )
-from refold.reports.sentences import action_sentence, counted, event_words, places, record_sentence
+from refold.model.side import Joined
+from refold.model.words import counted, places
+from refold.reports.actors import actor, place_of
+from refold.reports.sentences import action_sentence, event_words, record_sentence
 from refold.reports.values import name, value
 
 LOG = "log"
 CLIENT, CONSUMER = "client ", "consumer "
-"""What the lanes of clients and consumers begin with: a client may bear the name of a consumer, or of the log."""
+"""What the lanes of clients and consumers begin with: a client may bear the name of a consumer, or of the log. Lanes of other actors begin
+with their kind and a blank as well, which is all that those of parts begin with."""
 SETTLING = "faults stop: everything is restarted and runs on by itself"
 
 
@@ -68,6 +72,8 @@ class Timeline:
     def __init__(self) -> None:
         self.clients: list[str] = []
         self.consumers: list[str] = []
+        self.others: list[str] = []
+        self.settled_at: int | None = None
         self.marks: list[Mark] = []
         self.writers: dict[str, str] = {}
         self.arrived: set[str] = set()
@@ -80,6 +86,7 @@ class Timeline:
         self.log = LOG
         self.table: dict[type, Callable[[int, Any], Mark | None]] = {
             Opened: self.opened,
+            Joined: self.joined,
             Step: self.step,
             Stored: self.stored,
             Prepared: self.prepared,
@@ -150,6 +157,10 @@ class Timeline:
         self.clients = list(r.clients)
         self.consumers = [spec.name for spec in r.consumers]
 
+    def joined(self, number: int, r: Joined) -> Mark:
+        """One more consumer."""
+        return self.mark(number, r, "note", self.consumer(r.spec.name), "takes part from here on")
+
     def step(self, number: int, r: Step) -> Mark:
         """The sentence of an action, across all lanes."""
         for field in ("consumer", "process"):
@@ -160,6 +171,7 @@ class Timeline:
 
     def settling(self, number: int, r: Settling) -> Mark:
         """Where faults end."""
+        self.settled_at = number
         return self.mark(number, r, "band", "", SETTLING)
 
     def settled(self, number: int, r: Settled) -> Mark:
@@ -167,15 +179,26 @@ class Timeline:
         return self.mark(number, r, "band", "", "at rest")
 
     def other(self, number: int, record: Any) -> Mark:
-        """A record of an extension: on the lane that it names, if any."""
-        lane = ""
-        if isinstance(who := getattr(record, "consumer", None), str):
-            lane = self.consumer(who)
-        elif isinstance(who := getattr(record, "client", None), str):
-            lane = self.client(who)
-        elif isinstance(who := getattr(record, "process", None), str):
-            lane = self.process(who)
-        return self.mark(number, record, "note", lane, record_sentence(record))
+        """A record of an extension: on the lane of its actor, if it has one."""
+        place = place_of(record)
+        origin = self.actor(*actor(record, place.origin)) if place.origin else None
+        lane = self.actor(*actor(record, place.lane)) if place.lane else ""
+        return self.mark(number, record, place.shape, lane, record_sentence(record), origin, place.line)
+
+    def actor(self, kind: str, who: str) -> str:
+        """The lane of an actor of any kind."""
+        if not kind and who == LOG:
+            return LOG
+        if kind in ("client", "consumer", "process"):
+            return {"client": self.client, "consumer": self.consumer, "process": self.process}[kind](who)
+        if kind == "owner":
+            return self.owner(who)
+        if kind == "reader" and who in self.consumers:
+            return self.consumer(who)
+        lane = f"{kind} {who}"
+        if lane not in self.others:
+            self.others.append(lane)
+        return lane
 
     # -- clients and the log
 
@@ -321,8 +344,9 @@ class Timeline:
         return self.mark(number, r, "snapshot-loaded", self.owner(r.owner), f"snapshot at {r.position} loaded")
 
     def owner(self, owner: str) -> str:
-        """A stream's snapshot belongs to the client that acts."""
-        return CONSUMER + owner if owner in self.consumers else self.acting or LOG
+        """A stream's snapshot belongs to the client that acts, that of a process (``journeys:bolt``) to the consumer that runs it."""
+        who = owner.partition(":")[0]
+        return CONSUMER + who if who in self.consumers else self.acting or LOG
 
     def observed(self, number: int, r: Observed) -> Mark:
         """Where a consumer rests."""
@@ -349,4 +373,9 @@ class Timeline:
 
 def lane_name(lane: str) -> str:
     """What a lane is called."""
-    return name(lane.removeprefix(CLIENT) if lane.startswith(CLIENT) else lane.removeprefix(CONSUMER))
+    return name(LOG if lane == LOG else lane.partition(" ")[2])
+
+
+def lane_kind(lane: str) -> str:
+    """What it is: a client, a consumer, a relay, …; nothing for the log and for parts of which there is one."""
+    return "" if lane == LOG else lane.partition(" ")[0]

@@ -60,7 +60,7 @@ def value(thing: Any, depth: int = 0) -> str:
     if isinstance(thing, list):
         return f"[{', '.join(_items(thing, depth))}]"
     if isinstance(thing, tuple):
-        return f"({', '.join(_items(thing, depth))}{',' if len(thing) == 1 else ''})"
+        return f"({', '.join(_items(thing, depth))})"
     return inert(shorten(_repr(thing), TEXT_MAX))
 
 
@@ -110,13 +110,15 @@ def _tagged(thing: Any) -> tuple[str, list[Any]] | None:
 
 
 def told(thing: Any, limit: int = 600) -> str:
-    """What was expected, or what was found: words as they are, rows one by one, anything else as a value."""
+    """What was expected, or what was found: words as they are, rows and the items of a list one by one, anything else as a value."""
     if isinstance(thing, str):
         return inert(shorten(thing, limit))
     if isinstance(thing, Mapping) and _tagged(thing) is None:
         return rows(thing, limit)
     if isinstance(thing, (list, tuple)) and all(_tagged(item) is not None for item in thing):
         return shorten(" and ".join(_more([value(item) for item in thing[:ITEMS_MAX]], len(thing))) or "nothing", limit)
+    if isinstance(thing, (list, tuple)) and all(item is None or isinstance(item, (bool, int, float)) for item in thing):
+        return shorten(", ".join(_items(thing, 0)), limit)
     return shorten(value(thing), limit)
 
 

@@ -49,7 +49,7 @@ def application_for(name: str) -> Application:
     return application
 
 
-@click.command()
+@click.command(short_help="Crash, duplicate and reorder a system; check its promises.")
 @click.option(
     "--system", "systems", multiple=True, metavar="NAME", help="What to verify (default: reference); may be repeated."
 )
@@ -64,7 +64,7 @@ def application_for(name: str) -> Application:
 @click.option(
     "--report-dir",
     metavar="DIR",
-    help="Where report.html, report.json, history.jsonl and plans/ go (default: .refold).",
+    help="Where report.html, report.json, history.jsonl, plans/ and graphs/ go (default: .refold).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def verify(

@@ -20,7 +20,6 @@ import jinja2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
 
 from refold.properties.applications import application_named
 from refold.properties.campaign import Budget, Campaign
@@ -28,8 +27,11 @@ from refold.properties.diagnosis import diagnose
 from refold.properties.failure import save_plan
 from refold.properties.result import Counterexample
 from refold.reports import outcome
+from refold.reports.console import console
 from refold.reports.diagnosed import diagnosis_json
 from refold.reports.files import default_report_dir, write
+from refold.reports.references import parts
+from refold.reports.tables import Column, print_table
 from refold.systems.broken import BROKEN
 from refold.systems.port import UsageError
 
@@ -59,7 +61,7 @@ class WithNames(click.Command):
                 formatter.write("\n".join(wrapped) + "\n")
 
 
-@click.command(cls=WithNames)
+@click.command(cls=WithNames, short_help="Run the harness on systems that are broken on purpose.")
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed.")
 @click.option(
@@ -105,8 +107,9 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
         if as_json:
             outcome.print_json({"rows": rows})
         else:
-            show(rows)
-            click.echo(f"page with the plans: {folder / 'zoo.html'}")
+            with outcome.speaking():
+                show(rows)
+                click.echo(f"page with the plans: {folder / 'zoo.html'}")
         for row in rows:
             for error in row["errors"]:
                 outcome.complain(error)
@@ -124,15 +127,15 @@ def resembling(name: str) -> str:
 
 def gather(names: list[str], seeds: list[int], jobs: int, folder: str, quiet: bool) -> list[dict[str, Any]]:
     """All rows, in the order of `names`; those that are done if interrupted."""
-    console = Console(stderr=True)
+    errors = Console(stderr=True)
     trials: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with Bar(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        console=console,
+        console=errors,
         transient=True,
-        disable=quiet or not console.is_terminal,
+        disable=quiet or not errors.is_terminal,
     ) as bar:
         task = bar.add_task("zoo", total=len(names) * len(seeds))
         try:
@@ -234,34 +237,40 @@ def verdict(row: dict[str, Any]) -> str:
     return "failed" if row["errors"] else f"not found within {SECONDS_MAX:g} s"
 
 
+def span(seeds: list[int]) -> str:
+    """``3``, ``1, 2``; ``1 to 40`` for many, which follow each other."""
+    return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 3 else ", ".join(map(str, seeds))
+
+
 def page(rows: list[dict[str, Any]]) -> str:
     """The table as one HTML file, with the plans."""
     source = resources.files("refold.reports").joinpath("zoo.html").read_text(encoding="utf-8")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
     return template.render(
-        rows=rows, verdict=verdict, found=sum(row["found"] for row in rows), seeds=", ".join(map(str, seeds))
+        rows=rows,
+        parts=parts,
+        verdict=verdict,
+        found=sum(row["found"] for row in rows),
+        seeds=span(seeds),
     )
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """The table for a reader."""
-    table = Table(title="broken systems")
-    for column in ("system", "tier", "found", "anomaly", "guarantee"):
-        table.add_column(column, overflow="fold")
-    table.add_column("CPU s", justify="right")
-    table.add_column("actions", justify="right")
-    for row in rows:
-        table.add_row(
-            row["name"],
-            str(row["tier"]),
-            "found" if row["found"] else "MISSED",
-            row["anomaly"] or "",
-            row["guarantee"],
-            f"{row['seconds_cpu']:.2f}",
-            str(row["actions"] or ""),
-        )
-    Console().print(table)
+    """The table for a reader. Names are whole at every width; what does not fit is in the page."""
+    columns = [
+        Column("system", [row["name"] for row in rows]),
+        Column("tier", [str(row["tier"]) for row in rows], rank=5, right=True),
+        Column("found", ["found" if row["found"] else "MISSED" for row in rows]),
+        Column("anomaly", [row["anomaly"] or "" for row in rows], rank=1),
+        Column("guarantee", [row["guarantee"] for row in rows], rank=4),
+        Column("CPU s", [f"{row['seconds_cpu']:.2f}" for row in rows], rank=2, right=True),
+        Column("actions", [str(row["actions"] or "") for row in rows], rank=3, right=True),
+    ]
+    left_out = print_table(console(), "broken systems", columns)
+    click.echo()
+    if left_out:
+        click.echo(f"left out at this width: {', '.join(left_out)}")
     for row in rows:
         if not row["found"]:
             click.echo(f"{row['name']}: {verdict(row)}")

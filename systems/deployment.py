@@ -175,8 +175,22 @@ class Deployment:
         while after < self.observer.seen and (page := self.log.read(after, 1024)):
             extension.visible([event for event in page if event.position <= self.observer.seen])
             after = page[-1].position
-        self.handlers.update(extension.handlers())
+        self.handlers.update(self.handlers_of(extension))
         return self.handlers[action]
+
+    def handlers_of(self, extension: Extension) -> dict[type, Callable[[Any], bool]]:
+        """Action class -> what the extension does; where that may reveal something, the observer looks before anybody else reads."""
+        table = extension.handlers()
+        for action in extension.reveals:
+            table[action] = functools.partial(self.revealing, table[action])
+        return table
+
+    def revealing(self, handler: Callable[[Any], bool], action: Action) -> bool:
+        """Do it, and look."""
+        done = handler(action)
+        if done:
+            self.tail()
+        return done
 
     def table(self) -> dict[type, Callable[[Any], bool]]:
         """Action class -> what it does here. Actions that the capabilities do not cover are left out."""
@@ -204,7 +218,7 @@ class Deployment:
         )
         table.update({action: handler for need, action, handler in optional if need in can})
         for extension in self.extensions:
-            table.update(extension.handlers())
+            table.update(self.handlers_of(extension))
         return table
 
     # -- the port

@@ -6,15 +6,19 @@ import asyncio
 import dataclasses
 import itertools
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from refold.model.accounts import Accounts, Register, Registered, Released
+from refold.model.action import Submit
 from refold.model.application import Application
-from refold.model.inventory import Inventory
+from refold.model.event import Stored
+from refold.model.inventory import Inventory, Restock
 from refold.properties.applications import EXAMPLES, application_named, trial
+from refold.properties.property import Finding, Handler, Property
 from refold.properties.run import BrokenApplication, execute
 from refold.systems.port import UsageError
 from refold.systems.reference import Reference
@@ -253,3 +257,41 @@ def test_an_application_that_is_frozen_is_taken_as_any_other(monkeypatch: pytest
     found: Any = application_named("test_applications.py:FROZEN")
     assert (found.name, found.limit) == ("test_applications.py:FROZEN", 5)
     trial(found)
+
+
+class Lame(Property):
+    """A property that cannot cope with what it is shown."""
+
+    name = "lame"
+    guarantee = "LAME"
+
+    def handlers(self) -> dict[type, Handler]:
+        return {Stored: self.on_stored}
+
+    def on_stored(self, number: int, event: Stored) -> Finding | None:
+        raise KeyError(event.stream)
+
+
+@pytest.mark.parametrize(
+    ("properties", "says"),
+    [
+        ([Lame(None)], "expected classes derived from refold.properties.property.Property"),
+        ([type("Nameless", (Property,), {"guarantee": "X"})], "property Nameless lacks name"),
+        ([type("Idle", (Property,), {"name": "idle", "guarantee": "X"})], "Idle.handlers() raised NotImplementedError"),
+    ],
+)
+def test_a_property_of_the_users_own_is_looked_at_before_the_search(properties: list[Any], says: str) -> None:
+    application = Inventory()
+    application.properties = properties
+    with pytest.raises(BrokenApplication, match=re.escape(says)):
+        trial(application)
+
+
+def test_a_property_of_the_users_own_that_raises_is_told_by_name_and_line() -> None:
+    application = Inventory()
+    application.properties = [Lame]
+    trial(application)
+    with pytest.raises(
+        BrokenApplication, match=r"property Lame.on_stored\(\) raised KeyError: 'bolt' \(.*test_applications.py:\d+\);"
+    ):
+        execute(Reference(), application, (Submit("alice", Restock("bolt", 1)),))

@@ -562,6 +562,13 @@ def test_an_event_is_stored_as_it_was_asked_for(found: Stored, stream: str) -> N
     assert altered.expected == {"stream": "acme", "type": "Registered", "data": ADA}
 
 
+@pytest.mark.parametrize("id", ["alice-1/", "alice-1/first", "alice-1/-1", "/0", ""])
+def test_an_event_under_an_id_that_nobody_gave_is_a_phantom(id: str) -> None:
+    """Also one that begins like the id of an append."""
+    findings = judged(asked("alice-1", ADA), event(1, 1, ADA, id))
+    assert [finding.anomaly for finding in findings] == ["phantom-event"]
+
+
 def test_an_operation_that_was_decided_anew_may_be_stored_in_either_form() -> None:
     """Its first attempt may have arrived after all."""
     attempts = (asked("alice-1", ADA), Unknown("alice", "alice-1"), Retried("alice", "alice-1"), asked("alice-1", BOB))

@@ -236,3 +236,21 @@ def test_a_history_that_is_cut_off_is_judged_with_its_application_until_there(re
     assert ended.code == 2
     assert (result["application"], result["findings"][0]["anomaly"]) == ("accounts", "duplicate-create")
     assert "cut off" in result["error"]
+
+
+def test_recorded_histories_of_three_families_in_one_call_without_options(refold: Refold) -> None:
+    """What a failure says follows the format; the option is for all files of the call, and the result says what was assumed."""
+    folder = ROOT / "tests" / "data" / "histories"
+    expected = json.loads((folder / "expected.json").read_text())
+    files = {str(folder / name): verdict for name, verdict in expected.items() if (folder / name).exists()}
+    results = only(refold("check", "--json", *files))["results"]
+    assert {one["file"]: one["verdict"] == "linearizable" for one in results} == files
+    assert {(one["format"], one["fail"]) for one in results} == {
+        ("jepsen-log", "refuses"),
+        ("edn", "nothing"),
+        ("register", "refuses"),
+    }
+    (one,) = only(refold("check", "--json", "--fail", "refuses", str(folder / "knossos" / "cas-failure.edn")))[
+        "results"
+    ]
+    assert one["fail"] == "refuses"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pathlib
+import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -13,7 +15,8 @@ from click.testing import CliRunner
 from refold.model.strategy import STRATEGIES
 from refold.properties.comparison import Row, compare
 from refold.reports.compare_command import compare as command
-from refold.reports.comparison import comparison_html, comparison_svg, verdict
+from refold.reports.comparison import comparison_html, comparison_svg, print_comparison, verdict
+from refold.reports.console import console
 
 PROMISED = {
     "strategy": str,
@@ -55,6 +58,20 @@ def test_the_table_names_every_strategy_and_the_page(tmp_path: pathlib.Path) -> 
     assert result.exit_code == 0
     assert all(name in result.stdout for name in STRATEGIES)
     assert result.stdout.splitlines()[-1] == f"picture: {tmp_path}/compare/comparison.html"
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_table_has_whole_words_at_every_width(rows: list[Row], width: int) -> None:
+    """Columns are left out, and said to be."""
+    out = io.StringIO()
+    print_comparison(rows, console(out, width))
+    text = out.getvalue()
+    assert all(name in text for name in STRATEGIES)
+    assert "…" not in text
+    assert all(len(line) <= width for line in text.splitlines())
+    assert not re.search(r"\w-$", text, re.M)
+    assert ("refused" in text.split("wrong:")[0]) == (width >= 80)
+    assert ("left out at this width: refused" in text) == (width < 80)
 
 
 def test_the_same_seed_gives_the_same_page(rows: list[Row]) -> None:

@@ -48,7 +48,7 @@ from refold.properties.vacuous import SHOWN_BY
 from refold.reports.anomalies import ANOMALIES
 from refold.reports.explanation import BECAUSE, explain, headline
 from refold.reports.nothing import why_nothing
-from refold.reports.sentences import action_sentence, record_sentence
+from refold.reports.sentences import action_sentence, kind_words, record_sentence
 from refold.reports.values import inert, plain, told, value
 
 from .goldens import compare
@@ -173,7 +173,7 @@ def test_a_reason_never_fails_whatever_record_it_meets(role: str) -> None:
         finding = Finding("lost-update", "CAS", "p", "acme", 1, evidence=(Evidence(1, record, role),))
         (sentence,) = explain(finding).thens
         assert sentence.startswith("(1) ")
-        assert ", because " in sentence
+        assert not sentence.endswith("because ")
 
 
 def test_a_finding_without_position_or_evidence_can_be_told() -> None:
@@ -183,6 +183,48 @@ def test_a_finding_without_position_or_evidence_can_be_told() -> None:
     )
     assert headline(finding) == "the runs prove nothing: something that they are for never happened"
     assert explain(finding).however.endswith("at least one of each was expected, found crashes = 0: a contradiction")
+
+
+def test_oversold_speaks_of_a_stock_only_where_the_application_does() -> None:
+    """An invariant may be about anything; a refusal has words of the application's own."""
+    invariant = Finding(
+        "oversold",
+        "CAS",
+        "decisions",
+        "ward-1",
+        9,
+        expected="a state that the invariant allows",
+        actual="nobody is on call",
+    )
+    refusal = Finding("oversold", "CAS", "decisions", "bolt", 9, expected="refused: 0 of bolt left, 1 wanted", actual=1)
+    assert headline(invariant) == "two decisions on one view broke an invariant of ward-1: nobody is on call"
+    assert headline(refusal) == "two decisions on one view broke an invariant of bolt: 0 of bolt left, 1 wanted"
+
+
+def test_a_role_without_a_reason_has_no_filler() -> None:
+    """The record itself shows it, and stands right above."""
+    finding = Finding("copy-differs", "CDC", "copy", "a", 2, evidence=(Evidence(2, RECORDS[0], "is the newest fact"),))
+    assert explain(finding).thens == ("(1) is the newest fact",)
+
+
+def test_lists_in_findings_are_no_python() -> None:
+    """One item needs no comma, none is nothing."""
+    assert [told(thing) for thing in ((2,), (2, 3), (), [None, 1], ((1,),))] == [
+        "2",
+        "2, 3",
+        "nothing",
+        "None, 1",
+        "((1))",
+    ]
+
+
+def test_one_of_a_kind_is_singular() -> None:
+    """What is counted is named in the plural."""
+    kinds = ("conflicts", "power_cuts", "crashes", "recoveries", "queries_answered", "appended")
+    assert [kind_words(kind, 1) for kind in kinds] == [
+        "conflict", "power cut", "crash", "recovery", "query answered", "appended"
+    ]  # fmt: skip
+    assert kind_words("power_cuts", 2) == kind_words("power_cuts", 0) == "power cuts"
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

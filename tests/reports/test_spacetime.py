@@ -11,12 +11,16 @@ import attrs
 import pytest
 
 from refold.model.event import Stored
-from refold.model.record import Applied, CheckpointSaved, ConsumerSpec, Held, Ignored, Opened, Record
+from refold.model.record import RECORDS, Applied, CheckpointSaved, ConsumerSpec, Held, Ignored, Opened, Record, Settled
+from refold.properties.applications import application_named
+from refold.properties.campaign import Budget, Campaign
 from refold.properties.property import Evidence, Finding
+from refold.reports.actors import FIELDS, PLACES
 from refold.reports.scene import Gap, scene
 from refold.reports.spacetime import spacetime_svg
 from refold.reports.symbols import LEGEND, SHAPES
-from refold.reports.timeline import Mark
+from refold.reports.timeline import Mark, Timeline, lane_name
+from refold.systems.broken import BROKEN
 
 from .specimens import SPECIMENS, checkpoint_first, hostile
 
@@ -161,6 +165,56 @@ def test_hostile_strings_give_well_formed_xml() -> None:
             name for element in root.iter() for name in element.attrib if name.startswith("on") or "href" in name
         ]
     parse(spacetime_svg(example.history))
+
+
+EXTENSIONS = {
+    "cdc-timestamp-cursor": ["table", "copy"],
+    "dual-write-partial": ["writer-1", "first store", "second store"],
+    "lock-no-fencing": ["lock service", "guarded store"],
+    "outbox-double-drain": ["outbox", "relay-1", "receiver", "relay-2"],
+    "retention-trims-undelivered": ["topic", "subscriber"],
+    "two-live-writers": ["journal", "node-1", "node-2"],
+}
+
+
+@pytest.mark.parametrize("name", EXTENSIONS)
+def test_the_actors_of_extensions_have_lanes_and_the_violation_is_marked(name: str) -> None:
+    """A ring, a red row, the anomaly; and no label is cut."""
+    system = BROKEN[name]
+    campaign = Campaign(
+        system.system(), application_named(system.application), 1, Budget(seconds=None, examples=600, distinct=1)
+    )
+    example = campaign.run().counterexamples[0]
+    what = scene(example.history, example.finding)
+    assert [lane_name(lane) for lane in what.others] == EXTENSIONS[name]
+    root = parse(spacetime_svg(example.history, example.finding))
+    assert [element.get("class") for element in root.iter(f"{SVG}circle")].count("violation") == 1
+    assert [element.get("class") for element in root.iter(f"{SVG}rect")].count("tint") >= 1
+    said = texts(root)
+    assert said.count(f"✗ {example.finding.anomaly}") == 1
+    assert not [text for text in said if text.endswith("…")]
+
+
+def test_every_record_of_an_extension_has_a_lane() -> None:
+    """But for one that is about the code of all of them; and every place is that of a record that there is."""
+    tags = {str(kind.__struct_config__.tag): kind for kind in RECORDS}
+    assert set(PLACES) <= set(tags)
+    core = set(Timeline().table)
+    laneless = {
+        tag
+        for tag, kind in tags.items()
+        if kind not in core and tag not in PLACES and not set(FIELDS) & set(kind.__struct_fields__)
+    }
+    assert laneless == {"upgraded"}
+
+
+def test_a_violation_outside_of_all_lanes_is_marked_too() -> None:
+    """On a step, and on a record that nobody knows."""
+    for record in ({"odd": 1}, Settled(0)):
+        history = (Opened(1, "s", "a", (), ()), Stored(1, "s", 1, "x-1/0", "E", 1), record)
+        root = parse(spacetime_svg(history, Finding("odd-thing", "X", "x", "y", 3)))
+        assert [element.get("class") for element in root.iter(f"{SVG}circle")].count("violation") == 1
+        assert "✗ odd-thing" in texts(root)
 
 
 def test_an_empty_or_foreign_history_can_be_drawn() -> None:

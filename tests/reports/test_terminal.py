@@ -6,8 +6,9 @@ import io
 
 import pytest
 
+from refold.reports.console import console
 from refold.reports.failure import plain_failure
-from refold.reports.terminal import console, print_result, terminal_report
+from refold.reports.terminal import print_result, terminal_report
 
 from .goldens import compare
 from .specimens import SPECIMENS, blind, checkpoint_first, hostile, result
@@ -34,6 +35,7 @@ def test_a_broken_result_begins_with_the_verdict_and_ends_with_the_command() -> 
     )
     assert text.startswith("BROKEN: two-bugs")
     assert text.rstrip("\n").splitlines()[-1] == "refold replay plans/b.json"
+    assert "it does not prove that" in text
     compare("terminal-broken.txt", text)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +42,28 @@ def test_zoo_for_a_reader_counts(refold: Refold) -> None:
     ended = refold("zoo", "ack-before-fsync")
     assert ended.code == 0
     assert "1 of 1 found" in ended.out
+
+
+def test_the_table_of_zoo_can_be_searched_at_every_width(refold: Refold, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is one word, in a pipe and in a narrow window, and what was left out is said."""
+    name = "retry-with-new-version-defeats-id"
+    monkeypatch.delenv("COLUMNS", raising=False)
+    rows = zoo_command.gather([name], [1], 1, "zoo", quiet=True)
+    for width, whole in ((None, True), (80, False), (30, False)):
+        if width:
+            monkeypatch.setenv("COLUMNS", str(width))
+        ended = io.StringIO()
+        with contextlib.redirect_stdout(ended):
+            zoo_command.show(rows)
+        lines = ended.getvalue().splitlines()
+        assert [line for line in lines if line.startswith(f"{name} ") and " found" in line]
+        assert not [line for line in lines if line != line.rstrip()]
+        assert ("left out at this width: tier" in ended.getvalue()) != whole
+
+
+def test_many_seeds_are_a_span() -> None:
+    """They follow each other."""
+    assert [zoo_command.span(seeds) for seeds in ([3], [1, 2], [1, 2, 3, 4, 5])] == ["3", "1, 2", "1 to 5"]
 
 
 class Held(Reference):

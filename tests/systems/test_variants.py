@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from refold.model.accounts import Register
+from refold.model.action import Submit
+from refold.model.group import Work
+from refold.model.idle_session import CloseSession, OpenSession
 from refold.properties.applications import EXAMPLES
 from refold.properties.campaign import Budget, Campaign
+from refold.properties.run import execute
 from refold.systems.broken import BROKEN
 from refold.systems.registry import resolve
 from refold.systems.variants import VARIANTS
@@ -17,6 +22,14 @@ def test_a_correct_variant_survives_thousands_of_steps_unaccused(name: str, appl
     result = Campaign(VARIANTS[name].system(), EXAMPLES[application](), 3, Budget(seconds=None, examples=150)).run()
     assert result.steps > 4_000
     assert [found.finding.anomaly for found in result.counterexamples] == []
+
+
+def test_who_reads_right_after_an_idle_transaction_ended_sees_no_more_than_the_observer() -> None:
+    """A consumer of an extension was accused of applying an event that was not in the log yet."""
+    plan = (OpenSession("report"), Submit("alice", Register("zeta", "ada")), CloseSession("report"), Work("m2"))
+    run = execute(resolve("reference?with=xmin-bounded-wait"), EXAMPLES["accounts"](), plan, whole=True)
+    assert run.findings == []
+    assert len(run.performed) == 4
 
 
 def test_every_variant_names_rows_of_the_zoo_that_it_cures() -> None:
