@@ -33,7 +33,7 @@ from refold.properties.applications import EXAMPLES
 from refold.properties.campaign import LENGTHS
 from refold.properties.run import Run, execute
 from refold.systems.broken import BROKEN
-from refold.systems.registry import load_file
+from refold.systems.own_file import load_file
 
 SECONDS_MAX = 10.0
 """CPU seconds after which a search that has found nothing is given up; it counts with what it has spent."""

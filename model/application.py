@@ -42,8 +42,10 @@ class Application:
     """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` if None will not do.
 
     Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event
-    classes, so that stored events can be read back. States must be immutable values that compare by equality. `properties` are
-    classes of `refold.properties.property.Property` of your own, which judge every history of this application beside those of refold.
+    classes, so that stored events can be read back. States must be immutable values that compare by equality and can be written as JSON
+    (numbers, strings, tuples, dicts, sets, dataclasses, Structs of such). None as a state means that nothing has happened yet, and does not
+    come back: a state «deleted» is a value of your own. `properties` are classes of `refold.properties.property.Property` of your own,
+    which judge every history of this application beside those of refold.
     """
 
     name: str = ""
@@ -182,16 +184,39 @@ class Application:
         return {**main, **side}
 
     def projection(self, name: str) -> Projection:
-        """The projection called `name`: ``states``, ``views``, ``pointers``, ``totals``, ``replicas``, ``journeys`` or ``reports``."""
-        found: Projection = getattr(self, name)
+        """The projection called `name`: ``states``, ``views``, ``pointers``, ``totals``, ``replicas``, ``journeys``, ``reports`` or one of
+        a subclass. Raises `UnknownProjection`."""
+        found: Projection | None = getattr(self, name, None) if name else None
+        if not callable(found):
+            raise UnknownProjection(self, name)
         return found
+
+
+class UnknownProjection(ValueError):
+    """A consumer names a projection that the application does not have; the message is a sentence that says which there are."""
+
+    def __init__(self, application: Application, name: str) -> None:
+        from refold.model.plan import suggestion
+
+        known = ("views", "states", "pointers", "totals", "replicas", "journeys", "reports")
+        own = [one for one in vars(type(application)) if not hasattr(Application, one) and not one.startswith("_")]
+        super().__init__(
+            f"there is no projection {name!r}{suggestion(name, [*known, *own])}; application"
+            f" {application.name or type(application).__name__!r} has {', '.join(known)}, and any method (event, rows) of its own"
+        )
 
 
 @functools.cache
 def _first_field(cls: Any) -> str:
-    for attribute in ("__struct_fields__", "__match_args__"):
+    for attribute in (
+        "__struct_fields__",
+        "__match_args__",
+        "__dataclass_fields__",
+    ):  # the last has those that are keyword-only
         if fields := getattr(cls, attribute, None):
-            return str(fields[0])
+            return str(next(iter(fields)))
+    if fields := getattr(cls, "__attrs_attrs__", None):
+        return str(fields[0].name)
     raise TypeError(
         f"{cls.__name__} has no fields to take a key from: override Application.key, or make it a dataclass"
     )

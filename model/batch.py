@@ -89,6 +89,10 @@ class BatchConsumer(Consumer):
             self.buffer = [other for other in self.buffer if other.position > event.position]
             self.save_checkpoint(event.position)
 
+    def reconnect(self) -> None:
+        """What was collected is gone with the subscription."""
+        self.resume(self.store.applied)
+
     def restart(self) -> None:
         """Go on behind the newest event that the rows contain."""
         Process.restart(self)

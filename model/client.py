@@ -146,8 +146,8 @@ class AggregateClient(Client):
         if snapshot is None:
             state, version = self.application.initial(key), 0
         else:
-            self.emit(SnapshotLoaded(owner, snapshot.position, snapshot.state, snapshot.schema))
-            state, version = snapshot.state, snapshot.position
+            state, version = self.understood(snapshot, key), snapshot.position
+            self.emit(SnapshotLoaded(owner, version, state, snapshot.schema))
         for event in self.log.read_stream(key, version):
             state = evolve(state, event.data)
             version = event.version
@@ -171,6 +171,10 @@ class AggregateClient(Client):
         """The newest snapshot, if this version of the code can read it."""
         snapshot = self.snapshots.newest(owner)
         return snapshot if snapshot is not None and snapshot.schema == self.context.schema else None
+
+    def understood(self, snapshot: Snapshot, key: str) -> Any:
+        """The state that this version of the code finds in a snapshot; of another version's it understands nothing."""
+        return snapshot.state if snapshot.schema == self.context.schema else self.application.initial(key)
 
     def snapshot(self, stream: str, view: View) -> None:
         """Save the aggregate if it is due: its usable snapshot, if there is one, is old enough."""

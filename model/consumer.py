@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from refold.model.clock import Context
 from refold.model.datastore import Datastore
 from refold.model.event import Stored, ascending
+from refold.model.log import pages
 from refold.model.process import Process
 from refold.model.record import (
     Applied,
@@ -343,7 +344,7 @@ class CacheConsumer(Consumer):
         Process.restart(self)
         self.versions = {}
         tail = self.fetched
-        while not self.log.down and (page := self.log.read(tail, 1024)):
+        for page in () if self.log.down else pages(self.log, tail, 1024):
             for event in page:
                 self.learn(event)
             tail = page[-1].position

@@ -16,6 +16,7 @@ from refold.model.action import Action, action_kind
 from refold.model.datastore import Datastore
 from refold.model.event import Stored
 from refold.model.extension import Extension, Group, Handler
+from refold.model.log import pages
 from refold.model.record import Applied, ConsumerSpec, Observed, Record, record_kind
 from refold.model.side import Joined
 
@@ -160,7 +161,7 @@ class ConsumerGroup(Extension):
     def fetch(self, member: Member) -> None:
         """Read on in all partitions of the member."""
         for partition, after in member.read.items():
-            while page := self.log.read(after, PAGE):
+            for page in pages(self.log, after, PAGE):
                 found = [event for event in page if self.partition(event) == partition]
                 after = page[-1].position
                 if found:
@@ -287,12 +288,11 @@ class ConsumerGroup(Extension):
         """Show the rows, and how far all partitions are done."""
         if not self.announced:
             return
-        after = done = 0
-        while page := self.log.read(after, 1024):
+        done = 0
+        for page in pages(self.log, 0, 1024):
             for event in page:
                 if event.position > self.offsets[self.partition(event)]:
                     self.emit(Observed(self.name, done, self.store.rows()))
                     return
                 done = event.position
-            after = done
         self.emit(Observed(self.name, done, self.store.rows()))

@@ -15,6 +15,7 @@ from refold.model import vocabulary as vocabulary  # imported for the actions an
 from refold.model.action import Action
 from refold.model.application import Application
 from refold.model.event import NewEvent, Stored
+from refold.model.plain import encode
 from refold.model.plan import (
     MalformedPlan,
     action_from_json,
@@ -22,6 +23,7 @@ from refold.model.plan import (
     command_classes,
     command_from_json,
     command_to_json,
+    suggestion,
 )
 from refold.model.record import HISTORY_VERSION, RECORDS, Declined, Opened, Prepared, Step
 
@@ -47,12 +49,12 @@ def to_line(record: Any) -> bytes:
         record = msgspec.structs.replace(record, action=action_to_json(record.action))
     elif type(record) is Prepared or type(record) is Declined:
         record = msgspec.structs.replace(record, command=command_to_json(record.command))
-    return msgspec.json.encode(record, order="deterministic") + b"\n"
+    return encode(record) + b"\n"
 
 
 def plain(value: Any) -> Any:
     """A value as it looks after a round trip through JSON."""
-    return msgspec.json.decode(msgspec.json.encode(value, order="deterministic"))
+    return msgspec.json.decode(encode(value))
 
 
 def schema(records: Iterable[type] | None = None) -> dict[str, Any]:
@@ -70,6 +72,7 @@ class HistoryReader:
 
     def __init__(self, application: Application | None = None) -> None:
         self.application = application
+        self.classes: tuple[type, ...] = () if application is None else tuple(application.event_classes.values())
         self.commands = {} if application is None else command_classes(application)
         self.decoder: Any = msgspec.json.Decoder(Union[tuple(RECORDS)])  # noqa: UP007 - made at run time
         self.opened: Opened | None = None
@@ -79,16 +82,24 @@ class HistoryReader:
         decode = self.decoder.decode
         rich = self.application is not None
         number = 0
+        blank = 0
         for line in lines:
             number += 1
             if len(line) > LINE_MAX:
                 raise MalformedHistory(number, f"the line is longer than {LINE_MAX} bytes")
+            if number > 1 and line.isspace():
+                blank = blank or number
+                continue
+            if blank:
+                raise MalformedHistory(blank, "not a record of a refold history (the line is blank, and others follow)")
             try:
                 record: Any = decode(line)
                 if rich:
                     record = self.enrich(record)
             except (msgspec.DecodeError, MalformedPlan, RecursionError, UnicodeDecodeError) as error:
                 raise MalformedHistory(number, self.complaint(line, error)) from None
+            if type(record) is Stored and min(record.position, record.version) < 1:
+                raise MalformedHistory(number, f"event {record.id!r}: positions and versions count from 1")
             if number == 1:
                 self.open(record)
             elif type(record) is Opened:
@@ -126,17 +137,20 @@ class HistoryReader:
         kind = type(record)
         try:
             if kind is Stored:
-                data = application.decode(record.type, record.data)
+                data = self.decoded(record.type, record.data)
                 return Stored(record.position, record.stream, record.version, record.id, record.type, data)
             if kind is Prepared:
-                decode = application.decode
+                decode = self.decoded
                 events = tuple(
-                    [NewEvent(event.id, event.type, decode(event.type, event.data)) for event in record.events]
+                    [
+                        event if event.data is None else NewEvent(event.id, event.type, decode(event.type, event.data))
+                        for event in record.events
+                    ]
                 )
                 return Prepared(
                     record.client,
                     record.op,
-                    command_from_json(record.command, self.commands),
+                    self.command(record.command),
                     record.source,
                     record.stream,
                     record.seen,
@@ -144,11 +158,27 @@ class HistoryReader:
                     events,
                 )
             if kind is Declined:
-                return msgspec.structs.replace(record, command=command_from_json(record.command, self.commands))
+                return msgspec.structs.replace(record, command=self.command(record.command))
         except msgspec.ValidationError as error:
             name = application.name or type(application).__name__
             raise MalformedPlan(f"application {name} cannot read an event or command: {error}") from None
         return record
+
+    def decoded(self, kind: str, data: Any) -> Any:
+        """The payload of an event; raises `MalformedPlan` if it is none of the application's."""
+        assert self.application is not None
+        payload = self.application.decode(kind, data)
+        if not isinstance(payload, self.classes):
+            name = self.application.name or type(self.application).__name__
+            known = [cls.__name__ for cls in self.classes]
+            raise MalformedPlan(
+                f"there is no event {kind!r} in application {name}{suggestion(kind, known)}; it has {', '.join(known)}"
+            )
+        return payload
+
+    def command(self, value: Any) -> Any:
+        """A command; one that was not recorded (null) stays out."""
+        return None if value is None else command_from_json(value, self.commands)
 
 
 def action_of(step: Step, application: Application | None) -> Action | Any:

@@ -37,7 +37,6 @@ class Inboxes(SideConsumer):
     family = "inbox"
     names = ("billing", "shipping")
     design = InboxConsumer
-    redelivers = True
 
     def join(self, name: str) -> Consumer:
         """With the table."""

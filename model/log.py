@@ -8,8 +8,9 @@ and power cut; a conditional append happens only if its expectation holds at its
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
+from typing import Protocol
 
 import msgspec
 
@@ -41,6 +42,23 @@ class Conflict(msgspec.Struct, frozen=True, gc=False):
 
     found: int
     reason: str = ""
+
+
+class Pages(Protocol):
+    """Something that can be read page by page."""
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        """At most `limit` events after position `after`, in order."""
+
+
+def pages(log: Pages, after: int, limit: int) -> Iterator[Sequence[Stored]]:
+    """Page after page behind position `after`, to the end of the log; a log that goes round in circles (it returns what was read
+    before) ends there."""
+    while page := log.read(after, limit):
+        yield page
+        if page[-1].position <= after:
+            return
+        after = page[-1].position
 
 
 class Log(Process):

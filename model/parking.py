@@ -115,11 +115,11 @@ class ParkingConsumer(Consumer):
 
     def blocked(self, event: Stored) -> bool:
         """Whether a predecessor in the stream is parked."""
-        return any(letter.stream == event.stream for _, letter in self.letters)
+        return event.stream in [letter.stream for _, letter in self.letters]
 
     def put_aside(self, event: Stored) -> bool:
         """Write the event to the dead letters; False if that fails."""
-        if any(letter.position == event.position for _, letter in self.letters):
+        if event.position in [letter.position for _, letter in self.letters]:
             return True
         if self.letters_fail:
             self.letters_fail = False

@@ -121,6 +121,7 @@ class GaveUp(Record, frozen=True, tag="gave-up"):
     key: str
     needed: int
     ticks: int
+    patience: int = 0
 
     def __str__(self) -> str:
         return f"the query of {self.client} about {self.key} gives up after {counted(self.ticks, 'tick')}"
@@ -247,7 +248,7 @@ class Queries(Extension):
         """The store is not so far yet."""
         client, key, needed = question.client, question.key, question.needed
         if self.expired(ticks):
-            self.emit(GaveUp(client, key, needed, ticks))
+            self.emit(GaveUp(client, key, needed, ticks, PATIENCE))
         else:
             self.waiting[client] = question
             self.emit(Waiting(client, key, needed, ticks, PATIENCE))

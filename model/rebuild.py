@@ -17,6 +17,7 @@ from refold.model.application import Rows, Writes
 from refold.model.consumer import Consumer
 from refold.model.event import Stored
 from refold.model.extension import Group, Handler
+from refold.model.log import pages
 from refold.model.record import Record, record_kind
 from refold.model.side import SideConsumer
 
@@ -135,7 +136,7 @@ class ReportsConsumer(Consumer):
         if rows is None:
             return
         target = max(self.store.applied, self.position)
-        while page := self.log.read(self.shadow_position, PAGE):
+        for page in pages(self.log, self.shadow_position, PAGE):
             for event in page:
                 if event.position > target:
                     return

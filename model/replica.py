@@ -31,7 +31,6 @@ class Replica(SideConsumer):
     names = ("replica",)
     design = ReplicaConsumer
     projection = "replicas"
-    redelivers = True
 
     @classmethod
     def groups(cls, commands: Sequence[Any], clients: Sequence[str], consumers: Any) -> list[Group]:

@@ -19,7 +19,7 @@ from refold.model.record import ConsumerSpec, Record, record_kind
 SEATS = ("seat-1", "seat-2")
 """What clients reserve."""
 
-HOLD = 2
+HOLD = 4
 """Ticks that a hold lasts, where nothing else is said."""
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from refold.model.action import Crash, CrashAt, Deliver, Redeliver, Restart
+from refold.model.action import Crash, CrashAt, Deliver, Fail, Redeliver, Restart
+from refold.model.connection import Disconnect
 from refold.model.consumer import Consumer
 from refold.model.datastore import Datastore
 from refold.model.extension import Extension, Group
@@ -27,8 +28,8 @@ class Joined(Record, frozen=True, tag="joined"):
         return f"{self.spec.name} takes part from here on ({self.spec.projection})"
 
 
-FUSES = (1, 2)
-BACK = (1, 2)
+FUSES = (1, 2, 3)
+BACK = (1, 2, 4, 8)
 
 
 class UnknownConsumer(KeyError):
@@ -80,7 +81,6 @@ class SideConsumer(Extension):
     design: ClassVar[type[Consumer]]
     projection: ClassVar[str] = "totals"
     weight: ClassVar[int] = 6
-    redelivers: ClassVar[bool] = False
 
     def __init__(self, context: Any, consumers: Any, clients: Any, step: Any) -> None:
         super().__init__(context, consumers, clients, step)
@@ -112,8 +112,8 @@ class SideConsumer(Extension):
             (cls.family, 1, [*[Crash(name) for name in names], *[CrashAt(name, n) for n in FUSES for name in names]]),
             (cls.family, 2, [Restart(name) for name in names]),
         ]
-        if cls.redelivers:
-            groups.append((cls.family, 2, [Redeliver(name, back) for back in BACK for name in names]))
+        groups.append((cls.family, 2, [Redeliver(name, back) for back in BACK for name in names]))
+        groups.append((cls.family, 2, [*[Fail(name) for name in names], *[Disconnect(name) for name in names]]))
         return groups
 
     def there(self, name: str) -> Any:

@@ -62,9 +62,11 @@ PICKS = 2
 HEADER = 2 + PICKS
 """Bytes at the beginning of a tape that say what the run is about: families of the core left out, dialect, families of extensions."""
 
-FUSES = (1, 2, 3)
+FUSES = (1, 2, 3, 1, 2, 3, 4, 5)
+"""Durable steps at which a process may die: most write in two or three steps, few in more."""
+
 IN_FLIGHT = (1, 2)
-BACK = (1, 2, 3, 4)
+BACK = (1, 2, 4, 8)
 
 SHIFTS = 6
 """Commands of another client that each command is raced against in one word."""

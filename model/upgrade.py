@@ -11,6 +11,7 @@ from typing import Any
 
 from refold.model.action import Action, action_kind
 from refold.model.extension import Extension, Group, Handler
+from refold.model.log import pages
 from refold.model.record import Record, record_kind
 
 
@@ -55,7 +56,7 @@ class Upgrades(Extension):
             return False
         self.step(action)
         context = self.context
-        while page := self.log.read(context.legacy, 1024):
+        for page in pages(self.log, context.legacy, 1024):
             context.legacy = page[-1].position
         context.schema += 1
         self.emit(Upgraded(context.schema, context.legacy))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from refold.model.accounts import Accounts
@@ -29,6 +29,7 @@ WALK = 200
 def trial(application: Application) -> None:
     """Walk through the commands and hold every answer against the rules; raises `BrokenApplication` with one sentence."""
     title = f"application {application.name or type(application).__name__!r}"
+    declared(title, application)
     commands = ask(title, "commands", application.commands)
     if not isinstance(commands, Sequence) or not commands:
         raise BrokenApplication(
@@ -53,6 +54,26 @@ def trial(application: Application) -> None:
             )
 
 
+def declared(title: str, application: Application) -> None:
+    """The event classes are a tuple of classes."""
+    events: Any = application.events
+    if not isinstance(events, Iterable) or isinstance(events, str | type):
+        raise BrokenApplication(
+            f"{title}: events is {short(events)}, expected a tuple of event classes: events = (A, B)"
+        )
+    strange = [event for event in events if not isinstance(event, type)]
+    if strange:
+        raise BrokenApplication(f"{title}: events has {short(strange[0])} in it, expected classes: events = (A, B)")
+
+
+def comparable(title: str, value: Any) -> None:
+    """A copy of a value equals it."""
+    if getattr(type(value), "__eq__", None) is object.__eq__ and copy.deepcopy(value) is not value:
+        raise BrokenApplication(
+            f"{title}: {short(value)} equals nothing but itself; make {type(value).__name__} a dataclass, or define __eq__"
+        )
+
+
 def check_property(title: str, application: Application, cls: Any) -> None:
     """Whether this is a property that can be asked; raises `BrokenApplication`."""
     if not isinstance(cls, type) or not issubclass(cls, Property):
@@ -75,6 +96,7 @@ REFUSED = object()
 
 def decide(title: str, application: Application, command: Any, state: Any, rows: dict[str, Any]) -> Any:
     """One command on one state, twice; the state after its events, whose changes of the view go into `rows`."""
+    comparable(title, state)
     before = copy.deepcopy(state)
     answers = []
     for _ in range(2):
@@ -89,6 +111,8 @@ def decide(title: str, application: Application, command: Any, state: Any, rows:
         raise BrokenApplication(
             f"{title}: decide({short(command)}) returned {short(events)}, expected a sequence of events"
         )
+    for event in events:
+        comparable(title, event)
     if answers[1] is REFUSED or list(events) != list(answers[1]):
         then = "a refusal" if answers[1] is REFUSED else short(answers[1])
         raise BrokenApplication(
@@ -110,6 +134,7 @@ def decide(title: str, application: Application, command: Any, state: Any, rows:
                 f"{title}: evolve({short(before)}, {short(event)}) changed its argument; return a new state instead"
             )
         sensible(title, event, before, after)
+        comparable(title, after)
         if after != again:
             raise BrokenApplication(
                 f"{title}: evolve({short(state)}, {short(event)}) gave {short(after)} and then {short(again)};"
@@ -170,7 +195,12 @@ def round_trip(title: str, application: Application, event: Any) -> None:
 
 def sensible(title: str, event: Any, before: Any, after: Any) -> None:
     """A state is a value: it equals itself, is no coroutine or generator, and does not vanish."""
-    nonsense = (after is None and before is not None) or after is NotImplemented or inspect.iscoroutine(after)
+    if after is None and before is not None:
+        raise BrokenApplication(
+            f"{title}: evolve({short(before)}, {short(event)}) returned None, as if a return were missing; None means that nothing has"
+            " happened yet, and may not come back: a state «deleted» needs a value of your own"
+        )
+    nonsense = after is NotImplemented or inspect.iscoroutine(after)
     if nonsense or inspect.isgenerator(after) or inspect.isroutine(after) or not bool(after == after):
         raise BrokenApplication(
             f"{title}: evolve({short(before)}, {short(event)}) returned {short(after)}, expected a state (a value that equals itself)"
@@ -187,10 +217,11 @@ def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
         return function(*arguments)
     except Refusal:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         shown = ", ".join(short(argument) for argument in arguments)
+        hint = "; to say no, raise Refusal" if name == "decide" else ""
         raise BrokenApplication(
-            f"{title}: {name}({shown}) raised {type(error).__name__}: {error}{line_of(error)}"
+            f"{title}: {name}({shown}) raised {type(error).__name__}: {error}{line_of(error)}{hint}"
         ) from error
 
 

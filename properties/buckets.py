@@ -75,7 +75,8 @@ class CreateIfAbsent(Property):
         """Only if the key was there, or has changed since the look-up."""
         looked = self.looked.pop((record.client, record.key), None)
         last = self.last.get(record.key)
-        if looked is None or looked[1].exists or (last is not None and last[0] > looked[0]):
+        gone = last is None or type(last[1]) is Discarded
+        if looked is None or (last is not None and last[0] > looked[0]) or (looked[1].exists and not gone):
             return None
         return self.finding(
             "false-conflict",

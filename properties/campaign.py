@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from refold.model.application import Application
+from refold.model.event import Stored
 from refold.model.query import Answered
 from refold.model.tape import Plan
 from refold.properties.capabilities import not_checked
@@ -28,6 +29,10 @@ LENGTHS = (48, 96, 192, 384)
 
 SAMPLES = 16
 """The first runs, of which the liveliest becomes the sample history; they are run whatever the budget: it depends on the seed alone."""
+
+
+REPLAYED = 8
+"""Those of the first runs that are replayed in other processes: the ones with the most events, in which many states can be seen."""
 
 
 @attrs.frozen
@@ -102,6 +107,7 @@ class Campaign:
         self.signatures: set[tuple[str, str]] = set()
         self.sample: tuple[Any, ...] = ()
         self.liveliest = -1
+        self.eventful: list[tuple[int, tuple[Any, ...]]] = []
         self.interrupted = False
 
     def seeded(self) -> Iterator[bytes]:
@@ -180,6 +186,10 @@ class Campaign:
         self.observations.update(run.observations)
         if Answered in kinds:
             self.staleness += measure(run.history)
+        if self.examples <= SAMPLES and not run.findings:
+            self.eventful.append((kinds[Stored], tuple(run.history)))
+            self.eventful.sort(key=lambda pair: -pair[0])
+            del self.eventful[REPLAYED:]
         if self.examples <= SAMPLES and not run.findings and len(run.history) < 400:
             lively = len(kinds)
             if lively > self.liveliest:
@@ -246,5 +256,6 @@ class Campaign:
             not_checked=not_checked(self.system),
             checked=checked_on(self.application, self.system.capabilities, self.kinds),
             sample=self.sample,
+            samples=tuple(history for _, history in reversed(self.eventful)),
             interrupted=self.interrupted,
         )

@@ -18,7 +18,7 @@ from typing import Any
 from refold.model.application import Application, Refusal
 from refold.model.event import Stored
 from refold.model.record import Prepared, Refused
-from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
+from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded, forget_oldest
 from refold.properties.truth import Truth
 
 REMEMBERED = 10_000
@@ -182,7 +182,7 @@ class Decisions(Property):
         state = states[key] if key in states else decider.initial(key)
         finding = None
         found = self.pending.pop(event.id.rpartition("/")[0], None)
-        if found is not None and decider.conditional(found[1].command):
+        if found is not None and found[1].command is not None and decider.conditional(found[1].command):
             finding = self.judge(number, event, key, state, *found)
         states[key] = after = decider.evolve(state, event.data)
         if finding is None and self.invariant and (broken := decider.broken_invariant(key, after)) is not None:
@@ -261,7 +261,7 @@ class Decisions(Property):
         except Refusal as refusal:
             anomaly, expected = refusal.anomaly, f"refused: {refusal.reason}"
         else:
-            if events == actual:
+            if as_recorded(actual, events):
                 if self.stale(key, invoked, prepared):
                     self.stale_decisions += 1
                 return None

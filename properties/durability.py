@@ -20,6 +20,15 @@ WINDOW = 10_000
 """Events that can be named individually when a scan misses some; that any is missing is noticed for all."""
 
 
+def lacking(operation: Operation) -> bool:
+    """Whether fewer events are visible than were asked for. An operation that was decided anew may be stored as it was asked for any of
+    the times: a log that knows its ids answers with what it has."""
+    asked = len(operation.prepared.events)
+    if not operation.earlier:
+        return operation.seen < asked
+    return operation.seen not in {asked, *(len(prepared.events) for prepared in operation.earlier)}
+
+
 class Durability(Property):
     """For every scan s and event e visible or acknowledged before s: e is in s, at its position."""
 
@@ -52,7 +61,7 @@ class Durability(Property):
     def on_acknowledged(self, number: int, record: Acknowledged) -> None:
         """If its events are not visible yet, they must be in the next scan."""
         operation = self.operations.get(record.op)
-        if operation is not None and operation.seen < len(operation.prepared.events):
+        if operation is not None and lacking(operation):
             self.unseen[record.op] = (number, record)
 
     def never_seen(self) -> tuple[Operation, int, Acknowledged] | None:
@@ -60,7 +69,7 @@ class Durability(Property):
         unseen, self.unseen = self.unseen, {}
         for op, (number, answer) in unseen.items():
             operation = self.operations.get(op)
-            if operation is not None and operation.seen < len(operation.prepared.events):
+            if operation is not None and lacking(operation):
                 return operation, number, answer
         return None
 

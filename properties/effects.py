@@ -251,9 +251,12 @@ class Checkpoints(Property):
         return None
 
     def on_recovered(self, number: int, record: Recovered) -> Finding | None:
-        """A durable consumer goes on where its effects end, at the latest."""
+        """A durable consumer goes on where its effects end, at the latest; a volatile one begins again, its checkpoint too."""
         progress = self.truth.consumers.get(record.process)
-        if progress is None or progress.spec.volatile:
+        if progress is None:
+            return None
+        if progress.spec.volatile:
+            self.saved.pop(record.process, None)
             return None
         before = self.saved.get(record.process)
         if before is not None and record.position < before[1].position:

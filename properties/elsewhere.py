@@ -1,4 +1,5 @@
-"""Replay elsewhere: folding the same events in another process, under another hash seed and at another time, gives the same bytes (A12).
+"""Replay elsewhere: folding the same events in another process, under another hash seed and at another time, gives the same bytes, and so
+does deciding the same commands on the same states (A12).
 
 For a user's own application, whose code nobody here has read. Usually broken by iteration over a set that decides what comes out first, by
 `hash()` or `id()` in a row, and by a clock or a random number in a handler (catalogue: hash-order-dependence, nondeterministic-handler).
@@ -25,9 +26,11 @@ from typing import Any
 
 import msgspec
 
-from refold.model.application import Application
+from refold.model.application import Application, Refusal
 from refold.model.event import Stored
 from refold.model.history import plain
+from refold.model.plan import command_classes, command_from_json, command_to_json
+from refold.model.record import Declined, Opened, Prepared
 from refold.properties.property import Evidence, Finding
 
 SEEDS = ("1", "2", "3", "4")
@@ -54,55 +57,113 @@ class Luggage(msgspec.Struct):
     file: str | None
     pickled: str
     seconds: float
+    projections: list[str]
+
+
+class Again(msgspec.Struct, tag_field="kind", tag="again"):
+    """Here another history begins."""
+
+
+class Decision(msgspec.Struct, tag_field="kind", tag="decision"):
+    """A command that a client decided on the first `seen` events of its stream."""
+
+    command: Any
+    stream: str
+    seen: int
 
 
 class Fold(msgspec.Struct):
-    """After one event: the state of its key, and what the view changed."""
+    """After one event: the state of its key, and what the view and the consumers' own projections changed; or a decision."""
 
-    state: Any
-    view: Any
+    state: Any = None
+    view: Any = None
+    rows: dict[str, Any] = {}
+    decision: Any = None
+
+    def parts(self) -> dict[str, Any]:
+        """All that may differ, by name."""
+        return {"state": self.state, "view": self.view, **self.rows, "decision": self.decision}
 
 
 def replay_elsewhere(
     application: Application, history: Iterable[Any], seeds: Sequence[str] = SEEDS, seconds: float = SECONDS
 ) -> Finding | None:
-    """Fold the events of `history` in one process per seed; the finding for the first event after which they differ, or None.
+    """Fold the events of `history` in one process per seed; the finding for the first record after which they differ, or None.
 
     Raises `Unreplayable` if the application cannot be made in another process, or fails there.
     """
-    events = [(number, record) for number, record in enumerate(history, 1) if type(record) is Stored]
-    if not events:
+    found = all_elsewhere(application, [tuple(history)], seeds, seconds)
+    return None if found is None else found[1]
+
+
+def all_elsewhere(
+    application: Application, histories: Sequence[Sequence[Any]], seeds: Sequence[str] = SEEDS, seconds: float = SECONDS
+) -> tuple[Sequence[Any], Finding] | None:
+    """The same for several histories, one after the other in the same processes; with the history that the finding is about."""
+    asked = [(history, number, item) for history in histories for number, item in questions(application, history)]
+    if not asked:
         return None
-    answers = ask(seeds, b"".join(luggage(application, [event for _, event in events], seconds)), seconds)
-    if any(len(answer) != len(events) for answer in answers):
+    lines: list[bytes] = [luggage(application, histories, seconds)]
+    for place, (history, _, item) in enumerate(asked):
+        if place and asked[place - 1][0] is not history:
+            lines.append(msgspec.json.encode(Again()) + b"\n")
+        lines.append(line(application, item))
+    answers = ask(seeds, b"".join(lines), seconds)
+    if any(len(answer) != len(asked) for answer in answers):
         raise Unreplayable("the replay in another process ended before the last event")
     first = answers[0]
-    for seed, other in zip(seeds[1:], answers[1:], strict=True):
-        for (number, event), expected, actual in zip(events, first, other, strict=True):
-            if expected != actual:
-                return differs(number, event, expected, actual, (seeds[0], seed))
+    for place, (history, number, _) in enumerate(asked):
+        for seed, other in zip(seeds[1:], answers[1:], strict=True):
+            if other[place] != first[place]:
+                return history, differs(number, history[number - 1], first[place], other[place], (seeds[0], seed))
     return None
 
 
-def differs(number: int, event: Stored, expected: bytes, actual: bytes, seeds: tuple[str, str]) -> Finding:
+def questions(application: Application, history: Sequence[Any]) -> Iterator[tuple[int, Stored | Decision]]:
+    """What the other processes are asked: the events of a history, and the decisions on streams that clients have loaded."""
+    versions: dict[str, int] = {}
+    for number, record in enumerate(history, 1):
+        if type(record) is Stored:
+            versions[record.stream] = versions.get(record.stream, 0) + 1
+            yield number, record
+        elif (
+            (type(record) is Prepared or type(record) is Declined)
+            and record.source == "log"
+            and record.seen <= versions.get(record.stream, 0)
+            and record.stream == application.key(record.command)
+        ):
+            yield number, Decision(record.command, record.stream, record.seen)
+
+
+def line(application: Application, item: Stored | Decision) -> bytes:
+    """A question as a line."""
+    if type(item) is Stored:
+        item = msgspec.structs.replace(item, data=application.encode(item.data))
+    elif type(item) is Decision:
+        item = Decision(command_to_json(item.command), item.stream, item.seen)
+    return msgspec.json.encode(item) + b"\n"
+
+
+def differs(number: int, record: Any, expected: bytes, actual: bytes, seeds: tuple[str, str]) -> Finding:
     """The finding."""
-    one, other = (msgspec.json.decode(line, type=Fold) for line in (expected, actual))
-    where = "state" if one.state != other.state else "view"
+    one, other = (msgspec.json.decode(line, type=Fold).parts() for line in (expected, actual))
+    where = next(part for part in one if one[part] != other.get(part))
+    role = "is folded to something else" if type(record) is Stored else "is decided in another way"
     return Finding(
         anomaly=ANOMALY,
         guarantee="REPL",
         judge="elsewhere",
         where=where,
         number=number,
-        position=event.position,
-        expected={f"hash seed {seeds[0]}": getattr(one, where)},
-        actual={f"hash seed {seeds[1]}": getattr(other, where)},
-        evidence=(Evidence(number, event, "is folded to something else in another process"),),
+        position=record.position if type(record) is Stored else None,
+        expected={f"hash seed {seeds[0]}": one[where]},
+        actual={f"hash seed {seeds[1]}": other[where]},
+        evidence=(Evidence(number, record, f"{role} in another process"),),
     )
 
 
-def luggage(application: Application, events: Sequence[Stored], seconds: float) -> Iterator[bytes]:
-    """The lines that the other process reads."""
+def luggage(application: Application, histories: Iterable[Sequence[Any]], seconds: float) -> bytes:
+    """The first line that the other process reads."""
     cls = type(application)
     try:
         pickled = pickle.dumps(application)
@@ -113,9 +174,11 @@ def luggage(application: Application, events: Sequence[Stored], seconds: float) 
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
     path = [os.path.abspath(place) for place in sys.path]
-    yield msgspec.json.encode(Luggage(path, cls.__module__, file, base64.b64encode(pickled).decode(), seconds)) + b"\n"
-    for event in events:
-        yield msgspec.json.encode(msgspec.structs.replace(event, data=application.encode(event.data))) + b"\n"
+    opened = (record for history in histories for record in history[:1] if type(record) is Opened)
+    used = dict.fromkeys(spec.projection for record in opened for spec in record.consumers)
+    own = [name for name in used if not hasattr(Application, name)]
+    packed = base64.b64encode(pickled).decode()
+    return msgspec.json.encode(Luggage(path, cls.__module__, file, packed, seconds, own)) + b"\n"
 
 
 def ask(seeds: Sequence[str], lines: bytes, seconds: float) -> list[list[bytes]]:
@@ -187,22 +250,56 @@ def importable(name: str) -> bool:
     return True
 
 
-def fold(application: Application, events: Iterable[Stored]) -> Iterator[Fold]:
-    """State and view after each event."""
-    states: dict[str, Any] = {}
-    rows: dict[str, Any] = {}
-    for event in events:
+class Replay:
+    """One history after the other, folded and decided. `states` are those of a stream after each of its events."""
+
+    def __init__(self, application: Application, projections: Iterable[str]) -> None:
+        self.application = application
+        self.commands = command_classes(application)
+        self.projections = {name: application.projection(name) for name in projections}
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing has happened yet."""
+        self.states: dict[str, list[Any]] = {}
+        self.rows: dict[str, dict[str, Any]] = {name: {} for name in ("", *self.projections)}
+
+    def stream(self, key: str) -> list[Any]:
+        """The states of a stream."""
+        if key not in self.states:
+            self.states[key] = [self.application.initial(key)]
+        return self.states[key]
+
+    def fold(self, event: Stored) -> Fold:
+        """State, view and rows after an event."""
+        application = self.application
         payload = application.decode(event.type, event.data)
-        key = application.key(payload)
-        before = states[key] if key in states else application.initial(key)
-        states[key] = application.evolve(before, payload)
-        writes = application.view(payload, rows)
+        event = msgspec.structs.replace(event, data=payload)
+        states = self.stream(application.key(payload))
+        states.append(application.evolve(states[-1], payload))
+        view = self.write("", application.view(payload, self.rows[""]))
+        rows = {name: self.write(name, project(event, self.rows[name])) for name, project in self.projections.items()}
+        return Fold(plain(states[-1]), view, rows)
+
+    def write(self, name: str, writes: dict[str, Any]) -> Any:
+        """Put the writes into the rows called `name`; they as plain values."""
+        rows = self.rows[name]
         for row, value in writes.items():
             if value is None:
                 rows.pop(row, None)
             else:
                 rows[row] = value
-        yield Fold(plain(states[key]), plain(writes))
+        return plain(writes)
+
+    def decide(self, decision: Decision) -> Fold:
+        """The events that a command causes, or why it causes none."""
+        application = self.application
+        command = command_from_json(decision.command, self.commands)
+        try:
+            events = application.decide(command, self.stream(decision.stream)[decision.seen])
+        except Refusal as refusal:
+            return Fold(decision=str(refusal))
+        return Fold(decision=[{type(event).__name__: plain(application.encode(event))} for event in events])
 
 
 def main() -> None:
@@ -214,9 +311,14 @@ def main() -> None:
     if hasattr(signal, "alarm"):
         signal.alarm(math.ceil(packed.seconds) + 1)
     application = unpack(packed)
-    decoder = msgspec.json.Decoder(Stored)
-    for folded in fold(application, map(decoder.decode, lines)):
-        out.write(msgspec.json.encode(folded, order="deterministic") + b"\n")
+    replay = Replay(application, packed.projections)
+    decoder: Any = msgspec.json.Decoder(Stored | Decision | Again)
+    for item in map(decoder.decode, lines):
+        if type(item) is Again:
+            replay.begin()
+        else:
+            answer = replay.fold(item) if type(item) is Stored else replay.decide(item)
+            out.write(msgspec.json.encode(answer, order="deterministic") + b"\n")
     out.flush()
 
 

@@ -187,8 +187,8 @@ class Builder:
 
     def matters(self, decision: Node, event: Node) -> bool:
         """Whether the decision depends on not having the event in its view: facts without a condition depend on nothing but themselves."""
-        application = self.application
-        return application is None or event.op == decision.op or application.conditional(decision.record.command)
+        application, command = self.application, decision.record.command
+        return application is None or command is None or event.op == decision.op or application.conditional(command)
 
     def read(self, decision: Node, in_order: Sequence[Node], own: Node | None) -> None:
         """An edge to the first event that the decision's view does not contain; the others come after it in the log."""

@@ -51,7 +51,7 @@ class Identity(Property):
             Retried: self.on_retried,
             Refused: self.on_ended,
             Aborted: self.on_ended,
-            Acknowledged: self.on_whole,
+            Acknowledged: self.on_acknowledged,
             Scanned: self.on_whole,
             Settled: self.on_whole,
         }
@@ -72,10 +72,10 @@ class Identity(Property):
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """Which operation, which event of it?"""
-        op, _, place = event.id.rpartition("/")
+        op = event.id.rpartition("/")[0]
         operation = self.operations.get(op)
-        if operation is None or not place.isdecimal():
-            if operation is None and len(self.operations) >= REMEMBERED:
+        if operation is None:
+            if len(self.operations) >= REMEMBERED:
                 return None
             return self.finding(
                 "phantom-event",
@@ -113,7 +113,7 @@ class Identity(Property):
             if event.data is asked.data and event.stream == operation.prepared.stream and event.type == asked.type:
                 return None
             return self.compare(number, event, operation, wanted)
-        if int(place) < wanted:
+        if event.id in {new.id for new in events[:wanted]}:
             return self.finding(
                 "double-effect-of-retry" if operation.retried else "duplicate-append",
                 event.stream,
@@ -125,6 +125,19 @@ class Identity(Property):
                 evidence=[
                     Evidence(operation.number, operation.prepared, "is the append"),
                     Evidence(number, event, "is its event, stored again"),
+                ],
+            )
+        if event.id not in {new.id for new in events}:
+            return self.finding(
+                "phantom-event",
+                event.stream,
+                number,
+                position=event.position,
+                expected=f"one of the events of {op}",
+                actual=event.id,
+                evidence=[
+                    Evidence(operation.number, operation.prepared, "is the append"),
+                    Evidence(number, event, "is none of its events"),
                 ],
             )
         self.partial = operation
@@ -186,6 +199,28 @@ class Identity(Property):
     def on_whole(self, number: int, record: object) -> Finding | None:
         """Wherever the log is at rest, the last batch is complete."""
         return self.torn(number) if self.partial is not None else None
+
+    def on_acknowledged(self, number: int, record: Acknowledged) -> Finding | None:
+        """The batch is whole, and the answer names a position for each of its events, or none at all."""
+        if self.partial is not None:
+            return self.torn(number)
+        operation = self.operations.get(record.op)
+        answered = len(record.positions)
+        if operation is None or not answered or answered == len(operation.prepared.events):
+            return None
+        if any(answered == len(prepared.events) for prepared in operation.earlier):
+            return None
+        return self.finding(
+            "answer-misses-events",
+            operation.prepared.stream,
+            number,
+            expected=f"{len(operation.prepared.events)} positions",
+            actual=record.positions,
+            evidence=[
+                Evidence(operation.number, operation.prepared, "is the append"),
+                Evidence(number, record, "names as many positions as these"),
+            ],
+        )
 
     def torn(self, number: int) -> Finding:
         """The finding that a batch is visible in part."""

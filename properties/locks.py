@@ -88,6 +88,15 @@ class Locks(Property):
                 actual=f"granted at {record.at}",
                 evidence=[Evidence(*waited, "waits for so long"), Evidence(number, record, "came after that")],
             )
+        if record.until <= record.at:
+            return self.finding(
+                "lease-without-time",
+                record.lock,
+                number,
+                expected=f"an end after {record.at}",
+                actual=record.until,
+                evidence=[Evidence(number, record, "is over as it begins")],
+            )
         if before is not None and record.token <= newest:
             return self.finding(
                 "fencing-token-reused",

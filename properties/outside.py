@@ -15,7 +15,8 @@ from refold.properties.truth import Progress, Truth
 
 
 class Outside(Property):
-    """For every consumer c with effects on the outside world and event e: nothing is sent for e after c made durable that e is done;
+    """For every consumer c with effects on the outside world and event e: what is sent for e goes to whom e is about, after what was
+    sent for e's predecessors in its stream, and never after c made durable that e is done; c makes that durable only after it was sent;
     and at rest every event that c has passed is done."""
 
     name = "outside"
@@ -27,6 +28,8 @@ class Outside(Property):
         self.truth = truth
         self.done: dict[str, Progress] = {}
         self.last: dict[str, tuple[int, Covered]] = {}
+        self.went: dict[str, set[int]] = {}
+        self.newest: dict[tuple[str, str], tuple[int, int, Sent]] = {}
 
     def handlers(self) -> dict[type, Handler]:
         """What leaves the system, what is noted, and where the consumer comes to rest."""
@@ -34,10 +37,11 @@ class Outside(Property):
 
     def on_sent(self, number: int, record: Sent) -> Finding | None:
         """Not if it is known to be done."""
+        self.went.setdefault(record.consumer, set()).add(record.position)  # until it is noted
         done = self.done.get(record.consumer)
         position = record.position
         if done is None or not (position <= done.contiguous or position in done.beyond):
-            return None
+            return self.in_its_place(number, record)
         event = self.truth.events.get(position)
         evidence = [] if event is None else [Evidence(self.truth.numbers[position], event, "is the event")]
         noted = self.last[record.consumer]
@@ -55,13 +59,61 @@ class Outside(Property):
             ],
         )
 
-    def on_covered(self, number: int, record: Covered) -> None:
+    def in_its_place(self, number: int, record: Sent) -> Finding | None:
+        """To whom the event is about, and after the earlier ones of its stream; what is not noted yet may come again."""
+        event = self.truth.events.get(record.position)
+        if event is None:
+            return None
+        proof = Evidence(self.truth.numbers[record.position], event, "is the event")
+        if record.to != event.stream:
+            return self.finding(
+                "sent-elsewhere",
+                record.consumer,
+                number,
+                guarantee="DUAL",
+                position=record.position,
+                expected=event.stream,
+                actual=record.to,
+                evidence=[proof, Evidence(number, record, "went elsewhere")],
+            )
+        before = self.newest.get((record.consumer, event.stream))
+        if before is None or before[0] <= event.version:
+            self.newest[record.consumer, event.stream] = (event.version, number, record)
+            return None
+        return self.finding(
+            "sent-out-of-order",
+            record.consumer,
+            number,
+            guarantee="ORD",
+            position=record.position,
+            expected=f"version {event.version} before version {before[0]}",
+            actual="after it",
+            evidence=[proof, Evidence(before[1], before[2], "went first"), Evidence(number, record, "came after it")],
+        )
+
+    def on_covered(self, number: int, record: Covered) -> Finding | None:
         """Done, and known to be."""
+        finding = None
+        position = record.position
+        went = self.went.setdefault(record.consumer, set())
         done = self.done.get(record.consumer)
         if done is None:
             done = self.done[record.consumer] = Progress(ConsumerSpec(name=record.consumer, projection=""))
+        if position not in went and position > done.contiguous and position not in done.beyond:
+            finding = self.finding(
+                "effect-never-happened",
+                record.consumer,
+                number,
+                guarantee="DUAL",
+                position=position,
+                expected="sent",
+                actual="noted as done",
+                evidence=[Evidence(number, record, "notes what was never sent")],
+            )
+        went.discard(position)
         self.last[record.consumer] = (number, record)
-        self.truth.advance(done, record.position)
+        self.truth.advance(done, position)
+        return finding
 
     def on_observed(self, number: int, record: Observed) -> Finding | None:
         """Everything that it has passed."""

@@ -122,6 +122,15 @@ class Property:
         )
 
 
+def as_recorded(recorded: Sequence[Any], expected: Sequence[Any]) -> bool:
+    """Whether these are the expected payloads; a history may leave payloads of requests out (null)."""
+    if recorded == expected:
+        return True
+    return len(recorded) == len(expected) and all(
+        data is None or data == other for data, other in zip(recorded, expected, strict=True)
+    )
+
+
 class Table:
     """Record class -> handlers; the first record of a class without any may bring properties that nobody needed so far.
 

@@ -6,12 +6,16 @@ later step to give it back (catalogue: reservation-leak).
 
 from __future__ import annotations
 
-from refold.model.reservation import HoldEnded, HoldsAtRest, HoldTaken
-from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.model.reservation import HoldDenied, HoldEnded, HoldsAtRest, HoldTaken
+from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
+
+REMEMBERED = 4_096
+"""Holds whose numbers are remembered."""
 
 
 class Reservations(Property):
-    """For every key: a hold is taken while none is; it ends once; it is swept only after its time; at rest there is none."""
+    """For every key: a hold is taken while none is, and denied only while one is; it has a number that no other hold has; it ends once; it
+    is swept only after its time; at rest there is none."""
 
     name = "reservations"
     guarantee = "CAS"
@@ -21,15 +25,34 @@ class Reservations(Property):
     def __init__(self) -> None:
         super().__init__()
         self.holds: dict[str, tuple[int, HoldTaken]] = {}
+        self.numbers: dict[int, tuple[int, HoldTaken]] = {}
 
     def handlers(self) -> dict[type, Handler]:
         """The life of holds."""
-        return {HoldTaken: self.on_taken, HoldEnded: self.on_ended, HoldsAtRest: self.on_rest}
+        return {
+            HoldDenied: self.on_denied,
+            HoldTaken: self.on_taken,
+            HoldEnded: self.on_ended,
+            HoldsAtRest: self.on_rest,
+        }
 
     def on_taken(self, number: int, record: HoldTaken) -> Finding | None:
         """The key was free."""
         before = self.holds.get(record.key)
         self.holds[record.key] = (number, record)
+        used = self.numbers.get(record.hold)
+        self.numbers[record.hold] = (number, record)
+        if len(self.numbers) >= 2 * REMEMBERED:
+            forget_oldest(self.numbers, REMEMBERED)
+        if before is None and used is not None:
+            return self.finding(
+                "hold-number-reused",
+                record.key,
+                number,
+                expected="a number of its own",
+                actual=record.hold,
+                evidence=[Evidence(*used, "had it before"), Evidence(number, record, "has it again")],
+            )
         if before is None:
             return None
         return self.finding(
@@ -64,6 +87,19 @@ class Reservations(Property):
             expected=f"kept until {before[1].until}",
             actual=f"swept at {record.at}",
             evidence=[Evidence(*before, "had time left"), Evidence(number, record, "ended it")],
+        )
+
+    def on_denied(self, number: int, record: HoldDenied) -> Finding | None:
+        """Only what is on hold is denied."""
+        if record.key in self.holds:
+            return None
+        return self.finding(
+            "hold-denied-without-cause",
+            record.key,
+            number,
+            expected="on hold for whoever asks: it is free",
+            actual="denied",
+            evidence=[Evidence(number, record, "was denied all the same")],
         )
 
     def on_rest(self, number: int, record: HoldsAtRest) -> Finding | None:

@@ -33,7 +33,8 @@ class Counterexample:
 class Result:
     """One campaign: `examples` runs, `steps` actions performed, `skipped` ones not enabled; `counts` of what really happened
     (appended, delivered, redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …); `not_checked` in plain
-    words; `sample` is the history of one passing run, for the picture of a verdict that held."""
+    words; `sample` is the history of one passing run, for the picture of a verdict that held; `samples` are those that are worth another
+    replay, the shortest first."""
 
     system: str
     application: str
@@ -50,6 +51,7 @@ class Result:
     interrupted: bool = False
     trouble: str = ""
     """Why the campaign could not go on, in a sentence: the system under test broke the contract of the port."""
+    samples: tuple[tuple[Any, ...], ...] = ()
 
     @property
     def verdict(self) -> str:

@@ -17,7 +17,7 @@ from refold.model.event import Stored
 from refold.model.tape import Plan
 from refold.properties.property import Evidence, Finding
 from refold.properties.suite import checker
-from refold.systems.port import SystemPort
+from refold.systems.port import SystemPort, UsageError
 
 
 class BrokenApplication(Exception):
@@ -66,23 +66,32 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
     keep = performed.append
     settled = False
     deployment = None
+    under_way: Action | None = None
     try:
         with undisturbed():
             deployment = system.open(application, judge.recorder(history))
             perform = deployment.perform
-            for action in plan:
-                if perform(action):
-                    keep(action)
+            for under_way in plan:
+                if perform(under_way):
+                    keep(under_way)
                     if findings and not whole:
                         break
             else:
+                under_way = None
                 deployment.settle()
                 settled = True
+    except SystemExit as error:
+        told = blamed(error, application) or f"{system.name}: its code ended the process (sys.exit({error.code!r}))"
+        raise BrokenApplication(told) from error
     except Exception as error:
         if (fault := faulty_property(error, application)) is not None:
             raise BrokenApplication(fault) from error
+        if under_way is not None:
+            keep(under_way)  # it was begun, and a plan without it would not come to this
         blame = blamed(error, application)
         if blame is None:
+            if (fault := faulty_part(error, system)) is not None:
+                raise UsageError(fault) from error
             raise
         if not findings:
             if not innocent(application, history):
@@ -135,7 +144,7 @@ def corrupted(history: Sequence[Any], blame: str) -> Finding:
     )
 
 
-def blamed(error: Exception, application: Application) -> str | None:
+def blamed(error: BaseException, application: Application) -> str | None:
     """One sentence about the application's function in which `error` was raised; None if it was not raised there."""
     code = {
         getattr(member, "__code__", None): name
@@ -151,6 +160,25 @@ def blamed(error: Exception, application: Application) -> str | None:
                 f" {type(error).__name__}: {error}{line_of(error)};"
                 " it must return for every command and event that its own decide() can produce,"
                 " and say no by raising Refusal"
+            )
+    return None
+
+
+def faulty_part(error: Exception, system: SystemPort) -> str | None:
+    """One sentence about the user's own part of the reference system in which `error` was raised; None if it was not raised there."""
+    code = {
+        getattr(member, "__code__", None): (part, f"{cls.__name__}.{name}")
+        for part, replacement in getattr(system, "parts", {}).items()
+        for cls in getattr(replacement, "__mro__", ())
+        if not cls.__module__.startswith("refold.") and cls is not object
+        for name, member in vars(cls).items()
+    }
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if (found := code.get(frame.f_code)) is not None:
+            part, name = found
+            return (
+                f"system {system.name!r}: its part {part!r} raised {type(error).__name__}: {error} in {name}()"
+                f" (line {line} of {frame.f_code.co_filename})"
             )
     return None
 

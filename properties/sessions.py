@@ -211,7 +211,8 @@ class Sessions(Property):
 
 
 class Waits(Property):
-    """Every query ends: with an answer, or, when its time is up, with the word that there is none; and once faults stop, with an answer.
+    """Every query ends: with an answer, or, when its time is up and not before, with the word that there is none; and once faults stop,
+    with an answer.
 
     Kept although no broken system leaves only a query without an end so far: nobody else looks at readers that wait.
     """
@@ -249,7 +250,17 @@ class Waits(Property):
         )
 
     def on_gave_up(self, number: int, record: GaveUp) -> Finding | None:
-        """At rest there is nothing to wait for."""
+        """Not before its time; and at rest there is nothing to wait for."""
+        if record.ticks < record.patience:
+            return self.finding(
+                "query-gives-up-early",
+                record.client,
+                number,
+                position=record.needed,
+                expected=f"a wait of {record.patience} ticks",
+                actual=f"given up after {record.ticks}",
+                evidence=[Evidence(number, record, "gave up early")],
+            )
         if not self.calm or record.needed > self.truth.tail:
             return None
         return self.finding(

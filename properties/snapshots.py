@@ -12,6 +12,7 @@ from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.journey import Finished
 from refold.model.record import Settled, SnapshotLoaded, SnapshotTaken
+from refold.model.upgrade import Upgraded
 from refold.properties.property import Evidence, Finding, Handler, Property
 from refold.properties.replay import Fold, ReplayEquality
 from refold.properties.truth import Truth
@@ -34,6 +35,7 @@ class SnapshotIntegrity(Property):
         self.taken: dict[str, tuple[int, SnapshotTaken]] = {}
         self.early: list[tuple[int, SnapshotTaken]] = []
         self.finished: dict[str, tuple[int, Finished]] = {}
+        self.schema: int | None = None
 
     def handlers(self) -> dict[type, Handler]:
         """Taken and loaded; the end, for snapshots of what a slow append was hiding."""
@@ -41,15 +43,33 @@ class SnapshotIntegrity(Property):
             SnapshotTaken: self.on_taken,
             SnapshotLoaded: self.on_loaded,
             Finished: self.on_finished,
+            Upgraded: self.on_upgraded,
             Settled: self.on_settled,
         }
+
+    def on_upgraded(self, number: int, record: Upgraded) -> None:
+        """Whose code runs from here on."""
+        self.schema = record.schema
 
     def on_finished(self, number: int, record: Finished) -> None:
         """From here on its snapshots mean nothing."""
         self.finished[record.owner] = (number, record)
 
     def on_taken(self, number: int, record: SnapshotTaken) -> Finding | None:
-        """Not of what is not in the log."""
+        """Not of what is not in the log, and under the schema of the code that runs."""
+        if self.schema is None:
+            application = self.truth.application
+            self.schema = record.schema if application is None else application.schema
+        if record.schema != self.schema:
+            return self.finding(
+                "snapshot-under-other-schema",
+                record.owner,
+                number,
+                position=record.position,
+                expected=self.schema,
+                actual=record.schema,
+                evidence=[Evidence(number, record, "was taken by code of another schema")],
+            )
         self.taken[record.owner] = (number, record)
         if self.finished:
             self.finished.pop(record.owner, None)

@@ -7,6 +7,8 @@ the events behind the slowest consumer (`WINDOW` at least).
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+
 from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.idle_session import SessionClosed, SessionOpened
@@ -50,7 +52,7 @@ class Truth:
         self.application = application
         self.events: dict[int, Stored] = {}
         self.before: dict[int, int] = {}
-        self.after: dict[int, int] = {}
+        self.order: list[int] = []
         self.numbers: dict[int, int] = {}
         self.versions: dict[str, int] = {}
         self.tail = 0
@@ -136,7 +138,7 @@ class Truth:
         self.numbers[position] = number
         if position > self.tail:
             self.before[position] = self.tail
-            self.after[self.tail] = position
+            self.order.append(position)
             self.tail = position
             if self.awaited:
                 self.appear()
@@ -160,10 +162,12 @@ class Truth:
             progress.contiguous = contiguous = position
             beyond = progress.beyond
             if beyond:
-                after = self.after
-                while (following := after.get(contiguous, -1)) in beyond:
-                    beyond.remove(following)
-                    progress.contiguous = contiguous = following
+                order = self.order
+                place = bisect_right(order, contiguous)
+                while place < len(order) and order[place] in beyond:
+                    beyond.remove(order[place])
+                    progress.contiguous = order[place]
+                    place += 1
         else:
             progress.beyond.add(position)
 
@@ -178,30 +182,21 @@ class Truth:
         """Forget events that every consumer has dealt with, beyond the window."""
         floor = min((progress.contiguous for progress in self.consumers.values()), default=self.tail)
         floor = min(floor, self.tail - WINDOW)
-        events, before, after, numbers = self.events, self.before, self.after, self.numbers
+        events, before, numbers = self.events, self.before, self.numbers
         for position in [p for p in events if p < floor]:
             del events[position]
             before.pop(position, None)
-            after.pop(position, None)
             numbers.pop(position, None)
+        del self.order[: bisect_left(self.order, floor)]
         self.low = max(self.low, floor)
         self.trim_at = 2 * max(WINDOW, len(events))
 
+    def positions(self, low: int, high: int) -> list[int]:
+        """The visible positions with low < position <= high, in order, as far as they are still kept."""
+        order = self.order
+        return order[bisect_right(order, low) : len(order) if high >= self.tail else bisect_right(order, high)]
+
     def between(self, low: int, high: int) -> list[Stored]:
         """The visible events with low < position <= high, in order, as far as they are still kept."""
-        found = []
-        after, events = self.after, self.events
-        position = low if low in after else self.at_or_before(low)
-        while (position := after.get(position, high + 1)) <= high:
-            if position > low and (event := events.get(position)) is not None:
-                found.append(event)
-        return found
-
-    def at_or_before(self, position: int) -> int:
-        """The greatest visible position that is at most `position`; 0 if there is none."""
-        if position >= self.tail:
-            return self.tail
-        for near in range(position, max(position - 64, 0), -1):
-            if near in self.events:
-                return near
-        return max((visible for visible in self.events if visible <= position), default=0)
+        events = self.events
+        return [events[position] for position in self.positions(low, high)]

@@ -14,7 +14,7 @@ from refold.model.application import Application, Refusal
 from refold.model.record import Aborted, Declined, Prepared, Refused, Unknown
 from refold.model.words import counted
 from refold.properties.conditional import Decisions
-from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
 from refold.properties.truth import Truth
 
 
@@ -57,7 +57,11 @@ class Views(Property):
         version = self.truth.versions.get(record.stream, 0)
         if record.seen < version or self.truth.slow or (record.seen == version and record.source != "log"):
             return None
-        if record.stream in self.scattered or record.stream != self.decider.key(record.command):
+        if (
+            record.command is None
+            or record.stream in self.scattered
+            or record.stream != self.decider.key(record.command)
+        ):
             return None  # a stream per entity: its versions and its fold are not those of the key
         if record.seen > version:
             return self.differs(
@@ -65,14 +69,15 @@ class Views(Property):
             )
         expected = self.decide(record)
         actual = tuple([event.data for event in record.events])
-        return None if expected == actual else self.differs(number, record, expected, actual)
+        same = isinstance(expected, tuple) and as_recorded(actual, expected)
+        return None if same else self.differs(number, record, expected, actual)
 
     def on_declined(self, number: int, record: Declined) -> Finding | None:
         """A decision not to append."""
         version = self.truth.versions.get(record.stream, 0)
         if record.seen < version or self.truth.slow or (record.seen == version and record.source != "log"):
             return None
-        if record.stream in self.scattered:
+        if record.command is None or record.stream in self.scattered:
             return None
         if record.seen > version:
             return self.differs(

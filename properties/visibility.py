@@ -6,6 +6,8 @@ has passed position 2 never sees position 1, which appears later. The full scan 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from refold.model.event import Stored
 from refold.model.record import Acknowledged, Disordered, Scanned
 from refold.properties.property import Evidence, Finding, Handler, Property
@@ -74,7 +76,7 @@ class Visibility(Property):
             return False
         if record.after == 0:
             return truth.low == 0 and tuple(truth.events) == positions
-        return tuple([event.position for event in truth.between(record.after, truth.tail)]) == positions
+        return tuple(truth.positions(record.after, truth.tail)) == positions
 
     def on_acknowledged(self, number: int, record: Acknowledged) -> Finding | None:
         """Nothing is stored at a position that readers have passed without seeing it, and answers name the right positions."""
@@ -96,6 +98,9 @@ class Visibility(Property):
                         ],
                     )
             elif truth.low < position <= truth.tail:
+                own = [event for event in truth.events.values() if event.operation == record.op]
+                if own:
+                    return self.elsewhere(number, record, position, own)
                 return self.finding(
                     "visible-below-read-position",
                     "log",
@@ -109,6 +114,21 @@ class Visibility(Property):
                     ],
                 )
         return None
+
+    def elsewhere(self, number: int, record: Acknowledged, position: int, own: Sequence[Stored]) -> Finding:
+        """The events of the append are visible, and not where the answer says."""
+        return self.finding(
+            "acknowledged-elsewhere",
+            own[0].stream,
+            number,
+            position=position,
+            expected=tuple([event.position for event in own]),
+            actual=record.positions,
+            evidence=[
+                *(Evidence(self.truth.numbers[event.position], event, "is at this position") for event in own),
+                Evidence(number, record, "says that its own event is there"),
+            ],
+        )
 
     def on_disordered(self, number: int, record: Disordered) -> Finding:
         """A reader follows the log in the order of its positions."""

@@ -154,8 +154,14 @@ ANOMALIES: dict[str, Anomaly] = {
         "the log shows {expected} of its events, the stream {actual}",
         "an index of streams that is written apart from the log, or a bound that is one off; derive it in the same transaction",
     ),
+    "answer-misses-events": Anomaly(
+        "the answer to an append to {where} names other positions than its events have",
+        "an answer names the position of every event of its append",
+        "expected {expected}, found {actual}",
+        "the retry of a batch is answered with what is known of its first event; keep the answer with the batch",
+    ),
     "acknowledged-elsewhere": Anomaly(
-        "an append was told that its event is where {event} of somebody else is",
+        "an append was told that its event is at position {position}, where it is not",
         "an answer names the positions at which the events of the append are",
         usual="positions are computed and not read back, or answers are given out in the wrong order; return what was stored",
     ),
@@ -270,6 +276,12 @@ ANOMALIES: dict[str, Anomaly] = {
         "{expected} was saved, {actual} came back",
         "the snapshot shares mutable state with the live object; copy or serialise it",
     ),
+    "snapshot-under-other-schema": Anomaly(
+        "the snapshot of {where} at {position} says that it is of schema {actual}, and code of schema {expected} took it",
+        "a snapshot is filed under the schema of the code that took it",
+        "expected schema {expected}, found {actual}",
+        "the schema's number is written by hand, or read at another time than the state; take both from the code that runs",
+    ),
     "snapshot-differs": Anomaly(
         "the snapshot of {where} at {position} differs from the replay up to there",
         "a snapshot equals the replay of the log up to its position",
@@ -319,10 +331,28 @@ ANOMALIES: dict[str, Anomaly] = {
         "the gate of a replay is too high, or the note that it is done is saved before it is; save it after",
     ),
     "replay-differs-elsewhere": Anomaly(
-        "another process, with another hash seed, clock and time zone, folds {event} to another {where}",
+        "another process, with another hash seed, clock and time zone, comes to another {where} from the same events",
         "a replay gives the same bytes in every process",
         "one process gives {expected}, another {actual}",
         "iteration over a set, hash(), id(), a clock or a random number decides; sort, and put such values into the event",
+    ),
+    "sent-elsewhere": Anomaly(
+        "{where} did what {event} asks for to somebody else",
+        "an effect on the outside world goes to whom its event is about",
+        "expected {expected}, found {actual}",
+        "a variable that is left over from the message before",
+    ),
+    "sent-out-of-order": Anomaly(
+        "{where} did what {event} asks for in the outside world after what a later event of its stream asks for",
+        "the outside world hears of the events of a stream in their order",
+        "expected {expected}, found it {actual}",
+        "messages of one stream do not wait for each other; send them one by one, or give them a version that the receiver compares",
+    ),
+    "parked-without-cause": Anomaly(
+        "{where} put {event} aside, although its handler has not failed",
+        "an event is put aside only if its handler failed, or if one before it in its stream is aside",
+        "expected it {expected}, found it {actual}",
+        "one dead letter stops everything behind it; park by the stream, and nothing else",
     ),
     "dead-letter-lost": Anomaly(
         "{where} put {event} aside, and it is not among its dead letters",
@@ -391,6 +421,12 @@ ANOMALIES: dict[str, Anomaly] = {
         "the query of {where} waits and waits",
         "a wait ends with an answer, or with the word that there is none",
         usual="a wait without a time-out; give it one",
+    ),
+    "query-gives-up-early": Anomaly(
+        "the query of {where} was given up before its time",
+        "a query waits as long as it was promised",
+        "expected {expected}, found it {actual}",
+        "patience is compared in the wrong unit",
     ),
     "query-never-answered": Anomaly(
         "nothing is in the way any more, and the query of {where} is not answered",
@@ -489,6 +525,12 @@ ANOMALIES: dict[str, Anomaly] = {
         "at most one lease on a lock is in force",
         usual="a release deletes whatever lock it finds; compare the token and delete in one step",
     ),
+    "lease-without-time": Anomaly(
+        "the lock on {where} was given away for no time at all",
+        "a lease ends after it begins",
+        "expected {expected}, found {actual}",
+        "the end of the lease is not counted from its beginning",
+    ),
     "lock-granted-to-the-dead": Anomaly(
         "the lock on {where} was given to somebody whose time was up",
         "a lock is given only to somebody who still waits for it",
@@ -523,6 +565,18 @@ ANOMALIES: dict[str, Anomaly] = {
         "a hold on {where} was freed before its time",
         "a hold lasts as long as it was promised",
         usual="the sweeper's clock is ahead, or it compares with the wrong time",
+    ),
+    "hold-number-reused": Anomaly(
+        "a hold on {where} has the number of an earlier one",
+        "every hold has a number of its own, so that nobody ends another's",
+        "expected {expected}, found {actual} again",
+        "numbers are counted from the holds that are there; count from those that ever were",
+    ),
+    "hold-denied-without-cause": Anomaly(
+        "a hold on {where} was denied, although it is free",
+        "a hold is denied only while there is another",
+        "expected it {expected}, found it {actual}",
+        "one hold stops more than its own key",
     ),
     "reservation-leaked": Anomaly(
         "{where} is on hold, and nobody is left to confirm it",

@@ -21,6 +21,7 @@ from refold.reports.values import fields_of, inert, name, rows, told
 
 BECAUSE: dict[str, str] = {
     "is folded to something else in another process": "the events up to it are the same, and so is the code",
+    "is decided in another way in another process": "the command and the events are the same, and so is the code",
     "was asked for by nobody": "no client ever sent an append with the id {id}",
     "is the append": "it asked for the events {ids}",
     "said that it did not happen": "{op} was {outcome}",

@@ -8,13 +8,16 @@ import os
 import pathlib
 import signal
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 import click
 
+from refold.model.application import UnknownProjection
 from refold.model.history import MalformedHistory
 from refold.model.plan import MalformedPlan
 from refold.properties.run import BrokenApplication
@@ -25,11 +28,28 @@ HELD, FINDINGS, ENVIRONMENT = 0, 1, 2
 """Exit codes: everything held; something was found; usage or environment."""
 
 
+_HERE = pathlib.Path(__file__).resolve().parents[1]
+NOT_THE_USERS = (
+    *(_HERE / package for package in ("model", "properties", "reports", "systems")),
+    *(pathlib.Path(path) for path in {*sysconfig.get_paths().values()} if path != sysconfig.get_path("data")),
+)
+"""Folders of code that is not the user's: refold, the standard library, installed packages."""
+
+
 class NoAnswer(BaseException):
     """Something did not answer in time. No `Exception`, so that code under test that catches all of those cannot swallow it."""
 
 
-SENTENCES = (UsageError, SystemUnavailable, BrokenApplication, AdapterError, MalformedPlan, MalformedHistory, NoAnswer)
+SENTENCES = (
+    UsageError,
+    SystemUnavailable,
+    BrokenApplication,
+    AdapterError,
+    MalformedPlan,
+    MalformedHistory,
+    UnknownProjection,
+    NoAnswer,
+)
 """Exceptions whose message is a sentence for the user."""
 
 
@@ -172,13 +192,23 @@ def patience() -> float:
     return seconds
 
 
+def whereabouts(frame: FrameType | None) -> str:
+    """Where the user's own code was: the innermost function that is neither refold's nor an installed package's."""
+    while frame is not None:
+        file = pathlib.Path(frame.f_code.co_filename)
+        if not any(file.is_relative_to(place) for place in NOT_THE_USERS) and file.is_file():
+            return f" (it was in {frame.f_code.co_name}(), line {frame.f_lineno} of {file})"
+        frame = frame.f_back
+    return ""
+
+
 @contextmanager
 def time_limit(what: str) -> Iterator[Callable[[], None]]:
     """Raise `NoAnswer` in the main thread if the yielded function is not called for a while: nothing hangs for ever."""
     seconds = patience()
 
     def expired(number: int, frame: Any) -> None:
-        raise NoAnswer(f"{what} did not answer for {seconds:g} s; it was given up")
+        raise NoAnswer(f"{what} did not answer for {seconds:g} s{whereabouts(frame)}; it was given up")
 
     if not hasattr(signal, "setitimer"):
         yield lambda: None

@@ -11,7 +11,8 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.history import MalformedHistory, plain
-from refold.model.record import Opened
+from refold.model.record import Applied, CheckpointSaved, Opened
+from refold.model.side import Joined
 from refold.properties.applications import EXAMPLES
 from refold.properties.middle import Beginning, beginning, middle_checker
 from refold.properties.property import Finding
@@ -24,6 +25,9 @@ from refold.reports.json_report import finding_json
 
 FINDINGS_MAX = 100
 """Findings of one file that are reported; the first one counts, the rest often follow from it."""
+
+OF_CONSUMERS = frozenset({Applied, CheckpointSaved})
+"""Records of what a consumer did; it is judged by what the first line says that it promises."""
 
 WITHOUT_APPLICATION = (
     "decisions (was each one right on what is true?), and contents (are rows, caches, rebuilt tables, snapshots and answers what the events"
@@ -106,6 +110,8 @@ class StoredHistory:
         kinds: Counter[type[Any]] = Counter()
         complete = False
         consumers = True
+        named: set[str] = set()
+        unnamed: set[str] = set()
         findings: list[Finding] | None = None
         try:
             with self.watch() as alive:
@@ -113,6 +119,11 @@ class StoredHistory:
                     kind = type(record)
                     if kind is Opened:
                         consumers = bool(record.consumers)
+                        named.update(spec.name for spec in record.consumers)
+                    elif kind is Joined:
+                        named.add(record.spec.name)
+                    elif kind in OF_CONSUMERS and record.consumer not in named:
+                        unnamed.add(record.consumer)
                     feed(record)
                     kinds[kind] += 1
                     if len(judge.findings) >= FINDINGS_MAX:
@@ -127,6 +138,10 @@ class StoredHistory:
             result["records"] = kinds.total()
             happened = counts(kinds)
             result["counts"] = happened
+            result["not_checked"].extend(
+                f"what {name!r} did: the first line of the history does not name it among its consumers"
+                for name in sorted(unnamed)
+            )
             empty = vacuous(happened, 0, (), consumers and begins is None)
             if complete and empty is not None and not findings:
                 findings.append(empty)

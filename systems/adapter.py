@@ -5,6 +5,7 @@ What the log returns is checked at the port, so that an adapter that returns non
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, get_args
 
@@ -46,9 +47,19 @@ class GuardedLog(Process):
         if function is None:
             raise AdapterError(f"{self.title}: the log has no method {method}()")
         try:
-            return function(*arguments)
-        except (OutcomeUnknown, AdapterError, ProcessDied):
+            return awaited(self.title, method, function(*arguments))
+        except AdapterError:
             raise
+        except OutcomeUnknown as error:
+            if method in ("append", "begin", "commit"):
+                raise
+            raise AdapterError(
+                f"{self.title}: {method}() raised OutcomeUnknown; only append(), begin() and commit() may leave their outcome open"
+            ) from error
+        except ProcessDied as death:
+            if method in ("append", "begin", "commit", "abort"):
+                raise
+            raise AdapterError(misplaced(self.title, method, "append(), begin(), commit() and abort()")) from death
         except Exception as error:
             raise AdapterError(
                 f"{self.title}: {method}() raised {type(error).__name__}: {error}{line_of(error)}; it should return, or raise"
@@ -62,21 +73,52 @@ class GuardedLog(Process):
     def answer(self, method: str, outcome: Any, request: AppendRequest | None) -> Appended | Conflict:
         """Whether an answer is one."""
         if isinstance(outcome, Conflict):
+            if not isinstance(outcome.found, int):
+                raise AdapterError(
+                    f"{self.title}: {method}() returned {short(outcome)}, expected the version of the stream, or -1 if it is not known"
+                )
             return outcome
         if not isinstance(outcome, Appended) or not isinstance(outcome.positions, tuple):
             raise AdapterError(
                 f"{self.title}: {method}() returned {short(outcome)}, expected Appended(positions) or Conflict(found)"
             )
-        if request is not None and len(outcome.positions) != len(request.events):
+        self.places(method, outcome.positions)
+        if request is not None and len(outcome.positions) != len(request.events) and not self.stored(request, outcome):
             raise AdapterError(
                 f"{self.title}: {method}() of {len(request.events)} events returned {len(outcome.positions)} positions"
             )
         return outcome
 
+    def places(self, method: str, positions: tuple[Any, ...]) -> None:
+        """Whether these are positions."""
+        for position in positions:
+            if not isinstance(position, int) or position < 1:
+                raise AdapterError(
+                    f"{self.title}: {method}() returned the position {short(position)}, expected a number; positions count from 1"
+                )
+
+    def stored(self, request: AppendRequest, outcome: Appended) -> bool:
+        """Whether these are positions of events that the log had stored under these ids: a retry is answered as it was the first time,
+        although it may have been decided anew since and ask for more events, or fewer."""
+        ids = {event.id for event in request.events}
+        asked: set[int] = set()
+        whole: set[int] = set()
+        last = 0
+        while page := self.read(last, 1024):
+            asked.update(event.position for event in page if event.id in ids)
+            whole.update(event.position for event in page if event.operation == request.op)
+            if page[-1].position <= last:
+                break  # a log that goes round in circles
+            last = page[-1].position
+        return bool(asked) and set(outcome.positions) in (asked, whole)
+
     def begin(self, request: AppendRequest) -> Any:
         """Checked like `append`; a tuple of positions means that the append is open."""
         outcome = self.call("begin", request)
-        return outcome if isinstance(outcome, tuple) else self.answer("begin", outcome, request)
+        if not isinstance(outcome, tuple):
+            return self.answer("begin", outcome, request)
+        self.places("begin", outcome)
+        return outcome
 
     def commit(self, op: str) -> Appended | Conflict:
         """Checked."""
@@ -113,10 +155,12 @@ class GuardedLog(Process):
         if not isinstance(page, list | tuple):
             raise AdapterError(f"{self.title}: {method}() returned {short(page)}, expected a list of Stored events")
         for event in page:
-            if not isinstance(event, Stored) or not isinstance(event.position, int):
+            if not isinstance(event, Stored):
                 raise AdapterError(
                     f"{self.title}: {method}() returned {short(event)} among its events, expected Stored(position=…)"
                 )
+            if (wrong := misfit(event)) is not None:
+                raise AdapterError(f"{self.title}: {method}() returned an event whose {wrong}")
         return [self.readable(event) for event in page]
 
     def readable(self, event: Stored) -> Stored:
@@ -147,6 +191,34 @@ class GuardedLog(Process):
         """Passed on, if there is something to close."""
         if hasattr(self.log, "close"):
             self.call("close")
+
+
+def misfit(event: Stored) -> str | None:
+    """What is wrong with the fields of an event that a user's log gave back, if anything is."""
+    for field, value in (("position", event.position), ("version", event.version)):
+        if not isinstance(value, int) or value < 1:
+            return f"{field} is {short(value)}, expected a number; {field}s count from 1"
+    for field, text in (("stream", event.stream), ("id", event.id), ("type", event.type)):
+        if not isinstance(text, str):
+            return f"{field} is {short(text)}, expected a string as the request had it"
+    return None
+
+
+def awaited(title: str, method: str, answer: Any) -> Any:
+    """The answer of a method of the user's; raises `AdapterError` if it is asynchronous."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise AdapterError(
+            f"{title}: {method}() returned a coroutine, and nobody waits for it; make it a plain function"
+        )
+    return answer
+
+
+def misplaced(title: str, method: str, allowed: str) -> str:
+    """The sentence for a `durable()` that was called where no death is possible."""
+    return (
+        f"{title}: durable() was called in {method}(); only {allowed} have durable steps at which refold may end them"
+    )
 
 
 class LogSystem:
@@ -226,7 +298,7 @@ def adapt(name: str, make: Callable[[], Any]) -> Any:
     """
     try:
         made = make()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{name!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}") from error
     if is_system(made):
         return made
@@ -235,14 +307,17 @@ def adapt(name: str, make: Callable[[], Any]) -> Any:
 
         system = ForeignSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
-            close_part(part)
+            close_part(name, part)
         return system
     capabilities = BROUGHT | log_capabilities(name, made)
-    close_part(made)
+    close_part(name, made)
     return LogSystem(name, make, capabilities)
 
 
-def close_part(part: Any) -> None:
-    """Close it, if it can be closed."""
+def close_part(name: str, part: Any) -> None:
+    """Close it, if it can be closed. Raises `UsageError` if that fails."""
     if callable(getattr(part, "close", None)):
-        part.close()
+        try:
+            part.close()
+        except Exception as error:
+            raise UsageError(f"{name!r}: close() raised {type(error).__name__}: {error}") from error

@@ -36,7 +36,7 @@ from refold.model.clock import Clock, Context
 from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
 from refold.model.datastore import Datastore
 from refold.model.extension import Extension
-from refold.model.log import Appended, AppendRequest, Conflict, Log
+from refold.model.log import Appended, AppendRequest, Conflict, Log, pages
 from refold.model.process import Emit, ProcessDied
 from refold.model.record import (
     HISTORY_VERSION,
@@ -171,10 +171,11 @@ class Deployment:
             self.handlers[action] = never
             return never
         extension = self.extend(make)
-        after = 0
-        while after < self.observer.seen and (page := self.log.read(after, 1024)):
-            extension.visible([event for event in page if event.position <= self.observer.seen])
-            after = page[-1].position
+        seen = self.observer.seen
+        for page in pages(self.log, 0, 1024) if seen else ():
+            extension.visible([event for event in page if event.position <= seen])
+            if page[-1].position >= seen:
+                break
         self.handlers.update(self.handlers_of(extension))
         return self.handlers[action]
 
@@ -212,8 +213,13 @@ class Deployment:
             ("redeliver", Redeliver, self.redeliver),
             ("snapshots", TakeSnapshot, self.take_snapshot),
             ("crash-consumer", Crash, self.crash),
+            ("crash-log", Crash, self.crash),
             ("crash-consumer", Restart, self.restart),
+            ("crash-log", Restart, self.restart),
+            ("crash-log-at-step", Restart, self.restart),
+            ("power-cut", Restart, self.restart),
             ("crash-at-step", CrashAt, self.crash_at),
+            ("crash-log-at-step", CrashAt, self.crash_at),
             ("power-cut", CutPower, self.cut_power),
         )
         table.update({action: handler for need, action, handler in optional if need in can})
@@ -383,7 +389,15 @@ class Deployment:
         request = client.prepare(action.command)
         if request is None:
             return True
-        outcome = self.log.begin(request)
+        try:
+            outcome = self.log.begin(request)
+        except ProcessDied as death:
+            self.died(death)
+            self.unheard(client, request)
+            return True
+        except OutcomeUnknown:
+            self.unheard(client, request)
+            return True
         if isinstance(outcome, tuple):
             client.slow = True
             self.emit(Started(client.name, request.op, outcome))
@@ -403,6 +417,8 @@ class Deployment:
         except ProcessDied as death:
             self.died(death)
             self.unheard(client, request)
+        except OutcomeUnknown:
+            self.unheard(client, request)
         else:
             if type(outcome) is Conflict:
                 self.emit(Aborted(client.name, request.op))
@@ -421,7 +437,12 @@ class Deployment:
     def end_slow(self, client: Client, request: AppendRequest) -> None:
         client.slow = False
         client.pending = None
-        self.log.abort(request.op)
+        try:
+            self.log.abort(request.op)
+        except ProcessDied as death:  # whether the rollback came before the death, only the log knows
+            self.died(death)
+            self.unheard(client, request)
+            return
         self.emit(Aborted(client.name, request.op))
         self.tail()
 
@@ -480,7 +501,8 @@ class Deployment:
         if not page:
             return False
         for consumer in self.everyone:
-            consumer.wake()
+            if consumer.asleep:
+                consumer.wake()
         for extension in self.watching:
             extension.visible(page)
         return True
@@ -539,7 +561,7 @@ class Deployment:
 
     def crash(self, action: Crash) -> bool:
         process = self.process(action.process)
-        if process.down or (process is self.log and "crash-log" not in self.capabilities):
+        if process.down or not self.can_die(process, "crash-log", "crash-consumer"):
             return False
         self.step(action)
         process.crash()
@@ -549,11 +571,15 @@ class Deployment:
 
     def crash_at(self, action: CrashAt) -> bool:
         process = self.process(action.process)
-        if process.down or process.fuse or (process is self.log and "crash-log-at-step" not in self.capabilities):
+        if process.down or process.fuse or not self.can_die(process, "crash-log-at-step", "crash-at-step"):
             return False
         self.step(action)
         process.light(action.step)
         return True
+
+    def can_die(self, process: Any, log: str, consumer: str) -> bool:
+        """Whether the log, or else a consumer, has the capability."""
+        return (log if process is self.log else consumer) in self.capabilities
 
     def restart(self, action: Restart) -> bool:
         process = self.process(action.process)

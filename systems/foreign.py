@@ -17,9 +17,18 @@ from refold.model.plan import short
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.record import Applied, CheckpointSaved, ConsumerSpec, Ignored, Recovered
 from refold.model.tape import Menu
-from refold.systems.adapter import BROUGHT, AdapterError, GuardedLog, declared_by, log_capabilities
+from refold.systems.adapter import (
+    BROUGHT,
+    AdapterError,
+    GuardedLog,
+    awaited,
+    declared_by,
+    log_capabilities,
+    misplaced,
+)
 from refold.systems.deployment import Deployment
 from refold.systems.port import UsageError
+from refold.systems.rows import differing, snapshot
 
 
 class ConsumerPort(Protocol):
@@ -73,16 +82,16 @@ class _Rows:
 
     def close(self) -> None:
         """Close the user's consumer, if it can be closed."""
-        close = getattr(self.consumer.theirs, "close", None)
-        if close is not None:
-            close()
+        if hasattr(self.consumer.theirs, "close"):
+            self.consumer.call("close")
 
 
 class ForeignConsumer(Consumer):
     """Drives a `ConsumerPort` and records what its rows and its checkpoint become.
 
     `collected` are events that it was given and has not handled yet (only consumers with `flush` may have some); `dying` those that it
-    had in hand when it died.
+    had in hand when it died. A batch that is not saved in one step may be in the rows in part then: those of its events behind the
+    checkpoint are `doubtful` until they have come again, and `clean` are the rows without them (None: there is no doubt).
     """
 
     def __init__(self, name: str, projection: str, context: Context, store: Any, title: str, theirs: Any) -> None:
@@ -93,6 +102,8 @@ class ForeignConsumer(Consumer):
         self.collects = hasattr(theirs, "flush")
         self.collected: list[Stored] = []
         self.dying: list[Stored] = []
+        self.doubtful: list[Stored] = []
+        self.clean: dict[str, Any] | None = None
         if hasattr(theirs, "durable"):
             theirs.durable = self.durable
         self.saved = self.position = self.fetched = self.ask_checkpoint()
@@ -101,18 +112,19 @@ class ForeignConsumer(Consumer):
     def call(self, method: str, *arguments: Any) -> Any:
         """Call the user's consumer; its exceptions become sentences."""
         try:
-            return getattr(self.theirs, method)(*arguments)
-        except (AdapterError, ProcessDied):
+            return awaited(self.title, method, getattr(self.theirs, method)(*arguments))
+        except AdapterError:
+            raise
+        except ProcessDied as death:
+            if method not in ("handle", "flush"):
+                raise AdapterError(misplaced(self.title, method, "handle() and flush()")) from death
             raise
         except Exception as error:
             raise AdapterError(f"{self.title}: {method}() raised {type(error).__name__}: {error}") from error
 
     def current(self) -> dict[str, Any]:
         """The rows now."""
-        rows = self.call("rows")
-        if not isinstance(rows, Mapping):
-            raise AdapterError(f"{self.title}: rows() returned {short(rows)}, expected a mapping of row keys to values")
-        return dict(rows)
+        return snapshot(self.title, self.call("rows"))
 
     def ask_checkpoint(self) -> int:
         """The checkpoint now."""
@@ -155,29 +167,44 @@ class ForeignConsumer(Consumer):
 
     def changed(self) -> set[str]:
         """The keys of the rows that differ from those that were seen last."""
-        before, now = self.known, self.current()
-        return {key for key in {*before, *now} if before.get(key) != now.get(key)}
+        return differing(self.title, self.known, self.current())
 
     def tell(self, batch: list[Stored], changed: set[str]) -> None:
         """Record that the rows contain `batch` now. What is stored is shown with the newest event that touches it; what an earlier one of
-        the same batch had made of it, nobody can have seen."""
-        now, rows = self.current(), dict(self.known)
+        the same batch had made of it, nobody can have seen. What doubtful events may have left in the rows is not shown."""
+        stored, rows = self.current(), dict(self.known if self.clean is None else self.clean)
+        now = stored
         made = [self.projected(event, rows) for event in batch]
+        if self.clean is not None:
+            self.doubtful = [event for event in self.doubtful if event.position > batch[-1].position]
+            strange = self.strange(rows, self.doubtful, now)
+            now, changed = {**rows, **{key: now.get(key) for key in strange}}, strange
+            self.clean = rows if self.doubtful else None
         touched: set[str] = set()
         for writes in reversed(made):
             writes.update({key: now.get(key) for key in writes if key not in touched})
             touched.update(writes)
         made[-1].update({key: now.get(key) for key in sorted(changed - touched)})
-        self.known = now
+        self.known = stored
         for event, writes in zip(batch, made, strict=True):
             self.emit(Applied(self.name, event.position, writes))
 
+    def strange(self, rows: dict[str, Any], later: list[Stored], now: dict[str, Any]) -> set[str]:
+        """The keys whose values `now` are neither those of `rows` nor what the events of `later`, one after the other, make of them."""
+        rows, possible = dict(rows), dict[str, list[Any]]()
+        before = dict(rows)
+        for event in later:
+            for key, value in self.projected(event, rows).items():
+                possible.setdefault(key, []).append(value)
+        return {key for key in differing(self.title, before, now) if now.get(key) not in possible.get(key, ())}
+
     def lacks(self, batch: list[Stored]) -> bool:
         """Whether the rows, which have not changed, would be others with `batch` in them."""
-        rows = dict(self.known)
+        rows = dict(self.known if self.clean is None else self.clean)
         for event in batch:
             self.projected(event, rows)
-        return rows != self.known
+        later = [event for event in self.doubtful if event.position > batch[-1].position]
+        return bool(self.strange(rows, later, self.known))
 
     def projected(self, event: Stored, rows: dict[str, Any]) -> dict[str, Any]:
         """What the event makes of `rows`, which are changed; nothing if these rows are none that the projection can have made."""
@@ -228,17 +255,22 @@ class ForeignConsumer(Consumer):
         self.call("restart")
         checkpoint = self.ask_checkpoint()
         batch, self.dying = self.dying, []
-        if batch and not self.spec.volatile:
+        if not self.spec.volatile:
             self.survived(batch, checkpoint)
         self.saved = checkpoint
         self.known = self.current()
         self.resume(self.saved)
-        self.emit(Recovered(self.name, self.position, dict(self.known)))
+        self.emit(Recovered(self.name, self.position, None if self.doubtful else dict(self.known)))
 
     def survived(self, batch: list[Stored], checkpoint: int) -> None:
         """Record what it had made durable of `batch` when it died with it in its hands."""
+        whole = sorted(
+            {event.position: event for event in (*self.doubtful, *batch)}.values(), key=lambda event: event.position
+        )
         if self.collects:
-            batch = [event for event in batch if event.position <= checkpoint]
+            batch = [event for event in whole if event.position <= checkpoint]
+            if not self.spec.atomic:
+                self.suspect(batch, whole[len(batch) :])
         if not batch:
             return
         changed = self.changed()
@@ -246,6 +278,17 @@ class ForeignConsumer(Consumer):
             self.tell(batch, changed)
         if checkpoint > self.saved:
             self.note(checkpoint)
+
+    def suspect(self, batch: list[Stored], later: list[Stored]) -> None:
+        """Behind the checkpoint are `later` events that may be in the rows in part; if so, and if that is all that is wrong with them,
+        these are doubtful."""
+        before = self.known if self.clean is None else self.clean
+        rows, now = dict(before), self.current()
+        for event in batch:
+            self.projected(event, rows)
+        strange = self.strange(rows, later, now)
+        self.clean = None if strange else before
+        self.doubtful = later if not strange and differing(self.title, rows, now) else []
 
 
 def spec_of(name: str, theirs: Any) -> ConsumerSpec:
@@ -280,16 +323,12 @@ def inspect(title: str, sample: Any) -> None:
 
 
 def offered(sample: Any, log: frozenset[str]) -> frozenset[str]:
-    """What can be done to a user's log, with the capabilities `log`, and consumers. A batch that is not saved in one step could be left in
-    part by a death in the middle, and nobody could tell how much of it."""
+    """What can be done to a user's log, with the capabilities `log`, and consumers."""
     consumers = sample.consumers.values()
     can = (BROUGHT | log) - {"snapshots", "crash-at-step", "crash-consumer"}
     if all(hasattr(one, "crash") and hasattr(one, "restart") for one in consumers):
         can |= {"crash-consumer"}
-        if all(
-            hasattr(one, "durable") and (not hasattr(one, "flush") or "atomic" in getattr(one, "promises", ()))
-            for one in consumers
-        ):
+        if all(hasattr(one, "durable") for one in consumers):
             can |= {"crash-at-step"}
     return can
 

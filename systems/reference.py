@@ -10,7 +10,9 @@ from refold.model.batch import Batcher
 from refold.model.bounds import Bounds
 from refold.model.bucket import Bucket
 from refold.model.change_stream import ChangeStream
+from refold.model.client import Client
 from refold.model.connection import Connections
+from refold.model.consumer import Consumer
 from refold.model.dual_write import DualWrite
 from refold.model.entity import Entity
 from refold.model.extension import Extension
@@ -25,6 +27,7 @@ from refold.model.log import Log
 from refold.model.mailer import Mailer
 from refold.model.outbox import Outbox
 from refold.model.parking import Ledger
+from refold.model.plan import short, suggestion
 from refold.model.process import Emit
 from refold.model.process_manager import ProcessManager
 from refold.model.query import Queries
@@ -36,7 +39,7 @@ from refold.model.tape import Menu
 from refold.model.topic import Topic
 from refold.model.upgrade import Upgrades
 from refold.model.workers import Pool
-from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
+from refold.systems.deployment import CLIENTS, CONSUMERS, Deployment, consumer_specs
 from refold.systems.port import UsageError
 
 EVERYTHING = frozenset(
@@ -85,6 +88,33 @@ EXTENSIONS: tuple[type[Extension], ...] = (
 """All extensions of the reference system."""
 
 
+DESIGNS: dict[str, type] = {
+    "log": Log,
+    "deployment": Deployment,
+    **{name: design for name, (design, _) in CONSUMERS.items()},
+    **dict.fromkeys(CLIENTS, Client),
+}
+"""Part of the core -> what one that takes its place must be like."""
+
+
+def check_parts(name: str, parts: Mapping[str, Any], extensions: Sequence[type[Extension]]) -> None:
+    """Whether the parts that are replaced exist, and what replaces them can take their place; raises `UsageError`."""
+    known = {**DESIGNS, **dict.fromkeys((extension.name for extension in extensions), Extension)}
+    for part, replacement in parts.items():
+        if part not in known:
+            raise UsageError(
+                f"system {name!r}: there is no part {part!r}{suggestion(part, known)}; parts are {', '.join(known)}"
+            )
+        if part == "log" and callable(replacement) and not isinstance(replacement, type):
+            continue  # a function that makes one
+        kinds = (Consumer,) if part in CONSUMERS else (Extension, Consumer) if part not in DESIGNS else (DESIGNS[part],)
+        if not isinstance(replacement, type) or not issubclass(replacement, kinds):
+            raise UsageError(
+                f"system {name!r}: part {part!r} is {short(replacement)}, expected a class derived from"
+                f" {' or '.join(f'{kind.__module__}.{kind.__name__}' for kind in kinds)}"
+            )
+
+
 class Reference:
     """Opens deployments of model parts; `parts` replaces single ones by name, which is how a broken system is made."""
 
@@ -129,6 +159,7 @@ class Reference:
     ) -> None:
         self.name = name
         self.parts = dict(parts or {})
+        check_parts(name, self.parts, extensions)
         self.consumers = consumer_specs(self.parts)
         self.extensions: list[type[Extension]] = [
             extension.replaced(self.parts.get(extension.name)) for extension in extensions

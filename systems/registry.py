@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import pathlib
-import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,6 +15,7 @@ import attrs
 from refold.model.blame import line_of
 from refold.model.extension import Extension
 from refold.model.plan import suggestion
+from refold.systems.own_file import load_file
 from refold.systems.port import SystemPort, UsageError
 from refold.systems.reference import Reference
 
@@ -174,46 +173,6 @@ def no_object(path: str, methods: tuple[str, ...]) -> UsageError:
     ]
     example = f"{' or '.join(suitable[:3])}" if suitable else f"{path}:NAME, with the name of its class"
     return UsageError(f"{path!r} is a file and does not say which object in it is meant; write {example}")
-
-
-def load_file(path: str) -> Any:
-    """The module in a file, which need not be on the path."""
-    file = pathlib.Path(path)
-    if not file.is_file():
-        raise UsageError(f"there is no file {path!r}")
-    name = "refold_user_" + re.sub(r"\W", "_", str(file.resolve()))
-    if name in sys.modules:
-        return sys.modules[name]
-    part = load_part(file.resolve())
-    if part is not None:
-        return part
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path!r} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(file.resolve().parent))
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def load_part(file: pathlib.Path) -> Any:
-    """The module in a file of a package, by its full name, as relative imports need it; the folder around the package counts as a place for
-    modules. None if the file is in no package, or if another package of that name is loaded."""
-    root = file.parent
-    while (root / "__init__.py").is_file():
-        root = root.parent
-    if root == file.parent:
-        return None
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    parts = file.relative_to(root).with_suffix("").parts
-    module = importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
-    return module if pathlib.Path(module.__file__ or "").resolve() == file else None
 
 
 def adopt(text: str, found: Any) -> SystemPort:

@@ -69,7 +69,7 @@ LOCK_RULES: Rules = {
         after(0.5, "released", "release"),
         never(0.7, "released", "release"),
     ),
-    "lock-time-frozen": (shows(0.75, "lock-never-freed"), after(0.2, "queued")),
+    "lock-time-frozen": (shows(0.75, "lock-never-freed", "lease-without-time"), after(0.2, "queued")),
     "lease-not-checked-after-wait": (
         shows(0.75, "lock-granted-to-the-dead"),
         after(0.3, "queued"),

@@ -107,7 +107,7 @@ class GateByHighWater(MailConsumer):
 
     def receive(self, event: Stored, after: int) -> None:
         """The first in flight, or none."""
-        if event is self.inbox[0]:
+        if self.inbox and event is self.inbox[0]:
             super().receive(event, after)
         else:
             self.emit(Held(self.name, event.position))

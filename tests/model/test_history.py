@@ -207,6 +207,12 @@ def garbled() -> list[tuple[str, list[bytes], int, str]]:
         ("array", [first, b"[]\n"], 2, "not a record of a refold history"),
         ("no-kind", [first, b'{"position": 1}\n'], 2, "not a record of a refold history"),
         ("unknown-kind", [first, b'{"kind": "teleported"}\n'], 2, "not a record of a refold history.*teleported"),
+        (
+            "from-zero",
+            [first, to_line(Stored(0, "k", 1, "a-1/0", "E", {}))],
+            2,
+            "'a-1/0': positions and versions count from 1",
+        ),
         ("missing-field", [first, b'{"kind": "applied", "consumer": "x"}\n'], 2, "missing required field `position`"),
         ("wrong-type", [first, event.replace(b'"position":1', b'"position":"1"')], 2, "Expected `int`"),
         ("no-whole-number", [first, event.replace(b'"position":1', b'"position":1e400')], 2, "not a record"),
@@ -320,3 +326,23 @@ def test_what_the_reader_refuses_the_schema_refuses_too(line: dict[str, Any]) ->
         jsonschema.Draft202012Validator(document).validate(line)
     with pytest.raises(MalformedHistory):
         list(HistoryReader().records([msgspec.json.encode(line) + b"\n"]))
+
+
+def test_blank_lines_at_the_end_are_no_records() -> None:
+    """An editor, or `echo >>`, may leave them."""
+    assert list(HistoryReader().records([to_line(OPENED), to_line(Settling()), b"\n", b" \r\n"])) == [
+        OPENED,
+        Settling(),
+    ]
+
+
+def test_what_was_not_recorded_stays_out_and_what_is_unknown_is_said() -> None:
+    """Commands and payloads of requests may be null; an event of a type that the application does not have is named."""
+    reader = HistoryReader(Accounts())
+    asked = Prepared("a", "a-1", None, "log", "acme", 0, ANY, (NewEvent("a-1/0", "Registered", None),))
+    assert list(reader.records([to_line(OPENED), to_line(asked)])) == [OPENED, asked]
+    strange = to_line(Stored(1, "acme", 1, "a-1/0", "Registred", {"org": "acme", "name": "ada"}))
+    with pytest.raises(
+        MalformedHistory, match=r"no event 'Registred' in application accounts \(did you mean 'Registered'\?\)"
+    ):
+        list(reader.records([to_line(OPENED), strange]))

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import enum
 import itertools
 import pathlib
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from refold.model.accounts import Accounts, Register, Registered, Released
-from refold.model.action import Submit
+from refold.model.action import Deliver, Submit
 from refold.model.application import Application
 from refold.model.event import Stored
+from refold.model.history import HistoryReader, plain, to_line
 from refold.model.inventory import Inventory, Restock
 from refold.properties.applications import EXAMPLES, application_named, trial
 from refold.properties.property import Finding, Handler, Property
 from refold.properties.run import BrokenApplication, execute
+from refold.properties.suite import checker
 from refold.systems.port import UsageError
 from refold.systems.reference import Reference
 
@@ -88,6 +92,13 @@ class Strange:
     org: Any
 
 
+class Plain:
+    """An event without any methods."""
+
+    def __init__(self, org: str) -> None:
+        self.org = org
+
+
 def counting() -> Callable[..., Any]:
     """A function that gives another answer every time."""
     numbers = itertools.count()
@@ -105,7 +116,7 @@ CASES: list[tuple[str, Application, str]] = [
     (
         "evolve-returns-none",
         variant(evolve=lambda self, state, event: None),
-        r"evolve\(.*\) returned None, expected a state",
+        r"evolve\(.*\) returned None, as if a return were missing; .* «deleted» needs a value of your own",
     ),
     ("evolve-returns-coroutine", variant(evolve=asynchronous), r"evolve\(.*\) returned <coroutine"),
     ("evolve-returns-generator", variant(evolve=lazy), r"evolve\(.*\) returned <generator"),
@@ -132,7 +143,16 @@ CASES: list[tuple[str, Application, str]] = [
     ),
     ("invariant-is-odd", variant(broken_invariant=lambda self, key, state: False), "expected a sentence or None"),
     ("conditional-raises", variant(conditional=raising), r"conditional\(.*\) raised KeyError"),
-    ("decide-raises", variant(decide=raising), r"decide\(.*\) raised KeyError: 'unfinished'"),
+    ("decide-raises", variant(decide=raising), r"decide\(.*\) raised KeyError: 'unfinished'; to say no, raise Refusal"),
+    ("decide-exits", variant(decide=lambda self, command, state: sys.exit(3)), r"decide\(.*\) raised SystemExit: 3"),
+    ("events-is-one-class", variant(events=Registered), r"events is <class .*>, expected a tuple of event classes"),
+    ("events-is-a-union", variant(events=Registered | Released), "events is .*, expected a tuple of event classes"),
+    ("events-has-a-name", variant(events=("Registered",)), "events has 'Registered' in it, expected classes"),
+    (
+        "event-equals-itself-only",
+        variant(events=(Plain,), decide=lambda self, command, state: [Plain(command.org)]),
+        "equals nothing but itself; make Plain a dataclass, or define __eq__",
+    ),
     (
         "decide-returns-none",
         variant(decide=lambda self, command, state: None),
@@ -238,6 +258,67 @@ def test_an_application_that_cannot_be_found_is_named_with_what_there_is(text: s
 def test_an_application_is_found_as_a_class_or_an_instance() -> None:
     """In an importable module."""
     assert isinstance(application_named("refold.model.inventory:Inventory"), Inventory)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Put:
+    """A command and an event with fields that have names only, and a value object in it."""
+
+    game: str
+    at: Released
+
+
+class Kind(enum.Enum):
+    """Keys of a dict."""
+
+    ADA = "ada"
+    BOB = "bob"
+
+
+@pytest.mark.parametrize(
+    ("initial", "with_it"),
+    [
+        (frozenset(), lambda state, at: state | {at}),
+        ({}, lambda state, at: {**state, (at.org, at.name): at}),
+        ({}, lambda state, at: {**state, Kind(at.name): 1}),
+        ({}, lambda state, at: {**state, len(state): at, "n": len(state)}),
+    ],
+    ids=["set-of-structs", "tuples-as-keys", "enums-as-keys", "mixed-keys"],
+)
+def test_states_of_sets_and_dicts_of_ones_own_are_values(initial: Any, with_it: Callable[[Any, Any], Any]) -> None:
+    """They are written as JSON in one order, and so in histories."""
+
+    class Board(Application):
+        name = "board"
+        events = (Put,)
+
+        def commands(self) -> list[Put]:
+            return [Put(game=game, at=Released("acme", name)) for game in ("g", "h") for name in ("ada", "bob")]
+
+        def initial(self, key: str) -> Any:
+            return initial
+
+        def decide(self, command: Put, state: Any) -> list[Put]:
+            return [command]
+
+        def evolve(self, state: Any, event: Put) -> Any:
+            return with_it(state, event.at)
+
+    board = Board()
+    trial(board)
+    plan = [Submit(client, command) for command in board.commands() for client in ("carol", "alice")]
+    run = execute(Reference(extensions=()), board, [*plan, *(Deliver("store", 0) for _ in range(8))])
+    assert run.findings == []
+    lines = [to_line(record) for record in run.history]
+    assert checked(board, lines) == []
+
+
+def checked(application: Application, lines: list[bytes]) -> list[Any]:
+    """What `refold check` finds in a history."""
+    judge = checker(application, plain)
+    for record in HistoryReader(application).records(lines):
+        judge.feed(record)
+    return judge.finish()
 
 
 @dataclasses.dataclass(frozen=True)

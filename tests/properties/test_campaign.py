@@ -111,7 +111,7 @@ def test_ctrl_c_in_the_middle_of_shrinking_keeps_the_shortest_plan_so_far() -> N
         def open(self, application: Any, emit: Any) -> Any:
             nonlocal runs
             runs += bool(searched.signatures)
-            if runs == 30:
+            if runs == 10:
                 raise KeyboardInterrupt
             return super().open(application, emit)
 

@@ -4,13 +4,16 @@ import dataclasses
 import pathlib
 import time
 
+import msgspec
 import pytest
 
 from refold.model.accounts import Accounts
 from refold.model.action import Submit
 from refold.model.application import Application
+from refold.model.event import Stored
+from refold.model.record import ConsumerSpec
 from refold.properties import elsewhere
-from refold.properties.elsewhere import Unreplayable, replay_elsewhere
+from refold.properties.elsewhere import Unreplayable, all_elsewhere, replay_elsewhere
 from refold.properties.run import execute
 from refold.systems.reference import Reference
 from refold.systems.registry import load
@@ -113,6 +116,8 @@ def test_a_clock_in_a_handler_is_found_though_all_processes_run_at_once():
 SOURCE = """
 import os, time, msgspec
 from refold.model.application import Application
+from refold.model.event import Stored
+from refold.model.record import ConsumerSpec
 {first}
 class Put(msgspec.Struct, frozen=True):
     shelf: str
@@ -158,3 +163,50 @@ def test_trouble_in_the_other_process_is_told_and_no_process_is_left(then, words
         replay_elsewhere(shop, history(shop), seconds=2)
     assert len(children) == 4
     assert all(child.returncode is not None for child in children)
+
+
+class ClubThatWelcomes(Club):
+    """Its decision names those who are there already, as a set gives them."""
+
+    def decide(self, command, state):
+        return [Joined(command.club, "-".join(state | {command.who}))]
+
+
+class ClubOfToday(Club):
+    """Its decision looks at the calendar."""
+
+    def decide(self, command, state):
+        return [Joined(command.club, command.who + time.strftime("%d"))]
+
+
+class ClubWithBoard(Club):
+    """Its own projection: the chair is whom iteration gives first."""
+
+    def board(self, event, rows):
+        members = {*rows.get("members", ()), event.data.who}
+        return {"members": tuple(sorted(members)), "chair": next(iter(members))}
+
+
+@pytest.mark.parametrize("club", [ClubThatWelcomes, ClubOfToday])
+def test_a_decision_that_differs_is_found_and_named(club):
+    finding = replay_elsewhere(club(), history(club()))
+    assert finding is not None
+    assert (finding.anomaly, finding.where, finding.position) == ("replay-differs-elsewhere", "decision", None)
+    assert finding.evidence[0].record.command.club == "chess"
+
+
+def test_a_projection_that_a_consumer_uses_is_folded_too():
+    records = history(ClubWithBoard())
+    assert replay_elsewhere(ClubWithBoard(), records) is None
+    records[0] = msgspec.structs.replace(records[0], consumers=(ConsumerSpec(name="mine", projection="board"),))
+    finding = replay_elsewhere(ClubWithBoard(), records)
+    assert finding is not None
+    assert finding.where == "board"
+
+
+def test_a_difference_is_found_in_whichever_history_it_is():
+    records = history(ClubThatPicks())
+    first = records[: next(n for n, record in enumerate(records) if type(record) is Stored) + 1]
+    found = all_elsewhere(ClubThatPicks(), [first, records])
+    assert found is not None
+    assert found[0] is records

@@ -92,6 +92,11 @@ BAD: dict[str, tuple[str, tuple[Any, ...], tuple[Any, ...]]] = {
         (ONE, Waiting("alice", "acme", 1, 4, 4)),
         (ONE, Waiting("alice", "acme", 1, 3, 4), GaveUp("alice", "acme", 1, 4)),
     ),
+    "query-gives-up-early": (
+        "LIVE",
+        (ONE, Waiting("alice", "acme", 1, 1, 4), GaveUp("alice", "acme", 1, 2, 4)),
+        (ONE, Waiting("alice", "acme", 1, 3, 4), GaveUp("alice", "acme", 1, 4, 4)),
+    ),
     "query-never-answered": (
         "LIVE",
         (ONE, Settling(), GaveUp("alice", "acme", 1, 9)),

@@ -32,6 +32,7 @@ from refold.model.record import (
     ConsumerSpec,
     Declined,
     Disordered,
+    Failed,
     Ignored,
     Observed,
     Opened,
@@ -48,7 +49,7 @@ from refold.model.record import (
     StreamScanned,
     Unknown,
 )
-from refold.model.reservation import HoldEnded, HoldsAtRest, HoldTaken
+from refold.model.reservation import HoldDenied, HoldEnded, HoldsAtRest, HoldTaken
 from refold.model.side import Joined
 from refold.model.topic import (
     Expired,
@@ -141,6 +142,17 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
             asked("bob-1", Released("acme", "ada"), BOB, expected=Exact(1), command=Rename("acme", "ada", "bob")),
             event(2, 2, Released("acme", "ada"), "bob-1/0"),
             Scanned((1, 2), ("alice-1/0", "bob-1/0")),
+        ),
+    ),
+    "answer-misses-events": (
+        "identity",
+        "LOG",
+        (
+            *FIRST,
+            asked("bob-1", Released("acme", "ada"), BOB, expected=Exact(1), command=Rename("acme", "ada", "bob")),
+            event(2, 2, Released("acme", "ada"), "bob-1/0"),
+            event(3, 3, BOB, "bob-1/1"),
+            yes("bob-1", 2),
         ),
     ),
     "duplicate-append": ("identity", "CAS", (*FIRST, event(2, 2, ADA, "alice-1/0"))),
@@ -240,6 +252,16 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
             SnapshotLoaded("totals", 1, {"acme": 2}, 1),
         ),
     ),
+    "snapshot-under-other-schema": (
+        "snapshot-integrity",
+        "SNAP",
+        (
+            *FIRST,
+            Applied("totals", 1, {"acme": 1}),
+            SnapshotTaken("totals", 1, {"acme": 1}, 1),
+            SnapshotTaken("totals", 1, {"acme": 1}, 2),
+        ),
+    ),
     "snapshot-differs": (
         "snapshots",
         "SNAP",
@@ -263,6 +285,7 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "LOCK",
         (Granted("alice", "ledger", 1, 8, 0), LockReleased("bob", "ledger", 0), Granted("bob", "ledger", 2, 15, 7)),
     ),
+    "lease-without-time": ("locks", "LOCK", (Granted("alice", "ledger", 1, 8, 8),)),
     "lock-granted-to-the-dead": (
         "locks",
         "LOCK",
@@ -319,6 +342,12 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "CAS",
         (HoldTaken("alice", "seat-1", 1, 2, 0), HoldEnded("seat-1", 1, "expired", 1)),
     ),
+    "hold-number-reused": (
+        "reservations",
+        "CAS",
+        (HoldTaken("alice", "seat-1", 1, 2, 0), HoldTaken("bob", "seat-2", 1, 2, 0)),
+    ),
+    "hold-denied-without-cause": ("reservations", "CAS", (HoldDenied("bob", "seat-1"),)),
     "reservation-leaked": (
         "reservations",
         "LIVE",
@@ -412,14 +441,21 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "dead-letter-lost": (
         "letters",
         "CKPT",
-        (*FIRST, Parked("index", 1, "acme", 1), Settling(), DeadLetters("index", ())),
+        (*FIRST, Failed("index", 1), Parked("index", 1, "acme", 1), Settling(), DeadLetters("index", ())),
     ),
+    "parked-without-cause": ("letters", "LIVE", (*FIRST, Parked("index", 1, "acme", 1))),
     "dead-letter-handled-twice": ("letters", "CKPT", (*FIRST, Settling(), DeadLetters("index", (1,)))),
     "answer-differs": ("answers", "REPL", (*FIRST, StreamAnswered("index", "acme", 1, []))),
     "effect-repeated-on-replay": (
         "outside",
         "REPL",
         (*FIRST, Sent("mailer", 1, "acme"), Covered("mailer", 1), Sent("mailer", 1, "acme")),
+    ),
+    "sent-elsewhere": ("outside", "DUAL", (*FIRST, Sent("mailer", 1, "zeta"))),
+    "sent-out-of-order": (
+        "outside",
+        "ORD",
+        (*FIRST, *SECOND, Sent("mailer", 2, "acme"), Sent("mailer", 1, "acme")),
     ),
     "effect-never-happened": (
         "outside",
@@ -749,8 +785,9 @@ def test_streams_may_overtake_each_other_and_what_is_parked_holds_up_its_own_str
     joined = Joined(ConsumerSpec(name="ledger", projection="totals", by_stream=True))
     begin = (*FIRST, *other, stored, joined)
     applied = Applied("ledger", 2, {"zeta": 1})
+    aside = (Failed("ledger", 1), Parked("ledger", 1, "acme", 1))
     assert judged(*begin, applied, Applied("ledger", 1, {"acme": 1})) == []
-    assert judged(*begin, Parked("ledger", 1, "acme", 1), applied, CheckpointSaved("ledger", 2)) == []
+    assert judged(*begin, *aside, applied, CheckpointSaved("ledger", 2)) == []
     third = (asked("bob-2", BOB, expected=Exact(1)), event(3, 2, BOB, "bob-2/0"))
-    parked = (*begin, Parked("ledger", 1, "acme", 1), applied, *third)
+    parked = (*begin, *aside, applied, *third)
     assert "applied-out-of-order" in [f.anomaly for f in judged(*parked, Applied("ledger", 3, {"acme": 1}))]

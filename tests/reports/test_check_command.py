@@ -254,3 +254,20 @@ def test_recorded_histories_of_three_families_in_one_call_without_options(refold
         "results"
     ]
     assert one["fail"] == "refuses"
+
+
+def test_records_of_a_consumer_that_the_first_line_does_not_name_are_said_to_be_unjudged(
+    refold: Refold, tmp_path: Path
+) -> None:
+    """A misspelt name must not look like a green verdict."""
+    lines = [
+        {"kind": "history", "version": 1, "system": "s", "application": "a", "clients": ["a"], "capabilities": [],
+         "consumers": [{"name": "views", "projection": "views"}]},
+        {"kind": "event", "position": 1, "stream": "x", "version": 1, "id": "a-1/0", "type": "E", "data": {}},
+        {"kind": "checkpoint", "consumer": "veiws", "position": 99},
+    ]  # fmt: skip
+    (tmp_path / "h.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (result,) = only(refold("check", "h.jsonl", "--json"))["results"]
+    assert result["not_checked"] == [
+        "what 'veiws' did: the first line of the history does not name it among its consumers"
+    ]

@@ -132,8 +132,8 @@ def test_check_does_not_wait_for_an_application_that_hangs(
     ended = refold("check", "history.jsonl", "good.jsonl", "--application", "hangs.py:Hangs")
     assert ended.code == 2
     assert (
-        ended.err
-        == "refold: history.jsonl: line 2: application 'inventory' did not answer for 0.5 s; it was given up\n"
+        ended.err == "refold: history.jsonl: line 2: application 'inventory' did not answer for 0.5 s"
+        f" (it was in evolve(), line 8 of {tmp_path / 'hangs.py'}); it was given up\n"
     )
     assert "good.jsonl: held" in ended.out
 

@@ -53,6 +53,17 @@ class Counter:
         """Nothing to load."""
 
 
+class InMemory(Counter):
+    """Right: nothing survives a crash, the checkpoint neither; it reads everything again."""
+
+    promises = ("volatile",)
+
+    def crash(self) -> None:
+        """All is gone."""
+        self.table = {}
+        self.applied = self.saved = 0
+
+
 class CheckpointFirst(Counter):
     """Wrong: a death between the two steps loses the event."""
 

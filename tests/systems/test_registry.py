@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from refold.model.accounts import Accounts
+from refold.model.event import Stored
+from refold.model.inventory import Inventory
+from refold.model.log import Log
+from refold.properties.campaign import Budget, Campaign
 from refold.systems.adapter import BROUGHT, LogSystem
 from refold.systems.broken import BROKEN
 from refold.systems.broken.registry import broken
@@ -118,3 +125,53 @@ def test_options_are_named_when_they_are_wrong() -> None:
     """With those that exist."""
     with pytest.raises(UsageError, match="synchronous"):
         resolve("sqlite?synchronos=full")
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"logg": Log}, "there is no part 'logg' (did you mean 'log'?)"),
+        ({"totals": Log}, "part 'totals' is <class 'refold.model.log.Log'>, expected a class derived from"),
+        ({"alice": 1}, "part 'alice' is 1, expected a class derived from refold.model.client.Client"),
+        ({"outbox": Log}, "expected a class derived from refold.model.extension.Extension or"),
+    ],
+)
+def test_a_part_that_does_not_exist_or_does_not_fit_is_not_left_out_in_silence(
+    parts: dict[str, Any], says: str
+) -> None:
+    """A mistyped name tested the reference system, and held."""
+    with pytest.raises(UsageError, match=re.escape(says)):
+        Reference("mine", parts)
+
+
+def test_a_log_may_be_made_by_a_function() -> None:
+    assert Reference("mine", {"log": lambda: Log()}).open(Inventory(), lambda record: None).log.name == "log"
+
+
+class Raising(Log):
+    """A log with a mistake in it."""
+
+    def sync(self) -> None:
+        raise KeyError("segment")
+
+
+def test_a_part_of_the_users_own_that_raises_is_told_by_name_and_line() -> None:
+    """It was called a fault of refold itself."""
+    search = Campaign(Reference("mine", {"log": Raising}), Inventory(), 1, Budget(None, 60))
+    with pytest.raises(
+        UsageError, match=r"its part 'log' raised KeyError: 'segment' in Raising.sync\(\) \(line \d+ of"
+    ):
+        search.run()
+
+
+class Circular(Log):
+    """Reads what was read before, at the end of the log."""
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        return super().read(after, limit) or self.entries[-1:]
+
+
+def test_a_log_that_goes_round_in_circles_ends_every_loop() -> None:
+    """Reading page after page to the end must come to an end."""
+    result = Campaign(Reference("mine", {"log": Circular}), Inventory(), 1, Budget(None, 60, distinct=1)).run()
+    assert result.verdict == "broken"

@@ -1,0 +1,52 @@
+"""An application that chokes on what a system gives it: the action that did it belongs to the plan, which is shrunk and replays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.inventory import Inventory
+from refold.model.log import Log
+from refold.properties.campaign import Budget, Campaign
+from refold.properties.run import execute
+from refold.systems.adapter import adapt
+
+
+class OffByOne:
+    """A log that gives the last event again to whoever asks for those behind it."""
+
+    def __init__(self) -> None:
+        self.inner = Log()
+
+    def append(self, request: Any) -> Any:
+        """Right."""
+        return self.inner.append(request)
+
+    def read(self, after: int, limit: int) -> Any:
+        """Right."""
+        return self.inner.read(after, limit)
+
+    def read_stream(self, stream: str, after: int) -> Any:
+        """From the last one on, if there were any."""
+        return self.inner.read_stream(stream, max(after - 1, 0))
+
+
+class Strict(Inventory):
+    """Nothing may be taken out that is not there."""
+
+    name = "strict"
+
+    def evolve(self, state: Any, event: Any) -> Any:
+        """Refuses to count below zero."""
+        after = super().evolve(state, event)
+        assert after >= 0
+        return after
+
+
+def test_the_plan_ends_with_the_action_at_which_the_application_raised() -> None:
+    """And so can be shrunk, and breaks again."""
+    system = adapt("own", OffByOne)
+    application = Strict()
+    found = Campaign(system, application, 1, Budget(seconds=None, examples=200)).run().counterexamples
+    example = next(one for one in found if one.finding.anomaly == "handler-raised")
+    assert len(example.plan) <= 8
+    assert execute(system, application, example.plan).findings[0].signature == example.finding.signature
