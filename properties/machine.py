@@ -292,7 +292,9 @@ def prepared(cls: type[EventSourcedMachine]) -> tuple[Application, SystemPort, M
         system = resolve(cls.system)
     else:
         found = cls.system
-        system = adopt(name_of(found) or str(getattr(found, "__name__", type(found).__name__)), found)
+        makes = isinstance(found, type) or not hasattr(found, "open")
+        name = name_of(found) if makes else None  # a system that is there already bears its own
+        system = adopt(name or str(getattr(found, "__name__", type(found).__name__)), found)
     return application, system, system.menu(application)
 
 

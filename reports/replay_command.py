@@ -34,7 +34,7 @@ from refold.systems.port import SystemPort, UsageError
 from refold.systems.registry import consumer_names, resolve
 
 
-@click.command(short_help="Run plans again, here or on another system.")
+@click.command(short_help="Run stored plans again, here or on another system.")
 @click.argument("plans", nargs=-1, required=True, metavar="PLAN…", type=click.Path(exists=True, dir_okay=False))
 @click.option("--system", metavar="NAME", help="Run it on another system than the one it was found on.")
 @click.option("--application", metavar="NAME", help="Decide with another application than the plan names.")

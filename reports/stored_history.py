@@ -80,7 +80,7 @@ class StoredHistory:
                 if isinstance(error, MalformedHistory) and error.line > sum(1 for _ in self.readable()):
                     raise
                 self.application = None
-                self.result["verdict"] = "undecided"
+                self.result.update(verdict="undecided", not_checked=[])
                 why = f"the history is one of another application than the {named} that comes with refold; {why}"
         elif named:
             why = f"the history names {named!r}, which does not come with refold; {why}"

@@ -30,6 +30,10 @@ class Strict(Inventory):
         self.limit = limit
 
 
+class Slow(Log):
+    """Another log."""
+
+
 SHOP = Shop(7)
 SMALL = Strict(5)
 AGAIN = functools.partial(Reference, "again", {"log": Log})

@@ -143,7 +143,11 @@ CASES: list[tuple[str, Application, str]] = [
     ),
     ("invariant-is-odd", variant(broken_invariant=lambda self, key, state: False), "expected a sentence or None"),
     ("conditional-raises", variant(conditional=raising), r"conditional\(.*\) raised KeyError"),
-    ("decide-raises", variant(decide=raising), r"decide\(.*\) raised KeyError: 'unfinished'; to say no, raise Refusal"),
+    (
+        "decide-raises",
+        variant(decide=raising),
+        r"decide\(.*\) raised KeyError: 'unfinished' \(.*:\d+\); to say no, raise Refusal",
+    ),
     ("decide-exits", variant(decide=lambda self, command, state: sys.exit(3)), r"decide\(.*\) raised SystemExit: 3"),
     ("events-is-one-class", variant(events=Registered), r"events is <class .*>, expected a tuple of event classes"),
     ("events-is-a-union", variant(events=Registered | Released), "events is .*, expected a tuple of event classes"),

@@ -77,8 +77,8 @@ def test_examples_have_their_own_names(name: str) -> None:
         (Reference("made", {"log": Log}), "MADE"),
         (own.hidden()[1], None),
         (functools.partial(Reference, "another"), None),
-        (Reference("made", {"log": own.Holder}), None),
-        (Reference(parts={"log": own.Shop}), None),
+        (Reference("made", {"log": own.Slow}), None),
+        (Reference(parts={"log": own.Slow}), None),
     ],
     ids=str,
 )

@@ -267,7 +267,10 @@ def test_records_of_a_consumer_that_the_first_line_does_not_name_are_said_to_be_
         {"kind": "checkpoint", "consumer": "veiws", "position": 99},
     ]  # fmt: skip
     (tmp_path / "h.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    unnamed = "what 'veiws' did: the first line of the history does not name it among its consumers"
     (result,) = only(refold("check", "h.jsonl", "--json"))["results"]
-    assert result["not_checked"] == [
-        "what 'veiws' did: the first line of the history does not name it among its consumers"
-    ]
+    assert [text.partition(" (")[0] for text in result["not_checked"]] == ["decisions", unnamed]
+    lines[0]["application"] = "inventory"  # whose events are others: it is judged again without it
+    (tmp_path / "h.jsonl").write_text("".join(json.dumps(line) + "\n" for line in (lines[0], lines[2], lines[1])))
+    (result,) = only(refold("check", "h.jsonl", "--json"))["results"]
+    assert [text.partition(" (")[0] for text in result["not_checked"]] == ["decisions", unnamed]

@@ -51,6 +51,6 @@ def test_no_reference_of_the_catalogue_is_a_bare_number() -> None:
 
 def test_the_page_links_the_reports_of_the_first_diagnosis() -> None:
     """They lead out of the page and load nothing."""
-    page = html_report(result("x", blind()), diagnosis={0: [("check-then-append", 0.9)]})
+    page = html_report(result("x", blind()), diagnosis={0: [("check-then-append", 0.9, ())]})
     assert f'<a href="{MARTEN}1665" rel="noreferrer">marten#1665</a>' in page
     assert "; orchestrix." in page
