@@ -98,7 +98,7 @@ class HistoryReader:
                     record = self.enrich(record)
             except (msgspec.DecodeError, MalformedPlan, RecursionError, UnicodeDecodeError) as error:
                 raise MalformedHistory(number, self.complaint(line, error)) from None
-            if type(record) is Stored and min(record.position, record.version) < 1:
+            if type(record) is Stored and (record.position < 1 or record.version < 1):
                 raise MalformedHistory(number, f"event {record.id!r}: positions and versions count from 1")
             if number == 1:
                 self.open(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from refold.model.action import Action
 from refold.model.application import Application
 from refold.model.blame import line_of
 from refold.model.event import Stored
+from refold.model.record import Opened
 from refold.model.tape import Plan
 from refold.properties.property import Evidence, Finding
 from refold.properties.suite import checker
@@ -114,20 +115,31 @@ def innocent(application: Application, history: Sequence[Any]) -> bool:
     """Whether the application folds the true log without an error: then what it choked on is the system's doing."""
     states: dict[str, Any] = {}
     rows: dict[str, Any] = {}
+    own: dict[str, dict[str, Any]] = {}
     try:
         for record in history:
-            if type(record) is Stored:
+            if type(record) is Opened:
+                used = {spec.projection for spec in record.consumers}
+                own = {name: {} for name in used if not hasattr(Application, name)}
+            elif type(record) is Stored:
                 key = application.key(record.data)
                 state = states[key] if key in states else application.initial(key)
                 states[key] = application.evolve(state, record.data)
-                for row, value in application.view(record.data, rows).items():
-                    if value is None:
-                        rows.pop(row, None)
-                    else:
-                        rows[row] = value
+                write(rows, application.view(record.data, rows))
+                for name, table in own.items():
+                    write(table, application.projection(name)(record, table))
     except Exception:
         return False
     return True
+
+
+def write(rows: dict[str, Any], writes: Mapping[str, Any]) -> None:
+    """What a projection wrote, into rows."""
+    for row, value in writes.items():
+        if value is None:
+            rows.pop(row, None)
+        else:
+            rows[row] = value
 
 
 def corrupted(history: Sequence[Any], blame: str) -> Finding:

@@ -4,11 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from refold.model.inventory import Inventory
+import pytest
+
+from refold.model.action import Deliver, Submit
+from refold.model.inventory import Inventory, Restock
 from refold.model.log import Log
 from refold.properties.campaign import Budget, Campaign
-from refold.properties.run import execute
+from refold.properties.run import BrokenApplication, execute
 from refold.systems.adapter import adapt
+
+
+class Half:
+    """A consumer of a projection that is not finished."""
+
+    projection = "half"
+
+    def handle(self, event: Any) -> None:
+        """Nothing yet."""
+
+    def checkpoint(self) -> int:
+        """Nowhere yet."""
+        return 0
+
+    def rows(self) -> dict[str, Any]:
+        """None yet."""
+        return {}
+
+
+class Unfinished(Inventory):
+    """An application whose own projection raises."""
+
+    name = "unfinished"
+
+    def half(self, event: Any, rows: Any) -> dict[str, Any]:
+        """Cannot be asked."""
+        raise NotImplementedError("later")
 
 
 class OffByOne:
@@ -50,3 +80,14 @@ def test_the_plan_ends_with_the_action_at_which_the_application_raised() -> None
     example = next(one for one in found if one.finding.anomaly == "handler-raised")
     assert len(example.plan) <= 8
     assert execute(system, application, example.plan).findings[0].signature == example.finding.signature
+
+
+def test_a_projection_that_raises_on_the_true_log_is_the_applications_own_fault() -> None:
+    """And no finding about the system."""
+
+    class System:
+        def __init__(self) -> None:
+            self.log, self.consumers = Log(), {"mine": Half()}
+
+    with pytest.raises(BrokenApplication, match=r"half\(\) raised NotImplementedError: later"):
+        execute(adapt("own", System), Unfinished(), [Submit("alice", Restock("bolt", 1)), Deliver("mine", 0)])
