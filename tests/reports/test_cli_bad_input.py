@@ -361,7 +361,7 @@ number = 7
     ("name", "words"),
     [
         ("Raises", "raised KeyError: 'unfinished'"),
-        ("Nothing", "returned None, expected a state"),
+        ("Nothing", "returned None, as if a return were missing"),
         ("Nonsense", "<object object"),
         ("Waits", "returned <coroutine"),
         ("NoCommands", "expected a sequence with at least one command"),
