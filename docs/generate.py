@@ -13,22 +13,21 @@ import pathlib
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import click
 import msgspec
 
-from refold.model import record
+from refold.model import record, vocabulary  # noqa: F401 - the order of what it makes known is that of the pages
 from refold.model.accounts import Accounts
 from refold.model.action import ACTIONS
 from refold.model.event import Stored
-from refold.properties.campaign import MISSING
+from refold.properties.capabilities import CAPABILITIES
 from refold.properties.property import Property
 from refold.properties.suite import properties
 from refold.reports.anomalies import ANOMALIES
 from refold.reports.cli import main as command
 from refold.reports.guarantees import ALSO, GUARANTEES
-from refold.systems import port
 from refold.systems.broken import BROKEN
 from refold.systems.registry import KNOWN
 
@@ -140,10 +139,15 @@ def capabilities() -> str:
     """Every capability, what a report says without it, and who has it."""
     systems = {name: known.make({}).capabilities for name, known in KNOWN.items() if name in ("reference", "sqlite")}
     return table(
-        ("capability", "without it a report says", *systems),
+        ("capability", "what can be done", "without it a report says", *systems),
         (
-            (f"`{name}`", MISSING.get(name, ""), *("yes" if name in can else "no" for can in systems.values()))
-            for name in get_args(port.Capability)
+            (
+                f"`{name}`",
+                words.what,
+                f"{words.part} (…): the system has none" if words.part else words.missing,
+                *("yes" if name in can else "no" for can in systems.values()),
+            )
+            for name, words in CAPABILITIES.items()
         ),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from refold.model.accounts import Accounts
 from refold.model.application import Application, Refusal
+from refold.model.blame import line_of
 from refold.model.history import plain
 from refold.model.inventory import Inventory
 from refold.model.plan import short, suggestion
@@ -219,7 +220,9 @@ def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
     except (Exception, SystemExit) as error:
         shown = ", ".join(short(argument) for argument in arguments)
         hint = "; to say no, raise Refusal" if name == "decide" else ""
-        raise BrokenApplication(f"{title}: {name}({shown}) raised {type(error).__name__}: {error}{hint}") from error
+        raise BrokenApplication(
+            f"{title}: {name}({shown}) raised {type(error).__name__}: {error}{line_of(error)}{hint}"
+        ) from error
 
 
 def shipped(application: Application) -> bool:
@@ -245,13 +248,18 @@ def application_named(text: str) -> Application:
         try:
             found = found()
         except Exception as error:
-            raise UsageError(f"{text!r}: calling it raised {type(error).__name__}: {error}") from error
+            raise UsageError(f"{text!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}") from error
     missing = [name for name in ("commands", "key", "decide", "evolve") if not callable(getattr(found, name, None))]
     if not isinstance(found, Application):
         raise UsageError(
             f"{text!r} is a {type(found).__name__}{' without ' + ', '.join(missing) if missing else ''}; an application is a subclass of"
             " refold.model.Application"
         )
-    if not found.name:
-        found.name = text
+    christen(found, text)
     return found
+
+
+def christen(application: Application, name: str) -> None:
+    """Give it this name, if it has none; also one whose values are frozen, for which a name changes nothing."""
+    if not application.name:
+        object.__setattr__(application, "name", name)

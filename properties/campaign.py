@@ -15,12 +15,13 @@ from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.query import Answered
 from refold.model.tape import Plan
+from refold.properties.capabilities import not_checked
 from refold.properties.result import Counterexample, Result
 from refold.properties.run import Run, execute, reproducer
 from refold.properties.shrink import Shrinker
 from refold.properties.staleness import Staleness, measure
 from refold.properties.suite import checked_on
-from refold.properties.vacuous import PATIENCE, counts, vacuous
+from refold.properties.vacuous import PATIENCE, contested, counts, vacuous
 from refold.systems.port import SystemPort
 
 LENGTHS = (48, 96, 192, 384)
@@ -132,7 +133,8 @@ class Campaign:
     def search(self) -> None:
         """Run after run; a search in which something that must happen never did ends with that as its find."""
         self.run_all()
-        empty = vacuous(counts(self.kinds), self.steps, self.system.capabilities)
+        conflicts = contested(self.application)
+        empty = vacuous(counts(self.kinds), self.steps, self.system.capabilities, conflicts=conflicts)
         if empty is not None and not self.counterexamples:
             self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
 
@@ -257,29 +259,3 @@ class Campaign:
             samples=tuple(history for _, history in reversed(self.eventful)),
             interrupted=self.interrupted,
         )
-
-
-MISSING = {
-    "crash-log": "crashes of the log: the system does not declare that its log can crash and restart",
-    "crash-consumer": "crashes of consumers: the system does not declare that its consumers can crash and restart",
-    "crash-at-step": "crashes in the middle of a durable step: the system has no hook for them",
-    "crash-log-at-step": "crashes of the log in the middle of an append: the log has no hook for them",
-    "slow-append": "appends that take their position early and become visible late: the system has no slow appends",
-    "power-cut": "power cuts: nothing keeps the unsynced writes of this system apart",
-    "dedupe": "retries of an append whose answer was lost: the log does not recognise an event id that it has stored",
-    "snapshots": "snapshots: the system takes none",
-    "lock": "locks: the system has no lock service",
-    "reservation": "reservations: the system has none",
-    "redeliver": "duplicate deliveries: the system delivers exactly once",
-    "queries": "sessions of readers (own writes, monotonic reads, dangling search hits, staleness): the system answers no queries",
-    "links": "links and archives: the system has no listing of pointers",
-    "outbox": "messages to the outside: the system has no outbox",
-    "process-manager": "commands of process managers: the system has none",
-    "dual-write": "two stores written for one fact: the system writes one",
-    "change-stream": "change data capture: the system has no change stream",
-}
-
-
-def not_checked(system: SystemPort) -> tuple[str, ...]:
-    """What a green run of this system does not prove, in plain words."""
-    return tuple(text for capability, text in MISSING.items() if capability not in system.capabilities)

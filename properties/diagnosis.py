@@ -54,10 +54,13 @@ def diagnose(findings: Sequence[Finding], history: Sequence[Any], most: int = 8)
     return found[:most]
 
 
-def ranked(counterexamples: Iterable[Counterexample]) -> dict[int, list[tuple[str, float]]]:
-    """Number of the counterexample (from 0) -> the names of the best rows and their scores, as reports take them."""
+def ranked(counterexamples: Iterable[Counterexample]) -> dict[int, list[tuple[str, float, tuple[str, ...]]]]:
+    """Number of the counterexample (from 0) -> the names of the best rows, their scores and reasons, as reports take them."""
     return {
-        n: [(diagnosis.row.name, diagnosis.score) for diagnosis in diagnose(example.findings, example.history, SHOWN)]
+        n: [
+            (diagnosis.row.name, diagnosis.score, diagnosis.because)
+            for diagnosis in diagnose(example.findings, example.history, SHOWN)
+        ]
         for n, example in enumerate(counterexamples)
     }
 

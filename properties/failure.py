@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import pathlib
-import shlex
+import re
 from collections.abc import Callable
 from typing import Any
 
 from refold.model.application import Application
 from refold.model.plan import plan_to_json
-from refold.model.tape import Plan
+from refold.properties.origin import Origin
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
-from refold.systems.registry import spec_of
+
+SLUG_MAX = 80
+"""Characters that a name may give to the name of a file."""
 
 
 def report_dir() -> str:
     """Where plans and reports go: what the pytest plugin was told, else ``.refold``."""
     return os.environ.get("REFOLD_REPORT_DIR") or ".refold"
+
+
+def slug(name: str) -> str:
+    """Whatever somebody has called something, as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9._=-]+", "-", name)[:SLUG_MAX].strip("-.") or "system"
 
 
 def save_plan(
@@ -32,14 +40,33 @@ def save_plan(
 
 class PlanFile:
     """The file of a find: the plan as it was found, until the shrunk one takes its place. There is no moment without either, so a search
-    that is killed while it shrinks loses nothing."""
+    that is killed while it shrinks loses nothing.
 
-    def __init__(self, application: Application, system: str, directory: str, **about: Any) -> None:
+    `system` is the name of a system, or what was given for one; `test` is the test that runs, `called` what the user calls the application.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        system: Any,
+        directory: str,
+        *,
+        test: str = "",
+        called: str | None = None,
+        **about: Any,
+    ) -> None:
         self.application = application
         self.system = system
         self.folder = pathlib.Path(directory) / "plans"
+        self.test = test
+        self.called = called
         self.about = about
         self.unshrunk: pathlib.Path | None = None
+
+    @functools.cached_property
+    def origin(self) -> Origin:
+        """Where the plan comes from; asked only when there is one, because the answer takes a look at all modules."""
+        return Origin.of(self.application, self.system, self.test, self.called)
 
     def found(self, counterexample: Counterexample) -> None:
         """Before shrinking. A file that was there already, of an earlier search, is not ours to take away."""
@@ -59,10 +86,13 @@ class PlanFile:
 
     def document(self, counterexample: Counterexample) -> tuple[pathlib.Path, str]:
         """Where it goes, and what is in it."""
-        document = plan_document(counterexample.plan, self.application, self.system, counterexample, **self.about)
+        finding = counterexample.finding
+        about = {"anomaly": finding.anomaly, "guarantee": finding.guarantee, **self.about}
+        document = plan_to_json(counterexample.plan, self.application, **self.origin.fields(), **about)
+        document["application"] = self.origin.application
         text = json.dumps(document, indent=1, sort_keys=False) + "\n"
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        return self.folder / f"{counterexample.finding.anomaly}-{digest}.json", text
+        return self.folder / f"{slug(finding.anomaly)}-{digest}.json", text
 
     def write(self, path: pathlib.Path, text: str) -> None:
         """Whole or not at all."""
@@ -70,29 +100,6 @@ class PlanFile:
         scratch = path.with_suffix(f".{os.getpid()}.tmp")
         scratch.write_text(text)
         scratch.replace(path)
-
-
-def plan_document(
-    plan: Plan, application: Application, system: str, counterexample: Counterexample | None = None, **about: Any
-) -> dict[str, Any]:
-    """The plan with all that a replay needs to know."""
-    if counterexample is not None:
-        about = {"anomaly": counterexample.finding.anomaly, "guarantee": counterexample.finding.guarantee, **about}
-    document = plan_to_json(plan, application, system=system, **about)
-    document["application"] = application_spec(application)
-    return document
-
-
-def application_spec(application: Application) -> str:
-    """The name under which `--application` finds it."""
-    from refold.properties.applications import shipped
-
-    return application.name if shipped(application) else spec_of(application)
-
-
-def replay_command(path: str) -> str:
-    """What to type."""
-    return f"refold replay {shlex.quote(path)}"
 
 
 class Words:

@@ -11,13 +11,12 @@ import base64
 import functools
 import os
 import re
-import shlex
 import zlib
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, Phase, event, note, settings, target
+from hypothesis import event, note, settings, target
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -43,8 +42,13 @@ from refold.model.action import (
 from refold.model.application import Application
 from refold.model.tape import Menu, Plan
 from refold.properties import failure
-from refold.properties.applications import application_named, trial
+from refold.properties.applications import application_named, christen, trial
+from refold.properties.capabilities import not_checked
 from refold.properties.failure import GuaranteeBroken
+from refold.properties.names import name_of
+from refold.properties.origin import Origin, running_test
+from refold.properties.profiles import fitting, standard
+from refold.properties.regression import held, stored_plan
 from refold.properties.result import Counterexample
 from refold.properties.run import execute, reproducer, undisturbed
 from refold.properties.shrink import Shrinker
@@ -56,19 +60,9 @@ from refold.systems.registry import adopt, resolve
 SHORT, MIDDLE, LONG = BURSTS = (32, 128, 512)
 """Words per burst. Hypothesis gives up on a run that draws more than 8,192 bytes, so not longer."""
 
-PROFILES = {
-    "quick": {"max_examples": 20, "stateful_step_count": 10},
-    "default": {"max_examples": 100, "stateful_step_count": 20},
-    "ci": {"max_examples": 300, "stateful_step_count": 30},
-    "deep": {"max_examples": 3000, "stateful_step_count": 50},
-}
-"""Name of a profile -> Hypothesis settings; chosen with ``--refold-profile`` (or REFOLD_PROFILE). Without one, Hypothesis decides."""
-
-PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
-"""All of Hypothesis's phases but «explain», which traces every line and takes longer than everything else together."""
-
 tallies: dict[type, dict[str, Any]] = {}
-"""Machine class -> what its runs amounted to: ``runs``, ``steps`` and ``counts``; read (and taken away) by the pytest plugin."""
+"""Machine class -> what its runs amounted to: ``runs``, ``steps``, ``counts``, and ``not_checked``, texts; read (and taken away) by the
+pytest plugin."""
 
 
 class Tape(bytes):
@@ -95,16 +89,33 @@ def one_of(*kinds: type[Action]) -> st.SearchStrategy[Action]:
 
 
 def quietly(test: Callable[[Any], None]) -> Callable[[Any], None]:
-    """The test, with the garbage collector at rest; a test that passes because nothing happened in any of its runs fails."""
+    """The test, with settings that suit tapes and the garbage collector at rest; one that passes because nothing happened in any of its
+    runs fails."""
 
     @functools.wraps(test)
     def run(self: Any) -> None:
         __tracebackhide__ = True
+        cls = type(self).refold_machine
+        cls.test = running_test()
+        plan = os.environ.get("REFOLD_REPLAY")
+        if plan:
+            return replay(cls, plan)
+        self.settings = standard() if self.settings is cls.standard_settings else fitting(self.settings)
         with undisturbed():
             test(self)
-        prove(type(self).refold_machine)
+        return prove(cls)
 
     return run
+
+
+def replay(cls: type[EventSourcedMachine], path: str) -> None:
+    """The plan in this file instead of a search; raises `GuaranteeBroken`."""
+    __tracebackhide__ = True
+    application, system, _ = prepared(cls)
+    plan, anomaly = stored_plan(path, application, system)
+    run = execute(system, application, plan, whole=True)
+    count(cls, counts(Counter(map(type, run.history))), run.steps)
+    held(run, plan, anomaly, Origin.of(application, cls.system, cls.test, called(cls)).replay(path))
 
 
 def prove(cls: type[EventSourcedMachine]) -> None:
@@ -115,10 +126,25 @@ def prove(cls: type[EventSourcedMachine]) -> None:
     __tracebackhide__ = True
     empty = vacuous(tally["counts"], 0, ())
     if empty is not None:
-        application, system, _ = prepared(cls)
-        names = (shlex.quote(system.name), shlex.quote(failure.application_spec(application)))
-        command = "refold verify --system {} --application {} --examples 64".format(*names)
+        command = Origin.of(prepared(cls)[0], cls.system, cls.test, called(cls)).search()
         raise GuaranteeBroken(Counterexample((), (empty,), (), tally["runs"], 0.0), command)
+
+
+def called(cls: type[EventSourcedMachine]) -> str | None:
+    """What the user calls the application, if he does not just give it."""
+    return cls.application if isinstance(cls.application, str) else None
+
+
+def count(cls: type[EventSourcedMachine], happened: dict[str, int], steps: int) -> None:
+    """Add a run to the tally of its machine."""
+    unseen = list(not_checked(prepared(cls)[1]))
+    tally = tallies.setdefault(
+        cls, {"runs": 0, "steps": 0, "counts": dict.fromkeys(happened, 0), "not_checked": unseen}
+    )
+    tally["runs"] += 1
+    tally["steps"] += steps
+    for name, number in happened.items():
+        tally["counts"][name] += number
 
 
 class EventSourcedMachine(RuleBasedStateMachine):
@@ -130,13 +156,14 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     application: ClassVar[Any] = "inventory"
     system: ClassVar[Any] = "reference"
+    standard_settings: ClassVar[settings]
+    """What `TestCase.settings` is until the user chooses others."""
+    test: ClassVar[str] = ""
+    """The pytest test that runs this machine."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        chosen: dict[str, Any] = dict(PROFILES.get(os.environ.get("REFOLD_PROFILE", ""), {}))
-        cls.TestCase.settings = settings(
-            deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES, **chosen
-        )
+        cls.TestCase.settings = cls.standard_settings = standard()
         cls.TestCase.refold_machine = cls  # type: ignore[attr-defined]
         cls.TestCase.runTest = quietly(cls.TestCase.runTest)  # type: ignore[method-assign,assignment]
 
@@ -238,11 +265,8 @@ class EventSourcedMachine(RuleBasedStateMachine):
         """Events and targets for ``--hypothesis-show-statistics``."""
         kinds = Counter(map(type, self.records))
         happened = counts(kinds)
-        tally = tallies.setdefault(type(self), {"runs": 0, "steps": 0, "counts": dict.fromkeys(happened, 0)})
-        tally["runs"] += 1
-        tally["steps"] += len(self.plan)
+        count(type(self), happened, len(self.plan))
         for name, number in happened.items():
-            tally["counts"][name] += number
             event(f"{name}: {'none' if not number else 'some' if number < 10 else 'many'}")
         target(float(len(kinds)), label="kinds of records in one run")
 
@@ -261,14 +285,14 @@ def prepared(cls: type[EventSourcedMachine]) -> tuple[Application, SystemPort, M
         application = application_named(application)
     elif isinstance(application, type):
         application = application()
-    if not application.name:
-        application.name = type(application).__name__
+    christen(application, type(application).__name__)
     trial(application)
     system: SystemPort
     if isinstance(cls.system, str):
         system = resolve(cls.system)
     else:
-        system = adopt(getattr(cls.system, "__name__", type(cls.system).__name__), cls.system)
+        found = cls.system
+        system = adopt(name_of(found) or str(getattr(found, "__name__", type(found).__name__)), found)
     return application, system, system.menu(application)
 
 
@@ -296,7 +320,7 @@ def explained(cls: type[EventSourcedMachine], machine: EventSourcedMachine, plan
 
     reproduces = reproducer(system, application, finding.signature)
     findings, history = tuple(machine.checker.distinct()), tuple(machine.records)
-    file = failure.PlanFile(application, system.name, failure.report_dir())
+    file = failure.PlanFile(application, cls.system, failure.report_dir(), test=cls.test, called=called(cls))
     file.found(Counterexample(plan, findings, history, 0, 0.0))
     minimal = False
     if reproduces(plan) is not None:
@@ -307,7 +331,7 @@ def explained(cls: type[EventSourcedMachine], machine: EventSourcedMachine, plan
         findings = tuple(sorted(run.findings, key=lambda other: other.signature != finding.signature))
         history = tuple(run.history)
     counterexample = Counterexample(plan, findings, history, 0, 0.0, minimal)
-    _explained[cls, finding.signature] = result = counterexample, failure.replay_command(file.shrunk(counterexample))
+    _explained[cls, finding.signature] = result = counterexample, file.origin.replay(file.shrunk(counterexample))
     return result
 
 

@@ -1,16 +1,22 @@
-"""A stored plan as a test: what `refold replay --emit-test` writes calls this."""
+"""A stored plan as a test: what `refold replay --emit-test` writes, and machines under `--refold-replay`."""
 
 from __future__ import annotations
 
+import json
+import pathlib
 from typing import Any
 
-from refold.model.plan import plan_from_json
+from refold.model.application import Application
+from refold.model.plan import MalformedPlan, check_names, plan_from_json
+from refold.model.tape import Plan
 from refold.properties.applications import application_named
 from refold.properties.elsewhere import replay_elsewhere
-from refold.properties.failure import GuaranteeBroken, replay_command, report_dir, save_plan
+from refold.properties.failure import GuaranteeBroken, report_dir, save_plan
+from refold.properties.origin import replay_command
 from refold.properties.result import Counterexample
-from refold.properties.run import execute
-from refold.systems.registry import resolve
+from refold.properties.run import Run, execute
+from refold.systems.port import SystemPort
+from refold.systems.registry import consumer_names, resolve
 
 
 def must_hold(document: dict[str, Any], *, application: str, system: str, elsewhere: bool = False) -> None:
@@ -27,3 +33,22 @@ def must_hold(document: dict[str, Any], *, application: str, system: str, elsewh
         counterexample = Counterexample(plan, findings, tuple(run.history), 1, 0.0)
         path = save_plan(counterexample, subject, system, report_dir())
         raise GuaranteeBroken(counterexample, replay_command(path))
+
+
+def stored_plan(path: str, application: Application, system: SystemPort) -> tuple[Plan, str]:
+    """The plan in a file, for these two, and the anomaly that it was kept for; raises `MalformedPlan` with the file's name."""
+    try:
+        document = json.loads(pathlib.Path(path).read_bytes())
+        plan = plan_from_json(document, application)
+        check_names(plan, system.clients, consumer_names(system))
+    except (ValueError, RecursionError) as error:
+        raise MalformedPlan(f"{path}: {error}") from None
+    return plan, str(document.get("anomaly") or "")
+
+
+def held(run: Run, plan: Plan, anomaly: str, command: str) -> None:
+    """Raise `GuaranteeBroken` if the run of a stored plan shows anything, first what the plan was kept for."""
+    __tracebackhide__ = True
+    if run.findings:
+        findings = tuple(sorted(run.findings, key=lambda finding: finding.anomaly != anomaly))
+        raise GuaranteeBroken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command)

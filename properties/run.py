@@ -12,6 +12,7 @@ import attrs
 
 from refold.model.action import Action
 from refold.model.application import Application
+from refold.model.blame import line_of
 from refold.model.event import Stored
 from refold.model.record import Opened
 from refold.model.tape import Plan
@@ -163,12 +164,12 @@ def blamed(error: BaseException, application: Application) -> str | None:
         if cls is not object and cls.__module__ != Application.__module__
         for name, member in vars(cls).items()
     }
-    for frame, line in traceback.walk_tb(error.__traceback__):
+    for frame, _ in traceback.walk_tb(error.__traceback__):
         name = code.get(frame.f_code)
         if name is not None:
             return (
                 f"application {application.name or type(application).__name__!r}: {name}() raised"
-                f" {type(error).__name__}: {error} (line {line} of {frame.f_code.co_filename});"
+                f" {type(error).__name__}: {error}{line_of(error)};"
                 " it must return for every command and event that its own decide() can produce,"
                 " and say no by raising Refusal"
             )
@@ -201,10 +202,10 @@ def faulty_property(error: Exception, application: Application) -> str | None:
         for cls in application.properties
         for name, member in vars(cls).items()
     }
-    for frame, line in traceback.walk_tb(error.__traceback__):
+    for frame, _ in traceback.walk_tb(error.__traceback__):
         if (name := code.get(frame.f_code)) is not None:
             return (
-                f"property {name}() raised {type(error).__name__}: {error} (line {line} of {frame.f_code.co_filename});"
+                f"property {name}() raised {type(error).__name__}: {error}{line_of(error)};"
                 " it must return a finding or None for every record, whatever else is wrong in the history"
             )
     return None

@@ -585,9 +585,9 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "vacuous-run": Anomaly(
         "the runs prove nothing: something that they are for never happened",
-        "every campaign appends, delivers, conflicts and recovers",
+        "whatever can happen happens in a campaign of some length",
         contrast="at least one of each was expected, found {actual}",
-        usual="the commands are all refused, or faults are switched off; look at the counts",
+        usual="what the counts say never happened cannot happen, or nobody counts it; look at the menu and at perform()",
     ),
 }
 

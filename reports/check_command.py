@@ -6,9 +6,7 @@ import json
 import os
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable
 from typing import Any, Literal
 
 import click
@@ -17,29 +15,17 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
-from refold.model.history import MalformedHistory, plain
-from refold.model.record import Applied, CheckpointSaved, Opened
-from refold.model.side import Joined
+from refold.model.history import MalformedHistory
 from refold.properties.applications import application_named, trial
-from refold.properties.middle import Beginning, beginning, middle_checker
-from refold.properties.property import Finding
-from refold.properties.suite import checker
-from refold.properties.vacuous import counts, vacuous
 from refold.reports import outcome
-from refold.reports.explanation import explain, title
-from refold.reports.files import read_history
-from refold.reports.json_report import finding_json
+from refold.reports.stored_history import StoredHistory
+from refold.reports.values import inert
 from refold.systems.port import UsageError
 
 FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
 FAILURES: dict[str, Literal["refuses", "nothing"]] = {"edn": "nothing"}
 """What a failed operation says where nobody said so (``refuses`` in formats that are not here). Knossos and Jepsen write EDN for histories
 in which a failure is whatever certainly did not happen, for any reason: docs/decisions/0009-failures-in-edn.md."""
-FINDINGS_MAX = 100
-"""Findings of one file that are reported; the first one counts, the rest often follow from it."""
-
-OF_CONSUMERS = frozenset({Applied, CheckpointSaved})
-"""Records of what a consumer did; it is judged by what the first line says that it promises."""
 
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")
@@ -54,7 +40,8 @@ OF_CONSUMERS = frozenset({Applied, CheckpointSaved})
 @click.option(
     "--application",
     metavar="NAME",
-    help="Check a refold history with its application too: accounts, inventory, rota, MODULE:OBJECT.",
+    help="Check a refold history with this application too: accounts, inventory, rota, MODULE:OBJECT (default: the one that it names, if"
+    " it comes with refold).",
 )
 @click.option(
     "--model", default="cas-register", metavar="MODEL", help="cas-register (default), set, counter, or MODULE:OBJECT."
@@ -89,7 +76,7 @@ def check(
 
     \b
     Examples:
-      refold check .refold/history.jsonl                            what needs no application
+      refold check .refold/history.jsonl
       refold check history.jsonl --application tests/test_shop.py:Shop
       refold check register.log                                     a Jepsen log: is it linearizable?
       refold check *.edn --initial 0 --nil-reads any                Knossos histories
@@ -97,7 +84,7 @@ def check(
 
     Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
     """
-    with outcome.sentences():
+    with outcome.sentences(), outcome.aside():
         try:
             start = json.loads(initial)
         except ValueError:
@@ -137,8 +124,9 @@ def check(
         if as_json:
             outcome.print_json({"results": results})
         else:
-            for result in results:
-                tell(result)
+            with outcome.speaking():
+                for result in results:
+                    tell(result)
         sys.exit(exit_code(results))
 
 
@@ -190,7 +178,7 @@ class FileJudge:
             format_ = self.format if self.format != "auto" else self.look(file)
             result["format"] = format_
             if format_ == "refold":
-                self.refold(file, result, heartbeat)
+                StoredHistory(file, self.application, result, heartbeat).judge()
             else:
                 self.black_box(file, format_, result)
         except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
@@ -213,82 +201,6 @@ class FileJudge:
                 1, f"this is none of the formats that refold reads; name it with --format ({', '.join(FORMATS[1:])})"
             )
         return found
-
-    def refold(self, file: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
-        """A history of refold's own: every property that can be checked; findings so far survive an error."""
-        begins = self.beginning(file)
-        judge = checker(self.application, plain) if begins is None else middle_checker(begins, plain)
-        result["not_checked"] = [] if begins is None else [begins.not_checked()]
-        feed = judge.feed
-        kinds: Counter[type[Any]] = Counter()
-        size = max(os.path.getsize(file), 1)
-        beat = 0
-        complete = False
-        consumers = True
-        named: set[str] = set()
-        unnamed: set[str] = set()
-        findings: list[Finding] | None = None
-        try:
-            with self.watch() as alive:
-
-                def read(done: int) -> None:
-                    nonlocal beat
-                    alive()
-                    if done - beat > 1 << 22:
-                        beat = done
-                        heartbeat(done / size)
-
-                for record in read_history(file, self.application, read):
-                    kind = type(record)
-                    if kind is Opened:
-                        consumers = bool(record.consumers)
-                        named.update(spec.name for spec in record.consumers)
-                    elif kind is Joined:
-                        named.add(record.spec.name)
-                    elif kind in OF_CONSUMERS and record.consumer not in named:
-                        unnamed.add(record.consumer)
-                    feed(record)
-                    kinds[kind] += 1
-                    if len(judge.findings) >= FINDINGS_MAX:
-                        break
-                complete = True
-                findings = judge.finish()
-        except outcome.NoAnswer as error:
-            findings = judge.distinct()
-            raise outcome.NoAnswer(f"line {kinds.total() + 1}: {error}") from None
-        finally:
-            findings = judge.finish() if findings is None else findings
-            result["records"] = kinds.total()
-            happened = counts(kinds)
-            result["counts"] = happened
-            result["not_checked"].extend(
-                f"what {name!r} did: the first line of the history does not name it among its consumers"
-                for name in sorted(unnamed)
-            )
-            empty = vacuous(happened, 0, (), consumers and begins is None)
-            if complete and empty is not None and not findings:
-                findings.append(empty)
-            result["findings"] = [finding_json(finding) for finding in findings]
-            result["sentences"] = [told(finding) for finding in findings[:3]]
-            if findings:
-                result["verdict"] = "broken"
-        if not result["findings"]:
-            result["verdict"] = "held"
-
-    def beginning(self, file: str) -> Beginning | None:
-        """Where the history begins, if in the middle of a log. A line that is wrong is told when it is judged."""
-
-        def readable() -> Iterator[Any]:
-            with suppress(MalformedHistory):
-                yield from read_history(file, None)
-
-        return beginning(readable())
-
-    def watch(self) -> AbstractContextManager[Callable[[], None]]:
-        """Nobody waits for ever for the application's own code, which the events of a file may send round in circles."""
-        if self.application is None:
-            return nullcontext(lambda: None)
-        return outcome.time_limit(f"application {self.application.name!r}")
 
     def black_box(self, file: str, format_: str, result: dict[str, Any]) -> None:
         """A history without positions: is it linearizable?"""
@@ -315,14 +227,6 @@ class FileJudge:
             result["blame"] = finding.get("blame")
 
 
-def told(finding: Finding) -> list[str]:
-    """A finding in lines of prose."""
-    return [
-        title(finding),
-        *(f"{word} {line}" for word, line in explain(finding).lines()),
-    ]
-
-
 def tell(result: dict[str, Any]) -> None:
     """One file for a reader."""
     error = result.get("error")
@@ -331,9 +235,10 @@ def tell(result: dict[str, Any]) -> None:
     for lines in result.pop("sentences", []):
         for line in lines:
             click.echo(f"    {line}")
+    if error and result["verdict"] == "undecided":
+        return
     for text in result.get("not_checked", ()):
-        click.echo(f"    not checked: {text}")
-    if not (error and result["verdict"] == "undecided"):
-        click.echo(
-            f"{result['file']}: {result['verdict']} ({result['format']}, {result['records']:,} records, {result['seconds']:.2f} s)"
-        )
+        click.echo(f"    not checked: {inert(text)}")
+    application = f", with application {inert(result['application'])}" if result.get("application") else ""
+    about = f"{result['format']}{application}, {result['records']:,} records, {result['seconds']:.2f} s"
+    click.echo(f"{result['file']}: {result['verdict']} ({about})")

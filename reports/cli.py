@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+import sys
 from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 import click
 
 COMMANDS = {
     "verify": "refold.reports.verify_command:verify",
-    "replay": "refold.reports.verify_command:replay",
+    "replay": "refold.reports.replay_command:replay",
     "check": "refold.reports.check_command:check",
     "zoo": "refold.reports.zoo_command:zoo",
     "compare": "refold.reports.compare_command:compare",
@@ -33,6 +37,35 @@ class Commands(click.Group):
         module, _, name = place.partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """With a suggestion, if there is no such command."""
+        close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and close:
+            ctx.fail(f"No such command {args[0]!r}; did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Exit code 1 means findings and nothing else: not an interruption, however early, and not that nobody reads the output."""
+        for stream in ("stdout", "stderr"):
+            if getattr(sys, stream) is None:  # closed by whoever started this
+                setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
+        output = sys.stdout
+        try:
+            code = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.ClickException as error:
+            error.show()
+            code = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("refold: interrupted", err=True)
+            code = 2
+        except SystemExit:
+            if sys.stdout is output:
+                raise
+            code = 0  # click has put a stream that forgets in its place: nobody reads on
+        sys.exit(code if isinstance(code, int) else 0)
 
 
 @click.command(cls=Commands)

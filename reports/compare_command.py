@@ -51,8 +51,9 @@ def compare(seed: int, steps: int, report_dir: str | None, as_json: bool) -> Non
         if as_json:
             outcome.print_json(document)
         else:
-            print_comparison(rows)
-            click.echo(f"picture: {page}")
+            with outcome.speaking():
+                print_comparison(rows)
+                click.echo(f"picture: {page}")
 
 
 def run(seed: int, steps: int) -> list[Row]:

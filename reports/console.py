@@ -28,6 +28,14 @@ class Trimmed:
         return self.file.write(re.sub(r"[ \t]+(?=\n)", "", text))
 
 
+class Printer(Console):
+    """A console that leaves it to `outcome.speaking` what happens when nobody reads on."""
+
+    def on_broken_pipe(self) -> None:
+        """Not an exit with the code of findings."""
+        raise BrokenPipeError
+
+
 def console(file: IO[str] | None = None, width: int | None = None) -> Console:
     """A console that honours NO_COLOR (no escapes at all), pipes and plain files."""
     out = sys.stdout if file is None else file
@@ -36,5 +44,5 @@ def console(file: IO[str] | None = None, width: int | None = None) -> Console:
             width = WIDE
         out = cast(IO[str], Trimmed(out))
     if os.environ.get("NO_COLOR"):
-        return Console(file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False)
-    return Console(file=out, width=width, highlight=False, markup=False, emoji=False)
+        return Printer(file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False)
+    return Printer(file=out, width=width, highlight=False, markup=False, emoji=False)

@@ -15,6 +15,7 @@ from refold.model.record import Aborted, Prepared
 from refold.model.words import places
 from refold.properties.property import Evidence, Finding
 from refold.reports.anomalies import anomaly
+from refold.reports.nothing import why_nothing
 from refold.reports.sentences import owner_words, record_sentence, source_words
 from refold.reports.values import fields_of, inert, name, rows, told
 
@@ -124,7 +125,8 @@ def explain(finding: Finding) -> Explanation:
     )
     thens = tuple(_then(n, proof, finding) for n, proof in enumerate(finding.evidence, start=1))
     contrast = _fill(words.contrast, finding)
-    return Explanation(headline(finding), lets, thens, f"{words.rule}: {contrast}: a contradiction", words.usual)
+    usual = why_nothing(finding.actual) if finding.anomaly == "vacuous-run" else words.usual
+    return Explanation(headline(finding), lets, thens, f"{words.rule}: {contrast}: a contradiction", usual)
 
 
 def _then(n: int, proof: Evidence, finding: Finding) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -20,11 +19,6 @@ PLAN_BYTES_MAX = 64 * 1024 * 1024
 def default_report_dir() -> str:
     """``REFOLD_REPORT_DIR``, else ``.refold``."""
     return os.environ.get("REFOLD_REPORT_DIR") or ".refold"
-
-
-def slug(name: str) -> str:
-    """A system's name as a folder's name."""
-    return re.sub(r"[^A-Za-z0-9._=-]+", "-", name).strip("-.") or "system"
 
 
 LINES_A_BEAT = 256

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from refold.model.record import Settled, Settling, Step
 from refold.model.words import counted
+from refold.properties.capabilities import in_short
 from refold.properties.catalogue import Row, catalogue
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample, Result
@@ -57,7 +58,7 @@ class Chapter:
     plan_long: bool
     compared: tuple[tuple[str, str, str], ...]
     others: list[tuple[str, str, str]]
-    diagnosis: list[tuple[str, str, Row | None]]
+    diagnosis: list[tuple[str, str, Row | None, str]]
     plan_file: str
     replay: str
     picture: Markup
@@ -98,7 +99,7 @@ def html_report(
         caution=caution(result),
         counted=counted,
         parts=parts,
-        not_checked=[inert(text) for text in result.not_checked],
+        not_checked=[inert(text) for text in in_short(result.not_checked)],
     )
     return text + "\n"
 
@@ -113,7 +114,11 @@ def _template() -> jinja2.Template:
 
 
 def _chapter(
-    n: int, example: Counterexample, plan_file: str, replay: str, diagnosis: Sequence[tuple[str, float]]
+    n: int,
+    example: Counterexample,
+    plan_file: str,
+    replay: str,
+    diagnosis: Sequence[tuple[str, float, Sequence[str]]],
 ) -> Chapter:
     finding = example.finding
     explained, graph = explain_with_cycle(example.history, finding)
@@ -136,7 +141,10 @@ def _chapter(
         plan_long=len(items) > LINES_MAX,
         compared=compared(finding),
         others=[(inert(other.anomaly), inert(other.guarantee), headline(other)) for other in example.findings[1:]],
-        diagnosis=[(name(row), f"{score:.0%}", known.get(row)) for row, score in diagnosis[:3]],
+        diagnosis=[
+            (name(row), f"{score:.0%}", known.get(row), inert("; ".join(because)))
+            for row, score, because in diagnosis[:3]
+        ],
         plan_file=inert(plan_file),
         replay=inert(replay),
         picture=Markup(svg),

@@ -11,10 +11,10 @@ from refold.reports.cycle import explain_with_cycle
 from refold.reports.explanation import Explanation, explain, headline
 from refold.reports.guarantees import standings
 from refold.reports.plan_list import plan_items
-from refold.reports.values import plain
+from refold.reports.values import inert, plain
 
-Diagnosis = Mapping[int, Sequence[tuple[str, float]]]
-"""Number of the counterexample (from 0) -> rows of the catalogue with their scores, best first."""
+Diagnosis = Mapping[int, Sequence[tuple[str, float, Sequence[str]]]]
+"""Number of the counterexample (from 0) -> rows of the catalogue with their scores and what speaks for them, best first."""
 
 
 def result_json(
@@ -36,7 +36,10 @@ def result_json(
                 "actions": len(example.plan),
                 "plan": plans[n] if n < len(plans) else None,
                 "replay": replays[n] if n < len(replays) else None,
-                "diagnosis": [{"row": row, "score": plain(score)} for row, score in diagnosis.get(n, ())],
+                "diagnosis": [
+                    {"row": row, "score": plain(score), "because": [inert(text) for text in because]}
+                    for row, score, because in diagnosis.get(n, ())
+                ],
                 "sentences": [item.sentence for item in items],
                 "performed": [item.step for item in items],
                 "minimal": example.minimal,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -52,9 +53,74 @@ SENTENCES = (
 """Exceptions whose message is a sentence for the user."""
 
 
+_floors: list[tuple[TextIO, int]] = []
+"""Standard output while it does not belong to code under test: the stream, and a copy of its file descriptor (-1: there is none)."""
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Whatever the code under test prints goes to standard error, what its child processes print too: standard output belongs to the report
+    (`speaking`)."""
+    stream, copy = sys.stdout, -1
+    try:
+        stream.flush()
+        copy = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:
+        pass
+    _floors.append((stream, copy))
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        _floors.pop()
+        sys.stdout = stream
+        if copy >= 0:
+            os.dup2(copy, 1)
+            os.close(copy)
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Print to standard output, also while code under test stands aside. If nobody reads on, what is left to say is dropped; the verdict,
+    and with it the exit code, stays what it is."""
+    stream, copy = _floors[-1] if _floors else (sys.stdout, -1)
+    before = sys.stdout
+    sys.stdout = stream
+    if copy >= 0:
+        before.flush()
+        os.dup2(copy, 1)
+    try:
+        yield
+        stream.flush()
+    except BrokenPipeError:
+        deafen(stream, copy)
+    finally:
+        sys.stdout = before
+        if copy >= 0:
+            os.dup2(2, 1)
+
+
+def deafen(stream: TextIO, copy: int = -1) -> None:
+    """What is written to this stream from now on, and what is in its buffers, goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    if copy >= 0:
+        os.dup2(nowhere, copy)
+    os.close(nowhere)
+    stream.flush()
+
+
+EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOMEM)
+"""Errors that say that the machine has no more disk or memory to give."""
+
+
 def complain(message: str) -> None:
-    """A sentence on standard error."""
-    click.echo(f"refold: {message}", err=True)
+    """A sentence on standard error, if anybody reads it."""
+    try:
+        click.echo(f"refold: {message}", err=True)
+    except BrokenPipeError:
+        deafen(sys.stderr)
 
 
 def fail(message: str) -> NoReturn:
@@ -65,8 +131,9 @@ def fail(message: str) -> NoReturn:
 
 def print_json(value: Any) -> None:
     """The one object on standard output."""
-    sys.stdout.write(json.dumps(value, indent=1, default=str) + "\n")
-    sys.stdout.flush()
+    text = json.dumps(value, indent=1, default=str) + "\n"
+    with speaking():
+        sys.stdout.write(text)
 
 
 def as_sentence(error: BaseException) -> str | None:
@@ -75,6 +142,10 @@ def as_sentence(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno in EXHAUSTED:
+        return f"this machine cannot go on: {error.strerror}"
+    if type(error).__name__ == "FullError" or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
+        return f"this machine cannot go on: {error}"
     return None
 
 
@@ -88,7 +159,7 @@ def sentences(report_dir: str | None = None) -> Iterator[None]:
     except KeyboardInterrupt:
         fail("interrupted")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        deafen(sys.stdout)
         raise SystemExit(HELD) from None
     except (Exception, NoAnswer) as error:
         sentence = as_sentence(error)

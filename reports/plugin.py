@@ -23,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--refold-profile", choices=PROFILES, default=None, help="how long refold tests search (default: default)"
     )
+    group.addoption(
+        "--refold-replay", metavar="PLAN", default=None, help="refold tests run this plan instead of searching"
+    )
     group.addoption("--report-dir", dest="refold_report_dir", default=None, help="where refold writes failing plans")
     parser.addini("refold_report_dir", "where refold writes failing plans (default: .refold)", default="")
 
@@ -32,8 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
     directory = config.getoption("refold_report_dir") or config.getini("refold_report_dir")
     if directory:
         os.environ["REFOLD_REPORT_DIR"] = str(directory)
+    if plan := config.getoption("--refold-replay"):
+        if not os.path.isfile(plan):
+            raise pytest.UsageError(f"--refold-replay {plan!r}: there is no such file")
+        os.environ["REFOLD_REPLAY"] = plan
     if profile := config.getoption("--refold-profile"):
         os.environ["REFOLD_PROFILE"] = profile
+    named = os.environ.get("REFOLD_PROFILE", "")
+    if named and named not in PROFILES:
+        raise pytest.UsageError(f"REFOLD_PROFILE is {named!r}, expected one of {', '.join(PROFILES)}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -95,9 +105,19 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not seen:
         return
     terminalreporter.section("refold")
+    verbose = terminalreporter.config.getoption("verbose") > 0
     for value in seen:
         for entry in value["notes"]:
             terminalreporter.write_line(summary(value["test"], entry))
+            for line in unseen(entry) if verbose else ():
+                terminalreporter.write_line(line)
+
+
+def unseen(entry: dict[str, Any]) -> list[str]:
+    """What a test does not check, a line for each."""
+    from refold.properties.capabilities import in_short
+
+    return [f"    not checked: {text}" for text in in_short(entry.get("not_checked", ()))]
 
 
 def summary(test: str, entry: dict[str, Any]) -> str:
@@ -109,4 +129,7 @@ def summary(test: str, entry: dict[str, Any]) -> str:
         actions = counted(len(entry["actions"]), "action")
         return f"{test}: BROKEN {entry['anomaly']} ({entry['guarantee']}), {actions}\n    {entry['replay']}"
     counts = ", ".join(f"{number} {kind_words(name, number)}" for name, number in entry["counts"].items() if number)
-    return f"{test}: {entry['verdict']}; {counted(entry['runs'], 'run')}, {counted(entry['steps'], 'step')}: {counts}"
+    lacking = len(entry["not_checked"])
+    open_ = f"; not checked: {lacking}, see pytest -v" if lacking else ""
+    done = f"{counted(entry['runs'], 'run')}, {counted(entry['steps'], 'step')}"
+    return f"{test}: {entry['verdict']}; {done}: {counts}{open_}"

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from refold.model.words import counted
+from refold.properties.capabilities import in_short
 from refold.properties.catalogue import catalogue
 from refold.properties.result import Counterexample, Result
 from refold.reports.console import Trimmed, console
@@ -173,7 +174,7 @@ class _Printer:
             self.say(f"what happened: {said}")
         else:
             self.say("what happened: nothing was counted", "yellow")
-        for text in result.not_checked:
+        for text in in_short(result.not_checked):
             self.say(f"not checked: {text}", "yellow")
 
     def counterexample(self, n: int, example: Counterexample, diagnosis: Diagnosis, plan: str) -> None:
@@ -185,8 +186,10 @@ class _Printer:
         self.explanation(example)
         for other in example.findings[1:]:
             self.say(f"the same run also shows {title(other)}", indent=2)
-        for place, (row, score) in enumerate(diagnosis.get(n, ())[:3]):
+        for place, (row, score, because) in enumerate(diagnosis.get(n, ())[:3]):
             self.say(f"{'looks like' if place == 0 else 'or'}: {row} ({score:.0%})", "bold" if place == 0 else "", 2)
+            if place == 0 and because:
+                self.say(f"because {'; '.join(because)}", "", 4)
             if place == 0 and (known := catalogue().get(row)) is not None:
                 self.say(f"{known.what}; usual fix: {known.fix}; reported as {spelled_out(known.references)}", "", 4)
 

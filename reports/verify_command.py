@@ -1,14 +1,11 @@
-"""``refold verify`` and ``refold replay``: run plans on systems and report."""
+"""``refold verify``: search systems for broken guarantees and report."""
 
 from __future__ import annotations
 
 import json
 import pathlib
-import re
 import secrets
 import sys
-import time
-from collections import Counter
 from typing import Any
 
 import attrs
@@ -18,36 +15,34 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
-from refold.model.plan import MalformedPlan, check_document, check_names, plan_from_json, short
 from refold.properties.applications import application_named, shipped, trial
-from refold.properties.campaign import Budget, Campaign, Progress, not_checked
+from refold.properties.campaign import Budget, Campaign, Progress
 from refold.properties.diagnosis import ranked
-from refold.properties.elsewhere import ANOMALY
 from refold.properties.evidence import evidence_graph
-from refold.properties.failure import PlanFile, application_spec, replay_command
+from refold.properties.failure import PlanFile, slug
+from refold.properties.origin import replay_command
 from refold.properties.result import Counterexample, Result
-from refold.properties.run import execute
 from refold.properties.second_replay import replayed_again
-from refold.properties.suite import checked_on
-from refold.properties.vacuous import counts
 from refold.reports import outcome
-from refold.reports.files import default_report_dir, read_plan_document, slug, write, write_history
+from refold.reports.files import default_report_dir, write, write_history
 from refold.reports.graph_files import write_graph
-from refold.reports.guarantees import replayed
 from refold.reports.html import html_report
 from refold.reports.json_report import result_json
 from refold.reports.terminal import print_result
 from refold.systems.broken import BROKEN
 from refold.systems.port import SystemPort
-from refold.systems.registry import consumer_names, resolve
+from refold.systems.registry import resolve
 
 DEFAULT_SECONDS = 10.0
 
 
-def application_for(name: str | None, system: str) -> Application:
-    """The application asked for, else the one that suits the system."""
-    if name is None:
-        name = BROKEN[system].application if system in BROKEN else "inventory"
+def suiting(system: str) -> str:
+    """The name of the application that suits a system best."""
+    return BROKEN[system].application if system in BROKEN else "inventory"
+
+
+def application_for(name: str) -> Application:
+    """The application of this name, which keeps the rules of the game."""
     with outcome.time_limit(f"application {name!r}"):
         application = application_named(name)
         trial(application)
@@ -94,17 +89,19 @@ def verify(
     Exit code: 0 held, 1 findings, 2 usage or environment.
     """
     folder = report_dir or default_report_dir()
-    with outcome.sentences(folder):
+    with outcome.sentences(folder), outcome.aside():
         if seconds is None and examples is None:
             seconds = DEFAULT_SECONDS
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         names = systems or ("reference",)
         resolved = [(name, resolve(name)) for name in names]
-        applications = {name: application_for(application, name) for name in names}
+        applications = {name: application_for(application or suiting(name)) for name in names}
         outputs, troubles = [], []
         for name, system in resolved:
             place = pathlib.Path(folder) / slug(name) if len(names) > 1 else pathlib.Path(folder)
-            campaign = Verification(system, name, applications[name], seed, Budget(seconds, examples), place)
+            campaign = Verification(
+                system, name, applications[name], seed, Budget(seconds, examples), place, application
+            )
             outputs.append(campaign.run(quiet=as_json))
             troubles.extend(campaign.trouble)
             if campaign.interrupted:
@@ -128,14 +125,21 @@ class Verification:
     """One system's campaign with its files and its progress bar."""
 
     def __init__(
-        self, system: SystemPort, name: str, application: Application, seed: int, budget: Budget, folder: pathlib.Path
+        self,
+        system: SystemPort,
+        name: str,
+        application: Application,
+        seed: int,
+        budget: Budget,
+        folder: pathlib.Path,
+        called: str | None,
     ) -> None:
         self.name = name
         self.application = application
         self.folder = folder
         self.plans: list[str] = []
         self.trouble: list[str] = []
-        self.file = PlanFile(application, name, str(folder), seed=seed)
+        self.file = PlanFile(application, name, str(folder), called=called, seed=seed)
         self.campaign = Campaign(system, application, seed, budget, seen=self.file.found, found=self.keep)
         self.interrupted = False
 
@@ -217,101 +221,6 @@ def publish(result: Result, folder: pathlib.Path, plans: list[str], quiet: bool,
     write(report, html_report(result, plans=plans, replays=replays, diagnosis=diagnosis))
     write(folder / "report.json", json.dumps(document, indent=1, default=str) + "\n")
     if not quiet:
-        print_result(result, plans=plans, replays=replays, report=str(report), diagnosis=diagnosis, note=note)
+        with outcome.speaking():
+            print_result(result, plans=plans, replays=replays, report=str(report), diagnosis=diagnosis, note=note)
     return document
-
-
-@click.command()
-@click.argument("plan", type=click.Path(exists=True, dir_okay=False))
-@click.option("--system", metavar="NAME", help="Run it on another system than the one it was found on.")
-@click.option("--application", metavar="NAME", help="Decide with another application than the plan names.")
-@click.option("--report-dir", metavar="DIR", help="Where the report goes (default: .refold).")
-@click.option("--emit-test", is_flag=True, help="Print a pytest test that runs this plan, and do nothing else.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
-def replay(
-    plan: str, system: str | None, application: str | None, report_dir: str | None, emit_test: bool, as_json: bool
-) -> None:
-    """Run one plan again, here or on another system.
-
-    \b
-    Examples:
-      refold replay .refold/plans/oversold-1a2b3c4d.json
-      refold replay plan.json --system sqlite             does the real log do it too?
-      refold replay plan.json --emit-test > test_bug.py   a regression test
-
-    Exit code: 0 held, 1 findings, 2 usage or environment.
-    """
-    folder = pathlib.Path(report_dir or default_report_dir())
-    with outcome.sentences(str(folder)):
-        document = read_plan_document(plan)
-        try:
-            check_document(document)
-            check_about(document)
-            system_name = system or document.get("system") or "reference"
-            port = resolve(system_name)
-            subject = application_for(application or document.get("application"), system_name)
-            actions = plan_from_json(document, subject)
-            check_names(actions, port.clients, consumer_names(port))
-        except MalformedPlan as error:
-            raise MalformedPlan(f"{plan}: {error}") from None
-        if emit_test:
-            click.echo(test_source(plan, system_name, application_spec(subject), document))
-            return
-        started = time.perf_counter()
-        with outcome.time_limit(f"system {system_name!r}"):
-            run = execute(port, subject, actions, whole=True)
-        found: tuple[Counterexample, ...] = ()
-        if run.findings:
-            wanted = document.get("anomaly")
-            findings = tuple(sorted(run.findings, key=lambda finding: finding.anomaly != wanted))
-            found = (Counterexample(actions, findings, tuple(run.history), 1, 0.0),)
-        kinds = Counter(map(type, run.history))
-        result = Result(
-            system=port.name,
-            application=subject.name,
-            seed=int(document.get("seed") or 0),
-            examples=1,
-            steps=run.steps,
-            skipped=run.skipped,
-            seconds=time.perf_counter() - started,
-            counts=counts(kinds),
-            counterexamples=found,
-            not_checked=not_checked(port),
-            checked=checked_on(subject, port.capabilities, kinds),
-            sample=tuple(run.history),
-        )
-        if document.get("anomaly") == ANOMALY and not found:
-            result = replayed_again(result, port, subject)
-            found = result.counterexamples
-        note = "" if found else replayed(result, str(document.get("anomaly") or ""))
-        output = publish(result, folder, [plan] if found else [], as_json, note)
-        if as_json:
-            outcome.print_json(output)
-        sys.exit(outcome.FINDINGS if found else outcome.HELD)
-
-
-def check_about(document: dict[str, Any]) -> None:
-    """Whether the fields around the actions are what a replay can use; raises `MalformedPlan`."""
-    for field, kind, words in (("system", str, "a name"), ("application", str, "a name"), ("seed", int, "a number")):
-        value = document.get(field)
-        if value is not None and not isinstance(value, kind):
-            raise MalformedPlan(f"{field} is {short(value)}, expected {words}")
-
-
-def test_source(plan: str, system: str, application: str, document: dict[str, Any]) -> str:
-    """A regression test as Python source."""
-    name = re.sub(r"\W", "_", slug(str(document.get("anomaly") or "plan")))
-    actions = json.dumps(document["actions"], indent=4)
-    where = ", elsewhere=True" if document.get("anomaly") == ANOMALY else ""
-    return f'''"""Regression test made by refold from {slug(pathlib.Path(plan).name)}."""
-
-import json
-
-from refold.properties.regression import must_hold
-
-PLAN = json.loads(r"""{{"refold": "plan", "version": 1, "actions": {actions}}}""")
-
-
-def test_{name}_does_not_happen() -> None:
-    must_hold(PLAN, application={application!r}, system={system!r}{where})
-'''

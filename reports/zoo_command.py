@@ -74,7 +74,9 @@ class WithNames(click.Command):
 @click.option(
     "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, help="Processes at a time."
 )
-@click.option("--report-dir", metavar="DIR", help="Where zoo.json and the plans go (default: .refold).")
+@click.option(
+    "--report-dir", metavar="DIR", help="Where zoo.html, zoo.json and the plans go, in a folder zoo (default: .refold)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: str | None, as_json: bool) -> None:
     """Run the harness on deliberately broken systems, each named after a real bug, and say what it found.
@@ -105,8 +107,9 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
         if as_json:
             outcome.print_json({"rows": rows})
         else:
-            show(rows)
-            click.echo(f"page with the plans: {folder / 'zoo.html'}")
+            with outcome.speaking():
+                show(rows)
+                click.echo(f"page with the plans: {folder / 'zoo.html'}")
         for row in rows:
             for error in row["errors"]:
                 outcome.complain(error)

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import msgspec
 
 from refold.model.application import Application
+from refold.model.blame import line_of
 from refold.model.event import Stored
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.plan import short, suggestion
@@ -61,8 +62,8 @@ class GuardedLog(Process):
             raise AdapterError(misplaced(self.title, method, "append(), begin(), commit() and abort()")) from death
         except Exception as error:
             raise AdapterError(
-                f"{self.title}: {method}() raised {type(error).__name__}: {error}; it should return, or raise OutcomeUnknown"
-                " where the outcome of an append is not known"
+                f"{self.title}: {method}() raised {type(error).__name__}: {error}{line_of(error)}; it should return, or raise"
+                " OutcomeUnknown where the outcome of an append is not known"
             ) from error
 
     def append(self, request: AppendRequest) -> Appended | Conflict:
@@ -298,7 +299,7 @@ def adapt(name: str, make: Callable[[], Any]) -> Any:
     try:
         made = make()
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{name!r}: calling it raised {type(error).__name__}: {error}") from error
+        raise UsageError(f"{name!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}") from error
     if is_system(made):
         return made
     if hasattr(made, "log") and hasattr(made, "consumers"):

@@ -6,6 +6,7 @@ its own, there would be two classes of each event, and nothing would equal what 
 
 from __future__ import annotations
 
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -59,6 +60,9 @@ def load_file(path: str) -> ModuleType:
     there = _LOADED.get(real) or imported(real)
     if there is not None:
         return there
+    part = load_part(pathlib.Path(real))
+    if part is not None:
+        return part
     name = "refold_user_" + re.sub(r"\W", "_", str(file.resolve()))
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
@@ -74,6 +78,21 @@ def load_file(path: str) -> ModuleType:
         del sys.modules[name], _LOADED[real]
         raise
     return module
+
+
+def load_part(file: pathlib.Path) -> ModuleType | None:
+    """The module in a file of a package, by its full name, as relative imports need it; the folder around the package counts as a place for
+    modules. None if the file is in no package, or if another package of that name is loaded."""
+    root = file.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    if root == file.parent:
+        return None
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    parts = file.relative_to(root).with_suffix("").parts
+    module = importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return module if pathlib.Path(module.__file__ or "").resolve() == file else None
 
 
 def imported(real: str) -> ModuleType | None:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 
+from refold.model.blame import line_of
 from refold.model.extension import Extension
 from refold.model.plan import suggestion
 from refold.systems.own_file import load_file
@@ -148,7 +149,9 @@ def load(text: str) -> Any:
     except ModuleNotFoundError as error:
         raise UsageError(f"{text!r}: there is no module {error.name!r} (looked in the working directory too)") from None
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{text!r}: importing {module_name!r} raised {type(error).__name__}: {error}") from error
+        raise UsageError(
+            f"{text!r}: importing {module_name!r} raised {type(error).__name__}: {error}{line_of(error)}"
+        ) from error
     for part in path.split("."):
         if not hasattr(found, part):
             raise UsageError(f"{text!r}: {module_name!r} has no {part!r}{suggestion(part, dir(found))}")
@@ -170,20 +173,6 @@ def no_object(path: str, methods: tuple[str, ...]) -> UsageError:
     ]
     example = f"{' or '.join(suitable[:3])}" if suitable else f"{path}:NAME, with the name of its class"
     return UsageError(f"{path!r} is a file and does not say which object in it is meant; write {example}")
-
-
-def spec_of(found: Any) -> str:
-    """A name under which `load` finds the class of this object again: FILE.py:CLASS, relative to the working directory if below it."""
-    cls = found if isinstance(found, type) else type(found)
-    module = sys.modules.get(cls.__module__)
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return f"{cls.__module__}:{cls.__qualname__}"
-    path = pathlib.Path(file).resolve()
-    try:
-        return f"{path.relative_to(pathlib.Path.cwd())}:{cls.__qualname__}"
-    except ValueError:
-        return f"{path}:{cls.__qualname__}"
 
 
 def adopt(text: str, found: Any) -> SystemPort:

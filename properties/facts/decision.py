@@ -55,6 +55,19 @@ class DecisionFacts(Past):
         return self.decision.seen < self.changed.version
 
     @property
+    def up_to_date(self) -> bool:
+        """Whether the decision had read all of its stream that was there before its own event, and nothing in another stream mattered: then
+        no race and no missing condition is to blame, but the decider itself."""
+        if self.decision is None or self.other_stream:
+            return False
+        stream = [event for _, event in self.events.values() if event.stream == self.decision.stream]
+        own = [event for event in stream if event.operation == self.decision.op]
+        if not own:
+            return False
+        before = [event.version for event in stream if event.position < own[0].position]
+        return own[0].version == self.decision.seen + 1 and max(before, default=0) <= self.decision.seen
+
+    @property
     def from_consumer(self) -> bool:
         """Whether the decision was made on a consumer's view and not on the log."""
         return self.decision is not None and self.decision.source in self.specs

@@ -15,9 +15,13 @@ from refold.properties.rules.clue import (
     when,
 )
 
+NO_RACE = against(0.9, lambda facts: facts.up_to_date)
+"""Whoever decides wrongly on the newest state needs no race for it."""
+
 CAS_RULES: Rules = {
     "check-then-append": (
         shows(0.4, *DECIDED_WRONG),
+        NO_RACE,
         when(
             0.4, lambda facts: facts.expects == "exact", "the append expected a version that the stream no longer had"
         ),
@@ -29,6 +33,7 @@ CAS_RULES: Rules = {
     ),
     "first-append-race": (
         shows(0.4, *DECIDED_WRONG),
+        NO_RACE,
         when(
             0.5,
             lambda facts: facts.expects == "no-stream" and not facts.other_stream,
@@ -41,6 +46,7 @@ CAS_RULES: Rules = {
     ),
     "expected-any-misuse": (
         shows(0.4, *DECIDED_WRONG),
+        NO_RACE,
         when(0.6, expects("any"), "a decision was appended with no expectation at all"),
         against(0.85, lambda facts: facts.expects != "any"),
         against(0.5, strange),
@@ -74,6 +80,7 @@ CAS_RULES: Rules = {
     ),
     "create-after-delete-race": (
         shows(0.4, *DECIDED_WRONG),
+        NO_RACE,
         when(0.6, lambda facts: facts.happened(*REMOVED), "the key had been deleted before"),
         against(0.85, lambda facts: not facts.happened(*REMOVED)),
     ),
@@ -90,6 +97,7 @@ CAS_RULES: Rules = {
     ),
     "unique-via-stale-read-model": (
         shows(0.4, *DECIDED_WRONG),
+        NO_RACE,
         when(0.6, lambda facts: facts.other_stream, "the two went to different streams, which never conflict"),
         when(0.2, lambda facts: facts.from_consumer, "the decision was made on an eventually consistent view"),
         against(0.8, lambda facts: not facts.other_stream and not facts.stream_per_operation),

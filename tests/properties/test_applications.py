@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import enum
 import itertools
+import pathlib
 import re
 import sys
 from collections.abc import Callable
@@ -142,7 +143,11 @@ CASES: list[tuple[str, Application, str]] = [
     ),
     ("invariant-is-odd", variant(broken_invariant=lambda self, key, state: False), "expected a sentence or None"),
     ("conditional-raises", variant(conditional=raising), r"conditional\(.*\) raised KeyError"),
-    ("decide-raises", variant(decide=raising), r"decide\(.*\) raised KeyError: 'unfinished'; to say no, raise Refusal"),
+    (
+        "decide-raises",
+        variant(decide=raising),
+        r"decide\(.*\) raised KeyError: 'unfinished' .*; to say no, raise Refusal",
+    ),
     ("decide-exits", variant(decide=lambda self, command, state: sys.exit(3)), r"decide\(.*\) raised SystemExit: 3"),
     ("events-is-one-class", variant(events=Registered), r"events is <class .*>, expected a tuple of event classes"),
     ("events-is-a-union", variant(events=Registered | Released), "events is .*, expected a tuple of event classes"),
@@ -226,7 +231,8 @@ def test_what_the_walk_does_not_reach_is_blamed_on_the_application_in_the_run() 
     from refold.model.action import Deliver, Submit
 
     with pytest.raises(
-        BrokenApplication, match=r"application 'late': view\(\) raised ZeroDivisionError: the view is broken"
+        BrokenApplication,
+        match=r"application 'late': view\(\) raised ZeroDivisionError: the view is broken \(.*test_applications.py:\d+\);",
     ):
         execute(Reference(), Late(), (Submit("alice", Register("acme", "ada")), Deliver("index", 0)))
 
@@ -319,6 +325,25 @@ def checked(application: Application, lines: list[bytes]) -> list[Any]:
     return judge.finish()
 
 
+@dataclasses.dataclass(frozen=True)
+class Frozen(Accounts):
+    """An application with a setting that cannot change."""
+
+    limit: int = 3
+    name = ""
+
+
+FROZEN = Frozen(5)
+
+
+def test_an_application_that_is_frozen_is_taken_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had no name of its own."""
+    monkeypatch.chdir(pathlib.Path(__file__).parent)
+    found: Any = application_named("test_applications.py:FROZEN")
+    assert (found.name, found.limit) == ("test_applications.py:FROZEN", 5)
+    trial(found)
+
+
 class Lame(Property):
     """A property that cannot cope with what it is shown."""
 
@@ -351,5 +376,7 @@ def test_a_property_of_the_users_own_that_raises_is_told_by_name_and_line() -> N
     application = Inventory()
     application.properties = [Lame]
     trial(application)
-    with pytest.raises(BrokenApplication, match=r"property Lame.on_stored\(\) raised KeyError: 'bolt' \(line \d+ of"):
+    with pytest.raises(
+        BrokenApplication, match=r"property Lame.on_stored\(\) raised KeyError: 'bolt' \(.*test_applications.py:\d+\);"
+    ):
         execute(Reference(), application, (Submit("alice", Restock("bolt", 1)),))

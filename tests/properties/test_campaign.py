@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from refold.model.accounts import Accounts
-from refold.model.inventory import Inventory
-from refold.properties.campaign import LENGTHS, SAMPLES, Budget, Campaign, Progress, not_checked
+from refold.model.application import Application, Refusal
+from refold.model.inventory import Inventory, Reserve, Restock
+from refold.properties.campaign import LENGTHS, SAMPLES, Budget, Campaign, Progress
 from refold.properties.result import Counterexample, Result
-from refold.properties.vacuous import LONG, vacuous
+from refold.properties.vacuous import LONG, contested, vacuous
 from refold.systems.reference import EVERYTHING, Reference
 from refold.systems.registry import resolve
 
@@ -202,14 +203,56 @@ def test_a_long_campaign_without_a_fault_that_is_possible_is_vacuous(capability:
     assert vacuous(happened, LONG, {"append"}) is None
 
 
-def test_what_a_system_cannot_do_is_listed_as_not_checked() -> None:
-    """In words; the reference can do everything."""
-    assert not_checked(Reference()) == ()
+class Unconditional(Inventory):
+    """Facts that nobody decides on: an append is never refused."""
 
-    class Lesser(Reference):
-        def __init__(self) -> None:
-            super().__init__()
-            self.capabilities = frozenset({"append"})
+    name = "unconditional"
 
-    assert len(not_checked(Lesser())) >= 8
-    assert any("power cuts" in text for text in not_checked(Lesser()))
+    def commands(self) -> list[Any]:
+        return [Restock("bolt", 1)]
+
+    def conditional(self, command: Any) -> bool:
+        return False
+
+
+class Once(Unconditional):
+    """One command with a condition, which leads to an event once."""
+
+    name = "once"
+
+    def conditional(self, command: Any) -> bool:
+        return True
+
+    def decide(self, command: Any, state: Any) -> Any:
+        if state:
+            raise Refusal("there are bolts")
+        return super().decide(command, state)
+
+
+class NeverDecided(Once):
+    """A command with a condition that never holds, beside a fact."""
+
+    name = "never-decided"
+
+    def commands(self) -> list[Any]:
+        return [Restock("bolt", 1), Reserve("bolt", 99)]
+
+    def conditional(self, command: Any) -> bool:
+        return isinstance(command, Reserve)
+
+    def decide(self, command: Any, state: Any) -> Any:
+        return Inventory.decide(self, command, state)
+
+
+@pytest.mark.parametrize(
+    ("application", "conflicts"),
+    [(Inventory, True), (Accounts, True), (Once, True), (Unconditional, False), (NeverDecided, False)],
+)
+def test_conflicts_are_expected_where_a_condition_can_be_broken(
+    application: type[Application], conflicts: bool
+) -> None:
+    """One command with a condition is enough: two clients decide on it at the same time."""
+    assert contested(application()) is conflicts
+    result = Campaign(Reference(), application(), 1, Budget(None, 60)).run()
+    assert result.steps > LONG
+    assert (result.verdict, result.counts["conflicts"] > 0) == ("held", conflicts)

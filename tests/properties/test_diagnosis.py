@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from refold.model.history import HistoryReader, to_line
+from refold.model.inventory import Inventory, Reserve, Reserved
 from refold.model.record import Opened
 from refold.properties.applications import EXAMPLES
 from refold.properties.campaign import Budget, Campaign
@@ -18,6 +19,7 @@ from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.properties.rules import RULES
 from refold.systems.broken import BROKEN
+from refold.systems.reference import Reference
 
 
 @functools.cache
@@ -91,11 +93,39 @@ def test_a_history_out_of_a_file_gives_the_same_diagnosis(name: str) -> None:
     assert first.row == second.row
 
 
-def test_reports_get_names_and_scores() -> None:
+def test_reports_get_names_scores_and_reasons() -> None:
     found = example("lost-wakeup")
     assert found is not None
-    assert ranked([found])[0][0] == ("lost-wakeup", diagnosed("lost-wakeup")[0].score)
+    first = diagnosed("lost-wakeup")[0]
+    assert ranked([found])[0][0] == ("lost-wakeup", first.score, first.because)
 
 
 def test_no_findings_have_no_diagnosis() -> None:
     assert diagnose([], []) == []
+
+
+class Careless(Inventory):
+    """An application whose decider forgets a rule: it gives away what is not there."""
+
+    name = "careless"
+
+    def decide(self, command: Any, state: Any) -> Any:
+        return (
+            [Reserved(command.item, command.count)] if isinstance(command, Reserve) else super().decide(command, state)
+        )
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_a_decider_that_is_wrong_on_the_newest_state_is_no_race(allowed: int) -> None:
+    """One client, on a log that does everything right: no row of the catalogue is about that."""
+
+    class Menu(Careless):
+        def commands(self) -> list[Any]:
+            return [Reserve("bolt", 1)]
+
+        def broken_invariant(self, key: str, state: Any) -> str | None:
+            return None if state >= -allowed else f"{state} bolts"
+
+    (found, *_) = Campaign(Reference(), Menu(), 1, Budget(None, 30)).run().counterexamples
+    assert (found.finding.anomaly, len(found.plan)) == ("invariant-broken", allowed + 1)
+    assert diagnose(found.findings, found.history) == []

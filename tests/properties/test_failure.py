@@ -58,3 +58,20 @@ def test_a_plan_that_cannot_be_shrunk_stays(tmp_path: Path) -> None:
     file.found(find(LONG))
     file.shrunk(find(LONG))
     assert lengths(tmp_path) == [3]
+
+
+@pytest.mark.parametrize("anomaly", ["../../x; rm -rf", "sold/twice", "a" * 300, "", ".", "ä ö", "a\nb", "\0"])
+def test_an_anomaly_of_any_name_has_a_file_of_its_own(anomaly: str, tmp_path: Path) -> None:
+    """The name is the user's, and the file stays where it belongs."""
+    finding = Finding(anomaly, "CAS", "test", "bolt", 1)
+    path = PlanFile(Inventory(), "reference", str(tmp_path)).shrunk(Counterexample(SHORT, (finding,), (), 1, 0.0))
+    assert [str(file) for file in tmp_path.glob("plans/*")] == [path]
+    assert json.loads(Path(path).read_text())["anomaly"] == anomaly
+
+
+def test_anomalies_of_like_names_have_files_of_their_own(tmp_path: Path) -> None:
+    """The digest at the end tells them apart."""
+    file = PlanFile(Inventory(), "reference", str(tmp_path))
+    for anomaly in ("sold/twice", "sold twice"):
+        file.shrunk(Counterexample(SHORT, (Finding(anomaly, "CAS", "test", "bolt", 1),), (), 1, 0.0))
+    assert len(list(tmp_path.glob("plans/sold-twice-*.json"))) == 2

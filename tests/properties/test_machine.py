@@ -20,7 +20,6 @@ from refold.model.inventory import Inventory
 from refold.model.plan import plan_from_json
 from refold.model.record import Acknowledged, Settled
 from refold.properties.machine import (
-    PROFILES,
     EventSourcedMachine,
     GuaranteeBroken,
     Tape,
@@ -166,13 +165,6 @@ def test_a_tape_says_how_to_make_it_again() -> None:
     assert eval(repr(tape), {"Tape": Tape}) == tape
     assert isinstance(eval(repr(tape), {"Tape": Tape}), bytes)
     assert len(repr(Tape(bytes(500)))) < 80
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_sets_how_long_machines_search(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chosen before the machine is made."""
-    monkeypatch.setenv("REFOLD_PROFILE", profile)
-    assert machine("accounts").TestCase.settings.max_examples == PROFILES[profile]["max_examples"]
 
 
 def test_a_system_that_lacks_an_action_gets_something_that_it_can_do() -> None:

@@ -262,6 +262,25 @@ def test_systems_are_listed_with_what_they_can_do(refold: Refold) -> None:
     ended = refold("systems")
     assert ended.code == 0
     assert all(name in ended.out for name in by_name)
+    assert ended.out.splitlines()[-1] == "refold systems --all says what each of these is"
+
+
+def test_systems_are_listed_with_what_every_name_means(refold: Refold) -> None:
+    """Capabilities, and values of options whose names do not say it; for scripts and for readers."""
+    systems = only(refold("systems", "--json"))["systems"]
+    said = refold("systems", "--all").out
+    for system in systems:
+        assert set(system["capability_texts"]) == set(system["capabilities"])
+        texts = [system["capability_texts"]]
+        for name, option in system["options"].items():
+            if name in ("with", "strategy"):
+                assert list(option["texts"]) == option["allowed"]
+                texts.append(option["texts"])
+        for known in texts:
+            for name, text in known.items():
+                assert text
+                assert f"        {name} " in said
+                assert text in said
 
 
 @pytest.mark.parametrize(
@@ -275,10 +294,64 @@ def test_help_teaches_by_example(command: tuple[str, ...], refold: Refold) -> No
 
 
 def test_an_unknown_command_is_a_usage_error(refold: Refold) -> None:
-    """Exit code 2."""
+    """Exit code 2, and what was probably meant."""
     ended = refold("verfy")
     assert ended.code == 2
-    assert "verfy" in ended.err
+    assert "No such command 'verfy'; did you mean 'verify'?" in ended.err
+    assert "No such command 'xyz'." in refold("xyz").err
+
+
+def test_the_package_is_the_command_too(tmp_path: Path) -> None:
+    """Where no script was installed."""
+    command = [sys.executable, "-m", "refold.reports", "systems"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.startswith("reference: ")
+
+
+# -- endings that are no verdict
+
+
+def test_ctrl_c_while_a_command_is_still_being_imported_is_no_verdict(
+    refold: Refold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2: 1 would mean findings."""
+
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("refold.reports.cli.import_module", interrupted)
+    ended = refold("verify")
+    assert (ended.code, ended.out, ended.err.strip()) == (2, "", "refold: interrupted")
+
+
+@pytest.mark.parametrize("arguments", ["--help", "systems", "systems --json", "verify --examples 3", "zoo --help"])
+def test_output_that_nobody_reads_is_no_finding(arguments: str, tmp_path: Path) -> None:
+    """Neither a pipe whose reader has gone nor a stream that is closed; not even where complaints are not heard."""
+    command = shlex.join(COMMAND)
+    for shell in (
+        f"set -o pipefail; {command} {arguments} | true",
+        f"set -o pipefail; {command} {arguments} 2>&1 | true",
+        f"{command} {arguments} >&-",
+        f"{command} {arguments} >&- 2>&-",
+    ):
+        done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, env=environment(), capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b""), shell
+
+
+def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
+    """It is no fault of refold's."""
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    done = subprocess.run(
+        ["bash", "-c", f"{shlex.join(COMMAND)} verify --examples 3 --json >/dev/full"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (2, "refold: this machine cannot go on: No space left on device\n")
 
 
 # -- stopped in the middle

@@ -299,7 +299,7 @@ def test_verify_with_an_option_out_of_range(arguments: tuple[str, ...], refold: 
 BROKEN_MODULES = {
     "import-error": ("import no_such_dependency", "no_such_dependency"),
     "syntax-error": ("def f(:", "SyntaxError"),
-    "raises": ("raise RuntimeError('not today')", "RuntimeError: not today"),
+    "raises": ("raise RuntimeError('not today')", "RuntimeError: not today (own.py:1)"),
     "exits": ("import sys; sys.exit(0)", "SystemExit"),
 }
 
@@ -360,13 +360,13 @@ number = 7
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("Raises", "raised KeyError: 'unfinished'"),
+        ("Raises", "raised KeyError: 'unfinished' (shop.py:6)"),
         ("Nothing", "returned None, as if a return were missing"),
         ("Nonsense", "<object object"),
         ("Waits", "returned <coroutine"),
         ("NoCommands", "expected a sequence with at least one command"),
         ("Decides", "returned 'yes', expected a sequence of events"),
-        ("Views", "raised ZeroDivisionError: no view"),
+        ("Views", "raised ZeroDivisionError: no view (shop.py:24)"),
         ("ViewsNonsense", "returned 3, expected a dict"),
         ("ViewsObjects", "cannot be written as JSON"),
         ("NotAnApplication", "an application is a subclass of"),
@@ -458,7 +458,7 @@ class Spins(Log):
         ("NoAnswer", "append() returned None, expected Appended(positions) or Conflict(found)"),
         ("TooFew", "returned 0 positions"),
         ("Odd", "append() returned Appended(positions=[1])"),
-        ("Raises", "append() raised ConnectionError: no route to host"),
+        ("Raises", "append() raised ConnectionError: no route to host (logs.py:20)"),
         ("ReadsNonsense", "read() returned 'events', expected a list of Stored events"),
         ("ReadsStrangers", "read() returned 1 among its events"),
         ("ReadsNothing", "read() returned None"),

@@ -109,13 +109,18 @@ def harmless(page: str) -> Reader:
 def test_a_report_holds_everything_there_is_to_say(name: str) -> None:
     """Verdict, plan, explanation, picture, history, replay command."""
     example = SPECIMENS[name]()
-    page = html_report(result(name, example), replays=["refold replay x.json"], diagnosis={0: [(name, 0.93)]})
+    page = html_report(
+        result(name, example),
+        replays=["refold replay x.json"],
+        diagnosis={0: [(name, 0.93, ("one reason", "another"))]},
+    )
     reader = harmless(page)
     text = "".join(reader.text)
     assert example.finding.anomaly in text
     for record in example.history:
         assert record_sentence(record) in text
     assert "refold replay x.json" in text
+    assert f"{name}, because one reason; another." in text
     assert "svg" in reader.tags
 
 
@@ -163,7 +168,7 @@ def test_hostile_strings_are_inert() -> None:
         result(HOSTILE[0], hostile(), application=HOSTILE[1], not_checked=HOSTILE, counts=dict.fromkeys(HOSTILE, 1)),
         plans=[HOSTILE[0]],
         replays=[HOSTILE[1]],
-        diagnosis={0: [(text, 0.5) for text in HOSTILE]},
+        diagnosis={0: [(text, 0.5, (text,)) for text in HOSTILE]},
     )
     reader = harmless(page)
     assert "<script>alert(1)</script>" in "".join(reader.text)

@@ -38,7 +38,9 @@ def test_the_shape_is_the_published_one() -> None:
         plans=["a.json", "b.json"],
         replays=["refold replay a.json", "refold replay b.json"],
         report="report.html",
-        diagnosis={1: [("expected-any-misuse", 0.9), ("check-then-append", 0.7)]},
+        diagnosis={
+            1: [("expected-any-misuse", 0.9, ("it shows as duplicate-create",)), ("check-then-append", 0.7, ())]
+        },
     )
     assert set(found) >= FIELDS
     assert found["verdict"] == "broken"
@@ -50,8 +52,8 @@ def test_the_shape_is_the_published_one() -> None:
     assert (first["where"], first["position"], first["expected"], first["actual"]) == ("index", 1, 0, 1)
     assert second["actual"] == [{"Registered": {"org": "acme", "name": "ada"}}]
     assert second["diagnosis"] == [
-        {"row": "expected-any-misuse", "score": 0.9},
-        {"row": "check-then-append", "score": 0.7},
+        {"row": "expected-any-misuse", "score": 0.9, "because": ["it shows as duplicate-create"]},
+        {"row": "check-then-append", "score": 0.7, "because": []},
     ]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 

@@ -22,13 +22,15 @@ TestBad.settings = settings(TestBad.settings, phases=[Phase.generate], database=
 """
 
 
-def run(folder: Path, *arguments: str, source: str = SUITE) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *arguments: str, source: str = SUITE, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """pytest on a user's test file."""
     (folder / "test_shop.py").write_text(source)
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments, "test_shop.py"],
         cwd=folder,
-        env=environment(COLUMNS="200"),
+        env=environment(COLUMNS="200", **(variables or {})),
         capture_output=True,
         text=True,
         check=False,
@@ -77,6 +79,22 @@ def test_a_failure_says_the_same_as_a_report(plugin: bool, tmp_path: Path) -> No
     assert ("Replay it:" in message) is plugin
 
 
+def test_the_summary_says_how_much_is_not_checked_and_where_to_read_it(tmp_path: Path) -> None:
+    """Nothing on the reference system, which can do everything."""
+    source = SUITE.replace('"accounts", "nondeterministic-handler"', '"accounts", "sqlite"').replace(
+        "phases=[Phase.generate]", "max_examples=2, stateful_step_count=2"
+    )
+    good, bad = section(run(tmp_path, source=source).stdout)
+    assert "not checked" not in good
+    assert bad.endswith("; not checked: 26, see pytest -v")
+    lines = section(run(tmp_path, "-v", "-k", "Bad", source=source).stdout)
+    assert lines[0].endswith("; not checked: 26, see pytest -v")
+    assert [line[:36] for line in lines[1:]] == [
+        "    not checked: appends that take t",
+        "    not checked: what only these par",
+    ]
+
+
 def test_statistics_of_hypothesis_show_what_happened(tmp_path: Path) -> None:
     """Events of every run, and the target."""
     done = run(tmp_path, "--hypothesis-show-statistics", "-k", "Good")
@@ -110,10 +128,13 @@ def test_a_profile_reaches_the_machines(tmp_path: Path) -> None:
 
 
 def test_an_unknown_profile_is_a_usage_error(tmp_path: Path) -> None:
-    """With those that there are."""
+    """With those that there are; also where the environment names it."""
     done = run(tmp_path, "--refold-profile", "fast")
     assert done.returncode == 4
     assert "quick" in done.stderr
+    done = run(tmp_path, variables={"REFOLD_PROFILE": "fast"})
+    assert done.returncode == 4
+    assert done.stderr == "ERROR: REFOLD_PROFILE is 'fast', expected one of quick, default, ci, deep\n\n"
 
 
 HEAVY = ("refold.properties", "refold.model", "refold.systems", "networkx", "rich", "jinja2", "msgspec", "click")

@@ -44,8 +44,10 @@ from refold.model.record import (
     Unknown,
 )
 from refold.properties.property import Evidence, Finding
+from refold.properties.vacuous import SHOWN_BY
 from refold.reports.anomalies import ANOMALIES
 from refold.reports.explanation import BECAUSE, explain, headline
+from refold.reports.nothing import why_nothing
 from refold.reports.sentences import action_sentence, kind_words, record_sentence
 from refold.reports.values import inert, plain, told, value
 
@@ -269,3 +271,25 @@ def test_plain_values_survive_json() -> None:
         "3": [1.5, "nan"],
         "o": "<class 'object'>",
     }
+
+
+@pytest.mark.parametrize(
+    ("missing", "cause"),
+    [
+        (("appended", "delivered"), "appended: no command comes to an event: "),
+        (("conflicts",), "conflicts: no two decisions ever met: "),
+        (("crashes", "snapshots_loaded"), "crashes (crash-log), snapshots loaded (snapshots): declared by the system"),
+    ],
+)
+def test_a_run_that_proves_nothing_has_the_cause_of_what_is_missing(missing: tuple[str, ...], cause: str) -> None:
+    """Refused commands are no cause of missing crashes."""
+    counts = dict.fromkeys(missing, 0)
+    finding = Finding("vacuous-run", "HARNESS", "vacuous", "campaign", 0, expected=counts, actual=counts)
+    assert explain(finding).usual.startswith(cause)
+
+
+def test_every_count_that_can_be_missing_has_a_cause() -> None:
+    """Also where nothing is known about it, there is no error."""
+    for count in (*SHOWN_BY.values(), "appended", "delivered", "conflicts"):
+        assert count.replace("_", " ") in why_nothing({count: 0})
+    assert why_nothing(None) == ""

@@ -31,7 +31,7 @@ def test_a_broken_result_begins_with_the_verdict_and_ends_with_the_command() -> 
         plans=["plans/a.json", "plans/b.json"],
         replays=["refold replay plans/a.json", "refold replay plans/b.json"],
         report=".refold/report.html",
-        diagnosis={0: [("checkpoint-before-effect", 0.93)]},
+        diagnosis={0: [("checkpoint-before-effect", 0.93, ("a checkpoint comes first", "there was a crash"))]},
     )
     assert text.startswith("BROKEN: two-bugs")
     assert text.rstrip("\n").splitlines()[-1] == "refold replay plans/b.json"

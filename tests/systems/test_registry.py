@@ -20,7 +20,7 @@ from refold.systems.broken import BROKEN
 from refold.systems.broken.registry import broken
 from refold.systems.port import DeploymentPort, UsageError
 from refold.systems.reference import EVERYTHING, Reference
-from refold.systems.registry import KNOWN, load, resolve, spec_of
+from refold.systems.registry import KNOWN, load, resolve
 
 
 @pytest.fixture
@@ -86,12 +86,26 @@ def test_a_whole_system_is_taken_as_it_is(module: Path) -> None:
         assert system.capabilities >= EVERYTHING
 
 
-def test_what_was_loaded_is_found_again_under_its_spec(module: Path, tmp_path: Path) -> None:
-    """Relative to the working directory, so that a plan can be given away; nested classes too."""
+def test_a_file_is_loaded_once(module: Path) -> None:
+    """However it is spelled; nested classes are found too."""
     shop = load("own.py:Shop")
-    assert spec_of(shop()) == spec_of(shop) == "own.py:Shop"
-    assert load(spec_of(shop.Inner)) is shop.Inner
+    assert load("own.py:Shop.Inner") is shop.Inner
     assert load(f"{module}:Shop") is shop
+
+
+def test_a_file_of_a_package_is_loaded_as_a_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what it imports from its package is there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    package = tmp_path / "src" / "store7" / "domain"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (package / "events.py").write_text("class Sold: pass\n")
+    (package / "shop.py").write_text("from .events import Sold\nfrom store7.domain import events\nNAME = Sold\n")
+    assert load("src/store7/domain/shop.py:NAME") is load("store7.domain.events:Sold")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "store7"]:
+        del sys.modules[name]
 
 
 def test_a_module_of_the_working_directory_needs_no_file_name(module: Path) -> None:
