@@ -80,7 +80,7 @@ def test_examples_have_their_own_names(name: str) -> None:
         (Reference("made", {"log": own.Slow}), None),
         (Reference(parts={"log": own.Slow}), None),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, str | None) else type(value).__name__,
 )
 def test_a_system_has_the_name_of_itself_or_of_one_like_it(system: Any, name: str | None) -> None:
     """What it calls itself is no name: a reference system with another part is not ``reference``."""
