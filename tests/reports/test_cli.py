@@ -196,10 +196,10 @@ def test_a_replay_that_holds_says_what_held(refold: Refold, tmp_path: Path) -> N
     plan = plan_of(refold)
     lines = refold("replay", plan, "--system", "reference").out.splitlines()
     assert lines[0] == "HELD: reference with application inventory"
-    assert lines[3] == (
+    assert (
         "The plan held on reference: none of the 7 guarantees that were checked was broken, and"
         " checkpoint-ahead-of-effects, which it was kept for, did not happen."
-    )
+    ) in " ".join(" ".join(lines).split())
     document = json.loads((tmp_path / plan).read_text())
     document["actions"].append({"do": "restart", "process": "index"})
     (tmp_path / "plan.json").write_text(json.dumps(document))
