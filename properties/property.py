@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import attrs
 
 from refold.model.application import Application
+from refold.model.record import Step
 
 Handler = Callable[[int, Any], "Finding | None"]
 
@@ -190,7 +191,8 @@ class Checker:
                 self.findings.append(finding)
 
     def recorder(self, records: list[Any]) -> Callable[[Any], None]:
-        """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups."""
+        """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged` does
+        the same for steps; where no property looks at them, which are every third record, it only keeps."""
         keep, found = records.append, self.findings.append
         known, met = self.table.known, self.table.met
 
@@ -207,6 +209,7 @@ class Checker:
                     if finding is not None:
                         found(finding)
 
+        emit.unjudged = emit if Step in known else keep  # type: ignore[attr-defined]
         return emit
 
     def finish(self) -> list[Finding]:

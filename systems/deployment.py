@@ -118,6 +118,7 @@ class Deployment:
         self.name = name
         self.application = application
         self.emit = emit
+        self.note: Emit = getattr(emit, "unjudged", emit)
         self.log: Log = log
         self.capabilities = capabilities
         self.snapshots = SnapshotStore() if snapshots is None else snapshots
@@ -628,7 +629,8 @@ class Deployment:
                     self.unheard(client, client.pending)
 
     def step(self, action: Action) -> None:
-        self.clock.now = now = self.clock.now + 1
-        self.emit(Step(now, action))
+        clock = self.clock
+        clock.now = now = clock.now + 1
+        self.note(Step(now, action))
         if self.consumers.fresh:
             self.consumers.announce()
