@@ -215,6 +215,12 @@ class Scanned(Record, frozen=True, tag="scanned"):
     ids: tuple[str, ...]
     after: int = 0
 
+    def __post_init__(self) -> None:
+        if len(self.positions) != len(self.ids):
+            raise ValueError(
+                f"a scan of {len(self.positions)} positions and {len(self.ids)} ids; each event has one of both"
+            )
+
 
 class Disordered(Record, frozen=True, tag="disordered"):
     """One read returned these positions to `reader` (a consumer, or ``observer``), in this order, which is not theirs."""

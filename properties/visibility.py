@@ -130,9 +130,12 @@ class Visibility(Property):
             ],
         )
 
-    def on_disordered(self, number: int, record: Disordered) -> Finding:
+    def on_disordered(self, number: int, record: Disordered) -> Finding | None:
         """A reader follows the log in the order of its positions."""
-        fall = next(n for n in range(1, len(record.positions)) if record.positions[n] <= record.positions[n - 1])
+        falls = (n for n in range(1, len(record.positions)) if record.positions[n] <= record.positions[n - 1])
+        fall = next(falls, None)
+        if fall is None:
+            return None
         return self.finding(
             "read-out-of-order",
             record.reader,

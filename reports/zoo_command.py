@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from importlib import resources
 from typing import Any
 
@@ -114,7 +115,7 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
             for error in row["errors"]:
                 outcome.complain(error)
         if len(rows) < len(chosen):
-            outcome.fail("interrupted; what was found so far is above")
+            outcome.fail("the search ended early; what was found so far is above")
         sys.exit(outcome.FINDINGS if missing else outcome.HELD)
 
 
@@ -126,7 +127,7 @@ def resembling(name: str) -> str:
 
 
 def gather(names: list[str], seeds: list[int], jobs: int, folder: str, quiet: bool) -> list[dict[str, Any]]:
-    """All rows, in the order of `names`; those that are done if interrupted."""
+    """All rows, in the order of `names`; those that are done if interrupted, or if a process was killed."""
     errors = Console(stderr=True)
     trials: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with Bar(
@@ -144,6 +145,11 @@ def gather(names: list[str], seeds: list[int], jobs: int, folder: str, quiet: bo
                 bar.advance(task)
         except KeyboardInterrupt:
             bar.stop()
+        except BrokenProcessPool:
+            bar.stop()
+            outcome.complain(
+                "a process that searched was killed, perhaps for want of memory; «--jobs 1» needs the least"
+            )
     return [summary(name, done) for name, done in trials.items() if len(done) == len(seeds)]
 
 

@@ -3,13 +3,14 @@
 Bounds of a counter follow its name like a query: `counter?minimum=0&maximum=10`; `none` is no bound.
 """
 
-import importlib
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
 from refold.properties.linearizability.specification import Specification
 from refold.properties.linearizability.value import brief, frozen
+from refold.systems.port import UsageError
+from refold.systems.registry import load
 
 __all__ = ["MODELS", "specification_named"]
 
@@ -48,17 +49,18 @@ def _bounds(query: str) -> dict[str, int | None]:
 
 
 def _own(name: str, initial: Any) -> Specification:
-    module_name, colon, object_name = name.partition(":")
+    module_name, colon, object_name = name.rpartition(":")
     if not colon or not module_name or not object_name:
         raise ValueError(f"unknown model {name!r}: use {', '.join(MODELS)} or MODULE:OBJECT")
     try:
-        found: Any = importlib.import_module(module_name)
-        for part in object_name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"model {name!r} cannot be loaded: {error}") from error
-    if isinstance(found, type) or not hasattr(found, "step"):
-        found = found() if initial is None else found(frozen(initial))
+        found: Any = load(name)
+    except UsageError as error:
+        raise ValueError(f"--model: {error}") from error
+    if callable(found) and (isinstance(found, type) or not hasattr(found, "step")):
+        try:
+            found = found() if initial is None else found(frozen(initial))
+        except Exception as error:
+            raise ValueError(f"model {name!r}: calling it raised {type(error).__name__}: {error}") from error
     if not isinstance(found, Specification):
         raise ValueError(f"model {name!r} is no specification: it needs an attribute `initial` and a method `step`")
     return found

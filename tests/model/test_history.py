@@ -346,3 +346,10 @@ def test_what_was_not_recorded_stays_out_and_what_is_unknown_is_said() -> None:
         MalformedHistory, match=r"no event 'Registred' in application accounts \(did you mean 'Registered'\?\)"
     ):
         list(reader.records([to_line(OPENED), strange]))
+
+
+def test_a_scan_has_an_id_for_every_position() -> None:
+    """One without stopped the properties that compare them."""
+    first = to_line(Opened(HISTORY_VERSION, "own", "accounts", (), ()))
+    with pytest.raises(MalformedHistory, match="a scan of 2 positions and 1 ids"):
+        list(HistoryReader().records([first, b'{"kind": "scanned", "positions": [1, 2], "ids": ["a"]}']))

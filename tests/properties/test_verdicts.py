@@ -791,3 +791,8 @@ def test_streams_may_overtake_each_other_and_what_is_parked_holds_up_its_own_str
     third = (asked("bob-2", BOB, expected=Exact(1)), event(3, 2, BOB, "bob-2/0"))
     parked = (*begin, *aside, applied, *third)
     assert "applied-out-of-order" in [f.anomaly for f in judged(*parked, Applied("ledger", 3, {"acme": 1}))]
+
+
+def test_a_page_that_is_in_order_after_all_is_no_finding() -> None:
+    """A history from elsewhere may say so."""
+    assert judged(*FIRST, Disordered("observer", (1, 2))) == []
