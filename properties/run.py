@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import attrs
 
 from refold.model.action import Action
-from refold.model.application import Application
+from refold.model.application import Application, Refusal
 from refold.model.blame import line_of
 from refold.model.event import Stored
 from refold.model.record import Opened
@@ -112,11 +112,15 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
 
 
 def innocent(application: Application, history: Sequence[Any]) -> bool:
-    """Whether the application folds the true log without an error: then what it choked on is the system's doing."""
+    """Whether the application folds the true log, and decides on every state of it, without an error: then what it choked on is the
+    system's doing."""
     states: dict[str, Any] = {}
+    commands = application.commands()
     rows: dict[str, Any] = {}
     own: dict[str, dict[str, Any]] = {}
     try:
+        for command in commands:
+            decides(application, command, application.initial(application.key(command)))
         for record in history:
             if type(record) is Opened:
                 used = {spec.projection for spec in record.consumers}
@@ -124,13 +128,22 @@ def innocent(application: Application, history: Sequence[Any]) -> bool:
             elif type(record) is Stored:
                 key = application.key(record.data)
                 state = states[key] if key in states else application.initial(key)
-                states[key] = application.evolve(state, record.data)
+                states[key] = after = application.evolve(state, record.data)
+                for command in commands:
+                    if application.key(command) == key:
+                        decides(application, command, after)
                 write(rows, application.view(record.data, rows))
                 for name, table in own.items():
                     write(table, application.projection(name)(record, table))
     except Exception:
         return False
     return True
+
+
+def decides(application: Application, command: Any, state: Any) -> None:
+    """Decide, whatever comes of it; an exception that is no refusal is raised."""
+    with suppress(Refusal):
+        tuple(application.decide(command, state))
 
 
 def write(rows: dict[str, Any], writes: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from refold.model.application import Application
 from refold.model.history import MalformedHistory
 from refold.properties.applications import application_named, trial
 from refold.reports import outcome
+from refold.reports.files import refuse_pipe
 from refold.reports.stored_history import StoredHistory
 from refold.reports.values import inert
 from refold.systems.port import UsageError
@@ -175,6 +176,7 @@ class FileJudge:
             "blame": None,
         }
         try:
+            refuse_pipe(file)
             format_ = self.format if self.format != "auto" else self.look(file)
             result["format"] = format_
             if format_ == "refold":
@@ -209,6 +211,10 @@ class FileJudge:
         from refold.reports.black_box import verdict_sentences
 
         _, history = read_operations(file, format_)
+        if not history.operations:
+            raise UsageError(
+                f"there is no operation in it that a client invoked, so there is nothing to judge (format {format_})"
+            )
         try:
             specification = specification_named(self.model, self.initial, self.nil_reads)
         except ValueError as error:

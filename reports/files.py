@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -67,8 +68,16 @@ def read_history(
     return HistoryReader(application).records(lines_of(path, heartbeat))
 
 
+def refuse_pipe(path: str) -> None:
+    """Files are read more than once, and what is no file may never end; raises `UsageError` for pipes and devices."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise UsageError(f"{path}: this is a pipe or a device; write it to a file first")
+
+
 def read_plan_document(path: str) -> dict[str, Any]:
     """The JSON of a plan file; raises `MalformedPlan` with the file's name."""
+    refuse_pipe(path)
     if os.path.getsize(path) > PLAN_BYTES_MAX:
         raise MalformedPlan(f"{path}: larger than {PLAN_BYTES_MAX} bytes, which no plan is")
     try:

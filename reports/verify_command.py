@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pathlib
 import secrets
 import sys
@@ -30,7 +31,7 @@ from refold.reports.html import html_report
 from refold.reports.json_report import result_json
 from refold.reports.terminal import print_result
 from refold.systems.broken import BROKEN
-from refold.systems.port import SystemPort
+from refold.systems.port import SystemPort, UsageError
 from refold.systems.registry import resolve
 
 DEFAULT_SECONDS = 10.0
@@ -90,6 +91,8 @@ def verify(
     """
     folder = report_dir or default_report_dir()
     with outcome.sentences(folder), outcome.aside():
+        if seconds is not None and not math.isfinite(seconds):
+            raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
         if seconds is None and examples is None:
             seconds = DEFAULT_SECONDS
         seed = secrets.randbelow(1 << 32) if seed is None else seed

@@ -9,6 +9,7 @@ import pathlib
 import statistics
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -99,7 +100,7 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
                 raise UsageError(
                     f"there is no broken system {name!r}{resembling(name)}; «refold zoo --help» lists them all"
                 )
-        chosen = list(names) or list(BROKEN)
+        chosen = list(dict.fromkeys(names)) or list(BROKEN)
         folder = pathlib.Path(report_dir or default_report_dir()) / "zoo"
         rows = gather(chosen, [seed + n for n in range(seeds)], jobs, str(folder), quiet=as_json)
         missing = [name for name in chosen if not any(row["name"] == name and row["found"] for row in rows)]
@@ -159,7 +160,7 @@ def trials_of(tasks: list[tuple[str, int, str]], jobs: int) -> Iterator[dict[str
         for task in tasks:
             yield trial(*task)
         return
-    with ProcessPoolExecutor(max_workers=min(jobs, len(tasks))) as pool:
+    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=die_with, initargs=(os.getpid(),)) as pool:
         pending: set[Future[dict[str, Any]]] = {pool.submit(trial, *task) for task in tasks}
         try:
             while pending:
@@ -169,6 +170,17 @@ def trials_of(tasks: list[tuple[str, int, str]], jobs: int) -> Iterator[dict[str
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def die_with(parent: int) -> None:
+    """End this process when its parent is no more: nobody waits for what it finds."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def trial(name: str, seed: int, folder: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from refold.properties.linearizability.operation import History, Operation, Outc
 from refold.properties.linearizability.schedule import Schedule
 from refold.properties.linearizability.search import Found, Search, depth_first, frontier, relaxed
 from refold.properties.linearizability.specification import Specification
+from refold.properties.linearizability.value import exact
 from refold.properties.linearizability.verdict import LINEARIZABLE, NOT_LINEARIZABLE, UNDECIDED, Verdict
 from refold.properties.linearizability.witness import linearize
 
@@ -74,7 +75,8 @@ def _decide(history: History, specification: Specification, refusals: bool, budg
             order = linearize(schedule, found.trails[0], found.moments)
             placed.extend((event, schedule.operations[number]) for number, event in order)
             continue
-        verdict = _refuse(operations, schedule, found, budget, key)
+        shown = key if hasattr(adapted, "partition") else operations[0].key
+        verdict = _refuse(operations, schedule, found, budget, shown)
         if refused is None or (verdict.prefix_events or 0) < (refused.prefix_events or 0):
             refused = verdict
     if refused is not None:
@@ -87,7 +89,7 @@ def _apart(operations: Iterable[Operation], specification: Specification) -> dic
     partition = getattr(specification, "partition", None)
     apart: dict[Hashable, list[Operation]] = {}
     for operation in operations:
-        apart.setdefault(operation.key if partition is None else partition(operation), []).append(operation)
+        apart.setdefault(exact(operation.key) if partition is None else partition(operation), []).append(operation)
     return apart
 
 

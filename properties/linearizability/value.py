@@ -7,7 +7,9 @@ __all__ = ["brief", "exact", "frozen", "same"]
 
 
 def same(left: object, right: object) -> bool:
-    """Equality of recorded values: true is not 1."""
+    """Equality of recorded values: true is not 1, nor is [true] the same as [1]."""
+    if type(left) is tuple:
+        return left == right and exact(left) == exact(right)
     return left == right and isinstance(left, bool) is isinstance(right, bool)
 
 

@@ -380,3 +380,21 @@ def test_a_property_of_the_users_own_that_raises_is_told_by_name_and_line() -> N
         BrokenApplication, match=r"property Lame.on_stored\(\) raised KeyError: 'bolt' \(.*test_applications.py:\d+\);"
     ):
         execute(Reference(), application, (Submit("alice", Restock("bolt", 1)),))
+
+
+class Rare(Inventory):
+    """Its decide cannot cope with a state that its own events lead to."""
+
+    name = "rare"
+
+    def decide(self, command: Any, state: Any) -> Any:
+        if state >= 40:
+            raise ZeroDivisionError("forty")
+        return super().decide(command, state)
+
+
+def test_a_decide_that_raises_on_a_true_state_is_the_applications_fault_and_no_finding() -> None:
+    """A correct system was accused of a handler that raised."""
+    plan = [Submit("carol", Restock("bolt", 2))] * 22
+    with pytest.raises(BrokenApplication, match=r"decide\(\) raised ZeroDivisionError: forty"):
+        execute(Reference(), Rare(), plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -274,3 +275,39 @@ def test_records_of_a_consumer_that_the_first_line_does_not_name_are_said_to_be_
     (tmp_path / "h.jsonl").write_text("".join(json.dumps(line) + "\n" for line in (lines[0], lines[2], lines[1])))
     (result,) = only(refold("check", "h.jsonl", "--json"))["results"]
     assert [text.partition(" (")[0] for text in result["not_checked"]] == ["decisions", unnamed]
+
+
+def test_a_pipe_is_refused_in_one_sentence(refold: Refold, tmp_path: Path) -> None:
+    """It would be read more than once, and could wait for ever."""
+    os.mkfifo(tmp_path / "pipe.log")
+    for command in ("check", "replay"):
+        ended = refold(command, "pipe.log")
+        assert (ended.code, "pipe or a device" in ended.err) == (2, True)
+
+
+def test_true_is_not_one_wherever_it_stands(refold: Refold, tmp_path: Path) -> None:
+    """In a list, and as a key."""
+    write, read = '{"process":0,"type":"%s","f":"write"%s}', '{"process":0,"type":"%s","f":"read"%s}'
+    nested = [
+        write % ("invoke", ',"value":[1]'),
+        write % ("ok", ""),
+        read % ("invoke", ""),
+        read % ("ok", ',"value":[true]'),
+    ]
+    key = [
+        write % ("invoke", ',"key":1,"value":1'),
+        write % ("ok", ""),
+        read % ("invoke", ',"key":true'),
+        read % ("ok", ',"value":1'),
+    ]
+    for lines in (nested, key):
+        (tmp_path / "ops.jsonl").write_text("\n".join(lines) + "\n")
+        (result,) = only_results(refold("check", "ops.jsonl", "--json"))
+        assert result["verdict"] == "not linearizable"
+
+
+def test_a_history_without_an_operation_proves_nothing(refold: Refold, tmp_path: Path) -> None:
+    """It is no verdict."""
+    (tmp_path / "none.log").write_text("INFO jepsen.util - :nemesis :info :start nil\n")
+    ended = refold("check", "none.log", "--format", "jepsen-log")
+    assert (ended.code, "no operation in it" in ended.err) == (2, True)
