@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import signal
 import sys
+import threading
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -53,6 +55,11 @@ class Commands(click.Group):
             if getattr(sys, stream) is None:  # closed by whoever started this
                 setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
         output = sys.stdout
+        before = signal.getsignal(signal.SIGTERM)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(
+                signal.SIGTERM, signal.default_int_handler
+            )  # a time-out in CI: as Ctrl-C, what was found is kept
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as error:
@@ -65,6 +72,9 @@ class Commands(click.Group):
             if sys.stdout is output:
                 raise
             code = 0  # click has put a stream that forgets in its place: nobody reads on
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, before)
         sys.exit(code if isinstance(code, int) else 0)
 
 

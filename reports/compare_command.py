@@ -14,7 +14,7 @@ from refold.properties.comparison import STEPS, Row
 from refold.properties.comparison import compare as compare_strategies
 from refold.reports import outcome
 from refold.reports.comparison import comparison_html, comparison_json, print_comparison
-from refold.reports.files import default_report_dir, write
+from refold.reports.files import default_report_dir, ready, write
 
 
 @click.command(short_help="Compare strategies for conditional updates: safety and cost.")
@@ -43,8 +43,9 @@ def compare(seed: int, steps: int, report_dir: str | None, as_json: bool) -> Non
     Exit code: 0 compared, 2 usage or environment.
     """
     with outcome.sentences(report_dir):
-        rows = run(seed, steps)
         page = pathlib.Path(report_dir or default_report_dir()) / "compare" / "comparison.html"
+        ready(page.parent)
+        rows = run(seed, steps)
         document = comparison_json(rows, seed=seed, steps=steps, report=str(page))
         write(page, comparison_html(rows, seed=seed, steps=steps))
         write(page.with_suffix(".json"), json.dumps(document, indent=1) + "\n")

@@ -28,6 +28,14 @@ LINE_BYTES = 1 << 25
 """What is read of a line at most; more is no record anyway."""
 
 
+def ready(folder: str | pathlib.Path) -> None:
+    """Make the folder and write in it, before anything is searched: nothing that is found later is lost for want of a place. Raises
+    `OSError`."""
+    probe = pathlib.Path(folder) / f".{os.getpid()}.tmp"
+    write(probe, "")
+    probe.unlink()
+
+
 def write(path: pathlib.Path, content: str | bytes) -> None:
     """Write whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ from refold.properties.origin import replay_command
 from refold.properties.result import Counterexample, Result
 from refold.properties.second_replay import replayed_again
 from refold.reports import outcome
-from refold.reports.files import default_report_dir, write, write_history
+from refold.reports.files import default_report_dir, ready, write, write_history
 from refold.reports.graph_files import write_graph
 from refold.reports.html import html_report
 from refold.reports.json_report import result_json
@@ -99,6 +99,7 @@ def verify(
         names = systems or ("reference",)
         resolved = [(name, resolve(name)) for name in names]
         applications = {name: application_for(application or suiting(name)) for name in names}
+        ready(folder)
         outputs, troubles = [], []
         for name, system in resolved:
             place = pathlib.Path(folder) / slug(name) if len(names) > 1 else pathlib.Path(folder)

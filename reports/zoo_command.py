@@ -31,7 +31,7 @@ from refold.properties.result import Counterexample
 from refold.reports import outcome
 from refold.reports.console import console
 from refold.reports.diagnosed import diagnosis_json
-from refold.reports.files import default_report_dir, write
+from refold.reports.files import default_report_dir, ready, write
 from refold.reports.references import parts
 from refold.reports.tables import Column, print_table
 from refold.systems.broken import BROKEN
@@ -102,6 +102,7 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
                 )
         chosen = list(dict.fromkeys(names)) or list(BROKEN)
         folder = pathlib.Path(report_dir or default_report_dir()) / "zoo"
+        ready(folder)
         rows = gather(chosen, [seed + n for n in range(seeds)], jobs, str(folder), quiet=as_json)
         missing = [name for name in chosen if not any(row["name"] == name and row["found"] for row in rows)]
         write(folder / "zoo.json", json.dumps({"rows": rows}, indent=1) + "\n")

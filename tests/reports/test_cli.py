@@ -474,3 +474,24 @@ def test_the_help_names_every_command_in_a_whole_sentence(refold: Refold) -> Non
     text = refold("--help").out.partition("Commands:")[2]
     assert [line.split()[0] for line in text.splitlines() if line.strip()] == list(COMMANDS)
     assert "..." not in text
+
+
+def test_a_report_directory_that_cannot_be_written_is_told_before_anything_is_searched(refold: Refold) -> None:
+    """And not after it, when what was found has no place to go."""
+    for command in (("verify", "--seconds", "60"), ("zoo", "lost-wakeup"), ("compare",)):
+        ended = refold(*command, "--report-dir", "/proc/nowhere")
+        assert (ended.code, ended.out) == (2, "")
+        assert "/proc/nowhere" in ended.err
+
+
+def test_a_time_out_of_ci_keeps_what_there_is(tmp_path: Path) -> None:
+    """SIGTERM is what it sends: as Ctrl-C, the report is written."""
+    script = "import sys; sys.argv[0] = 'refold'; from refold.reports.cli import main; main()"
+    command = [sys.executable, "-c", script, "verify", "--seconds", "60", "--json", "--report-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        time.sleep(3)
+        child.send_signal(signal.SIGTERM)
+        out, _ = child.communicate(timeout=60)
+    assert child.returncode == 2
+    assert json.loads(out)["examples"] > 16
+    assert (tmp_path / "report.html").exists()
