@@ -185,7 +185,7 @@ class Consumer(Process):
 
     def fail(self) -> None:
         """The handler raises on the next message, once: it stays where it is and is tried again in its turn."""
-        if not self.inbox:
+        if not self.inbox and not self.log.down:
             self.fetch()
         if self.inbox:
             self.emit(Failed(self.name, self.inbox[0].position))

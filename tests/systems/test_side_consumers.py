@@ -7,7 +7,7 @@ import random
 import pytest
 
 from refold.model.accounts import Accounts
-from refold.model.action import Crash, CrashAt, Deliver, Restart, Submit, TakeSnapshot
+from refold.model.action import Begin, Crash, CrashAt, CutPower, Deliver, Fail, Restart, Submit, TakeSnapshot
 from refold.model.application import Application
 from refold.model.batch import FireTimer
 from refold.model.group import Rebalance, StallMember, WakeMember, Work
@@ -193,3 +193,19 @@ def test_an_action_that_is_not_enabled_leaves_no_trace(name: str) -> None:
         names = [{record.spec.name for record in kinds(done.history, Joined)} for done in (whole, again)]
         assert names[0] == names[1]
         assert [finding.signature for finding in again.findings] == [finding.signature for finding in whole.findings]
+
+
+def test_a_batching_consumer_that_fails_reads_nothing_from_a_log_that_is_down() -> None:
+    """It read what nobody else could see, and was accused of applying it."""
+    restock = Submit("alice", Restock("bolt", 1))
+    plan = (
+        restock,
+        Begin("bob", Restock("bolt", 1)),
+        Deliver("batcher", 0),
+        restock,
+        restock,
+        CutPower("log", "drop"),
+        Fail("batcher"),
+        *(Deliver("batcher", 0),) * 3,
+    )
+    assert execute(Reference(), Inventory(), plan, whole=True).findings == []
