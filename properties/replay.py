@@ -158,17 +158,7 @@ class ReplayEquality(Property):
             before = truth.before.get(position, 0)
             if before != fold.position:
                 fold.advance(truth, before)
-            if type(fold) is Fold:  # `step`, without the call
-                rows = fold.rows
-                expected = fold.project(event, rows)
-                for key, value in expected.items():
-                    if value is None:
-                        rows.pop(key, None)
-                    else:
-                        rows[key] = value
-                fold.position = position
-            else:
-                expected = fold.step(event)
+            expected = fold.step(event)
         else:
             rows = fold.rows
             expected = {key: rows.get(key) for key in writes}

@@ -6,7 +6,7 @@ import gc
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -19,6 +19,8 @@ from refold.model.tape import Plan
 from refold.properties.property import Evidence, Finding
 from refold.properties.suite import checker
 from refold.systems.port import SystemPort, UsageError
+
+T = TypeVar("T")
 
 
 class BrokenApplication(Exception):
@@ -169,6 +171,14 @@ def corrupted(history: Sequence[Any], blame: str) -> Finding:
     )
 
 
+def first_raised_in(error: BaseException, code: Mapping[Any, T]) -> tuple[T, str] | None:
+    """What `code` says of the outermost function in it that `error` came through, and the line there; None if it came through none."""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if (found := code.get(frame.f_code)) is not None:
+            return found, f"line {line} of {frame.f_code.co_filename}"
+    return None
+
+
 def blamed(error: BaseException, application: Application) -> str | None:
     """One sentence about the application's function in which `error` was raised; None if it was not raised there."""
     code = {
@@ -177,16 +187,15 @@ def blamed(error: BaseException, application: Application) -> str | None:
         if cls is not object and cls.__module__ != Application.__module__
         for name, member in vars(cls).items()
     }
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        name = code.get(frame.f_code)
-        if name is not None:
-            return (
-                f"application {application.name or type(application).__name__!r}: {name}() raised"
-                f" {type(error).__name__}: {error}{line_of(error)};"
-                " it must return for every command and event that its own decide() can produce,"
-                " and say no by raising Refusal"
-            )
-    return None
+    found = first_raised_in(error, code)
+    if found is None:
+        return None
+    return (
+        f"application {application.name or type(application).__name__!r}: {found[0]}() raised"
+        f" {type(error).__name__}: {error}{line_of(error)};"
+        " it must return for every command and event that its own decide() can produce,"
+        " and say no by raising Refusal"
+    )
 
 
 def faulty_part(error: Exception, system: SystemPort) -> str | None:
@@ -198,14 +207,11 @@ def faulty_part(error: Exception, system: SystemPort) -> str | None:
         if not cls.__module__.startswith("refold.") and cls is not object
         for name, member in vars(cls).items()
     }
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if (found := code.get(frame.f_code)) is not None:
-            part, name = found
-            return (
-                f"system {system.name!r}: its part {part!r} raised {type(error).__name__}: {error} in {name}()"
-                f" (line {line} of {frame.f_code.co_filename})"
-            )
-    return None
+    found = first_raised_in(error, code)
+    if found is None:
+        return None
+    (part, name), place = found
+    return f"system {system.name!r}: its part {part!r} raised {type(error).__name__}: {error} in {name}() ({place})"
 
 
 def faulty_property(error: Exception, application: Application) -> str | None:
@@ -215,13 +221,13 @@ def faulty_property(error: Exception, application: Application) -> str | None:
         for cls in application.properties
         for name, member in vars(cls).items()
     }
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        if (name := code.get(frame.f_code)) is not None:
-            return (
-                f"property {name}() raised {type(error).__name__}: {error}{line_of(error)};"
-                " it must return a finding or None for every record, whatever else is wrong in the history"
-            )
-    return None
+    found = first_raised_in(error, code)
+    if found is None:
+        return None
+    return (
+        f"property {found[0]}() raised {type(error).__name__}: {error}{line_of(error)};"
+        " it must return a finding or None for every record, whatever else is wrong in the history"
+    )
 
 
 def reproducer(
