@@ -16,6 +16,7 @@ from refold.model.event import Stored
 from refold.model.query import Answered
 from refold.model.tape import Plan
 from refold.properties.capabilities import not_checked
+from refold.properties.interrupts import Waiting, held_back
 from refold.properties.result import Counterexample, Result
 from refold.properties.run import Run, execute, reproducer
 from refold.properties.shrink import Shrinker
@@ -196,17 +197,31 @@ class Campaign:
                 self.liveliest, self.sample = lively, tuple(run.history)
 
     def report(self, run: Run) -> None:
-        """Shrink a failing run, unless its anomaly is known already. Ctrl-C ends the shrinking and keeps what it has come to."""
+        """Shrink a failing run, unless its anomaly is known already. Ctrl-C ends the shrinking, and so does a system that is
+        lost meanwhile; what it has come to is kept."""
         signature = run.findings[0].signature
         if signature in self.signatures:
             return
-        self.signatures.add(signature)
+        with held_back() as waiting:
+            self.signatures.add(signature)
+            self.seen(Counterexample(tuple(run.performed), tuple(run.findings), tuple(run.history), self.examples, 0.0))
+            counterexample, stopped = self.shrunk(run, waiting)
+            self.counterexamples.append(counterexample)
+            self.found(counterexample)
+            if stopped is not None:
+                raise stopped
+            waiting.let_in()
+
+    def shrunk(self, run: Run, waiting: Waiting) -> tuple[Counterexample, BaseException | None]:
+        """The shortest plan that shows the first anomaly of the run, and what stopped the shrinking before its end."""
+        signature = run.findings[0].signature
         started = time.process_time()
         reproduces, best, stopped = reproducer(self.system, self.application, signature), tuple(run.performed), None
         minimal = False
 
         def remembering(candidate: Plan) -> Plan | None:
             nonlocal best
+            waiting.let_in()
             self.tell()
             found = reproduces(candidate)
             if found is not None and len(found) < len(best):
@@ -214,28 +229,28 @@ class Campaign:
             return found
 
         try:
-            self.seen(Counterexample(best, tuple(run.findings), tuple(run.history), self.examples, 0.0))
             shrinker = Shrinker(self.menu, remembering)
-            plan = shrinker.shrink(best)
+            best = shrinker.shrink(best)
             minimal = shrinker.finished
-        except KeyboardInterrupt as interrupt:
-            plan, stopped = best, interrupt
-        final = execute(self.system, self.application, plan, whole=True)
-        if not any(finding.signature == signature for finding in final.findings):
-            plan, final, minimal = tuple(run.performed), run, False  # not reproducible: show what was seen, unshrunk
-        findings = sorted(final.findings, key=lambda finding: finding.signature != signature)
+        except BaseException as error:  # whatever it is, it comes after the find
+            stopped = error
+        final = run
+        if stopped is None or isinstance(stopped, KeyboardInterrupt):
+            try:
+                final = execute(self.system, self.application, best, whole=True)
+            except BaseException as error:
+                stopped = error
+        if final is run or not any(finding.signature == signature for finding in final.findings):
+            best, final, minimal = tuple(run.performed), run, False  # not reproducible: show what was seen, unshrunk
         counterexample = Counterexample(
-            plan=plan,
-            findings=tuple(findings),
+            plan=best,
+            findings=tuple(sorted(final.findings, key=lambda finding: finding.signature != signature)),
             history=tuple(final.history),
             found_at=self.examples,
             seconds_cpu=time.process_time() - started,
             minimal=minimal,
         )
-        self.counterexamples.append(counterexample)
-        self.found(counterexample)
-        if stopped is not None:
-            raise stopped
+        return counterexample, stopped
 
     def result(self) -> Result:
         """What there is to report so far."""

@@ -57,6 +57,25 @@ def standings(result: Result) -> tuple[Standing, ...]:
     )
 
 
+INTERRUPTED, GIVEN_UP = "interrupted", "given up"
+
+
+def conclusion(result: Result) -> str:
+    """How it ended, in a word or two: a find is one however the campaign ended; nothing held that was not looked at to the end."""
+    if result.verdict == BROKEN:
+        return BROKEN
+    if result.trouble:
+        return GIVEN_UP
+    return INTERRUPTED if result.interrupted else HELD
+
+
+def ending(result: Result) -> str:
+    """Why the campaign ended before its time, in one line; nothing if it did not."""
+    if result.trouble:
+        return f"given up: {result.trouble}"
+    return "interrupted: the campaign was stopped before its budget was spent" if result.interrupted else ""
+
+
 def green(result: Result) -> str:
     """What a verdict that held does not prove, in one line."""
     return (
@@ -66,8 +85,8 @@ def green(result: Result) -> str:
 
 
 def caution(result: Result) -> str:
-    """What the guarantees that held beside a broken one are worth, in one line; nothing if there are none."""
-    if result.verdict != BROKEN or not any(row.verdict == HELD for row in standings(result)):
+    """What the guarantees that held are worth where not all did, or not to the end, in one line; nothing if there are none."""
+    if conclusion(result) not in (BROKEN, INTERRUPTED) or not any(row.verdict == HELD for row in standings(result)):
         return ""
     return (
         f"Held means that {counted(result.examples, 'run')} ({counted(result.steps, 'step')}) showed no violation of that guarantee;"

@@ -20,7 +20,7 @@ from refold.properties.result import Counterexample, Result
 from refold.reports.cycle import explain_with_cycle
 from refold.reports.explanation import Explanation, compared, headline
 from refold.reports.graph_picture import graph_svg
-from refold.reports.guarantees import caution, green, standings
+from refold.reports.guarantees import HELD, caution, conclusion, ending, green, standings
 from refold.reports.json_report import Diagnosis
 from refold.reports.plan_list import LINES_MAX, Item, plan_heading, plan_items
 from refold.reports.references import parts
@@ -95,7 +95,9 @@ def html_report(
         counts=[(kind_words(kind, number), number) for kind, number in result.counts.items()],
         chapters=chapters,
         sample=sample,
-        green=green(result),
+        conclusion=conclusion(result),
+        ending=inert(ending(result)),
+        green=green(result) if conclusion(result) == HELD else "",
         caution=caution(result),
         counted=counted,
         parts=parts,

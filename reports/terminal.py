@@ -22,14 +22,25 @@ from refold.properties.result import Counterexample, Result
 from refold.reports.console import Trimmed, console
 from refold.reports.cycle import explain_with_cycle
 from refold.reports.explanation import title
-from refold.reports.guarantees import BROKEN, HELD, NOT_CHECKED, caution, green, standings
+from refold.reports.guarantees import (
+    BROKEN,
+    GIVEN_UP,
+    HELD,
+    INTERRUPTED,
+    NOT_CHECKED,
+    caution,
+    conclusion,
+    ending,
+    green,
+    standings,
+)
 from refold.reports.json_report import Diagnosis
 from refold.reports.plan_list import plan_heading, plan_items, shortened
 from refold.reports.references import spelled_out
 from refold.reports.sentences import kind_words
 from refold.reports.values import inert, name
 
-STYLES = {HELD: "green", BROKEN: "bold red", NOT_CHECKED: "dim"}
+STYLES = {HELD: "green", BROKEN: "bold red", NOT_CHECKED: "dim", GIVEN_UP: "red", INTERRUPTED: "yellow"}
 
 TABLE_WIDTH_MIN = 60
 """Columns below which the table of guarantees is a list."""
@@ -118,7 +129,7 @@ class _Printer:
                 self.say("replay it:", "dim", 2)
                 self.command(replays[n])
         self.to.print()
-        if result.verdict == HELD and not result.trouble:
+        if conclusion(result) == HELD:
             self.say(green(result))
         elif said := caution(result):
             self.say(said)
@@ -132,12 +143,8 @@ class _Printer:
         """The first lines: held or broken, who, how much."""
         rows = standings(result)
         system, application = name(result.system), name(result.application)
-        if result.trouble and result.verdict == HELD:
-            self.say(f"GIVEN UP: {system} with application {application}", STYLES[BROKEN] + " bold")
-        else:
-            self.say(
-                f"{result.verdict.upper()}: {system} with application {application}", STYLES[result.verdict] + " bold"
-            )
+        ended = conclusion(result)
+        self.say(f"{ended.upper()}: {system} with application {application}", STYLES[ended] + " bold")
         for example in result.counterexamples:
             self.say(f"- {title(example.finding)}", indent=2)
         tally = [(sum(row.verdict == verdict for row in rows), verdict) for verdict in (HELD, BROKEN, NOT_CHECKED)]
@@ -145,10 +152,8 @@ class _Printer:
         done = f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s, seed {result.seed}"
         self.say(f"{counted(len(rows), 'guarantee')}: {', '.join(parts)}")
         self.say(done)
-        if result.trouble:
-            self.say(f"given up: {result.trouble}", STYLES[BROKEN])
-        elif result.interrupted:
-            self.say("interrupted: the campaign was stopped before its budget was spent", "yellow")
+        if early := ending(result):
+            self.say(early, STYLES[GIVEN_UP if result.trouble else INTERRUPTED])
 
     def guarantees(self, result: Result) -> None:
         """One line for each guarantee."""

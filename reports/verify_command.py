@@ -21,6 +21,7 @@ from refold.properties.campaign import Budget, Campaign, Progress
 from refold.properties.diagnosis import ranked
 from refold.properties.evidence import evidence_graph
 from refold.properties.failure import PlanFile, slug
+from refold.properties.interrupts import held_back
 from refold.properties.origin import replay_command
 from refold.properties.result import Counterexample, Result
 from refold.properties.second_replay import replayed_again
@@ -116,7 +117,8 @@ def verify(
             outcome.complain(trouble)
         if any(output["verdict"] == "broken" for output in outputs):
             sys.exit(outcome.FINDINGS)
-        sys.exit(outcome.ENVIRONMENT if troubles or any(output["interrupted"] for output in outputs) else outcome.HELD)
+        whole = len(outputs) == len(names) and not any(output["interrupted"] for output in outputs)
+        sys.exit(outcome.HELD if whole and not troubles else outcome.ENVIRONMENT)
 
 
 def together(outputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -157,7 +159,10 @@ class Verification:
         self.interrupted = result.interrupted
         if not shipped(self.application) and not result.interrupted:
             result = self.elsewhere(result)
-        return publish(result, self.folder, self.plans, quiet)
+        with held_back() as waiting:
+            output = publish(result, self.folder, self.plans, quiet)
+        self.interrupted |= waiting.came
+        return output
 
     def elsewhere(self, result: Result) -> Result:
         """A user's own application, whose code nobody here has read, must fold the same in other processes."""

@@ -15,6 +15,7 @@ from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.reports.html import html_report
 from refold.reports.sentences import record_sentence
+from refold.reports.terminal import terminal_report
 from refold.systems.reference import Reference
 
 from .specimens import HOSTILE, SPECIMENS, blind, checkpoint_first, hostile, result
@@ -200,3 +201,36 @@ def test_a_long_history_stays_readable_and_small() -> None:
     picture = re.search(r"<svg.*?</svg>", page, re.S)
     assert picture is not None
     assert len(picture[0]) < 100_000
+
+
+# -- endings
+
+
+@pytest.mark.parametrize(
+    ("changes", "word", "said"),
+    [
+        ({}, "held", "showed no violation; it does not prove"),
+        ({"interrupted": True}, "interrupted", "interrupted: the campaign was stopped before its budget was spent"),
+        ({"trouble": "the server is gone <b>"}, "given up", "given up: the server is gone <b>"),
+    ],
+)
+def test_only_what_was_looked_at_to_the_end_is_said_to_hold(changes: dict[str, Any], word: str, said: str) -> None:
+    """The title, the banner and the reason, here and on the terminal."""
+    told = result("reference", **changes)
+    text = "".join(harmless(html_report(told)).text)
+    assert f"refold: {word}: reference" in text
+    assert said in text
+    assert ("Green means" in text) == (word == "held")
+    printed = " ".join(terminal_report(told).split())
+    assert printed.startswith(f"{word.upper()}: reference with application")
+    assert said in printed
+    assert ("Green means" in printed) == (word == "held")
+
+
+def test_a_find_is_a_find_however_the_campaign_ended() -> None:
+    """Broken, and why there is no more."""
+    told = result("checkpoint-before-effect", checkpoint_first(), interrupted=True, trouble="the server is gone")
+    text = "".join(harmless(html_report(told)).text)
+    assert "refold: broken: checkpoint-before-effect" in text
+    assert "given up: the server is gone" in text
+    assert terminal_report(told).startswith("BROKEN: ")
