@@ -41,7 +41,7 @@ def children(pid: int) -> list[int]:
 
 def gone(pids: list[int]) -> bool:
     """Whether all of them end soon."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while any(alive(pid) for pid in pids):
         if time.monotonic() > deadline:
             return False
@@ -127,7 +127,7 @@ run()
 def test_a_fork_of_a_process_that_has_used_a_system_can_use_it_too(mode: str, tmp_path: Path) -> None:
     """Neither gets into the other's files, and both clean up."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", FORK, mode], check=True, timeout=30, env=environment)
+    subprocess.run([sys.executable, "-c", FORK, mode], check=True, timeout=300, env=environment)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,7 +140,7 @@ deployment = system.open(Inventory(), lambda record: None)
 host = deployment.workspace.hosts["log"]
 print(host.nursery.process.pid, host.path.parent, flush=True)
 if sys.argv[1] == "wait":
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -158,7 +158,7 @@ def test_children_do_not_outlive_their_parent(number: int) -> None:
             parent.send_signal(number)
         else:
             family = [int(zygote)]
-        parent.wait(10)
+        parent.wait(60)
     assert gone(family)
     assert not Path(folder).exists()
 
