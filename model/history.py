@@ -6,6 +6,7 @@ Reader and writer are generators over lines: they hold one record at a time. The
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any, Union
 
@@ -60,10 +61,14 @@ def plain(value: Any) -> Any:
 def schema(records: Iterable[type] | None = None) -> dict[str, Any]:
     """The JSON Schema of one line of a history. `history.schema.json` holds it for the records that ship with refold."""
     kinds = sorted(RECORDS if records is None else records, key=lambda kind: str(kind.__struct_config__.tag))  # type: ignore[attr-defined]
+    document = msgspec.json.schema(Union[tuple(kinds)])  # noqa: UP007 - made at run time
+    for described in document["$defs"].values():
+        if "description" in described:
+            described["description"] = inspect.cleandoc(described["description"])  # Python 3.13 does that by itself
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"One line of a refold history, version {HISTORY_VERSION}",
-        **msgspec.json.schema(Union[tuple(kinds)]),  # noqa: UP007 - made at run time
+        **document,
     }
 
 
