@@ -15,6 +15,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
+from refold.model.blame import let_through, line_of
 from refold.model.history import MalformedHistory
 from refold.properties.applications import application_named, trial
 from refold.reports import outcome
@@ -220,7 +221,15 @@ class FileJudge:
         except ValueError as error:
             raise UsageError(str(error)) from None
         fail = self.fail or FAILURES.get(format_, "refuses")
-        verdict = decide(history, specification, fail=fail)
+        try:
+            verdict = decide(history, specification, fail=fail)
+        except BaseException as error:
+            let_through(error)
+            if ":" not in self.model:
+                raise
+            raise UsageError(
+                f"model {self.model!r}: its code raised {type(error).__name__}: {error}{line_of(error)}"
+            ) from error
         result["fail"] = fail
         result["records"] = history.records
         result["sentences"] = [verdict_sentences(verdict)]

@@ -398,3 +398,46 @@ def test_a_decide_that_raises_on_a_true_state_is_the_applications_fault_and_no_f
     plan = [Submit("carol", Restock("bolt", 2))] * 22
     with pytest.raises(BrokenApplication, match=r"decide\(\) raised ZeroDivisionError: forty"):
         execute(Reference(), Rare(), plan)
+
+
+class Cancelled(BaseException):
+    """As trio and asyncio cancel: no `Exception`."""
+
+
+@pytest.mark.parametrize(
+    "error", [Cancelled("no"), SystemExit("no"), GeneratorExit("no")], ids=lambda error: type(error).__name__
+)
+def test_what_is_no_exception_is_an_error_of_the_application_all_the_same(error: BaseException) -> None:
+    """In the walk and in a run; Ctrl-C is none."""
+
+    def evolve(self: Any, state: Any, event: Any) -> Any:
+        raise error
+
+    application = variant(evolve=evolve)
+    words = rf"evolve\(.*\) raised {type(error).__name__}: no \(.*test_applications.py:\d+\)"
+    with pytest.raises(BrokenApplication, match=words):
+        trial(application)
+    with pytest.raises(BrokenApplication, match=words):
+        execute(Reference(), application, [Submit("alice", Register("acme", "ada"))])
+
+
+def test_ctrl_c_in_an_application_is_ctrl_c() -> None:
+    """Also in its `decide`."""
+
+    def decide(self: Any, command: Any, state: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(Reference(), variant(decide=decide), [Submit("alice", Register("acme", "ada"))])
+
+
+def test_a_decide_that_raises_on_a_command_of_the_plan_alone_is_no_finding() -> None:
+    """A plan may hold a command that is not on the menu."""
+
+    def decide(self: Any, command: Any, state: Any) -> Any:
+        if command.name == "nobody":
+            raise ValueError("no such name")
+        return Accounts.decide(self, command, state)
+
+    with pytest.raises(BrokenApplication, match=r"decide\(\) raised ValueError: no such name"):
+        execute(Reference(), variant(decide=decide), [Submit("alice", Register("acme", "nobody"))])

@@ -387,6 +387,48 @@ def test_check_with_an_application_that_is_broken(refold: Refold, tmp_path: Path
     is_one_sentence(refold("check", "history.jsonl", "--application", "shop.py:Raises"), "raised KeyError")
 
 
+ERRORS = """
+from refold.model.inventory import Inventory
+
+class Cancelled(BaseException): pass
+
+def fail(): raise {error}
+
+class Own(Inventory):
+    def decide(self, command, state):
+        return fail() if command.count > 100 else super().decide(command, state)
+
+    def evolve(self, state, event):
+        return fail() if event.count > 100 else super().evolve(state, event)
+
+class Model:
+    initial = None
+
+    def step(self, state, operation):
+        fail()
+"""
+
+
+@pytest.mark.parametrize("error", ["ValueError('no')", "SystemExit('no')", "Cancelled('no')"])
+def test_an_error_of_the_users_code_is_told_by_its_line(error: str, refold: Refold, tmp_path: Path) -> None:
+    """Whatever it is, and wherever the code is run; the other files are looked at all the same."""
+    (tmp_path / "own.py").write_text(ERRORS.format(error=error))
+    event = b'{"kind":"event","position":1,"stream":"bolt","version":1,"id":"a-1/0","type":"Restocked",'
+    opened = WHOLE.splitlines()[0]
+    (tmp_path / "history.jsonl").write_bytes(opened + b"\n" + event + b'"data":{"item":"bolt","count":101}}\n')
+    (tmp_path / "good.jsonl").write_bytes(WHOLE)
+    raised = f"raised {error.partition('(')[0]}: no (own.py:6)"
+    ended = refold("check", "history.jsonl", "good.jsonl", "--application", "own.py:Own")
+    assert ended.err.startswith("refold: history.jsonl: line 2: application 'inventory': evolve() ")
+    assert (ended.code, raised in ended.err, "good.jsonl: held" in ended.out) == (2, True, True), ended
+    command = {"do": "submit", "client": "bob", "command": {"Restock": {"item": "bolt", "count": 101}}}
+    (tmp_path / "plan.json").write_bytes(changed(actions=[command]))
+    is_one_sentence(refold("replay", "plan.json", "--application", "own.py:Own"), "decide() " + raised)
+    told = [{"process": 0, "type": what, "f": "write", "value": 1} for what in ("invoke", "ok")]
+    (tmp_path / "ops.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in told))
+    is_one_sentence(refold("check", "ops.jsonl", "--model", "own.py:Model"), "ops.jsonl: model 'own.py:Model'", raised)
+
+
 LOGS = """
 import time
 from refold.model.log import Appended, Log
@@ -429,6 +471,14 @@ class ReadRaises(Log):
 class StreamNonsense(Log):
     def read_stream(self, stream, after): return {1: 2}
 
+class Cancelled(BaseException): pass
+
+class Cancels(Log):
+    def read(self, after, limit): raise Cancelled("not now")
+
+class Quits(Log):
+    def append(self, request): raise SystemExit(0)
+
 class CrashRaises(Log):
     def crash(self): raise RuntimeError("cannot even die")
 
@@ -466,6 +516,8 @@ class Spins(Log):
         ("ReadsBehind", "which is not behind"),
         ("ReadRaises", "read() raised OSError: disk on fire"),
         ("StreamNonsense", "read_stream() returned {1: 2}"),
+        ("Cancels", "read() raised Cancelled: not now (logs.py:46)"),
+        ("Quits", "append() raised SystemExit: 0 (logs.py:49)"),
         ("CrashRaises", "raised RuntimeError: cannot even die"),
         ("Unfinished", "without read(); a log needs append() and read()"),
         ("Needs", "calling it raised TypeError"),
