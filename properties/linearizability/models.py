@@ -45,7 +45,9 @@ def _bounds(query: str) -> dict[str, int | None]:
         try:
             bounds[option] = None if value == "none" else int(value)
         except ValueError:
-            raise ValueError(f"{option}={value!r} of model 'counter' is no integer: write a number or none") from None
+            raise ValueError(
+                f"{option}={brief(value)} of model 'counter' is no integer: write a number or none"
+            ) from None
     return bounds
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from collections.abc import Callable
@@ -77,6 +78,29 @@ def test_check_of_a_bad_history(name: str, application: tuple[str, ...], refold:
     is_one_sentence(refold("check", "history.jsonl", *application), "history.jsonl", words)
 
 
+DATA = Path(__file__).parents[1] / "data" / "histories"
+MARKED = {
+    "refold": WHOLE,
+    "minimal": b'{"process":0,"type":"invoke","f":"read","value":null}\n{"process":0,"type":"ok","f":"read","value":null}\n',
+    "edn": (DATA / "knossos" / "cas-failure.edn").read_bytes(),
+    "jepsen-log": (DATA / "etcd" / "etcd_000.log").read_bytes(),
+    "register": (DATA / "synthetic" / "badcas50_c05_n00100_s1.txt").read_bytes(),
+}
+
+
+@pytest.mark.parametrize("format_", MARKED)
+def test_a_mark_of_utf_8_at_the_start_of_a_history_is_not_there(format_: str, refold: Refold, tmp_path: Path) -> None:
+    """As some editors and shells write it."""
+    told = []
+    for mark in (b"", codecs.BOM_UTF8):
+        (tmp_path / "history").write_bytes(mark + MARKED[format_])
+        for chosen in ("auto", format_):
+            (result,) = json.loads(refold("check", "history", "--format", chosen, "--json").out)["results"]
+            told.append({**result, "seconds": 0})
+    assert all(one == told[0] for one in told)
+    assert (told[0]["format"], told[0]["verdict"] == "undecided") == (format_, False)
+
+
 def test_check_of_a_file_that_is_not_there(refold: Refold) -> None:
     """By its name."""
     is_one_sentence(refold("check", "missing.jsonl"), "missing.jsonl", "No such file")
@@ -142,6 +166,8 @@ def test_check_does_not_wait_for_an_application_that_hangs(
     ("options", "words"),
     [
         (("--initial", "{"), "--initial '{' is not JSON"),
+        (("--initial", "[" * 50_000 + "]" * 50_000), "[[… is not JSON, or too deep"),
+        (("--initial", "9" * 50_000), "99… is not JSON, or too deep or too long a number"),
         (("--application", "invetory"), "did you mean 'inventory'?"),
     ],
 )
@@ -201,6 +227,12 @@ def test_replay_of_a_bad_plan(name: str, extra: tuple[str, ...], refold: Refold,
     content, words = PLANS[name]
     (tmp_path / "plan.json").write_bytes(content)
     is_one_sentence(refold("replay", "plan.json", *extra), words)
+
+
+def test_a_mark_of_utf_8_at_the_start_of_a_plan_is_not_there(refold: Refold, tmp_path: Path) -> None:
+    """As some editors and shells write it."""
+    (tmp_path / "plan.json").write_bytes(codecs.BOM_UTF8 + changed())
+    assert refold("replay", "plan.json").code == 0
 
 
 def test_replay_of_a_plan_that_is_not_there_or_a_directory(refold: Refold, tmp_path: Path) -> None:
