@@ -179,7 +179,7 @@ def keep_traceback(report_dir: str | None) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "fault.txt"
-        path.write_text(traceback.format_exc())
+        path.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
     except OSError:
         return "; its traceback could not be written"
     return f"; its traceback is in {path}: please report it"

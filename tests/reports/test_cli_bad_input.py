@@ -101,6 +101,18 @@ def test_a_mark_of_utf_8_at_the_start_of_a_history_is_not_there(format_: str, re
     assert (told[0]["format"], told[0]["verdict"] == "undecided") == (format_, False)
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_a_code_page_lacks_is_written_in_another_way(
+    encoding: str, refold_process: Refold, tmp_path: Path
+) -> None:
+    """A stored history holds any characters; the verdict comes all the same."""
+    told = [{"process": 0, "type": what, "f": "read", "value": "→λ"} for what in ("invoke", "ok")]
+    (tmp_path / "ops→λ.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in told))
+    ended = refold_process("check", "ops→λ.jsonl", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert (ended.code, ended.err) == (1, "")
+    assert "not linearizable" in ended.out
+
+
 def test_check_of_a_file_that_is_not_there(refold: Refold) -> None:
     """By its name."""
     is_one_sentence(refold("check", "missing.jsonl"), "missing.jsonl", "No such file")
