@@ -205,7 +205,7 @@ def start(seed: str, zone: str, file: pathlib.Path) -> subprocess.Popen[bytes]:
     """A process that reads the file."""
     with file.open("rb") as lines:
         return subprocess.Popen(
-            [sys.executable, "-m", "refold.properties.elsewhere"],
+            [sys.executable, "-P", "-m", "refold.properties.elsewhere"],
             stdin=lines,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -495,3 +495,25 @@ def test_a_time_out_of_ci_keeps_what_there_is(tmp_path: Path) -> None:
     assert child.returncode == 2
     assert json.loads(out)["examples"] > 16
     assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "start", [("-P", *COMMAND[1:]), ("-m", "refold.reports")], ids=["refold", "python -m refold.reports"]
+)
+def test_modules_in_the_working_directory_do_not_take_the_place_of_the_librarys(
+    start: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Neither here nor in the processes in which databases live and events are folded again."""
+    for name in ("copy", "ctypes", "json", "queue", "random", "signal", "socket", "tempfile"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError(f'{__name__} of the user')\n")
+    (tmp_path / "shop.py").write_text("from refold.model.inventory import Inventory\n\nclass Shop(Inventory): ...\n")
+    arguments = ["verify", "--application", "shop.py:Shop", "--system", "sqlite?crash=kill", "--examples", "5"]
+    done = subprocess.run(
+        [sys.executable, *start, *arguments],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
