@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,16 @@ def test_every_symbol_of_the_picture_is_in_the_legend_and_in_the_readme() -> Non
     for words in LEGEND.values():
         assert words in readme
     assert set(LEGEND) - set(SHAPES) == {"read", "plain", "again", "early"}
+
+
+def test_the_picture_of_a_history_ten_times_as_long_takes_about_ten_times_as_long() -> None:
+    """Not a hundred times: a stored plan may have tens of thousands of actions."""
+
+    def seconds(events: int) -> float:
+        stored = [Stored(n, "bolt", n, f"alice-{n}/0", "Restocked", {}) for n in range(1, events + 1)]
+        applied = [Applied("store", n, {}) for n in range(1, events + 1)]
+        started = time.process_time()
+        scene((*stored, *applied))
+        return time.process_time() - started
+
+    assert seconds(30_000) < 35 * seconds(3_000)
