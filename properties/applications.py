@@ -104,6 +104,11 @@ def decide(title: str, application: Application, command: Any, state: Any, rows:
             answers.append(ask(title, "decide", application.decide, command, state))
         except Refusal:
             answers.append(REFUSED)
+        if state != before:
+            raise BrokenApplication(
+                f"{title}: decide({short(command)}, {short(before)}) changed the state; return events instead, of which evolve() makes a"
+                " new state"
+            )
     events = answers[0]
     if events is REFUSED:
         return state

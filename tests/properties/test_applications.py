@@ -16,7 +16,7 @@ import pytest
 
 from refold.model.accounts import Accounts, Register, Registered, Released
 from refold.model.action import Deliver, Submit
-from refold.model.application import Application
+from refold.model.application import Application, Refusal
 from refold.model.event import Stored
 from refold.model.history import HistoryReader, plain, to_line
 from refold.model.inventory import Inventory, Restock
@@ -67,6 +67,22 @@ class Mutable(Accounts):
     def evolve(self, state: Any, event: Any) -> Any:
         state.append(event.name)
         return state
+
+
+class Deciding(Mutable):
+    """Writes down what it decides."""
+
+    def __init__(self, refuses: bool) -> None:
+        self.refuses = refuses
+
+    def decide(self, command: Any, state: Any) -> Any:
+        state.append(command.name)
+        if self.refuses:
+            raise Refusal("no")
+        return super().decide(command, state)
+
+    def evolve(self, state: Any, event: Any) -> Any:
+        return [*state, event.name]
 
 
 class Opaque(Mutable):
@@ -127,6 +143,8 @@ CASES: list[tuple[str, Application, str]] = [
         "returned NotImplemented",
     ),
     ("evolve-returns-nan", variant(evolve=lambda self, state, event: float("nan")), "returned nan.*equals itself"),
+    ("decide-mutates", Deciding(False), r"decide\(Register\(.*\), \[\]\) changed the state; return events instead"),
+    ("decide-mutates-and-refuses", Deciding(True), r"decide\(Register\(.*\), \[\]\) changed the state"),
     ("evolve-mutates", Mutable(), "changed its argument; return a new state instead"),
     ("evolve-is-random", variant(evolve=counting()), r"evolve\(.*\) gave .* and then .* nothing but its arguments"),
     ("state-is-no-json", Opaque(), "cannot be written as JSON"),
