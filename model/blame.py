@@ -1,4 +1,4 @@
-"""Blame: the line of the user's own code in which an error was raised."""
+"""Blame: what counts as an error of the code that was called, and the line of the user's own code in which it was raised."""
 
 from __future__ import annotations
 
@@ -12,6 +12,21 @@ OURS = tuple(str(_HERE / name) + os.sep for name in ("model", "properties", "rep
 """Where code of refold is."""
 INSTALLED = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 """Where code of Python and of installed packages is."""
+
+
+STOPPING = frozenset({"refold", "hypothesis", "_pytest"})
+"""Packages that stop a run by raising what is no `Exception`."""
+
+
+def let_through(error: BaseException) -> None:
+    """Raise it again if it is no error of the code that was called but ends what is being done: Ctrl-C, and that by which refold,
+    Hypothesis and pytest stop a run. Whatever else code raises is its error, also asyncio's CancelledError and SystemExit."""
+    if isinstance(error, Exception):
+        return
+    if isinstance(error, KeyboardInterrupt) or any(
+        cls.__module__.partition(".")[0] in STOPPING for cls in type(error).__mro__
+    ):
+        raise error
 
 
 def line_of(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from refold.model.accounts import Accounts
 from refold.model.application import Application, Refusal
-from refold.model.blame import line_of
+from refold.model.blame import let_through, line_of
 from refold.model.history import plain
 from refold.model.inventory import Inventory
 from refold.model.plan import short, suggestion
@@ -104,6 +104,11 @@ def decide(title: str, application: Application, command: Any, state: Any, rows:
             answers.append(ask(title, "decide", application.decide, command, state))
         except Refusal:
             answers.append(REFUSED)
+        if state != before:
+            raise BrokenApplication(
+                f"{title}: decide({short(command)}, {short(before)}) changed the state; return events instead, of which evolve() makes a"
+                " new state"
+            )
     events = answers[0]
     if events is REFUSED:
         return state
@@ -217,7 +222,8 @@ def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
         return function(*arguments)
     except Refusal:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        let_through(error)
         shown = ", ".join(short(argument) for argument in arguments)
         hint = "; to say no, raise Refusal" if name == "decide" else ""
         raise BrokenApplication(
@@ -247,7 +253,8 @@ def application_named(text: str) -> Application:
     if isinstance(found, type):
         try:
             found = found()
-        except Exception as error:
+        except BaseException as error:
+            let_through(error)
             raise UsageError(f"{text!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}") from error
     missing = [name for name in ("commands", "key", "decide", "evolve") if not callable(getattr(found, name, None))]
     if not isinstance(found, Application):

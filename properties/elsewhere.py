@@ -27,6 +27,7 @@ from typing import Any
 import msgspec
 
 from refold.model.application import Application, Refusal
+from refold.model.blame import let_through
 from refold.model.event import Stored
 from refold.model.history import plain
 from refold.model.plan import command_classes, command_from_json, command_to_json
@@ -167,7 +168,8 @@ def luggage(application: Application, histories: Iterable[Sequence[Any]], second
     cls = type(application)
     try:
         pickled = pickle.dumps(application)
-    except Exception as error:
+    except BaseException as error:
+        let_through(error)
         raise Unreplayable(
             f"application {cls.__name__} cannot be pickled, so no other process can replay: {error}"
         ) from error
@@ -205,7 +207,7 @@ def start(seed: str, zone: str, file: pathlib.Path) -> subprocess.Popen[bytes]:
     """A process that reads the file."""
     with file.open("rb") as lines:
         return subprocess.Popen(
-            [sys.executable, "-m", "refold.properties.elsewhere"],
+            [sys.executable, "-P", "-m", "refold.properties.elsewhere"],
             stdin=lines,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

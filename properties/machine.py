@@ -13,7 +13,8 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from hypothesis import event, note, settings, target
@@ -40,6 +41,7 @@ from refold.model.action import (
     TakeSnapshot,
 )
 from refold.model.application import Application
+from refold.model.blame import let_through
 from refold.model.tape import Menu, Plan
 from refold.properties import failure
 from refold.properties.applications import application_named, christen, trial
@@ -50,7 +52,7 @@ from refold.properties.origin import Origin, running_test
 from refold.properties.profiles import fitting, standard
 from refold.properties.regression import held, stored_plan
 from refold.properties.result import Counterexample
-from refold.properties.run import execute, reproducer, undisturbed
+from refold.properties.run import BrokenApplication, execute, fault_of, reproducer, told, undisturbed
 from refold.properties.shrink import Shrinker
 from refold.properties.suite import checker
 from refold.properties.vacuous import counts, vacuous
@@ -173,7 +175,21 @@ class EventSourcedMachine(RuleBasedStateMachine):
         self.checker = checker(self.subject)
         self.records: list[Any] = []
         self.plan: list[Action] = []
-        self.deployment: DeploymentPort = self.port.open(self.subject, self.checker.recorder(self.records))
+        with self.errors():
+            self.deployment: DeploymentPort = self.port.open(self.subject, self.checker.recorder(self.records))
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Hypothesis takes only an `Exception` for a failure of the test: what else the code under test raises becomes one."""
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException as error:
+            let_through(error)
+            raise BrokenApplication(
+                fault_of(error, self.subject) or f"{self.port.name}: its code raised {told(error)}"
+            ) from error
 
     def choices(self, kinds: tuple[type[Action], ...]) -> st.SearchStrategy[Action]:
         """The menu's actions of these kinds; if the system has none of them, something that is always possible."""
@@ -181,7 +197,8 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     def perform(self, action: Action) -> bool:
         """Do one action; raises `GuaranteeBroken` if a property finds something."""
-        done = self.deployment.perform(action)
+        with self.errors():
+            done = self.deployment.perform(action)
         if done:
             self.plan.append(action)
         if self.checker.findings:
@@ -211,11 +228,12 @@ class EventSourcedMachine(RuleBasedStateMachine):
     def play(self, tape: bytes) -> None:
         """Perform the actions on a tape."""
         perform, keep, findings = self.deployment.perform, self.plan.append, self.checker.findings
-        for action in self.menu.decode(tape):
-            if perform(action):
-                keep(action)
-                if findings:
-                    break
+        with self.errors():
+            for action in self.menu.decode(tape):
+                if perform(action):
+                    keep(action)
+                    if findings:
+                        break
         if findings:
             self.fail()
 
@@ -253,8 +271,9 @@ class EventSourcedMachine(RuleBasedStateMachine):
         """Faults stop; everything must converge; then the books are closed."""
         try:
             if not self.checker.findings:
-                self.deployment.settle()
-                self.checker.finish()
+                with self.errors():
+                    self.deployment.settle()
+                    self.checker.finish()
                 if self.checker.findings:
                     self.fail()
                 self.leave_traces()

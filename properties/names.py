@@ -15,6 +15,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from refold.model.application import Application
+from refold.model.blame import let_through
 from refold.systems.registry import resolve
 
 DEPTH = 24
@@ -90,7 +91,8 @@ def made_like(make: Callable[[], Any], found: Any) -> bool:
     """Whether calling this, without arguments, gives an object like this one."""
     try:
         return made_of_the_same(make(), found)
-    except Exception:
+    except BaseException as error:
+        let_through(error)
         return False
 
 
@@ -98,7 +100,8 @@ def made_of_the_same(one: Any, other: Any) -> bool:
     """Whether two objects have the same class and like values. The name does not count, nor what is only remembered."""
     try:
         return type(one) is type(other) and alike(essence(one), essence(other))
-    except Exception:
+    except BaseException as error:
+        let_through(error)
         return False
 
 
@@ -135,7 +138,8 @@ def alike(one: Any, other: Any, depth: int = DEPTH) -> bool:
         return bool(one == other)
     try:
         return alike_within(one.__reduce_ex__(2), other.__reduce_ex__(2))
-    except Exception:
+    except BaseException as error:
+        let_through(error)
         return False
 
 

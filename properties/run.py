@@ -12,7 +12,7 @@ import attrs
 
 from refold.model.action import Action
 from refold.model.application import Application, Refusal
-from refold.model.blame import line_of
+from refold.model.blame import let_through, line_of
 from refold.model.event import Stored
 from refold.model.record import Opened
 from refold.model.tape import Plan
@@ -83,10 +83,8 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
                 under_way = None
                 deployment.settle()
                 settled = True
-    except SystemExit as error:
-        told = blamed(error, application) or f"{system.name}: its code ended the process (sys.exit({error.code!r}))"
-        raise BrokenApplication(told) from error
-    except Exception as error:
+    except BaseException as error:
+        let_through(error)
         if (fault := faulty_property(error, application)) is not None:
             raise BrokenApplication(fault) from error
         if under_way is not None:
@@ -95,9 +93,11 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
         if blame is None:
             if (fault := faulty_part(error, system)) is not None:
                 raise UsageError(fault) from error
+            if not isinstance(error, Exception):
+                raise BrokenApplication(f"{system.name}: its code raised {told(error)}") from error
             raise
         if not findings:
-            if not innocent(application, history):
+            if not innocent(application, history, plan):
                 raise BrokenApplication(blame) from error
             findings.append(corrupted(history, blame))
     finally:
@@ -106,18 +106,19 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
     if settled:
         try:
             judge.finish()
-        except Exception as error:
-            if (fault := faulty_property(error, application)) is not None:
+        except BaseException as error:
+            let_through(error)
+            if (fault := fault_of(error, application)) is not None:
                 raise BrokenApplication(fault) from error
             raise
     return Run(performed, len(plan) - len(performed), history, judge.distinct(), settled, judge.observations())
 
 
-def innocent(application: Application, history: Sequence[Any]) -> bool:
-    """Whether the application folds the true log, and decides on every state of it, without an error: then what it choked on is the
-    system's doing."""
+def innocent(application: Application, history: Sequence[Any], plan: Sequence[Action]) -> bool:
+    """Whether the application folds the true log, and decides every command on every state of it, also those of the plan, without an error:
+    then what it choked on is the system's doing."""
     states: dict[str, Any] = {}
-    commands = application.commands()
+    commands = [*application.commands(), *(action.command for action in plan if hasattr(action, "command"))]
     rows: dict[str, Any] = {}
     own: dict[str, dict[str, Any]] = {}
     try:
@@ -137,7 +138,8 @@ def innocent(application: Application, history: Sequence[Any]) -> bool:
                 write(rows, application.view(record.data, rows))
                 for name, table in own.items():
                     write(table, application.projection(name)(record, table))
-    except Exception:
+    except BaseException as error:
+        let_through(error)
         return False
     return True
 
@@ -179,6 +181,11 @@ def first_raised_in(error: BaseException, code: Mapping[Any, T]) -> tuple[T, str
     return None
 
 
+def told(error: BaseException) -> str:
+    """An error in words: its class, what it says, and where in the user's code it was raised."""
+    return f"{type(error).__name__}: {error}{line_of(error)}"
+
+
 def blamed(error: BaseException, application: Application) -> str | None:
     """One sentence about the application's function in which `error` was raised; None if it was not raised there."""
     code = {
@@ -192,13 +199,13 @@ def blamed(error: BaseException, application: Application) -> str | None:
         return None
     return (
         f"application {application.name or type(application).__name__!r}: {found[0]}() raised"
-        f" {type(error).__name__}: {error}{line_of(error)};"
+        f" {told(error)};"
         " it must return for every command and event that its own decide() can produce,"
         " and say no by raising Refusal"
     )
 
 
-def faulty_part(error: Exception, system: SystemPort) -> str | None:
+def faulty_part(error: BaseException, system: SystemPort) -> str | None:
     """One sentence about the user's own part of the reference system in which `error` was raised; None if it was not raised there."""
     code = {
         getattr(member, "__code__", None): (part, f"{cls.__name__}.{name}")
@@ -214,7 +221,7 @@ def faulty_part(error: Exception, system: SystemPort) -> str | None:
     return f"system {system.name!r}: its part {part!r} raised {type(error).__name__}: {error} in {name}() ({place})"
 
 
-def faulty_property(error: Exception, application: Application) -> str | None:
+def faulty_property(error: BaseException, application: Application) -> str | None:
     """One sentence about the application's own property in which `error` was raised; None if it was not raised there."""
     code = {
         getattr(member, "__code__", None): f"{cls.__name__}.{name}"
@@ -225,9 +232,14 @@ def faulty_property(error: Exception, application: Application) -> str | None:
     if found is None:
         return None
     return (
-        f"property {found[0]}() raised {type(error).__name__}: {error}{line_of(error)};"
+        f"property {found[0]}() raised {told(error)};"
         " it must return a finding or None for every record, whatever else is wrong in the history"
     )
+
+
+def fault_of(error: BaseException, application: Application) -> str | None:
+    """One sentence about the application's own code in which `error` was raised; None if it was not raised there."""
+    return faulty_property(error, application) or blamed(error, application)
 
 
 def reproducer(

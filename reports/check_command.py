@@ -15,7 +15,9 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
+from refold.model.blame import let_through, line_of
 from refold.model.history import MalformedHistory
+from refold.model.plan import short
 from refold.properties.applications import application_named, trial
 from refold.reports import outcome
 from refold.reports.files import refuse_pipe
@@ -88,8 +90,10 @@ def check(
     with outcome.sentences(), outcome.aside():
         try:
             start = json.loads(initial)
-        except ValueError:
-            raise UsageError(f"--initial {initial!r} is not JSON; write null, 0 or '\"text\"'") from None
+        except (ValueError, RecursionError):
+            raise UsageError(
+                f"--initial {short(initial)} is not JSON, or too deep or too long a number to be read; write null, 0 or '\"text\"'"
+            ) from None
         subject = None if application is None else application_named(application)
         if subject is not None:
             with outcome.time_limit(f"application {application!r}"):
@@ -220,7 +224,15 @@ class FileJudge:
         except ValueError as error:
             raise UsageError(str(error)) from None
         fail = self.fail or FAILURES.get(format_, "refuses")
-        verdict = decide(history, specification, fail=fail)
+        try:
+            verdict = decide(history, specification, fail=fail)
+        except BaseException as error:
+            let_through(error)
+            if ":" not in self.model:
+                raise
+            raise UsageError(
+                f"model {self.model!r}: its code raised {type(error).__name__}: {error}{line_of(error)}"
+            ) from error
         result["fail"] = fail
         result["records"] = history.records
         result["sentences"] = [verdict_sentences(verdict)]

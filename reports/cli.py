@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import signal
 import sys
@@ -52,8 +53,11 @@ class Commands(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Exit code 1 means findings and nothing else: not an interruption, however early, and not that nobody reads the output."""
         for stream in ("stdout", "stderr"):
-            if getattr(sys, stream) is None:  # closed by whoever started this
+            file = getattr(sys, stream)
+            if file is None:  # closed by whoever started this
                 setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
+            elif isinstance(file, io.TextIOWrapper):
+                file.reconfigure(errors="backslashreplace")  # a code page that lacks characters
         output = sys.stdout
         before = signal.getsignal(signal.SIGTERM)
         if threading.current_thread() is threading.main_thread():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import pathlib
@@ -64,6 +65,8 @@ def lines_of(path: str, heartbeat: Callable[[int], None] = lambda done: None) ->
     with open(path, "rb") as file:
         while line := file.readline(LINE_BYTES):
             number += 1
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
             if not number % LINES_A_BEAT:
                 heartbeat(file.tell())
             yield line

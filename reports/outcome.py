@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from refold.model.application import UnknownProjection
+from refold.model.blame import line_of
 from refold.model.history import MalformedHistory
 from refold.model.plan import MalformedPlan
 from refold.properties.run import BrokenApplication
@@ -154,14 +155,18 @@ def sentences(report_dir: str | None = None) -> Iterator[None]:
     """Errors for the user end as one sentence with exit code 2; a fault of refold itself leaves its traceback in a file."""
     try:
         yield
-    except (click.ClickException, click.Abort, SystemExit):
+    except (click.ClickException, click.Abort):
+        raise
+    except SystemExit as error:
+        if place := line_of(error):
+            fail(f"the code under test ended the process{place}; it should return, or raise an exception")
         raise
     except KeyboardInterrupt:
         fail("interrupted")
     except BrokenPipeError:
         deafen(sys.stdout)
         raise SystemExit(HELD) from None
-    except (Exception, NoAnswer) as error:
+    except BaseException as error:
         sentence = as_sentence(error)
         if sentence is None:
             sentence = f"a fault of refold itself, {type(error).__name__}: {error}{keep_traceback(report_dir)}"
@@ -174,7 +179,7 @@ def keep_traceback(report_dir: str | None) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "fault.txt"
-        path.write_text(traceback.format_exc())
+        path.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
     except OSError:
         return "; its traceback could not be written"
     return f"; its traceback is in {path}: please report it"

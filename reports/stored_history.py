@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from refold.model.application import Application
+from refold.model.blame import let_through
 from refold.model.event import Stored
 from refold.model.history import MalformedHistory, plain
 from refold.model.record import Applied, CheckpointSaved, Opened
@@ -16,6 +17,7 @@ from refold.model.side import Joined
 from refold.properties.applications import EXAMPLES
 from refold.properties.middle import Beginning, beginning, middle_checker
 from refold.properties.property import Finding
+from refold.properties.run import BrokenApplication, fault_of
 from refold.properties.suite import checker
 from refold.properties.vacuous import counts, vacuous
 from refold.reports import outcome
@@ -133,6 +135,13 @@ class StoredHistory:
         except outcome.NoAnswer as error:
             findings = judge.distinct()
             raise outcome.NoAnswer(f"line {kinds.total() + 1}: {error}") from None
+        except BaseException as error:
+            let_through(error)
+            fault = None if application is None else fault_of(error, application)
+            if fault is None:
+                raise
+            findings = judge.distinct()
+            raise BrokenApplication(f"line {kinds.total() + 1}: {fault}") from error
         finally:
             findings = judge.finish() if findings is None else findings
             result["records"] = kinds.total()

@@ -79,6 +79,7 @@ class Timeline:
         self.arrived: set[str] = set()
         self.positions: list[int] = []
         self.received: dict[str, set[int]] = {}
+        self.highest: dict[str, int] = {}
         self.passed: dict[str, int] = {}
         self.newest: dict[str, int] = {}
         self.acting: str | None = None
@@ -274,8 +275,9 @@ class Timeline:
 
     # -- consumers
 
-    def delivery(self, number: int, r: Any, shape: str, verb: str) -> Mark:
-        """The arrow tells whether this event came for the first time, in its turn."""
+    def delivery(self, number: int, r: Any, shape: str, verb: str, kept: bool = True) -> Mark:
+        """The arrow tells whether this event came for the first time, in its turn; one that is not `kept` will come again, for the first
+        time."""
         lane, who, position = self.consumer(r.consumer), r.consumer, r.position
         self.newest[who] = position
         received = self.received.setdefault(who, set())
@@ -284,7 +286,11 @@ class Timeline:
             line, note = "again", " again"
         elif self.skips(who, position, received):
             line, note = "early", " out of order"
-        received.add(position)
+        if kept:
+            received.add(position)
+            self.highest[who] = max(position, self.highest.get(who, 0))
+        else:
+            received.discard(position)
         return self.mark(number, r, shape, lane, f"{verb} event {position}{note}", LOG, line)
 
     def skips(self, who: str, position: int, received: set[int]) -> bool:
@@ -293,7 +299,7 @@ class Timeline:
         while done < len(self.positions) and self.positions[done] in received:
             done += 1
         self.passed[who] = done
-        return (done < len(self.positions) and self.positions[done] < position) or max(received, default=0) > position
+        return (done < len(self.positions) and self.positions[done] < position) or self.highest.get(who, 0) > position
 
     def applied(self, number: int, r: Applied) -> Mark:
         """An event took effect."""
@@ -304,16 +310,12 @@ class Timeline:
         return self.delivery(number, r, "ignored", "dismisses")
 
     def held(self, number: int, r: Held) -> Mark:
-        """An event was put off; it will come again, for the first time."""
-        mark = self.delivery(number, r, "held", "puts off")
-        self.received[r.consumer].discard(r.position)
-        return mark
+        """An event was put off."""
+        return self.delivery(number, r, "held", "puts off", kept=False)
 
     def failed(self, number: int, r: Failed) -> Mark:
-        """A handler failed; the event will come again, for the first time."""
-        mark = self.delivery(number, r, "cross", "fails on")
-        self.received[r.consumer].discard(r.position)
-        return mark
+        """A handler failed."""
+        return self.delivery(number, r, "cross", "fails on", kept=False)
 
     def checkpoint(self, number: int, r: CheckpointSaved) -> Mark | None:
         """Drawn together with the effect that it directly follows."""

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Mapping, Set
 from typing import Any
 
+from refold.model.blame import let_through
+
 TEXT_MAX = 160
 """Characters of one string inside a sentence; what is longer is cut, and its length said."""
 ITEMS_MAX = 12
@@ -82,7 +84,8 @@ def _more(texts: list[str], total: int) -> list[str]:
 def _repr(thing: Any) -> str:
     try:
         return repr(thing)
-    except Exception:  # an application's own repr must not stop the report of its failure
+    except BaseException as error:  # an application's own repr must not stop the report of its failure
+        let_through(error)
         return f"<{type(thing).__name__} without a readable repr>"
 
 

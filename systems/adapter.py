@@ -12,7 +12,7 @@ from typing import Any, get_args
 import msgspec
 
 from refold.model.application import Application
-from refold.model.blame import line_of
+from refold.model.blame import let_through, line_of
 from refold.model.event import Stored
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.plan import short, suggestion
@@ -60,7 +60,8 @@ class GuardedLog(Process):
             if method in ("append", "begin", "commit", "abort"):
                 raise
             raise AdapterError(misplaced(self.title, method, "append(), begin(), commit() and abort()")) from death
-        except Exception as error:
+        except BaseException as error:
+            let_through(error)
             raise AdapterError(
                 f"{self.title}: {method}() raised {type(error).__name__}: {error}{line_of(error)}; it should return, or raise"
                 " OutcomeUnknown where the outcome of an append is not known"
@@ -242,7 +243,7 @@ class LogSystem:
             self.name,
             application,
             emit,
-            log=GuardedLog(self.name, self.make(), application),
+            log=GuardedLog(self.name, called(self.name, self.make), application),
             capabilities=self.capabilities,
         )
 
@@ -292,14 +293,20 @@ def is_system(found: Any) -> bool:
     return all(callable(getattr(found, method, None)) for method in ("open", "menu")) and hasattr(found, "capabilities")
 
 
+def called(name: str, make: Callable[[], Any]) -> Any:
+    """What `make` makes; raises `UsageError` if it fails."""
+    try:
+        return make()
+    except BaseException as error:
+        let_through(error)
+        raise UsageError(f"{name!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}") from error
+
+
 def adapt(name: str, make: Callable[[], Any]) -> Any:
     """The system that `make` makes: a system (it has `open` and `menu`), a log, or a log with consumers of the user's own. Raises
     `UsageError`.
     """
-    try:
-        made = make()
-    except (Exception, SystemExit) as error:
-        raise UsageError(f"{name!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}") from error
+    made = called(name, make)
     if is_system(made):
         return made
     if hasattr(made, "log") and hasattr(made, "consumers"):
@@ -319,5 +326,6 @@ def close_part(name: str, part: Any) -> None:
     if callable(getattr(part, "close", None)):
         try:
             part.close()
-        except Exception as error:
+        except BaseException as error:
+            let_through(error)
             raise UsageError(f"{name!r}: close() raised {type(error).__name__}: {error}") from error

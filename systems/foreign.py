@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from refold.model.application import Application
+from refold.model.blame import let_through, line_of
 from refold.model.clock import Context
 from refold.model.consumer import Consumer
 from refold.model.event import Stored
@@ -22,6 +23,7 @@ from refold.systems.adapter import (
     AdapterError,
     GuardedLog,
     awaited,
+    called,
     declared_by,
     log_capabilities,
     misplaced,
@@ -119,8 +121,11 @@ class ForeignConsumer(Consumer):
             if method not in ("handle", "flush"):
                 raise AdapterError(misplaced(self.title, method, "handle() and flush()")) from death
             raise
-        except Exception as error:
-            raise AdapterError(f"{self.title}: {method}() raised {type(error).__name__}: {error}") from error
+        except BaseException as error:
+            let_through(error)
+            raise AdapterError(
+                f"{self.title}: {method}() raised {type(error).__name__}: {error}{line_of(error)}"
+            ) from error
 
     def current(self) -> dict[str, Any]:
         """The rows now."""
@@ -210,10 +215,9 @@ class ForeignConsumer(Consumer):
         """What the event makes of `rows`, which are changed; nothing if these rows are none that the projection can have made."""
         try:
             writes = dict(self.project(event, rows))
-        except (
-            Exception
-        ):  # the application met rows that are not its own: what the consumer stored is shown, and differs
-            return {}
+        except BaseException as error:
+            let_through(error)
+            return {}  # the application met rows that are not its own: what the consumer stored is shown, and differs
         for key, value in writes.items():
             if value is None:
                 rows.pop(key, None)
@@ -357,7 +361,7 @@ class ForeignSystem:
 
     def open(self, application: Application, emit: Emit) -> Deployment:
         """A new deployment of the user's own."""
-        made = self.make()
+        made = called(self.name, self.make)
 
         def wrap(theirs: Any) -> Callable[[str, str, Context, Any], ForeignConsumer]:
             return lambda name, projection, context, store: ForeignConsumer(

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 
-from refold.model.blame import line_of
+from refold.model.blame import let_through, line_of
 from refold.model.extension import Extension
 from refold.model.plan import suggestion
 from refold.systems.own_file import load_file
@@ -148,7 +148,8 @@ def load(text: str) -> Any:
         raise
     except ModuleNotFoundError as error:
         raise UsageError(f"{text!r}: there is no module {error.name!r} (looked in the working directory too)") from None
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        let_through(error)
         raise UsageError(
             f"{text!r}: importing {module_name!r} raised {type(error).__name__}: {error}{line_of(error)}"
         ) from error

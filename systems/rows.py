@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from refold.model.blame import let_through
 from refold.model.plan import short
 from refold.systems.adapter import AdapterError
 
@@ -31,7 +32,8 @@ def own(title: str, key: str, value: Any) -> Any:
         return value
     try:
         return copy.deepcopy(value)
-    except Exception as error:
+    except BaseException as error:
+        let_through(error)
         raise AdapterError(
             f"{title}: the row {key!r} is {short(value)}, which cannot be copied ({type(error).__name__}: {error}); rows are plain values,"
             " tuples, dicts or dataclasses of such"
@@ -42,7 +44,8 @@ def differing(title: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     """The keys of the rows that are not the same."""
     try:
         return {key for key in {*before, *now} if before.get(key) != now.get(key)}
-    except Exception as error:
+    except BaseException as error:
+        let_through(error)
         raise AdapterError(
             f"{title}: comparing two of its rows with == raised {type(error).__name__}: {error}; rows() must return plain values"
         ) from error

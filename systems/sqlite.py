@@ -11,6 +11,7 @@ What it cannot do: slow appends, because SQLite has one writer at a time.
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 from collections.abc import Mapping
 from functools import cached_property
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlencode
 
+from refold.model.action import Action
 from refold.model.application import Application
 from refold.model.process import Emit
 from refold.model.tape import Menu
@@ -185,6 +187,7 @@ class SqliteDeployment(Deployment):
     def __init__(self, system: Sqlite, workspace: Workspace, application: Application, emit: Emit) -> None:
         self.workspace: Workspace | None = workspace
         self.release = system.release
+        self.folder = getattr(workspace.hosts["log"], "path", Path("memory")).parent
         super().__init__(
             system.name,
             application,
@@ -193,6 +196,27 @@ class SqliteDeployment(Deployment):
             capabilities=system.capabilities,
             stores=workspace.store,
             snapshots=SqliteSnapshots(workspace.hosts["snapshots"]),
+        )
+
+    def perform(self, action: Action) -> bool:
+        """As every deployment; raises `SystemUnavailable` where SQLite cannot go on."""
+        try:
+            return super().perform(action)
+        except sqlite3.OperationalError as error:
+            raise self.stuck(error) from error
+
+    def settle(self) -> None:
+        """As every deployment; raises `SystemUnavailable` where SQLite cannot go on."""
+        try:
+            super().settle()
+        except sqlite3.OperationalError as error:
+            raise self.stuck(error) from error
+
+    def stuck(self, error: sqlite3.OperationalError) -> SystemUnavailable:
+        """The error that SQLite cannot go on with these files."""
+        return SystemUnavailable(
+            f"SQLite in {self.folder}: {error}; expected files that nobody else opens, on a disk that has room:"
+            " name another place with path=…"
         )
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ def connect(path: Path, settings: Settings) -> sqlite3.Connection:
 
 
 class FileHost:
-    """The database `name` in `path`.
+    """The database `name` in `path`. Raises `sqlite3.OperationalError` where the machine, or somebody else on it, is in the way.
 
     A crash leaves the files as a killed process would: closing a connection politely rolls back, checkpoints and deletes the
     journal, so the files are copied before and put back after.
@@ -41,6 +41,8 @@ class FileHost:
             self.connection = connect(self.path, self.settings)
             self.table = TABLES[self.name](self.connection)
             self.table.create()
+        except sqlite3.OperationalError as error:  # locked by somebody else, or no room: not what is in the file
+            raise sqlite3.OperationalError(f"{self.path}: {error}") from error
         except sqlite3.Error as error:
             raise Unreadable(f"{self.path}: {error}") from error
 

@@ -28,7 +28,7 @@ class Nursery:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "refold.systems.sqlite_zygote", str(theirs.fileno()), scratch],
+                [sys.executable, "-P", "-m", "refold.systems.sqlite_zygote", str(theirs.fileno()), scratch],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

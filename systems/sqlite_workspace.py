@@ -44,7 +44,7 @@ class Workspace:
         try:
             for host in self.hosts.values():
                 host.reset()
-        except Unreadable as error:
+        except (Unreadable, sqlite3.OperationalError) as error:
             self.close()
             raise SystemUnavailable(
                 f"SQLite database {error}; expected one of refold's that can be written and that nobody else has open:"

@@ -33,7 +33,7 @@ _REGISTER_CALLS = {"r": "read", "w": "write", "s": "cas"}
 def sniff(lines: Iterable[str]) -> str | None:
     """The format that the first lines of a file are in: one of `FORMATS`, `refold`, or None."""
     for line, _ in zip(lines, range(_LINES_SNIFFED), strict=False):
-        text = line.strip()
+        text = line.lstrip("\ufeff").strip()
         if not text or text.startswith(";"):
             continue
         if "jepsen.util" in text:
@@ -76,7 +76,7 @@ def _read(file: IO[bytes], name: str, format: str) -> tuple[str, History]:
 
 def _pieces(file: IO[bytes], name: str) -> Iterator[tuple[int, str]]:
     """The text with the number of the line it is on, in lines or pieces of long ones."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
     line = 1
     while raw := file.readline(_LINE_LENGTH_MAX):
         try:

@@ -6,6 +6,7 @@ Bounds of a counter follow its name like a query: `counter?minimum=0&maximum=10`
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
+from refold.model.blame import let_through, line_of
 from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
 from refold.properties.linearizability.specification import Specification
 from refold.properties.linearizability.value import brief, frozen
@@ -44,7 +45,9 @@ def _bounds(query: str) -> dict[str, int | None]:
         try:
             bounds[option] = None if value == "none" else int(value)
         except ValueError:
-            raise ValueError(f"{option}={value!r} of model 'counter' is no integer: write a number or none") from None
+            raise ValueError(
+                f"{option}={brief(value)} of model 'counter' is no integer: write a number or none"
+            ) from None
     return bounds
 
 
@@ -59,8 +62,11 @@ def _own(name: str, initial: Any) -> Specification:
     if callable(found) and (isinstance(found, type) or not hasattr(found, "step")):
         try:
             found = found() if initial is None else found(frozen(initial))
-        except Exception as error:
-            raise ValueError(f"model {name!r}: calling it raised {type(error).__name__}: {error}") from error
+        except BaseException as error:
+            let_through(error)
+            raise ValueError(
+                f"model {name!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}"
+            ) from error
     if not isinstance(found, Specification):
         raise ValueError(f"model {name!r} is no specification: it needs an attribute `initial` and a method `step`")
     return found

@@ -16,7 +16,7 @@ import pytest
 
 from refold.model.accounts import Accounts, Register, Registered, Released
 from refold.model.action import Deliver, Submit
-from refold.model.application import Application
+from refold.model.application import Application, Refusal
 from refold.model.event import Stored
 from refold.model.history import HistoryReader, plain, to_line
 from refold.model.inventory import Inventory, Restock
@@ -67,6 +67,22 @@ class Mutable(Accounts):
     def evolve(self, state: Any, event: Any) -> Any:
         state.append(event.name)
         return state
+
+
+class Deciding(Mutable):
+    """Writes down what it decides."""
+
+    def __init__(self, refuses: bool) -> None:
+        self.refuses = refuses
+
+    def decide(self, command: Any, state: Any) -> Any:
+        state.append(command.name)
+        if self.refuses:
+            raise Refusal("no")
+        return super().decide(command, state)
+
+    def evolve(self, state: Any, event: Any) -> Any:
+        return [*state, event.name]
 
 
 class Opaque(Mutable):
@@ -127,6 +143,8 @@ CASES: list[tuple[str, Application, str]] = [
         "returned NotImplemented",
     ),
     ("evolve-returns-nan", variant(evolve=lambda self, state, event: float("nan")), "returned nan.*equals itself"),
+    ("decide-mutates", Deciding(False), r"decide\(Register\(.*\), \[\]\) changed the state; return events instead"),
+    ("decide-mutates-and-refuses", Deciding(True), r"decide\(Register\(.*\), \[\]\) changed the state"),
     ("evolve-mutates", Mutable(), "changed its argument; return a new state instead"),
     ("evolve-is-random", variant(evolve=counting()), r"evolve\(.*\) gave .* and then .* nothing but its arguments"),
     ("state-is-no-json", Opaque(), "cannot be written as JSON"),
@@ -398,3 +416,46 @@ def test_a_decide_that_raises_on_a_true_state_is_the_applications_fault_and_no_f
     plan = [Submit("carol", Restock("bolt", 2))] * 22
     with pytest.raises(BrokenApplication, match=r"decide\(\) raised ZeroDivisionError: forty"):
         execute(Reference(), Rare(), plan)
+
+
+class Cancelled(BaseException):
+    """As trio and asyncio cancel: no `Exception`."""
+
+
+@pytest.mark.parametrize(
+    "error", [Cancelled("no"), SystemExit("no"), GeneratorExit("no")], ids=lambda error: type(error).__name__
+)
+def test_what_is_no_exception_is_an_error_of_the_application_all_the_same(error: BaseException) -> None:
+    """In the walk and in a run; Ctrl-C is none."""
+
+    def evolve(self: Any, state: Any, event: Any) -> Any:
+        raise error
+
+    application = variant(evolve=evolve)
+    words = rf"evolve\(.*\) raised {type(error).__name__}: no \(.*test_applications.py:\d+\)"
+    with pytest.raises(BrokenApplication, match=words):
+        trial(application)
+    with pytest.raises(BrokenApplication, match=words):
+        execute(Reference(), application, [Submit("alice", Register("acme", "ada"))])
+
+
+def test_ctrl_c_in_an_application_is_ctrl_c() -> None:
+    """Also in its `decide`."""
+
+    def decide(self: Any, command: Any, state: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(Reference(), variant(decide=decide), [Submit("alice", Register("acme", "ada"))])
+
+
+def test_a_decide_that_raises_on_a_command_of_the_plan_alone_is_no_finding() -> None:
+    """A plan may hold a command that is not on the menu."""
+
+    def decide(self: Any, command: Any, state: Any) -> Any:
+        if command.name == "nobody":
+            raise ValueError("no such name")
+        return Accounts.decide(self, command, state)
+
+    with pytest.raises(BrokenApplication, match=r"decide\(\) raised ValueError: no such name"):
+        execute(Reference(), variant(decide=decide), [Submit("alice", Register("acme", "nobody"))])

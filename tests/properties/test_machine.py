@@ -24,9 +24,10 @@ from refold.properties.machine import (
     GuaranteeBroken,
     Tape,
     machine,
+    prepared,
     tallies,
 )
-from refold.properties.run import execute
+from refold.properties.run import BrokenApplication, execute
 from refold.systems.reference import Reference
 from refold.systems.registry import resolve
 
@@ -138,6 +139,46 @@ def test_an_invariant_of_the_user_can_fail_the_test() -> None:
     with pytest.raises(AssertionError) as error:
         run_state_machine_as_test(Strict, settings=SHORT)
     assert not isinstance(error.value, GuaranteeBroken)
+
+
+def test_what_is_no_exception_fails_the_test_and_is_shrunk_like_one() -> None:
+    """Hypothesis alone lets it through."""
+
+    class Cancelled(BaseException):
+        pass
+
+    class Raises(Accounts):
+        broken = False
+
+        def decide(self, command: Any, state: Any) -> Any:
+            if self.broken:
+                raise Cancelled("not now")
+            return super().decide(command, state)
+
+    application = Raises()
+    cls = machine(application)
+    prepared(cls)
+    application.broken = True
+    with pytest.raises(BrokenApplication, match=r"decide\(\) raised Cancelled: not now") as error:
+        run_state_machine_as_test(cls, settings=SHORT)
+    assert "Failing test case" in "".join(error.value.__notes__)
+
+
+def test_a_rule_may_skip_the_test() -> None:
+    """What pytest and Hypothesis raise to steer a test is no error."""
+
+    class Skips(Accounts):
+        over = False
+
+        def decide(self, command: Any, state: Any) -> Any:
+            return pytest.skip("not here") if self.over else super().decide(command, state)
+
+    application = Skips()
+    cls = machine(application)
+    prepared(cls)
+    application.over = True
+    with pytest.raises(pytest.skip.Exception):
+        run_state_machine_as_test(cls, settings=SHORT)
 
 
 def test_every_run_is_settled_and_closed() -> None:

@@ -488,3 +488,25 @@ def test_a_report_directory_that_cannot_be_written_is_told_before_anything_is_se
         ended = refold(*command, "--report-dir", "/proc/nowhere")
         assert (ended.code, ended.out) == (2, "")
         assert "/proc/nowhere" in ended.err
+
+
+@pytest.mark.parametrize(
+    "start", [("-P", *COMMAND[1:]), ("-m", "refold.reports")], ids=["refold", "python -m refold.reports"]
+)
+def test_modules_in_the_working_directory_do_not_take_the_place_of_the_librarys(
+    start: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Neither here nor in the processes in which databases live and events are folded again."""
+    for name in ("copy", "ctypes", "json", "queue", "random", "signal", "socket", "tempfile"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError(f'{__name__} of the user')\n")
+    (tmp_path / "shop.py").write_text("from refold.model.inventory import Inventory\n\nclass Shop(Inventory): ...\n")
+    arguments = ["verify", "--application", "shop.py:Shop", "--system", "sqlite?crash=kill", "--examples", "5"]
+    done = subprocess.run(
+        [sys.executable, *start, *arguments],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from collections.abc import Callable
@@ -77,6 +78,41 @@ def test_check_of_a_bad_history(name: str, application: tuple[str, ...], refold:
     is_one_sentence(refold("check", "history.jsonl", *application), "history.jsonl", words)
 
 
+DATA = Path(__file__).parents[1] / "data" / "histories"
+MARKED = {
+    "refold": WHOLE,
+    "minimal": b'{"process":0,"type":"invoke","f":"read","value":null}\n{"process":0,"type":"ok","f":"read","value":null}\n',
+    "edn": (DATA / "knossos" / "cas-failure.edn").read_bytes(),
+    "jepsen-log": (DATA / "etcd" / "etcd_000.log").read_bytes(),
+    "register": (DATA / "synthetic" / "badcas50_c05_n00100_s1.txt").read_bytes(),
+}
+
+
+@pytest.mark.parametrize("format_", MARKED)
+def test_a_mark_of_utf_8_at_the_start_of_a_history_is_not_there(format_: str, refold: Refold, tmp_path: Path) -> None:
+    """As some editors and shells write it."""
+    told = []
+    for mark in (b"", codecs.BOM_UTF8):
+        (tmp_path / "history").write_bytes(mark + MARKED[format_])
+        for chosen in ("auto", format_):
+            (result,) = json.loads(refold("check", "history", "--format", chosen, "--json").out)["results"]
+            told.append({**result, "seconds": 0})
+    assert all(one == told[0] for one in told)
+    assert (told[0]["format"], told[0]["verdict"] == "undecided") == (format_, False)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_a_code_page_lacks_is_written_in_another_way(
+    encoding: str, refold_process: Refold, tmp_path: Path
+) -> None:
+    """A stored history holds any characters; the verdict comes all the same."""
+    told = [{"process": 0, "type": what, "f": "read", "value": "→λ"} for what in ("invoke", "ok")]
+    (tmp_path / "ops→λ.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in told))
+    ended = refold_process("check", "ops→λ.jsonl", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert (ended.code, ended.err) == (1, "")
+    assert "not linearizable" in ended.out
+
+
 def test_check_of_a_file_that_is_not_there(refold: Refold) -> None:
     """By its name."""
     is_one_sentence(refold("check", "missing.jsonl"), "missing.jsonl", "No such file")
@@ -142,6 +178,8 @@ def test_check_does_not_wait_for_an_application_that_hangs(
     ("options", "words"),
     [
         (("--initial", "{"), "--initial '{' is not JSON"),
+        (("--initial", "[" * 50_000 + "]" * 50_000), "[[… is not JSON, or too deep"),
+        (("--initial", "9" * 50_000), "99… is not JSON, or too deep or too long a number"),
         (("--application", "invetory"), "did you mean 'inventory'?"),
     ],
 )
@@ -201,6 +239,12 @@ def test_replay_of_a_bad_plan(name: str, extra: tuple[str, ...], refold: Refold,
     content, words = PLANS[name]
     (tmp_path / "plan.json").write_bytes(content)
     is_one_sentence(refold("replay", "plan.json", *extra), words)
+
+
+def test_a_mark_of_utf_8_at_the_start_of_a_plan_is_not_there(refold: Refold, tmp_path: Path) -> None:
+    """As some editors and shells write it."""
+    (tmp_path / "plan.json").write_bytes(codecs.BOM_UTF8 + changed())
+    assert refold("replay", "plan.json").code == 0
 
 
 def test_replay_of_a_plan_that_is_not_there_or_a_directory(refold: Refold, tmp_path: Path) -> None:
@@ -387,6 +431,48 @@ def test_check_with_an_application_that_is_broken(refold: Refold, tmp_path: Path
     is_one_sentence(refold("check", "history.jsonl", "--application", "shop.py:Raises"), "raised KeyError")
 
 
+ERRORS = """
+from refold.model.inventory import Inventory
+
+class Cancelled(BaseException): pass
+
+def fail(): raise {error}
+
+class Own(Inventory):
+    def decide(self, command, state):
+        return fail() if command.count > 100 else super().decide(command, state)
+
+    def evolve(self, state, event):
+        return fail() if event.count > 100 else super().evolve(state, event)
+
+class Model:
+    initial = None
+
+    def step(self, state, operation):
+        fail()
+"""
+
+
+@pytest.mark.parametrize("error", ["ValueError('no')", "SystemExit('no')", "Cancelled('no')"])
+def test_an_error_of_the_users_code_is_told_by_its_line(error: str, refold: Refold, tmp_path: Path) -> None:
+    """Whatever it is, and wherever the code is run; the other files are looked at all the same."""
+    (tmp_path / "own.py").write_text(ERRORS.format(error=error))
+    event = b'{"kind":"event","position":1,"stream":"bolt","version":1,"id":"a-1/0","type":"Restocked",'
+    opened = WHOLE.splitlines()[0]
+    (tmp_path / "history.jsonl").write_bytes(opened + b"\n" + event + b'"data":{"item":"bolt","count":101}}\n')
+    (tmp_path / "good.jsonl").write_bytes(WHOLE)
+    raised = f"raised {error.partition('(')[0]}: no (own.py:6)"
+    ended = refold("check", "history.jsonl", "good.jsonl", "--application", "own.py:Own")
+    assert ended.err.startswith("refold: history.jsonl: line 2: application 'inventory': evolve() ")
+    assert (ended.code, raised in ended.err, "good.jsonl: held" in ended.out) == (2, True, True), ended
+    command = {"do": "submit", "client": "bob", "command": {"Restock": {"item": "bolt", "count": 101}}}
+    (tmp_path / "plan.json").write_bytes(changed(actions=[command]))
+    is_one_sentence(refold("replay", "plan.json", "--application", "own.py:Own"), "decide() " + raised)
+    told = [{"process": 0, "type": what, "f": "write", "value": 1} for what in ("invoke", "ok")]
+    (tmp_path / "ops.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in told))
+    is_one_sentence(refold("check", "ops.jsonl", "--model", "own.py:Model"), "ops.jsonl: model 'own.py:Model'", raised)
+
+
 LOGS = """
 import time
 from refold.model.log import Appended, Log
@@ -429,6 +515,14 @@ class ReadRaises(Log):
 class StreamNonsense(Log):
     def read_stream(self, stream, after): return {1: 2}
 
+class Cancelled(BaseException): pass
+
+class Cancels(Log):
+    def read(self, after, limit): raise Cancelled("not now")
+
+class Quits(Log):
+    def append(self, request): raise SystemExit(0)
+
 class CrashRaises(Log):
     def crash(self): raise RuntimeError("cannot even die")
 
@@ -466,6 +560,8 @@ class Spins(Log):
         ("ReadsBehind", "which is not behind"),
         ("ReadRaises", "read() raised OSError: disk on fire"),
         ("StreamNonsense", "read_stream() returned {1: 2}"),
+        ("Cancels", "read() raised Cancelled: not now (logs.py:46)"),
+        ("Quits", "append() raised SystemExit: 0 (logs.py:49)"),
         ("CrashRaises", "raised RuntimeError: cannot even die"),
         ("Unfinished", "without read(); a log needs append() and read()"),
         ("Needs", "calling it raised TypeError"),

@@ -242,3 +242,31 @@ def test_every_symbol_of_the_picture_is_in_the_legend_and_in_the_readme() -> Non
     for words in LEGEND.values():
         assert words in readme
     assert set(LEGEND) - set(SHAPES) == {"read", "plain", "again", "early"}
+
+
+class Place(int):
+    """A position that counts how often places are compared."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        Place.compared += 1
+        return int(self) < int(other)
+
+    def __gt__(self, other: int) -> bool:
+        Place.compared += 1
+        return int(self) > int(other)
+
+
+def test_the_picture_of_a_longer_history_takes_as_much_longer() -> None:
+    """Not the square of it: a stored plan may have tens of thousands of actions."""
+
+    def comparisons(events: int) -> int:
+        stored = [Stored(Place(n), "bolt", n, f"alice-{n}/0", "Restocked", {}) for n in range(1, events + 1)]
+        applied = [Applied("store", event.position, {}) for event in stored]
+        Place.compared = 0
+        scene((*stored, *applied))
+        return Place.compared
+
+    few = comparisons(300)
+    assert 0 < comparisons(3000) < 12 * few

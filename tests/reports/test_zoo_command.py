@@ -95,8 +95,7 @@ def test_zoo_gives_a_system_up_after_a_while(
     assert told in (tmp_path / ".refold" / "zoo" / "zoo.html").read_text()
     if system is Hangs:
         assert (
-            f"refold: {BROKEN}, seed 1: system '{BROKEN}' did not answer for 2 s (it was in open(), line "
-            in ended.err
+            f"refold: {BROKEN}, seed 1: system '{BROKEN}' did not answer for 2 s (it was in open(), line " in ended.err
         )
 
 

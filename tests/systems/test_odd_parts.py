@@ -145,7 +145,7 @@ class Incomparable:
             "append() returned the position 0, expected a number; positions count",
         ),
         (log_with(append=appends(Conflict(None))), "append() returned Conflict(found=None"),  # type: ignore[arg-type]
-        (log_with(append=lambda self, request: sys.exit(3)), "its code ended the process (sys.exit(3))"),
+        (log_with(append=lambda self, request: sys.exit(3)), "append() raised SystemExit: 3"),
         (log_with(close=raising(OSError("busy"))), "close() raised OSError: busy"),
         (consumer_with(close=raising(OSError("busy"))), "close() raised OSError: busy"),
         (consumer_with(projection="veiws"), "no projection 'veiws' (did you mean 'views'?)"),

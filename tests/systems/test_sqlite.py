@@ -288,6 +288,38 @@ def test_a_database_that_is_in_use_is_refused(mode: str, tmp_path: Path) -> None
     deployment.close()
 
 
+@pytest.mark.parametrize("mode", ["process", "kill"])
+@pytest.mark.parametrize("name", ["log", "store"])
+def test_a_database_that_somebody_locks_while_its_process_is_down_is_no_damage(
+    name: str, mode: str, tmp_path: Path
+) -> None:
+    """It is left alone, not replaced by an empty one; nobody is accused of losing what was in it."""
+    deployment = Sqlite(crash=mode, path=str(tmp_path)).open(Inventory(), lambda record: None)
+    deployment.perform(Submit("carol", Restock("bolt", 1)))
+    deployment.perform(Crash(name))
+    with closing(sqlite3.connect(tmp_path / f"{name}.db", isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(SystemUnavailable, match=rf"{tmp_path}.*{name}\.db: database is locked; expected") as error:
+            deployment.perform(Restart(name))
+        assert "\n" not in str(error.value)
+        if name == "log":
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (1,)
+    deployment.close()
+
+
+def test_a_disk_that_fills_in_the_middle_of_a_run_ends_it_with_a_sentence(tmp_path: Path) -> None:
+    """And the next run, for which there is room again, goes on."""
+    system = Sqlite(crash="process", synchronous="off", path=str(tmp_path))
+    plan = [Submit("carol", Restock(item, 1)) for item in ("bolt", "nut")] * 300
+    deployment = system.open(Inventory(), lambda record: None)
+    system.workspace().hosts["log"].table.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(SystemUnavailable, match=rf"SQLite in {tmp_path}: database or disk is full; expected"):
+        [*map(deployment.perform, plan)]
+    deployment.close()
+    system.workspace().hosts["log"].table.execute("PRAGMA max_page_count = 1000")
+    assert not execute(system, Inventory(), plan).findings
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
