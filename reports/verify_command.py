@@ -105,7 +105,7 @@ def verify(
         for name, system in resolved:
             place = pathlib.Path(folder) / slug(name) if len(names) > 1 else pathlib.Path(folder)
             campaign = Verification(
-                system, name, applications[name], seed, Budget(seconds, examples), place, application
+                system, name, applications[name], seed, Budget(seconds, examples), place, application, len(names) == 1
             )
             outputs.append(campaign.run(quiet=as_json))
             troubles.extend(campaign.trouble)
@@ -122,13 +122,15 @@ def verify(
 
 
 def together(outputs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Several systems in one object: the worst verdict on top, each system in `results`."""
-    worst = next((output for output in outputs if output["verdict"] == "broken"), outputs[0])
+    """Several systems in one object: the worst ending on top, each system in `results`."""
+    worst = max(
+        outputs, key=lambda output: (output["verdict"] == "broken", bool(output["trouble"]), output["interrupted"])
+    )
     return {**worst, "results": outputs}
 
 
 class Verification:
-    """One system's campaign with its files and its progress bar."""
+    """One system's campaign with its files and its progress bar; trouble before anything was run is only raised if it is `alone`."""
 
     def __init__(
         self,
@@ -139,8 +141,10 @@ class Verification:
         budget: Budget,
         folder: pathlib.Path,
         called: str | None,
+        alone: bool = True,
     ) -> None:
         self.name = name
+        self.alone = alone
         self.application = application
         self.folder = folder
         self.plans: list[str] = []
@@ -156,7 +160,7 @@ class Verification:
     def run(self, quiet: bool) -> dict[str, Any]:
         """Search, write the files, print; returns the JSON object."""
         result = self.search(quiet)
-        self.interrupted = result.interrupted
+        self.interrupted = result.interrupted and not result.trouble
         if not shipped(self.application) and not result.interrupted:
             result = self.elsewhere(result)
         with held_back() as waiting:
@@ -206,7 +210,7 @@ class Verification:
                 return campaign.run()
             except (Exception, outcome.NoAnswer) as error:
                 told = outcome.as_sentence(error)
-                if told is None or campaign.examples == 0:
+                if told is None or (self.alone and not campaign.examples):
                     raise
                 self.trouble.append(told)
                 campaign.interrupted = True

@@ -588,6 +588,22 @@ def test_a_log_that_breaks_the_contract_late_is_not_said_to_hold(refold: Refold,
     assert "returned 0 positions (in run " in told["trouble"]
 
 
+def test_a_system_that_breaks_the_contract_does_not_keep_the_others_from_being_searched(
+    refold: Refold, tmp_path: Path
+) -> None:
+    """Late or at once; the worst ending is on top."""
+    (tmp_path / "logs.py").write_text(LOGS)
+    names = ["reference", "logs.py:CannotRepeat", "logs.py:ReadRaises", "sqlite"]
+    systems = [word for name in names for word in ("--system", name)]
+    ended = refold("verify", *systems, "--examples", "30", "--seed", "1", "--json")
+    value = json.loads(ended.out)
+    assert ended.code == 2
+    assert [bool(result["trouble"]) for result in value["results"]] == [False, True, True, False]
+    assert value["results"][2]["examples"] == 0
+    assert value["trouble"]
+    assert len(ended.err.splitlines()) == 2
+
+
 def test_a_log_of_the_users_that_is_correct_holds(refold: Refold, tmp_path: Path) -> None:
     """The same file, without a mistake."""
     (tmp_path / "logs.py").write_text(LOGS)
