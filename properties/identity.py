@@ -142,7 +142,7 @@ class Identity(Property):
             )
         self.partial = operation
         self.last = (number, event)
-        return self.torn(number)
+        return self.torn(number, operation.seen + 1)
 
     def compare(self, number: int, event: Stored, operation: Operation, place: int) -> Finding | None:
         """Whether the log shows what it was given, the first time or any other time that the operation was decided."""
@@ -222,8 +222,8 @@ class Identity(Property):
             ],
         )
 
-    def torn(self, number: int) -> Finding:
-        """The finding that a batch is visible in part."""
+    def torn(self, number: int, visible: int | None = None) -> Finding:
+        """The finding that a batch is visible in part: as far as its beginning was seen, if nothing else is said."""
         operation, self.partial = self.partial, None
         assert operation is not None
         evidence = [Evidence(operation.number, operation.prepared, "is the append of a batch")]
@@ -234,6 +234,6 @@ class Identity(Property):
             operation.prepared.stream,
             number,
             expected=len(operation.prepared.events),
-            actual=operation.seen,
+            actual=operation.seen if visible is None else visible,
             evidence=evidence,
         )

@@ -605,6 +605,13 @@ def test_an_event_under_an_id_that_nobody_gave_is_a_phantom(id: str) -> None:
     assert [finding.anomaly for finding in findings] == ["phantom-event"]
 
 
+def test_the_last_event_of_a_batch_in_place_of_the_first_is_one_that_is_visible() -> None:
+    """Whether the first one is lost or comes later, nobody knows yet; that none is visible would be wrong."""
+    rename = asked("bob-1", Released("acme", "ada"), BOB, expected=Exact(1), command=Rename("acme", "ada", "bob"))
+    found = [one for one in judged(*FIRST, rename, event(2, 2, BOB, "bob-1/1")) if one.anomaly == "partial-batch"]
+    assert [(one.expected, one.actual) for one in found] == [(2, 1)]
+
+
 def test_an_operation_that_was_decided_anew_may_be_stored_in_either_form() -> None:
     """Its first attempt may have arrived after all."""
     attempts = (asked("alice-1", ADA), Unknown("alice", "alice-1"), Retried("alice", "alice-1"), asked("alice-1", BOB))
