@@ -785,6 +785,15 @@ def test_what_a_consumer_did_not_ask_for_may_be_passed_over_and_what_it_asked_fo
     ]
 
 
+def test_what_a_consumer_did_not_ask_for_overtakes_nothing() -> None:
+    """It never comes to it, so an event that is dismissed was not dismissed because of it."""
+    joined = Joined(ConsumerSpec(name="audit", projection="totals", types=("Deleted",)))
+    later = (asked("alice-2", ADA, expected=Exact(2)), event(3, 3, ADA, "alice-2/0"))
+    assert [f.anomaly for f in judged(*FIRST, *DELETED, *later, joined, Ignored("audit", 2))] == [
+        "dropped-as-duplicate"
+    ]
+
+
 def test_streams_may_overtake_each_other_and_what_is_parked_holds_up_its_own_stream() -> None:
     """The row of the second stream is judged on its own events."""
     other = (asked("bob-1", Registered("zeta", "bob"), stream="zeta", command=Register("zeta", "bob")),)
