@@ -785,6 +785,14 @@ def test_what_a_consumer_did_not_ask_for_may_be_passed_over_and_what_it_asked_fo
     ]
 
 
+def test_a_cache_that_stops_before_the_end_is_late_and_not_wrong() -> None:
+    """What it lacks is what it never heard of: that it never does is the anomaly, and its name is another."""
+    settled = (*FIRST, Settling(), Observed("cache", 0, {}), Settled(0))
+    assert [f.anomaly for f in judged(*settled)] == ["never-reaches-tail"]
+    there = (*FIRST, Settling(), Observed("cache", 1, {}), Settled(0))
+    assert [f.anomaly for f in judged(*there)] == ["cache-differs"]
+
+
 def test_what_a_consumer_did_not_ask_for_overtakes_nothing() -> None:
     """It never comes to it, so an event that is dismissed was not dismissed because of it."""
     joined = Joined(ConsumerSpec(name="audit", projection="totals", types=("Deleted",)))
