@@ -27,6 +27,7 @@ from refold.model.rebuild import Rebuilt, StreamAnswered
 from refold.model.record import (
     Aborted,
     Acknowledged,
+    Altered,
     Applied,
     CheckpointSaved,
     ConsumerSpec,
@@ -596,6 +597,17 @@ def test_an_event_is_stored_as_it_was_asked_for(found: Stored, stream: str) -> N
     altered = next(f for f in judged(asked("alice-1", ADA), found) if f.anomaly == "event-altered")
     assert (altered.where, altered.position, altered.actual["stream"]) == ("acme", 1, stream)
     assert altered.expected == {"stream": "acme", "type": "Registered", "data": ADA}
+
+
+def test_an_event_that_is_read_again_is_still_what_was_asked_for() -> None:
+    """A log that gives it back in another form after a restart has altered it, whoever reads it next."""
+    again = [Altered(1, "acme", 1, "alice-1/0", "Registered", payload) for payload in (ADA, BOB)]
+    assert judged(*FIRST, again[0]) == []
+    (altered,) = judged(*FIRST, again[1])
+    assert (altered.anomaly, altered.guarantee, altered.where, altered.position) == ("event-altered", "LOG", "acme", 1)
+    assert (altered.expected["data"], altered.actual["data"]) == (ADA, BOB)
+    assert [proof.number for proof in altered.evidence] == [2, 5]
+    assert judged(*FIRST, Altered(1, "acme", 1, "nobody-1/0", "Registered", BOB)) == []
 
 
 @pytest.mark.parametrize("id", ["alice-1/", "alice-1/first", "alice-1/-1", "/0", ""])

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from refold.model.accounts import Accounts, Register, Registered
-from refold.model.action import Abort, Begin, Commit, CrashAt, Deliver, Restart, Submit
+from refold.model.action import Abort, Begin, Commit, Crash, CrashAt, Deliver, Restart, Submit
 from refold.model.application import UnknownProjection
 from refold.model.log import Appended, Conflict, Log
 from refold.model.record import Aborted, Crashed, Unknown
@@ -188,6 +188,23 @@ def test_the_outcome_of_a_slow_append_may_be_unknown(members: dict[str, Any], pl
     run = execute(adapt("own", log_with(**members)), Accounts(), [*plan, Submit("bob", Register("acme", "bob"))])
     assert run.findings == []
     assert [type(record) for record in run.history if type(record) is Unknown] == [Unknown]
+
+
+def test_a_log_that_gives_an_event_back_in_another_form_after_a_restart_is_convicted_itself() -> None:
+    """Not the consumers, which have folded what they were given; and not if it is the same once more, made anew."""
+
+    def restart(name: str) -> Callable[[Any], None]:
+        def method(self: Any) -> None:
+            self.inner.restart()
+            entries = self.inner.entries
+            entries[:] = [msgspec.structs.replace(one, data=Registered("acme", name)) for one in entries]
+
+        return method
+
+    plan = [Submit("alice", ADA), Deliver("mine", 0), Crash("log"), Restart("log")]
+    bad, good = (execute(adapt("own", log_with(restart=restart(name))), Accounts(), plan) for name in ("bob", "ada"))
+    assert [(one.anomaly, one.guarantee) for one in bad.findings[:1]] == [("event-altered", "LOG")]
+    assert good.findings == []
 
 
 @pytest.mark.parametrize(
