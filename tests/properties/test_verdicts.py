@@ -617,6 +617,24 @@ def test_an_event_under_an_id_that_nobody_gave_is_a_phantom(id: str) -> None:
     assert [finding.anomaly for finding in findings] == ["phantom-event"]
 
 
+@pytest.mark.parametrize(
+    ("seen", "then", "anomalies"),
+    [
+        (2, (event(2, 2, BOB, "bob-1/0"),), []),
+        (2, (), ["decided-on-unsaved-events"]),
+        (3, (event(2, 2, BOB, "bob-1/0"),), ["decided-on-unsaved-events"]),
+    ],
+    ids=["it-was-stored", "it-was-not", "one-too-many"],
+)
+def test_a_view_may_hold_an_append_without_an_answer_before_readers_of_the_whole_log_see_it(
+    seen: int, then: tuple[Any, ...], anomalies: list[str]
+) -> None:
+    """These may be behind a high-water mark, where a stream is read directly. Whether it was stored, the end tells."""
+    sent = (asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"))
+    declined = Declined("bob", "bob-2", Register("acme", "bob"), "log", "acme", seen, "the name bob is taken")
+    assert [f.anomaly for f in judged(*FIRST, *sent, declined, *then, Settled(0))] == anomalies
+
+
 def test_the_last_event_of_a_batch_in_place_of_the_first_is_one_that_is_visible() -> None:
     """Whether the first one is lost or comes later, nobody knows yet; that none is visible would be wrong."""
     rename = asked("bob-1", Released("acme", "ada"), BOB, expected=Exact(1), command=Rename("acme", "ada", "bob"))
