@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from refold.model.event import Stored, ascending
+from refold.model.plain import encode
 from refold.model.process import Emit
 from refold.model.record import Altered, Disordered, Scanned, StreamScanned
 
@@ -76,11 +77,17 @@ class Observer:
         self.emit(Scanned(tuple(positions), tuple(ids), start))
 
     def recognise(self, page: Iterable[Stored]) -> None:
-        """Record those events that are the same and do not look the same."""
+        """Record those events that are the same and do not look the same, as they are written."""
         known = self.known
         for event in page:
             before = known.get(event.position)
-            if before is not None and before is not event and before.id == event.id and before != event:
+            if before is None or before is event or before.id != event.id or before == event:
+                continue
+            try:
+                altered = encode(before) != encode(event)
+            except (TypeError, ValueError, RecursionError):
+                continue  # payloads that no history can hold, so no history can tell
+            if altered:
                 self.emit(Altered(*msgspec.structs.astuple(event)))
 
     def scan_streams(self, streams: Iterable[str]) -> None:
