@@ -19,7 +19,7 @@ from refold.model.lease import LEASE, Lease, LockService
 from refold.model.lock import FencedOff, Granted, Pauses, Queued, Released, Unqueued
 from refold.model.log import Appended, AppendRequest, Conflict, Log
 from refold.model.record import ConsumerSpec
-from refold.model.reservation import HoldDenied, HoldEnded, HoldTaken, ReservationBook, Sweep
+from refold.model.reservation import LONG, HoldDenied, HoldEnded, HoldTaken, ReservationBook, Sweep
 
 
 class CatchUpClient(Client):
@@ -307,7 +307,7 @@ class Holds(Pauses):
     def calm(self) -> None:
         """Time passes."""
         super().calm()
-        self.skew += LEASE
+        self.skew += LONG * self.book.lasting
 
     def turn(self) -> bool:
         """The sweeper."""

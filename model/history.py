@@ -26,7 +26,7 @@ from refold.model.plan import (
     command_to_json,
     suggestion,
 )
-from refold.model.record import HISTORY_VERSION, RECORDS, Declined, Opened, Prepared, Step
+from refold.model.record import HISTORY_VERSION, RECORDS, Altered, Declined, Opened, Prepared, Step
 
 LINE_MAX = 16 * 1024 * 1024
 """Bytes of the longest line that is read."""
@@ -144,6 +144,8 @@ class HistoryReader:
             if kind is Stored:
                 data = self.decoded(record.type, record.data)
                 return Stored(record.position, record.stream, record.version, record.id, record.type, data)
+            if kind is Altered:
+                return msgspec.structs.replace(record, data=self.decoded(record.type, record.data))
             if kind is Prepared:
                 decode = self.decoded
                 events = tuple(

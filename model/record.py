@@ -229,6 +229,17 @@ class Disordered(Record, frozen=True, tag="disordered"):
     positions: tuple[int, ...]
 
 
+class Altered(Record, frozen=True, tag="altered"):
+    """A reader that read the log again found this event where it had read it before in another form."""
+
+    position: int
+    stream: str
+    version: int
+    id: str
+    type: str
+    data: Any
+
+
 class StreamScanned(Record, frozen=True, tag="stream-scanned"):
     """After a restart or at rest, a reader read one whole stream: the versions that it found, in this order."""
 
@@ -284,6 +295,7 @@ CoreRecord = (
     | Scanned
     | StreamScanned
     | Disordered
+    | Altered
     | Crashed
     | PowerCut
     | Settling

@@ -19,6 +19,9 @@ from refold.model.record import ConsumerSpec, Record, record_kind
 SEATS = ("seat-1", "seat-2")
 """What clients reserve."""
 
+LONG = 8
+"""Times that a hold lasts, after which even a late sweeper has been there."""
+
 HOLD = 4
 """Ticks that a hold lasts, where nothing else is said."""
 
@@ -255,9 +258,9 @@ class Reservations(Extension, ReservationBook):
         return bool(expired)
 
     def calm(self) -> None:
-        """Every client is gone, and time passes."""
+        """Every client is gone, and time passes: more than any hold lasts, because a sweeper may be late."""
         self.mine.clear()
-        self.skew += HOLD
+        self.skew += LONG * self.lasting
 
     def turn(self) -> bool:
         """The sweeper runs on."""

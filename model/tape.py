@@ -126,6 +126,10 @@ class Menu:
             groups.append(("slow", 3, alone(Commit(client) for client in clients)))
             groups.append(("slow", 1, alone(Abort(client) for client in clients)))
             groups.append(("slow", 2, [(Begin(*one), Submit(*other), Commit(one[0])) for one, other in rivals]))
+            overlaps: list[Word] = [
+                (Begin(*one), Begin(*other), Commit(one[0]), Commit(other[0])) for one, other in rivals
+            ]
+            groups.append(("slow", 1, overlaps))
         if "redeliver" in can:
             groups.append(("duplicate", 8, alone(Redeliver(consumer, back) for consumer in consumers for back in BACK)))
         if "snapshots" in can:

@@ -186,7 +186,11 @@ class Effects(Property):
             return None
         if record.position <= progress.contiguous or record.position in progress.beyond:
             return None
-        overtaken = any(position > record.position for position in progress.beyond)
+        types, events = progress.spec.types, self.truth.events
+        overtaken = any(
+            position > record.position and (not types or position not in events or events[position].type in types)
+            for position in progress.beyond
+        )
         return self.finding(
             "overtaken-event-dropped" if overtaken else "dropped-as-duplicate",
             record.consumer,

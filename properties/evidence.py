@@ -191,8 +191,11 @@ class Builder:
         return application is None or command is None or event.op == decision.op or application.conditional(command)
 
     def read(self, decision: Node, in_order: Sequence[Node], own: Node | None) -> None:
-        """An edge to the first event that the decision's view does not contain; the others come after it in the log."""
-        for node in in_order:
+        """An edge to the first event that the decision's view does not contain; the others come after it in the log. If an event of its
+        own is in the log twice, that is the one: what others did in the meantime has nothing to do with it."""
+        before = itertools.takewhile(lambda node: node is not own, in_order)
+        doubled = [node for node in before if own is not None and node.op == decision.op]
+        for node in doubled or in_order:
             if node is own:
                 return
             if self.matters(decision, node) and not self.saw(decision, node):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from refold.model.event import NewEvent, Stored
-from refold.model.record import Aborted, Acknowledged, Prepared, Refused, Retried, Scanned, Settled
+from refold.model.record import Aborted, Acknowledged, Altered, Prepared, Refused, Retried, Scanned, Settled
 from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
 
 REMEMBERED = 10_000
@@ -48,6 +48,7 @@ class Identity(Property):
         return {
             Prepared: self.on_prepared,
             Stored: self.on_stored,
+            Altered: self.on_altered,
             Retried: self.on_retried,
             Refused: self.on_ended,
             Aborted: self.on_ended,
@@ -142,9 +143,18 @@ class Identity(Property):
             )
         self.partial = operation
         self.last = (number, event)
-        return self.torn(number)
+        return self.torn(number, operation.seen + 1)
 
-    def compare(self, number: int, event: Stored, operation: Operation, place: int) -> Finding | None:
+    def on_altered(self, number: int, record: Altered) -> Finding | None:
+        """Another form than before; is it one that was asked for?"""
+        op, _, _ = record.id.rpartition("/")
+        operation = self.operations.get(op)
+        if operation is None:
+            return None
+        ids = [event.id for event in operation.prepared.events]
+        return self.compare(number, record, operation, ids.index(record.id)) if record.id in ids else None
+
+    def compare(self, number: int, event: Stored | Altered, operation: Operation, place: int) -> Finding | None:
         """Whether the log shows what it was given, the first time or any other time that the operation was decided."""
         for prepared in (operation.prepared, *operation.earlier):
             if place < len(prepared.events) and self.is_what(event, prepared.stream, prepared.events[place]):
@@ -164,7 +174,7 @@ class Identity(Property):
             ],
         )
 
-    def is_what(self, event: Stored, stream: str, asked: NewEvent) -> bool:
+    def is_what(self, event: Stored | Altered, stream: str, asked: NewEvent) -> bool:
         """Whether this is the event that was asked for; a history may leave the payloads of requests out (null)."""
         if event.stream != stream or event.type != asked.type:
             return False
@@ -222,8 +232,8 @@ class Identity(Property):
             ],
         )
 
-    def torn(self, number: int) -> Finding:
-        """The finding that a batch is visible in part."""
+    def torn(self, number: int, visible: int | None = None) -> Finding:
+        """The finding that a batch is visible in part: as far as its beginning was seen, if nothing else is said."""
         operation, self.partial = self.partial, None
         assert operation is not None
         evidence = [Evidence(operation.number, operation.prepared, "is the append of a batch")]
@@ -234,6 +244,6 @@ class Identity(Property):
             operation.prepared.stream,
             number,
             expected=len(operation.prepared.events),
-            actual=operation.seen,
+            actual=operation.seen if visible is None else visible,
             evidence=evidence,
         )

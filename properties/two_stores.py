@@ -12,8 +12,8 @@ Fact = tuple[str, int]
 
 
 class TwoStores(Property):
-    """For every item i: the versions that the second store holds of i only grow; a repair run finds the noted facts of dead writers; and
-    at rest first(i) == second(i) == the newest version that was written."""
+    """For every item i: the versions that the second store holds of i only grow; a repair run finds the noted fact of a dead writer, unless
+    a newer one that is noted too has replaced it; and at rest first(i) == second(i) == the newest version that was written."""
 
     name = "two-stores"
     guarantee = "DUAL"
@@ -24,7 +24,8 @@ class TwoStores(Property):
         super().__init__()
         self.written: dict[str, tuple[int, FirstWritten]] = {}
         self.noted: dict[Fact, None] = {}
-        self.orphans: dict[Fact, tuple[int, WriterDied]] = {}
+        self.newest: dict[str, int] = {}
+        self.orphans: dict[str, tuple[int, WriterDied]] = {}
         self.holds: dict[str, tuple[int, SecondWritten]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -42,12 +43,14 @@ class TwoStores(Property):
         self.written[record.item] = (number, record)
         if record.noted:
             self.noted[record.item, record.version] = None
+            self.newest[record.item] = record.version
+            self.orphans.pop(record.item, None)
 
     def on_second(self, number: int, record: SecondWritten) -> Finding | None:
         """It did; never backwards."""
-        fact = (record.item, record.version)
-        self.noted.pop(fact, None)
-        self.orphans.pop(fact, None)
+        self.noted.pop((record.item, record.version), None)
+        if record.version >= self.newest.get(record.item, 0):
+            self.orphans.pop(record.item, None)
         before = self.holds.get(record.item)
         self.holds[record.item] = (number, record)
         if before is None or record.holds >= before[1].holds:
@@ -62,10 +65,9 @@ class TwoStores(Property):
         )
 
     def on_died(self, number: int, record: WriterDied) -> None:
-        """Somebody else must finish this."""
-        fact = (record.item, record.version)
-        if fact in self.noted:
-            self.orphans[fact] = (number, record)
+        """Somebody else must finish this, if it is the newest that is noted."""
+        if (record.item, record.version) in self.noted and record.version == self.newest[record.item]:
+            self.orphans[record.item] = (number, record)
 
     def on_repaired(self, number: int, record: Repaired) -> Finding | None:
         """A run that finds nothing although there is something."""

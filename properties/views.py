@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from refold.model.application import Application, Refusal
-from refold.model.record import Aborted, Declined, Prepared, Refused, Unknown
+from refold.model.record import Aborted, Declined, Prepared, Refused, Settled, Unknown
 from refold.model.words import counted
 from refold.properties.conditional import Decisions
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
@@ -33,7 +35,9 @@ class Views(Property):
         self.states = decisions.states
         self.scattered = decisions.scattered
         self.unsaved: dict[tuple[str, str], tuple[int, Refused | Aborted | Unknown]] = {}
-        self.asked: dict[str, str] = {}
+        self.asked: dict[str, Prepared] = {}
+        self.unanswered: dict[str, dict[str, tuple[int, int]]] = {}
+        self.doubtful: dict[str, tuple[int, Finding]] = {}
 
     def handlers(self) -> dict[type, Handler]:
         """Decisions, and appends that came to nothing."""
@@ -42,18 +46,29 @@ class Views(Property):
             Declined: self.on_declined,
             Refused: self.on_unsaved,
             Aborted: self.on_unsaved,
-            Unknown: self.on_unsaved,
+            Unknown: self.on_unknown,
+            Settled: self.on_settled,
         }
 
     def on_unsaved(self, number: int, record: Refused | Aborted | Unknown) -> None:
         """What a client had decided, and the log does not have, or may not have."""
-        stream = self.asked.get(record.client)
-        if stream is not None:
-            self.unsaved[record.client, stream] = (number, record)
+        asked = self.asked.get(record.client)
+        if asked is not None:
+            self.unsaved[record.client, asked.stream] = (number, record)
+            if asked.stream in self.unanswered:
+                self.unanswered[asked.stream].pop(record.op, None)
+
+    def on_unknown(self, number: int, record: Unknown) -> None:
+        """Streams may show it before readers of the whole log come to it."""
+        self.on_unsaved(number, record)
+        asked = self.asked.get(record.client)
+        if asked is not None and asked.op == record.op:
+            events, version = len(asked.events), self.truth.versions.get(asked.stream, 0)
+            self.unanswered.setdefault(asked.stream, {})[record.op] = (events, version + events)
 
     def on_prepared(self, number: int, record: Prepared) -> Finding | None:
         """A decision to append."""
-        self.asked[record.client] = record.stream
+        self.asked[record.client] = record
         version = self.truth.versions.get(record.stream, 0)
         if record.seen < version or self.truth.slow or (record.seen == version and record.source != "log"):
             return None
@@ -64,9 +79,7 @@ class Views(Property):
         ):
             return None  # a stream per entity: its versions and its fold are not those of the key
         if record.seen > version:
-            return self.differs(
-                number, record, f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
-            )
+            return self.ahead(number, record, version)
         expected = self.decide(record)
         actual = tuple([event.data for event in record.events])
         same = isinstance(expected, tuple) and as_recorded(actual, expected)
@@ -80,13 +93,29 @@ class Views(Property):
         if record.command is None or record.stream in self.scattered:
             return None
         if record.seen > version:
-            return self.differs(
-                number, record, f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
-            )
+            return self.ahead(number, record, version)
         expected = self.decide(record)
         if not isinstance(expected, tuple) or not expected:
             return None
         return self.differs(number, record, expected, f"declined: {record.reason}")
+
+    def ahead(self, number: int, record: Prepared | Declined, version: int) -> Finding | None:
+        """A view of more events than readers of the whole log have seen; of appends without an answer only the end tells."""
+        finding = self.differs(
+            number, record, f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
+        )
+        unanswered = self.unanswered.get(record.stream, {}).values()
+        if record.seen > version + sum(events for events, due in unanswered if due > version):
+            return finding
+        self.doubtful.setdefault(record.stream, (record.seen, finding))
+        return None
+
+    def on_settled(self, number: int, record: Settled) -> Finding | None:
+        """Have the events come that were in a view?"""
+        for stream, (seen, finding) in self.doubtful.items():
+            if self.truth.versions.get(stream, 0) < seen:
+                return attrs.evolve(finding, number=number)
+        return None
 
     def decide(self, record: Prepared | Declined) -> Any:
         """The decision on the true state."""

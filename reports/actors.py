@@ -80,6 +80,7 @@ PLACES: dict[str, Place] = {
     "cached-at-rest": Place("query cache", shape="rest"),
     "range-read": Place("log", shape="scan"),
     "stream-scanned": Place("log", shape="scan"),
+    "altered": Place("log", shape="scan"),
     "created": Place("client", "bucket", "yes", "yes"),
     "create-refused": Place("client", "bucket", "no", "no"),
     "looked-up": Place("client", "bucket", "read", "dot"),

@@ -385,7 +385,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "changes are put as they come; keep the version with the row, and put only what is newer",
     ),
     "cache-differs": Anomaly(
-        "{where} is at rest and shows rows that the log does not",
+        "{where} is at rest, and its rows are not those of the log",
         "at rest, every row of a cache equals that of the replay",
         "the replay gives {expected}, {where} shows {actual}",
         "an invalidation was lost or overtaken; version the rows, or let them expire",

@@ -12,6 +12,7 @@ from refold.model.event import NewEvent, Stored
 from refold.model.record import (
     Aborted,
     Acknowledged,
+    Altered,
     Applied,
     CheckpointSaved,
     Crashed,
@@ -76,7 +77,7 @@ def plan_sentences(plan: Iterable[Any]) -> list[str]:
     return [action_sentence(action) for action in plan]
 
 
-def event_words(event: Stored | NewEvent) -> str:
+def event_words(event: Stored | NewEvent | Altered) -> str:
     """An event as a person would write it: ``Registered('acme', 'ada')``, also where its data are plain values."""
     data = event.data
     if isinstance(data, Mapping):
@@ -183,6 +184,10 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
         + (f", {places(r.positions)}" if r.ids else "")
     ),
     StreamScanned: lambda r: f"a read of stream {name(r.stream)} returns {counted(len(r.versions), 'event')}",
+    Altered: lambda r: (
+        f"event {r.position} is read again, in another form: {event_words(r)},"
+        f" version {r.version} of stream {name(r.stream)} (id {name(r.id)})"
+    ),
     Disordered: lambda r: (
         f"one read gives {name(r.reader)} positions {', '.join(map(str, r.positions))}, in this order"
     ),

@@ -7,17 +7,24 @@ system is at rest, it reads again from further back, and stream by stream: what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
+import msgspec
+
 from refold.model.event import Stored, ascending
+from refold.model.plain import encode
 from refold.model.process import Emit
-from refold.model.record import Disordered, Scanned, StreamScanned
+from refold.model.record import Altered, Disordered, Scanned, StreamScanned
 
 PAGE = 1024
 """Events that the observer reads at once."""
 
 RESCANNED = 64
 """Positions before the tail from which the log is read again after its restart; at rest it is read from the beginning."""
+
+REMEMBERED = 4_096
+"""Events, at least, whose first form is remembered, so that another one is noticed when the log is read again."""
 
 POLLS = 8
 """How often the observer looks again when nothing moves any more: readers may wait for something, for a bounded time."""
@@ -30,6 +37,7 @@ class Observer:
         self.log = log
         self.emit = emit
         self.seen = 0
+        self.known: dict[int, Stored] = {}
 
     def tail(self) -> Sequence[Stored]:
         """Read on and record what became visible."""
@@ -41,8 +49,12 @@ class Observer:
             emit = self.emit
             if len(page) > 1 and not ascending(page):
                 emit(Disordered("observer", tuple([event.position for event in page])))
+            known = self.known
             for event in page:
                 emit(event)
+                known[event.position] = event
+            if len(known) >= 2 * REMEMBERED:
+                self.known = dict(islice(known.items(), len(known) - REMEMBERED, None))
             self.seen = page[-1].position
         return page
 
@@ -58,10 +70,25 @@ class Observer:
         while page := self.log.read(after, PAGE):
             positions.extend([event.position for event in page])
             ids.extend([event.id for event in page])
+            self.recognise(page)
             if page[-1].position <= after:
                 break  # a log that goes round in circles
             after = page[-1].position
         self.emit(Scanned(tuple(positions), tuple(ids), start))
+
+    def recognise(self, page: Iterable[Stored]) -> None:
+        """Record those events that are the same and do not look the same, as they are written."""
+        known = self.known
+        for event in page:
+            before = known.get(event.position)
+            if before is None or before is event or before.id != event.id or before == event:
+                continue
+            try:
+                altered = encode(before) != encode(event)
+            except (TypeError, ValueError, RecursionError):
+                continue  # payloads that no history can hold, so no history can tell
+            if altered:
+                self.emit(Altered(*msgspec.structs.astuple(event)))
 
     def scan_streams(self, streams: Iterable[str]) -> None:
         """Read the streams one by one, those that commands decide on."""

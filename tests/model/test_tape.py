@@ -172,6 +172,15 @@ def test_a_process_that_dies_in_a_word_may_be_restarted_in_it() -> None:
     assert all(word[-1] == Restart(word[0].process) for word in words if len(word) > 1)
 
 
+def test_two_slow_appends_overlap_in_a_word() -> None:
+    """Of two clients, ended in the order in which they began: both took their places before either was visible."""
+    words = [word for _, _, words in FULL.groups for word in words if [type(one) for one in word[:2]] == [Begin, Begin]]
+    assert words
+    for first, second, *ends in words:
+        assert first.client != second.client  # type: ignore[attr-defined]
+        assert ends == [Commit(first.client), Commit(second.client)]  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("capability", "kind"),
     [

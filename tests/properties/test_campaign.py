@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 
 from refold.model.accounts import Accounts
 from refold.model.application import Application, Refusal
+from refold.model.event import Stored
 from refold.model.inventory import Inventory, Reserve, Restock
+from refold.model.log import AppendRequest, Conflict, Log
 from refold.properties.campaign import LENGTHS, SAMPLES, Budget, Campaign, Progress
 from refold.properties.result import Counterexample, Result
 from refold.properties.vacuous import LONG, contested, vacuous
@@ -89,6 +92,22 @@ def test_after_the_first_find_the_search_goes_on_for_others_but_not_for_ever() -
     result = campaign("checkpoint-before-effect", examples=100_000)
     first = result.counterexamples[0].found_at
     assert result.examples <= 2 * first + 50
+
+
+class Unwatched(Log):
+    """Looks for a conflict at commit only if somebody has taken a position since the append began."""
+
+    def recheck(self, request: AppendRequest, batch: Sequence[Stored]) -> Conflict | None:
+        """Who began before and commits before it is not seen."""
+        return None if batch[-1].position == self.next_position - 1 else super().recheck(request, batch)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_race_of_two_slow_appends_is_found(seed: int) -> None:
+    """Not only that of a slow append with one that is done at once."""
+    system = Reference("unwatched", {"log": Unwatched})
+    result = Campaign(system, Inventory(), seed, Budget(None, 1_000, distinct=1)).run()
+    assert [c.finding.guarantee for c in result.counterexamples] == ["CAS"]
 
 
 def test_ctrl_c_ends_the_search_and_keeps_what_was_found() -> None:

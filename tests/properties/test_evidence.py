@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import networkx
 import pytest
 
-from refold.model.accounts import Accounts
+from refold.model.accounts import Accounts, Register, Registered
+from refold.model.event import NewEvent, Stored
+from refold.model.expectation import ANY
+from refold.model.record import Opened, Prepared
 from refold.properties.applications import EXAMPLES
 from refold.properties.campaign import Budget, Campaign
 from refold.properties.evidence import CHANGED, Builder, evidence_graph
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
+from refold.properties.suite import checker
 from refold.reports.cycle import explain_with_cycle
 from refold.systems.broken import BROKEN
 from refold.systems.reference import Reference
@@ -61,6 +67,26 @@ def test_the_same_history_gives_the_same_graph() -> None:
     assert second is not None
     assert first.edges == second.edges
     assert first.cycle == second.cycle
+
+
+def test_an_event_that_is_stored_twice_is_proved_by_its_first_time_whatever_its_writer_had_not_read() -> None:
+    """The view was old already; that is no news about an append that is in the log twice."""
+    ada, bob = (Registered("acme", name) for name in ("ada", "bob"))
+    history: list[Any] = [Opened(1, "by hand", "accounts", ("alice", "carol"), ())]
+    for op, payload in (("carol-1", ada), ("alice-1", bob)):
+        new = NewEvent(f"{op}/0", "Registered", payload)
+        command = Register("acme", payload.name)
+        history.append(Prepared(op.partition("-")[0], op, command, "store", "acme", 0, ANY, (new,)))
+        place = len(history) // 2
+        history.append(Stored(place, "acme", place, new.id, new.type, payload))
+    history.append(Stored(3, "acme", 3, "alice-1/0", "Registered", bob))
+    judge = checker(Accounts())
+    for record in history:
+        judge.feed(record)
+    finding = next(finding for finding in judge.findings if finding.anomaly == "duplicate-append")
+    graph = evidence_graph(history, finding, Accounts())
+    assert graph is not None
+    assert [edge.target.id for edge in graph.cycle] == ["event 2 alice-1/0", "event 3 alice-1/0", "decision alice-1"]
 
 
 @pytest.mark.parametrize("seed", [*range(4), 36])

@@ -189,3 +189,24 @@ def test_every_anomaly_of_these_properties_is_here() -> None:
                     if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
                 }
     assert names == set(BAD)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        (DIED, FirstWritten("writer-2", "x", 2, True)),
+        (FirstWritten("writer-2", "x", 2, True), DIED),
+        (FirstWritten("writer-2", "x", 2, True), SecondWritten("writer-2", "x", 2, 2), DIED),
+        (DIED, FirstWritten("writer-2", "x", 2, True), SecondWritten("writer-2", "x", 2, 2)),
+    ],
+)
+def test_a_repair_job_may_leave_what_a_newer_version_has_replaced(between: tuple[Any, ...]) -> None:
+    """The newer one arrives, or is a dead writer's itself: to finish the older one as well would change nothing."""
+    assert judged(FIRST, *between, Repaired(0)) == []
+
+
+def test_a_repair_job_may_not_leave_the_newest_version_because_somebody_is_at_work_on_an_older_one() -> None:
+    """Nor one that was replaced by a version that nobody noted."""
+    died = WriterDied("writer-2", "x", 2)
+    for newer in ((FirstWritten("writer-2", "x", 2, True), died), (DIED, FirstWritten("writer-2", "x", 2, False))):
+        assert [finding.anomaly for finding in judged(FIRST, *newer, Repaired(0))] == ["repair-found-nothing"]

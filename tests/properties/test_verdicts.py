@@ -27,6 +27,7 @@ from refold.model.rebuild import Rebuilt, StreamAnswered
 from refold.model.record import (
     Aborted,
     Acknowledged,
+    Altered,
     Applied,
     CheckpointSaved,
     ConsumerSpec,
@@ -598,11 +599,47 @@ def test_an_event_is_stored_as_it_was_asked_for(found: Stored, stream: str) -> N
     assert altered.expected == {"stream": "acme", "type": "Registered", "data": ADA}
 
 
+def test_an_event_that_is_read_again_is_still_what_was_asked_for() -> None:
+    """A log that gives it back in another form after a restart has altered it, whoever reads it next."""
+    again = [Altered(1, "acme", 1, "alice-1/0", "Registered", payload) for payload in (ADA, BOB)]
+    assert judged(*FIRST, again[0]) == []
+    (altered,) = judged(*FIRST, again[1])
+    assert (altered.anomaly, altered.guarantee, altered.where, altered.position) == ("event-altered", "LOG", "acme", 1)
+    assert (altered.expected["data"], altered.actual["data"]) == (ADA, BOB)
+    assert [proof.number for proof in altered.evidence] == [2, 5]
+    assert judged(*FIRST, Altered(1, "acme", 1, "nobody-1/0", "Registered", BOB)) == []
+
+
 @pytest.mark.parametrize("id", ["alice-1/", "alice-1/first", "alice-1/-1", "/0", ""])
 def test_an_event_under_an_id_that_nobody_gave_is_a_phantom(id: str) -> None:
     """Also one that begins like the id of an append."""
     findings = judged(asked("alice-1", ADA), event(1, 1, ADA, id))
     assert [finding.anomaly for finding in findings] == ["phantom-event"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "then", "anomalies"),
+    [
+        (2, (event(2, 2, BOB, "bob-1/0"),), []),
+        (2, (), ["decided-on-unsaved-events"]),
+        (3, (event(2, 2, BOB, "bob-1/0"),), ["decided-on-unsaved-events"]),
+    ],
+    ids=["it-was-stored", "it-was-not", "one-too-many"],
+)
+def test_a_view_may_hold_an_append_without_an_answer_before_readers_of_the_whole_log_see_it(
+    seen: int, then: tuple[Any, ...], anomalies: list[str]
+) -> None:
+    """These may be behind a high-water mark, where a stream is read directly. Whether it was stored, the end tells."""
+    sent = (asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"))
+    declined = Declined("bob", "bob-2", Register("acme", "bob"), "log", "acme", seen, "the name bob is taken")
+    assert [f.anomaly for f in judged(*FIRST, *sent, declined, *then, Settled(0))] == anomalies
+
+
+def test_the_last_event_of_a_batch_in_place_of_the_first_is_one_that_is_visible() -> None:
+    """Whether the first one is lost or comes later, nobody knows yet; that none is visible would be wrong."""
+    rename = asked("bob-1", Released("acme", "ada"), BOB, expected=Exact(1), command=Rename("acme", "ada", "bob"))
+    found = [one for one in judged(*FIRST, rename, event(2, 2, BOB, "bob-1/1")) if one.anomaly == "partial-batch"]
+    assert [(one.expected, one.actual) for one in found] == [(2, 1)]
 
 
 def test_an_operation_that_was_decided_anew_may_be_stored_in_either_form() -> None:
@@ -775,6 +812,23 @@ def test_what_a_consumer_did_not_ask_for_may_be_passed_over_and_what_it_asked_fo
     assert judged(*FIRST, joined, CheckpointSaved("audit", 1)) == []
     assert [f.anomaly for f in judged(*FIRST, *DELETED, joined, CheckpointSaved("audit", 2))] == [
         "checkpoint-ahead-of-effects"
+    ]
+
+
+def test_a_cache_that_stops_before_the_end_is_late_and_not_wrong() -> None:
+    """What it lacks is what it never heard of: that it never does is the anomaly, and its name is another."""
+    settled = (*FIRST, Settling(), Observed("cache", 0, {}), Settled(0))
+    assert [f.anomaly for f in judged(*settled)] == ["never-reaches-tail"]
+    there = (*FIRST, Settling(), Observed("cache", 1, {}), Settled(0))
+    assert [f.anomaly for f in judged(*there)] == ["cache-differs"]
+
+
+def test_what_a_consumer_did_not_ask_for_overtakes_nothing() -> None:
+    """It never comes to it, so an event that is dismissed was not dismissed because of it."""
+    joined = Joined(ConsumerSpec(name="audit", projection="totals", types=("Deleted",)))
+    later = (asked("alice-2", ADA, expected=Exact(2)), event(3, 3, ADA, "alice-2/0"))
+    assert [f.anomaly for f in judged(*FIRST, *DELETED, *later, joined, Ignored("audit", 2))] == [
+        "dropped-as-duplicate"
     ]
 
 

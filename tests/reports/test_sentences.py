@@ -15,6 +15,7 @@ from refold.model.expectation import NO_STREAM
 from refold.model.record import (
     Aborted,
     Acknowledged,
+    Altered,
     Applied,
     CheckpointSaved,
     ConsumerSpec,
@@ -84,6 +85,7 @@ RECORDS: list[Any] = [
     Scanned((), ()),
     StreamScanned("acme", (1, 2)),
     Disordered("index", (2, 1)),
+    Altered(1, "acme", 1, "alice-1/0", "Registered", Registered("acme", "bob")),
     Crashed("index", 2),
     Crashed("log", 0),
     PowerCut("log", "torn"),

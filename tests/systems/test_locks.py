@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from refold.model.accounts import Accounts
 from refold.model.inventory import Inventory
 from refold.model.lease import LEASE, LockService
 from refold.model.lock import Acquire, Granted, LockedWrite, Pause, Release, Resume, WriteLocked
-from refold.model.reservation import HoldsAtRest, HoldSeat, ReservationBook
+from refold.model.reservation import HOLD, Hold, HoldsAtRest, HoldSeat, ReservationBook, Reservations
 from refold.properties.campaign import Budget, Campaign
 from refold.properties.run import execute
 from refold.systems.broken import BROKEN
@@ -64,6 +66,34 @@ def test_a_late_release_leaves_the_successors_lock_alone() -> None:
 def test_a_forgotten_hold_is_swept() -> None:
     """At rest nothing is on hold."""
     run = execute(Reference(), Inventory(), (HoldSeat("alice", "seat-1"),))
+    assert [record.holds for record in run.history if type(record) is HoldsAtRest] == [{}]
+
+
+class LongHolds(Reservations):
+    """Holds that last."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.lasting = 50
+
+
+class LateSweeper(Reservations):
+    """Sees what was up a while ago."""
+
+    def sweep(self) -> list[tuple[str, Hold]]:
+        """By a clock that is late."""
+        self.skew -= HOLD
+        try:
+            return super().sweep()
+        finally:
+            self.skew += HOLD
+
+
+@pytest.mark.parametrize("design", [LongHolds, LateSweeper])
+def test_at_rest_time_passes_until_every_hold_is_swept(design: type[Reservations]) -> None:
+    """However long they last, and though the sweeper is late."""
+    run = execute(Reference("own", {"reservation": design}), Inventory(), [HoldSeat("alice", "seat-1")])
+    assert run.findings == []
     assert [record.holds for record in run.history if type(record) is HoldsAtRest] == [{}]
 
 

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from refold.model.accounts import Accounts, Register, Registered
-from refold.model.action import Abort, Begin, Commit, CrashAt, Deliver, Restart, Submit
+from refold.model.accounts import Accounts, Register, Registered, Rename
+from refold.model.action import Abort, Begin, Commit, Crash, CrashAt, Deliver, Restart, Submit
 from refold.model.application import UnknownProjection
+from refold.model.event import Stored
 from refold.model.log import Appended, Conflict, Log
 from refold.model.record import Aborted, Crashed, Unknown
 from refold.properties.run import BrokenApplication, execute
@@ -188,6 +189,43 @@ def test_the_outcome_of_a_slow_append_may_be_unknown(members: dict[str, Any], pl
     run = execute(adapt("own", log_with(**members)), Accounts(), [*plan, Submit("bob", Register("acme", "bob"))])
     assert run.findings == []
     assert [type(record) for record in run.history if type(record) is Unknown] == [Unknown]
+
+
+@pytest.mark.parametrize("cap", [1, 2])
+def test_a_log_may_give_fewer_events_than_it_was_asked_for(cap: int) -> None:
+    """«At most», as servers do that have a limit of their own: the rest of a batch is in the next page, and no less in the log."""
+    rename, back = Rename("acme", "ada", "bob"), Rename("acme", "bob", "ada")
+
+    def read(self: Any, after: int, limit: int) -> Any:
+        return self.inner.read(after, min(limit, cap))
+
+    def append(self: Any, request: Any) -> Any:
+        answer = self.inner.append(request)
+        if request.op == "bob-1":
+            raise OutcomeUnknown
+        return answer
+
+    odd = log_with(read=read, append=append)
+    run = execute(adapt("own", odd), Accounts(), [Submit("alice", ADA), Submit("bob", rename), Submit("alice", back)])
+    assert run.findings == []
+    assert len([record for record in run.history if type(record) is Stored]) == 5
+
+
+def test_a_log_that_gives_an_event_back_in_another_form_after_a_restart_is_convicted_itself() -> None:
+    """Not the consumers, which have folded what they were given; and not if it is the same once more, made anew."""
+
+    def restart(name: str) -> Callable[[Any], None]:
+        def method(self: Any) -> None:
+            self.inner.restart()
+            entries = self.inner.entries
+            entries[:] = [msgspec.structs.replace(one, data=Registered("acme", name)) for one in entries]
+
+        return method
+
+    plan = [Submit("alice", ADA), Deliver("mine", 0), Crash("log"), Restart("log")]
+    bad, good = (execute(adapt("own", log_with(restart=restart(name))), Accounts(), plan) for name in ("bob", "ada"))
+    assert [(one.anomaly, one.guarantee) for one in bad.findings[:1]] == [("event-altered", "LOG")]
+    assert good.findings == []
 
 
 @pytest.mark.parametrize(
