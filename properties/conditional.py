@@ -41,6 +41,8 @@ class ExpectedVersion(Property):
         super().__init__()
         self.truth = truth
         self.pending: dict[str, tuple[int, Prepared, int]] = {}
+        self.placed: tuple[int, Prepared, int] | None = None
+        """The append whose place is that of the event at hand: `Decisions`, which comes next, judges it too."""
         self.changed: dict[str, tuple[int, Stored]] = {}
         self.earlier: dict[str, Prepared] = {}
 
@@ -64,7 +66,7 @@ class ExpectedVersion(Property):
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """The place of the append is the place of its first event."""
-        found = self.pending.pop(event.id.rpartition("/")[0], None)
+        self.placed = found = self.pending.pop(event.id.rpartition("/")[0], None)
         previous = self.changed.get(event.stream)
         self.changed[event.stream] = (number, event)
         if found is None:
@@ -89,7 +91,8 @@ class ExpectedVersion(Property):
         )
 
     def on_refused(self, number: int, record: Refused) -> Finding | None:
-        """A refusal needs a conflict; versions only grow, so one at either end of the interval is all that there can be."""
+        """A refusal needs a conflict; versions only grow, so one at either end of the interval is all that there can be. It ends the
+        operation; a yes does not, because a slow append may still hide its events."""
         found = self.pending.pop(record.op, None)
         if found is None:
             return None
@@ -136,10 +139,10 @@ class Decisions(Property):
     guarantee = "CAS"
     needs_application = True
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, versions: ExpectedVersion) -> None:
         super().__init__(application)
         self.decider = application
-        self.pending: dict[str, tuple[int, Prepared]] = {}
+        self.versions = versions
         self.states: dict[str, Any] = {}
         self.changed: dict[str, tuple[int, Stored]] = {}
         self.scattered: set[str] = set()
@@ -150,27 +153,12 @@ class Decisions(Property):
         self.group_invariant = type(application).broken_group_invariant is not Application.broken_group_invariant
 
     def handlers(self) -> dict[type, Handler]:
-        """Invocations and visible events."""
-        return {
-            Prepared: self.on_prepared,
-            Stored: self.on_stored,
-            Refused: self.on_refused,
-        }
+        """Visible events."""
+        return {Stored: self.on_stored}
 
     def observations(self) -> dict[str, int]:
         """Decisions on a stale view that were right by luck."""
         return {"stale_decisions": self.stale_decisions}
-
-    def on_refused(self, number: int, record: Refused) -> None:
-        """A definite no ends the operation. A yes does not: a slow append may still hide its events."""
-        self.pending.pop(record.op, None)
-
-    def on_prepared(self, number: int, record: Prepared) -> None:
-        """A decision to check at its place."""
-        pending = self.pending
-        pending[record.op] = (number, record)
-        if len(pending) >= 2 * REMEMBERED:
-            forget_oldest(pending, REMEMBERED)
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """Decide again on the true state, then fold the event."""
@@ -180,10 +168,12 @@ class Decisions(Property):
             self.scattered.add(key)
         states = self.states
         state = states[key] if key in states else decider.initial(key)
-        finding = None
-        found = self.pending.pop(event.id.rpartition("/")[0], None)
-        if found is not None and found[1].command is not None and decider.conditional(found[1].command):
-            finding = self.judge(number, event, key, state, *found)
+        finding = found = None
+        if (placed := self.versions.placed) is not None:
+            invoked, prepared, _ = placed
+            found = invoked, prepared
+            if prepared.command is not None and decider.conditional(prepared.command):
+                finding = self.judge(number, event, key, state, invoked, prepared)
         states[key] = after = decider.evolve(state, event.data)
         if finding is None and self.invariant and (broken := decider.broken_invariant(key, after)) is not None:
             stale = found is not None and self.stale(key, *found)

@@ -19,6 +19,9 @@ Reproduces = Callable[[Plan], "Plan | None"]
 """Runs a plan; the actions performed up to the anomaly if it is still the same, else None."""
 
 PAIRS_UP_TO = 24
+COUNTING: dict[type, str] = {Deliver: "consumer", Redeliver: "consumer", CrashAt: "process"}
+"""Actions with a number that counts what other actions leave (messages in flight, events, durable steps), and whose it is."""
+
 LEAPS_UP_TO = 9
 LEAPS_MOST = 500
 
@@ -58,6 +61,8 @@ class Shrinker:
             plan = self.simplify(plan)
             plan = self.rename(plan)
             if plan == before:
+                plan = self.recount(plan)
+            if plan == before:
                 plan = self.leap(plan)
             if plan == before:
                 return plan
@@ -94,6 +99,27 @@ class Shrinker:
                 if again:
                     break
         return plan
+
+    def recount(self, plan: Plan) -> Plan:
+        """Delete an action and let a later one count anew: without the first of three in flight, the third is the second."""
+        if len(plan) > PAIRS_UP_TO:
+            return plan
+        for first in range(len(plan) - 2, -1, -1):
+            for place in range(first + 1, len(plan)):
+                for candidate in self.counted(plan[place]):
+                    found = self.attempt((*plan[:first], *plan[first + 1 : place], candidate, *plan[place + 1 :]))
+                    if found is not None and len(found) < len(plan):
+                        return found
+        return plan
+
+    def counted(self, action: Action) -> Iterator[Action]:
+        """The same of the same process with another number, where the number counts what other actions leave."""
+        whose = COUNTING.get(type(action))
+        if whose is None or action == Deliver(getattr(action, whose), 0):
+            return
+        for other in self.kinds.get(type(action), ()):
+            if getattr(other, whose) == getattr(action, whose):
+                yield other
 
     def leap(self, plan: Plan) -> Plan:
         """Delete two actions and change a third one at once: «put 1 and 1, take 1 and 2» is «put 1, take 1 and 1» in disguise."""

@@ -102,11 +102,11 @@ AWAITED: dict[type, Callable[[Truth], Property]] = {kind: make for make in LATE 
 
 def early(application: Application | None, truth: Truth) -> list[Property]:
     """The properties of every run."""
-    identity, order = Identity(), CacheOrder()
-    checked: list[Property] = [identity, ExpectedVersion(truth)]
+    identity, order, versions = Identity(), CacheOrder(), ExpectedVersion(truth)
+    checked: list[Property] = [identity, versions]
     replay = None
     if application is not None:
-        decisions = Decisions(application)
+        decisions = Decisions(application, versions)
         checked += [decisions, Views(application, truth, decisions)]
         replay = ReplayEquality(application, truth)
     checked += [

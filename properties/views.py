@@ -27,6 +27,7 @@ class Views(Property):
     name = "views"
     guarantee = "REPL"
     needs_application = True
+    judges = (Prepared, Declined)
 
     def __init__(self, application: Application, truth: Truth, decisions: Decisions) -> None:
         super().__init__(application)

@@ -68,9 +68,11 @@ class Observer:
         ids: list[str] = []
         after = start
         while page := self.log.read(after, PAGE):
-            positions.extend([event.position for event in page])
+            places = [event.position for event in page]
+            positions.extend(places)
             ids.extend([event.id for event in page])
-            self.recognise(page)
+            if list(map(self.known.get, places)) != page:
+                self.recognise(page)
             if page[-1].position <= after:
                 break  # a log that goes round in circles
             after = page[-1].position

@@ -87,3 +87,16 @@ def test_shrinking_is_deterministic() -> None:
     (plan,) = plans(Reference(), Accounts(), 1, 200)
     wanted = (plan[50], plan[100])
     assert shrunk(plan, wanted) == shrunk(plan, wanted)
+
+
+def test_what_counts_others_is_counted_anew_when_one_of_them_goes() -> None:
+    """The newest of three in flight is the third; of two it is the second."""
+    submit = Submit("alice", ADA)
+
+    def reproduces(candidate: Plan) -> Plan | None:
+        submits = candidate.count(submit)
+        return candidate if submits >= 2 and candidate[-1] == Deliver("cache", submits - 1) else None
+
+    plan = (submit, submit, submit, Deliver("cache", 2))
+    assert reproduces(plan) is not None
+    assert Shrinker(MENU, reproduces).shrink(plan) == (submit, submit, Deliver("cache", 1))
