@@ -228,7 +228,12 @@ class Log(Process):
         positive. Bounds may lie outside of the log."""
         if upper < lower or limit <= 0:
             return NO_EVENTS
-        return [event for event in self.read(max(lower, 1) - 1, limit) if event.position <= upper]
+        found: list[Stored] = []
+        for page in pages(self, max(lower, 1) - 1, limit):
+            found.extend(page)
+            if len(found) >= limit or page[-1].position > upper:
+                break
+        return [event for event in found[:limit] if event.position <= upper]
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """All events of `stream` with versions greater than `after`."""

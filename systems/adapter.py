@@ -6,7 +6,6 @@ What the log returns is checked at the port, so that an adapter that returns non
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, get_args
 
@@ -31,11 +30,7 @@ class AdapterError(Exception):
 
 
 class GuardedLog(Process):
-    """A user's log behind checks of everything that it returns.
-
-    `promised` is the greatest position that it has answered with: behind that, nobody expects more (an answer that never came may
-    stand for any position).
-    """
+    """A user's log behind checks of everything that it returns."""
 
     name = "log"
 
@@ -43,7 +38,6 @@ class GuardedLog(Process):
         self.title = title
         self.log = log
         self.application = application
-        self.promised: float = 0
         if hasattr(log, "durable"):
             log.durable = self.durable
 
@@ -58,14 +52,12 @@ class GuardedLog(Process):
             raise
         except OutcomeUnknown as error:
             if method in ("append", "begin", "commit"):
-                self.promised = math.inf
                 raise
             raise AdapterError(
                 f"{self.title}: {method}() raised OutcomeUnknown; only append(), begin() and commit() may leave their outcome open"
             ) from error
         except ProcessDied as death:
             if method in ("append", "begin", "commit", "abort"):
-                self.promised = math.inf
                 raise
             raise AdapterError(misplaced(self.title, method, "append(), begin(), commit() and abort()")) from death
         except BaseException as error:
@@ -92,7 +84,6 @@ class GuardedLog(Process):
                 f"{self.title}: {method}() returned {short(outcome)}, expected Appended(positions) or Conflict(found)"
             )
         self.places(method, outcome.positions)
-        self.promised = max((self.promised, *outcome.positions))
         if request is not None and len(outcome.positions) != len(request.events) and not self.stored(request, outcome):
             raise AdapterError(
                 f"{self.title}: {method}() of {len(request.events)} events returned {len(outcome.positions)} positions"
@@ -139,15 +130,6 @@ class GuardedLog(Process):
         self.call("abort", op)
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """All that there is behind `after`, at most `limit`: a log that gives fewer at once than there are is asked for the rest."""
-        found = self.page(after, limit)
-        while found and len(found) < limit and found[-1].position < self.promised:
-            if not (more := self.page(found[-1].position, limit - len(found))):
-                break
-            found = [*found, *more]
-        return found
-
-    def page(self, after: int, limit: int) -> Sequence[Stored]:
         """Checked: events, not more than asked for, behind `after`."""
         page = self.events("read", self.call("read", after, limit))
         if len(page) > limit:

@@ -40,23 +40,31 @@ class Observer:
         self.known: dict[int, Stored] = {}
 
     def tail(self) -> Sequence[Stored]:
-        """Read on and record what became visible."""
+        """Read on to the end, in as many pages as the log likes, and record what became visible."""
         log = self.log
         if log.down:
             return ()
         page: Sequence[Stored] = log.read(self.seen, PAGE)
-        if page:
-            emit = self.emit
-            if len(page) > 1 and not ascending(page):
-                emit(Disordered("observer", tuple([event.position for event in page])))
-            known = self.known
-            for event in page:
-                emit(event)
-                known[event.position] = event
-            if len(known) >= 2 * REMEMBERED:
-                self.known = dict(islice(known.items(), len(known) - REMEMBERED, None))
-            self.seen = page[-1].position
-        return page
+        found = page
+        while page:
+            after = self.seen
+            self.record(page)
+            page = log.read(self.seen, PAGE) if self.seen > after else ()  # else a log that goes round in circles
+            if page:
+                found = [*found, *page]
+        return found
+
+    def record(self, page: Sequence[Stored]) -> None:
+        """What became visible, as it was read."""
+        emit, known = self.emit, self.known
+        if len(page) > 1 and not ascending(page):
+            emit(Disordered("observer", tuple([event.position for event in page])))
+        for event in page:
+            emit(event)
+            known[event.position] = event
+        if len(known) >= 2 * REMEMBERED:
+            self.known = dict(islice(known.items(), len(known) - REMEMBERED, None))
+        self.seen = page[-1].position
 
     def news(self) -> bool:
         """Look a few times whether there is anything to read."""

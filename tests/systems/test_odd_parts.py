@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -15,9 +15,11 @@ from refold.model.application import UnknownProjection
 from refold.model.event import Stored
 from refold.model.log import Appended, Conflict, Log
 from refold.model.record import Aborted, Crashed, Unknown
+from refold.properties.campaign import Budget, Campaign
 from refold.properties.run import BrokenApplication, execute
 from refold.systems.adapter import AdapterError, adapt
 from refold.systems.port import OutcomeUnknown, UsageError
+from refold.systems.reference import Reference
 
 ADA = Register("acme", "ada")
 PLAN = [Submit("alice", ADA), Deliver("mine", 0), Submit("bob", Register("acme", "bob")), Deliver("mine", 0)]
@@ -209,6 +211,19 @@ def test_a_log_may_give_fewer_events_than_it_was_asked_for(cap: int) -> None:
     run = execute(adapt("own", odd), Accounts(), [Submit("alice", ADA), Submit("bob", rename), Submit("alice", back)])
     assert run.findings == []
     assert len([record for record in run.history if type(record) is Stored]) == 5
+
+
+class Capped(Log):
+    """Gives two events at once, whatever it is asked for."""
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        return super().read(after, min(limit, 2))
+
+
+def test_so_may_one_that_is_a_part_of_the_reference_system() -> None:
+    """Under all faults."""
+    searched = Campaign(Reference("capped", {"log": Capped}), Accounts(), 3, Budget(None, 400))
+    assert searched.run().counterexamples == ()
 
 
 def test_a_log_that_gives_an_event_back_in_another_form_after_a_restart_is_convicted_itself() -> None:
