@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import io
 import os
@@ -60,7 +61,9 @@ class Commands(click.Group):
                 file.reconfigure(errors="backslashreplace")  # a code page that lacks characters
         output = sys.stdout
         before = signal.getsignal(signal.SIGTERM)
-        if threading.current_thread() is threading.main_thread():
+        held = threading.current_thread() is threading.main_thread()
+        program = not args and "args" not in kwargs
+        if held:
             signal.signal(
                 signal.SIGTERM, signal.default_int_handler
             )  # a time-out in CI: as Ctrl-C, what was found is kept
@@ -77,9 +80,17 @@ class Commands(click.Group):
                 raise
             code = 0  # click has put a stream that forgets in its place: nobody reads on
         finally:
-            if threading.current_thread() is threading.main_thread():
+            if held and program:
+                atexit.register(deaf)
+            elif held:
                 signal.signal(signal.SIGTERM, before)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def deaf() -> None:
+    """All is said: a signal that comes now, while Python shuts down, does not change the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @click.command(cls=Commands)

@@ -111,14 +111,15 @@ def verify(
             troubles.extend(campaign.trouble)
             if campaign.interrupted:
                 break
-        if as_json:
-            outcome.print_json(outputs[0] if len(names) == 1 else together(outputs))
-        for trouble in troubles:
-            outcome.complain(trouble)
-        if any(output["verdict"] == "broken" for output in outputs):
-            sys.exit(outcome.FINDINGS)
-        whole = len(outputs) == len(names) and not any(output["interrupted"] for output in outputs)
-        sys.exit(outcome.HELD if whole and not troubles else outcome.ENVIRONMENT)
+        with held_back():  # the search is over: how it ended is what the exit code says
+            if as_json:
+                outcome.print_json(outputs[0] if len(names) == 1 else together(outputs))
+            for trouble in troubles:
+                outcome.complain(trouble)
+            if any(output["verdict"] == "broken" for output in outputs):
+                sys.exit(outcome.FINDINGS)
+            whole = len(outputs) == len(names) and not any(output["interrupted"] for output in outputs)
+            sys.exit(outcome.HELD if whole and not troubles else outcome.ENVIRONMENT)
 
 
 def together(outputs: list[dict[str, Any]]) -> dict[str, Any]:
