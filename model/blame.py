@@ -29,6 +29,11 @@ def let_through(error: BaseException) -> None:
         raise error
 
 
+def told(error: BaseException) -> str:
+    """An error in words: its class, what it says, and where in the user's code it was raised."""
+    return f"{type(error).__name__}: {error}{line_of(error)}"
+
+
 def line_of(error: BaseException) -> str:
     """« (FILE:LINE)» of the innermost frame that is the user's, relative to the working directory; of an installed package if that is
     all there is; "" if there is none."""

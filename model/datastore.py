@@ -8,6 +8,16 @@ from typing import Any
 Writes = Mapping[str, Any]
 
 
+def write(rows: dict[str, Any], writes: Writes) -> None:
+    """Put what a projection wrote into `rows`; None deletes a row. (`Datastore.apply` and the folds of properties do the same without a
+    call, because every event goes through them.)"""
+    for key, value in writes.items():
+        if value is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = value
+
+
 class Datastore:
     """Rows by key, the position of the newest event applied to them, and the checkpoint. In memory, but as durable as a file:
     a crash of its consumer loses nothing that was applied.

@@ -15,6 +15,7 @@ import msgspec
 from refold.model.action import Action, action_kind
 from refold.model.application import Rows, Writes
 from refold.model.consumer import Consumer
+from refold.model.datastore import write
 from refold.model.event import Stored
 from refold.model.extension import Group, Handler
 from refold.model.log import pages
@@ -140,11 +141,7 @@ class ReportsConsumer(Consumer):
             for event in page:
                 if event.position > target:
                     return
-                for key, value in self.refold(event, rows).items():
-                    if value is None:
-                        rows.pop(key, None)
-                    else:
-                        rows[key] = value
+                write(rows, self.refold(event, rows))
                 self.shadow_position = event.position
 
     def refold(self, event: Stored, rows: Rows) -> Writes:

@@ -13,7 +13,8 @@ from typing import Any
 
 from refold.model.accounts import Accounts
 from refold.model.application import Application, Refusal
-from refold.model.blame import let_through, line_of
+from refold.model.blame import let_through, told
+from refold.model.datastore import write
 from refold.model.history import plain
 from refold.model.inventory import Inventory
 from refold.model.plan import short, suggestion
@@ -179,11 +180,7 @@ def look(title: str, application: Application, event: Any, rows: dict[str, Any])
         )
     if writes != again:
         raise BrokenApplication(f"{title}: view({short(event)}, rows) gave {short(writes)} and then {short(again)}")
-    for key, value in writes.items():
-        if value is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = value
+    write(rows, writes)
 
 
 def round_trip(title: str, application: Application, event: Any) -> None:
@@ -226,9 +223,7 @@ def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
         let_through(error)
         shown = ", ".join(short(argument) for argument in arguments)
         hint = "; to say no, raise Refusal" if name == "decide" else ""
-        raise BrokenApplication(
-            f"{title}: {name}({shown}) raised {type(error).__name__}: {error}{line_of(error)}{hint}"
-        ) from error
+        raise BrokenApplication(f"{title}: {name}({shown}) raised {told(error)}{hint}") from error
 
 
 def shipped(application: Application) -> bool:
@@ -239,7 +234,7 @@ def shipped(application: Application) -> bool:
 def application_named(text: str) -> Application:
     """The application called `text`: an example, or MODULE:OBJECT (a class or an instance). Raises `UsageError`."""
     from refold.systems.port import UsageError
-    from refold.systems.registry import load, no_object
+    from refold.systems.registry import called, load, no_object
 
     if text in EXAMPLES:
         return EXAMPLES[text]()
@@ -251,11 +246,7 @@ def application_named(text: str) -> Application:
         )
     found = load(text)
     if isinstance(found, type):
-        try:
-            found = found()
-        except BaseException as error:
-            let_through(error)
-            raise UsageError(f"{text!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}") from error
+        found = called(text, found)
     missing = [name for name in ("commands", "key", "decide", "evolve") if not callable(getattr(found, name, None))]
     if not isinstance(found, Application):
         raise UsageError(

@@ -28,6 +28,7 @@ import msgspec
 
 from refold.model.application import Application, Refusal
 from refold.model.blame import let_through
+from refold.model.datastore import write
 from refold.model.event import Stored
 from refold.model.history import plain
 from refold.model.plan import command_classes, command_from_json, command_to_json
@@ -285,12 +286,7 @@ class Replay:
 
     def write(self, name: str, writes: dict[str, Any]) -> Any:
         """Put the writes into the rows called `name`; they as plain values."""
-        rows = self.rows[name]
-        for row, value in writes.items():
-            if value is None:
-                rows.pop(row, None)
-            else:
-                rows[row] = value
+        write(self.rows[name], writes)
         return plain(writes)
 
     def decide(self, decision: Decision) -> Fold:

@@ -41,7 +41,7 @@ from refold.model.action import (
     TakeSnapshot,
 )
 from refold.model.application import Application
-from refold.model.blame import let_through
+from refold.model.blame import let_through, told
 from refold.model.tape import Menu, Plan
 from refold.properties import failure
 from refold.properties.applications import application_named, christen, trial
@@ -52,7 +52,7 @@ from refold.properties.origin import Origin, running_test
 from refold.properties.profiles import fitting, standard
 from refold.properties.regression import held, stored_plan
 from refold.properties.result import Counterexample
-from refold.properties.run import BrokenApplication, execute, fault_of, reproducer, told, undisturbed
+from refold.properties.run import BrokenApplication, execute, fault_of, reproducer, undisturbed
 from refold.properties.shrink import Shrinker
 from refold.properties.suite import checker
 from refold.properties.vacuous import counts, vacuous

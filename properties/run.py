@@ -12,7 +12,8 @@ import attrs
 
 from refold.model.action import Action
 from refold.model.application import Application, Refusal
-from refold.model.blame import let_through, line_of
+from refold.model.blame import let_through, told
+from refold.model.datastore import write
 from refold.model.event import Stored
 from refold.model.record import Opened
 from refold.model.tape import Plan
@@ -150,15 +151,6 @@ def decides(application: Application, command: Any, state: Any) -> None:
         tuple(application.decide(command, state))
 
 
-def write(rows: dict[str, Any], writes: Mapping[str, Any]) -> None:
-    """What a projection wrote, into rows."""
-    for row, value in writes.items():
-        if value is None:
-            rows.pop(row, None)
-        else:
-            rows[row] = value
-
-
 def corrupted(history: Sequence[Any], blame: str) -> Finding:
     """The finding for a handler that raised on what the system gave it."""
     return Finding(
@@ -179,11 +171,6 @@ def first_raised_in(error: BaseException, code: Mapping[Any, T]) -> tuple[T, str
         if (found := code.get(frame.f_code)) is not None:
             return found, f"line {line} of {frame.f_code.co_filename}"
     return None
-
-
-def told(error: BaseException) -> str:
-    """An error in words: its class, what it says, and where in the user's code it was raised."""
-    return f"{type(error).__name__}: {error}{line_of(error)}"
 
 
 def blamed(error: BaseException, application: Application) -> str | None:

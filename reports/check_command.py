@@ -15,7 +15,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
-from refold.model.blame import let_through, line_of
+from refold.model.blame import let_through, told
 from refold.model.history import MalformedHistory
 from refold.model.plan import short
 from refold.properties.applications import application_named, trial
@@ -230,9 +230,7 @@ class FileJudge:
             let_through(error)
             if ":" not in self.model:
                 raise
-            raise UsageError(
-                f"model {self.model!r}: its code raised {type(error).__name__}: {error}{line_of(error)}"
-            ) from error
+            raise UsageError(f"model {self.model!r}: its code raised {told(error)}") from error
         result["fail"] = fail
         result["records"] = history.records
         result["sentences"] = [verdict_sentences(verdict)]

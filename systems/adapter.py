@@ -12,7 +12,7 @@ from typing import Any, get_args
 import msgspec
 
 from refold.model.application import Application
-from refold.model.blame import let_through, line_of
+from refold.model.blame import let_through, told
 from refold.model.event import Stored
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.plan import short, suggestion
@@ -20,6 +20,7 @@ from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Menu
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
 from refold.systems.port import Capability, OutcomeUnknown, UsageError
+from refold.systems.registry import called
 
 BROUGHT = frozenset({"append", "crash-consumer", "crash-at-step", "snapshots", "redeliver"})
 """What the harness can do around any log."""
@@ -63,7 +64,7 @@ class GuardedLog(Process):
         except BaseException as error:
             let_through(error)
             raise AdapterError(
-                f"{self.title}: {method}() raised {type(error).__name__}: {error}{line_of(error)}; it should return, or raise"
+                f"{self.title}: {method}() raised {told(error)}; it should return, or raise"
                 " OutcomeUnknown where the outcome of an append is not known"
             ) from error
 
@@ -291,15 +292,6 @@ def log_capabilities(name: str, log: Any) -> frozenset[str]:
 def is_system(found: Any) -> bool:
     """Whether this is a system already: it can be opened and has a menu of actions."""
     return all(callable(getattr(found, method, None)) for method in ("open", "menu")) and hasattr(found, "capabilities")
-
-
-def called(name: str, make: Callable[[], Any]) -> Any:
-    """What `make` makes; raises `UsageError` if it fails."""
-    try:
-        return make()
-    except BaseException as error:
-        let_through(error)
-        raise UsageError(f"{name!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}") from error
 
 
 def adapt(name: str, make: Callable[[], Any]) -> Any:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from refold.model.application import Application
-from refold.model.blame import let_through, line_of
+from refold.model.blame import let_through, told
 from refold.model.clock import Context
 from refold.model.consumer import Consumer
+from refold.model.datastore import write
 from refold.model.event import Stored
 from refold.model.plan import short
 from refold.model.process import Emit, Process, ProcessDied
@@ -23,13 +24,13 @@ from refold.systems.adapter import (
     AdapterError,
     GuardedLog,
     awaited,
-    called,
     declared_by,
     log_capabilities,
     misplaced,
 )
 from refold.systems.deployment import Deployment
 from refold.systems.port import UsageError
+from refold.systems.registry import called
 from refold.systems.rows import differing, snapshot
 
 
@@ -123,9 +124,7 @@ class ForeignConsumer(Consumer):
             raise
         except BaseException as error:
             let_through(error)
-            raise AdapterError(
-                f"{self.title}: {method}() raised {type(error).__name__}: {error}{line_of(error)}"
-            ) from error
+            raise AdapterError(f"{self.title}: {method}() raised {told(error)}") from error
 
     def current(self) -> dict[str, Any]:
         """The rows now."""
@@ -218,11 +217,7 @@ class ForeignConsumer(Consumer):
         except BaseException as error:
             let_through(error)
             return {}  # the application met rows that are not its own: what the consumer stored is shown, and differs
-        for key, value in writes.items():
-            if value is None:
-                rows.pop(key, None)
-            else:
-                rows[key] = value
+        write(rows, writes)
         return writes
 
     def note(self, checkpoint: int) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 
-from refold.model.blame import let_through, line_of
+from refold.model.blame import let_through, told
 from refold.model.extension import Extension
 from refold.model.plan import suggestion
 from refold.systems.own_file import load_file
@@ -150,9 +150,7 @@ def load(text: str) -> Any:
         raise UsageError(f"{text!r}: there is no module {error.name!r} (looked in the working directory too)") from None
     except BaseException as error:
         let_through(error)
-        raise UsageError(
-            f"{text!r}: importing {module_name!r} raised {type(error).__name__}: {error}{line_of(error)}"
-        ) from error
+        raise UsageError(f"{text!r}: importing {module_name!r} raised {told(error)}") from error
     for part in path.split("."):
         if not hasattr(found, part):
             raise UsageError(f"{text!r}: {module_name!r} has no {part!r}{suggestion(part, dir(found))}")
@@ -174,6 +172,15 @@ def no_object(path: str, methods: tuple[str, ...]) -> UsageError:
     ]
     example = f"{' or '.join(suitable[:3])}" if suitable else f"{path}:NAME, with the name of its class"
     return UsageError(f"{path!r} is a file and does not say which object in it is meant; write {example}")
+
+
+def called(name: str, make: Callable[[], Any]) -> Any:
+    """What `make` makes; raises `UsageError` if it fails."""
+    try:
+        return make()
+    except BaseException as error:
+        let_through(error)
+        raise UsageError(f"{name!r}: calling it raised {told(error)}") from error
 
 
 def adopt(text: str, found: Any) -> SystemPort:

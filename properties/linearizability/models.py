@@ -6,7 +6,7 @@ Bounds of a counter follow its name like a query: `counter?minimum=0&maximum=10`
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from refold.model.blame import let_through, line_of
+from refold.model.blame import let_through, told
 from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
 from refold.properties.linearizability.specification import Specification
 from refold.properties.linearizability.value import brief, frozen
@@ -64,9 +64,7 @@ def _own(name: str, initial: Any) -> Specification:
             found = found() if initial is None else found(frozen(initial))
         except BaseException as error:
             let_through(error)
-            raise ValueError(
-                f"model {name!r}: calling it raised {type(error).__name__}: {error}{line_of(error)}"
-            ) from error
+            raise ValueError(f"model {name!r}: calling it raised {told(error)}") from error
     if not isinstance(found, Specification):
         raise ValueError(f"model {name!r} is no specification: it needs an attribute `initial` and a method `step`")
     return found
