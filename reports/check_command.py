@@ -188,8 +188,8 @@ class FileJudge:
             else:
                 self.black_box(file, format_, result)
         except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
-            told = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
-            result["error"] = told if file in told else f"{file}: {told}"
+            said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
+            result["error"] = said if file in said else f"{file}: {said}"
         result["seconds"] = round(time.process_time() - started, 6)
         return result
 
