@@ -1,11 +1,11 @@
-"""Writes docs/reference/catalogue.md from properties/catalogue.json.
+"""Writes docs/reference/catalogue.md from properties/diagnosis/catalogue.json.
 
 python benchmarks/catalogue.py
 """
 
 from pathlib import Path
 
-from refold.properties.catalogue import markdown
+from refold.properties.diagnosis.catalogue import markdown
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "catalogue.md"
 

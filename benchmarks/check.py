@@ -18,10 +18,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+from refold.model.documents.history import to_line
 from refold.model.event import NewEvent, Stored
+from refold.model.examples.inventory import Inventory, Restock, Restocked
 from refold.model.expectation import ANY
-from refold.model.history import to_line
-from refold.model.inventory import Inventory, Restock, Restocked
 from refold.model.record import HISTORY_VERSION, Acknowledged, Applied, CheckpointSaved, ConsumerSpec, Opened, Prepared
 
 CLIENTS = ("alice", "bob", "carol")
@@ -64,7 +64,7 @@ def lines(records: int) -> Iterator[bytes]:
 
 def one(path: str, application: bool) -> dict[str, float]:
     """Check one file in this process."""
-    from refold.reports.check_command import FileJudge
+    from refold.reports.commands.check import FileJudge
 
     judge = FileJudge("refold", Inventory() if application else None, "cas-register", None, "value", None)
     started = time.process_time()

@@ -7,9 +7,9 @@ python benchmarks/diagnosis.py NAME… --seeds 2  some rows
 import argparse
 from collections import Counter
 
-from refold.properties.applications import EXAMPLES
-from refold.properties.campaign import Budget, Campaign
-from refold.properties.diagnosis import diagnose
+from refold.properties.diagnosis.scores import diagnose
+from refold.search.campaign import Budget, Campaign
+from refold.search.objects.application_check import EXAMPLES
 from refold.systems.broken import BROKEN
 
 

@@ -12,8 +12,8 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from refold.properties.applications import EXAMPLES, application_named
-from refold.properties.campaign import Budget, Campaign
+from refold.search.campaign import Budget, Campaign
+from refold.search.objects.application_check import EXAMPLES, application_named
 from refold.systems.registry import correct_systems, resolve
 
 BATCH = 1_000

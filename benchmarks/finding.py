@@ -29,9 +29,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from refold.model.action import Action
 from refold.model.application import Application
-from refold.properties.applications import application_named
-from refold.properties.campaign import Budget, Campaign
 from refold.properties.suite import checker
+from refold.search.campaign import Budget, Campaign
+from refold.search.objects.application_check import application_named
 from refold.systems.broken import BROKEN
 from refold.systems.port import SystemPort
 

@@ -29,11 +29,11 @@ from typing import Any
 
 from refold.model.action import Action
 from refold.model.tape import HEADER, Menu, Plan
-from refold.properties.applications import EXAMPLES
-from refold.properties.campaign import LENGTHS
-from refold.properties.run import Run, execute
+from refold.search.campaign import LENGTHS
+from refold.search.objects.application_check import EXAMPLES
+from refold.search.run import Run, execute
 from refold.systems.broken import BROKEN
-from refold.systems.own_file import load_file
+from refold.systems.user.module import load_file
 
 SECONDS_MAX = 10.0
 """CPU seconds after which a search that has found nothing is given up; it counts with what it has spent."""

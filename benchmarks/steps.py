@@ -25,10 +25,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from refold.model.application import Application
-from refold.properties.applications import EXAMPLES
-from refold.properties.machine import EventSourcedMachine, machine
-from refold.properties.run import undisturbed
 from refold.properties.suite import checker
+from refold.search.machine import EventSourcedMachine, machine
+from refold.search.objects.application_check import EXAMPLES
+from refold.search.run import undisturbed
 from refold.systems.reference import Reference
 
 WORDS = 1500

@@ -1,6 +1,6 @@
 """How bytes choose actions: which way finds the broken systems first?
 
-Each variant changes one choice of `model/tape.py` or `properties/campaign.py` and searches every broken system with every
+Each variant changes one choice of `model/tape.py` or `search/campaign.py` and searches every broken system with every
 seed until something is found (nothing is shrunk). Printed: the median over the seeds of runs, performed actions and CPU
 time, as geometric means over the systems, and the slowest system. Runs and actions depend on the seeds alone; CPU time means
 something only within one run of this script. The figures are in docs/decisions/0003-tape.md.
@@ -24,9 +24,9 @@ import attrs
 from refold.model.action import Action, Append, Crash, CrashAt, CutPower, Deliver, Redeliver
 from refold.model.application import Application
 from refold.model.tape import FAMILIES, PICKS, Group, Menu, Plan
-from refold.properties.applications import EXAMPLES
-from refold.properties.campaign import LENGTHS
-from refold.properties.run import execute
+from refold.search.campaign import LENGTHS
+from refold.search.objects.application_check import EXAMPLES
+from refold.search.run import execute
 from refold.systems.broken import BROKEN, BrokenSystem
 from refold.systems.deployment import Deployment
 from refold.systems.reference import Reference

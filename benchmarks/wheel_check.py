@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PACKAGES = ("model", "properties", "reports", "systems")
+PACKAGES = ("model", "properties", "systems", "search", "reports", "refold")
 
 
 def run(*command: str, cwd: pathlib.Path) -> str:
@@ -37,7 +37,7 @@ def main() -> None:
                 and "generated" not in source.parts
                 and "__pycache__" not in source.parts
             ):
-                wanted = f"refold/{source.relative_to(ROOT)}"
+                wanted = f"refold/{source.relative_to(ROOT)}".replace("refold/refold/", "refold/")
                 if wanted not in names:
                     sys.exit(f"the wheel lacks {wanted}: is its package listed in pyproject.toml?")
         foreign = sorted({name.split("/")[0] for name in names if not name.startswith(("refold/", "refold-"))})
@@ -53,7 +53,7 @@ def main() -> None:
             "sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in getattr(f, '__module__', '') and 'editable' not in repr(f)];"
             "import importlib.util as u; assert u.find_spec('model') is None, 'model is importable';"
             "import refold.model.log as m; assert m.__file__.startswith(sys.path[0]), m.__file__;"
-            "from refold.reports.cli import main; main(['verify', '--examples', '40', '--seed', '1', '--json'])"
+            "from refold.reports.commands.cli import main; main(['verify', '--examples', '40', '--seed', '1', '--json'])"
         )
         out = run(sys.executable, "-c", use, cwd=place)
         assert '"verdict": "held"' in out, out

@@ -18,16 +18,17 @@ from typing import Any
 import click
 import msgspec
 
-from refold.model import record, vocabulary  # noqa: F401 - the order of what it makes known is that of the pages
-from refold.model.accounts import Accounts
+from refold.model import record
 from refold.model.action import ACTIONS
+from refold.model.documents import vocabulary as vocabulary  # the order of what it makes known is that of the pages
 from refold.model.event import Stored
-from refold.properties.capabilities import CAPABILITIES
+from refold.model.examples.accounts import Accounts
 from refold.properties.property import Property
 from refold.properties.suite import properties
-from refold.reports.anomalies import ANOMALIES
-from refold.reports.cli import main as command
-from refold.reports.guarantees import ALSO, GUARANTEES
+from refold.reports.commands.cli import main as command
+from refold.reports.words.anomalies import ANOMALIES
+from refold.reports.words.guarantees import ALSO, GUARANTEES
+from refold.search.capabilities import CAPABILITIES
 from refold.systems.broken import BROKEN
 from refold.systems.registry import KNOWN
 
@@ -107,12 +108,13 @@ def definitions() -> str:
     for judge in judges():
         cls = type(judge)
         module = inspect.getmodule(cls)
+        source = pathlib.Path(inspect.getfile(cls)).resolve().relative_to(DOCS.resolve().parent)
         usually = "" if module in told else (inspect.getdoc(module) or "").partition("\n\n")[2]
         told.append(module)
         parts.append(
             f"### {judge.name}\n\n**{prose(inspect.cleandoc(cls.__doc__ or ''))}**\n\n"
             f"Guarantee {judge.guarantee}. {'Needs the application.' if judge.needs_application else 'Needs no application.'} "
-            f"Code: [properties/{pathlib.Path(inspect.getfile(cls)).name}](../../properties/{pathlib.Path(inspect.getfile(cls)).name}).\n\n"
+            f"Code: [{source}](../../{source}).\n\n"
             f"{prose(usually)}"
         )
     return "\n\n".join(part.rstrip() for part in parts)

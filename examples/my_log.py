@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 
 from refold.model.event import Stored
-from refold.model.inventory import Inventory
+from refold.model.examples.inventory import Inventory
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.systems.port import OutcomeUnknown
 

@@ -1,7 +1,7 @@
 from msgspec import Struct
 
 from refold.model.application import Application, Refusal
-from refold.properties.machine import machine
+from refold.search.machine import machine
 
 
 class Book(Struct, frozen=True):  # a command; a dataclass will do as well

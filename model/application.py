@@ -196,7 +196,7 @@ class UnknownProjection(ValueError):
     """A consumer names a projection that the application does not have; the message is a sentence that says which there are."""
 
     def __init__(self, application: Application, name: str) -> None:
-        from refold.model.plan import suggestion
+        from refold.model.documents.plan import suggestion
 
         known = ("views", "states", "pointers", "totals", "replicas", "journeys", "reports")
         own = [one for one in vars(type(application)) if not hasattr(Application, one) and not one.startswith("_")]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from refold.model.application import Command, Refusal, State
-from refold.model.clock import Context
+from refold.model.context import Context
 from refold.model.datastore import Datastore
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY, AnyExpectation, AnyVersion, Exact, at_version

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from refold.model.clock import Context
+from refold.model.context import Context
 from refold.model.datastore import Datastore
 from refold.model.event import Stored, ascending
 from refold.model.log import pages

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from refold.model.action import Action
-from refold.model.clock import Context
+from refold.model.context import Context
 from refold.model.record import ConsumerSpec
 
 Handler = Callable[[Any], bool]

@@ -2,7 +2,7 @@
 
 The history is the log of the harness itself: every property folds it, every report is a projection of it. A record says what
 happened, never what it means. The JSON form of a record is an object with its `kind`; the published schema is
-`model/history.schema.json`. Records are msgspec Structs and not attrs classes because they are made by the hundred thousand a
+`model/documents/history.schema.json`. Records are msgspec Structs and not attrs classes because they are made by the hundred thousand a
 second (docs/decisions/0002-records-are-structs.md).
 """
 

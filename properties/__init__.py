@@ -1,1 +1,1 @@
-"""What must hold, and the ways to search for a counterexample."""
+"""What must hold: one file for each guarantee, folding the history of a run."""

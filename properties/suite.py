@@ -7,38 +7,38 @@ from typing import Any
 
 from refold.model.application import Application
 from refold.model.event import Stored
-from refold.model.idle_session import SessionClosed, SessionOpened
-from refold.model.parking import Parked
+from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
+from refold.model.parts.consuming.dead_letters import Parked
+from refold.model.parts.side_consumers import Joined
 from refold.model.record import Aborted, Acknowledged, Ignored, Opened, Record, Recovered, Started, Unknown
-from refold.model.side import Joined
-from refold.properties.answers import Answers
-from refold.properties.buckets import CreateIfAbsent
-from refold.properties.cache import CacheAtRest, CacheOrder
-from refold.properties.change_stream import CopyFollowsSource
-from refold.properties.conditional import Decisions, ExpectedVersion
-from refold.properties.convergence import Convergence
-from refold.properties.durability import Durability
-from refold.properties.effects import Checkpoints, Effects
-from refold.properties.identity import Identity
-from refold.properties.letters import Letters
-from refold.properties.links import Listings
-from refold.properties.locks import Locks
-from refold.properties.outside import Outside
+from refold.properties.consumers.answers import Answers
+from refold.properties.consumers.cache import CacheAtRest, CacheOrder
+from refold.properties.consumers.convergence import Convergence
+from refold.properties.consumers.dead_letters import Letters
+from refold.properties.consumers.effects import Checkpoints, Effects
+from refold.properties.consumers.rebuild import RebuildEquality
+from refold.properties.consumers.replay import ReplayEquality
+from refold.properties.consumers.snapshots import SnapshotEquality, SnapshotIntegrity
+from refold.properties.log.durability import Durability
+from refold.properties.log.identity import Identity
+from refold.properties.log.ranges import Ranges
+from refold.properties.log.reachability import Reachability
+from refold.properties.log.visibility import Visibility
+from refold.properties.messages.change_stream import CopyFollowsSource
+from refold.properties.messages.external_effects import Outside
+from refold.properties.messages.side_effects import Commands, OutboxDelivery
+from refold.properties.messages.topics import Topics
+from refold.properties.messages.two_stores import TwoStores
+from refold.properties.oracle import Truth
 from refold.properties.property import Checker, Handler, Property
-from refold.properties.ranges import Ranges
-from refold.properties.reachability import Reachability
-from refold.properties.rebuild import RebuildEquality
-from refold.properties.replay import ReplayEquality
-from refold.properties.reservations import Reservations
-from refold.properties.sessions import Pointers, Sessions, Waits
-from refold.properties.side_effects import Commands, OutboxDelivery
-from refold.properties.snapshots import SnapshotEquality, SnapshotIntegrity
-from refold.properties.topics import Topics
-from refold.properties.truth import Truth
-from refold.properties.two_stores import TwoStores
-from refold.properties.views import Views
-from refold.properties.visibility import Visibility
-from refold.properties.writers import SingleWriter
+from refold.properties.reading.listings import Listings
+from refold.properties.reading.sessions import Pointers, Sessions, Waits
+from refold.properties.updates.create_if_absent import CreateIfAbsent
+from refold.properties.updates.decisions import Decisions, ExpectedVersion
+from refold.properties.updates.locks import Locks
+from refold.properties.updates.reservations import Reservations
+from refold.properties.updates.single_writer import SingleWriter
+from refold.properties.updates.views import Views
 
 
 class Bookkeeping(Property):

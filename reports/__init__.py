@@ -9,13 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from refold.reports.explanation import explain, headline
-    from refold.reports.failure import plain_failure
-    from refold.reports.html import html_report
-    from refold.reports.json_report import result_json
-    from refold.reports.sentences import action_sentence, plan_sentences, record_sentence
-    from refold.reports.spacetime import spacetime_svg
-    from refold.reports.terminal import print_result, terminal_report
+    from refold.reports.documents.html import html_report
+    from refold.reports.documents.json_report import result_json
+    from refold.reports.documents.terminal import print_result, terminal_report
+    from refold.reports.pictures.spacetime import spacetime_svg
+    from refold.reports.words.explanation import explain, headline
+    from refold.reports.words.failure import plain_failure
+    from refold.reports.words.sentences import action_sentence, plan_sentences, record_sentence
 
 __all__ = [
     "action_sentence",
@@ -32,17 +32,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "action_sentence": "sentences",
-    "explain": "explanation",
-    "headline": "explanation",
-    "html_report": "html",
-    "plain_failure": "failure",
-    "plan_sentences": "sentences",
-    "print_result": "terminal",
-    "record_sentence": "sentences",
-    "result_json": "json_report",
-    "spacetime_svg": "spacetime",
-    "terminal_report": "terminal",
+    "action_sentence": "words.sentences",
+    "explain": "words.explanation",
+    "headline": "words.explanation",
+    "html_report": "documents.html",
+    "plain_failure": "words.failure",
+    "plan_sentences": "words.sentences",
+    "print_result": "documents.terminal",
+    "record_sentence": "words.sentences",
+    "result_json": "documents.json_report",
+    "spacetime_svg": "pictures.spacetime",
+    "terminal_report": "documents.terminal",
 }
 
 

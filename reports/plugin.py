@@ -53,14 +53,14 @@ def pytest_runtest_makereport(
     """Note on the test's report what refold did; the report travels from workers to the terminal. The report of a test's set-up comes
     before its call, which is early enough to put failures into words."""
     report = yield
-    failure = sys.modules.get("refold.properties.failure")
+    failure = sys.modules.get("refold.search.failure")
     if failure is not None:
         failure.words = words  # type: ignore[attr-defined]
     if call.when == "call" and failure is not None:
         notes: list[dict[str, Any]] = []
         if call.excinfo is not None:
             notes.extend(broken(call.excinfo.value, failure.GuaranteeBroken))
-        machine = sys.modules.get("refold.properties.machine")
+        machine = sys.modules.get("refold.search.machine")
         cls = getattr(getattr(item, "cls", None), "refold_machine", None)
         tally = machine.tallies.pop(cls, None) if machine is not None and cls is not None else None
         if tally is not None:
@@ -72,7 +72,7 @@ def pytest_runtest_makereport(
 
 def words() -> Any:
     """The words of a failing test's message, imported when there is one."""
-    from refold.reports.failure import Sentences
+    from refold.reports.words.failure import Sentences
 
     return Sentences()
 
@@ -115,7 +115,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 def unseen(entry: dict[str, Any]) -> list[str]:
     """What a test does not check, a line for each."""
-    from refold.properties.capabilities import in_short
+    from refold.search.capabilities import in_short
 
     return [f"    not checked: {text}" for text in in_short(entry.get("not_checked", ()))]
 
@@ -123,7 +123,7 @@ def unseen(entry: dict[str, Any]) -> list[str]:
 def summary(test: str, entry: dict[str, Any]) -> str:
     """One test in one line (two if it is broken)."""
     from refold.model.words import counted
-    from refold.reports.sentences import kind_words
+    from refold.reports.words.sentences import kind_words
 
     if entry["verdict"] == "broken":
         actions = counted(len(entry["actions"]), "action")

@@ -32,11 +32,12 @@ from refold.model.action import (
 )
 from refold.model.application import Application
 from refold.model.client import AggregateClient, Client, GaveUp
-from refold.model.clock import Clock, Context
 from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
+from refold.model.context import Clock, Context
 from refold.model.datastore import Datastore
 from refold.model.extension import Extension
 from refold.model.log import Appended, AppendRequest, Conflict, Log, pages
+from refold.model.parts.side_consumers import Consumers, UnknownConsumer
 from refold.model.process import Emit, ProcessDied
 from refold.model.record import (
     HISTORY_VERSION,
@@ -56,7 +57,6 @@ from refold.model.record import (
     Step,
     Unknown,
 )
-from refold.model.side import Consumers, UnknownConsumer
 from refold.model.snapshot import SnapshotStore
 from refold.systems.observer import Observer
 from refold.systems.port import OutcomeUnknown

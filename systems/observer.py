@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from refold.model.documents.json_values import encode
 from refold.model.event import Stored, ascending
-from refold.model.plain import encode
 from refold.model.process import Emit
 from refold.model.record import Altered, Disordered, Scanned, StreamScanned
 

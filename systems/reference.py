@@ -6,39 +6,39 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from refold.model.application import Application
-from refold.model.batch import Batcher
-from refold.model.bounds import Bounds
-from refold.model.bucket import Bucket
-from refold.model.change_stream import ChangeStream
 from refold.model.client import Client
-from refold.model.connection import Connections
 from refold.model.consumer import Consumer
-from refold.model.dual_write import DualWrite
-from refold.model.entity import Entity
+from refold.model.documents.plan import short, suggestion
 from refold.model.extension import Extension
-from refold.model.filtered import Audit
-from refold.model.group import ConsumerGroup
-from refold.model.idle_session import IdleSessions
-from refold.model.inbox import Inboxes
-from refold.model.journey import Journeys
-from refold.model.links import Links
-from refold.model.lock import Locks
 from refold.model.log import Log
-from refold.model.mailer import Mailer
-from refold.model.outbox import Outbox
-from refold.model.parking import Ledger
-from refold.model.plan import short, suggestion
+from refold.model.parts.claims.entity import Entity
+from refold.model.parts.claims.idle_session import IdleSessions
+from refold.model.parts.claims.lock import Locks
+from refold.model.parts.claims.reservation import Reservations
+from refold.model.parts.connection import Connections
+from refold.model.parts.consuming.batch import Batcher
+from refold.model.parts.consuming.dead_letters import Ledger
+from refold.model.parts.consuming.group import ConsumerGroup
+from refold.model.parts.consuming.inbox import Inboxes
+from refold.model.parts.consuming.journey import Journeys
+from refold.model.parts.consuming.mailer import Mailer
+from refold.model.parts.consuming.rebuild import Reports
+from refold.model.parts.consuming.replica import Replica
+from refold.model.parts.consuming.type_filter import Audit
+from refold.model.parts.consuming.upgrade import Upgrades
+from refold.model.parts.consuming.worker_pool import Pool
+from refold.model.parts.messages.change_stream import ChangeStream
+from refold.model.parts.messages.dual_write import DualWrite
+from refold.model.parts.messages.outbox import Outbox
+from refold.model.parts.messages.process_manager import ProcessManager
+from refold.model.parts.messages.topic import Topic
+from refold.model.parts.reading.links import Links
+from refold.model.parts.reading.query import Queries
+from refold.model.parts.reading.range_reads import Bounds
+from refold.model.parts.reading.revisioned_keys import Bucket
 from refold.model.process import Emit
-from refold.model.process_manager import ProcessManager
-from refold.model.query import Queries
-from refold.model.rebuild import Reports
-from refold.model.replica import Replica
-from refold.model.reservation import Reservations
-from refold.model.strategy import STRATEGIES
+from refold.model.strategies.strategy import STRATEGIES
 from refold.model.tape import Menu
-from refold.model.topic import Topic
-from refold.model.upgrade import Upgrades
-from refold.model.workers import Pool
 from refold.systems.deployment import CLIENTS, CONSUMERS, Deployment, consumer_specs
 from refold.systems.port import UsageError
 

@@ -12,12 +12,12 @@ from urllib.parse import parse_qsl
 
 import attrs
 
-from refold.model.blame import let_through, told
+from refold.model.documents.plan import suggestion
 from refold.model.extension import Extension
-from refold.model.plan import suggestion
-from refold.systems.own_file import load_file
 from refold.systems.port import SystemPort, UsageError
 from refold.systems.reference import Reference
+from refold.systems.user.errors import let_through, told
+from refold.systems.user.module import load_file
 
 
 @attrs.frozen
@@ -55,13 +55,13 @@ def _reference_options() -> dict[str, tuple[tuple[str, ...], str]]:
 
 
 def _sqlite(options: dict[str, str]) -> SystemPort:
-    from refold.systems.sqlite import Sqlite
+    from refold.systems.sqlite.system import Sqlite
 
     return Sqlite.from_options(options)
 
 
 def _sqlite_options() -> dict[str, tuple[tuple[str, ...], str]]:
-    from refold.systems.sqlite import Sqlite
+    from refold.systems.sqlite.system import Sqlite
 
     return Sqlite.OPTIONS
 
@@ -87,7 +87,7 @@ KNOWN: dict[str, Known] = {
 
 def correct_systems() -> list[str]:
     """The reference system in all of its correct settings, by name."""
-    from refold.model.strategy import STRATEGIES
+    from refold.model.strategies.strategy import STRATEGIES
     from refold.systems.variants import VARIANTS
 
     safe = [name for name, strategy in STRATEGIES.items() if getattr(strategy, "safe", False)]
@@ -185,7 +185,7 @@ def called(name: str, make: Callable[[], Any]) -> Any:
 
 def adopt(text: str, found: Any) -> SystemPort:
     """An object of a user's module as a system: a system, a log, or a class or function that makes one."""
-    from refold.systems.adapter import adapt, is_system
+    from refold.systems.user.log import adapt, is_system
 
     if isinstance(found, type) or (callable(found) and not hasattr(found, "open")):
         made: SystemPort = adapt(text, found)

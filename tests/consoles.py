@@ -18,7 +18,7 @@ from collections.abc import Iterator
 ROOT = pathlib.Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RUN = {
-    "refold": [sys.executable, "-c", "from refold.reports.cli import main; main(prog_name='refold')"],
+    "refold": [sys.executable, "-c", "from refold.reports.commands.cli import main; main(prog_name='refold')"],
     "pytest": [sys.executable, "-m", "pytest"],
     "ls": ["ls"],
 }

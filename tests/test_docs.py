@@ -14,8 +14,8 @@ import pytest
 
 from refold.model.record import RECORDS
 from refold.properties.suite import properties
-from refold.reports.anomalies import ANOMALIES
-from refold.reports.cli import main
+from refold.reports.commands.cli import main
+from refold.reports.words.anomalies import ANOMALIES
 
 from .consoles import BLOCK, ROOT, check, differences
 

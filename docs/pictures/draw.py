@@ -15,10 +15,10 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
-from refold.model.plan import plan_from_json
-from refold.properties.applications import application_named
-from refold.properties.run import execute
-from refold.reports.spacetime import STYLE, spacetime_svg
+from refold.model.documents.plan import plan_from_json
+from refold.reports.pictures.spacetime import STYLE, spacetime_svg
+from refold.search.objects.application_check import application_named
+from refold.search.run import execute
 from refold.systems.registry import resolve
 
 FOLDER = pathlib.Path(__file__).parent

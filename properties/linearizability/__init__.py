@@ -7,7 +7,7 @@ linear-time check; this one needs nothing but what clients saw.
 
 from refold.properties.linearizability.checker import check
 from refold.properties.linearizability.error import HistoryError
-from refold.properties.linearizability.formats import read_operations, sniff
+from refold.properties.linearizability.histories.formats import read_operations, sniff
 from refold.properties.linearizability.models import specification_named
 from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
 from refold.properties.linearizability.operation import History, Operation, Outcome

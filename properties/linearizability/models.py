@@ -6,12 +6,12 @@ Bounds of a counter follow its name like a query: `counter?minimum=0&maximum=10`
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from refold.model.blame import let_through, told
 from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
 from refold.properties.linearizability.specification import Specification
 from refold.properties.linearizability.value import brief, frozen
 from refold.systems.port import UsageError
 from refold.systems.registry import load
+from refold.systems.user.errors import let_through, told
 
 __all__ = ["MODELS", "specification_named"]
 

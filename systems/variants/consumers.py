@@ -8,12 +8,12 @@ import msgspec
 
 from refold.model.consumer import PAGE, Consumer, SnapshotConsumer
 from refold.model.event import Stored
-from refold.model.group import ConsumerGroup, Member
-from refold.model.mailer import MailConsumer
-from refold.model.position import Position
-from refold.model.rebuild import ReportsConsumer
+from refold.model.parts.consuming.group import ConsumerGroup, Member
+from refold.model.parts.consuming.mailer import MailConsumer
+from refold.model.parts.consuming.rebuild import ReportsConsumer
 from refold.model.record import Held
 from refold.model.snapshot import Snapshot
+from refold.systems.variants.position import Position
 from refold.systems.variants.registry import variant
 
 

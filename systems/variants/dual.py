@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from refold.model.change_stream import ORIGIN, Change, ChangeStream
-from refold.model.dual_write import DualWrite, Fact
-from refold.model.outbox import Outbox, Row
+from refold.model.parts.messages.change_stream import ORIGIN, Change, ChangeStream
+from refold.model.parts.messages.dual_write import DualWrite, Fact
+from refold.model.parts.messages.outbox import Outbox, Row
 from refold.systems.variants.registry import variant
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from refold.model.links import Links
-from refold.model.query import Entry, Queries
+from refold.model.parts.reading.links import Links
+from refold.model.parts.reading.query import Entry, Queries
 from refold.systems.variants.registry import variant
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refold.model.topic import Topic
+from refold.model.parts.messages.topic import Topic
 from refold.systems.variants.registry import variant
 
 

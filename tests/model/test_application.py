@@ -9,10 +9,10 @@ import attrs
 import msgspec
 import pytest
 
-from refold.model.accounts import Accounts, Delete, Deleted, Register, Registered, Released, Rename
 from refold.model.application import Application, Refusal
 from refold.model.event import NewEvent, Stored
-from refold.model.inventory import Inventory, Picked, Reserve, Reserved, Restock, Restocked
+from refold.model.examples.accounts import Accounts, Delete, Deleted, Register, Registered, Released, Rename
+from refold.model.examples.inventory import Inventory, Picked, Reserve, Reserved, Restock, Restocked
 
 NOBODY: frozenset[str] = frozenset()
 ADA = frozenset({"ada"})

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from refold.model.accounts import Accounts, Delete, Register, Rename
 from refold.model.client import SNAPSHOT_EVERY, AggregateClient, Client
 from refold.model.datastore import Datastore
 from refold.model.event import Stored
+from refold.model.examples.accounts import Accounts, Delete, Register, Rename
+from refold.model.examples.inventory import Inventory, Reserve, Restock
 from refold.model.expectation import ANY, NO_STREAM, Exact
-from refold.model.inventory import Inventory, Reserve, Restock
 from refold.model.log import Appended, Conflict, Log
 from refold.model.record import Declined, Prepared, SnapshotLoaded, SnapshotTaken
 from refold.model.snapshot import Snapshot, SnapshotStore
 
-from .parts import context, filled, names
+from .built import context, filled, names
 
 ADA, BOB = Register("acme", "ada"), Register("acme", "bob")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from refold.model.accounts import Accounts, Deleted, Registered
 from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
 from refold.model.event import NewEvent
+from refold.model.examples.accounts import Accounts, Deleted, Registered
 from refold.model.expectation import ANY
 from refold.model.log import AppendRequest, Log
 from refold.model.process import ProcessDied
@@ -25,7 +25,7 @@ from refold.model.record import (
     SnapshotTaken,
 )
 
-from .parts import consumer, filled, run_on
+from .built import consumer, filled, run_on
 
 DESIGNS = [(Consumer, "pointers"), (AtomicConsumer, "states"), (SnapshotConsumer, "totals"), (CacheConsumer, "views")]
 ORDERED = DESIGNS[:3]

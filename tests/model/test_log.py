@@ -12,7 +12,7 @@ from refold.model.expectation import ANY, NO_STREAM, STREAM_EXISTS, AnyExpectati
 from refold.model.log import Appended, Conflict, Log
 from refold.model.process import ProcessDied
 
-from .parts import filled, names, request
+from .built import filled, names, request
 
 
 @pytest.mark.parametrize("version", [0, 1, 2])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refold.model.bucket import Bucket
-from refold.model.clock import Clock, Context
+from refold.model.context import Clock, Context
 from refold.model.log import Log
+from refold.model.parts.reading.revisioned_keys import Bucket
 from refold.model.process import ProcessDied
 
-from .parts import context, filled, names, request
+from .built import context, filled, names, request
 
 BOUNDS = st.integers(-3, 14)
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refold.model.accounts import Accounts
 from refold.model.action import (
     ACTIONS,
     Action,
@@ -27,8 +26,9 @@ from refold.model.action import (
     TakeSnapshot,
 )
 from refold.model.application import Application
+from refold.model.examples.accounts import Accounts
+from refold.model.examples.inventory import Inventory
 from refold.model.extension import Extension
-from refold.model.inventory import Inventory
 from refold.model.tape import FAMILIES, HEADER, PICKS, Menu
 from refold.systems.deployment import CLIENTS, consumer_specs
 from refold.systems.reference import EVERYTHING
@@ -213,7 +213,7 @@ def test_more_commands_than_there_are_bytes_still_have_a_place_each() -> None:
 
     class Large(Accounts):
         def commands(self) -> Any:
-            from refold.model.accounts import Register
+            from refold.model.examples.accounts import Register
 
             return tuple(Register("acme", f"user-{n}") for n in range(400))
 

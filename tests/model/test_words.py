@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from refold.model.change_stream import CopyAtRest
-from refold.model.dual_write import StoresAtRest
-from refold.model.topic import Tally
+from refold.model.parts.messages.change_stream import CopyAtRest
+from refold.model.parts.messages.dual_write import StoresAtRest
+from refold.model.parts.messages.topic import Tally
 from refold.model.words import counted, listed, places
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from refold.model.accounts import Accounts
 from refold.model.application import Application, Refusal
 from refold.model.event import Stored
-from refold.model.inventory import Inventory
+from refold.model.examples.accounts import Accounts
+from refold.model.examples.inventory import Inventory
+from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
     Acknowledged,
@@ -30,12 +31,11 @@ from refold.model.record import (
     Started,
     Unknown,
 )
-from refold.model.side import Joined
-from refold.properties.run import execute
+from refold.search.run import execute
 from refold.systems.reference import Reference
 from refold.systems.registry import resolve
 
-from .found import SIXTEEN, plans
+from ..search.found import SIXTEEN, plans
 
 Verdict = tuple[str, str, int]
 """Anomaly, place, number of the record at which it shows."""

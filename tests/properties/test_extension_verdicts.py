@@ -9,19 +9,25 @@ from typing import Any
 import pytest
 
 import refold.properties.property as home
-from refold.model.accounts import Accounts, Registered
-from refold.model.change_stream import Copied, CopyAtRest, SnapshotBegun, SourceChanged
-from refold.model.dual_write import FirstWritten, Repaired, SecondWritten, StoresAtRest, WriterDied
 from refold.model.event import Stored
-from refold.model.links import Archived, LinkDiscarded, LinkShown, ListingAtRest
-from refold.model.outbox import Delivered, OutboxAtRest, RelayDied
-from refold.model.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
-from refold.model.query import Answered, CachedAtRest, GaveUp, Hit, Searched, Waiting
+from refold.model.examples.accounts import Accounts, Registered
+from refold.model.parts.messages.change_stream import Copied, CopyAtRest, SnapshotBegun, SourceChanged
+from refold.model.parts.messages.dual_write import FirstWritten, Repaired, SecondWritten, StoresAtRest, WriterDied
+from refold.model.parts.messages.outbox import Delivered, OutboxAtRest, RelayDied
+from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
+from refold.model.parts.reading.links import Archived, LinkDiscarded, LinkShown, ListingAtRest
+from refold.model.parts.reading.query import Answered, CachedAtRest, GaveUp, Hit, Searched, Waiting
 from refold.model.record import Acknowledged, Opened, Settling
 from refold.properties.property import Finding
 from refold.properties.suite import checker
 
-FILES = ("change_stream", "links", "sessions", "side_effects", "two_stores")
+FILES = (
+    "messages/change_stream",
+    "reading/listings",
+    "reading/sessions",
+    "messages/side_effects",
+    "messages/two_stores",
+)
 """The modules of properties that are judged here."""
 
 JUDGES = {
@@ -180,7 +186,7 @@ def test_the_right_history_beside_it_holds(anomaly: str) -> None:
 def test_every_anomaly_of_these_properties_is_here() -> None:
     names = set()
     for file in FILES:
-        text = pathlib.Path(home.__file__).with_name(f"{file}.py").read_text(encoding="utf-8")
+        text = (pathlib.Path(home.__file__).parent / f"{file}.py").read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("finding", "stale"):
                 names |= {

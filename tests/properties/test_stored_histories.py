@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from refold.model.application import Application
-from refold.model.history import HistoryReader, plain, to_line
-from refold.properties.applications import application_named
+from refold.model.documents.history import HistoryReader, plain, to_line
 from refold.properties.property import Finding
-from refold.properties.run import execute
 from refold.properties.suite import checker, properties
+from refold.search.objects.application_check import application_named
+from refold.search.run import execute
 from refold.systems.broken import BROKEN
 
-from .found import CASES, SEEDS, SHOWN_BY_PLANS, counterexample, plans
+from ..search.found import CASES, SEEDS, SHOWN_BY_PLANS, counterexample, plans
 
 
 def stored(history: Sequence[Any], application: Application | None) -> list[Finding]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from refold.model.accounts import Accounts, Register
 from refold.model.action import Submit
 from refold.model.event import Stored
-from refold.model.outbox import Delivered, Drain
+from refold.model.examples.accounts import Accounts, Register
+from refold.model.parts.messages.outbox import Delivered, Drain
 from refold.model.record import Applied, Observed, Opened, Prepared, Scanned, Settled, Settling
-from refold.properties.run import execute
+from refold.properties.oracle import Truth
 from refold.properties.suite import AWAITED, LATE, checked_on, checker, early, kinds_of, properties
-from refold.properties.truth import Truth
+from refold.search.run import execute
 from refold.systems.reference import Reference
 
 ADA = Submit("alice", Register("acme", "ada"))

@@ -10,20 +10,31 @@ from typing import Any
 
 import pytest
 
-from refold.model.accounts import Accounts, Delete, Deleted, Register, Registered, Released, Rename
-from refold.model.bounds import RangeRead
-from refold.model.bucket import Created, Discarded
-from refold.model.entity import Journaled, TookOver
 from refold.model.event import NewEvent, Stored
+from refold.model.examples.accounts import Accounts, Delete, Deleted, Register, Registered, Released, Rename
+from refold.model.examples.inventory import Inventory, Reserve, Reserved, Restocked
 from refold.model.expectation import ANY, NO_STREAM, AnyExpectation, Exact
-from refold.model.idle_session import SessionClosed, SessionOpened
-from refold.model.inventory import Inventory, Reserve, Reserved, Restocked
-from refold.model.journey import Finished
-from refold.model.lock import FencedOff, Granted, LockedWrite, Queued
-from refold.model.lock import Released as LockReleased
-from refold.model.mailer import Covered, Sent
-from refold.model.parking import DeadLetters, Parked
-from refold.model.rebuild import Rebuilt, StreamAnswered
+from refold.model.parts.claims.entity import Journaled, TookOver
+from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
+from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued
+from refold.model.parts.claims.lock import Released as LockReleased
+from refold.model.parts.claims.reservation import HoldDenied, HoldEnded, HoldsAtRest, HoldTaken
+from refold.model.parts.consuming.dead_letters import DeadLetters, Parked
+from refold.model.parts.consuming.journey import Finished
+from refold.model.parts.consuming.mailer import Covered, Sent
+from refold.model.parts.consuming.rebuild import Rebuilt, StreamAnswered
+from refold.model.parts.messages.topic import (
+    Expired,
+    Published,
+    Restored,
+    Tallied,
+    Tally,
+    TallyObserved,
+    TallyRecovered,
+)
+from refold.model.parts.reading.range_reads import RangeRead
+from refold.model.parts.reading.revisioned_keys import Created, Discarded
+from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
     Acknowledged,
@@ -49,17 +60,6 @@ from refold.model.record import (
     Started,
     StreamScanned,
     Unknown,
-)
-from refold.model.reservation import HoldDenied, HoldEnded, HoldsAtRest, HoldTaken
-from refold.model.side import Joined
-from refold.model.topic import (
-    Expired,
-    Published,
-    Restored,
-    Tallied,
-    Tally,
-    TallyObserved,
-    TallyRecovered,
 )
 from refold.properties.property import Finding
 from refold.properties.suite import checker
@@ -505,7 +505,7 @@ def test_evidence_is_records_of_the_history_in_their_order_for(anomaly: str) -> 
     assert max(numbers) <= finding.number
 
 
-ELSEWHERE = ("change_stream", "links", "sessions", "side_effects", "two_stores")
+ELSEWHERE = ("change_stream", "listings", "sessions", "side_effects", "two_stores")
 """Modules of properties that are judged in files of their own (test_extension_verdicts)."""
 
 
@@ -517,7 +517,7 @@ def test_every_anomaly_that_a_property_can_find_is_here() -> None:
     import refold.properties.property as home
 
     names = set()
-    for file in pathlib.Path(home.__file__).parent.glob("*.py"):
+    for file in pathlib.Path(home.__file__).parent.rglob("*.py"):
         if file.stem in ELSEWHERE:
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

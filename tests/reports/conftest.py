@@ -13,9 +13,13 @@ from typing import Any
 import attrs
 import pytest
 
-from refold.reports.cli import main
+from refold.reports.commands.cli import main
 
-COMMAND = (sys.executable, "-c", "import sys; sys.argv[0] = 'refold'; from refold.reports.cli import main; main()")
+COMMAND = (
+    sys.executable,
+    "-c",
+    "import sys; sys.argv[0] = 'refold'; from refold.reports.commands.cli import main; main()",
+)
 """What the console script does, wherever it is installed."""
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import attrs
 
-from refold.model.accounts import Accounts, Delete, Register
 from refold.model.action import Append, Crash, CrashAt, CutPower, Deliver, Prepare, Restart, Submit
 from refold.model.application import Application
 from refold.model.event import NewEvent, Stored
+from refold.model.examples.accounts import Accounts, Delete, Register
 from refold.model.expectation import ANY
 from refold.model.record import (
     Acknowledged,

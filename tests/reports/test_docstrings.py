@@ -11,7 +11,7 @@ import pytest
 
 import refold.reports
 
-MODULES = sorted(pathlib.Path(inspect.getfile(refold.reports)).parent.glob("*.py"))
+MODULES = sorted(pathlib.Path(inspect.getfile(refold.reports)).parent.rglob("*.py"))
 
 
 def undocumented(node: ast.AST, place: str) -> Iterator[str]:

@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from refold.model.topic import CatchUp, Consume, Expire, FailOver, Publish, Restore, SaveTally
-from refold.properties.applications import EXAMPLES
-from refold.properties.campaign import Budget, Campaign
-from refold.properties.run import execute
+from refold.model.parts.messages.topic import CatchUp, Consume, Expire, FailOver, Publish, Restore, SaveTally
 from refold.properties.suite import checker
+from refold.search.campaign import Budget, Campaign
+from refold.search.objects.application_check import EXAMPLES
+from refold.search.run import execute
 from refold.systems.broken import BROKEN
 from refold.systems.reference import Reference
 from refold.systems.variants import VARIANTS

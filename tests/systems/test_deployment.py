@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from refold.model.accounts import Accounts, Delete, Register
 from refold.model.action import (
     Abort,
     Action,
@@ -27,6 +26,7 @@ from refold.model.action import (
     TakeSnapshot,
 )
 from refold.model.event import Stored
+from refold.model.examples.accounts import Accounts, Delete, Register
 from refold.model.record import (
     Aborted,
     Acknowledged,

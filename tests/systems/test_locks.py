@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from refold.model.accounts import Accounts
-from refold.model.inventory import Inventory
-from refold.model.lease import LEASE, LockService
-from refold.model.lock import Acquire, Granted, LockedWrite, Pause, Release, Resume, WriteLocked
-from refold.model.reservation import HOLD, Hold, HoldsAtRest, HoldSeat, ReservationBook, Reservations
-from refold.properties.campaign import Budget, Campaign
-from refold.properties.run import execute
+from refold.model.examples.accounts import Accounts
+from refold.model.examples.inventory import Inventory
+from refold.model.parts.claims.lease import LEASE, LockService
+from refold.model.parts.claims.lock import Acquire, Granted, LockedWrite, Pause, Release, Resume, WriteLocked
+from refold.model.parts.claims.reservation import HOLD, Hold, HoldsAtRest, HoldSeat, ReservationBook, Reservations
+from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
 from refold.systems.broken import BROKEN
 from refold.systems.reference import Reference
 

@@ -9,17 +9,17 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from refold.model.accounts import Accounts, Register, Registered, Rename
 from refold.model.action import Abort, Begin, Commit, Crash, CrashAt, Deliver, Restart, Submit
 from refold.model.application import UnknownProjection
 from refold.model.event import Stored
+from refold.model.examples.accounts import Accounts, Register, Registered, Rename
 from refold.model.log import Appended, Conflict, Log
 from refold.model.record import Aborted, Crashed, Unknown
-from refold.properties.campaign import Budget, Campaign
-from refold.properties.run import BrokenApplication, execute
-from refold.systems.adapter import AdapterError, adapt
+from refold.search.campaign import Budget, Campaign
+from refold.search.run import BrokenApplication, execute
 from refold.systems.port import OutcomeUnknown, UsageError
 from refold.systems.reference import Reference
+from refold.systems.user.log import AdapterError, adapt
 
 ADA = Register("acme", "ada")
 PLAN = [Submit("alice", ADA), Deliver("mine", 0), Submit("bob", Register("acme", "bob")), Deliver("mine", 0)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from refold.properties.applications import EXAMPLES
-from refold.properties.campaign import Budget, Campaign
+from refold.search.campaign import Budget, Campaign
+from refold.search.objects.application_check import EXAMPLES
 from refold.systems.broken import BROKEN
 
 ROWS = (

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from refold.model.accounts import Accounts
 from refold.model.event import Stored
-from refold.model.inventory import Inventory
+from refold.model.examples.accounts import Accounts
+from refold.model.examples.inventory import Inventory
 from refold.model.log import Log
-from refold.properties.campaign import Budget, Campaign
-from refold.systems.adapter import BROUGHT, LogSystem
+from refold.search.campaign import Budget, Campaign
 from refold.systems.broken import BROKEN
 from refold.systems.broken.registry import broken
 from refold.systems.port import DeploymentPort, UsageError
 from refold.systems.reference import EVERYTHING, Reference
 from refold.systems.registry import KNOWN, load, resolve
+from refold.systems.user.log import BROUGHT, LogSystem
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "own.py"
     file.write_text(
         "from refold.model.log import Log\n"
-        "from refold.model.accounts import Accounts\n"
+        "from refold.model.examples.accounts import Accounts\n"
         "from refold.systems.reference import Reference\n"
         "class Plain:\n"
         "    def __init__(self): self.inner = Log()\n"

@@ -6,19 +6,19 @@ import random
 
 import pytest
 
-from refold.model.accounts import Accounts
 from refold.model.action import Begin, Crash, CrashAt, CutPower, Deliver, Fail, Restart, Submit, TakeSnapshot
 from refold.model.application import Application
-from refold.model.batch import FireTimer
-from refold.model.group import Rebalance, StallMember, WakeMember, Work
-from refold.model.inventory import Inventory, Restock
-from refold.model.mailer import BeginAgain, Sent, Token
-from refold.model.parking import FailLetters, Parked, Poison, ReplayLetter
-from refold.model.rebuild import Ask, Rebuild, Swap
-from refold.model.side import Joined
-from refold.model.upgrade import Upgrade
-from refold.properties.campaign import Budget, Campaign
-from refold.properties.run import execute
+from refold.model.examples.accounts import Accounts
+from refold.model.examples.inventory import Inventory, Restock
+from refold.model.parts.consuming.batch import FireTimer
+from refold.model.parts.consuming.dead_letters import FailLetters, Parked, Poison, ReplayLetter
+from refold.model.parts.consuming.group import Rebalance, StallMember, WakeMember, Work
+from refold.model.parts.consuming.mailer import BeginAgain, Sent, Token
+from refold.model.parts.consuming.rebuild import Ask, Rebuild, Swap
+from refold.model.parts.consuming.upgrade import Upgrade
+from refold.model.parts.side_consumers import Joined
+from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
 from refold.systems.broken import BROKEN
 from refold.systems.reference import Reference
 from refold.systems.variants import VARIANTS
@@ -173,7 +173,7 @@ def test_old_events_and_snapshots_are_understood_after_an_upgrade() -> None:
 
 def test_the_model_does_not_look_at_the_hash_seed() -> None:
     """The stand-in for it is the number of starts: once is right, twice is found."""
-    from refold.model.accounts import Register
+    from refold.model.examples.accounts import Register
 
     row = BROKEN["hash-order-dependence"]
     two = (Submit("carol", Register("acme", "ada")), Submit("carol", Register("acme", "bob")))

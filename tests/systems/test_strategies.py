@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from refold.model.accounts import Accounts, Delete, Register
 from refold.model.action import Append, Begin, Commit, CrashAt, Deliver, Prepare, Redecide, Restart, Submit
 from refold.model.application import Application
-from refold.model.claim import FencedClient
-from refold.model.inventory import Inventory, Reserve, Restock
-from refold.model.lease import Lease
-from refold.model.lock import JumpClock, Pause, Resume
+from refold.model.examples.accounts import Accounts, Delete, Register
+from refold.model.examples.inventory import Inventory, Reserve, Restock
+from refold.model.parts.claims.lease import Lease
+from refold.model.parts.claims.lock import JumpClock, Pause, Resume
 from refold.model.record import Refused
-from refold.model.strategy import STRATEGIES
-from refold.properties.campaign import Budget, Campaign
-from refold.properties.run import execute
+from refold.model.strategies.claiming_clients import FencedClient
+from refold.model.strategies.strategy import STRATEGIES
+from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
 from refold.systems.port import UsageError
 from refold.systems.reference import Reference
 from refold.systems.registry import KNOWN, resolve

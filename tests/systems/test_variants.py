@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from refold.model.accounts import Register
 from refold.model.action import Submit
-from refold.model.group import Work
-from refold.model.idle_session import CloseSession, OpenSession
-from refold.properties.applications import EXAMPLES
-from refold.properties.campaign import Budget, Campaign
-from refold.properties.run import execute
+from refold.model.examples.accounts import Register
+from refold.model.parts.claims.idle_session import CloseSession, OpenSession
+from refold.model.parts.consuming.group import Work
+from refold.search.campaign import Budget, Campaign
+from refold.search.objects.application_check import EXAMPLES
+from refold.search.run import execute
 from refold.systems.broken import BROKEN
 from refold.systems.registry import resolve
 from refold.systems.variants import VARIANTS

@@ -1,0 +1,1 @@
+"""Plans and histories as JSON documents."""

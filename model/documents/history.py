@@ -1,0 +1,198 @@
+"""Histories as lines: one JSON object per record, the first says which version and which system.
+
+Reader and writer are generators over lines: they hold one record at a time. The file format is versioned
+(`HISTORY_VERSION`) and described by `history.schema.json` next to this file.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from typing import Any, Union
+
+import msgspec
+
+from refold.model.action import Action
+from refold.model.application import Application
+from refold.model.documents import vocabulary as vocabulary  # imported for the actions and records that it makes known
+from refold.model.documents.json_values import encode
+from refold.model.documents.plan import (
+    MalformedPlan,
+    action_from_json,
+    action_to_json,
+    command_classes,
+    command_from_json,
+    command_to_json,
+    suggestion,
+)
+from refold.model.event import NewEvent, Stored
+from refold.model.record import HISTORY_VERSION, RECORDS, Altered, Declined, Opened, Prepared, Step
+
+LINE_MAX = 16 * 1024 * 1024
+"""Bytes of the longest line that is read."""
+
+
+class MalformedHistory(ValueError):
+    """A history that cannot be read on: `line` (from 1) and a sentence that says what is wrong with it."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(f"line {line}: {what}")
+        self.line = line
+        self.what = what
+
+
+def to_line(record: Any) -> bytes:
+    """A record as one line of JSON, newline included; the same bytes in every process.
+
+    Raises TypeError if a value of the application cannot be written as JSON.
+    """
+    if type(record) is Step:
+        record = msgspec.structs.replace(record, action=action_to_json(record.action))
+    elif type(record) is Prepared or type(record) is Declined:
+        record = msgspec.structs.replace(record, command=command_to_json(record.command))
+    return encode(record) + b"\n"
+
+
+def plain(value: Any) -> Any:
+    """A value as it looks after a round trip through JSON."""
+    return msgspec.json.decode(encode(value))
+
+
+def schema(records: Iterable[type] | None = None) -> dict[str, Any]:
+    """The JSON Schema of one line of a history. `history.schema.json` holds it for the records that ship with refold."""
+    kinds = sorted(RECORDS if records is None else records, key=lambda kind: str(kind.__struct_config__.tag))  # type: ignore[attr-defined]
+    document = msgspec.json.schema(Union[tuple(kinds)])  # noqa: UP007 - made at run time
+    for described in document["$defs"].values():
+        if "description" in described:
+            described["description"] = inspect.cleandoc(described["description"])  # Python 3.13 does that by itself
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"One line of a refold history, version {HISTORY_VERSION}",
+        **document,
+    }
+
+
+class HistoryReader:
+    """Decodes lines to records; with an application also the events and commands in them to objects of its classes."""
+
+    def __init__(self, application: Application | None = None) -> None:
+        self.application = application
+        self.classes: tuple[type, ...] = () if application is None else tuple(application.event_classes.values())
+        self.commands = {} if application is None else command_classes(application)
+        self.decoder: Any = msgspec.json.Decoder(Union[tuple(RECORDS)])  # noqa: UP007 - made at run time
+        self.opened: Opened | None = None
+
+    def records(self, lines: Iterable[bytes]) -> Iterator[Any]:
+        """The records, one by one; raises `MalformedHistory` at the first line that is wrong."""
+        decode = self.decoder.decode
+        rich = self.application is not None
+        number = 0
+        blank = 0
+        for line in lines:
+            number += 1
+            if len(line) > LINE_MAX:
+                raise MalformedHistory(number, f"the line is longer than {LINE_MAX} bytes")
+            if number > 1 and line.isspace():
+                blank = blank or number
+                continue
+            if blank:
+                raise MalformedHistory(blank, "not a record of a refold history (the line is blank, and others follow)")
+            try:
+                record: Any = decode(line)
+                if rich:
+                    record = self.enrich(record)
+            except (msgspec.DecodeError, MalformedPlan, RecursionError, UnicodeDecodeError) as error:
+                raise MalformedHistory(number, self.complaint(line, error)) from None
+            if type(record) is Stored and (record.position < 1 or record.version < 1):
+                raise MalformedHistory(number, f"event {record.id!r}: positions and versions count from 1")
+            if number == 1:
+                self.open(record)
+            elif type(record) is Opened:
+                raise MalformedHistory(number, "a second «history» record; a file holds one history")
+            yield record
+        if number == 0:
+            raise MalformedHistory(1, "the file is empty; a history begins with a record of kind «history»")
+
+    def open(self, record: Any) -> None:
+        """Check the first record."""
+        if type(record) is not Opened:
+            raise MalformedHistory(1, "a history begins with a record of kind «history»")
+        if record.version != HISTORY_VERSION:
+            raise MalformedHistory(
+                1, f"history version {record.version} is unknown; this refold reads version {HISTORY_VERSION}"
+            )
+        self.opened = record
+
+    def complaint(self, line: bytes, error: Exception) -> str:
+        """What is wrong with a line."""
+        if (
+            not line.endswith(b"\n")
+            and isinstance(error, msgspec.DecodeError)
+            and not isinstance(error, msgspec.ValidationError)
+        ):
+            return f"the line is cut off in the middle ({error}); the writer was probably stopped here"
+        if isinstance(error, RecursionError):
+            return "the JSON is nested too deeply"
+        return f"not a record of a refold history ({error})"
+
+    def enrich(self, record: Any) -> Any:
+        """Plain values to objects of the application."""
+        application = self.application
+        assert application is not None
+        kind = type(record)
+        try:
+            if kind is Stored:
+                data = self.decoded(record.type, record.data)
+                return Stored(record.position, record.stream, record.version, record.id, record.type, data)
+            if kind is Altered:
+                return msgspec.structs.replace(record, data=self.decoded(record.type, record.data))
+            if kind is Prepared:
+                decode = self.decoded
+                events = tuple(
+                    [
+                        event if event.data is None else NewEvent(event.id, event.type, decode(event.type, event.data))
+                        for event in record.events
+                    ]
+                )
+                return Prepared(
+                    record.client,
+                    record.op,
+                    self.command(record.command),
+                    record.source,
+                    record.stream,
+                    record.seen,
+                    record.expected,
+                    events,
+                )
+            if kind is Declined:
+                return msgspec.structs.replace(record, command=self.command(record.command))
+        except msgspec.ValidationError as error:
+            name = application.name or type(application).__name__
+            raise MalformedPlan(f"application {name} cannot read an event or command: {error}") from None
+        return record
+
+    def decoded(self, kind: str, data: Any) -> Any:
+        """The payload of an event; raises `MalformedPlan` if it is none of the application's."""
+        assert self.application is not None
+        payload = self.application.decode(kind, data)
+        if not isinstance(payload, self.classes):
+            name = self.application.name or type(self.application).__name__
+            known = [cls.__name__ for cls in self.classes]
+            raise MalformedPlan(
+                f"there is no event {kind!r} in application {name}{suggestion(kind, known)}; it has {', '.join(known)}"
+            )
+        return payload
+
+    def command(self, value: Any) -> Any:
+        """A command; one that was not recorded (null) stays out."""
+        return None if value is None else command_from_json(value, self.commands)
+
+
+def action_of(step: Step, application: Application | None) -> Action | Any:
+    """The action of a step that was read from a file: an `Action` if it can be understood, else what was written."""
+    if isinstance(step.action, Action):
+        return step.action
+    try:
+        return action_from_json(step.action, {} if application is None else command_classes(application))
+    except MalformedPlan:
+        return step.action

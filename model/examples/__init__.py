@@ -1,0 +1,1 @@
+"""Three small applications that come with refold."""

@@ -1,0 +1,1 @@
+"""Who may decide: locks, leases, reservations, the one writer of an entity, sessions left idle."""

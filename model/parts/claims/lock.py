@@ -1,0 +1,392 @@
+"""Locks: clients that take a leased lock, may be paused past its end, and write to a store that the lock is meant to guard.
+
+The guarded store compares fencing tokens: it refuses a write whose token is older than one that it has seen. A client asks
+the lock service right before it writes whether its lease is still in force; a pause between that question and the write is what no
+client can notice, and what the token is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from refold.model.action import Action, action_kind
+from refold.model.context import Context
+from refold.model.extension import Extension, Group, Handler
+from refold.model.parts.claims.lease import LEASE, Lease, LockService
+from refold.model.record import ConsumerSpec, Record, record_kind
+from refold.model.words import counted
+
+LOCK = "ledger"
+"""The name of the one lock, and of the store that it guards."""
+
+
+@action_kind
+class Acquire(Action, frozen=True, tag="acquire"):
+    """A client asks for the lock; if it is taken it queues, for as long as its own lease would last."""
+
+    client: str
+
+    def __str__(self) -> str:
+        return f"{self.client} asks for the lock"
+
+
+@action_kind
+class WriteLocked(Action, frozen=True, tag="write-locked"):
+    """A client that was given the lock makes sure that it still has it, and writes to the guarded store."""
+
+    client: str
+
+    def __str__(self) -> str:
+        return f"{self.client} writes to what the lock guards"
+
+
+@action_kind
+class Release(Action, frozen=True, tag="release"):
+    """A client that was given the lock gives it back."""
+
+    client: str
+
+    def __str__(self) -> str:
+        return f"{self.client} releases the lock"
+
+
+@action_kind
+class Pause(Action, frozen=True, tag="pause"):
+    """A client stops for longer than a lease lasts, right before its next write (garbage collection, a suspended machine).
+
+    May lose: its leases. May never lose: what it believes; when it goes on it does not know that time has passed.
+    """
+
+    client: str
+
+    def __str__(self) -> str:
+        return f"{self.client} is paused for longer than a lease, about to write"
+
+
+@action_kind
+class Resume(Action, frozen=True, tag="resume"):
+    """A paused client goes on where it stopped: if it was about to write under the lock, it does."""
+
+    client: str
+
+    def __str__(self) -> str:
+        return f"{self.client} wakes up and goes on with what it was about to do"
+
+
+@action_kind
+class JumpClock(Action, frozen=True, tag="jump-clock"):
+    """The clock of the lock service jumps forward by a whole lease. May lose: every lease. May never lose: the order of tokens."""
+
+    def __str__(self) -> str:
+        return "the clock of the lock service jumps forward past every lease"
+
+
+@record_kind
+class Granted(Record, frozen=True, tag="granted"):
+    """The lock service gave `client` the lock: at `at` on its clock, until `until`, under the fencing token `token`."""
+
+    client: str
+    lock: str
+    token: int
+    until: int
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.client} is given the lock on {self.lock} under token {self.token}, from {self.at} until {self.until}"
+
+
+@record_kind
+class Queued(Record, frozen=True, tag="queued"):
+    """The lock service said that the lock is taken; `client` waits for it until `until`."""
+
+    client: str
+    lock: str
+    until: int
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.client} is told at {self.at} that the lock on {self.lock} is taken"
+
+
+@record_kind
+class Unqueued(Record, frozen=True, tag="unqueued"):
+    """`client` waits no more: it has waited too long."""
+
+    client: str
+    lock: str
+
+    def __str__(self) -> str:
+        return f"{self.client} waits no more for the lock on {self.lock}"
+
+
+@record_kind
+class Released(Record, frozen=True, tag="released"):
+    """`client` gave back the lock that it was given under `token`."""
+
+    client: str
+    lock: str
+    token: int
+
+    def __str__(self) -> str:
+        return f"{self.client} gives back the lock on {self.lock} that it was given under token {self.token}"
+
+
+@record_kind
+class LockedWrite(Record, frozen=True, tag="locked-write"):
+    """A write under the lock had its effect."""
+
+    client: str
+    lock: str
+    token: int
+
+    def __str__(self) -> str:
+        return f"the write of {self.client} to {self.lock} under token {self.token} has its effect"
+
+
+@record_kind
+class FencedOff(Record, frozen=True, tag="fenced-off"):
+    """The guarded store refused a write because of its token."""
+
+    client: str
+    lock: str
+    token: int
+
+    def __str__(self) -> str:
+        return f"the write of {self.client} to {self.lock} is refused because of its token {self.token}"
+
+
+@record_kind
+class Paused(Record, frozen=True, tag="paused"):
+    """A client stopped for `ticks`."""
+
+    client: str
+    ticks: int
+
+    def __str__(self) -> str:
+        return f"{self.client} stops for {counted(self.ticks, 'tick')}"
+
+
+@record_kind
+class Resumed(Record, frozen=True, tag="resumed"):
+    """A client goes on."""
+
+    client: str
+
+    def __str__(self) -> str:
+        return f"{self.client} goes on"
+
+
+@record_kind
+class ClockJumped(Record, frozen=True, tag="clock-jumped"):
+    """The clock of the lock service moved by `ticks` at once."""
+
+    ticks: int
+
+    def __str__(self) -> str:
+        return f"the clock of the lock service moves by {counted(self.ticks, 'tick')} at once"
+
+
+class Pauses(Extension):
+    """What every extension with leases has: a clock of its own, and clients that can be paused past a lease."""
+
+    family = "lock"
+    pauses: ClassVar[int] = 4
+
+    def __init__(
+        self, context: Context, consumers: dict[str, Any], clients: dict[str, Any], step: Callable[[Any], None]
+    ) -> None:
+        super().__init__(context, consumers, clients, step)
+        self.skew = 0
+
+    @classmethod
+    def groups(cls, commands: Sequence[Any], clients: Sequence[str], consumers: Sequence[ConsumerSpec]) -> list[Group]:
+        """Pauses, and jumps of the clock."""
+        return [
+            (cls.family, cls.pauses, [Pause(client) for client in clients]),
+            (cls.family, 2 * cls.pauses, [Resume(client) for client in clients]),
+            (cls.family, 2, [JumpClock()]),
+        ]
+
+    def handlers(self) -> dict[type, Handler]:
+        """Pauses, and jumps of the clock."""
+        return {Pause: self.on_pause, Resume: self.on_resume, JumpClock: self.on_jump}
+
+    def clock_now(self) -> int:
+        """The time of the lock service: only pauses and jumps take long enough to count."""
+        return self.skew
+
+    def engaged(self, client: Any) -> bool:
+        """Whether a pause of this client would matter: it is about to write."""
+        return client.pending is not None
+
+    def asleep(self, client: Any) -> None:
+        """The client stops here; what it has just made sure of, it will not ask again."""
+
+    def awake(self, client: Any) -> None:
+        """The client goes on."""
+
+    def on_pause(self, action: Pause) -> bool:
+        client = self.clients[action.client]
+        if client.paused or not self.engaged(client):
+            return False
+        self.step(action)
+        self.asleep(client)
+        client.paused = True
+        self.skew += LEASE
+        self.emit(Paused(client.name, LEASE))
+        return True
+
+    def on_resume(self, action: Resume) -> bool:
+        client = self.clients[action.client]
+        if not client.paused:
+            return False
+        self.step(action)
+        client.paused = False
+        self.emit(Resumed(client.name))
+        self.awake(client)
+        return True
+
+    def on_jump(self, action: JumpClock) -> bool:
+        self.step(action)
+        self.skew += LEASE
+        self.emit(ClockJumped(LEASE))
+        return True
+
+    def calm(self) -> None:
+        """Everybody wakes up."""
+        for client in self.clients.values():
+            client.paused = False
+
+
+class Locks(Pauses, LockService):
+    """One lock, the clients that want it, and the store that it guards."""
+
+    name = "lock"
+
+    def __init__(
+        self, context: Context, consumers: dict[str, Any], clients: dict[str, Any], step: Callable[[Any], None]
+    ) -> None:
+        Pauses.__init__(self, context, consumers, clients, step)
+        LockService.__init__(self, self.clock_now)
+        self.held: dict[str, Lease] = {}
+        self.sure: set[str] = set()
+        self.queue: list[tuple[str, int]] = []
+        self.newest = 0
+
+    @classmethod
+    def groups(cls, commands: Sequence[Any], clients: Sequence[str], consumers: Sequence[ConsumerSpec]) -> list[Group]:
+        """Lock, write, release, pauses in between; two clients are enough for every race."""
+        return [
+            (cls.family, 8, [Acquire(client) for client in clients[:2]]),
+            (cls.family, 6, [WriteLocked(client) for client in clients[:2]]),
+            (cls.family, 4, [Release(client) for client in clients[:2]]),
+            *super().groups(commands, clients[:2], consumers),
+        ]
+
+    def handlers(self) -> dict[type, Handler]:
+        """What clients do with the lock."""
+        return {
+            **super().handlers(),
+            Acquire: self.on_acquire,
+            WriteLocked: self.on_write,
+            Release: self.on_release,
+        }
+
+    # -- clients
+
+    def engaged(self, client: Any) -> bool:
+        """Holds the lock, or waits for it."""
+        return client.name in self.held or any(name == client.name for name, _ in self.queue)
+
+    def asleep(self, client: Any) -> None:
+        """It has just made sure of its lease."""
+        lease = self.held.get(client.name)
+        if lease is not None and self.holds(LOCK, lease.token):
+            self.sure.add(client.name)
+
+    def awake(self, client: Any) -> None:
+        """It does what it was about to do."""
+        if client.name in self.sure:
+            self.sure.discard(client.name)
+            self.write(client.name, self.held[client.name])
+
+    def on_jump(self, action: JumpClock) -> bool:
+        return bool(self.leases) and super().on_jump(action)
+
+    def on_acquire(self, action: Acquire) -> bool:
+        client = self.clients[action.client]
+        if client.paused or self.engaged(client):
+            return False
+        self.step(action)
+        self.serve()
+        lease = self.acquire(LOCK, client.name)
+        if lease is not None:
+            self.given(lease)
+        else:
+            at = self.clock_now()
+            self.queue.append((client.name, at + LEASE))
+            self.emit(Queued(client.name, LOCK, at + LEASE, at))
+        return True
+
+    def on_write(self, action: WriteLocked) -> bool:
+        lease = self.held.get(action.client)
+        if lease is None or self.clients[action.client].paused:
+            return False
+        self.step(action)
+        if self.holds(LOCK, lease.token):
+            self.write(action.client, lease)
+        else:
+            del self.held[action.client]
+        return True
+
+    def write(self, client: str, lease: Lease) -> None:
+        """The write arrives at the guarded store."""
+        accepted = self.accepts(lease.token)
+        self.emit((LockedWrite if accepted else FencedOff)(client, LOCK, lease.token))
+
+    def on_release(self, action: Release) -> bool:
+        lease = self.held.get(action.client)
+        if lease is None or self.clients[action.client].paused:
+            return False
+        self.step(action)
+        del self.held[action.client]
+        self.release(LOCK, lease.token)
+        self.emit(Released(action.client, LOCK, lease.token))
+        self.serve()
+        return True
+
+    # -- the lock service
+
+    def given(self, lease: Lease) -> None:
+        """A client holds the lock and knows it."""
+        self.held[lease.holder] = lease
+        self.emit(Granted(lease.holder, LOCK, lease.token, lease.until, self.clock_now()))
+
+    def serve(self) -> None:
+        """If the lock is free, give it to whoever has waited longest and still waits."""
+        while self.queue and self.live(LOCK) is None:
+            client, until = self.queue.pop(0)
+            if not self.waits(until):
+                self.emit(Unqueued(client, LOCK))
+            elif (lease := self.acquire(LOCK, client)) is not None:
+                self.given(lease)
+
+    def waits(self, until: int) -> bool:
+        """Whether one who waits until then still does: its lease may have ended in the queue."""
+        return self.time() < until
+
+    # -- the guarded store
+
+    def accepts(self, token: int) -> bool:
+        """Whether a write with this token may have an effect: not if a newer token was here before."""
+        if token < self.newest:
+            return False
+        self.newest = token
+        return True
+
+    def turn(self) -> bool:
+        """While the system settles, the queue moves on."""
+        waiting = len(self.queue)
+        self.serve()
+        return len(self.queue) < waiting

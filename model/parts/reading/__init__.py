@@ -1,0 +1,1 @@
+"""The reading side: queries, listings, ranges of the log, keys with revisions."""

@@ -1,0 +1,1 @@
+"""Strategies for conditional updates: how a client makes sure that its decision holds when it is stored."""

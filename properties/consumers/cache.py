@@ -1,0 +1,130 @@
+"""Caches and other unordered readers: no update undoes a newer one, nothing deleted comes back, nothing stays stale for ever (A14).
+
+A cache takes updates as they come, so every row needs the version of its newest change, and deleted rows need it too. Usually broken
+by forgetting the version together with the row (catalogue: cache-resurrects-deleted), or by having none (stale-overwrites-newer).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.application import Application
+from refold.model.record import Applied, Observed, Opened, Recovered
+from refold.properties.consumers.replay import Fold
+from refold.properties.oracle import Truth
+from refold.properties.property import Evidence, Finding, Handler, Property
+
+
+class CacheOrder(Property):
+    """For every row of an unordered consumer: the positions of its changes only grow.
+
+    `effects` passes on what unordered consumers apply, so that nobody asks twice who is one.
+    """
+
+    name = "cache-order"
+    guarantee = "READ"
+    judges = (Applied,)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: dict[str, dict[str, tuple[int, Applied]]] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """Restarts, which empty a cache."""
+        return {Opened: self.on_opened, Recovered: self.on_recovered}
+
+    def on_opened(self, number: int, record: Opened) -> None:
+        """The unordered consumers."""
+        self.rows = {spec.name: {} for spec in record.consumers if not spec.ordered}
+
+    def on_recovered(self, number: int, record: Recovered) -> None:
+        """Whatever it knew, it has forgotten."""
+        if record.process in self.rows:
+            self.rows[record.process] = {}
+
+    def on_applied(self, number: int, record: Applied) -> Finding | None:
+        """Compare with the newest change of each row."""
+        rows = self.rows.get(record.consumer)
+        if rows is None:
+            return None
+        finding = None
+        for key, value in record.writes.items():
+            newest = rows.get(key)
+            if newest is not None and newest[1].position > record.position:
+                before = newest[1].writes[key]
+                if before != value:
+                    finding = self.finding(
+                        "deleted-item-resurrected" if before is None else "stale-overwrites-newer",
+                        record.consumer,
+                        number,
+                        position=record.position,
+                        expected={key: before},
+                        actual={key: value},
+                        evidence=[
+                            Evidence(*newest, "is the newer change"),
+                            Evidence(number, record, "undid it"),
+                        ],
+                    )
+            else:
+                rows[key] = (number, record)
+        return finding
+
+
+class CacheAtRest(Property):
+    """At rest at the end of the log, every row of an unordered consumer equals the row of the full fold; rows may be missing only after a
+    crash emptied it.
+
+    Kept although `cache-order` sees every undone change before it: this one compares values, and sees rows that never came.
+    """
+
+    name = "cache"
+    guarantee = "READ"
+    needs_application = True
+    judges = (Applied,)
+
+    def __init__(self, application: Application, truth: Truth) -> None:
+        super().__init__(application)
+        self.decider = application
+        self.truth = truth
+        self.folds: dict[str, Fold] = {}
+        self.emptied: set[str] = set()
+
+    def handlers(self) -> dict[type, Handler]:
+        """Restarts, and what is there in the end."""
+        return {Opened: self.on_opened, Recovered: self.on_recovered, Observed: self.on_observed}
+
+    def on_opened(self, number: int, record: Opened) -> None:
+        """The unordered consumers."""
+        self.folds = {
+            spec.name: Fold(spec, self.decider.projection(spec.projection))
+            for spec in record.consumers
+            if not spec.ordered
+        }
+
+    def on_recovered(self, number: int, record: Recovered) -> None:
+        """From now on rows may be missing."""
+        if record.process in self.folds:
+            self.emptied.add(record.process)
+
+    def on_observed(self, number: int, record: Observed) -> Finding | None:
+        """Compare all rows. A consumer that has stopped before the end is one for `convergence`: what it lacks it has not heard of."""
+        fold = self.folds.get(record.consumer)
+        if fold is None or record.position < self.truth.tail:
+            return None
+        fold.advance(self.truth, self.truth.tail)
+        rows: dict[str, Any] = record.rows
+        wrong = [key for key, value in rows.items() if not self.same(value, fold.rows.get(key))]
+        if record.consumer not in self.emptied:
+            wrong.extend(key for key in fold.rows if key not in rows)
+        if not wrong:
+            return None
+        wrong.sort()
+        return self.finding(
+            "cache-differs",
+            record.consumer,
+            number,
+            position=self.truth.tail,
+            expected={key: fold.rows.get(key) for key in wrong},
+            actual={key: rows.get(key) for key in wrong},
+            evidence=[Evidence(number, record, "shows the rows at rest")],
+        )

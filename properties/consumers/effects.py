@@ -1,0 +1,286 @@
+"""Effects and checkpoints: every event changes a consumer's rows once, in the order of its stream, and the checkpoint follows (A9, A10).
+
+Delivery is at-least-once, so a consumer sees duplicates and, within what is in flight, successors before predecessors.
+Usually broken by two durable steps in the wrong order (catalogue: checkpoint-before-effect, effect-before-checkpoint), by a dedupe
+memory that is too small or dies with the process, and by retries that let a successor pass.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from refold.model.parts.consuming.mailer import Reset
+from refold.model.parts.side_consumers import Joined
+from refold.model.record import Applied, CheckpointSaved, Ignored, Opened, Recovered
+from refold.properties.consumers.cache import CacheOrder
+from refold.properties.consumers.replay import ReplayEquality
+from refold.properties.oracle import Truth
+from refold.properties.property import Evidence, Finding, Handler, Property
+
+WINDOW = 4_096
+"""Applied events that are remembered as evidence."""
+
+
+class Effects(Property):
+    """For every consumer c and event e: the rows of c change because of e once, after those of e's predecessors in its stream, and no
+    event is dismissed as a duplicate that was never applied.
+
+    Kept although `replay` sees the wrong rows too: this one needs no application, and says which event did it and how.
+    """
+
+    name = "effects"
+    guarantee = "CKPT"
+    judges = (Applied,)
+
+    def __init__(self, truth: Truth, order: CacheOrder, replay: ReplayEquality | None = None) -> None:
+        super().__init__()
+        self.truth = truth
+        self.order = order
+        self.replay = replay
+        self.mirrors: dict[str, dict[str, Any]] = {}
+        self.recent: deque[tuple[int, Applied]] = deque(maxlen=WINDOW)
+
+    def handlers(self) -> dict[type, Handler]:
+        """Everything that happens to rows."""
+        return {
+            Opened: self.on_opened,
+            Joined: self.on_joined,
+            Applied: self.on_applied,
+            Ignored: self.on_ignored,
+            Recovered: self.on_recovered,
+        }
+
+    def on_opened(self, number: int, record: Opened) -> None:
+        """Ordered consumers start with no rows; the others have a property of their own (`cache`)."""
+        self.mirrors = {spec.name: {} for spec in record.consumers if spec.ordered}
+
+    def rows(self, name: str) -> dict[str, Any]:
+        """The rows of a consumer just before the record at hand: the fold that `replay` has compared them with, if there is one."""
+        fold = None if self.replay is None else self.replay.folds.get(name)
+        return self.mirrors[name] if fold is None else fold.rows
+
+    def on_joined(self, number: int, record: Joined) -> None:
+        """One more consumer, with no rows."""
+        name = record.spec.name
+        if record.spec.ordered and not self.truth.low:
+            self.mirrors[name] = {}
+
+    def on_recovered(self, number: int, record: Recovered) -> None:
+        """The rows are what the store holds now."""
+        if record.process in self.mirrors and record.rows is not None:
+            self.mirrors[record.process] = dict(record.rows)
+
+    def on_applied(self, number: int, record: Applied) -> Finding | None:
+        """Once, and in order."""
+        name = record.consumer
+        truth = self.truth
+        progress = truth.consumers.get(name)
+        if progress is None:
+            return None
+        position = record.position
+        expected = truth.before.get(position) == progress.contiguous
+        if not progress.ordered:
+            truth.advance(progress, position)
+            return self.order.on_applied(number, record)
+        finding = self.passing(number, record) if progress.parked else None
+        if expected and not progress.beyond:
+            progress.contiguous = position
+        elif position <= progress.contiguous or position in progress.beyond:
+            before = self.rows(name)
+            changed = [key for key, value in record.writes.items() if not self.same(value, before.get(key))]
+            if progress.parked.pop(position, None) is None and changed:
+                finding = self.finding(
+                    "effect-applied-twice",
+                    name,
+                    number,
+                    position=position,
+                    expected={key: before.get(key) for key in changed},
+                    actual={key: record.writes[key] for key in changed},
+                    evidence=self.proof(number, record),
+                )
+        else:
+            if not expected:
+                finding = self.overtaking(number, record)
+            truth.advance(progress, position)
+        if self.replay is None:
+            self.mirrors[name].update(record.writes)
+        self.recent.append((number, record))
+        return finding
+
+    def proof(self, number: int, record: Applied) -> list[Evidence]:
+        """The first time, and this time."""
+        first = next(
+            (
+                Evidence(n, earlier, "changed the row before")
+                for n, earlier in reversed(self.recent)
+                if earlier.consumer == record.consumer and earlier.position == record.position
+            ),
+            None,
+        )
+        return [*([] if first is None else [first]), Evidence(number, record, "changed it again")]
+
+    def overtaking(self, number: int, record: Applied) -> Finding | None:
+        """Whether the event overtook an earlier one of its own stream; overtaking other streams is allowed."""
+        truth = self.truth
+        progress = truth.consumers[record.consumer]
+        event = truth.events.get(record.position)
+        if event is None:
+            return self.finding(
+                "unknown-event-applied",
+                record.consumer,
+                number,
+                guarantee="LOG",
+                position=record.position,
+                expected="an event that is in the log",
+                actual=f"position {record.position}",
+                evidence=[Evidence(number, record, "was applied")],
+            )
+        for passed in truth.between(progress.contiguous, record.position - 1):
+            if passed.stream == event.stream and passed.position not in progress.beyond:
+                return self.finding(
+                    "applied-out-of-order",
+                    record.consumer,
+                    number,
+                    guarantee="ORD",
+                    position=record.position,
+                    expected=f"event {passed.position} first",
+                    actual=f"event {record.position}",
+                    evidence=[
+                        Evidence(truth.numbers[passed.position], passed, "comes first in the stream"),
+                        Evidence(truth.numbers[event.position], event, "follows it"),
+                        Evidence(number, record, "was applied first all the same"),
+                    ],
+                )
+        return None
+
+    def passing(self, number: int, record: Applied) -> Finding | None:
+        """Whether an earlier event of the same stream is parked, so that this one was applied on a hole."""
+        truth = self.truth
+        event = truth.events.get(record.position)
+        if event is None:
+            return None
+        for parked, stream in truth.consumers[record.consumer].parked.items():
+            if stream == event.stream and parked < record.position:
+                return self.finding(
+                    "applied-out-of-order",
+                    record.consumer,
+                    number,
+                    guarantee="ORD",
+                    position=record.position,
+                    expected=f"event {parked} first",
+                    actual=f"event {record.position}",
+                    evidence=[
+                        Evidence(
+                            truth.numbers[parked], truth.events[parked], "comes first in the stream, and is parked"
+                        ),
+                        Evidence(number, record, "was applied on the hole that it left"),
+                    ],
+                )
+        return None
+
+    def on_ignored(self, number: int, record: Ignored) -> Finding | None:
+        """Only what was applied may be dismissed."""
+        progress = self.truth.consumers.get(record.consumer)
+        if progress is None or not progress.ordered:
+            return None
+        if record.position <= progress.contiguous or record.position in progress.beyond:
+            return None
+        types, events = progress.spec.types, self.truth.events
+        overtaken = any(
+            position > record.position and (not types or position not in events or events[position].type in types)
+            for position in progress.beyond
+        )
+        return self.finding(
+            "overtaken-event-dropped" if overtaken else "dropped-as-duplicate",
+            record.consumer,
+            number,
+            guarantee="ORD" if overtaken else None,
+            position=record.position,
+            expected="applied",
+            actual="taken for a duplicate",
+            evidence=[Evidence(number, record, "was dismissed, although it was never applied")],
+        )
+
+
+class Checkpoints(Property):
+    """A checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and never goes back."""
+
+    name = "checkpoints"
+    guarantee = "CKPT"
+    judges = (CheckpointSaved,)
+
+    def __init__(self, truth: Truth) -> None:
+        super().__init__()
+        self.truth = truth
+        self.saved: dict[str, tuple[int, CheckpointSaved]] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """Saved checkpoints, and where recovery goes on."""
+        return {CheckpointSaved: self.on_saved, Recovered: self.on_recovered, Reset: self.on_reset}
+
+    def on_reset(self, number: int, record: Reset) -> None:
+        """It may begin again there."""
+        self.saved.pop(record.consumer, None)
+
+    def on_saved(self, number: int, record: CheckpointSaved) -> Finding | None:
+        """Not ahead, not back."""
+        name = record.consumer
+        progress = self.truth.consumers.get(name)
+        before = self.saved.get(name)
+        self.saved[name] = (number, record)
+        if progress is not None and record.position > progress.contiguous:
+            missing = self.truth.between(progress.contiguous, record.position)
+            first = next((event for event in missing if event.position not in progress.beyond), None)
+            evidence = [] if first is None else [Evidence(self.truth.numbers[first.position], first, "is not applied")]
+            return self.finding(
+                "checkpoint-beyond-tail" if first is None else "checkpoint-ahead-of-effects",
+                name,
+                number,
+                position=record.position if first is None else first.position,
+                expected=progress.contiguous,
+                actual=record.position,
+                evidence=[*evidence, Evidence(number, record, "says that it is")],
+            )
+        if before is not None and record.position < before[1].position:
+            return self.finding(
+                "checkpoint-goes-back",
+                name,
+                number,
+                position=record.position,
+                expected=before[1].position,
+                actual=record.position,
+                evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "is behind it")],
+            )
+        return None
+
+    def on_recovered(self, number: int, record: Recovered) -> Finding | None:
+        """A durable consumer goes on where its effects end, at the latest; a volatile one begins again, its checkpoint too."""
+        progress = self.truth.consumers.get(record.process)
+        if progress is None:
+            return None
+        if progress.spec.volatile:
+            self.saved.pop(record.process, None)
+            return None
+        before = self.saved.get(record.process)
+        if before is not None and record.position < before[1].position:
+            return self.finding(
+                "checkpoint-goes-back",
+                record.process,
+                number,
+                position=record.position,
+                expected=before[1].position,
+                actual=record.position,
+                evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "goes on behind it")],
+            )
+        if record.position <= progress.contiguous:
+            return None
+        return self.finding(
+            "checkpoint-ahead-of-effects",
+            record.process,
+            number,
+            position=record.position,
+            expected=progress.contiguous,
+            actual=record.position,
+            evidence=[Evidence(number, record, "goes on behind events that were never applied")],
+        )

@@ -1,0 +1,87 @@
+"""Rebuild equality: rebuilt tables == fold(log[:p]) at the position p that they stand for, side tables included (A16).
+
+So the live path and the rebuild path give the same stores. What differs says what is broken: rows of an earlier position mean that
+events are missing (CKPT: a rebuild that was swapped in without what came in the meantime); rows of side tables that only one of the two
+has mean that a table was left out (READ); anything else means that the rebuild reads events in another way than the live path (REPL).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.application import Application
+from refold.model.parts.consuming.rebuild import Rebuilt
+from refold.properties.consumers.replay import Fold, ReplayEquality, fold_for
+from refold.properties.oracle import Truth
+from refold.properties.property import Evidence, Finding, Handler, Property
+
+SIDE_TABLE = "/"
+"""What separates the name of a side table from the key in it."""
+
+
+class RebuildEquality(Property):
+    """For every rebuild of consumer c that is swapped in at position p: rows(c) == fold(log[:p]).
+
+    Kept although `replay` sees the wrong rows later: this one sees them at the swap, and names the rebuild as their cause.
+    """
+
+    name = "rebuild"
+    guarantee = "REPL"
+    needs_application = True
+
+    def __init__(self, application: Application, truth: Truth, replay: ReplayEquality) -> None:
+        super().__init__(application)
+        self.truth = truth
+        self.replay = replay
+
+    def handlers(self) -> dict[type, Handler]:
+        """The moment of the swap."""
+        return {Rebuilt: self.on_rebuilt}
+
+    def on_rebuilt(self, number: int, record: Rebuilt) -> Finding | None:
+        """Compare with the fold of the live path."""
+        live = self.replay.folds.get(record.consumer)
+        if live is None or self.truth.low:
+            return None
+        fold = live
+        if live.position != record.position:
+            fold = fold_for(live.spec, live.project)
+            fold.advance(self.truth, record.position)
+        if self.same(record.rows, fold.rows):
+            return None
+        return self.differs(number, record, fold)
+
+    def differs(self, number: int, record: Rebuilt, fold: Fold) -> Finding:
+        """What kind of difference it is."""
+        rows = record.rows
+        wrong = sorted(key for key in {*rows, *fold.rows} if not self.same(rows.get(key), fold.rows.get(key)))
+        earlier = self.earlier(rows, fold, record.position)
+        evidence = [Evidence(number, record, "are the rebuilt rows")]
+        position = record.position
+        if earlier is not None:
+            anomaly, guarantee, position = "rebuild-misses-events", "CKPT", earlier
+            evidence.insert(0, Evidence(self.truth.numbers[position], self.truth.events[position], "is not in them"))
+        elif all(SIDE_TABLE in key and (key in rows) != (key in fold.rows) for key in wrong):
+            anomaly, guarantee = "side-table-differs", "READ"
+        else:
+            anomaly, guarantee = "rebuild-differs", "REPL"
+        return self.finding(
+            anomaly,
+            record.consumer,
+            number,
+            guarantee=guarantee,
+            position=position,
+            expected={key: fold.rows.get(key) for key in wrong},
+            actual={key: rows.get(key) for key in wrong},
+            evidence=evidence,
+        )
+
+    def earlier(self, rows: dict[str, Any], fold: Fold, position: int) -> int | None:
+        """The first event that is missing, if these are the rows of an earlier position; only a finding pays for the search."""
+        older = fold_for(fold.spec, fold.project)
+        missing = None
+        for event in self.truth.between(0, position):
+            if self.same(rows, older.rows):
+                missing = event.position
+            older.step(event)
+        return missing

@@ -1,0 +1,231 @@
+"""Replay equality: for every consumer c and position p that can be observed, stored rows of c at p == fold(log[:p]) (A10).
+
+The *stored* rows are compared, never a fold with itself. Rows are seen whenever an event is applied (the changed rows), after every
+recovery and at rest (all rows). Usually broken by handlers that look at a clock or a random number, and by recovery that starts from
+the wrong place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.application import Application, Projection
+from refold.model.parts.side_consumers import Joined
+from refold.model.record import Applied, ConsumerSpec, Observed, Opened, Recovered, SnapshotTaken
+from refold.properties.oracle import Truth
+from refold.properties.property import Evidence, Finding, Handler, Property
+
+
+class Fold:
+    """The rows that one consumer ought to have: the fold of the truth up to `position`."""
+
+    __slots__ = ("position", "project", "rows", "saved", "spec")
+
+    def __init__(self, spec: ConsumerSpec, project: Projection) -> None:
+        self.spec = spec
+        self.project = project
+        self.position = 0
+        self.rows: dict[str, Any] = {}
+        self.saved: tuple[int, dict[str, Any]] = (0, {})
+
+    def step(self, event: Any) -> dict[str, Any]:
+        """Fold one event; returns what it changed."""
+        rows = self.rows
+        writes = self.project(event, rows)
+        for key, value in writes.items():
+            if value is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = value
+        self.position = event.position
+        return writes
+
+    def advance(self, truth: Truth, position: int) -> None:
+        """Fold all events up to `position`."""
+        for event in truth.between(self.position, position):
+            self.step(event)
+
+    def rewind(self, truth: Truth, position: int) -> bool:
+        """Go back to `position`: from the last snapshot, or from the beginning; False if the events are no longer kept."""
+        start, rows = self.saved
+        if start > position:
+            start, rows = 0, {}
+        if start < truth.low:
+            return False
+        self.position, self.rows = start, dict(rows)
+        self.advance(truth, position)
+        return True
+
+
+class ChoosyFold(Fold):
+    """The rows of a consumer that asked for some types of events only."""
+
+    __slots__ = ()
+
+    def step(self, event: Any) -> dict[str, Any]:
+        """Pass over what it did not ask for."""
+        if event.type in self.spec.types:
+            return super().step(event)
+        self.position = event.position
+        return {}
+
+
+class StreamFold(Fold):
+    """The rows of a consumer whose streams go at speeds of their own: the fold of what was applied, each stream in its order."""
+
+    __slots__ = ("versions",)
+
+    def __init__(self, spec: ConsumerSpec, project: Projection) -> None:
+        super().__init__(spec, project)
+        self.versions: dict[str, int] = {}
+
+    def applied(self, event: Any, keys: Any) -> dict[str, Any]:
+        """What these rows ought to be after `event`; one that was folded before changes nothing."""
+        if event.version <= self.versions.get(event.stream, 0):
+            return {key: self.rows.get(key) for key in keys}
+        self.versions[event.stream] = event.version
+        return self.step(event)
+
+    def catch_up(self, truth: Truth, position: int) -> None:
+        """Fold what ought to be applied by now: everything up to `position` but what is parked."""
+        progress = truth.consumers[self.spec.name]
+        for event in truth.between(progress.contiguous, position):
+            self.applied(event, ())
+        self.position = max(self.position, position)
+
+
+def fold_for(spec: ConsumerSpec, project: Projection) -> Fold:
+    """The fold that such a consumer's rows are compared with."""
+    return (ChoosyFold if spec.types else StreamFold if spec.by_stream else Fold)(spec, project)
+
+
+class ReplayEquality(Property):
+    """For every consumer c and observable position p: rows(c, p) == fold(log[:p])."""
+
+    name = "replay"
+    guarantee = "REPL"
+    needs_application = True
+    judges = (Applied,)
+
+    def __init__(self, application: Application, truth: Truth) -> None:
+        super().__init__(application)
+        self.decider = application
+        self.truth = truth
+        self.folds: dict[str, Fold] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """Everything that shows rows."""
+        return {
+            Opened: self.on_opened,
+            Joined: self.on_joined,
+            Applied: self.on_applied,
+            Recovered: self.on_recovered,
+            Observed: self.on_observed,
+            SnapshotTaken: self.on_snapshot,
+        }
+
+    def on_opened(self, number: int, record: Opened) -> None:
+        """One fold per ordered consumer; a cache is no fold of a prefix."""
+        self.folds = {
+            spec.name: fold_for(spec, self.decider.projection(spec.projection))
+            for spec in record.consumers
+            if spec.ordered
+        }
+
+    def on_joined(self, number: int, record: Joined) -> None:
+        """One more fold."""
+        spec = record.spec
+        if spec.ordered and not self.truth.low:
+            self.folds[spec.name] = fold_for(spec, self.decider.projection(spec.projection))
+
+    def on_applied(self, number: int, record: Applied) -> Finding | None:
+        """The rows that the event changed."""
+        fold = self.folds.get(record.consumer)
+        if fold is None:
+            return None
+        position = record.position
+        writes = record.writes
+        truth = self.truth
+        if type(fold) is StreamFold:
+            event = truth.events.get(position)
+            if event is None:
+                return None
+            expected = fold.applied(event, writes)
+        elif position > fold.position:
+            event = truth.events.get(position)
+            if event is None:
+                return None
+            before = truth.before.get(position, 0)
+            if before != fold.position:
+                fold.advance(truth, before)
+            expected = fold.step(event)
+        else:
+            rows = fold.rows
+            expected = {key: rows.get(key) for key in writes}
+        if writes == expected or (self.plain is not None and self.same(writes, expected)):
+            return None
+        return self.differs(number, record.consumer, position, expected, writes, record)
+
+    def on_recovered(self, number: int, record: Recovered) -> Finding | None:
+        """All rows after a restart."""
+        fold = self.folds.get(record.process)
+        if fold is None or record.rows is None:
+            return None
+        if (fold.spec.volatile or fold.spec.atomic) and record.position != fold.position:
+            if record.position < fold.position:
+                if not fold.rewind(self.truth, record.position):
+                    return None
+            else:
+                fold.advance(self.truth, record.position)
+        return self.compare(number, record.process, fold, record.rows, record)
+
+    def on_observed(self, number: int, record: Observed) -> Finding | None:
+        """All rows at rest."""
+        fold = self.folds.get(record.consumer)
+        if fold is None:
+            return None
+        if type(fold) is StreamFold:
+            fold.catch_up(self.truth, record.position)
+        elif record.position > fold.position:
+            fold.advance(self.truth, record.position)
+        return self.compare(number, record.consumer, fold, record.rows, record)
+
+    def on_snapshot(self, number: int, record: SnapshotTaken) -> None:
+        """A place to rewind to later."""
+        fold = self.folds.get(record.owner)
+        if fold is not None and fold.position == record.position:
+            fold.saved = (fold.position, dict(fold.rows))
+
+    def compare(
+        self, number: int, consumer: str, fold: Fold, rows: dict[str, Any], record: Recovered | Observed
+    ) -> Finding | None:
+        """All rows of one consumer."""
+        if self.same(rows, fold.rows):
+            return None
+        keys = sorted(key for key in {*rows, *fold.rows} if not self.same(rows.get(key), fold.rows.get(key)))
+        return self.differs(
+            number,
+            consumer,
+            fold.position,
+            {key: fold.rows.get(key) for key in keys},
+            {key: rows.get(key) for key in keys},
+            record,
+        )
+
+    def differs(
+        self, number: int, consumer: str, position: int, expected: dict[str, Any], actual: dict[str, Any], record: Any
+    ) -> Finding:
+        """The finding."""
+        evidence = [Evidence(number, record, "shows the stored rows")]
+        event = self.truth.events.get(position)
+        if event is not None:
+            evidence.insert(0, Evidence(self.truth.numbers[position], event, "is the last event that they contain"))
+        return self.finding(
+            "replayed-state-differs",
+            consumer,
+            number,
+            position=position,
+            expected=expected,
+            actual=actual,
+            evidence=evidence,
+        )

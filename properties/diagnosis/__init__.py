@@ -1,0 +1,1 @@
+"""Diagnosis: which known bug a counterexample looks like."""

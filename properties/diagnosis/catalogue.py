@@ -1,0 +1,82 @@
+"""The catalogue of real bugs in event-sourced systems, as data: one row per class of bug that was reported in public.
+
+A row's name is the name of the broken system that reproduces it and of the diagnosis that a report gives. The rows are kept in
+`catalogue.json` next to this file; `docs/reference/catalogue.md` is generated from them.
+"""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+
+import attrs
+import msgspec
+
+FILE = pathlib.Path(__file__).with_name("catalogue.json")
+
+GUARANTEES: dict[str, str] = {
+    "LOG": "append, read, durability",
+    "CAS": "conditional append, uniqueness",
+    "CKPT": "consumer checkpoint",
+    "ORD": "ordering",
+    "SNAP": "snapshot",
+    "REPL": "replay",
+    "DUAL": "dual write, side effects",
+    "READ": "cache, index, read side",
+    "LOCK": "leases, fencing",
+    "CDC": "change data capture",
+    "LIVE": "liveness: the consumer reaches the tail without another append",
+    "HARNESS": "the test kit itself",
+}
+"""Guarantee code -> what it covers."""
+
+
+@attrs.frozen
+class Row:
+    """One class of bug: `what` goes wrong, the codes of the `guarantees` that it breaks (the main one first), the shortest
+    `scenario`, public `references` (repository#issue, release notes or a published analysis), the community's `fix`, and the
+    `tier` (1: must be found; 2: found next; 3: later)."""
+
+    name: str
+    what: str
+    guarantees: tuple[str, ...]
+    scenario: str
+    references: tuple[str, ...]
+    fix: str
+    tier: int
+
+
+@functools.cache
+def catalogue() -> dict[str, Row]:
+    """All rows by name, in the order of the file."""
+    return {row.name: row for row in msgspec.json.decode(FILE.read_bytes(), type=list[Row])}
+
+
+def markdown() -> str:
+    """The catalogue as a page of documentation."""
+    rows = catalogue().values()
+    lines = [
+        "# The catalogue",
+        "",
+        "Classes of bugs that were reported in public. A row's name is the name of the broken system that reproduces it, and of the",
+        "diagnosis that a report gives. This page is made from `properties/diagnosis/catalogue.json` by `python benchmarks/catalogue.py`.",
+        "",
+        "Tier 1 must be found, tier 2 is found next, tier 3 later. The codes of the guarantees:",
+        "",
+        *(f"- **{code}**: {words}" for code, words in GUARANTEES.items()),
+        "",
+        "| name | what goes wrong | guarantees | shortest scenario | public references | usual fix | tier |",
+        "|---|---|---|---|---|---|--:|",
+    ]
+    for row in rows:
+        cells = (
+            f"`{row.name}`",
+            row.what,
+            ", ".join(row.guarantees),
+            row.scenario,
+            "; ".join(row.references),
+            row.fix,
+            str(row.tier),
+        )
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,123 @@
+"""Rules of diagnosis: conditional appends (CAS)."""
+
+from __future__ import annotations
+
+from refold.properties.diagnosis.rules.clue import (
+    DECIDED_WRONG,
+    REMOVED,
+    Rules,
+    after,
+    against,
+    expects,
+    never,
+    shows,
+    strange,
+    when,
+)
+
+NO_RACE = against(0.9, lambda facts: facts.up_to_date)
+"""Whoever decides wrongly on the newest state needs no race for it."""
+
+CAS_RULES: Rules = {
+    "check-then-append": (
+        shows(0.4, *DECIDED_WRONG),
+        NO_RACE,
+        when(
+            0.4, lambda facts: facts.expects == "exact", "the append expected a version that the stream no longer had"
+        ),
+        when(0.35, lambda facts: facts.two_at_once, "the change came between its reading and its append"),
+        after(0.2, "started"),
+        against(0.6, expects("any", "")),
+        against(0.4, lambda facts: facts.expects == "no-stream" and not facts.happened("started")),
+        against(0.5, lambda facts: facts.other_stream),
+    ),
+    "first-append-race": (
+        shows(0.4, *DECIDED_WRONG),
+        NO_RACE,
+        when(
+            0.5,
+            lambda facts: facts.expects == "no-stream" and not facts.other_stream,
+            "the append expected no stream, and there was one",
+        ),
+        when(0.2, lambda facts: facts.calm, "no race was needed"),
+        against(0.85, lambda facts: facts.expects != "no-stream" or facts.other_stream),
+        against(0.3, lambda facts: facts.happened("started")),
+        against(0.6, lambda facts: facts.happened(*REMOVED)),
+    ),
+    "expected-any-misuse": (
+        shows(0.4, *DECIDED_WRONG),
+        NO_RACE,
+        when(0.6, expects("any"), "a decision was appended with no expectation at all"),
+        against(0.85, lambda facts: facts.expects != "any"),
+        against(0.5, strange),
+    ),
+    "duplicate-append-lost-ack": (
+        shows(0.6, "duplicate-append", "double-effect-of-retry"),
+        shows(0.4, "refused-append-visible"),
+        when(
+            0.4,
+            lambda facts: facts.happened("retried", "retry") and not facts.happened("redecide"),
+            "the append was sent again after a lost answer",
+        ),
+        after(0.2, "unknown"),
+        never(0.6, "retry", "retried", "redecide", "unknown"),
+        against(0.3, lambda facts: facts.happened("redecide")),
+    ),
+    "retry-with-new-version-defeats-id": (
+        shows(0.6, "duplicate-append", "double-effect-of-retry"),
+        after(0.5, "redecide"),
+        never(0.4, "redecide"),
+        never(0.5, "unknown"),
+    ),
+    "per-key-vs-global-sequence": (
+        shows(0.5, "false-conflict", "conflict-names-wrong-version", *DECIDED_WRONG),
+        when(
+            0.5,
+            lambda facts: facts.refused_at_log_length,
+            "the version that the log found is the length of the whole log",
+        ),
+        against(0.7, lambda facts: not facts.refused_at_log_length),
+    ),
+    "create-after-delete-race": (
+        shows(0.4, *DECIDED_WRONG),
+        NO_RACE,
+        when(0.6, lambda facts: facts.happened(*REMOVED), "the key had been deleted before"),
+        against(0.85, lambda facts: not facts.happened(*REMOVED)),
+    ),
+    "uncommitted-cleared-on-failure": (
+        shows(0.7, "decided-on-unsaved-events"),
+        shows(0.3, "version-gap"),
+        after(0.2, "unknown", "refused"),
+    ),
+    "failed-command-bumps-version": (
+        shows(0.6, "view-is-no-replay"),
+        after(0.3, "declined"),
+        never(0.4, "declined"),
+        against(0.4, lambda facts: facts.stream_per_operation),
+    ),
+    "unique-via-stale-read-model": (
+        shows(0.4, *DECIDED_WRONG),
+        NO_RACE,
+        when(0.6, lambda facts: facts.other_stream, "the two went to different streams, which never conflict"),
+        when(0.2, lambda facts: facts.from_consumer, "the decision was made on an eventually consistent view"),
+        against(0.8, lambda facts: not facts.other_stream and not facts.stream_per_operation),
+        shows(0.3, "view-is-no-replay"),
+        when(0.4, lambda facts: facts.stream_per_operation, "every operation had a stream of its own"),
+    ),
+    "reservation-leak": (
+        shows(0.7, "reservation-leaked"),
+        after(0.5, "hold-taken"),
+        never(0.8, "hold-taken", "hold-seat"),
+    ),
+    "two-live-writers": (
+        shows(0.7, "old-writer-accepted", "writers-interleave", "took-over-without-replay"),
+        shows(0.2, "duplicate-version", "version-gap", "lost-update"),
+        after(0.4, "took-over", "take-over"),
+        never(0.7, "took-over", "take-over"),
+    ),
+    "false-conflict": (
+        shows(0.6, "false-conflict", "conflict-names-wrong-version"),
+        against(0.3, lambda facts: facts.refused_at_log_length),
+    ),
+    "boundary-hash-collision": (shows(0.3, "false-conflict", "conflict-names-wrong-version"),),
+}

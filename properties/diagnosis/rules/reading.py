@@ -1,0 +1,100 @@
+"""Rules of diagnosis: caches and indexes (READ), two stores (DUAL), locks (LOCK), change streams (CDC)."""
+
+from __future__ import annotations
+
+from refold.properties.diagnosis.rules.clue import Rules, after, against, never, shows, strange, when
+
+READ_RULES: Rules = {
+    "cache-resurrects-deleted": (
+        shows(0.65, "deleted-item-resurrected"),
+        shows(0.2, "cache-differs"),
+        when(0.2, lambda facts: facts.deleted, "the row had been deleted"),
+        against(0.4, strange),
+    ),
+    "dangling-pointer": (
+        shows(0.7, "dangling-pointer", "item-missing"),
+        after(0.3, "searched", "link-shown"),
+    ),
+    "tombstoned-events-resurface": (
+        shows(0.7, "archived-item-resurfaced"),
+        after(0.4, "archived", "archive"),
+        never(0.8, "archived", "archive"),
+    ),
+    "tenant-scope-leak": (
+        shows(0.4, "own-write-not-read", "read-goes-back"),
+        shows(0.6, "answer-from-the-future", "cache-stale-at-rest", "answer-differs"),
+        when(0.5, lambda facts: facts.keys_queried > 1, "two keys were queried, and one got the answer of the other"),
+        against(0.7, lambda facts: facts.keys_queried < 2),
+    ),
+}
+
+DUAL_RULES: Rules = {
+    "dual-write-partial": (
+        shows(0.6, "stores-disagree"),
+        after(0.4, "writer-died"),
+        never(0.7, "writer-died"),
+    ),
+    "dual-write-reorder": (
+        shows(0.7, "second-store-goes-back"),
+        shows(0.5, "stores-disagree"),
+        when(0.3, lambda facts: not facts.happened("writer-died"), "no writer died: one overtook the other"),
+        against(0.4, lambda facts: facts.happened("writer-died") and facts.anomaly == "stores-disagree"),
+    ),
+    "outbox-double-drain": (
+        shows(0.6, "side-effect-twice", "side-effect-missing"),
+        after(0.4, "drain", "claimed", "delivered"),
+        never(0.8, "drain", "claimed", "delivered"),
+    ),
+    "recovery-is-a-noop": (
+        shows(0.7, "repair-found-nothing"),
+        after(0.3, "repaired", "repair"),
+        never(0.6, "repaired", "repair"),
+    ),
+    "pm-duplicate-commands": (
+        shows(0.6, "command-executed-twice"),
+        after(0.4, "manage", "manage-again", "command-executed"),
+        never(0.8, "manage", "manage-again", "command-executed"),
+    ),
+    "vacuous-scenario": (shows(0.9, "vacuous-run"),),
+}
+
+LOCK_RULES: Rules = {
+    "lock-no-fencing": (
+        shows(0.65, "stale-token-effect"),
+        after(0.3, "pause", "paused", "jump-clock"),
+        after(0.2, "locked-write"),
+    ),
+    "lock-release-steals": (
+        shows(0.55, "two-lock-holders"),
+        after(0.5, "released", "release"),
+        never(0.7, "released", "release"),
+    ),
+    "lock-time-frozen": (shows(0.75, "lock-never-freed", "lease-without-time"), after(0.2, "queued")),
+    "lease-not-checked-after-wait": (
+        shows(0.75, "lock-granted-to-the-dead"),
+        after(0.3, "queued"),
+        never(0.6, "queued"),
+    ),
+}
+
+CDC_RULES: Rules = {
+    "cdc-timestamp-cursor": (
+        shows(0.5, "copy-differs", "copied-before-commit"),
+        after(0.4, "source-changed", "copied"),
+        when(0.2, lambda facts: not facts.happened("lose-offset"), "no offset was lost"),
+        never(0.8, "source-changed", "copied"),
+        against(0.6, lambda facts: facts.happened("lose-offset")),
+    ),
+    "cdc-resume-at-latest": (
+        shows(0.5, "copy-differs"),
+        after(0.5, "lose-offset"),
+        never(0.8, "lose-offset"),
+    ),
+    "cdc-resnapshot-duplicates": (
+        shows(0.7, "row-copied-twice"),
+        shows(0.6, "copy-goes-back"),
+        shows(0.3, "copy-differs"),
+        after(0.3, "snapshot-begun"),
+        never(0.7, "snapshot-begun", "connector-restarted"),
+    ),
+}

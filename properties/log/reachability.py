@@ -1,0 +1,77 @@
+"""Reachability: what the log has accepted, a reader of the whole log gets to see (A13, the log's side of it).
+
+Nothing that somebody else does, or omits to do, may keep committed events from readers for ever. Usually broken by readers that wait for
+a position that will never be filled (catalogue: permanent-gap-stall), and by readers that wait for a transaction that
+has nothing to do with them and never ends (xmin-horizon-stall). That nothing was lost shows in the streams, which can be read.
+"""
+
+from __future__ import annotations
+
+from refold.model.event import Stored
+from refold.model.record import Settled, StreamScanned
+from refold.properties.oracle import Truth
+from refold.properties.property import Evidence, Finding, Handler, Property
+
+
+class Reachability(Property):
+    """At rest, for every stream s: the events that a reader of s finds are 1, 2, 3, …, and a reader of the whole log has seen them all.
+
+    Kept although an event that was acknowledged and cannot be read is a lost one for `durability` too: this one says where readers stall.
+    """
+
+    name = "reachability"
+    guarantee = "LIVE"
+    judges = (Stored,)
+
+    def __init__(self, truth: Truth) -> None:
+        super().__init__()
+        self.truth = truth
+
+        self.short: dict[str, tuple[int, StreamScanned]] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """Streams that were read whole, and the end, when what was lost altogether is known."""
+        return {StreamScanned: self.on_scanned, Settled: self.on_settled}
+
+    def on_scanned(self, number: int, record: StreamScanned) -> Finding | None:
+        """Compare with what became visible in the whole log."""
+        versions = record.versions
+        visible = self.truth.versions.get(record.stream, 0)
+        if versions and versions[-1] > visible:
+            return self.finding(
+                "never-becomes-visible",
+                record.stream,
+                number,
+                expected=f"{record.stream} up to version {versions[-1]} visible to readers of the log",
+                actual=f"up to version {visible}",
+                evidence=[Evidence(number, record, "is what the stream holds")],
+            )
+        if len(versions) < visible:
+            self.short[record.stream] = (number, record)
+        else:
+            self.short.pop(record.stream, None)
+        if versions != tuple(range(1, len(versions) + 1)):
+            return self.finding(
+                "version-gap",
+                record.stream,
+                number,
+                guarantee="LOG",
+                expected=tuple(range(1, len(versions) + 1)),
+                actual=versions,
+                evidence=[Evidence(number, record, "is what the stream holds")],
+            )
+        return None
+
+    def on_settled(self, number: int, record: Settled) -> Finding | None:
+        """Readers of the whole log have seen events that a reader of their stream does not find."""
+        for stream, (scanned, found) in self.short.items():
+            return self.finding(
+                "stream-misses-events",
+                stream,
+                number,
+                guarantee="LOG",
+                expected=self.truth.versions[stream],
+                actual=len(found.versions),
+                evidence=[Evidence(scanned, found, "is what the stream holds")],
+            )
+        return None

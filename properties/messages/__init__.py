@@ -1,0 +1,1 @@
+"""What goes out, and what a second store gets."""

@@ -1,0 +1,181 @@
+"""Topics: acknowledged messages stay until retention removes them, and a subscriber's tally is the fold of all that were ever there.
+
+For every observable tally t at offset o of the current epoch: t == fold(messages[:o]), whatever retention has removed since; an
+acknowledged message is lost only by a restore from a backup. Usually broken by subscribers that go on behind a gap without a word
+(catalogue: retention-trims-undelivered), by recovery from a snapshot that the log no longer reaches
+(stale-snapshot-truncated-log), by a new primary without the tail (acked-lost-on-failover), and by an
+offset that is kept although the topic has begun a new epoch (checkpoint-ahead-of-log).
+"""
+
+from __future__ import annotations
+
+from refold.model.parts.messages.topic import (
+    Expired,
+    FailedOver,
+    Published,
+    Restored,
+    Tallied,
+    Tally,
+    TallyCopied,
+    TallyObserved,
+    TallyRecovered,
+    TopicRead,
+)
+from refold.properties.property import Evidence, Finding, Handler, Property
+
+Shown = Tallied | TallyCopied | TallyRecovered | TallyObserved
+
+
+class Topics(Property):
+    """For every tally t at offset o: t == fold(messages[:o]); for every acknowledged message: it is there until it expires."""
+
+    name = "topics"
+    guarantee = "LOG"
+    needs = "topic"
+    judges = (Published,)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch = 1
+        self.low = 1
+        self.tail = 0
+        self.folds: dict[int, tuple[int, int]] = {0: (0, 0)}
+        self.published: tuple[int, Published] | None = None
+        self.shown = Tally()
+        self.cut: tuple[int, FailedOver | Restored] | None = None
+        self.expired: tuple[int, Expired] | None = None
+
+    def handlers(self) -> dict[type, Handler]:
+        """What happens to messages, and every tally."""
+        return {
+            Published: self.on_published,
+            Expired: self.on_expired,
+            FailedOver: self.on_failed_over,
+            Restored: self.on_restored,
+            Tallied: self.on_tally,
+            TallyCopied: self.on_tally,
+            TallyRecovered: self.on_tally,
+            TallyObserved: self.on_observed,
+            TopicRead: self.on_read,
+        }
+
+    # -- the messages
+
+    def on_published(self, number: int, record: Published) -> Finding | None:
+        """The next offset."""
+        finding = None
+        if record.offset != self.tail + 1:
+            finding = self.finding(
+                "duplicate-position" if record.offset <= self.tail else "position-gap",
+                "topic",
+                number,
+                position=record.offset,
+                expected=self.tail + 1,
+                actual=record.offset,
+                evidence=[Evidence(number, record, "was acknowledged")],
+            )
+        count, total = self.folds.get(record.offset - 1, (0, 0))
+        self.folds[record.offset] = (count + 1, total + record.number)
+        self.tail = record.offset
+        self.published = (number, record)
+        return finding
+
+    def on_expired(self, number: int, record: Expired) -> None:
+        """Retention may remove what it likes."""
+        self.low = record.low
+        self.expired = (number, record)
+
+    def on_failed_over(self, number: int, record: FailedOver) -> Finding | None:
+        """A new primary may not."""
+        finding = None
+        if record.tail < self.tail:
+            evidence = [] if self.published is None else [Evidence(*self.published, "was acknowledged")]
+            finding = self.finding(
+                "acknowledged-append-lost",
+                "topic",
+                number,
+                position=self.tail,
+                expected=f"messages up to offset {self.tail}",
+                actual=f"messages up to offset {record.tail}",
+                evidence=[*evidence, Evidence(number, record, "is a primary without it")],
+            )
+            self.begin(number, record)
+        return finding
+
+    def on_restored(self, number: int, record: Restored) -> None:
+        """The contract of this fault is that newer messages are gone."""
+        self.low = record.low
+        self.begin(number, record)
+
+    def begin(self, number: int, record: FailedOver | Restored) -> None:
+        """A new epoch."""
+        self.epoch, self.tail = record.epoch, record.tail
+        for offset in [offset for offset in self.folds if offset > record.tail]:
+            del self.folds[offset]
+        self.cut = (number, record)
+
+    def on_read(self, number: int, record: TopicRead) -> Finding | None:
+        """What is still there, from the bound on."""
+        expected = tuple(range(max(record.lower, self.low), self.tail + 1))
+        if record.offsets == expected:
+            return None
+        return self.finding(
+            "range-differs",
+            "topic",
+            number,
+            expected=expected,
+            actual=record.offsets,
+            evidence=[Evidence(number, record, "is the answer to this read")],
+        )
+
+    # -- the subscriber
+
+    def on_tally(self, number: int, record: Tallied | TallyCopied | TallyRecovered) -> Finding | None:
+        """Compare with the fold."""
+        before, self.shown = self.shown, record.tally
+        return self.judge(number, record, before)
+
+    def on_observed(self, number: int, record: TallyObserved) -> Finding | None:
+        """At rest, also at the tail."""
+        finding = self.judge(number, record, self.shown)
+        if finding is None and record.tally.offset != self.tail:
+            finding = self.finding(
+                "never-reaches-tail",
+                "subscriber",
+                number,
+                guarantee="LIVE",
+                position=record.tally.offset,
+                expected=self.tail,
+                actual=record.tally.offset,
+                evidence=[Evidence(number, record, "is where it came to rest")],
+            )
+        return finding
+
+    def judge(self, number: int, record: Shown, before: Tally) -> Finding | None:
+        """The anomaly has the name of what the subscriber did not notice: an epoch, a gap, or neither."""
+        tally = record.tally
+        expected = self.folds.get(tally.offset)
+        if expected == (tally.count, tally.total):
+            return None
+        evidence = [Evidence(number, record, "is its tally")]
+        if tally.epoch != self.epoch and self.cut is not None:
+            anomaly, guarantee = "checkpoint-ahead-of-log", "CKPT"
+            evidence.insert(0, Evidence(*self.cut, "began a new epoch"))
+        elif type(record) is TallyRecovered:
+            anomaly, guarantee = "recovered-state-partial", "SNAP"
+        elif self.expired is not None and expected is not None and tally.count < expected[0]:
+            anomaly, guarantee = "trimmed-message-skipped", "LOG"
+        else:
+            anomaly, guarantee = "replayed-state-differs", "REPL"
+        if self.expired is not None and guarantee in ("SNAP", "LOG"):
+            evidence.insert(0, Evidence(*self.expired, "removed messages"))
+        return self.finding(
+            anomaly,
+            "subscriber",
+            number,
+            guarantee=guarantee,
+            position=tally.offset,
+            expected={"epoch": self.epoch, "count and sum": expected},
+            actual={"epoch": tally.epoch, "count and sum": (tally.count, tally.total)},
+            evidence=evidence,
+        )

@@ -1,0 +1,168 @@
+"""Histories that begin in the middle of a log, as one that is recorded from a system that has been running for a year.
+
+Such a history has a past that nobody has written down: events below its first position, streams with a version, clients that wait for an
+answer, consumers with rows and a place. What can be judged all the same is whatever needs no past, or as much of it as the history itself
+gives away: the first event of a stream tells which version the stream had before. What is judged is sound (a right system is not accused),
+as long as the history holds everything from its first line on:
+
+- identity: batches are whole, refused appends leave no trace, no append has two effects. Not that somebody asked for an event: whoever did
+  may have done so before.
+- expected versions: of streams that have an event in the history, because only their version is known. A refusal counts as one without a
+  reason only if the version that the log says it found was the expected one: what slow appends of before are hiding cannot be known.
+- order: positions grow and versions have no gaps, from the first of each on.
+- durability: what was visible, or confirmed at a position of this history, is in every later scan.
+
+Everything else is left out: consumers (where they stood, and with which rows), snapshots, decisions and views (the states before), readers
+of single streams, convergence, extensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+import msgspec
+
+from refold.model.event import Stored
+from refold.model.record import Acknowledged, Opened, Prepared, Retried, Started, Step, Unknown
+from refold.properties.log.durability import Durability
+from refold.properties.log.identity import REMEMBERED, Identity
+from refold.properties.log.visibility import Visibility
+from refold.properties.oracle import Truth
+from refold.properties.property import Checker, Finding, Handler, Property, forget_oldest
+from refold.properties.suite import Bookkeeping
+from refold.properties.updates.decisions import ExpectedVersion
+
+
+@attrs.frozen
+class Beginning:
+    """Where a history begins: the position of its first event, and the version that each of its streams had before."""
+
+    position: int
+    versions: dict[str, int]
+
+    def not_checked(self) -> str:
+        """What this means, in plain words."""
+        return (
+            f"what came before position {self.position:,}, at which this history begins: from there on it is judged whether the log keeps"
+            " positions and versions in order, decides by expected versions as it must, stores batches whole, and loses nothing;"
+            " not judged are events that nobody prepared, decisions of the application, consumers and snapshots"
+        )
+
+
+def beginning(records: Iterable[Any]) -> Beginning | None:
+    """Where the history begins if that is in the middle of a log; None if it is whole.
+
+    One with the steps of a plan is whole, whatever its first position is: refold made it, on an empty log.
+    """
+    first = 0
+    versions: dict[str, int] = {}
+    for record in records:
+        kind = type(record)
+        if kind is Step:
+            return None
+        if kind is Stored:
+            first = first or record.position
+            if first <= 1:
+                return None
+            versions.setdefault(record.stream, max(record.version - 1, 0))
+    return Beginning(first, versions) if first else None
+
+
+class MiddleIdentity(Identity):
+    """`Identity` among the appends that were asked for within the history. Those in `older` were sent before; such an append may be decided
+    anew later on, and have had its effect already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.older: dict[str, None] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """Also what else tells that an append was sent."""
+        return {**super().handlers(), Started: self.on_sent, Unknown: self.on_sent}
+
+    def on_sent(self, number: int, record: Started | Unknown | Retried) -> None:
+        """Before the history began, if nobody has asked for it since."""
+        self.sent(record.op)
+
+    def sent(self, op: str) -> None:
+        """One that was sent."""
+        if op not in self.operations:
+            self.older[op] = None
+            if len(self.older) >= 2 * REMEMBERED:
+                forget_oldest(self.older, REMEMBERED)
+
+    def on_prepared(self, number: int, record: Prepared) -> Finding | None:
+        """Of one that is older nobody knows the rest."""
+        return None if record.op in self.older else super().on_prepared(number, record)
+
+    def on_retried(self, number: int, record: Retried) -> None:
+        """Sent again, so it was sent."""
+        self.sent(record.op)
+        super().on_retried(number, record)
+
+    def on_stored(self, number: int, event: Stored) -> Finding | None:
+        """An event of another append was asked for before the beginning, as far as anybody knows."""
+        self.sent(event.operation)
+        return super().on_stored(number, event) if event.operation in self.operations else None
+
+
+class MiddleExpectedVersion(ExpectedVersion):
+    """`ExpectedVersion` of those appends, in the streams whose version is known."""
+
+    def __init__(self, truth: Truth, identity: MiddleIdentity, known: Iterable[str]) -> None:
+        super().__init__(truth)
+        self.older = identity.older
+        self.known = frozenset(known)
+
+    def on_prepared(self, number: int, record: Prepared) -> None:
+        """One that is older may take effect on the condition that it had then."""
+        if record.stream in self.known and record.op not in self.older:
+            super().on_prepared(number, record)
+
+
+class MiddleDurability(Durability):
+    """`Durability` of what was confirmed within the history."""
+
+    def __init__(self, identity: Identity, begins: Beginning) -> None:
+        super().__init__(identity)
+        self.first = begins.position
+
+    def on_acknowledged(self, number: int, record: Acknowledged) -> None:
+        """An append that is sent again may have been stored before the beginning; its positions tell."""
+        if record.positions and record.positions[0] >= self.first:
+            super().on_acknowledged(number, record)
+
+
+class MiddleBookkeeping(Bookkeeping):
+    """`Bookkeeping` without consumers, whose places are not known: the truth would wait for them."""
+
+    def handlers(self) -> dict[type, Handler]:
+        """All but what is about consumers."""
+        table = super().handlers()
+        table[Opened] = self.on_opened
+        return table
+
+    def on_opened(self, number: int, record: Opened) -> None:
+        """Nobody consumes."""
+        self.truth.on_opened(number, msgspec.structs.replace(record, consumers=()))
+
+
+def middle_checker(begins: Beginning, plain: Callable[[Any], Any] | None = None) -> Checker:
+    """A checker of what can be judged from there on; `plain` as for `refold.properties.suite.checker`."""
+    truth = Truth(None)
+    truth.tail = truth.low = begins.position - 1
+    truth.versions = dict(begins.versions)
+    truth.slow.add("whatever was open before the beginning")
+    identity = MiddleIdentity()
+    judges: list[Property] = [
+        identity,
+        MiddleExpectedVersion(truth, identity, begins.versions),
+        Visibility(truth),
+        MiddleDurability(identity, begins),
+        MiddleBookkeeping(truth),
+    ]
+    for judge in judges:
+        judge.plain = plain
+    return Checker(judges)

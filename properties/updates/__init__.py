@@ -1,0 +1,1 @@
+"""Conditional updates: what was decided held at the place where it was stored."""

@@ -1,0 +1,142 @@
+"""Views: a client decides on what the log says, not on what it wishes the log said.
+
+For every decision on view v of stream s: v is the fold of a prefix of s. Usually broken by aggregates that are kept in memory: events
+that the log has refused stay in them (catalogue: uncommitted-cleared-on-failure), or a command that was declined leaves its mark
+(failed-command-bumps-version). The state of a view is not recorded, so it is the decision that is compared; of clients that load the
+stream themselves, because what the others read are the rows of a consumer, and those are compared as they are stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from refold.model.application import Application, Refusal
+from refold.model.record import Aborted, Declined, Prepared, Refused, Settled, Unknown
+from refold.model.words import counted
+from refold.properties.oracle import Truth
+from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
+from refold.properties.updates.decisions import Decisions
+
+
+class Views(Property):
+    """For every decision of command c on a view at version n of stream s: n <= |s|, and where n = |s|, the decision is that of
+    decide(c, fold(s))."""
+
+    name = "views"
+    guarantee = "REPL"
+    needs_application = True
+    judges = (Prepared, Declined)
+
+    def __init__(self, application: Application, truth: Truth, decisions: Decisions) -> None:
+        super().__init__(application)
+        self.decider = application
+        self.truth = truth
+        self.states = decisions.states
+        self.scattered = decisions.scattered
+        self.unsaved: dict[tuple[str, str], tuple[int, Refused | Aborted | Unknown]] = {}
+        self.asked: dict[str, Prepared] = {}
+        self.unanswered: dict[str, dict[str, tuple[int, int]]] = {}
+        self.doubtful: dict[str, tuple[int, Finding]] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """Decisions, and appends that came to nothing."""
+        return {
+            Prepared: self.on_prepared,
+            Declined: self.on_declined,
+            Refused: self.on_unsaved,
+            Aborted: self.on_unsaved,
+            Unknown: self.on_unknown,
+            Settled: self.on_settled,
+        }
+
+    def on_unsaved(self, number: int, record: Refused | Aborted | Unknown) -> None:
+        """What a client had decided, and the log does not have, or may not have."""
+        asked = self.asked.get(record.client)
+        if asked is not None:
+            self.unsaved[record.client, asked.stream] = (number, record)
+            if asked.stream in self.unanswered:
+                self.unanswered[asked.stream].pop(record.op, None)
+
+    def on_unknown(self, number: int, record: Unknown) -> None:
+        """Streams may show it before readers of the whole log come to it."""
+        self.on_unsaved(number, record)
+        asked = self.asked.get(record.client)
+        if asked is not None and asked.op == record.op:
+            events, version = len(asked.events), self.truth.versions.get(asked.stream, 0)
+            self.unanswered.setdefault(asked.stream, {})[record.op] = (events, version + events)
+
+    def on_prepared(self, number: int, record: Prepared) -> Finding | None:
+        """A decision to append."""
+        self.asked[record.client] = record
+        version = self.truth.versions.get(record.stream, 0)
+        if record.seen < version or self.truth.slow or (record.seen == version and record.source != "log"):
+            return None
+        if (
+            record.command is None
+            or record.stream in self.scattered
+            or record.stream != self.decider.key(record.command)
+        ):
+            return None  # a stream per entity: its versions and its fold are not those of the key
+        if record.seen > version:
+            return self.ahead(number, record, version)
+        expected = self.decide(record)
+        actual = tuple([event.data for event in record.events])
+        same = isinstance(expected, tuple) and as_recorded(actual, expected)
+        return None if same else self.differs(number, record, expected, actual)
+
+    def on_declined(self, number: int, record: Declined) -> Finding | None:
+        """A decision not to append."""
+        version = self.truth.versions.get(record.stream, 0)
+        if record.seen < version or self.truth.slow or (record.seen == version and record.source != "log"):
+            return None
+        if record.command is None or record.stream in self.scattered:
+            return None
+        if record.seen > version:
+            return self.ahead(number, record, version)
+        expected = self.decide(record)
+        if not isinstance(expected, tuple) or not expected:
+            return None
+        return self.differs(number, record, expected, f"declined: {record.reason}")
+
+    def ahead(self, number: int, record: Prepared | Declined, version: int) -> Finding | None:
+        """A view of more events than readers of the whole log have seen; of appends without an answer only the end tells."""
+        finding = self.differs(
+            number, record, f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
+        )
+        unanswered = self.unanswered.get(record.stream, {}).values()
+        if record.seen > version + sum(events for events, due in unanswered if due > version):
+            return finding
+        self.doubtful.setdefault(record.stream, (record.seen, finding))
+        return None
+
+    def on_settled(self, number: int, record: Settled) -> Finding | None:
+        """Have the events come that were in a view?"""
+        for stream, (seen, finding) in self.doubtful.items():
+            if self.truth.versions.get(stream, 0) < seen:
+                return attrs.evolve(finding, number=number)
+        return None
+
+    def decide(self, record: Prepared | Declined) -> Any:
+        """The decision on the true state."""
+        decider, stream = self.decider, record.stream
+        state = self.states[stream] if stream in self.states else decider.initial(stream)
+        try:
+            return tuple(decider.decide(record.command, state))
+        except Refusal as refusal:
+            return f"declined: {refusal.reason}"
+
+    def differs(self, number: int, record: Prepared | Declined, expected: Any, actual: Any) -> Finding:
+        """The finding; its name says whether an append that came to nothing is in the view."""
+        unsaved = self.unsaved.get((record.client, record.stream))
+        evidence = [] if unsaved is None else [Evidence(*unsaved, "is an append that the log does not have")]
+        return self.finding(
+            "view-is-no-replay" if unsaved is None else "decided-on-unsaved-events",
+            record.stream,
+            number,
+            guarantee=None if unsaved is None else "CAS",
+            expected=expected,
+            actual=actual,
+            evidence=[*evidence, Evidence(number, record, "decided on this view")],
+        )

@@ -1,0 +1,1 @@
+"""refold: property-based verification of event-sourced systems."""

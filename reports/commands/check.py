@@ -1,0 +1,260 @@
+"""``refold check``: judge stored histories, refold's own and those of other tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from refold.model.application import Application
+from refold.model.documents.history import MalformedHistory
+from refold.model.documents.plan import short
+from refold.reports.commands import outcome
+from refold.reports.commands.stored_history import StoredHistory
+from refold.reports.documents.files import refuse_pipe
+from refold.reports.words.values import inert
+from refold.search.objects.application_check import application_named, trial
+from refold.systems.port import UsageError
+from refold.systems.user.errors import let_through, told
+
+FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
+FAILURES: dict[str, Literal["refuses", "nothing"]] = {"edn": "nothing"}
+"""What a failed operation says where nobody said so (``refuses`` in formats that are not here). Knossos and Jepsen write EDN for histories
+in which a failure is whatever certainly did not happen, for any reason: docs/decisions/0009-failures-in-edn.md."""
+
+
+@click.command(short_help="Check histories that were recorded before, or by another tool.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE…")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="auto",
+    help="What the files are (default: look and see).",
+)
+@click.option(
+    "--application",
+    metavar="NAME",
+    help="Check a refold history with this application too: accounts, inventory, rota, MODULE:OBJECT (default: the one that it names, if"
+    " it comes with refold).",
+)
+@click.option(
+    "--model", default="cas-register", metavar="MODEL", help="cas-register (default), set, counter, or MODULE:OBJECT."
+)
+@click.option(
+    "--initial", default="null", metavar="VALUE", help="The initial value of every object, as JSON (default: null)."
+)
+@click.option(
+    "--nil-reads",
+    type=click.Choice(("value", "any")),
+    default="value",
+    help="A read of nil: the value null, or no statement.",
+)
+@click.option(
+    "--fail",
+    "fail",
+    type=click.Choice(("refuses", "nothing")),
+    help="A failed operation says that its condition did not hold, or nothing (default: refuses; in EDN, nothing).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+def check(
+    files: tuple[str, ...],
+    format_: str,
+    application: str | None,
+    model: str,
+    initial: str,
+    nil_reads: Literal["value", "any"],
+    fail: Literal["refuses", "nothing"] | None,
+    as_json: bool,
+) -> None:
+    """Check histories that were recorded before, in production or by another tool.
+
+    \b
+    Examples:
+      refold check .refold/history.jsonl
+      refold check history.jsonl --application tests/test_shop.py:Shop
+      refold check register.log                                     a Jepsen log: is it linearizable?
+      refold check *.edn --initial 0 --nil-reads any                Knossos histories
+      refold check ops.jsonl --model set --json
+
+    Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
+    """
+    with outcome.sentences(), outcome.aside():
+        try:
+            start = json.loads(initial)
+        except (ValueError, RecursionError):
+            raise UsageError(
+                f"--initial {short(initial)} is not JSON, or too deep or too long a number to be read; write null, 0 or '\"text\"'"
+            ) from None
+        subject = None if application is None else application_named(application)
+        if subject is not None:
+            with outcome.time_limit(f"application {application!r}"):
+                trial(subject)
+        judge = FileJudge(format_, subject, model, start, nil_reads, fail)
+        results = []
+        console = Console(stderr=True)
+        with Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            console=console,
+            transient=True,
+            disable=as_json or not console.is_terminal,
+        ) as bar:
+            try:
+                for number, file in enumerate(files, 1):
+                    task = bar.add_task(f"{number}/{len(files)} {os.path.basename(file)}", total=1.0)
+                    results.append(judge.judge(file, lambda share, task=task: bar.update(task, completed=share)))  # type: ignore[misc]
+                    bar.remove_task(task)
+            except KeyboardInterrupt:
+                results.append(
+                    {
+                        "file": file,
+                        "format": None,
+                        "records": 0,
+                        "verdict": "undecided",
+                        "seconds": 0.0,
+                        "findings": [],
+                        "blame": None,
+                        "error": f"{file}: interrupted",
+                    }
+                )
+        if as_json:
+            outcome.print_json({"results": results})
+        else:
+            with outcome.speaking():
+                for result in results:
+                    tell(result)
+        sys.exit(exit_code(results))
+
+
+def exit_code(results: list[dict[str, Any]]) -> int:
+    """2 if any file could not be read or decided, else 1 if anything was found, else 0."""
+    if any(result.get("error") or result["verdict"] == "undecided" for result in results):
+        return outcome.ENVIRONMENT
+    return (
+        outcome.FINDINGS
+        if any(result["verdict"] in ("broken", "not linearizable") for result in results)
+        else outcome.HELD
+    )
+
+
+class FileJudge:
+    """Judges one file after the other under the same options."""
+
+    def __init__(
+        self,
+        format_: str,
+        application: Application | None,
+        model: str,
+        initial: Any,
+        nil_reads: Literal["value", "any"],
+        fail: Literal["refuses", "nothing"] | None,
+    ) -> None:
+        self.format = format_
+        self.application = application
+        self.model = model
+        self.initial = initial
+        self.nil_reads = nil_reads
+        self.fail = fail
+
+    def judge(self, file: str, heartbeat: Callable[[float], None]) -> dict[str, Any]:
+        """The result object of one file; an error is one sentence in it."""
+        from refold.properties.linearizability import HistoryError
+
+        started = time.process_time()
+        result: dict[str, Any] = {
+            "file": file,
+            "format": None,
+            "records": 0,
+            "verdict": "undecided",
+            "seconds": 0.0,
+            "findings": [],
+            "blame": None,
+        }
+        try:
+            refuse_pipe(file)
+            format_ = self.format if self.format != "auto" else self.look(file)
+            result["format"] = format_
+            if format_ == "refold":
+                StoredHistory(file, self.application, result, heartbeat).judge()
+            else:
+                self.black_box(file, format_, result)
+        except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
+            said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
+            result["error"] = said if file in said else f"{file}: {said}"
+        result["seconds"] = round(time.process_time() - started, 6)
+        return result
+
+    def look(self, file: str) -> str:
+        """The format of a file, from its first lines."""
+        from refold.properties.linearizability import sniff
+
+        with open(file, "rb") as stream:
+            head = stream.read(1 << 16)
+        if not head.strip():
+            raise MalformedHistory(1, "the file is empty")
+        found = sniff(head.decode("utf-8", "replace").splitlines())
+        if found is None:
+            raise MalformedHistory(
+                1, f"this is none of the formats that refold reads; name it with --format ({', '.join(FORMATS[1:])})"
+            )
+        return found
+
+    def black_box(self, file: str, format_: str, result: dict[str, Any]) -> None:
+        """A history without positions: is it linearizable?"""
+        from refold.properties.linearizability import check as decide
+        from refold.properties.linearizability import read_operations, specification_named
+        from refold.reports.words.black_box import verdict_sentences
+
+        _, history = read_operations(file, format_)
+        if not history.operations:
+            raise UsageError(
+                f"there is no operation in it that a client invoked, so there is nothing to judge (format {format_})"
+            )
+        try:
+            specification = specification_named(self.model, self.initial, self.nil_reads)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        fail = self.fail or FAILURES.get(format_, "refuses")
+        try:
+            verdict = decide(history, specification, fail=fail)
+        except BaseException as error:
+            let_through(error)
+            if ":" not in self.model:
+                raise
+            raise UsageError(f"model {self.model!r}: its code raised {told(error)}") from error
+        result["fail"] = fail
+        result["records"] = history.records
+        result["sentences"] = [verdict_sentences(verdict)]
+        if verdict.reason:
+            result["reason"] = verdict.reason
+        result["verdict"] = verdict.verdict
+        finding = verdict.finding()
+        if finding is not None:
+            result["findings"] = [finding]
+            result["blame"] = finding.get("blame")
+
+
+def tell(result: dict[str, Any]) -> None:
+    """One file for a reader."""
+    error = result.get("error")
+    if error:
+        outcome.complain(error)
+    for lines in result.pop("sentences", []):
+        for line in lines:
+            click.echo(f"    {line}")
+    if error and result["verdict"] == "undecided":
+        return
+    for text in result.get("not_checked", ()):
+        click.echo(f"    not checked: {inert(text)}")
+    application = f", with application {inert(result['application'])}" if result.get("application") else ""
+    about = f"{result['format']}{application}, {result['records']:,} records, {result['seconds']:.2f} s"
+    click.echo(f"{result['file']}: {result['verdict']} ({about})")

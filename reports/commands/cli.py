@@ -1,0 +1,106 @@
+"""The command ``refold``."""
+
+from __future__ import annotations
+
+import atexit
+import difflib
+import io
+import os
+import signal
+import sys
+import threading
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "verify": "refold.reports.commands.verify:verify",
+    "replay": "refold.reports.commands.replay:replay",
+    "check": "refold.reports.commands.check:check",
+    "zoo": "refold.reports.commands.zoo:zoo",
+    "compare": "refold.reports.commands.compare:compare",
+    "systems": "refold.reports.commands.systems:systems",
+}
+"""Command -> where it is; imported when it is asked for, so that the others do not pay for it."""
+
+
+class Commands(click.Group):
+    """A group that imports its commands when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """With a suggestion, if there is no such command."""
+        close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and close:
+            ctx.fail(f"No such command {args[0]!r}; did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Exit code 1 means findings and nothing else: not an interruption, however early, and not that nobody reads the output."""
+        for stream in ("stdout", "stderr"):
+            file = getattr(sys, stream)
+            if file is None:  # closed by whoever started this
+                setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
+            elif isinstance(file, io.TextIOWrapper):
+                file.reconfigure(errors="backslashreplace")  # a code page that lacks characters
+        output = sys.stdout
+        before = signal.getsignal(signal.SIGTERM)
+        held = threading.current_thread() is threading.main_thread()
+        program = not args and "args" not in kwargs
+        if held:
+            signal.signal(
+                signal.SIGTERM, signal.default_int_handler
+            )  # a time-out in CI: as Ctrl-C, what was found is kept
+        try:
+            code = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.ClickException as error:
+            error.show()
+            code = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("refold: interrupted", err=True)
+            code = 2
+        except SystemExit:
+            if sys.stdout is output:
+                raise
+            code = 0  # click has put a stream that forgets in its place: nobody reads on
+        finally:
+            if held and program:
+                atexit.register(deaf)
+            elif held:
+                signal.signal(signal.SIGTERM, before)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def deaf() -> None:
+    """All is said: a signal that comes now, while Python shuts down, does not change the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@click.command(cls=Commands)
+@click.version_option(version("refold"), prog_name="refold")
+def main() -> None:
+    """Verify event-sourced systems: crash, duplicate and reorder them, and check what they promise.
+
+    \b
+    Start here:
+      refold verify                    the reference model: what a verdict looks like
+      refold verify --system sqlite    a real event log
+      refold zoo                       does it find real bugs?
+    """

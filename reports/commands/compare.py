@@ -1,0 +1,76 @@
+"""``refold compare``: nine strategies for conditional updates, the same workload, the same faults."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from refold.reports.commands import outcome
+from refold.reports.documents.comparison import comparison_html, comparison_json, print_comparison
+from refold.reports.documents.files import default_report_dir, ready, write
+from refold.search.strategies.comparison import STEPS, Row
+from refold.search.strategies.comparison import compare as compare_strategies
+
+
+@click.command(short_help="Compare strategies for conditional updates: safety and cost.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another workload, other faults.")
+@click.option(
+    "--steps",
+    type=click.IntRange(100, 10_000_000),
+    default=STEPS,
+    show_default=True,
+    help="Commands for each strategy.",
+)
+@click.option("--report-dir", metavar="DIR", help="Where compare/comparison.html and .json go (default: .refold).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+def compare(seed: int, steps: int, report_dir: str | None, as_json: bool) -> None:
+    """Compare the strategies for conditional updates: which are safe under which faults, and what safety costs.
+
+    Simulated time: the same seed gives the same figures on every machine. The last line says where the page with the picture is.
+
+    \b
+    Examples:
+      refold compare                                          nine strategies, ten thousand commands each
+      refold compare --seed 7 --steps 50000                   another workload, more of it
+      refold compare --json | jq '.rows[] | [.strategy, .violations, .latency_median]'
+      refold verify --system 'reference?strategy=lock'        search one of them for a counterexample
+
+    Exit code: 0 compared, 2 usage or environment.
+    """
+    with outcome.sentences(report_dir):
+        page = pathlib.Path(report_dir or default_report_dir()) / "compare" / "comparison.html"
+        ready(page.parent)
+        rows = run(seed, steps)
+        document = comparison_json(rows, seed=seed, steps=steps, report=str(page))
+        write(page, comparison_html(rows, seed=seed, steps=steps))
+        write(page.with_suffix(".json"), json.dumps(document, indent=1) + "\n")
+        if as_json:
+            outcome.print_json(document)
+        else:
+            with outcome.speaking():
+                print_comparison(rows)
+                click.echo(f"picture: {page}")
+
+
+def run(seed: int, steps: int) -> list[Row]:
+    """The rows, with progress on standard error."""
+    console = Console(stderr=True)
+    said: set[str] = set()
+    with Bar(
+        TextColumn("{task.description}"), BarColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("compare", total=None)
+
+        def progress(done: int, of: int, what: str) -> None:
+            bar.update(task, completed=done, total=of, description=what)
+            strategy = what.partition(",")[0]
+            if strategy and strategy not in said and not console.is_terminal:
+                said.add(strategy)
+                click.echo(f"refold: comparing {strategy} ({done} of {of} runs done)", err=True)
+
+        return compare_strategies(seed, steps, progress=progress)

@@ -1,0 +1,230 @@
+"""How commands end: exit codes, sentences on standard error, one JSON object on standard output."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pathlib
+import signal
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn, TextIO
+
+import click
+
+from refold.model.application import UnknownProjection
+from refold.model.documents.history import MalformedHistory
+from refold.model.documents.plan import MalformedPlan
+from refold.search.run import BrokenApplication
+from refold.systems.port import SystemUnavailable, UsageError
+from refold.systems.user.errors import OURS, line_of
+from refold.systems.user.log import AdapterError
+
+HELD, FINDINGS, ENVIRONMENT = 0, 1, 2
+"""Exit codes: everything held; something was found; usage or environment."""
+
+
+NOT_THE_USERS = (
+    *(pathlib.Path(folder) for folder in OURS),
+    *(pathlib.Path(path) for path in {*sysconfig.get_paths().values()} if path != sysconfig.get_path("data")),
+)
+"""Folders of code that is not the user's: refold, the standard library, installed packages."""
+
+
+class NoAnswer(BaseException):
+    """Something did not answer in time. No `Exception`, so that code under test that catches all of those cannot swallow it."""
+
+
+SENTENCES = (
+    UsageError,
+    SystemUnavailable,
+    BrokenApplication,
+    AdapterError,
+    MalformedPlan,
+    MalformedHistory,
+    UnknownProjection,
+    NoAnswer,
+)
+"""Exceptions whose message is a sentence for the user."""
+
+
+_floors: list[tuple[TextIO, int]] = []
+"""Standard output while it does not belong to code under test: the stream, and a copy of its file descriptor (-1: there is none)."""
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Whatever the code under test prints goes to standard error, what its child processes print too: standard output belongs to the report
+    (`speaking`)."""
+    stream, copy = sys.stdout, -1
+    try:
+        stream.flush()
+        copy = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:
+        pass
+    _floors.append((stream, copy))
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        _floors.pop()
+        sys.stdout = stream
+        if copy >= 0:
+            os.dup2(copy, 1)
+            os.close(copy)
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Print to standard output, also while code under test stands aside. If nobody reads on, what is left to say is dropped; the verdict,
+    and with it the exit code, stays what it is."""
+    stream, copy = _floors[-1] if _floors else (sys.stdout, -1)
+    before = sys.stdout
+    sys.stdout = stream
+    if copy >= 0:
+        before.flush()
+        os.dup2(copy, 1)
+    try:
+        yield
+        stream.flush()
+    except BrokenPipeError:
+        deafen(stream, copy)
+    finally:
+        sys.stdout = before
+        if copy >= 0:
+            os.dup2(2, 1)
+
+
+def deafen(stream: TextIO, copy: int = -1) -> None:
+    """What is written to this stream from now on, and what is in its buffers, goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    if copy >= 0:
+        os.dup2(nowhere, copy)
+    os.close(nowhere)
+    stream.flush()
+
+
+EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOMEM)
+"""Errors that say that the machine has no more disk or memory to give."""
+
+
+def complain(message: str) -> None:
+    """A sentence on standard error, if anybody reads it."""
+    try:
+        click.echo(f"refold: {message}", err=True)
+    except BrokenPipeError:
+        deafen(sys.stderr)
+
+
+def fail(message: str) -> NoReturn:
+    """Say it and end with exit code 2."""
+    complain(message)
+    raise SystemExit(ENVIRONMENT)
+
+
+def print_json(value: Any) -> None:
+    """The one object on standard output."""
+    text = json.dumps(value, indent=1, default=str) + "\n"
+    with speaking():
+        sys.stdout.write(text)
+
+
+def as_sentence(error: BaseException) -> str | None:
+    """What to tell the user about this error; None if it is not for the user."""
+    if isinstance(error, SENTENCES):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno in EXHAUSTED:
+        return f"this machine cannot go on: {error.strerror}"
+    if type(error).__name__ == "FullError" or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
+        return f"this machine cannot go on: {error}"
+    return None
+
+
+@contextmanager
+def sentences(report_dir: str | None = None) -> Iterator[None]:
+    """Errors for the user end as one sentence with exit code 2; a fault of refold itself leaves its traceback in a file."""
+    try:
+        yield
+    except (click.ClickException, click.Abort):
+        raise
+    except SystemExit as error:
+        if place := line_of(error):
+            fail(f"the code under test ended the process{place}; it should return, or raise an exception")
+        raise
+    except KeyboardInterrupt:
+        fail("interrupted")
+    except BrokenPipeError:
+        deafen(sys.stdout)
+        raise SystemExit(HELD) from None
+    except BaseException as error:
+        sentence = as_sentence(error)
+        if sentence is None:
+            sentence = f"a fault of refold itself, {type(error).__name__}: {error}{keep_traceback(report_dir)}"
+        fail(sentence)
+
+
+def keep_traceback(report_dir: str | None) -> str:
+    """Write the traceback where a bug report can take it from."""
+    folder = pathlib.Path(report_dir or os.environ.get("REFOLD_REPORT_DIR") or ".refold")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "fault.txt"
+        path.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        return "; its traceback could not be written"
+    return f"; its traceback is in {path}: please report it"
+
+
+def patience() -> float:
+    """Seconds after which something that does not answer is given up: REFOLD_HANG_SECONDS, else 60."""
+    text = os.environ.get("REFOLD_HANG_SECONDS", "60")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 1e6:
+        raise UsageError(f"REFOLD_HANG_SECONDS is {text!r}, expected a number of seconds, more than 0")
+    return seconds
+
+
+def whereabouts(frame: FrameType | None) -> str:
+    """Where the user's own code was: the innermost function that is neither refold's nor an installed package's."""
+    while frame is not None:
+        file = pathlib.Path(frame.f_code.co_filename)
+        if not any(file.is_relative_to(place) for place in NOT_THE_USERS) and file.is_file():
+            return f" (it was in {frame.f_code.co_name}(), line {frame.f_lineno} of {file})"
+        frame = frame.f_back
+    return ""
+
+
+@contextmanager
+def time_limit(what: str) -> Iterator[Callable[[], None]]:
+    """Raise `NoAnswer` in the main thread if the yielded function is not called for a while: nothing hangs for ever."""
+    seconds = patience()
+
+    def expired(number: int, frame: Any) -> None:
+        raise NoAnswer(f"{what} did not answer for {seconds:g} s{whereabouts(frame)}; it was given up")
+
+    if not hasattr(signal, "setitimer"):
+        yield lambda: None
+        return
+    before = signal.signal(signal.SIGALRM, expired)
+
+    def alive() -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+
+    alive()
+    try:
+        yield alive
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

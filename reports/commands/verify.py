@@ -1,0 +1,240 @@
+"""``refold verify``: search systems for broken guarantees and report."""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+import secrets
+import sys
+from typing import Any
+
+import attrs
+import click
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from refold.model.application import Application
+from refold.properties.diagnosis.scores import ranked
+from refold.properties.result import Counterexample, Result
+from refold.properties.updates.evidence_graph import evidence_graph
+from refold.reports.commands import outcome
+from refold.reports.documents.files import default_report_dir, ready, write, write_history
+from refold.reports.documents.html import html_report
+from refold.reports.documents.json_report import result_json
+from refold.reports.documents.terminal import print_result
+from refold.reports.pictures.graph_files import write_graph
+from refold.search.campaign import Budget, Campaign, Progress
+from refold.search.determinism.campaign_end import replayed_again
+from refold.search.failure import PlanFile, slug
+from refold.search.objects.application_check import application_named, shipped, trial
+from refold.search.objects.provenance import replay_command
+from refold.search.signals import held_back
+from refold.systems.broken import BROKEN
+from refold.systems.port import SystemPort, UsageError
+from refold.systems.registry import resolve
+
+DEFAULT_SECONDS = 10.0
+
+
+def suiting(system: str) -> str:
+    """The name of the application that suits a system best."""
+    return BROKEN[system].application if system in BROKEN else "inventory"
+
+
+def application_for(name: str) -> Application:
+    """The application of this name, which keeps the rules of the game."""
+    with outcome.time_limit(f"application {name!r}"):
+        application = application_named(name)
+        trial(application)
+    return application
+
+
+@click.command(short_help="Crash, duplicate and reorder a system; check its promises.")
+@click.option(
+    "--system", "systems", multiple=True, metavar="NAME", help="What to verify (default: reference); may be repeated."
+)
+@click.option("--application", metavar="NAME", help="accounts, inventory, rota, or MODULE:OBJECT (default: inventory).")
+@click.option(
+    "--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {DEFAULT_SECONDS:g})."
+)
+@click.option("--examples", type=click.IntRange(1), help="Stop after so many runs.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
+)
+@click.option(
+    "--report-dir",
+    metavar="DIR",
+    help="Where report.html, report.json, history.jsonl, plans/ and graphs/ go (default: .refold).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+def verify(
+    systems: tuple[str, ...],
+    application: str | None,
+    seconds: float | None,
+    examples: int | None,
+    seed: int | None,
+    report_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Crash, duplicate and reorder a system, and check what it promises.
+
+    \b
+    Examples:
+      refold verify                                        the reference model, 10 seconds
+      refold verify --system sqlite --seconds 30           a real event log in SQLite files
+      refold verify --system 'sqlite?synchronous=off'      ... that does not sync: convicted
+      refold verify --application tests/test_shop.py:Shop  your own decider
+      refold verify --system my_log.py:MyLog --json        your own log
+
+    Exit code: 0 held, 1 findings, 2 usage or environment.
+    """
+    folder = report_dir or default_report_dir()
+    with outcome.sentences(folder), outcome.aside():
+        if seconds is not None and not math.isfinite(seconds):
+            raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
+        if seconds is None and examples is None:
+            seconds = DEFAULT_SECONDS
+        seed = secrets.randbelow(1 << 32) if seed is None else seed
+        names = systems or ("reference",)
+        resolved = [(name, resolve(name)) for name in names]
+        applications = {name: application_for(application or suiting(name)) for name in names}
+        ready(folder)
+        outputs, troubles = [], []
+        for name, system in resolved:
+            place = pathlib.Path(folder) / slug(name) if len(names) > 1 else pathlib.Path(folder)
+            campaign = Verification(
+                system, name, applications[name], seed, Budget(seconds, examples), place, application, len(names) == 1
+            )
+            outputs.append(campaign.run(quiet=as_json))
+            troubles.extend(campaign.trouble)
+            if campaign.interrupted:
+                break
+        with held_back():  # the search is over: how it ended is what the exit code says
+            if as_json:
+                outcome.print_json(outputs[0] if len(names) == 1 else together(outputs))
+            for trouble in troubles:
+                outcome.complain(trouble)
+            if any(output["verdict"] == "broken" for output in outputs):
+                sys.exit(outcome.FINDINGS)
+            whole = len(outputs) == len(names) and not any(output["interrupted"] for output in outputs)
+            sys.exit(outcome.HELD if whole and not troubles else outcome.ENVIRONMENT)
+
+
+def together(outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several systems in one object: the worst ending on top, each system in `results`."""
+    worst = max(
+        outputs, key=lambda output: (output["verdict"] == "broken", bool(output["trouble"]), output["interrupted"])
+    )
+    return {**worst, "results": outputs}
+
+
+class Verification:
+    """One system's campaign with its files and its progress bar; trouble before anything was run is only raised if it is `alone`."""
+
+    def __init__(
+        self,
+        system: SystemPort,
+        name: str,
+        application: Application,
+        seed: int,
+        budget: Budget,
+        folder: pathlib.Path,
+        called: str | None,
+        alone: bool = True,
+    ) -> None:
+        self.name = name
+        self.alone = alone
+        self.application = application
+        self.folder = folder
+        self.plans: list[str] = []
+        self.trouble: list[str] = []
+        self.file = PlanFile(application, name, str(folder), called=called, seed=seed)
+        self.campaign = Campaign(system, application, seed, budget, seen=self.file.found, found=self.keep)
+        self.interrupted = False
+
+    def keep(self, counterexample: Counterexample) -> None:
+        """The shrunk plan takes the place of the one that is on disk since it was found."""
+        self.plans.append(self.file.shrunk(counterexample))
+
+    def run(self, quiet: bool) -> dict[str, Any]:
+        """Search, write the files, print; returns the JSON object."""
+        result = self.search(quiet)
+        self.interrupted = result.interrupted and not result.trouble
+        if not shipped(self.application) and not result.interrupted:
+            result = self.elsewhere(result)
+        with held_back() as waiting:
+            output = publish(result, self.folder, self.plans, quiet)
+        self.interrupted |= waiting.came
+        return output
+
+    def elsewhere(self, result: Result) -> Result:
+        """A user's own application, whose code nobody here has read, must fold the same in other processes."""
+        known = len(result.counterexamples)
+        try:
+            result = replayed_again(result, self.campaign.system, self.application)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return attrs.evolve(result, interrupted=True)
+        except outcome.SENTENCES as error:
+            self.trouble.append(str(error))
+            return attrs.evolve(result, trouble=str(error))
+        for counterexample in result.counterexamples[known:]:
+            self.keep(counterexample)
+        return result
+
+    def search(self, quiet: bool) -> Result:
+        """The campaign under a progress bar on standard error."""
+        campaign = self.campaign
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[what]}"),
+            TimeRemainingColumn(),
+        )
+        with (
+            Bar(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar,
+            outcome.time_limit(f"system {self.name!r}") as alive,
+        ):
+            task = bar.add_task(self.name, total=1.0, what="")
+
+            def progress(now: Progress) -> None:
+                alive()
+                bar.update(
+                    task, completed=now.spent, what=f"{now.examples:,} runs, {now.steps:,} steps, {now.found} found"
+                )
+
+            campaign.progress = progress
+            try:
+                return campaign.run()
+            except (Exception, outcome.NoAnswer) as error:
+                told = outcome.as_sentence(error)
+                if told is None or (self.alone and not campaign.examples):
+                    raise
+                self.trouble.append(told)
+                campaign.interrupted = True
+                where = f"{told} (in run {campaign.examples + 1} of seed {campaign.seed})"
+                return attrs.evolve(campaign.result(), trouble=where)
+
+
+def publish(result: Result, folder: pathlib.Path, plans: list[str], quiet: bool, note: str = "") -> dict[str, Any]:
+    """Write report.html, report.json and history.jsonl, and print the report, with `note` on top, unless quiet."""
+    replays = [replay_command(plan) for plan in plans]
+    report = folder / "report.html"
+    history = result.counterexamples[0].history if result.counterexamples else result.sample
+    if history:
+        write_history(folder / "history.jsonl", history)
+    diagnosis = ranked(result.counterexamples)
+    for number, example in enumerate(result.counterexamples, 1):
+        graph = evidence_graph(example.history, example.finding) if example.finding.guarantee == "CAS" else None
+        if graph is not None and graph.cycle:
+            write_graph(graph, folder / "graphs", f"{number}-{slug(example.finding.anomaly)}")
+    document = result_json(result, plans=plans, replays=replays, report=str(report), diagnosis=diagnosis)
+    write(report, html_report(result, plans=plans, replays=replays, diagnosis=diagnosis))
+    write(folder / "report.json", json.dumps(document, indent=1, default=str) + "\n")
+    if not quiet:
+        with outcome.speaking():
+            print_result(result, plans=plans, replays=replays, report=str(report), diagnosis=diagnosis, note=note)
+    return document

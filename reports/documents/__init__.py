@@ -1,0 +1,1 @@
+"""Whole reports: terminal, HTML, JSON, and the directories that they go into."""

@@ -1,0 +1,227 @@
+"""The report for the terminal: verdict first, the command that replays the failure last.
+
+Nothing is cut to the width of the window: sentences wrap. Colours only where the output is a terminal and NO_COLOR is not set.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import IO, cast
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from refold.model.words import counted
+from refold.properties.diagnosis.catalogue import catalogue
+from refold.properties.result import Counterexample, Result
+from refold.reports.documents.console import Trimmed, console
+from refold.reports.documents.json_report import Diagnosis
+from refold.reports.words.cycle import explain_with_cycle
+from refold.reports.words.explanation import title
+from refold.reports.words.guarantees import (
+    BROKEN,
+    GIVEN_UP,
+    HELD,
+    INTERRUPTED,
+    NOT_CHECKED,
+    caution,
+    conclusion,
+    ending,
+    green,
+    standings,
+)
+from refold.reports.words.plan_list import plan_heading, plan_items, shortened
+from refold.reports.words.references import spelled_out
+from refold.reports.words.sentences import kind_words
+from refold.reports.words.values import inert, name
+from refold.search.capabilities import in_short
+
+STYLES = {HELD: "green", BROKEN: "bold red", NOT_CHECKED: "dim", GIVEN_UP: "red", INTERRUPTED: "yellow"}
+
+TABLE_WIDTH_MIN = 60
+"""Columns below which the table of guarantees is a list."""
+
+
+def terminal_report(
+    result: Result,
+    *,
+    plans: Sequence[str] = (),
+    replays: Sequence[str] = (),
+    report: str | None = None,
+    diagnosis: Diagnosis | None = None,
+    width: int = 100,
+) -> str:
+    """The same as `print_result`, as a string without colours."""
+    out = io.StringIO()
+    file = cast(IO[str], Trimmed(out))
+    to = Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
+    print_result(result, to, plans=plans, replays=replays, report=report, diagnosis=diagnosis)
+    return out.getvalue()
+
+
+def print_result(
+    result: Result,
+    to: Console | None = None,
+    *,
+    plans: Sequence[str] = (),
+    replays: Sequence[str] = (),
+    report: str | None = None,
+    diagnosis: Diagnosis | None = None,
+    note: str = "",
+) -> None:
+    """Print a campaign: `plans` and `replays` are, for each counterexample, its file and the command that replays it; `note` is a sentence
+    that follows the verdict."""
+    _Printer(to or console()).result(result, plans, replays, report, diagnosis or {}, note)
+
+
+class _Printer:
+    """Prints the parts of a report in their order."""
+
+    def __init__(self, to: Console) -> None:
+        self.to = to
+
+    def say(self, text: str, style: str = "", indent: int = 0) -> None:
+        """One paragraph; it wraps, and a word that is too long for a line is folded."""
+        self.to.print(Padding(self.text(text, style), (0, 0, 0, indent), expand=False))
+
+    def text(self, text: str, style: str = "") -> Text:
+        """Inert text in an encoding that the output has."""
+        encoding = self.to.encoding
+        safe = inert(text).encode(encoding, "backslashreplace").decode(encoding)
+        return Text(safe, style=style, overflow="fold")
+
+    def item(self, label: str, text: str, indent: int = 4, style: str = "") -> None:
+        """A numbered line, whose continuation lines are indented below it."""
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(no_wrap=True, justify="right")
+        grid.add_column(overflow="fold")
+        grid.add_row(self.text(label, "dim"), self.text(text, style))
+        self.to.print(Padding(grid, (0, 0, 0, indent), expand=False))
+
+    def command(self, command: str) -> None:
+        """A command: never wrapped, to be copied as it is."""
+        self.to.print(self.text(command, "bold"), soft_wrap=True)
+
+    def result(
+        self,
+        result: Result,
+        plans: Sequence[str],
+        replays: Sequence[str],
+        report: str | None,
+        diagnosis: Diagnosis,
+        note: str,
+    ) -> None:
+        """Everything."""
+        self.verdict(result)
+        if note:
+            self.say(note)
+        self.guarantees(result)
+        self.counts(result)
+        for n, example in enumerate(result.counterexamples):
+            self.counterexample(n, example, diagnosis, plans[n] if n < len(plans) else "")
+            if n < len(plans):
+                self.say(f"plan: {plans[n]}", "dim", 2)
+            if n < len(replays) and n + 1 < len(result.counterexamples):
+                self.say("replay it:", "dim", 2)
+                self.command(replays[n])
+        self.to.print()
+        if conclusion(result) == HELD:
+            self.say(green(result))
+        elif said := caution(result):
+            self.say(said)
+        if report is not None:
+            self.say(f"report with pictures: {report}")
+        if result.counterexamples and len(replays) >= len(result.counterexamples):
+            self.say("replay it:" if len(replays) == 1 else "replay the last one:", "dim")
+            self.command(replays[len(result.counterexamples) - 1])
+
+    def verdict(self, result: Result) -> None:
+        """The first lines: held or broken, who, how much."""
+        rows = standings(result)
+        system, application = name(result.system), name(result.application)
+        ended = conclusion(result)
+        self.say(f"{ended.upper()}: {system} with application {application}", STYLES[ended] + " bold")
+        for example in result.counterexamples:
+            self.say(f"- {title(example.finding)}", indent=2)
+        tally = [(sum(row.verdict == verdict for row in rows), verdict) for verdict in (HELD, BROKEN, NOT_CHECKED)]
+        parts = [f"{number} {verdict}" for number, verdict in tally if number]
+        done = f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s, seed {result.seed}"
+        self.say(f"{counted(len(rows), 'guarantee')}: {', '.join(parts)}")
+        self.say(done)
+        if early := ending(result):
+            self.say(early, STYLES[GIVEN_UP if result.trouble else INTERRUPTED])
+
+    def guarantees(self, result: Result) -> None:
+        """One line for each guarantee."""
+        if self.to.width < TABLE_WIDTH_MIN:
+            for row in standings(result):
+                self.say(f"{row.code} {row.verdict}: {row.meaning}", STYLES[row.verdict])
+            return
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("guarantee", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+        table.add_column("in plain words", overflow="fold")
+        for row in standings(result):
+            style = STYLES[row.verdict]
+            verdict = row.verdict.upper() if row.verdict == BROKEN else row.verdict
+            quiet = "dim" if row.verdict == NOT_CHECKED else ""
+            table.add_row(self.text(row.code, quiet), self.text(verdict, style), self.text(row.meaning, quiet))
+        self.to.print(table)
+
+    def counts(self, result: Result) -> None:
+        """What really happened, and what was not looked at."""
+        if result.counts:
+            said = ", ".join(f"{number:,} {kind_words(kind, number)}" for kind, number in result.counts.items())
+            self.say(f"what happened: {said}")
+        else:
+            self.say("what happened: nothing was counted", "yellow")
+        for text in in_short(result.not_checked):
+            self.say(f"not checked: {text}", "yellow")
+
+    def counterexample(self, n: int, example: Counterexample, diagnosis: Diagnosis, plan: str) -> None:
+        """One finding: headline, plan, explanation."""
+        finding = example.finding
+        self.to.print()
+        self.say(f"{n + 1}. {title(finding)}", "bold red")
+        self.plan(example, plan)
+        self.explanation(example)
+        for other in example.findings[1:]:
+            self.say(f"the same run also shows {title(other)}", indent=2)
+        for place, (row, score, because) in enumerate(diagnosis.get(n, ())[:3]):
+            self.say(f"{'looks like' if place == 0 else 'or'}: {row} ({score:.0%})", "bold" if place == 0 else "", 2)
+            if place == 0 and because:
+                self.say(f"because {'; '.join(because)}", "", 4)
+            if place == 0 and (known := catalogue().get(row)) is not None:
+                self.say(f"{known.what}; usual fix: {known.fix}; reported as {spelled_out(known.references)}", "", 4)
+
+    def plan(self, example: Counterexample, file: str) -> None:
+        """The actions; of a long plan the beginning and the end, so that the explanation is not far below."""
+        items = plan_items(example)
+        if not items:
+            return
+        self.say(f"{plan_heading(example, items)}:", "dim", 2)
+        first, between, last = shortened(items)
+        width = max(len(item.label) for item in items)
+        for item in first:
+            self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")
+        if between:
+            self.say(f"… {counted(between, 'action')} between; all are in {file or 'the plan'}", "dim", 4)
+        for item in last:
+            self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")
+
+    def explanation(self, example: Counterexample) -> None:
+        """Let / Then / However; of a wrong decision the cycle that it makes."""
+        explained, _ = explain_with_cycle(example.history, example.finding)
+        heading = ""
+        for word, line in explained.lines():
+            if word != heading:
+                self.say(word, "bold", 2)
+                heading = word
+            label, _, rest = line.partition(" ") if line.startswith("(") else ("", "", line)
+            self.item(label, rest, 4 if label else 3, "red" if word == "However" else "")
+        if explained.usual:
+            self.say(f"usual cause and fix: {explained.usual}", "", 2)

@@ -1,0 +1,1 @@
+"""Findings and records in words."""

@@ -1,0 +1,1 @@
+"""Ways to a counterexample: runs, campaigns, the Hypothesis machine, shrinking."""

@@ -1,0 +1,1 @@
+"""The same events folded in other processes, under another hash seed and at another time."""

@@ -1,0 +1,144 @@
+"""A failing test's message: the shrunk plan as numbered sentences, the anomaly, and last the command that replays it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from refold.model.application import Application
+from refold.model.documents.plan import plan_to_json
+from refold.properties.property import Finding
+from refold.properties.result import Counterexample
+from refold.search.objects.provenance import Origin
+
+SLUG_MAX = 80
+"""Characters that a name may give to the name of a file."""
+
+
+def report_dir() -> str:
+    """Where plans and reports go: what the pytest plugin was told, else ``.refold``."""
+    return os.environ.get("REFOLD_REPORT_DIR") or ".refold"
+
+
+def slug(name: str) -> str:
+    """Whatever somebody has called something, as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9._=-]+", "-", name)[:SLUG_MAX].strip("-.") or "system"
+
+
+def save_plan(
+    counterexample: Counterexample, application: Application, system: str, directory: str, **about: Any
+) -> str:
+    """Write the plan as a document; returns its path. The name tells the anomaly; equal plans have equal names."""
+    return PlanFile(application, system, directory, **about).shrunk(counterexample)
+
+
+class PlanFile:
+    """The file of a find: the plan as it was found, until the shrunk one takes its place. There is no moment without either, so a search
+    that is killed while it shrinks loses nothing.
+
+    `system` is the name of a system, or what was given for one; `test` is the test that runs, `called` what the user calls the application.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        system: Any,
+        directory: str,
+        *,
+        test: str = "",
+        called: str | None = None,
+        **about: Any,
+    ) -> None:
+        self.application = application
+        self.system = system
+        self.folder = pathlib.Path(directory) / "plans"
+        self.test = test
+        self.called = called
+        self.about = about
+        self.unshrunk: pathlib.Path | None = None
+
+    @functools.cached_property
+    def origin(self) -> Origin:
+        """Where the plan comes from; asked only when there is one, because the answer takes a look at all modules."""
+        return Origin.of(self.application, self.system, self.test, self.called)
+
+    def found(self, counterexample: Counterexample) -> None:
+        """Before shrinking. A file that was there already, of an earlier search, is not ours to take away."""
+        path, text = self.document(counterexample)
+        if not path.exists():
+            self.write(path, text)
+            self.unshrunk = path
+
+    def shrunk(self, counterexample: Counterexample) -> str:
+        """After it; returns the path."""
+        path, text = self.document(counterexample)
+        self.write(path, text)
+        if self.unshrunk is not None and self.unshrunk != path:
+            self.unshrunk.unlink(missing_ok=True)
+        self.unshrunk = None
+        return str(path)
+
+    def document(self, counterexample: Counterexample) -> tuple[pathlib.Path, str]:
+        """Where it goes, and what is in it."""
+        finding = counterexample.finding
+        about = {"anomaly": finding.anomaly, "guarantee": finding.guarantee, **self.about}
+        document = plan_to_json(counterexample.plan, self.application, **self.origin.fields(), **about)
+        document["application"] = self.origin.application
+        text = json.dumps(document, indent=1, sort_keys=False) + "\n"
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        return self.folder / f"{slug(finding.anomaly)}-{digest}.json", text
+
+    def write(self, path: pathlib.Path, text: str) -> None:
+        """Whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_suffix(f".{os.getpid()}.tmp")
+        scratch.write_text(text)
+        scratch.replace(path)
+
+
+class Words:
+    """What a failure is put into. These words are plain: only `refold.reports` makes sentences, and has others for pytest."""
+
+    def title(self, finding: Finding) -> str:
+        """What happened, in one line."""
+        place = f" at position {finding.position}" if finding.position is not None else ""
+        return f"{finding.anomaly} ({finding.guarantee}): {finding.where}{place}"
+
+    def plan(self, counterexample: Counterexample) -> list[str]:
+        """Its actions."""
+        return [f"  {number}. {action}" for number, action in enumerate(counterexample.plan, 1)]
+
+    def why(self, counterexample: Counterexample) -> list[str]:
+        """What is wrong about it."""
+        finding = counterexample.finding
+        return [f"  expected  {finding.expected}", f"  found     {finding.actual}"]
+
+    def command(self, command: str) -> list[str]:
+        """How to see it again."""
+        return [f"  {command}"]
+
+
+words: Callable[[], Words] = Words
+"""Makes the words of failures; the pytest plugin names those of `refold.reports` here, which nothing in this package may import."""
+
+
+def failure_text(counterexample: Counterexample, command: str, said: Words | None = None) -> str:
+    """The whole message of a failing test. The command is its last line."""
+    said = said or words()
+    parts = (said.plan(counterexample), said.why(counterexample), said.command(command))
+    return "\n".join([said.title(counterexample.finding), *(line for part in parts for line in ("", *part))])
+
+
+class GuaranteeBroken(AssertionError):
+    """A property found a violation. The message is the shrunk plan, the anomaly, and the command that replays it."""
+
+    def __init__(self, counterexample: Counterexample, command: str) -> None:
+        super().__init__(failure_text(counterexample, command))
+        self.counterexample = counterexample
+        self.command = command

@@ -1,0 +1,1 @@
+"""The user's objects: found by name, tried before a search, named again in a plan."""

@@ -1,0 +1,54 @@
+"""A stored plan as a test: what `refold replay --emit-test` writes, and machines under `--refold-replay`."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+from refold.model.application import Application
+from refold.model.documents.plan import MalformedPlan, check_names, plan_from_json
+from refold.model.tape import Plan
+from refold.properties.result import Counterexample
+from refold.search.determinism.in_other_processes import replay_elsewhere
+from refold.search.failure import GuaranteeBroken, report_dir, save_plan
+from refold.search.objects.application_check import application_named
+from refold.search.objects.provenance import replay_command
+from refold.search.run import Run, execute
+from refold.systems.port import SystemPort
+from refold.systems.registry import consumer_names, resolve
+
+
+def must_hold(document: dict[str, Any], *, application: str, system: str, elsewhere: bool = False) -> None:
+    """Run the plan in `document`, and with `elsewhere` fold its events in other processes too; raises `GuaranteeBroken`, with the plan in a
+    file for the command that replays it."""
+    __tracebackhide__ = True
+    subject = application_named(application)
+    plan = plan_from_json(document, subject)
+    run = execute(resolve(system), subject, plan, whole=True)
+    findings = tuple(run.findings)
+    if elsewhere and not findings and (finding := replay_elsewhere(subject, run.history)) is not None:
+        findings = (finding,)
+    if findings:
+        counterexample = Counterexample(plan, findings, tuple(run.history), 1, 0.0)
+        path = save_plan(counterexample, subject, system, report_dir())
+        raise GuaranteeBroken(counterexample, replay_command(path))
+
+
+def stored_plan(path: str, application: Application, system: SystemPort) -> tuple[Plan, str]:
+    """The plan in a file, for these two, and the anomaly that it was kept for; raises `MalformedPlan` with the file's name."""
+    try:
+        document = json.loads(pathlib.Path(path).read_bytes())
+        plan = plan_from_json(document, application)
+        check_names(plan, system.clients, consumer_names(system))
+    except (ValueError, RecursionError) as error:
+        raise MalformedPlan(f"{path}: {error}") from None
+    return plan, str(document.get("anomaly") or "")
+
+
+def held(run: Run, plan: Plan, anomaly: str, command: str) -> None:
+    """Raise `GuaranteeBroken` if the run of a stored plan shows anything, first what the plan was kept for."""
+    __tracebackhide__ = True
+    if run.findings:
+        findings = tuple(sorted(run.findings, key=lambda finding: finding.anomaly != anomaly))
+        raise GuaranteeBroken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command)

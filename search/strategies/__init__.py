@@ -1,0 +1,1 @@
+"""A simulator in which strategies for conditional updates compete."""

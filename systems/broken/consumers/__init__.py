@@ -1,0 +1,1 @@
+"""Broken consumers: effects, checkpoints, order, progress, snapshots, replays."""

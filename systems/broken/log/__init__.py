@@ -1,0 +1,1 @@
+"""Broken logs: identity, durability, positions, topics."""

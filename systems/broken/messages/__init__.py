@@ -1,0 +1,1 @@
+"""Broken side effects, double writes and change streams."""

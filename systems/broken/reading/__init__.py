@@ -1,0 +1,1 @@
+"""Broken reading sides."""

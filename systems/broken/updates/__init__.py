@@ -1,0 +1,1 @@
+"""Broken conditional updates, locks and single writers."""

@@ -1,0 +1,103 @@
+"""The log of the system `sqlite`: conditional appends as transactions of one database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from refold.model.application import Application
+from refold.model.event import Stored
+from refold.model.log import Appended, AppendRequest, Conflict
+from refold.model.process import Process, ProcessDied
+from refold.systems.sqlite.host import Host, Unreadable
+from refold.systems.sqlite.tables import Stopped
+
+
+class SqliteLog(Process):
+    """Events in a file.
+
+    Durability is what the options of the system make it: with ``synchronous=full`` an acknowledged append survives everything
+    that the host may do to it. That is the claim under test. `damage` is what recovery found wrong after a power cut, if it
+    had to begin anew with an empty file.
+    """
+
+    def __init__(self, host: Host, application: Application, name: str = "log") -> None:
+        self.name = name
+        self.host = host
+        self.application = application
+        self.damage: str | None = None
+        self.suspect = False
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        """One transaction: dedupe by event id, check the expectation, insert."""
+        encode = self.application.encode
+        events = [(event.id, event.type, msgspec.json.encode(encode(event.data)).decode()) for event in request.events]
+        try:
+            positions, found, self.fuse = self.host.table.append(request.stream, request.expected, events, self.fuse)
+        except Stopped:
+            raise ProcessDied(self, self.fuse_length) from None
+        return Conflict(found) if positions is None else Appended(positions)
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        """At most `limit` events after position `after`."""
+        return [self.stored(row) for row in self.host.table.read(after, limit)]
+
+    def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
+        """The events of one stream after version `after`."""
+        return [self.stored(row) for row in self.host.table.read_stream(stream, after)]
+
+    def version(self, stream: str) -> int:
+        """The number of events in `stream`."""
+        found: int = self.host.table.version(stream)
+        return found
+
+    def stored(self, row: Sequence[Any]) -> Stored:
+        """A row of the table as the event that it is."""
+        position, stream, version, event_id, kind, data = row
+        payload = self.application.decode(kind, msgspec.json.decode(data))
+        return Stored(position, stream, version, event_id, kind, payload)
+
+    # -- faults
+
+    def crash(self) -> None:
+        """The process dies with its connection; what it had written, the operating system still has."""
+        super().crash()
+        self.host.crash()
+
+    def cut_power(self, how: str) -> None:
+        """The machine dies, and what was not synced with it."""
+        super().crash()
+        self.host.cut_power(how)
+        self.suspect = True
+
+    def restart(self) -> None:
+        """Open the file and let SQLite recover it.
+
+        After a power cut it is examined. A file that cannot be read is replaced by an empty one, as an operator without a
+        backup has to, so that what it held is missed.
+        """
+        super().restart()
+        suspect, self.suspect = self.suspect, False
+        try:
+            self.host.start()
+            damage = self.examine() if suspect else None
+        except Unreadable as unreadable:
+            damage = str(unreadable)
+        if damage is not None:
+            self.damage = damage
+            self.host.format()
+
+    def examine(self) -> str | None:
+        """What is wrong with the file: SQLite's own check, then every event is read."""
+        damage: str | None = self.host.table.damage()
+        if damage is None:
+            try:
+                self.read(0, -1)
+            except (msgspec.MsgspecError, TypeError, ValueError) as error:
+                damage = f"an event cannot be decoded: {error}"
+        return damage
+
+    def close(self) -> None:
+        """The files belong to the workspace, which closes them."""

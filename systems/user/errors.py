@@ -1,0 +1,48 @@
+"""Blame: what counts as an error of the code that was called, and the line of the user's own code in which it was raised."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sysconfig
+import traceback
+
+_HERE = pathlib.Path(__file__).resolve().parents[2]
+OURS = tuple(str(_HERE / name) + os.sep for name in ("model", "properties", "systems", "search", "reports", "refold"))
+"""Where code of refold is."""
+INSTALLED = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+"""Where code of Python and of installed packages is."""
+
+
+STOPPING = frozenset({"refold", "hypothesis", "_pytest"})
+"""Packages that stop a run by raising what is no `Exception`."""
+
+
+def let_through(error: BaseException) -> None:
+    """Raise it again if it is no error of the code that was called but ends what is being done: Ctrl-C, and that by which refold,
+    Hypothesis and pytest stop a run. Whatever else code raises is its error, also asyncio's CancelledError and SystemExit."""
+    if isinstance(error, Exception):
+        return
+    if isinstance(error, KeyboardInterrupt) or any(
+        cls.__module__.partition(".")[0] in STOPPING for cls in type(error).__mro__
+    ):
+        raise error
+
+
+def told(error: BaseException) -> str:
+    """An error in words: its class, what it says, and where in the user's code it was raised."""
+    return f"{type(error).__name__}: {error}{line_of(error)}"
+
+
+def line_of(error: BaseException) -> str:
+    """« (FILE:LINE)» of the innermost frame that is the user's, relative to the working directory; of an installed package if that is
+    all there is; "" if there is none."""
+    frames = [
+        (os.path.realpath(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    others = [(file, line) for file, line in frames if not file.startswith(OURS) and os.path.isfile(file)]
+    users = [(file, line) for file, line in others if not file.startswith(INSTALLED)]
+    for file, line in (users or others)[-1:]:
+        relative = os.path.relpath(file)
+        return f" ({file if relative.startswith(os.pardir) else relative}:{line})"
+    return ""

@@ -1,0 +1,323 @@
+"""A user's own log as a system: the harness brings clients, consumers, datastores and snapshots.
+
+What the log returns is checked at the port, so that an adapter that returns nonsense is told so in one sentence.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, get_args
+
+import msgspec
+
+from refold.model.application import Application
+from refold.model.documents.plan import short, suggestion
+from refold.model.event import Stored
+from refold.model.log import Appended, AppendRequest, Conflict
+from refold.model.process import Emit, Process, ProcessDied
+from refold.model.tape import Menu
+from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
+from refold.systems.port import Capability, OutcomeUnknown, UsageError
+from refold.systems.registry import called
+from refold.systems.user.errors import let_through, told
+
+BROUGHT = frozenset({"append", "crash-consumer", "crash-at-step", "snapshots", "redeliver"})
+"""What the harness can do around any log."""
+
+
+class AdapterError(Exception):
+    """A user's log broke the contract of the port itself; the message is one sentence. Exit code 2."""
+
+
+class GuardedLog(Process):
+    """A user's log behind checks of everything that it returns."""
+
+    name = "log"
+
+    def __init__(self, title: str, log: Any, application: Application) -> None:
+        self.title = title
+        self.log = log
+        self.application = application
+        if hasattr(log, "durable"):
+            log.durable = self.durable
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Call the log; its own exceptions become sentences."""
+        function = getattr(self.log, method, None)
+        if function is None:
+            raise AdapterError(f"{self.title}: the log has no method {method}()")
+        try:
+            return awaited(self.title, method, function(*arguments))
+        except AdapterError:
+            raise
+        except OutcomeUnknown as error:
+            if method in ("append", "begin", "commit"):
+                raise
+            raise AdapterError(
+                f"{self.title}: {method}() raised OutcomeUnknown; only append(), begin() and commit() may leave their outcome open"
+            ) from error
+        except ProcessDied as death:
+            if method in ("append", "begin", "commit", "abort"):
+                raise
+            raise AdapterError(misplaced(self.title, method, "append(), begin(), commit() and abort()")) from death
+        except BaseException as error:
+            let_through(error)
+            raise AdapterError(
+                f"{self.title}: {method}() raised {told(error)}; it should return, or raise"
+                " OutcomeUnknown where the outcome of an append is not known"
+            ) from error
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        """Checked: an answer of one of the two kinds, with as many positions as events."""
+        return self.answer("append", self.call("append", request), request)
+
+    def answer(self, method: str, outcome: Any, request: AppendRequest | None) -> Appended | Conflict:
+        """Whether an answer is one."""
+        if isinstance(outcome, Conflict):
+            if not isinstance(outcome.found, int):
+                raise AdapterError(
+                    f"{self.title}: {method}() returned {short(outcome)}, expected the version of the stream, or -1 if it is not known"
+                )
+            return outcome
+        if not isinstance(outcome, Appended) or not isinstance(outcome.positions, tuple):
+            raise AdapterError(
+                f"{self.title}: {method}() returned {short(outcome)}, expected Appended(positions) or Conflict(found)"
+            )
+        self.places(method, outcome.positions)
+        if request is not None and len(outcome.positions) != len(request.events) and not self.stored(request, outcome):
+            raise AdapterError(
+                f"{self.title}: {method}() of {len(request.events)} events returned {len(outcome.positions)} positions"
+            )
+        return outcome
+
+    def places(self, method: str, positions: tuple[Any, ...]) -> None:
+        """Whether these are positions."""
+        for position in positions:
+            if not isinstance(position, int) or position < 1:
+                raise AdapterError(
+                    f"{self.title}: {method}() returned the position {short(position)}, expected a number; positions count from 1"
+                )
+
+    def stored(self, request: AppendRequest, outcome: Appended) -> bool:
+        """Whether these are positions of events that the log had stored under these ids: a retry is answered as it was the first time,
+        although it may have been decided anew since and ask for more events, or fewer."""
+        ids = {event.id for event in request.events}
+        asked: set[int] = set()
+        whole: set[int] = set()
+        last = 0
+        while page := self.read(last, 1024):
+            asked.update(event.position for event in page if event.id in ids)
+            whole.update(event.position for event in page if event.operation == request.op)
+            if page[-1].position <= last:
+                break  # a log that goes round in circles
+            last = page[-1].position
+        return bool(asked) and set(outcome.positions) in (asked, whole)
+
+    def begin(self, request: AppendRequest) -> Any:
+        """Checked like `append`; a tuple of positions means that the append is open."""
+        outcome = self.call("begin", request)
+        if not isinstance(outcome, tuple):
+            return self.answer("begin", outcome, request)
+        self.places("begin", outcome)
+        return outcome
+
+    def commit(self, op: str) -> Appended | Conflict:
+        """Checked."""
+        return self.answer("commit", self.call("commit", op), None)
+
+    def abort(self, op: str) -> None:
+        """Passed on."""
+        self.call("abort", op)
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        """Checked: events, not more than asked for, behind `after`."""
+        page = self.events("read", self.call("read", after, limit))
+        if len(page) > limit:
+            raise AdapterError(f"{self.title}: read(after={after}, limit={limit}) returned {len(page)} events")
+        if page and page[0].position <= after:
+            raise AdapterError(
+                f"{self.title}: read(after={after}) returned position {page[0].position}, which is not behind {after}"
+            )
+        return page
+
+    def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
+        """Checked; a log that cannot read one stream is read whole."""
+        if not hasattr(self.log, "read_stream"):
+            found: list[Stored] = []
+            last = 0
+            while page := self.read(last, 1024):
+                found.extend(event for event in page if event.stream == stream and event.version > after)
+                last = page[-1].position
+            return found
+        return self.events("read_stream", self.call("read_stream", stream, after))
+
+    def events(self, method: str, page: Any) -> Sequence[Stored]:
+        """Whether a page is one."""
+        if not isinstance(page, list | tuple):
+            raise AdapterError(f"{self.title}: {method}() returned {short(page)}, expected a list of Stored events")
+        for event in page:
+            if not isinstance(event, Stored):
+                raise AdapterError(
+                    f"{self.title}: {method}() returned {short(event)} among its events, expected Stored(position=…)"
+                )
+            if (wrong := misfit(event)) is not None:
+                raise AdapterError(f"{self.title}: {method}() returned an event whose {wrong}")
+        return [self.readable(event) for event in page]
+
+    def readable(self, event: Stored) -> Stored:
+        """An event whose payload is the application's object again, if the log gave it back as plain values."""
+        if not isinstance(event.data, dict) or event.type not in self.application.event_classes:
+            return event
+        try:
+            return msgspec.structs.replace(event, data=self.application.decode(event.type, event.data))
+        except msgspec.ValidationError as error:
+            raise AdapterError(f"{self.title}: the payload of event {event.id!r} came back wrong: {error}") from None
+
+    def crash(self) -> None:
+        """Passed on."""
+        super().crash()
+        self.call("crash")
+
+    def restart(self) -> None:
+        """Passed on."""
+        super().restart()
+        self.call("restart")
+
+    def cut_power(self, how: str) -> None:
+        """Passed on."""
+        super().crash()
+        self.call("cut_power", how)
+
+    def close(self) -> None:
+        """Passed on, if there is something to close."""
+        if hasattr(self.log, "close"):
+            self.call("close")
+
+
+def misfit(event: Stored) -> str | None:
+    """What is wrong with the fields of an event that a user's log gave back, if anything is."""
+    for field, value in (("position", event.position), ("version", event.version)):
+        if not isinstance(value, int) or value < 1:
+            return f"{field} is {short(value)}, expected a number; {field}s count from 1"
+    for field, text in (("stream", event.stream), ("id", event.id), ("type", event.type)):
+        if not isinstance(text, str):
+            return f"{field} is {short(text)}, expected a string as the request had it"
+    return None
+
+
+def awaited(title: str, method: str, answer: Any) -> Any:
+    """The answer of a method of the user's; raises `AdapterError` if it is asynchronous."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise AdapterError(
+            f"{title}: {method}() returned a coroutine, and nobody waits for it; make it a plain function"
+        )
+    return answer
+
+
+def misplaced(title: str, method: str, allowed: str) -> str:
+    """The sentence for a `durable()` that was called where no death is possible."""
+    return (
+        f"{title}: durable() was called in {method}(); only {allowed} have durable steps at which refold may end them"
+    )
+
+
+class LogSystem:
+    """A system around a user's log: `make` returns a new, empty log for each run."""
+
+    clients = tuple(CLIENTS)
+
+    def __init__(self, name: str, make: Callable[[], Any], capabilities: frozenset[str]) -> None:
+        self.name = name
+        self.make = make
+        self.capabilities = capabilities
+        self.consumers = consumer_specs()
+
+    def menu(self, application: Application) -> Menu:
+        """The actions that the log's capabilities allow."""
+        return Menu(application.commands(), self.clients, self.consumers, self.capabilities)
+
+    def open(self, application: Application, emit: Emit) -> Deployment:
+        """A deployment around a new log."""
+        return Deployment(
+            self.name,
+            application,
+            emit,
+            log=GuardedLog(self.name, called(self.name, self.make), application),
+            capabilities=self.capabilities,
+        )
+
+
+SHOWN = (
+    ("crash-log", ("crash", "restart")),
+    ("slow-append", ("begin", "commit", "abort")),
+    ("power-cut", ("cut_power", "restart")),
+    ("crash-log-at-step", ("durable", "crash", "restart")),
+)
+"""Capability -> the methods of a log that show it."""
+
+
+def declared_by(name: str, made: Any) -> frozenset[str] | None:
+    """The capabilities that a user's log or system declares, or None. Raises `UsageError` for one that does not exist."""
+    declared = getattr(made, "capabilities", None)
+    if declared is None:
+        return None
+    known = get_args(Capability)
+    if isinstance(declared, str) or not isinstance(declared, Iterable):
+        raise UsageError(f"{name!r}: its capabilities are {short(declared)}, expected a tuple of names")
+    for capability in declared:
+        if capability not in known:
+            raise UsageError(
+                f"{name!r}: there is no capability {capability!r}{suggestion(str(capability), known)}; known are {', '.join(known)}"
+            )
+    return frozenset(declared)
+
+
+def log_capabilities(name: str, log: Any) -> frozenset[str]:
+    """Those that a user's log declares or, without that, those that its methods show. Raises `UsageError` if it is no log."""
+    missing = [method for method in ("append", "read") if not callable(getattr(log, method, None))]
+    if missing:
+        raise UsageError(
+            f"{name!r} made a {type(log).__name__} without {' and '.join(missing)}(); a log needs append() and read()"
+        )
+    declared = declared_by(name, log)
+    if declared is not None:
+        return declared
+    return frozenset(
+        capability for capability, methods in SHOWN if all(callable(getattr(log, method, None)) for method in methods)
+    )
+
+
+def is_system(found: Any) -> bool:
+    """Whether this is a system already: it can be opened and has a menu of actions."""
+    return all(callable(getattr(found, method, None)) for method in ("open", "menu")) and hasattr(found, "capabilities")
+
+
+def adapt(name: str, make: Callable[[], Any]) -> Any:
+    """The system that `make` makes: a system (it has `open` and `menu`), a log, or a log with consumers of the user's own. Raises
+    `UsageError`.
+    """
+    made = called(name, make)
+    if is_system(made):
+        return made
+    if hasattr(made, "log") and hasattr(made, "consumers"):
+        from refold.systems.user.consumers import ForeignSystem
+
+        system = ForeignSystem(name, make, made)
+        for part in (made.log, *made.consumers.values()):
+            close_part(name, part)
+        return system
+    capabilities = BROUGHT | log_capabilities(name, made)
+    close_part(name, made)
+    return LogSystem(name, make, capabilities)
+
+
+def close_part(name: str, part: Any) -> None:
+    """Close it, if it can be closed. Raises `UsageError` if that fails."""
+    if callable(getattr(part, "close", None)):
+        try:
+            part.close()
+        except BaseException as error:
+            let_through(error)
+            raise UsageError(f"{name!r}: close() raised {type(error).__name__}: {error}") from error

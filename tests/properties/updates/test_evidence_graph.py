@@ -1,0 +1,103 @@
+"""The evidence graph: every wrong decision has a cycle, no right history has one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import networkx
+import pytest
+
+from refold.model.event import NewEvent, Stored
+from refold.model.examples.accounts import Accounts, Register, Registered
+from refold.model.expectation import ANY
+from refold.model.record import Opened, Prepared
+from refold.properties.property import Finding
+from refold.properties.result import Counterexample
+from refold.properties.suite import checker
+from refold.properties.updates.evidence_graph import CHANGED, Builder, evidence_graph
+from refold.reports.words.cycle import explain_with_cycle
+from refold.search.campaign import Budget, Campaign
+from refold.search.objects.application_check import EXAMPLES
+from refold.systems.broken import BROKEN
+from refold.systems.reference import Reference
+
+STALE = ("check-then-append", "expected-any-misuse", "unique-via-stale-read-model", "duplicate-append-lost-ack")
+"""Broken systems that decide on something else than the truth."""
+
+
+def examples(name: str, seed: int = 1) -> list[tuple[Counterexample, Finding]]:
+    """Counterexamples about decisions."""
+    broken = BROKEN[name]
+    application = EXAMPLES[broken.application]()
+    result = Campaign(broken.system(), application, seed, Budget(seconds=60, examples=300)).run()
+    return [(x, finding) for x in result.counterexamples for finding in x.findings if finding.guarantee == "CAS"]
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_a_wrong_decision_has_a_cycle_whose_sentences_name_both_writers(name: str) -> None:
+    found = examples(name)
+    assert found
+    for example, finding in found:
+        application = EXAMPLES[BROKEN[name].application]()
+        explained, graph = explain_with_cycle(example.history, finding, application)
+        assert graph is not None
+        assert graph.cycle
+        assert graph.cycle[0].source is not None
+        assert graph.cycle[-1].target.id == graph.cycle[0].source.id
+        text = "\n".join(line for _, line in explained.lines())
+        for edge in graph.cycle:
+            assert edge.target.op in text
+        assert all(edge.source.op in text for edge in graph.cycle)
+        assert "come before itself" in explained.however
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_the_cycle_closes_where_the_decision_appended(name: str) -> None:
+    for example, finding in examples(name, seed=2):
+        graph = evidence_graph(example.history, finding, EXAMPLES[BROKEN[name].application]())
+        assert graph is not None
+        assert graph.cycle[-1].kind == CHANGED
+        assert len(graph.cycle) == 3
+
+
+def test_the_same_history_gives_the_same_graph() -> None:
+    example, finding = examples("expected-any-misuse")[0]
+    first, second = (evidence_graph(example.history, finding, Accounts()) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.edges == second.edges
+    assert first.cycle == second.cycle
+
+
+def test_an_event_that_is_stored_twice_is_proved_by_its_first_time_whatever_its_writer_had_not_read() -> None:
+    """The view was old already; that is no news about an append that is in the log twice."""
+    ada, bob = (Registered("acme", name) for name in ("ada", "bob"))
+    history: list[Any] = [Opened(1, "by hand", "accounts", ("alice", "carol"), ())]
+    for op, payload in (("carol-1", ada), ("alice-1", bob)):
+        new = NewEvent(f"{op}/0", "Registered", payload)
+        command = Register("acme", payload.name)
+        history.append(Prepared(op.partition("-")[0], op, command, "store", "acme", 0, ANY, (new,)))
+        place = len(history) // 2
+        history.append(Stored(place, "acme", place, new.id, new.type, payload))
+    history.append(Stored(3, "acme", 3, "alice-1/0", "Registered", bob))
+    judge = checker(Accounts())
+    for record in history:
+        judge.feed(record)
+    finding = next(finding for finding in judge.findings if finding.anomaly == "duplicate-append")
+    graph = evidence_graph(history, finding, Accounts())
+    assert graph is not None
+    assert [edge.target.id for edge in graph.cycle] == ["event 2 alice-1/0", "event 3 alice-1/0", "decision alice-1"]
+
+
+@pytest.mark.parametrize("seed", [*range(4), 36])
+def test_the_decisions_of_a_correct_system_have_no_cycle(seed: int) -> None:
+    application = Accounts()
+    campaign = Campaign(Reference(), application, seed, Budget(seconds=60, examples=16))
+    history = campaign.run().sample
+    graph = Builder(history, lambda event: event.stream == "acme", application).build(len(history))
+    assert networkx.is_directed_acyclic_graph(graph)
+
+
+def test_a_finding_without_a_decision_has_no_graph() -> None:
+    finding = Finding("never-reaches-tail", "LIVE", "convergence", "index", 1)
+    assert evidence_graph([], finding) is None

@@ -1,0 +1,107 @@
+"""The report in the terminal, and the message of a failing test."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from refold.reports.documents.console import console
+from refold.reports.documents.terminal import print_result, terminal_report
+from refold.reports.words.failure import plain_failure
+
+from ..goldens import compare
+from ..specimens import SPECIMENS, blind, checkpoint_first, hostile, result
+
+REPLAY = "refold replay .refold/plans/example.json"
+
+
+@pytest.mark.parametrize("name", SPECIMENS)
+def test_the_message_of_a_failing_test_is_a_program_that_can_be_read_aloud(name: str) -> None:
+    """Plan, explanation, and in the last line the command."""
+    text = plain_failure(SPECIMENS[name](), REPLAY)
+    assert text.splitlines()[-1] == REPLAY
+    compare(f"failure-{name}.txt", text)
+
+
+def test_a_broken_result_begins_with_the_verdict_and_ends_with_the_command() -> None:
+    """Two counterexamples, one diagnosis."""
+    text = terminal_report(
+        result("two-bugs", checkpoint_first(), blind()),
+        plans=["plans/a.json", "plans/b.json"],
+        replays=["refold replay plans/a.json", "refold replay plans/b.json"],
+        report=".refold/report.html",
+        diagnosis={0: [("checkpoint-before-effect", 0.93, ("a checkpoint comes first", "there was a crash"))]},
+    )
+    assert text.startswith("BROKEN: two-bugs")
+    assert text.rstrip("\n").splitlines()[-1] == "refold replay plans/b.json"
+    assert "it does not prove that" in text
+    compare("terminal-broken.txt", text)
+
+
+def test_a_held_result_says_what_green_does_not_prove() -> None:
+    """No findings; a guarantee that nothing checked is not called held."""
+    text = terminal_report(result("reference"))
+    assert text.startswith("HELD: reference")
+    assert "it does not prove" in text
+    compare("terminal-held.txt", text)
+
+
+def test_an_empty_result_can_be_printed() -> None:
+    """Nothing ran, nothing was counted, nothing was checked."""
+    text = terminal_report(
+        result("nothing", examples=0, steps=0, seconds=0.0, counts={}, checked=(), not_checked=(), interrupted=True)
+    )
+    assert "nothing was counted" in text
+    assert "interrupted" in text
+    assert "0 held" not in text
+
+
+@pytest.mark.parametrize("width", [20, 40, 79, 200])
+def test_no_word_is_lost_at_any_width(width: int) -> None:
+    """Sentences wrap and are never cut."""
+
+    def words(text: str) -> str:
+        return "".join(text.split()).replace("─", "")
+
+    broken = result("checkpoint-before-effect", checkpoint_first())
+    text = terminal_report(broken, replays=[REPLAY], width=width)
+    assert "…" not in text
+    for line in plain_failure(checkpoint_first(), REPLAY).splitlines()[3:6]:
+        assert words(line) in words(text)
+    assert text.rstrip("\n").splitlines()[-1] == REPLAY
+
+
+def test_hostile_strings_cannot_reach_the_terminal() -> None:
+    """No escape, no control character, no markup, in either form."""
+    example = hostile()
+    for text in (
+        terminal_report(
+            result("\x1b[31mred", example), plans=["\x1bplan"], replays=["refold replay 'a\x1b[2Jb'"], report="\x07"
+        ),
+        plain_failure(example, "refold replay 'a\x1b[2Jb'"),
+    ):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert "[bold red]markup[/bold red]" in text
+
+
+def test_no_color_means_no_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where colours are forced."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = io.StringIO()
+    print_result(result("x", blind()), console(out))
+    assert "\x1b[" in out.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = io.StringIO()
+    print_result(result("x", blind()), console(out))
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_terminal_without_unicode_gets_escapes_and_no_error() -> None:
+    """An ASCII terminal is still a terminal."""
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    print_result(result("größe", hostile()), console(out, width=100), replays=[REPLAY])
+    out.flush()
+    assert raw.getvalue().splitlines()[-1].decode() == REPLAY

@@ -1,0 +1,109 @@
+"""Settings of Hypothesis: what the user writes counts, and nothing that tapes need gets lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+from refold.search.machine import machine, tallies
+from refold.search.profiles import PROFILES, fitting, standard
+from refold.systems.port import UsageError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the surroundings."""
+    monkeypatch.setenv("REFOLD_REPORT_DIR", str(tmp_path))
+    monkeypatch.delenv("REFOLD_PROFILE", raising=False)
+
+
+@pytest.fixture
+def loaded() -> Iterator[None]:
+    """A profile of Hypothesis's that the user has registered and loaded."""
+    before = settings.get_current_profile_name()
+    settings.register_profile(
+        "ours", max_examples=3, stateful_step_count=4, derandomize=True, phases=[Phase.generate], deadline=1
+    )
+    settings.load_profile("ours")
+    yield
+    settings.load_profile(before)
+
+
+def ran(case: Any) -> int:
+    """How many runs the test makes."""
+    case("runTest").runTest()
+    return int(tallies.pop(case.refold_machine)["runs"])
+
+
+def test_settings_are_assigned_as_everywhere_in_hypothesis() -> None:
+    """Without naming those of the machine as their parent."""
+    case: Any = machine("accounts").TestCase
+    case.settings = settings(max_examples=2, database=None, derandomize=True)
+    assert ran(case) == 2
+
+
+def test_settings_are_a_class_attribute_of_a_subclass() -> None:
+    """The other usual way."""
+
+    class TestOwn(machine("accounts").TestCase):  # type: ignore[misc]
+        settings = settings(max_examples=2, database=None, derandomize=True)
+
+    assert ran(TestOwn) == 2
+
+
+def test_settings_decorate_a_machine() -> None:
+    """The third."""
+    assert ran(settings(max_examples=2, database=None, derandomize=True)(machine("accounts")).TestCase) == 2
+
+
+def test_what_the_user_chose_counts() -> None:
+    """Field by field; what was not chosen is as machines need it."""
+    chosen = fitting(settings(max_examples=7, derandomize=True, phases=[Phase.generate], deadline=50, print_blob=True))
+    assert (chosen.max_examples, chosen.derandomize, chosen.database, chosen.print_blob) == (7, True, None, True)
+    assert tuple(chosen.phases) == (Phase.generate,)
+    assert chosen.deadline == timedelta(milliseconds=50)
+    assert set(chosen.suppress_health_check) == set(HealthCheck)
+    other = fitting(settings(stateful_step_count=9, suppress_health_check=[HealthCheck.too_slow]))
+    assert (other.stateful_step_count, other.max_examples) == (9, settings().max_examples)
+    assert Phase.explain not in other.phases
+    assert other.deadline is None
+    assert set(other.suppress_health_check) == set(HealthCheck)
+
+
+def test_a_profile_of_hypothesis_counts_where_it_says_something(loaded: None) -> None:
+    """Its deadline is meant for the other tests, which take no plans apart."""
+    for chosen in (standard(), fitting(settings(print_blob=True))):
+        assert (chosen.max_examples, chosen.stateful_step_count, chosen.derandomize) == (3, 4, True)
+        assert tuple(chosen.phases) == (Phase.generate,)
+        assert chosen.deadline is None
+
+
+def test_a_profile_that_is_loaded_after_the_machine_was_made_counts(request: pytest.FixtureRequest) -> None:
+    """As it does for other tests of Hypothesis's."""
+    case = machine("accounts").TestCase
+    request.getfixturevalue("loaded")
+    assert ran(case) == 3
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_sets_how_long_machines_search(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the user says how long; the rest of his settings does not change that."""
+    monkeypatch.setenv("REFOLD_PROFILE", profile)
+    wanted = PROFILES[profile]
+    for chosen in (machine("accounts").TestCase.settings, fitting(settings(print_blob=True))):
+        assert chosen.max_examples == wanted["max_examples"]
+        assert chosen.stateful_step_count == wanted["stateful_step_count"]
+    chosen = fitting(settings(max_examples=7))
+    assert (chosen.max_examples, chosen.stateful_step_count) == (7, wanted["stateful_step_count"])
+
+
+def test_a_profile_that_does_not_exist_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would mean a search of another length than the one that was asked for."""
+    monkeypatch.setenv("REFOLD_PROFILE", "deeep")
+    with pytest.raises(UsageError, match=r"REFOLD_PROFILE is 'deeep' \(did you mean 'deep'\?\), expected one of quick"):
+        machine("accounts")

@@ -1,0 +1,114 @@
+"""Consumers of a user's own: right ones are left in peace, wrong ones are found, half ones are told what they lack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from refold.model.examples.inventory import Inventory
+from refold.properties.result import Result
+from refold.search.campaign import Budget, Campaign
+from refold.systems.port import UsageError
+from refold.systems.user.log import adapt
+
+from . import own_consumers as own
+
+
+def verified(make: Callable[[], Any], examples: int = 150) -> Result:
+    """A short campaign."""
+    system = adapt("own", make)
+    return Campaign(system, Inventory(), 7, Budget(seconds=None, examples=examples)).run()
+
+
+@pytest.mark.parametrize("consumer", [own.Counter, own.Batching, own.InMemory])
+def test_a_right_consumer_is_not_accused(consumer: type) -> None:
+    """One that handles events as they come, and one that collects them."""
+    result = verified(own.around(consumer))
+    assert [str(example.finding) for example in result.counterexamples] == []
+    assert result.counts["crashes"] > 20
+
+
+@pytest.mark.parametrize(
+    ("consumer", "guarantee", "anomalies"),
+    [
+        (own.CheckpointFirst, "CKPT", {"checkpoint-ahead-of-effects"}),
+        (own.Unguarded, "CKPT", {"effect-applied-twice"}),
+        (own.BatchAcknowledgedEarly, "CKPT", {"checkpoint-ahead-of-effects"}),
+        (own.BatchLosesOne, "REPL", {"replayed-state-differs"}),
+        (own.BatchForgotten, "REPL", {"replayed-state-differs"}),
+    ],
+)
+def test_a_wrong_consumer_is_found(consumer: type, guarantee: str, anomalies: set[str]) -> None:
+    """Under the right guarantee, with a short plan."""
+    found = verified(own.around(consumer)).counterexamples
+    assert anomalies <= {example.finding.anomaly for example in found}
+    assert found[0].finding.guarantee == guarantee
+    assert len(found[0].plan) <= 6
+
+
+def test_a_log_that_calls_durable_can_die_in_the_middle_of_an_append() -> None:
+    """Half a batch is what is left of it."""
+    found = verified(own.TornLog).counterexamples
+    assert "partial-batch" in {example.finding.anomaly for example in found}
+
+
+def test_what_a_log_declares_counts_beside_consumers_of_ones_own() -> None:
+    """Retries are safe on this log, so there are some."""
+    assert {"dedupe", "crash-log", "crash-at-step"} <= adapt("own", own.around(own.Counter)).capabilities
+
+
+class NoHandle:
+    """Lacks a method."""
+
+    projection = "totals"
+    checkpoint = rows = dict
+
+
+class NoProjection(own.Counter):
+    """Says nothing about its rows."""
+
+    projection: Any = None
+
+
+class Promising(own.Counter):
+    """Promises something unheard of."""
+
+    promises = ("atomc",)
+
+
+@pytest.mark.parametrize(
+    ("consumer", "words"),
+    [
+        (NoHandle, ("'counter'", "handle()")),
+        (NoProjection, ("'counter'", "projection", "views, states")),
+        (Promising, ("'counter'", "'atomc'", "atomic", "volatile")),
+    ],
+)
+def test_half_a_consumer_is_told_what_it_lacks(consumer: type, words: tuple[str, ...]) -> None:
+    """In one sentence, before anything runs."""
+    with pytest.raises(UsageError) as raised:
+        adapt("own", own.around(consumer))
+    assert all(word in str(raised.value) for word in words), raised.value
+
+
+def test_consumers_are_a_mapping() -> None:
+    """And a list of them is none."""
+
+    class Listed:
+        def __init__(self) -> None:
+            self.log = own.FileLog()
+            self.consumers = [own.Counter()]
+
+    with pytest.raises(UsageError, match="consumers"):
+        adapt("own", Listed)
+
+
+def test_a_log_with_something_called_open_is_a_log() -> None:
+    """Only what has a menu as well is a system."""
+
+    class OpenLog(own.FileLog):  # type: ignore[misc]
+        open = False
+
+    assert verified(OpenLog, examples=20).counterexamples == ()
