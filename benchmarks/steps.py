@@ -26,9 +26,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from refold.model.application import Application
 from refold.properties.suite import checker
-from refold.search.machine import EventSourcedMachine, machine
 from refold.search.objects.application_check import EXAMPLES
 from refold.search.run import undisturbed
+from refold.search.state_machine import EventSourcedMachine, machine
 from refold.systems.reference import Reference
 
 WORDS = 1500

@@ -13,10 +13,8 @@ import os
 import tempfile
 from collections.abc import Sequence
 
-from refold.model.event import Stored
-from refold.model.examples.inventory import Inventory
-from refold.model.log import Appended, AppendRequest, Conflict
-from refold.systems.port import OutcomeUnknown
+from refold.model import Appended, AppendRequest, Conflict, Inventory, Stored
+from refold.systems import OutcomeUnknown
 
 APPLICATION = Inventory()
 """Knows the events: `encode` makes plain JSON of them, `decode` makes them again. Put your own here."""

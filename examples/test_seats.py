@@ -1,7 +1,6 @@
 from msgspec import Struct
 
-from refold.model.application import Application, Refusal
-from refold.search.machine import machine
+from refold import Application, Refusal, machine
 
 
 class Book(Struct, frozen=True):  # a command; a dataclass will do as well

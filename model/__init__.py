@@ -1,1 +1,5 @@
 """What a correct event-sourced system is: small, pure, deterministic parts."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -44,7 +44,7 @@ class Application:
     Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event
     classes, so that stored events can be read back. States must be immutable values that compare by equality and can be written as JSON
     (numbers, strings, tuples, dicts, sets, dataclasses, Structs of such). None as a state means that nothing has happened yet, and does not
-    come back: a state «deleted» is a value of your own. `properties` are classes of `refold.properties.property.Property` of your own,
+    come back: a state «deleted» is a value of your own. `properties` are classes of `refold.Property` of your own,
     which judge every history of this application beside those of refold.
     """
 
@@ -196,7 +196,7 @@ class UnknownProjection(ValueError):
     """A consumer names a projection that the application does not have; the message is a sentence that says which there are."""
 
     def __init__(self, application: Application, name: str) -> None:
-        from refold.model.documents.plan import suggestion
+        from refold.model.words import suggestion
 
         known = ("views", "states", "pointers", "totals", "replicas", "journeys", "reports")
         own = [one for one in vars(type(application)) if not hasattr(Application, one) and not one.startswith("_")]

@@ -1,1 +1,5 @@
 """What must hold: one file for each guarantee, folding the history of a run."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

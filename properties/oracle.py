@@ -1,7 +1,7 @@
 """The truth: an independent fold of the visible log, against which everything stored is compared.
 
 Several properties ask the same questions (which event is at position p, what has consumer c applied, what is the fold of the log
-up to here), so one `Truth` answers them all. It is fed first and finds nothing itself. Memory: one entry per stream and row, and
+up to here), so one `Oracle` answers them all. It is fed first and finds nothing itself. Memory: one entry per stream and row, and
 the events behind the slowest consumer (`WINDOW` at least).
 """
 
@@ -45,7 +45,7 @@ class Progress:
         self.parked: dict[int, str] = {}
 
 
-class Truth:
+class Oracle:
     """Events by position, their order, the number of events per stream, and the progress of every consumer."""
 
     def __init__(self, application: Application | None) -> None:

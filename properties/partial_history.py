@@ -29,7 +29,7 @@ from refold.model.record import Acknowledged, Opened, Prepared, Retried, Started
 from refold.properties.log.durability import Durability
 from refold.properties.log.identity import REMEMBERED, Identity
 from refold.properties.log.visibility import Visibility
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Checker, Finding, Handler, Property, forget_oldest
 from refold.properties.suite import Bookkeeping
 from refold.properties.updates.decisions import ExpectedVersion
@@ -111,8 +111,8 @@ class MiddleIdentity(Identity):
 class MiddleExpectedVersion(ExpectedVersion):
     """`ExpectedVersion` of those appends, in the streams whose version is known."""
 
-    def __init__(self, truth: Truth, identity: MiddleIdentity, known: Iterable[str]) -> None:
-        super().__init__(truth)
+    def __init__(self, oracle: Oracle, identity: MiddleIdentity, known: Iterable[str]) -> None:
+        super().__init__(oracle)
         self.older = identity.older
         self.known = frozenset(known)
 
@@ -146,22 +146,22 @@ class MiddleBookkeeping(Bookkeeping):
 
     def on_opened(self, number: int, record: Opened) -> None:
         """Nobody consumes."""
-        self.truth.on_opened(number, msgspec.structs.replace(record, consumers=()))
+        self.oracle.on_opened(number, msgspec.structs.replace(record, consumers=()))
 
 
 def middle_checker(begins: Beginning, plain: Callable[[Any], Any] | None = None) -> Checker:
     """A checker of what can be judged from there on; `plain` as for `refold.properties.suite.checker`."""
-    truth = Truth(None)
-    truth.tail = truth.low = begins.position - 1
-    truth.versions = dict(begins.versions)
-    truth.slow.add("whatever was open before the beginning")
+    oracle = Oracle(None)
+    oracle.tail = oracle.low = begins.position - 1
+    oracle.versions = dict(begins.versions)
+    oracle.slow.add("whatever was open before the beginning")
     identity = MiddleIdentity()
     judges: list[Property] = [
         identity,
-        MiddleExpectedVersion(truth, identity, begins.versions),
-        Visibility(truth),
+        MiddleExpectedVersion(oracle, identity, begins.versions),
+        Visibility(oracle),
         MiddleDurability(identity, begins),
-        MiddleBookkeeping(truth),
+        MiddleBookkeeping(oracle),
     ]
     for judge in judges:
         judge.plain = plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -37,7 +37,7 @@ class Finding:
     `anomaly` is its name, `guarantee` the code of the catalogue (LOG, CAS, CKPT, ORD, SNAP, REPL, DUAL, READ, LOCK, CDC, LIVE),
     `judge` is the property that found it, `where` the consumer, stream or client, `position` the first divergent
     position (None where there is none), `expected` and `actual` the two values that differ, `number` the record of the history at which
-    it showed."""
+    it showed, `clause` the part of the property's definition that does not hold."""
 
     anomaly: str
     guarantee: str
@@ -48,6 +48,7 @@ class Finding:
     expected: Any = None
     actual: Any = None
     evidence: tuple[Evidence, ...] = ()
+    clause: str = ""
 
     @property
     def signature(self) -> tuple[str, str]:
@@ -62,10 +63,15 @@ class Property:
     finding or None. Work per record is O(1) amortised; memory is bounded by keys, consumers and what is in
     flight, not by the length of the history. The class docstring begins with the definition of the guarantee.
     `needs` names the capability without which there is nothing to check.
+
+    A definition has parts that can be violated one by one. `clauses` lists them: a short name for each, and the clause in words. Every
+    finding says which one it convicts, and for every clause the tests hold a history that only it convicts, and an innocent twin.
     """
 
     name: ClassVar[str]
     guarantee: ClassVar[str]
+    clauses: ClassVar[Mapping[str, str]] = {}
+    """Name of a clause of the definition -> the clause in words."""
     needs_application: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     """The capability without which a system has nothing that this property could judge."""
@@ -103,6 +109,7 @@ class Property:
         where: str,
         number: int,
         *,
+        clause: str = "",
         guarantee: str | None = None,
         position: int | None = None,
         expected: Any = None,
@@ -120,6 +127,7 @@ class Property:
             expected=expected,
             actual=actual,
             evidence=tuple(evidence),
+            clause=clause,
         )
 
 

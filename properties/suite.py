@@ -29,7 +29,7 @@ from refold.properties.messages.external_effects import Outside
 from refold.properties.messages.side_effects import Commands, OutboxDelivery
 from refold.properties.messages.topics import Topics
 from refold.properties.messages.two_stores import TwoStores
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Checker, Handler, Property
 from refold.properties.reading.listings import Listings
 from refold.properties.reading.sessions import Pointers, Sessions, Waits
@@ -47,46 +47,46 @@ class Bookkeeping(Property):
     How far consumers have come is kept up by `effects`, which judges exactly that.
     """
 
-    name = "truth"
+    name = "oracle"
     guarantee = ""
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
 
     def handlers(self) -> dict[type, Handler]:
         """What the truth is made of."""
-        truth = self.truth
+        oracle = self.oracle
         table: dict[type, Callable[..., None]] = {
-            Opened: truth.on_opened,
-            Joined: truth.on_joined,
-            Parked: truth.on_parked,
-            Stored: truth.on_stored,
-            Ignored: truth.on_ignored,
-            Recovered: truth.on_recovered,
-            Started: truth.on_started,
-            Aborted: truth.on_aborted,
-            Acknowledged: truth.on_acknowledged,
-            Unknown: truth.on_unknown,
-            SessionOpened: truth.on_session_opened,
-            SessionClosed: truth.on_session_closed,
+            Opened: oracle.on_opened,
+            Joined: oracle.on_joined,
+            Parked: oracle.on_parked,
+            Stored: oracle.on_stored,
+            Ignored: oracle.on_ignored,
+            Recovered: oracle.on_recovered,
+            Started: oracle.on_started,
+            Aborted: oracle.on_aborted,
+            Acknowledged: oracle.on_acknowledged,
+            Unknown: oracle.on_unknown,
+            SessionOpened: oracle.on_session_opened,
+            SessionClosed: oracle.on_session_closed,
         }
         return table  # type: ignore[return-value]
 
 
-LATE: tuple[Callable[[Truth], Property], ...] = (
-    lambda truth: Pointers(),
+LATE: tuple[Callable[[Oracle], Property], ...] = (
+    lambda oracle: Pointers(),
     Listings,
     OutboxDelivery,
     Commands,
-    lambda truth: TwoStores(),
-    lambda truth: CopyFollowsSource(),
-    lambda truth: Locks(),
-    lambda truth: Reservations(),
+    lambda oracle: TwoStores(),
+    lambda oracle: CopyFollowsSource(),
+    lambda oracle: Locks(),
+    lambda oracle: Reservations(),
     Ranges,
-    lambda truth: CreateIfAbsent(),
-    lambda truth: SingleWriter(),
-    lambda truth: Topics(),
+    lambda oracle: CreateIfAbsent(),
+    lambda oracle: SingleWriter(),
+    lambda oracle: Topics(),
 )
 """Properties of extensions, made when the first record of theirs occurs. No two share a kind of record, nor with the others."""
 
@@ -96,41 +96,43 @@ def kinds_of(judge: Property) -> list[type]:
     return [kind for kind in judge.handlers() if kind.__module__ not in (Record.__module__, Stored.__module__)]
 
 
-AWAITED: dict[type, Callable[[Truth], Property]] = {kind: make for make in LATE for kind in kinds_of(make(Truth(None)))}
+AWAITED: dict[type, Callable[[Oracle], Property]] = {
+    kind: make for make in LATE for kind in kinds_of(make(Oracle(None)))
+}
 """Kind of record -> the property that comes with it."""
 
 
-def early(application: Application | None, truth: Truth) -> list[Property]:
+def early(application: Application | None, oracle: Oracle) -> list[Property]:
     """The properties of every run."""
-    identity, order, versions = Identity(), CacheOrder(), ExpectedVersion(truth)
+    identity, order, versions = Identity(), CacheOrder(), ExpectedVersion(oracle)
     checked: list[Property] = [identity, versions]
     replay = None
     if application is not None:
         decisions = Decisions(application, versions)
-        checked += [decisions, Views(application, truth, decisions)]
-        replay = ReplayEquality(application, truth)
+        checked += [decisions, Views(application, oracle, decisions)]
+        replay = ReplayEquality(application, oracle)
     checked += [
-        Visibility(truth),
-        Reachability(truth),
+        Visibility(oracle),
+        Reachability(oracle),
         Durability(identity),
-        Effects(truth, order, replay),
-        Checkpoints(truth),
-        SnapshotIntegrity(truth),
+        Effects(oracle, order, replay),
+        Checkpoints(oracle),
+        SnapshotIntegrity(oracle),
     ]
     if application is not None and replay is not None:
-        checked += [SnapshotEquality(application, truth, replay), replay, CacheAtRest(application, truth)]
-        checked.append(Sessions(application, truth))
-        checked += [RebuildEquality(application, truth, replay), Answers(application, truth)]
-    checked += [order, Outside(truth), Letters(truth), Waits(truth), Convergence(truth)]
+        checked += [SnapshotEquality(application, oracle, replay), replay, CacheAtRest(application, oracle)]
+        checked.append(Sessions(application, oracle))
+        checked += [RebuildEquality(application, oracle, replay), Answers(application, oracle)]
+    checked += [order, Outside(oracle), Letters(oracle), Waits(oracle), Convergence(oracle)]
     if application is not None:
         checked += [make(application) for make in application.properties]
-    return [*checked, Bookkeeping(truth)]
+    return [*checked, Bookkeeping(oracle)]
 
 
 def properties(application: Application | None) -> list[Property]:
     """All properties that can be checked: without an application those that need none."""
-    truth = Truth(application)
-    return [*early(application, truth), *(make(truth) for make in LATE)]
+    oracle = Oracle(application)
+    return [*early(application, oracle), *(make(oracle) for make in LATE)]
 
 
 def checked_on(
@@ -149,8 +151,8 @@ def checked_on(
 def checker(application: Application | None, plain: Callable[[Any], Any] | None = None) -> Checker:
     """A checker of all properties for one history. For one that was read from a file, `plain` says how the application's values look after
     a round trip through JSON."""
-    truth = Truth(application)
-    checked = early(application, truth)
+    oracle = Oracle(application)
+    checked = early(application, oracle)
     for judge in checked:
         judge.plain = plain
 
@@ -158,7 +160,7 @@ def checker(application: Application | None, plain: Callable[[Any], Any] | None 
         make = AWAITED.get(kind)
         if make is None:
             return []
-        judge = make(truth)
+        judge = make(oracle)
         judge.plain = plain
         return [judge]
 

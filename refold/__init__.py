@@ -1,1 +1,15 @@
-"""refold: property-based verification of event-sourced systems."""
+"""refold: property-based verification of event-sourced systems.
+
+An application is a decider: commands, events, `decide` and `evolve`. A system is what runs it: the reference model, SQLite, or
+your own code. refold runs generated plans of commands, deliveries, faults and crashes on the system, and judges what happened.
+
+    from refold import Application, Refusal, machine
+
+    TestSeats = machine(Seats(), "sqlite").TestCase     # pytest collects this
+
+The rooms have front doors of their own: `refold.model`, `refold.properties`, `refold.systems`, `refold.search`, `refold.reports`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -60,7 +60,7 @@ def pytest_runtest_makereport(
         notes: list[dict[str, Any]] = []
         if call.excinfo is not None:
             notes.extend(broken(call.excinfo.value, failure.GuaranteeBroken))
-        machine = sys.modules.get("refold.search.machine")
+        machine = sys.modules.get("refold.search.state_machine")
         cls = getattr(getattr(item, "cls", None), "refold_machine", None)
         tally = machine.tallies.pop(cls, None) if machine is not None and cls is not None else None
         if tally is not None:

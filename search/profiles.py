@@ -12,8 +12,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 
-from refold.model.documents.plan import suggestion
-from refold.systems.port import UsageError
+from refold.model.errors import UsageError
+from refold.model.words import suggestion
 
 PROFILES = {
     "quick": {"max_examples": 20, "stateful_step_count": 10},

@@ -13,12 +13,13 @@ import attrs
 from refold.model.action import Action
 from refold.model.application import Application, Refusal
 from refold.model.datastore import write
+from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.record import Opened
 from refold.model.tape import Plan
 from refold.properties.property import Evidence, Finding
 from refold.properties.suite import checker
-from refold.systems.port import SystemPort, UsageError
+from refold.systems.port import SystemPort
 from refold.systems.user.errors import let_through, told
 
 T = TypeVar("T")

@@ -1,1 +1,5 @@
-"""The port, the reference system and real systems behind the port."""
+"""The port, the reference system, and real systems behind the port."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

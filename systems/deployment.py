@@ -35,6 +35,7 @@ from refold.model.client import AggregateClient, Client, GaveUp
 from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
 from refold.model.context import Clock, Context
 from refold.model.datastore import Datastore
+from refold.model.errors import OutcomeUnknown
 from refold.model.extension import Extension
 from refold.model.log import Appended, AppendRequest, Conflict, Log, pages
 from refold.model.parts.side_consumers import Consumers, UnknownConsumer
@@ -59,7 +60,6 @@ from refold.model.record import (
 )
 from refold.model.snapshot import SnapshotStore
 from refold.systems.observer import Observer
-from refold.systems.port import OutcomeUnknown
 
 CLIENTS = {"alice": "store", "bob": "store", "carol": "log"}
 """Client -> where it reads before it decides: the view of a consumer, or the stream itself."""

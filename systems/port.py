@@ -12,6 +12,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from refold.model.action import Action
 from refold.model.application import Application
+from refold.model.errors import OutcomeUnknown as OutcomeUnknown
+from refold.model.errors import SystemUnavailable as SystemUnavailable
+from refold.model.errors import UsageError as UsageError
 from refold.model.event import Stored
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.process import Emit
@@ -113,18 +116,6 @@ class SnapshotPort(Protocol):
 
     def close(self) -> None:
         """Give files and connections back."""
-
-
-class OutcomeUnknown(Exception):
-    """The append may have happened or not; the client hears nothing."""
-
-
-class UsageError(ValueError):
-    """What the user asked for does not exist or does not fit; the message is a sentence that says what would. Exit code 2."""
-
-
-class SystemUnavailable(Exception):
-    """The system cannot be run here; the message says what is missing and how to get it. Exit code 2."""
 
 
 @runtime_checkable

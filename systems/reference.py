@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from refold.model.application import Application
 from refold.model.client import Client
 from refold.model.consumer import Consumer
-from refold.model.documents.plan import short, suggestion
+from refold.model.errors import UsageError
 from refold.model.extension import Extension
 from refold.model.log import Log
 from refold.model.parts.claims.entity import Entity
@@ -39,8 +39,8 @@ from refold.model.parts.reading.revisioned_keys import Bucket
 from refold.model.process import Emit
 from refold.model.strategies.strategy import STRATEGIES
 from refold.model.tape import Menu
+from refold.model.words import short, suggestion
 from refold.systems.deployment import CLIENTS, CONSUMERS, Deployment, consumer_specs
-from refold.systems.port import UsageError
 
 EVERYTHING = frozenset(
     {

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
-import pathlib
-import sys
 from collections.abc import Callable, Iterable
-from typing import Any
 from urllib.parse import parse_qsl
 
 import attrs
 
-from refold.model.documents.plan import suggestion
+from refold.model.errors import UsageError
 from refold.model.extension import Extension
-from refold.systems.port import SystemPort, UsageError
+from refold.model.words import suggestion
+from refold.systems.port import SystemPort
 from refold.systems.reference import Reference
-from refold.systems.user.errors import let_through, told
-from refold.systems.user.module import load_file
+from refold.systems.user.adopt import adopt
+from refold.systems.user.module import load, no_object
 
 
 @attrs.frozen
@@ -132,68 +128,4 @@ def resolve(text: str) -> SystemPort:
     raise UsageError(
         f"there is no system {name!r}{suggestion(name, names)}; known are {', '.join(KNOWN)}, the broken systems that"
         " «refold zoo --help» lists, and MODULE:OBJECT for one of your own"
-    )
-
-
-def load(text: str) -> Any:
-    """The object called ``MODULE:OBJECT``; the working directory counts as a place for modules. Raises `UsageError`."""
-    module_name, _, path = text.rpartition(":")
-    if not module_name or not path:
-        raise UsageError(f"{text!r} should be MODULE:OBJECT or FILE.py:OBJECT, for example tests/test_shop.py:Shop")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        found: Any = load_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
-    except UsageError:
-        raise
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{text!r}: there is no module {error.name!r} (looked in the working directory too)") from None
-    except BaseException as error:
-        let_through(error)
-        raise UsageError(f"{text!r}: importing {module_name!r} raised {told(error)}") from error
-    for part in path.split("."):
-        if not hasattr(found, part):
-            raise UsageError(f"{text!r}: {module_name!r} has no {part!r}{suggestion(part, dir(found))}")
-        found = getattr(found, part)
-    return found
-
-
-def no_object(path: str, methods: tuple[str, ...]) -> UsageError:
-    """The error for a file where an object in it was meant; `methods` are those that tell the classes to name. The file is not run."""
-    try:
-        tree = ast.parse(pathlib.Path(path).read_bytes())
-    except (OSError, ValueError, SyntaxError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        return UsageError(f"{path!r} cannot be read ({why}); what is meant is written FILE.py:NAME")
-    suitable = [
-        f"{path}:{node.name}"
-        for node in tree.body
-        if isinstance(node, ast.ClassDef) and {getattr(part, "name", "") for part in node.body}.issuperset(methods)
-    ]
-    example = f"{' or '.join(suitable[:3])}" if suitable else f"{path}:NAME, with the name of its class"
-    return UsageError(f"{path!r} is a file and does not say which object in it is meant; write {example}")
-
-
-def called(name: str, make: Callable[[], Any]) -> Any:
-    """What `make` makes; raises `UsageError` if it fails."""
-    try:
-        return make()
-    except BaseException as error:
-        let_through(error)
-        raise UsageError(f"{name!r}: calling it raised {told(error)}") from error
-
-
-def adopt(text: str, found: Any) -> SystemPort:
-    """An object of a user's module as a system: a system, a log, or a class or function that makes one."""
-    from refold.systems.user.log import adapt, is_system
-
-    if isinstance(found, type) or (callable(found) and not hasattr(found, "open")):
-        made: SystemPort = adapt(text, found)
-        return made
-    if is_system(found):
-        system: SystemPort = found
-        return system
-    raise UsageError(
-        f"{text!r} is a {type(found).__name__}, which is neither a system (it would have open(), menu() and capabilities) nor a class or"
-        " function that makes a log (append(), read())"
     )

@@ -23,10 +23,10 @@ from refold.model.documents.plan import (
     command_classes,
     command_from_json,
     command_to_json,
-    suggestion,
 )
 from refold.model.event import NewEvent, Stored
 from refold.model.record import HISTORY_VERSION, RECORDS, Altered, Declined, Opened, Prepared, Step
+from refold.model.words import suggestion
 
 LINE_MAX = 16 * 1024 * 1024
 """Bytes of the longest line that is read."""

@@ -5,14 +5,14 @@ A command is written as ``{"Register": {"org": "acme", "name": "ada"}}``: its cl
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from refold.model.action import ACTIONS, POWER_CUTS, Action, CutPower
 from refold.model.application import Application
+from refold.model.words import short, some, suggestion
 
 PLAN_VERSION = 1
 
@@ -158,24 +158,3 @@ def check_names(plan: Sequence[Action], clients: Sequence[str], consumers: Seque
                 raise MalformedPlan(
                     f"action {number}: the system has no {role} {short(name)}{suggestion(name, names)}; it has {', '.join(names)}"
                 )
-
-
-def some(names: Iterable[str], most: int = 16) -> str:
-    """Names for an error message; of very many only the first."""
-    known = list(names)
-    return ", ".join(known[:most]) + (f", … ({len(known)} in all)" if len(known) > most else "")
-
-
-def suggestion(name: str, names: Any) -> str:
-    """« (did you mean …?)», if something is close."""
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def short(value: Any, limit: int = 60) -> str:
-    """A value for an error message, cut to `limit` characters."""
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):
-        text = f"a {type(value).__name__} too deep to show"
-    return text if len(text) <= limit else text[: limit - 1] + "…"

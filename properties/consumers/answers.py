@@ -10,7 +10,7 @@ from typing import Any
 
 from refold.model.application import Application
 from refold.model.parts.consuming.rebuild import StreamAnswered
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -21,10 +21,10 @@ class Answers(Property):
     guarantee = "REPL"
     needs_application = True
 
-    def __init__(self, application: Application, truth: Truth) -> None:
+    def __init__(self, application: Application, oracle: Oracle) -> None:
         super().__init__(application)
         self.decider = application
-        self.truth = truth
+        self.oracle = oracle
         self.position = 0
         self.states: dict[str, tuple[int, Any]] = {}
 
@@ -34,10 +34,10 @@ class Answers(Property):
 
     def on_answered(self, number: int, record: StreamAnswered) -> Finding | None:
         """Fold up to the tail and compare; what is not visible yet, or no longer known, is not judged."""
-        truth, decider = self.truth, self.decider
-        if self.position < truth.low:
+        oracle, decider = self.oracle, self.decider
+        if self.position < oracle.low:
             return None
-        for event in truth.between(self.position, truth.tail):
+        for event in oracle.between(self.position, oracle.tail):
             state = self.states[event.stream][1] if event.stream in self.states else decider.initial(event.stream)
             self.states[event.stream] = (event.version, decider.evolve(state, event.data))
             self.position = event.position

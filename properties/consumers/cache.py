@@ -11,7 +11,7 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.record import Applied, Observed, Opened, Recovered
 from refold.properties.consumers.replay import Fold
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -82,10 +82,10 @@ class CacheAtRest(Property):
     needs_application = True
     judges = (Applied,)
 
-    def __init__(self, application: Application, truth: Truth) -> None:
+    def __init__(self, application: Application, oracle: Oracle) -> None:
         super().__init__(application)
         self.decider = application
-        self.truth = truth
+        self.oracle = oracle
         self.folds: dict[str, Fold] = {}
         self.emptied: set[str] = set()
 
@@ -109,9 +109,9 @@ class CacheAtRest(Property):
     def on_observed(self, number: int, record: Observed) -> Finding | None:
         """Compare all rows. A consumer that has stopped before the end is one for `convergence`: what it lacks it has not heard of."""
         fold = self.folds.get(record.consumer)
-        if fold is None or record.position < self.truth.tail:
+        if fold is None or record.position < self.oracle.tail:
             return None
-        fold.advance(self.truth, self.truth.tail)
+        fold.advance(self.oracle, self.oracle.tail)
         rows: dict[str, Any] = record.rows
         wrong = [key for key, value in rows.items() if not self.same(value, fold.rows.get(key))]
         if record.consumer not in self.emptied:
@@ -123,7 +123,7 @@ class CacheAtRest(Property):
             "cache-differs",
             record.consumer,
             number,
-            position=self.truth.tail,
+            position=self.oracle.tail,
             expected={key: fold.rows.get(key) for key in wrong},
             actual={key: rows.get(key) for key in wrong},
             evidence=[Evidence(number, record, "shows the rows at rest")],

@@ -8,7 +8,7 @@ listening» (catalogue: lost-wakeup).
 from __future__ import annotations
 
 from refold.model.record import Applied, Observed, Settled
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -19,9 +19,9 @@ class Convergence(Property):
     guarantee = "LIVE"
     judges = (Applied,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.resting: dict[str, tuple[int, Observed]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -34,17 +34,17 @@ class Convergence(Property):
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:
         """Everybody at the tail?"""
-        truth = self.truth
+        oracle = self.oracle
         for name, (observed, resting) in self.resting.items():
-            if resting.position < truth.tail:
-                missed = truth.between(resting.position, truth.tail)
-                evidence = [Evidence(truth.numbers[event.position], event, "never arrived") for event in missed[:1]]
+            if resting.position < oracle.tail:
+                missed = oracle.between(resting.position, oracle.tail)
+                evidence = [Evidence(oracle.numbers[event.position], event, "never arrived") for event in missed[:1]]
                 return self.finding(
                     "never-reaches-tail",
                     name,
                     number,
                     position=missed[0].position if missed else resting.position,
-                    expected=truth.tail,
+                    expected=oracle.tail,
                     actual=resting.position,
                     evidence=[*evidence, Evidence(observed, resting, "is where it came to rest")],
                 )

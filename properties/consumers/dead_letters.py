@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from refold.model.parts.consuming.dead_letters import DeadLetters, Parked
 from refold.model.record import Failed
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
 
 REMEMBERED = 4_096
@@ -26,9 +26,9 @@ class Letters(Property):
     guarantee = "CKPT"
     judges = (Parked,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.failed: dict[tuple[str, int], None] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -43,7 +43,7 @@ class Letters(Property):
 
     def on_parked(self, number: int, record: Parked) -> Finding | None:
         """Its handler failed, or a predecessor of its stream is parked."""
-        progress = self.truth.consumers.get(record.consumer)
+        progress = self.oracle.consumers.get(record.consumer)
         parked = () if progress is None else [p for p, stream in progress.parked.items() if stream == record.stream]
         if (record.consumer, record.position) in self.failed or any(before < record.position for before in parked):
             return None
@@ -60,13 +60,13 @@ class Letters(Property):
 
     def on_letters(self, number: int, record: DeadLetters) -> Finding | None:
         """Compare."""
-        progress = self.truth.consumers.get(record.consumer)
+        progress = self.oracle.consumers.get(record.consumer)
         if progress is None or set(progress.parked) == set(record.positions):
             return None
-        truth = self.truth
+        oracle = self.oracle
         wrong = min(set(progress.parked) ^ set(record.positions))
         evidence = (
-            [Evidence(truth.numbers[wrong], truth.events[wrong], "is the event")] if wrong in truth.events else []
+            [Evidence(oracle.numbers[wrong], oracle.events[wrong], "is the event")] if wrong in oracle.events else []
         )
         return self.finding(
             "dead-letter-lost" if wrong in progress.parked else "dead-letter-handled-twice",

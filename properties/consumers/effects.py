@@ -15,7 +15,7 @@ from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, CheckpointSaved, Ignored, Opened, Recovered
 from refold.properties.consumers.cache import CacheOrder
 from refold.properties.consumers.replay import ReplayEquality
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 WINDOW = 4_096
@@ -33,9 +33,9 @@ class Effects(Property):
     guarantee = "CKPT"
     judges = (Applied,)
 
-    def __init__(self, truth: Truth, order: CacheOrder, replay: ReplayEquality | None = None) -> None:
+    def __init__(self, oracle: Oracle, order: CacheOrder, replay: ReplayEquality | None = None) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.order = order
         self.replay = replay
         self.mirrors: dict[str, dict[str, Any]] = {}
@@ -63,7 +63,7 @@ class Effects(Property):
     def on_joined(self, number: int, record: Joined) -> None:
         """One more consumer, with no rows."""
         name = record.spec.name
-        if record.spec.ordered and not self.truth.low:
+        if record.spec.ordered and not self.oracle.low:
             self.mirrors[name] = {}
 
     def on_recovered(self, number: int, record: Recovered) -> None:
@@ -74,14 +74,14 @@ class Effects(Property):
     def on_applied(self, number: int, record: Applied) -> Finding | None:
         """Once, and in order."""
         name = record.consumer
-        truth = self.truth
-        progress = truth.consumers.get(name)
+        oracle = self.oracle
+        progress = oracle.consumers.get(name)
         if progress is None:
             return None
         position = record.position
-        expected = truth.before.get(position) == progress.contiguous
+        expected = oracle.before.get(position) == progress.contiguous
         if not progress.ordered:
-            truth.advance(progress, position)
+            oracle.advance(progress, position)
             return self.order.on_applied(number, record)
         finding = self.passing(number, record) if progress.parked else None
         if expected and not progress.beyond:
@@ -102,7 +102,7 @@ class Effects(Property):
         else:
             if not expected:
                 finding = self.overtaking(number, record)
-            truth.advance(progress, position)
+            oracle.advance(progress, position)
         if self.replay is None:
             self.mirrors[name].update(record.writes)
         self.recent.append((number, record))
@@ -122,9 +122,9 @@ class Effects(Property):
 
     def overtaking(self, number: int, record: Applied) -> Finding | None:
         """Whether the event overtook an earlier one of its own stream; overtaking other streams is allowed."""
-        truth = self.truth
-        progress = truth.consumers[record.consumer]
-        event = truth.events.get(record.position)
+        oracle = self.oracle
+        progress = oracle.consumers[record.consumer]
+        event = oracle.events.get(record.position)
         if event is None:
             return self.finding(
                 "unknown-event-applied",
@@ -136,7 +136,7 @@ class Effects(Property):
                 actual=f"position {record.position}",
                 evidence=[Evidence(number, record, "was applied")],
             )
-        for passed in truth.between(progress.contiguous, record.position - 1):
+        for passed in oracle.between(progress.contiguous, record.position - 1):
             if passed.stream == event.stream and passed.position not in progress.beyond:
                 return self.finding(
                     "applied-out-of-order",
@@ -147,8 +147,8 @@ class Effects(Property):
                     expected=f"event {passed.position} first",
                     actual=f"event {record.position}",
                     evidence=[
-                        Evidence(truth.numbers[passed.position], passed, "comes first in the stream"),
-                        Evidence(truth.numbers[event.position], event, "follows it"),
+                        Evidence(oracle.numbers[passed.position], passed, "comes first in the stream"),
+                        Evidence(oracle.numbers[event.position], event, "follows it"),
                         Evidence(number, record, "was applied first all the same"),
                     ],
                 )
@@ -156,11 +156,11 @@ class Effects(Property):
 
     def passing(self, number: int, record: Applied) -> Finding | None:
         """Whether an earlier event of the same stream is parked, so that this one was applied on a hole."""
-        truth = self.truth
-        event = truth.events.get(record.position)
+        oracle = self.oracle
+        event = oracle.events.get(record.position)
         if event is None:
             return None
-        for parked, stream in truth.consumers[record.consumer].parked.items():
+        for parked, stream in oracle.consumers[record.consumer].parked.items():
             if stream == event.stream and parked < record.position:
                 return self.finding(
                     "applied-out-of-order",
@@ -172,7 +172,7 @@ class Effects(Property):
                     actual=f"event {record.position}",
                     evidence=[
                         Evidence(
-                            truth.numbers[parked], truth.events[parked], "comes first in the stream, and is parked"
+                            oracle.numbers[parked], oracle.events[parked], "comes first in the stream, and is parked"
                         ),
                         Evidence(number, record, "was applied on the hole that it left"),
                     ],
@@ -181,12 +181,12 @@ class Effects(Property):
 
     def on_ignored(self, number: int, record: Ignored) -> Finding | None:
         """Only what was applied may be dismissed."""
-        progress = self.truth.consumers.get(record.consumer)
+        progress = self.oracle.consumers.get(record.consumer)
         if progress is None or not progress.ordered:
             return None
         if record.position <= progress.contiguous or record.position in progress.beyond:
             return None
-        types, events = progress.spec.types, self.truth.events
+        types, events = progress.spec.types, self.oracle.events
         overtaken = any(
             position > record.position and (not types or position not in events or events[position].type in types)
             for position in progress.beyond
@@ -210,9 +210,9 @@ class Checkpoints(Property):
     guarantee = "CKPT"
     judges = (CheckpointSaved,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.saved: dict[str, tuple[int, CheckpointSaved]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -226,13 +226,13 @@ class Checkpoints(Property):
     def on_saved(self, number: int, record: CheckpointSaved) -> Finding | None:
         """Not ahead, not back."""
         name = record.consumer
-        progress = self.truth.consumers.get(name)
+        progress = self.oracle.consumers.get(name)
         before = self.saved.get(name)
         self.saved[name] = (number, record)
         if progress is not None and record.position > progress.contiguous:
-            missing = self.truth.between(progress.contiguous, record.position)
+            missing = self.oracle.between(progress.contiguous, record.position)
             first = next((event for event in missing if event.position not in progress.beyond), None)
-            evidence = [] if first is None else [Evidence(self.truth.numbers[first.position], first, "is not applied")]
+            evidence = [] if first is None else [Evidence(self.oracle.numbers[first.position], first, "is not applied")]
             return self.finding(
                 "checkpoint-beyond-tail" if first is None else "checkpoint-ahead-of-effects",
                 name,
@@ -256,7 +256,7 @@ class Checkpoints(Property):
 
     def on_recovered(self, number: int, record: Recovered) -> Finding | None:
         """A durable consumer goes on where its effects end, at the latest; a volatile one begins again, its checkpoint too."""
-        progress = self.truth.consumers.get(record.process)
+        progress = self.oracle.consumers.get(record.process)
         if progress is None:
             return None
         if progress.spec.volatile:

@@ -12,7 +12,7 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.properties.consumers.replay import Fold, ReplayEquality, fold_for
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 SIDE_TABLE = "/"
@@ -29,9 +29,9 @@ class RebuildEquality(Property):
     guarantee = "REPL"
     needs_application = True
 
-    def __init__(self, application: Application, truth: Truth, replay: ReplayEquality) -> None:
+    def __init__(self, application: Application, oracle: Oracle, replay: ReplayEquality) -> None:
         super().__init__(application)
-        self.truth = truth
+        self.oracle = oracle
         self.replay = replay
 
     def handlers(self) -> dict[type, Handler]:
@@ -41,12 +41,12 @@ class RebuildEquality(Property):
     def on_rebuilt(self, number: int, record: Rebuilt) -> Finding | None:
         """Compare with the fold of the live path."""
         live = self.replay.folds.get(record.consumer)
-        if live is None or self.truth.low:
+        if live is None or self.oracle.low:
             return None
         fold = live
         if live.position != record.position:
             fold = fold_for(live.spec, live.project)
-            fold.advance(self.truth, record.position)
+            fold.advance(self.oracle, record.position)
         if self.same(record.rows, fold.rows):
             return None
         return self.differs(number, record, fold)
@@ -60,7 +60,7 @@ class RebuildEquality(Property):
         position = record.position
         if earlier is not None:
             anomaly, guarantee, position = "rebuild-misses-events", "CKPT", earlier
-            evidence.insert(0, Evidence(self.truth.numbers[position], self.truth.events[position], "is not in them"))
+            evidence.insert(0, Evidence(self.oracle.numbers[position], self.oracle.events[position], "is not in them"))
         elif all(SIDE_TABLE in key and (key in rows) != (key in fold.rows) for key in wrong):
             anomaly, guarantee = "side-table-differs", "READ"
         else:
@@ -80,7 +80,7 @@ class RebuildEquality(Property):
         """The first event that is missing, if these are the rows of an earlier position; only a finding pays for the search."""
         older = fold_for(fold.spec, fold.project)
         missing = None
-        for event in self.truth.between(0, position):
+        for event in self.oracle.between(0, position):
             if self.same(rows, older.rows):
                 missing = event.position
             older.step(event)

@@ -12,7 +12,7 @@ from typing import Any
 from refold.model.application import Application, Projection
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, ConsumerSpec, Observed, Opened, Recovered, SnapshotTaken
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -40,20 +40,20 @@ class Fold:
         self.position = event.position
         return writes
 
-    def advance(self, truth: Truth, position: int) -> None:
+    def advance(self, oracle: Oracle, position: int) -> None:
         """Fold all events up to `position`."""
-        for event in truth.between(self.position, position):
+        for event in oracle.between(self.position, position):
             self.step(event)
 
-    def rewind(self, truth: Truth, position: int) -> bool:
+    def rewind(self, oracle: Oracle, position: int) -> bool:
         """Go back to `position`: from the last snapshot, or from the beginning; False if the events are no longer kept."""
         start, rows = self.saved
         if start > position:
             start, rows = 0, {}
-        if start < truth.low:
+        if start < oracle.low:
             return False
         self.position, self.rows = start, dict(rows)
-        self.advance(truth, position)
+        self.advance(oracle, position)
         return True
 
 
@@ -86,10 +86,10 @@ class StreamFold(Fold):
         self.versions[event.stream] = event.version
         return self.step(event)
 
-    def catch_up(self, truth: Truth, position: int) -> None:
+    def catch_up(self, oracle: Oracle, position: int) -> None:
         """Fold what ought to be applied by now: everything up to `position` but what is parked."""
-        progress = truth.consumers[self.spec.name]
-        for event in truth.between(progress.contiguous, position):
+        progress = oracle.consumers[self.spec.name]
+        for event in oracle.between(progress.contiguous, position):
             self.applied(event, ())
         self.position = max(self.position, position)
 
@@ -107,10 +107,10 @@ class ReplayEquality(Property):
     needs_application = True
     judges = (Applied,)
 
-    def __init__(self, application: Application, truth: Truth) -> None:
+    def __init__(self, application: Application, oracle: Oracle) -> None:
         super().__init__(application)
         self.decider = application
-        self.truth = truth
+        self.oracle = oracle
         self.folds: dict[str, Fold] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -135,7 +135,7 @@ class ReplayEquality(Property):
     def on_joined(self, number: int, record: Joined) -> None:
         """One more fold."""
         spec = record.spec
-        if spec.ordered and not self.truth.low:
+        if spec.ordered and not self.oracle.low:
             self.folds[spec.name] = fold_for(spec, self.decider.projection(spec.projection))
 
     def on_applied(self, number: int, record: Applied) -> Finding | None:
@@ -145,19 +145,19 @@ class ReplayEquality(Property):
             return None
         position = record.position
         writes = record.writes
-        truth = self.truth
+        oracle = self.oracle
         if type(fold) is StreamFold:
-            event = truth.events.get(position)
+            event = oracle.events.get(position)
             if event is None:
                 return None
             expected = fold.applied(event, writes)
         elif position > fold.position:
-            event = truth.events.get(position)
+            event = oracle.events.get(position)
             if event is None:
                 return None
-            before = truth.before.get(position, 0)
+            before = oracle.before.get(position, 0)
             if before != fold.position:
-                fold.advance(truth, before)
+                fold.advance(oracle, before)
             expected = fold.step(event)
         else:
             rows = fold.rows
@@ -173,10 +173,10 @@ class ReplayEquality(Property):
             return None
         if (fold.spec.volatile or fold.spec.atomic) and record.position != fold.position:
             if record.position < fold.position:
-                if not fold.rewind(self.truth, record.position):
+                if not fold.rewind(self.oracle, record.position):
                     return None
             else:
-                fold.advance(self.truth, record.position)
+                fold.advance(self.oracle, record.position)
         return self.compare(number, record.process, fold, record.rows, record)
 
     def on_observed(self, number: int, record: Observed) -> Finding | None:
@@ -185,9 +185,9 @@ class ReplayEquality(Property):
         if fold is None:
             return None
         if type(fold) is StreamFold:
-            fold.catch_up(self.truth, record.position)
+            fold.catch_up(self.oracle, record.position)
         elif record.position > fold.position:
-            fold.advance(self.truth, record.position)
+            fold.advance(self.oracle, record.position)
         return self.compare(number, record.consumer, fold, record.rows, record)
 
     def on_snapshot(self, number: int, record: SnapshotTaken) -> None:
@@ -217,9 +217,9 @@ class ReplayEquality(Property):
     ) -> Finding:
         """The finding."""
         evidence = [Evidence(number, record, "shows the stored rows")]
-        event = self.truth.events.get(position)
+        event = self.oracle.events.get(position)
         if event is not None:
-            evidence.insert(0, Evidence(self.truth.numbers[position], event, "is the last event that they contain"))
+            evidence.insert(0, Evidence(self.oracle.numbers[position], event, "is the last event that they contain"))
         return self.finding(
             "replayed-state-differs",
             consumer,

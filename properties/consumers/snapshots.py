@@ -14,7 +14,7 @@ from refold.model.parts.consuming.journey import Finished
 from refold.model.parts.consuming.upgrade import Upgraded
 from refold.model.record import Settled, SnapshotLoaded, SnapshotTaken
 from refold.properties.consumers.replay import Fold, ReplayEquality
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 _STREAM = "stream:"
@@ -29,9 +29,9 @@ class SnapshotIntegrity(Property):
     guarantee = "SNAP"
     judges = (SnapshotTaken,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.taken: dict[str, tuple[int, SnapshotTaken]] = {}
         self.early: list[tuple[int, SnapshotTaken]] = []
         self.finished: dict[str, tuple[int, Finished]] = {}
@@ -58,7 +58,7 @@ class SnapshotIntegrity(Property):
     def on_taken(self, number: int, record: SnapshotTaken) -> Finding | None:
         """Not of what is not in the log, and under the schema of the code that runs."""
         if self.schema is None:
-            application = self.truth.application
+            application = self.oracle.application
             self.schema = record.schema if application is None else application.schema
         if record.schema != self.schema:
             return self.finding(
@@ -73,7 +73,7 @@ class SnapshotIntegrity(Property):
         self.taken[record.owner] = (number, record)
         if self.finished:
             self.finished.pop(record.owner, None)
-        if self.truth.slow and record.owner.startswith(_STREAM):
+        if self.oracle.slow and record.owner.startswith(_STREAM):
             self.early.append((number, record))
             return None
         return self.ahead(number, record)
@@ -87,9 +87,9 @@ class SnapshotIntegrity(Property):
         """Whether the snapshot contains more than the log."""
         owner = record.owner
         if owner.startswith(_STREAM):
-            there = self.truth.versions.get(owner[len(_STREAM) :], 0)
+            there = self.oracle.versions.get(owner[len(_STREAM) :], 0)
         else:
-            there = self.truth.tail
+            there = self.oracle.tail
         if record.position <= there:
             return None
         return self.finding(
@@ -139,10 +139,10 @@ class SnapshotEquality(Property):
     needs_application = True
     judges = (SnapshotTaken,)
 
-    def __init__(self, application: Application, truth: Truth, replay: ReplayEquality) -> None:
+    def __init__(self, application: Application, oracle: Oracle, replay: ReplayEquality) -> None:
         super().__init__(application)
         self.decider = application
-        self.truth = truth
+        self.oracle = oracle
         self.replay = replay
         self.streams: dict[str, list[Any]] = {}
 
@@ -183,7 +183,7 @@ class SnapshotEquality(Property):
             stream = owner[len(_STREAM) :]
             if record.position < self.streams.get(stream, [0])[0]:
                 return None  # older than the fold that is kept: an earlier snapshot was already compared
-            if record.position > self.truth.versions.get(stream, 0):
+            if record.position > self.oracle.versions.get(stream, 0):
                 return None  # not visible yet, or never: `snapshot-integrity` tells
             expected = self.fold(stream, record.position)
         else:
@@ -195,7 +195,7 @@ class SnapshotEquality(Property):
             else:
                 other = Fold(fold.spec, fold.project)
                 other.saved = fold.saved
-                if not other.rewind(self.truth, record.position):
+                if not other.rewind(self.oracle, record.position):
                     return None
                 expected = other.rows
         if self.same(record.state, expected):

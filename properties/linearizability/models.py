@@ -1,4 +1,4 @@
-"""Specifications by name: `cas-register`, `set`, `counter`, or a user's own as `MODULE:OBJECT`.
+"""Specifications by name: `cas-register`, `set`, `counter`. A user's own is found by `refold.search.objects.specification`.
 
 Bounds of a counter follow its name like a query: `counter?minimum=0&maximum=10`; `none` is no bound.
 """
@@ -9,9 +9,6 @@ from urllib.parse import parse_qsl
 from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
 from refold.properties.linearizability.specification import Specification
 from refold.properties.linearizability.value import brief, frozen
-from refold.systems.port import UsageError
-from refold.systems.registry import load
-from refold.systems.user.errors import let_through, told
 
 __all__ = ["MODELS", "specification_named"]
 
@@ -34,7 +31,7 @@ def specification_named(name: str, initial: Any = None, nil_reads: Literal["valu
         if initial is not None and not isinstance(initial, list | tuple):
             raise ValueError(f"a set starts from a list of elements, not from {brief(initial)}")
         return AddIfAbsentSet(frozen(initial))
-    return _own(name, initial)
+    raise ValueError(f"unknown model {name!r}: use {', '.join(MODELS)} or MODULE:OBJECT")
 
 
 def _bounds(query: str) -> dict[str, int | None]:
@@ -49,22 +46,3 @@ def _bounds(query: str) -> dict[str, int | None]:
                 f"{option}={brief(value)} of model 'counter' is no integer: write a number or none"
             ) from None
     return bounds
-
-
-def _own(name: str, initial: Any) -> Specification:
-    module_name, colon, object_name = name.rpartition(":")
-    if not colon or not module_name or not object_name:
-        raise ValueError(f"unknown model {name!r}: use {', '.join(MODELS)} or MODULE:OBJECT")
-    try:
-        found: Any = load(name)
-    except UsageError as error:
-        raise ValueError(f"--model: {error}") from error
-    if callable(found) and (isinstance(found, type) or not hasattr(found, "step")):
-        try:
-            found = found() if initial is None else found(frozen(initial))
-        except BaseException as error:
-            let_through(error)
-            raise ValueError(f"model {name!r}: calling it raised {told(error)}") from error
-    if not isinstance(found, Specification):
-        raise ValueError(f"model {name!r} is no specification: it needs an attribute `initial` and a method `step`")
-    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import islice
 
 from refold.model.parts.reading.range_reads import RangeRead
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -21,9 +21,9 @@ class Ranges(Property):
     guarantee = "LOG"
     needs = "bounds"
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
 
     def handlers(self) -> dict[type, Handler]:
         """Answers."""
@@ -31,18 +31,18 @@ class Ranges(Property):
 
     def on_read(self, number: int, record: RangeRead) -> Finding | None:
         """Compare with the visible log."""
-        truth = self.truth
-        if truth.low and record.lower <= truth.low:
+        oracle = self.oracle
+        if oracle.low and record.lower <= oracle.low:
             return None  # those events are no longer kept
-        low, high = max(record.lower, 1) - 1, min(record.upper, truth.tail)
-        wanted = list(islice(truth.between(low, high), max(record.limit, 0))) if low < high else []
+        low, high = max(record.lower, 1) - 1, min(record.upper, oracle.tail)
+        wanted = list(islice(oracle.between(low, high), max(record.limit, 0))) if low < high else []
         expected = tuple([event.position for event in wanted])
         if record.positions == expected and record.ids == tuple([event.id for event in wanted]):
             return None
         if (
-            truth.slow
+            oracle.slow
             and record.positions[: len(expected)] == expected
-            and record.positions[len(expected)] > truth.tail
+            and record.positions[len(expected)] > oracle.tail
         ):
             return None  # it goes on with events that were hidden when the log was read last
         phantom = [position for position in record.positions if not record.lower <= position <= record.upper]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from refold.model.event import Stored
 from refold.model.record import Settled, StreamScanned
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -23,9 +23,9 @@ class Reachability(Property):
     guarantee = "LIVE"
     judges = (Stored,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
 
         self.short: dict[str, tuple[int, StreamScanned]] = {}
 
@@ -36,7 +36,7 @@ class Reachability(Property):
     def on_scanned(self, number: int, record: StreamScanned) -> Finding | None:
         """Compare with what became visible in the whole log."""
         versions = record.versions
-        visible = self.truth.versions.get(record.stream, 0)
+        visible = self.oracle.versions.get(record.stream, 0)
         if versions and versions[-1] > visible:
             return self.finding(
                 "never-becomes-visible",
@@ -70,7 +70,7 @@ class Reachability(Property):
                 stream,
                 number,
                 guarantee="LOG",
-                expected=self.truth.versions[stream],
+                expected=self.oracle.versions[stream],
                 actual=len(found.versions),
                 evidence=[Evidence(scanned, found, "is what the stream holds")],
             )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from refold.model.event import Stored
 from refold.model.record import Acknowledged, Disordered, Scanned
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -25,9 +25,9 @@ class Visibility(Property):
     guarantee = "LOG"
     judges = (Stored,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
 
     def handlers(self) -> dict[type, Handler]:
         """Visible events, answers, pages and scans."""
@@ -40,22 +40,22 @@ class Visibility(Property):
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """Next position, next version."""
-        truth = self.truth
-        if event.position <= truth.tail:
-            there = truth.events.get(event.position)
+        oracle = self.oracle
+        if event.position <= oracle.tail:
+            there = oracle.events.get(event.position)
             evidence = [Evidence(number, event, "became visible late")]
             if there is not None:
-                evidence.insert(0, Evidence(truth.numbers[event.position], there, "was visible at this position"))
+                evidence.insert(0, Evidence(oracle.numbers[event.position], there, "was visible at this position"))
             return self.finding(
                 "duplicate-position" if there is not None else "visible-below-read-position",
                 "log",
                 number,
                 position=event.position,
-                expected=f"a position above {truth.tail}",
+                expected=f"a position above {oracle.tail}",
                 actual=event.position,
                 evidence=evidence,
             )
-        version = truth.versions.get(event.stream, 0) + 1
+        version = oracle.versions.get(event.stream, 0) + 1
         if event.version != version:
             return self.finding(
                 "duplicate-version" if event.version < version else "version-gap",
@@ -70,19 +70,19 @@ class Visibility(Property):
 
     def expected(self, record: Scanned) -> bool:
         """Whether the scan shows just what a tailing reader has seen; the usual case, decided fast."""
-        truth = self.truth
+        oracle = self.oracle
         positions = record.positions
-        if not positions or positions[-1] != truth.tail:
+        if not positions or positions[-1] != oracle.tail:
             return False
         if record.after == 0:
-            return truth.low == 0 and tuple(truth.events) == positions
-        return tuple(truth.positions(record.after, truth.tail)) == positions
+            return oracle.low == 0 and tuple(oracle.events) == positions
+        return tuple(oracle.positions(record.after, oracle.tail)) == positions
 
     def on_acknowledged(self, number: int, record: Acknowledged) -> Finding | None:
         """Nothing is stored at a position that readers have passed without seeing it, and answers name the right positions."""
-        truth = self.truth
+        oracle = self.oracle
         for position in record.positions:
-            event = truth.events.get(position)
+            event = oracle.events.get(position)
             if event is not None:
                 if event.id.rpartition("/")[0] != record.op:
                     return self.finding(
@@ -93,12 +93,12 @@ class Visibility(Property):
                         expected=f"an event of {record.op}",
                         actual=event.id,
                         evidence=[
-                            Evidence(truth.numbers[position], event, "is at this position"),
+                            Evidence(oracle.numbers[position], event, "is at this position"),
                             Evidence(number, record, "says that its own event is there"),
                         ],
                     )
-            elif truth.low < position <= truth.tail:
-                own = [event for event in truth.events.values() if event.operation == record.op]
+            elif oracle.low < position <= oracle.tail:
+                own = [event for event in oracle.events.values() if event.operation == record.op]
                 if own:
                     return self.elsewhere(number, record, position, own)
                 return self.finding(
@@ -106,10 +106,10 @@ class Visibility(Property):
                     "log",
                     number,
                     position=position,
-                    expected=f"a position above {truth.tail}, which readers have reached",
+                    expected=f"a position above {oracle.tail}, which readers have reached",
                     actual=position,
                     evidence=[
-                        Evidence(truth.numbers[truth.tail], truth.events[truth.tail], "was read before"),
+                        Evidence(oracle.numbers[oracle.tail], oracle.events[oracle.tail], "was read before"),
                         Evidence(number, record, "says that it is stored below"),
                     ],
                 )
@@ -125,7 +125,7 @@ class Visibility(Property):
             expected=tuple([event.position for event in own]),
             actual=record.positions,
             evidence=[
-                *(Evidence(self.truth.numbers[event.position], event, "is at this position") for event in own),
+                *(Evidence(self.oracle.numbers[event.position], event, "is at this position") for event in own),
                 Evidence(number, record, "says that its own event is there"),
             ],
         )
@@ -149,7 +149,7 @@ class Visibility(Property):
 
     def on_scanned(self, number: int, record: Scanned) -> Finding | None:
         """What a full scan finds below the tail, a tailing reader must have seen; and scans are in order."""
-        truth = self.truth
+        oracle = self.oracle
         if self.expected(record):
             return None
         last = record.after
@@ -166,7 +166,7 @@ class Visibility(Property):
                     evidence=[Evidence(number, record, "is a scan of the log")],
                 )
             last = position
-            if truth.low < position < truth.tail and position not in truth.events:
+            if oracle.low < position < oracle.tail and position not in oracle.events:
                 return self.finding(
                     "visible-below-read-position",
                     "log",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from refold.model.parts.consuming.mailer import Covered, Sent
 from refold.model.record import ConsumerSpec, Observed
-from refold.properties.oracle import Progress, Truth
+from refold.properties.oracle import Oracle, Progress
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -23,9 +23,9 @@ class Outside(Property):
     guarantee = "REPL"
     judges = (Sent,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.done: dict[str, Progress] = {}
         self.last: dict[str, tuple[int, Covered]] = {}
         self.went: dict[str, set[int]] = {}
@@ -42,8 +42,8 @@ class Outside(Property):
         position = record.position
         if done is None or not (position <= done.contiguous or position in done.beyond):
             return self.in_its_place(number, record)
-        event = self.truth.events.get(position)
-        evidence = [] if event is None else [Evidence(self.truth.numbers[position], event, "is the event")]
+        event = self.oracle.events.get(position)
+        evidence = [] if event is None else [Evidence(self.oracle.numbers[position], event, "is the event")]
         noted = self.last[record.consumer]
         return self.finding(
             "effect-repeated-on-replay",
@@ -61,10 +61,10 @@ class Outside(Property):
 
     def in_its_place(self, number: int, record: Sent) -> Finding | None:
         """To whom the event is about, and after the earlier ones of its stream; what is not noted yet may come again."""
-        event = self.truth.events.get(record.position)
+        event = self.oracle.events.get(record.position)
         if event is None:
             return None
-        proof = Evidence(self.truth.numbers[record.position], event, "is the event")
+        proof = Evidence(self.oracle.numbers[record.position], event, "is the event")
         if record.to != event.stream:
             return self.finding(
                 "sent-elsewhere",
@@ -112,7 +112,7 @@ class Outside(Property):
             )
         went.discard(position)
         self.last[record.consumer] = (number, record)
-        self.truth.advance(done, position)
+        self.oracle.advance(done, position)
         return finding
 
     def on_observed(self, number: int, record: Observed) -> Finding | None:
@@ -121,7 +121,9 @@ class Outside(Property):
         if done is None or record.position <= done.contiguous:
             return None
         missing = [
-            event for event in self.truth.between(done.contiguous, record.position) if event.position not in done.beyond
+            event
+            for event in self.oracle.between(done.contiguous, record.position)
+            if event.position not in done.beyond
         ]
         if not missing:
             return None
@@ -134,7 +136,7 @@ class Outside(Property):
             expected="sent",
             actual="passed over",
             evidence=[
-                Evidence(self.truth.numbers[missing[0].position], missing[0], "is the event"),
+                Evidence(self.oracle.numbers[missing[0].position], missing[0], "is the event"),
                 Evidence(number, record, "has passed it"),
             ],
         )

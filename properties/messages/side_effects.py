@@ -13,7 +13,7 @@ from refold.model.event import Stored
 from refold.model.parts.messages.outbox import Delivered, OutboxAtRest, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
 from refold.model.words import counted
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
 
 REMEMBERED = 65_536
@@ -48,9 +48,9 @@ class OutboxDelivery(Property):
     needs = "outbox"
     judges = (Delivered,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.effects = Occurrences()
         self.excused: dict[str, int] = {}
 
@@ -85,7 +85,7 @@ class OutboxDelivery(Property):
 
     def on_rest(self, number: int, record: OutboxAtRest) -> Finding | None:
         """Nothing forgotten."""
-        events = sum(self.truth.versions.values())
+        events = sum(self.oracle.versions.values())
         if self.effects.distinct >= events and not record.rows:
             return None
         return self.finding(
@@ -106,9 +106,9 @@ class Commands(Property):
     needs = "process-manager"
     judges = (CommandExecuted,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.effects = Occurrences()
         self.handled: dict[str, int] = {}
 
@@ -126,8 +126,8 @@ class Commands(Property):
         if before is None:
             self.handled[record.handler] = self.handled.get(record.handler, 0) + 1
             return None
-        event: Stored | None = self.truth.events.get(record.position)
-        cause = [] if event is None else [Evidence(self.truth.numbers[record.position], event, "is the cause")]
+        event: Stored | None = self.oracle.events.get(record.position)
+        cause = [] if event is None else [Evidence(self.oracle.numbers[record.position], event, "is the cause")]
         return self.finding(
             "command-executed-twice",
             record.handler,
@@ -154,7 +154,7 @@ class Commands(Property):
 
     def on_rest(self, number: int, record: ManagerAtRest) -> Finding | None:
         """Every event, every handler."""
-        events = sum(self.truth.versions.values())
+        events = sum(self.oracle.versions.values())
         missing = {handler: done for handler, done in self.handled.items() if done < events}
         if not missing and record.done >= events:
             return None

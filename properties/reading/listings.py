@@ -6,7 +6,7 @@ link without a target (dangling-link-stalls)."""
 from __future__ import annotations
 
 from refold.model.parts.reading.links import Archived, LinkDiscarded, LinkShown, ListingAtRest
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -19,9 +19,9 @@ class Listings(Property):
     needs = "links"
     judges = (LinkShown,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.archived: dict[str, tuple[int, Archived]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -65,7 +65,7 @@ class Listings(Property):
     def on_discarded(self, number: int, record: LinkDiscarded) -> Finding | None:
         """Really gone?"""
         archived = self.archived.get(record.stream)
-        alive = record.position in self.truth.events
+        alive = record.position in self.oracle.events
         if not alive or (archived is not None and record.position <= archived[1].position):
             return None
         return self.finding(
@@ -90,7 +90,7 @@ class Listings(Property):
                 actual=record.cursor,
                 evidence=[Evidence(number, record, "is where it came to rest")],
             )
-        for stream, version in self.truth.versions.items():
+        for stream, version in self.oracle.versions.items():
             archived = self.archived.get(stream)
             living = version - (0 if archived is None else archived[1].version)
             shown = record.rows.get(stream, 0)

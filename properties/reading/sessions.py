@@ -13,7 +13,7 @@ from refold.model.application import Application
 from refold.model.parts.reading.query import Answered, CachedAtRest, GaveUp, Searched, Waiting
 from refold.model.record import Acknowledged, Settling
 from refold.model.words import counted
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 Write = tuple[int, int, Acknowledged]
@@ -29,9 +29,9 @@ UNRESOLVED = 256
 class Histories:
     """The state of every key at its last versions; folds on only when somebody asks, so runs without queries pay nothing."""
 
-    def __init__(self, application: Application, truth: Truth) -> None:
+    def __init__(self, application: Application, oracle: Oracle) -> None:
         self.application = application
-        self.truth = truth
+        self.oracle = oracle
         self.position = 0
         self.lost = False
         self.states: dict[str, dict[int, Any]] = {}
@@ -41,13 +41,13 @@ class Histories:
     def catch_up(self) -> None:
         """Fold what has become visible. A key whose events are in streams of other names has no versions to judge by; and who asks for the
         first time after tens of thousands of events, some of them forgotten, is answered by version alone."""
-        application, truth = self.application, self.truth
-        if self.lost or truth.low > self.position:
+        application, oracle = self.application, self.oracle
+        if self.lost or oracle.low > self.position:
             self.lost = True
             self.states.clear()
-            self.newest = truth.versions
+            self.newest = oracle.versions
             return
-        for event in truth.between(self.position, truth.tail):
+        for event in oracle.between(self.position, oracle.tail):
             key = application.key(event.data)
             if event.stream != key:
                 self.strange.add(key)
@@ -58,7 +58,7 @@ class Histories:
             states[version] = application.evolve(states[version - 1], event.data)
             states.pop(version - VERSIONS, None)
             self.newest[key] = version
-        self.position = truth.tail
+        self.position = oracle.tail
 
     def state(self, key: str, version: int) -> tuple[Any] | None:
         """The state of `key` at `version`, or None if there was none or it is forgotten."""
@@ -78,10 +78,10 @@ class Sessions(Property):
     needs_application = True
     judges = (Answered,)
 
-    def __init__(self, application: Application, truth: Truth) -> None:
+    def __init__(self, application: Application, oracle: Oracle) -> None:
         super().__init__(application)
-        self.truth = truth
-        self.histories = Histories(application, truth)
+        self.oracle = oracle
+        self.histories = Histories(application, oracle)
         self.unresolved: dict[str, list[tuple[int, Acknowledged]]] = {}
         self.own: dict[tuple[str, str], Write] = {}
         self.asked: dict[str, Write | None] = {}
@@ -109,7 +109,7 @@ class Sessions(Property):
     def resolve(self, client: str) -> None:
         """Streams and versions of acknowledged writes; what is not visible yet cannot be asked for."""
         for number, record in self.unresolved.pop(client, ()):
-            event = self.truth.events.get(record.positions[-1]) if record.positions else None
+            event = self.oracle.events.get(record.positions[-1]) if record.positions else None
             if event is None:
                 continue
             held = self.own.get((client, event.stream))
@@ -222,9 +222,9 @@ class Waits(Property):
     needs = "queries"
     judges = (Waiting,)
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.calm = False
 
     def handlers(self) -> dict[type, Handler]:
@@ -261,7 +261,7 @@ class Waits(Property):
                 actual=f"given up after {record.ticks}",
                 evidence=[Evidence(number, record, "gave up early")],
             )
-        if not self.calm or record.needed > self.truth.tail:
+        if not self.calm or record.needed > self.oracle.tail:
             return None
         return self.finding(
             "query-never-answered",

@@ -18,7 +18,7 @@ from typing import Any
 from refold.model.application import Application, Refusal
 from refold.model.event import Stored
 from refold.model.record import Prepared, Refused
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded, forget_oldest
 
 REMEMBERED = 10_000
@@ -37,9 +37,9 @@ class ExpectedVersion(Property):
     name = "expected-version"
     guarantee = "CAS"
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.truth = truth
+        self.oracle = oracle
         self.pending: dict[str, tuple[int, Prepared, int]] = {}
         self.placed: tuple[int, Prepared, int] | None = None
         """The append whose place is that of the event at hand: `Decisions`, which comes next, judges it too."""
@@ -60,7 +60,7 @@ class ExpectedVersion(Property):
         pending = self.pending
         if record.op in pending:
             self.earlier[record.op] = pending[record.op][1]
-        pending[record.op] = (number, record, self.truth.versions.get(record.stream, 0))
+        pending[record.op] = (number, record, self.oracle.versions.get(record.stream, 0))
         if len(pending) >= 2 * REMEMBERED:
             forget_oldest(pending, REMEMBERED)
 
@@ -72,7 +72,7 @@ class ExpectedVersion(Property):
         if found is None:
             return None
         invoked, prepared, _ = found
-        version = self.truth.versions.get(event.stream, 0)
+        version = self.oracle.versions.get(event.stream, 0)
         if prepared.expected.holds(version):
             return None
         if prepared.op in self.earlier and self.earlier.pop(prepared.op).expected.holds(version):
@@ -100,8 +100,8 @@ class ExpectedVersion(Property):
         if not prepared.expected.versioned:
             return None
         holds = prepared.expected.holds
-        version = self.truth.versions.get(prepared.stream, 0)
-        if not holds(version) or not holds(before) or (self.truth.slow and not holds(record.found)):
+        version = self.oracle.versions.get(prepared.stream, 0)
+        if not holds(version) or not holds(before) or (self.oracle.slow and not holds(record.found)):
             return self.misnamed(number, record, invoked, prepared, before, version)
         return self.finding(
             "false-conflict",
@@ -116,7 +116,7 @@ class ExpectedVersion(Property):
         self, number: int, record: Refused, invoked: int, prepared: Prepared, before: int, version: int
     ) -> Finding | None:
         """A right refusal that gives a wrong version. Below 0 stands for «not known»; while an append is open, readers do not see all."""
-        if record.found < 0 or self.truth.slow or before <= record.found <= version:
+        if record.found < 0 or self.oracle.slow or before <= record.found <= version:
             return None
         return self.finding(
             "conflict-names-wrong-version",

@@ -15,7 +15,7 @@ import attrs
 from refold.model.application import Application, Refusal
 from refold.model.record import Aborted, Declined, Prepared, Refused, Settled, Unknown
 from refold.model.words import counted
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
 from refold.properties.updates.decisions import Decisions
 
@@ -29,10 +29,10 @@ class Views(Property):
     needs_application = True
     judges = (Prepared, Declined)
 
-    def __init__(self, application: Application, truth: Truth, decisions: Decisions) -> None:
+    def __init__(self, application: Application, oracle: Oracle, decisions: Decisions) -> None:
         super().__init__(application)
         self.decider = application
-        self.truth = truth
+        self.oracle = oracle
         self.states = decisions.states
         self.scattered = decisions.scattered
         self.unsaved: dict[tuple[str, str], tuple[int, Refused | Aborted | Unknown]] = {}
@@ -64,14 +64,14 @@ class Views(Property):
         self.on_unsaved(number, record)
         asked = self.asked.get(record.client)
         if asked is not None and asked.op == record.op:
-            events, version = len(asked.events), self.truth.versions.get(asked.stream, 0)
+            events, version = len(asked.events), self.oracle.versions.get(asked.stream, 0)
             self.unanswered.setdefault(asked.stream, {})[record.op] = (events, version + events)
 
     def on_prepared(self, number: int, record: Prepared) -> Finding | None:
         """A decision to append."""
         self.asked[record.client] = record
-        version = self.truth.versions.get(record.stream, 0)
-        if record.seen < version or self.truth.slow or (record.seen == version and record.source != "log"):
+        version = self.oracle.versions.get(record.stream, 0)
+        if record.seen < version or self.oracle.slow or (record.seen == version and record.source != "log"):
             return None
         if (
             record.command is None
@@ -88,8 +88,8 @@ class Views(Property):
 
     def on_declined(self, number: int, record: Declined) -> Finding | None:
         """A decision not to append."""
-        version = self.truth.versions.get(record.stream, 0)
-        if record.seen < version or self.truth.slow or (record.seen == version and record.source != "log"):
+        version = self.oracle.versions.get(record.stream, 0)
+        if record.seen < version or self.oracle.slow or (record.seen == version and record.source != "log"):
             return None
         if record.command is None or record.stream in self.scattered:
             return None
@@ -114,7 +114,7 @@ class Views(Property):
     def on_settled(self, number: int, record: Settled) -> Finding | None:
         """Have the events come that were in a view?"""
         for stream, (seen, finding) in self.doubtful.items():
-            if self.truth.versions.get(stream, 0) < seen:
+            if self.oracle.versions.get(stream, 0) < seen:
                 return attrs.evolve(finding, number=number)
         return None
 

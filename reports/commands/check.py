@@ -16,13 +16,13 @@ from rich.progress import Progress as Bar
 
 from refold.model.application import Application
 from refold.model.documents.history import MalformedHistory
-from refold.model.documents.plan import short
+from refold.model.errors import UsageError
+from refold.model.words import short
 from refold.reports.commands import outcome
 from refold.reports.commands.stored_history import StoredHistory
 from refold.reports.documents.files import refuse_pipe
 from refold.reports.words.values import inert
 from refold.search.objects.application_check import application_named, trial
-from refold.systems.port import UsageError
 from refold.systems.user.errors import let_through, told
 
 FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
@@ -211,8 +211,9 @@ class FileJudge:
     def black_box(self, file: str, format_: str, result: dict[str, Any]) -> None:
         """A history without positions: is it linearizable?"""
         from refold.properties.linearizability import check as decide
-        from refold.properties.linearizability import read_operations, specification_named
+        from refold.properties.linearizability import read_operations
         from refold.reports.words.black_box import verdict_sentences
+        from refold.search.objects.specification import specification_called
 
         _, history = read_operations(file, format_)
         if not history.operations:
@@ -220,7 +221,7 @@ class FileJudge:
                 f"there is no operation in it that a client invoked, so there is nothing to judge (format {format_})"
             )
         try:
-            specification = specification_named(self.model, self.initial, self.nil_reads)
+            specification = specification_called(self.model, self.initial, self.nil_reads)
         except ValueError as error:
             raise UsageError(str(error)) from None
         fail = self.fail or FAILURES.get(format_, "refuses")

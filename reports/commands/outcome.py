@@ -20,10 +20,9 @@ import click
 from refold.model.application import UnknownProjection
 from refold.model.documents.history import MalformedHistory
 from refold.model.documents.plan import MalformedPlan
+from refold.model.errors import SystemUnavailable, UsageError
 from refold.search.run import BrokenApplication
-from refold.systems.port import SystemUnavailable, UsageError
-from refold.systems.user.errors import OURS, line_of
-from refold.systems.user.log import AdapterError
+from refold.systems.user.errors import OURS, AdapterError, line_of
 
 HELD, FINDINGS, ENVIRONMENT = 0, 1, 2
 """Exit codes: everything held; something was found; usage or environment."""

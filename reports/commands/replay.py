@@ -15,8 +15,10 @@ import attrs
 import click
 
 from refold.model.application import Application
-from refold.model.documents.plan import MalformedPlan, check_document, check_names, plan_from_json, short
+from refold.model.documents.plan import MalformedPlan, check_document, check_names, plan_from_json
+from refold.model.errors import UsageError
 from refold.model.tape import Plan
+from refold.model.words import short
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
 from refold.reports.commands import outcome
@@ -30,7 +32,7 @@ from refold.search.failure import slug
 from refold.search.objects.provenance import named
 from refold.search.run import execute
 from refold.search.vacuous import counts
-from refold.systems.port import SystemPort, UsageError
+from refold.systems.port import SystemPort
 from refold.systems.registry import consumer_names, resolve
 
 
@@ -159,9 +161,7 @@ def test_source(plans: Sequence[StoredPlan]) -> str:
     """Regression tests as Python source, one for each plan."""
     names = ", ".join(slug(pathlib.Path(plan.path).name) for plan in plans)
     what = "Regression test" if len(plans) == 1 else "Regression tests"
-    head = (
-        f'"""{what} made by refold from {names}."""\n\nimport json\n\nfrom refold.search.regression import must_hold\n'
-    )
+    head = f'"""{what} made by refold from {names}."""\n\nimport json\n\nfrom refold import must_hold\n'
     return head + "".join(test_functions(plans))
 
 

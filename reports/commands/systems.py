@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from refold.model.documents.plan import short
+from refold.model.errors import SystemUnavailable
 from refold.model.strategies.strategy import STRATEGIES
+from refold.model.words import short
 from refold.reports.commands import outcome
 from refold.search.capabilities import CAPABILITIES
-from refold.systems.port import SystemUnavailable
 from refold.systems.registry import KNOWN
 from refold.systems.variants import VARIANTS
 

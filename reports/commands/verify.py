@@ -16,6 +16,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
+from refold.model.errors import UsageError
 from refold.properties.diagnosis.scores import ranked
 from refold.properties.result import Counterexample, Result
 from refold.properties.updates.evidence_graph import evidence_graph
@@ -32,7 +33,7 @@ from refold.search.objects.application_check import application_named, shipped, 
 from refold.search.objects.provenance import replay_command
 from refold.search.signals import held_back
 from refold.systems.broken import BROKEN
-from refold.systems.port import SystemPort, UsageError
+from refold.systems.port import SystemPort
 from refold.systems.registry import resolve
 
 DEFAULT_SECONDS = 10.0

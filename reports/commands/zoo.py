@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from refold.model.errors import UsageError
 from refold.properties.diagnosis.scores import diagnose
 from refold.properties.result import Counterexample
 from refold.reports.commands import outcome
@@ -35,7 +36,6 @@ from refold.search.campaign import Budget, Campaign
 from refold.search.failure import save_plan
 from refold.search.objects.application_check import application_named
 from refold.systems.broken import BROKEN
-from refold.systems.port import UsageError
 
 SECONDS_MAX = 30.0
 """How long one broken system is searched with one seed; said in the help, and of a system in which nothing was found."""

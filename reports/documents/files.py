@@ -13,7 +13,7 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.documents.history import HistoryReader, to_line
 from refold.model.documents.plan import MalformedPlan
-from refold.systems.port import UsageError
+from refold.model.errors import UsageError
 
 PLAN_BYTES_MAX = 64 * 1024 * 1024
 

@@ -14,10 +14,10 @@ from typing import Any
 from refold.model.application import Application, Refusal
 from refold.model.datastore import write
 from refold.model.documents.history import plain
-from refold.model.documents.plan import short, suggestion
 from refold.model.examples.accounts import Accounts
 from refold.model.examples.inventory import Inventory
 from refold.model.examples.rota import Rota
+from refold.model.words import short, suggestion
 from refold.properties.property import Property
 from refold.search.run import BrokenApplication
 from refold.systems.user.errors import let_through, told
@@ -78,9 +78,7 @@ def comparable(title: str, value: Any) -> None:
 def check_property(title: str, application: Application, cls: Any) -> None:
     """Whether this is a property that can be asked; raises `BrokenApplication`."""
     if not isinstance(cls, type) or not issubclass(cls, Property):
-        raise BrokenApplication(
-            f"{title}: properties has {short(cls)}, expected classes derived from refold.properties.property.Property"
-        )
+        raise BrokenApplication(f"{title}: properties has {short(cls)}, expected classes derived from refold.Property")
     missing = [name for name in ("name", "guarantee") if not isinstance(getattr(cls, name, None), str)]
     if missing:
         raise BrokenApplication(f"{title}: property {cls.__name__} lacks {' and '.join(missing)}, a short text each")
@@ -233,8 +231,9 @@ def shipped(application: Application) -> bool:
 
 def application_named(text: str) -> Application:
     """The application called `text`: an example, or MODULE:OBJECT (a class or an instance). Raises `UsageError`."""
-    from refold.systems.port import UsageError
-    from refold.systems.registry import called, load, no_object
+    from refold.model.errors import UsageError
+    from refold.systems.user.errors import called
+    from refold.systems.user.module import load, no_object
 
     if text in EXAMPLES:
         return EXAMPLES[text]()
@@ -251,7 +250,7 @@ def application_named(text: str) -> Application:
     if not isinstance(found, Application):
         raise UsageError(
             f"{text!r} is a {type(found).__name__}{' without ' + ', '.join(missing) if missing else ''}; an application is a subclass of"
-            " refold.model.Application"
+            " refold.Application"
         )
     christen(found, text)
     return found

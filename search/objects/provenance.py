@@ -11,8 +11,8 @@ from typing import Any
 import attrs
 
 from refold.model.application import Application
+from refold.model.errors import UsageError
 from refold.search.objects.object_names import application_name, system_name
-from refold.systems.port import UsageError
 
 OPTION = "--refold-replay"
 """Of the pytest plugin: machines that are run replay this plan, instead of searching."""

@@ -21,6 +21,7 @@ from refold.search.strategies.world import (
     LEASE,
     REFUSED,
     WORK,
+    Member,
     World,
     appending,
     asking,
@@ -96,7 +97,7 @@ def partition(key: str) -> int:
     return zlib.crc32(key.encode()) % NODES
 
 
-def owner(world: World, share: str) -> Node | None:
+def owner(world: World, share: str) -> Member | None:
     """The node whose lease on this share is in force; a new one if there is none."""
     live = world.locks.live(share)
     if live is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from refold.model.application import Application, Command, Refusal
 from refold.model.client import View
@@ -19,9 +19,6 @@ from refold.model.parts.claims.lease import LockService
 from refold.model.parts.claims.reservation import ReservationBook
 from refold.model.strategies.claiming_clients import FencedLog, ReservingLog
 from refold.search.strategies.simulation import LOST, Actor, Call, Network, Script, Server, Simulation, Spells
-
-if TYPE_CHECKING:
-    from refold.search.strategies.single_writer import Node
 
 DONE, DECLINED, REFUSED, UNKNOWN = "done", "declined", "refused", "unknown"
 """How a command can end: accepted; turned down by the decider; turned away by the strategy, which gave up trying; nobody knows."""
@@ -67,6 +64,16 @@ class Consumer:
         self.lags.append(self.world.now - since)
 
 
+class Member(Protocol):
+    """A process that owns keys for a while: where it runs, what it remembers, and how commands reach it."""
+
+    actor: Actor
+    memory: dict[str, View]
+
+    def receive(self, op: str, command: Command, answer: Callable[[str | None], None]) -> None:
+        """A command arrives; `answer` is called when it is done."""
+
+
 class World(Simulation):
     """Everything that the strategies share: log, database, lock service, reservations, the read side."""
 
@@ -85,7 +92,7 @@ class World(Simulation):
         self.tails: dict[str, View] = {}
         self.commands: dict[str, Command] = {}
         self.actors: dict[str, Actor] = {}
-        self.nodes: list[Node] = []
+        self.nodes: list[Member] = []
 
     def time(self) -> int:
         """The clock of the services."""

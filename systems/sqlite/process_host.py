@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from refold.systems.port import SystemUnavailable
+from refold.model.errors import SystemUnavailable
 from refold.systems.sqlite.host import Settings, Unreadable, files
 from refold.systems.sqlite.tables import Stopped
 

@@ -22,10 +22,10 @@ from urllib.parse import urlencode
 
 from refold.model.action import Action
 from refold.model.application import Application
+from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.process import Emit
 from refold.model.tape import Menu
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
-from refold.systems.port import SystemUnavailable, UsageError
 from refold.systems.sqlite.file_host import FileHost
 from refold.systems.sqlite.host import Host, Settings
 from refold.systems.sqlite.log import SqliteLog

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from refold.model.datastore import Datastore
-from refold.systems.port import SystemUnavailable
+from refold.model.errors import SystemUnavailable
 from refold.systems.sqlite.host import Host, Unreadable
 from refold.systems.sqlite.store import MemoryStore, SqliteSnapshots, SqliteStore
 from refold.systems.sqlite.tables import APPLICATION_ID, TABLES

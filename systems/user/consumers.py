@@ -13,24 +13,15 @@ from refold.model.application import Application
 from refold.model.consumer import Consumer
 from refold.model.context import Context
 from refold.model.datastore import write
-from refold.model.documents.plan import short
+from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.record import Applied, CheckpointSaved, ConsumerSpec, Ignored, Recovered
 from refold.model.tape import Menu
+from refold.model.words import short
 from refold.systems.deployment import Deployment
-from refold.systems.port import UsageError
-from refold.systems.registry import called
-from refold.systems.user.errors import let_through, told
-from refold.systems.user.log import (
-    BROUGHT,
-    AdapterError,
-    GuardedLog,
-    awaited,
-    declared_by,
-    log_capabilities,
-    misplaced,
-)
+from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
+from refold.systems.user.log import BROUGHT, GuardedLog, declared_by, log_capabilities
 from refold.systems.user.rows import differing, snapshot
 
 

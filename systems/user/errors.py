@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pathlib
 import sysconfig
 import traceback
+from collections.abc import Callable
+from typing import Any
+
+from refold.model.errors import UsageError
 
 _HERE = pathlib.Path(__file__).resolve().parents[2]
 OURS = tuple(str(_HERE / name) + os.sep for name in ("model", "properties", "systems", "search", "reports", "refold"))
@@ -46,3 +51,33 @@ def line_of(error: BaseException) -> str:
         relative = os.path.relpath(file)
         return f" ({file if relative.startswith(os.pardir) else relative}:{line})"
     return ""
+
+
+class AdapterError(Exception):
+    """A user's log broke the contract of the port itself; the message is one sentence. Exit code 2."""
+
+
+def awaited(title: str, method: str, answer: Any) -> Any:
+    """The answer of a method of the user's; raises `AdapterError` if it is asynchronous."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise AdapterError(
+            f"{title}: {method}() returned a coroutine, and nobody waits for it; make it a plain function"
+        )
+    return answer
+
+
+def misplaced(title: str, method: str, allowed: str) -> str:
+    """The sentence for a `durable()` that was called where no death is possible."""
+    return (
+        f"{title}: durable() was called in {method}(); only {allowed} have durable steps at which refold may end them"
+    )
+
+
+def called(name: str, make: Callable[[], Any]) -> Any:
+    """What `make` makes; raises `UsageError` if it fails."""
+    try:
+        return make()
+    except BaseException as error:
+        let_through(error)
+        raise UsageError(f"{name!r}: calling it raised {told(error)}") from error

@@ -5,29 +5,24 @@ What the log returns is checked at the port, so that an adapter that returns non
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, get_args
 
 import msgspec
 
 from refold.model.application import Application
-from refold.model.documents.plan import short, suggestion
+from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.event import Stored
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Menu
+from refold.model.words import short, suggestion
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
-from refold.systems.port import Capability, OutcomeUnknown, UsageError
-from refold.systems.registry import called
-from refold.systems.user.errors import let_through, told
+from refold.systems.port import Capability
+from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
 
 BROUGHT = frozenset({"append", "crash-consumer", "crash-at-step", "snapshots", "redeliver"})
 """What the harness can do around any log."""
-
-
-class AdapterError(Exception):
-    """A user's log broke the contract of the port itself; the message is one sentence. Exit code 2."""
 
 
 class GuardedLog(Process):
@@ -206,23 +201,6 @@ def misfit(event: Stored) -> str | None:
     return None
 
 
-def awaited(title: str, method: str, answer: Any) -> Any:
-    """The answer of a method of the user's; raises `AdapterError` if it is asynchronous."""
-    if inspect.iscoroutine(answer):
-        answer.close()
-        raise AdapterError(
-            f"{title}: {method}() returned a coroutine, and nobody waits for it; make it a plain function"
-        )
-    return answer
-
-
-def misplaced(title: str, method: str, allowed: str) -> str:
-    """The sentence for a `durable()` that was called where no death is possible."""
-    return (
-        f"{title}: durable() was called in {method}(); only {allowed} have durable steps at which refold may end them"
-    )
-
-
 class LogSystem:
     """A system around a user's log: `make` returns a new, empty log for each run."""
 
@@ -287,37 +265,3 @@ def log_capabilities(name: str, log: Any) -> frozenset[str]:
     return frozenset(
         capability for capability, methods in SHOWN if all(callable(getattr(log, method, None)) for method in methods)
     )
-
-
-def is_system(found: Any) -> bool:
-    """Whether this is a system already: it can be opened and has a menu of actions."""
-    return all(callable(getattr(found, method, None)) for method in ("open", "menu")) and hasattr(found, "capabilities")
-
-
-def adapt(name: str, make: Callable[[], Any]) -> Any:
-    """The system that `make` makes: a system (it has `open` and `menu`), a log, or a log with consumers of the user's own. Raises
-    `UsageError`.
-    """
-    made = called(name, make)
-    if is_system(made):
-        return made
-    if hasattr(made, "log") and hasattr(made, "consumers"):
-        from refold.systems.user.consumers import ForeignSystem
-
-        system = ForeignSystem(name, make, made)
-        for part in (made.log, *made.consumers.values()):
-            close_part(name, part)
-        return system
-    capabilities = BROUGHT | log_capabilities(name, made)
-    close_part(name, made)
-    return LogSystem(name, make, capabilities)
-
-
-def close_part(name: str, part: Any) -> None:
-    """Close it, if it can be closed. Raises `UsageError` if that fails."""
-    if callable(getattr(part, "close", None)):
-        try:
-            part.close()
-        except BaseException as error:
-            let_through(error)
-            raise UsageError(f"{name!r}: close() raised {type(error).__name__}: {error}") from error

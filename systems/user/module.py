@@ -6,6 +6,7 @@ its own, there would be two classes of each event, and nothing would equal what 
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -18,7 +19,9 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from refold.systems.port import UsageError
+from refold.model.errors import UsageError
+from refold.model.words import suggestion
+from refold.systems.user.errors import let_through, told
 
 _LOADED: dict[str, ModuleType] = {}
 """The modules that were loaded from files, by real path."""
@@ -103,3 +106,42 @@ def imported(real: str) -> ModuleType | None:
         if isinstance(file, str) and file.endswith(stem) and os.path.realpath(file) == real:
             return module
     return None
+
+
+def load(text: str) -> Any:
+    """The object called ``MODULE:OBJECT``; the working directory counts as a place for modules. Raises `UsageError`."""
+    module_name, _, path = text.rpartition(":")
+    if not module_name or not path:
+        raise UsageError(f"{text!r} should be MODULE:OBJECT or FILE.py:OBJECT, for example tests/test_shop.py:Shop")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: Any = load_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+    except UsageError:
+        raise
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{text!r}: there is no module {error.name!r} (looked in the working directory too)") from None
+    except BaseException as error:
+        let_through(error)
+        raise UsageError(f"{text!r}: importing {module_name!r} raised {told(error)}") from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise UsageError(f"{text!r}: {module_name!r} has no {part!r}{suggestion(part, dir(found))}")
+        found = getattr(found, part)
+    return found
+
+
+def no_object(path: str, methods: tuple[str, ...]) -> UsageError:
+    """The error for a file where an object in it was meant; `methods` are those that tell the classes to name. The file is not run."""
+    try:
+        tree = ast.parse(pathlib.Path(path).read_bytes())
+    except (OSError, ValueError, SyntaxError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        return UsageError(f"{path!r} cannot be read ({why}); what is meant is written FILE.py:NAME")
+    suitable = [
+        f"{path}:{node.name}"
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and {getattr(part, "name", "") for part in node.body}.issuperset(methods)
+    ]
+    example = f"{' or '.join(suitable[:3])}" if suitable else f"{path}:NAME, with the name of its class"
+    return UsageError(f"{path!r} is a file and does not say which object in it is meant; write {example}")

@@ -6,9 +6,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from refold.model.documents.plan import short
-from refold.systems.user.errors import let_through
-from refold.systems.user.log import AdapterError
+from refold.model.words import short
+from refold.systems.user.errors import AdapterError, let_through
 
 VALUES = frozenset({str, int, float, bool, bytes, type(None)})
 """Types of values that nobody can change in place."""

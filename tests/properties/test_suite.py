@@ -7,7 +7,7 @@ from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.parts.messages.outbox import Delivered, Drain
 from refold.model.record import Applied, Observed, Opened, Prepared, Scanned, Settled, Settling
-from refold.properties.oracle import Truth
+from refold.properties.oracle import Oracle
 from refold.properties.suite import AWAITED, LATE, checked_on, checker, early, kinds_of, properties
 from refold.search.run import execute
 from refold.systems.reference import Reference
@@ -16,10 +16,10 @@ ADA = Submit("alice", Register("acme", "ada"))
 
 
 def test_no_kind_of_record_is_awaited_by_two_late_properties_or_known_to_an_early_one() -> None:
-    truth = Truth(Accounts())
-    kinds = [kind for make in LATE for kind in kinds_of(make(truth))]
+    oracle = Oracle(Accounts())
+    kinds = [kind for make in LATE for kind in kinds_of(make(oracle))]
     assert len(kinds) == len(set(kinds)) == len(AWAITED)
-    assert not {kind for judge in early(Accounts(), truth) for kind in judge.handlers()} & set(kinds)
+    assert not {kind for judge in early(Accounts(), oracle) for kind in judge.handlers()} & set(kinds)
 
 
 def test_a_late_property_arrives_once_with_the_first_record_of_its_own() -> None:

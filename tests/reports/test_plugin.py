@@ -13,7 +13,7 @@ from .conftest import environment
 
 SUITE = """
 from hypothesis import Phase, settings
-from refold.search.machine import machine
+from refold.search.state_machine import machine
 
 TestGood = machine("inventory").TestCase
 TestGood.settings = settings(TestGood.settings, max_examples=8, stateful_step_count=5, database=None, derandomize=True)
@@ -119,7 +119,7 @@ def test_plans_go_where_they_are_told(how: str, tmp_path: Path) -> None:
 def test_a_profile_reaches_the_machines(tmp_path: Path) -> None:
     """Also those of the workers of pytest-xdist."""
     source = (
-        "from refold.search.machine import machine\n"
+        "from refold.search.state_machine import machine\n"
         "def test_profile():\n"
         "    assert machine('accounts').TestCase.settings.max_examples == 20\n"
     )

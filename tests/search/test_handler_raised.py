@@ -11,7 +11,7 @@ from refold.model.examples.inventory import Inventory, Restock
 from refold.model.log import Log
 from refold.search.campaign import Budget, Campaign
 from refold.search.run import BrokenApplication, execute
-from refold.systems.user.log import adapt
+from refold.systems.user.adopt import adapt
 
 
 class Half:

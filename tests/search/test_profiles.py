@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from refold.search.machine import machine, tallies
+from refold.model.errors import UsageError
 from refold.search.profiles import PROFILES, fitting, standard
-from refold.systems.port import UsageError
+from refold.search.state_machine import machine, tallies
 
 
 @pytest.fixture(autouse=True)

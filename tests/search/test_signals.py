@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from refold.model.errors import SystemUnavailable
 from refold.model.examples.inventory import Inventory
 from refold.properties.result import Counterexample
 from refold.search.campaign import Budget, Campaign
 from refold.search.signals import SIGNALS, held_back
-from refold.systems.port import SystemUnavailable
 from refold.systems.reference import Reference
 from refold.systems.registry import resolve
 

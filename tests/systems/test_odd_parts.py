@@ -11,15 +11,16 @@ import pytest
 
 from refold.model.action import Abort, Begin, Commit, Crash, CrashAt, Deliver, Restart, Submit
 from refold.model.application import UnknownProjection
+from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Register, Registered, Rename
 from refold.model.log import Appended, Conflict, Log
 from refold.model.record import Aborted, Crashed, Unknown
 from refold.search.campaign import Budget, Campaign
 from refold.search.run import BrokenApplication, execute
-from refold.systems.port import OutcomeUnknown, UsageError
 from refold.systems.reference import Reference
-from refold.systems.user.log import AdapterError, adapt
+from refold.systems.user.adopt import adapt
+from refold.systems.user.errors import AdapterError
 
 ADA = Register("acme", "ada")
 PLAN = [Submit("alice", ADA), Deliver("mine", 0), Submit("bob", Register("acme", "bob")), Deliver("mine", 0)]

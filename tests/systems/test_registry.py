@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts
 from refold.model.examples.inventory import Inventory
@@ -17,10 +18,11 @@ from refold.model.log import Log
 from refold.search.campaign import Budget, Campaign
 from refold.systems.broken import BROKEN
 from refold.systems.broken.registry import broken
-from refold.systems.port import DeploymentPort, UsageError
+from refold.systems.port import DeploymentPort
 from refold.systems.reference import EVERYTHING, Reference
-from refold.systems.registry import KNOWN, load, resolve
+from refold.systems.registry import KNOWN, resolve
 from refold.systems.user.log import BROUGHT, LogSystem
+from refold.systems.user.module import load
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from refold.model.action import Append, Begin, Commit, CrashAt, Deliver, Prepare, Redecide, Restart, Submit
 from refold.model.application import Application
+from refold.model.errors import UsageError
 from refold.model.examples.accounts import Accounts, Delete, Register
 from refold.model.examples.inventory import Inventory, Reserve, Restock
 from refold.model.parts.claims.lease import Lease
@@ -15,7 +16,6 @@ from refold.model.strategies.claiming_clients import FencedClient
 from refold.model.strategies.strategy import STRATEGIES
 from refold.search.campaign import Budget, Campaign
 from refold.search.run import execute
-from refold.systems.port import UsageError
 from refold.systems.reference import Reference
 from refold.systems.registry import KNOWN, resolve
 

@@ -19,6 +19,7 @@ from refold.properties.linearizability import (
     sniff,
     specification_named,
 )
+from refold.search.objects.specification import specification_called
 
 RECORDED = Path(__file__).parents[2] / "data" / "histories"
 
@@ -132,10 +133,10 @@ def test_models_have_names() -> None:
     assert specification_named("set", [1, 2]) == AddIfAbsentSet(frozenset({1, 2}))
     assert specification_named("counter?minimum=none&maximum=9", 4) == BoundedCounter(4, None, 9)
     own = "refold.properties.linearizability.objects:CasRegister"
-    assert specification_named(own, 7) == CasRegister(7)
+    assert specification_called(own, 7) == CasRegister(7)
     for wrong in ("nothing", "counter?size=3", "set?a=1", "no.such.module:thing", "json:loads"):
         with pytest.raises((ValueError, TypeError)):
-            specification_named(wrong, "x")
+            specification_called(wrong, "x")
 
 
 def recorded_files() -> list[Path]:

@@ -40,7 +40,7 @@ class Till(Application):
 """
 
 SUITE = """
-from refold.search.machine import machine
+from refold.search.state_machine import machine
 from refold.systems.reference import Reference
 from till import Till
 

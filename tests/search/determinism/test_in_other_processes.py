@@ -16,7 +16,7 @@ from refold.search.determinism import in_other_processes as elsewhere
 from refold.search.determinism.in_other_processes import Unreplayable, all_elsewhere, replay_elsewhere
 from refold.search.run import execute
 from refold.systems.reference import Reference
-from refold.systems.registry import load
+from refold.systems.user.module import load
 
 
 @dataclasses.dataclass(frozen=True)

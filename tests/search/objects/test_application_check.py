@@ -17,6 +17,7 @@ import pytest
 from refold.model.action import Deliver, Submit
 from refold.model.application import Application, Refusal
 from refold.model.documents.history import HistoryReader, plain, to_line
+from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Register, Registered, Released
 from refold.model.examples.inventory import Inventory, Restock
@@ -24,7 +25,6 @@ from refold.properties.property import Finding, Handler, Property
 from refold.properties.suite import checker
 from refold.search.objects.application_check import EXAMPLES, application_named, trial
 from refold.search.run import BrokenApplication, execute
-from refold.systems.port import UsageError
 from refold.systems.reference import Reference
 
 
@@ -378,7 +378,7 @@ class Lame(Property):
 @pytest.mark.parametrize(
     ("properties", "says"),
     [
-        ([Lame(None)], "expected classes derived from refold.properties.property.Property"),
+        ([Lame(None)], "expected classes derived from refold.Property"),
         ([type("Nameless", (Property,), {"guarantee": "X"})], "property Nameless lacks name"),
         ([type("Idle", (Property,), {"name": "idle", "guarantee": "X"})], "Idle.handlers() raised NotImplementedError"),
     ],

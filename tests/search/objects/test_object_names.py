@@ -16,7 +16,8 @@ from refold.search.objects.application_check import EXAMPLES, application_named
 from refold.search.objects.object_names import alike, application_name, system_name
 from refold.systems.broken import BROKEN
 from refold.systems.reference import Reference
-from refold.systems.registry import correct_systems, load, resolve
+from refold.systems.registry import correct_systems, resolve
+from refold.systems.user.module import load
 
 from . import own_objects as own
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from refold.model.errors import UsageError
 from refold.model.examples.inventory import Inventory
 from refold.search.objects.provenance import Origin, named, running_test
-from refold.systems.port import UsageError
 
 from . import own_objects as own
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from refold.model.action import Crash
+from refold.model.errors import SystemUnavailable
 from refold.model.examples.inventory import Inventory
-from refold.systems.port import SystemUnavailable
 from refold.systems.sqlite.system import Sqlite
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")

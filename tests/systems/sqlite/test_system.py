@@ -15,13 +15,13 @@ import pytest
 from msgspec.structs import replace
 
 from refold.model.action import Begin, Crash, CrashAt, CutPower, Deliver, Restart, Submit, TakeSnapshot
+from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.examples.inventory import Inventory, Restock
 from refold.model.record import Acknowledged, Observed, Recovered, SnapshotLoaded, Unknown
 from refold.model.tape import Menu
 from refold.search.run import execute
-from refold.systems.port import SystemUnavailable, UsageError
 from refold.systems.reference import Reference
 from refold.systems.sqlite.system import Sqlite
 

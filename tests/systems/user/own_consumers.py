@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from refold.model.event import Stored
-from refold.systems.registry import load
+from refold.systems.user.module import load
 
 FileLog: Any = load(str(pathlib.Path(__file__).parents[3] / "examples" / "my_log.py") + ":FileLog")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from refold.model.errors import UsageError
 from refold.model.examples.inventory import Inventory
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
-from refold.systems.port import UsageError
-from refold.systems.user.log import adapt
+from refold.systems.user.adopt import adapt
 
 from . import own_consumers as own
 

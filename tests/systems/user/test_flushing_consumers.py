@@ -10,7 +10,7 @@ import pytest
 from refold.model.examples.inventory import Inventory
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
-from refold.systems.user.log import adapt
+from refold.systems.user.adopt import adapt
 
 from .bags import MyLog
 

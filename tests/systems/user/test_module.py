@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from refold.systems.registry import load
+from refold.systems.user.module import load
 
 SHOP = "class Booked: ...\n"
 LOG = "from {name} import Booked\n"

@@ -9,7 +9,8 @@ import pytest
 from refold.model.action import Action, AppendUnheard, Prepare, Redecide, Submit
 from refold.search.run import execute
 from refold.systems.registry import resolve
-from refold.systems.user.log import AdapterError, adapt
+from refold.systems.user.adopt import adapt
+from refold.systems.user.errors import AdapterError
 
 from .bags import Add, Bag, Clear, Forgetful, MyLog
 

@@ -19,7 +19,8 @@ from refold.model.documents.plan import plan_from_json
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.examples.inventory import Inventory
 from refold.model.record import Acknowledged, Settled
-from refold.search.machine import (
+from refold.search.run import BrokenApplication, execute
+from refold.search.state_machine import (
     EventSourcedMachine,
     GuaranteeBroken,
     Tape,
@@ -27,7 +28,6 @@ from refold.search.machine import (
     prepared,
     tallies,
 )
-from refold.search.run import BrokenApplication, execute
 from refold.systems.reference import Reference
 from refold.systems.registry import resolve
 
@@ -223,7 +223,7 @@ def test_the_seed_of_hypothesis_decides_what_is_run(tmp_path: Path) -> None:
     """A test file of a user's: the same seed, the same counts in the summary."""
     file = tmp_path / "test_shop.py"
     file.write_text(
-        "from refold.search.machine import machine\n"
+        "from refold.search.state_machine import machine\n"
         "TestInventory = machine('inventory').TestCase\n"
         "TestInventory.settings = __import__('hypothesis').settings(\n"
         "    TestInventory.settings, database=None, max_examples=10, derandomize=False\n"  # Hypothesis in CI takes no seed

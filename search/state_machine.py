@@ -56,7 +56,8 @@ from refold.search.run import BrokenApplication, execute, fault_of, reproducer, 
 from refold.search.shrink import Shrinker
 from refold.search.vacuous import counts, vacuous
 from refold.systems.port import DeploymentPort, SystemPort
-from refold.systems.registry import adopt, resolve
+from refold.systems.registry import resolve
+from refold.systems.user.adopt import adopt
 from refold.systems.user.errors import let_through, told
 
 SHORT, MIDDLE, LONG = BURSTS = (32, 128, 512)

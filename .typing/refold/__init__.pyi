@@ -1,0 +1,1 @@
+../../refold/__init__.pyi

@@ -1,0 +1,15 @@
+"""Errors that end a command with a sentence, and the one that leaves an append in doubt."""
+
+from __future__ import annotations
+
+
+class UsageError(ValueError):
+    """What the user asked for does not exist or does not fit; the message is a sentence that says what would. Exit code 2."""
+
+
+class SystemUnavailable(Exception):
+    """The system cannot be run here; the message says what is missing and how to get it. Exit code 2."""
+
+
+class OutcomeUnknown(Exception):
+    """The append may have happened or not; the client hears nothing."""

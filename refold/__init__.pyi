@@ -1,0 +1,9 @@
+from .model.application import Application as Application
+from .model.application import Refusal as Refusal
+from .properties.property import Evidence as Evidence
+from .properties.property import Finding as Finding
+from .properties.property import Property as Property
+from .search.regression import must_hold as must_hold
+from .search.run import execute as execute
+from .search.state_machine import machine as machine
+from .version import __version__ as __version__

@@ -1,0 +1,9 @@
+from .campaign import Budget as Budget
+from .campaign import Campaign as Campaign
+from .failure import GuaranteeBroken as GuaranteeBroken
+from .regression import must_hold as must_hold
+from .run import Run as Run
+from .run import execute as execute
+from .shrink import Shrinker as Shrinker
+from .state_machine import EventSourcedMachine as EventSourcedMachine
+from .state_machine import machine as machine

@@ -1,0 +1,174 @@
+"""The structure of the house: which room may import which, no circles, no crowded folders, front doors that open."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pathlib
+import re
+import tomllib
+from collections.abc import Iterator
+
+import networkx
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+ALLOWED: dict[str, set[str]] = {
+    "model": set(),
+    "properties": {"model"},
+    "systems": {"model"},
+    "search": {"model", "properties", "systems"},
+    "reports": {"model", "properties", "systems", "search"},
+}
+"""Room -> the rooms that its files may import, beside itself."""
+
+SYSTEMS_OF_SEARCH = {"port", "registry", "user", "deployment"}
+"""What of `systems` a search may know: the port, names, and a user's own code; never one concrete system."""
+
+DOORS = ("refold", "model", "properties", "systems", "search", "reports")
+MOST = 16
+"""Python files that one folder may show, its `__init__.py` not counted."""
+
+
+def files() -> list[pathlib.Path]:
+    """All Python files of the rooms."""
+    return sorted(
+        path.relative_to(ROOT)
+        for room in ALLOWED
+        for path in (ROOT / room).rglob("*.py")
+        if "generated" not in path.parts
+    )
+
+
+def module_of(path: pathlib.Path) -> str:
+    """``refold.model.log`` for model/log.py."""
+    parts = path.with_suffix("").parts
+    return ".".join(("refold", *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+def typing_only(tree: ast.AST) -> set[ast.AST]:
+    """The statements under ``if TYPE_CHECKING``, which nothing imports at run time."""
+    return {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+
+
+def imports(path: pathlib.Path, known: set[str]) -> Iterator[tuple[str, bool]]:
+    """The modules of refold that a file imports, and whether at its top (not inside a function)."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    top = {
+        inner for node in tree.body for inner in ast.walk(node) if not isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    top -= typing_only(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "refold":
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner if inner in known else node.module), node in top
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "refold":
+                    yield alias.name, node in top
+
+
+KNOWN = {module_of(path) for path in files()}
+
+
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_a_file_imports_only_what_its_room_may(path: pathlib.Path) -> None:
+    """By the table in docs/decisions/0011-rooms.md, wherever in the file the import stands."""
+    room = path.parts[0]
+    for name, _ in imports(path, KNOWN):
+        parts = name.split(".")
+        assert len(parts) > 1, f"{path} imports the front door of the whole house"
+        assert parts[1] in {room, *ALLOWED[room]}, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in files() if path.parts[0] == "search"], ids=str)
+def test_a_search_knows_no_concrete_system(path: pathlib.Path) -> None:
+    """The port and the registry of names are enough."""
+    for name, _ in imports(path, KNOWN):
+        parts = name.split(".")
+        assert parts[1] != "systems" or parts[2] in SYSTEMS_OF_SEARCH, f"{path} imports {name}"
+
+
+def test_no_circle() -> None:
+    """Between modules, imports inside functions included."""
+    graph = networkx.DiGraph(
+        (module_of(path), name) for path in files() for name, _ in imports(path, KNOWN) if name != module_of(path)
+    )
+    circles = [sorted(part) for part in networkx.strongly_connected_components(graph) if len(part) > 1]
+    assert circles == []
+
+
+def test_no_folder_is_crowded() -> None:
+    """Past that, look for the room in it."""
+    folders: dict[pathlib.Path, int] = {}
+    for path in [*files(), *(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py"))]:
+        folders[path.parent] = folders.get(path.parent, 0) + (path.name != "__init__.py")
+    assert {str(folder): count for folder, count in folders.items() if count > MOST} == {}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_name_of_a_front_door_is_there(door: str) -> None:
+    """Each can be imported, is documented, and is not too much to look at."""
+    package = importlib.import_module(door if door == "refold" else f"refold.{door}")
+    assert package.__doc__
+    assert package.__all__ == sorted(package.__all__)
+    assert set(package.__all__) <= set(dir(package))
+    assert len(package.__all__) <= 20
+    for name in package.__all__:
+        found = getattr(package, name)
+        assert isinstance(found, str) or found.__doc__, name
+
+
+def test_a_front_door_says_no_to_what_is_not_there() -> None:
+    """As any module does."""
+    import refold
+
+    with pytest.raises(AttributeError, match="nonsense"):
+        refold.nonsense  # noqa: B018
+
+
+def test_type_checkers_see_the_same_house() -> None:
+    """`.typing/refold` mirrors what is installed."""
+    shown = {path.name: path.resolve() for path in (ROOT / ".typing" / "refold").iterdir()}
+    doors = {
+        path.name: path.resolve() for path in (ROOT / "refold").iterdir() if path.suffix in {".py", ".pyi", ".typed"}
+    }
+    assert shown == {**{room: ROOT / room for room in ALLOWED}, **doors}
+
+
+def test_every_folder_is_installed() -> None:
+    """The packages of pyproject.toml are the folders that have an `__init__.py`."""
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    folders = sorted(path.parent for path in files() if path.name == "__init__.py")
+    packages = {"refold": "refold", **{".".join(("refold", *folder.parts)): str(folder) for folder in folders}}
+    assert said["package-dir"] == packages
+    assert sorted(said["packages"]) == sorted(packages)
+
+
+IMPORT = re.compile(r"^\s*(?:from (refold[\w.]*) import|import (refold[\w.]*))", re.MULTILINE)
+PUBLIC = {"refold", *(f"refold.{door}" for door in DOORS[1:]), "refold.properties.linearizability"}
+
+
+def shown() -> list[pathlib.Path]:
+    """What users read: the README, the documentation, the examples."""
+    pages = [
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "examples").rglob("*.py"),
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+    ]
+    return sorted(path for path in pages if "decisions" not in path.parts)
+
+
+@pytest.mark.parametrize("page", shown(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_users_are_shown_front_doors_only(page: pathlib.Path) -> None:
+    """Nothing deeper is public, so nothing deeper is in an example."""
+    for deep in IMPORT.findall(page.read_text(encoding="utf-8")):
+        assert set(filter(None, deep)) <= PUBLIC, f"{page}: {deep}"
