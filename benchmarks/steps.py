@@ -172,7 +172,8 @@ def main() -> None:
     for name, found in results.items():
         print(
             f"{name}: bare machine {found['bare']:,.0f} steps/s; tapes {found['burst']:,.0f} steps/s with all properties on:"
-            f" {found['ratio']:.1f} times ({found['ratio_with_settling']:.1f} times with the turns of settling); machine with single rules {found['machine']:,.0f} ({found['machine_ratio']:.1f} times)\n"
+            f" {found['ratio']:.1f} times ({found['ratio_with_settling']:.1f} times with the turns of settling);"
+            f" machine with single rules {found['machine']:,.0f} ({found['machine_ratio']:.1f} times)\n"
             f"    reference system alone {found['us_alone']:.2f} us/step, recorded and checked {found['us_checked']:.2f} us/step:"
             f" {found['overhead']:.0%} on top"
         )
