@@ -116,7 +116,11 @@ class Property:
         actual: Any = None,
         evidence: Sequence[Evidence] = (),
     ) -> Finding:
-        """A finding of this property."""
+        """A finding of this property, under one of its clauses. Raises ValueError for a clause that it does not have."""
+        if self.clauses and clause not in self.clauses:
+            raise ValueError(
+                f"the property {self.name} has no clause {clause!r}; name one of its clauses: {', '.join(self.clauses)}"
+            )
         return Finding(
             anomaly=anomaly,
             guarantee=guarantee or self.guarantee,
