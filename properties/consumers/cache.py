@@ -16,10 +16,7 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class CacheOrder(Property):
-    """For every row of an unordered consumer: the positions of its changes only grow.
-
-    `effects` passes on what unordered consumers apply, so that nobody asks twice who is one.
-    """
+    """For every row of an unordered consumer: the positions of its changes only grow."""
 
     name = "cache-order"
     guarantee = "READ"
@@ -30,8 +27,8 @@ class CacheOrder(Property):
         self.rows: dict[str, dict[str, tuple[int, Applied]]] = {}
 
     def handlers(self) -> dict[type, Handler]:
-        """Restarts, which empty a cache."""
-        return {Opened: self.on_opened, Recovered: self.on_recovered}
+        """Changes of rows, and restarts, which empty a cache."""
+        return {Opened: self.on_opened, Recovered: self.on_recovered, Applied: self.on_applied}
 
     def on_opened(self, number: int, record: Opened) -> None:
         """The unordered consumers."""

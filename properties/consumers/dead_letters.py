@@ -9,7 +9,7 @@ from __future__ import annotations
 from refold.model.parts.consuming.dead_letters import DeadLetters, Parked
 from refold.model.record import Failed
 from refold.properties.oracle import Oracle
-from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
+from refold.properties.property import Evidence, Finding, Handler, Property
 
 REMEMBERED = 4_096
 """Failures that are remembered as a reason to park an event."""
@@ -29,6 +29,10 @@ class Letters(Property):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
+        self.window = oracle.window(
+            REMEMBERED, "whether events were put aside for failures older than the newest {size}"
+        )
+        self.windows = (self.window,)
         self.failed: dict[tuple[str, int], None] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -38,8 +42,8 @@ class Letters(Property):
     def on_failed(self, number: int, record: Failed) -> None:
         """A reason to park it."""
         self.failed[record.consumer, record.position] = None
-        if len(self.failed) >= 2 * REMEMBERED:
-            forget_oldest(self.failed, REMEMBERED)
+        if len(self.failed) >= self.window.full:
+            self.window.trim(self.failed)
 
     def on_parked(self, number: int, record: Parked) -> Finding | None:
         """Its handler failed, or a predecessor of its stream is parked."""

@@ -13,9 +13,8 @@ from typing import Any
 from refold.model.parts.consuming.mailer import Reset
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, CheckpointSaved, Ignored, Opened, Recovered
-from refold.properties.consumers.cache import CacheOrder
 from refold.properties.consumers.replay import ReplayEquality
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import AGAIN, AHEAD, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 WINDOW = 4_096
@@ -32,11 +31,11 @@ class Effects(Property):
     name = "effects"
     guarantee = "CKPT"
     judges = (Applied,)
+    after = ("progress",)
 
-    def __init__(self, oracle: Oracle, order: CacheOrder, replay: ReplayEquality | None = None) -> None:
+    def __init__(self, oracle: Oracle, replay: ReplayEquality | None = None) -> None:
         super().__init__()
         self.oracle = oracle
-        self.order = order
         self.replay = replay
         self.mirrors: dict[str, dict[str, Any]] = {}
         self.recent: deque[tuple[int, Applied]] = deque(maxlen=WINDOW)
@@ -73,36 +72,28 @@ class Effects(Property):
 
     def on_applied(self, number: int, record: Applied) -> Finding | None:
         """Once, and in order."""
-        name = record.consumer
         oracle = self.oracle
-        progress = oracle.consumers.get(name)
-        if progress is None:
+        progress = oracle.progress
+        if progress is None or not progress.ordered:
             return None
-        position = record.position
-        expected = oracle.before.get(position) == progress.contiguous
-        if not progress.ordered:
-            oracle.advance(progress, position)
-            return self.order.on_applied(number, record)
+        name = record.consumer
+        turn = oracle.turn
         finding = self.passing(number, record) if progress.parked else None
-        if expected and not progress.beyond:
-            progress.contiguous = position
-        elif position <= progress.contiguous or position in progress.beyond:
+        if turn == AGAIN:
             before = self.rows(name)
             changed = [key for key, value in record.writes.items() if not self.same(value, before.get(key))]
-            if progress.parked.pop(position, None) is None and changed:
+            if changed:
                 finding = self.finding(
                     "effect-applied-twice",
                     name,
                     number,
-                    position=position,
+                    position=record.position,
                     expected={key: before.get(key) for key in changed},
                     actual={key: record.writes[key] for key in changed},
                     evidence=self.proof(number, record),
                 )
-        else:
-            if not expected:
-                finding = self.overtaking(number, record)
-            oracle.advance(progress, position)
+        elif turn == AHEAD:
+            finding = self.overtaking(number, record)
         if self.replay is None:
             self.mirrors[name].update(record.writes)
         self.recent.append((number, record))

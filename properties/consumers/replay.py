@@ -106,6 +106,7 @@ class ReplayEquality(Property):
     guarantee = "REPL"
     needs_application = True
     judges = (Applied,)
+    after = ("effects",)
 
     def __init__(self, application: Application, oracle: Oracle) -> None:
         super().__init__(application)
@@ -174,6 +175,7 @@ class ReplayEquality(Property):
         if (fold.spec.volatile or fold.spec.atomic) and record.position != fold.position:
             if record.position < fold.position:
                 if not fold.rewind(self.oracle, record.position):
+                    del self.folds[record.process]  # the oracle says that it is not judged any more
                     return None
             else:
                 fold.advance(self.oracle, record.position)

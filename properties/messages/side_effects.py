@@ -14,7 +14,8 @@ from refold.model.parts.messages.outbox import Delivered, OutboxAtRest, RelayDie
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
 from refold.model.words import counted
 from refold.properties.oracle import Oracle
-from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
+from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.window import Window
 
 REMEMBERED = 65_536
 """Effects that are remembered, to recognise a second one."""
@@ -23,7 +24,8 @@ REMEMBERED = 65_536
 class Occurrences:
     """The first occurrence of each effect, and how many different ones there were."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: Window) -> None:
+        self.window = window
         self.first: dict[Any, tuple[int, Any]] = {}
         self.distinct = 0
 
@@ -34,8 +36,8 @@ class Occurrences:
         if before is None:
             first[reason] = (number, record)
             self.distinct += 1
-            if len(first) >= 2 * REMEMBERED:
-                forget_oldest(first, REMEMBERED)
+            if len(first) >= self.window.full:
+                self.window.trim(first)
         return before
 
 
@@ -51,7 +53,12 @@ class OutboxDelivery(Property):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.effects = Occurrences()
+        self.effects = Occurrences(
+            oracle.window(
+                REMEMBERED, "whether messages of the outbox older than the newest {size} have an effect again"
+            )
+        )
+        self.windows = (self.effects.window,)
         self.excused: dict[str, int] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -109,7 +116,12 @@ class Commands(Property):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.effects = Occurrences()
+        self.effects = Occurrences(
+            oracle.window(
+                REMEMBERED, "whether commands older than the newest {size} are executed again, or were at all"
+            )
+        )
+        self.windows = (self.effects.window,)
         self.handled: dict[str, int] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -140,7 +152,7 @@ class Commands(Property):
 
     def on_recognised(self, number: int, record: CommandRecognised) -> Finding | None:
         """Only what was executed may be taken for done."""
-        if (record.position, record.handler) in self.effects.first or self.effects.distinct > REMEMBERED:
+        if (record.position, record.handler) in self.effects.first or self.effects.window.dropped:
             return None
         return self.finding(
             "command-missing",
