@@ -173,10 +173,17 @@ class Locks(Property):
         before = lock.write
         if record.token > lock.granted:
             expected = f"a token that was granted, {lock.granted} at most"
-            return self.stale("granted token", number, record, expected, [])
+            return self.stale("unknown-token-effect", "granted token", number, record, expected, [])
         if record.token < lock.written:
             evidence = [] if before is None else [Evidence(*before, "had its effect under a newer token")]
-            return self.stale("newest token", number, record, f"refused: token {lock.written} was here", evidence)
+            return self.stale(
+                "stale-token-effect",
+                "newest token",
+                number,
+                record,
+                f"refused: token {lock.written} was here",
+                evidence,
+            )
         grant = lock.holders.get(record.token)
         lock.write, lock.written = (number, record), record.token
         for token in [token for token in lock.holders if token < record.token]:
@@ -185,16 +192,19 @@ class Locks(Property):
             return None
         if grant is None:
             expected = f"a token that was granted: {record.token} never was"
-            return self.stale("granted token", number, record, expected, [])
+            return self.stale("unknown-token-effect", "granted token", number, record, expected, [])
         if grant[1].client == record.client:
             return None
         evidence = [Evidence(*grant, "was granted this token")]
-        return self.stale("own token", number, record, f"a token of its own: this one is {grant[1].client}'s", evidence)
+        expected = f"a token of its own: this one is {grant[1].client}'s"
+        return self.stale("foreign-token-effect", "own token", number, record, expected, evidence)
 
-    def stale(self, clause: str, number: int, record: LockedWrite, expected: str, evidence: list[Evidence]) -> Finding:
+    def stale(
+        self, anomaly: str, clause: str, number: int, record: LockedWrite, expected: str, evidence: list[Evidence]
+    ) -> Finding:
         """The finding that a write had an effect under a token that should have stopped it."""
         return self.finding(
-            "stale-token-effect",
+            anomaly,
             record.lock,
             number,
             clause=clause,

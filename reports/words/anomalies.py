@@ -199,6 +199,26 @@ ANOMALIES: dict[str, Anomaly] = {
         "the journal holds {expected} events, it began with {actual}",
         "the replay reads a follower that is behind, or stops early; replay to the end of the journal",
     ),
+    "epoch-reused": Anomaly(
+        "{where} took an entity over in an epoch that is not new",
+        "each takeover begins an epoch that is newer than all before",
+        usual="the epoch is counted in a node's own memory, or read at a follower; take it from one counter, in the step of the takeover",
+    ),
+    "two-writers-of-one-epoch": Anomaly(
+        "{where} appended an event in an epoch that belongs to another node",
+        "an epoch has one writer",
+        usual="two nodes were given the same epoch, or one writes under the epoch that it has read; compare the node as well as the epoch",
+    ),
+    "unknown-writer-accepted": Anomaly(
+        "{where} appended an event in an epoch that nobody took",
+        "only a writer that has taken the entity over appends its events",
+        usual="the journal refuses old epochs and takes all others; accept the epoch of the last takeover and no other",
+    ),
+    "absent-key-deleted": Anomaly(
+        "{where} was deleted, and it was not there",
+        "creations and deletions of a key alternate",
+        usual="the deletion does not look whether the key exists, or two clients delete one entry; make it conditional on the revision",
+    ),
     "revision-goes-back": Anomaly(
         "the revision of {where} did not grow",
         "the highest revision of a key survives its deletion",
@@ -520,6 +540,16 @@ ANOMALIES: dict[str, Anomaly] = {
         "a write under a lock has an effect only if no newer token had one",
         usual="a holder that was paused past its lease does not know; give every lease a growing token, and let the store compare it",
     ),
+    "unknown-token-effect": Anomaly(
+        "a write to {where} had an effect under a token that nobody was granted",
+        "a write under a lock has an effect only under a token that was granted",
+        usual="the store takes every token that is not older than the last; let it know the newest grant, or make tokens hard to invent",
+    ),
+    "foreign-token-effect": Anomaly(
+        "a write to {where} had an effect under the token of another client",
+        "a write under a lock has an effect only under a token that was granted to the client that writes",
+        usual="the token is kept in a place that clients share, or is not unique; keep it with the grant, and never pass it on",
+    ),
     "two-lock-holders": Anomaly(
         "the lock on {where} was given away while somebody held it",
         "at most one lease on a lock is in force",
@@ -577,6 +607,11 @@ ANOMALIES: dict[str, Anomaly] = {
         "a hold is denied only while there is another",
         "expected it {expected}, found it {actual}",
         "one hold stops more than its own key",
+    ),
+    "hold-vanished": Anomaly(
+        "the hold on {where} is gone, and nobody confirmed, cancelled or swept it",
+        "a hold ends when it is confirmed, cancelled or swept",
+        usual="the book is kept in memory, or an entry is overwritten; end holds in one place, and write down how",
     ),
     "reservation-leaked": Anomaly(
         "{where} is on hold, and nobody is left to confirm it",

@@ -60,7 +60,7 @@ DUAL_RULES: Rules = {
 
 LOCK_RULES: Rules = {
     "lock-no-fencing": (
-        shows(0.65, "stale-token-effect"),
+        shows(0.65, "stale-token-effect", "foreign-token-effect"),
         after(0.3, "pause", "paused", "jump-clock"),
         after(0.2, "locked-write"),
     ),
