@@ -58,7 +58,9 @@ class Appends:
     """All operations, and the one behind the event at hand.
 
     `operation` is the append of the event that is judged now, None if nobody asked for it; `place` is the event's number in it if it is
-    the next one that is due, else -1; `first` says whether no other event of the append was visible before.
+    the next one that is due, else -1; `first` says whether it is the first event of an append that was not refused, so that the append has
+    its place here. Of those in `older` the beginning is not known: they were sent again after they had been forgotten, so they may have had
+    their effect already, and are not judged.
     """
 
     def __init__(self, versions: dict[str, int], window: Window) -> None:
@@ -66,6 +68,7 @@ class Appends:
         self.window = window
         self.full = window.full
         self.operations: dict[str, Operation] = {}
+        self.older: dict[str, None] = {}
         self.operation: Operation | None = None
         self.place = -1
         self.first = False
@@ -74,6 +77,8 @@ class Appends:
         """A new operation, or one that is decided anew under the same event ids, and may take effect in either way."""
         operations = self.operations
         known = operations.get(record.op)
+        if self.older and record.op in self.older:
+            return
         before = self.versions.get(record.stream, 0)
         if known is not None:
             others = [
@@ -91,9 +96,13 @@ class Appends:
         self.operation = operation = self.operations.get(event.id.rpartition("/")[0])
         self.place = -1
         if operation is None:
+            self.first = False
             return
-        self.first = not operation.placed
-        operation.placed = True
+        if operation.placed:
+            self.first = False
+        else:
+            operation.placed = True
+            self.first = operation.ended is None or type(operation.ended[1]) is Aborted
         seen = operation.seen
         events = operation.prepared.events
         if (seen < len(events) and events[seen].id == event.id) or (
@@ -113,3 +122,11 @@ class Appends:
         operation = self.operations.get(record.op)
         if operation is not None:
             operation.retried = True
+        elif self.window.dropped:
+            self.forgotten(record.op)
+
+    def forgotten(self, op: str) -> None:
+        """Of this append nobody knows the beginning."""
+        self.older[op] = None
+        if len(self.older) >= self.full:
+            self.window.trim(self.older)

@@ -9,6 +9,7 @@ per stream and row, the newest appends, and the events behind the slowest consum
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 
 from refold.model.application import Application
 from refold.model.event import Stored
@@ -94,6 +95,8 @@ class Oracle:
             ),
         )
         self.states = None if application is None else States(application)
+        self.forgetting: list[Callable[[], None]] = []
+        """Called before events are forgotten: whoever folds them only when he must has to do it now."""
 
     def window(self, size: int, unjudged: str) -> Window:
         """A window of this size, if nothing else was asked for."""
@@ -241,6 +244,8 @@ class Oracle:
 
     def trim(self) -> None:
         """Forget events that every consumer has dealt with, beyond the window."""
+        for catch_up in self.forgetting:
+            catch_up()
         floor = min((progress.contiguous for progress in self.consumers.values()), default=self.tail)
         floor = min(floor, self.tail - self.kept)
         events, before, numbers = self.events, self.before, self.numbers

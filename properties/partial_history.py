@@ -25,7 +25,7 @@ import attrs
 import msgspec
 
 from refold.model.event import Stored
-from refold.model.record import Acknowledged, Opened, Prepared, Refused, Retried, Started, Step, Unknown
+from refold.model.record import Acknowledged, Opened, Refused, Retried, Started, Step, Unknown
 from refold.properties.appends import Appends, Operation
 from refold.properties.log.durability import Durability
 from refold.properties.log.identity import Identity
@@ -72,30 +72,18 @@ def beginning(records: Iterable[Any]) -> Beginning | None:
 
 
 class MiddleAppends(Appends):
-    """`Appends` that were asked for within the history. Those in `older` were sent before; such an append may be decided anew later on, and
-    have had its effect already, so nobody knows the rest of it."""
-
-    def __init__(self, appends: Appends) -> None:
-        super().__init__(appends.versions, appends.window)
-        self.older: dict[str, None] = {}
+    """`Appends` that were asked for within the history. Of those that were sent before, nobody knows the beginning."""
 
     def sent(self, op: str) -> None:
         """One that was sent: before the history began, if nobody has asked for it since."""
         if op not in self.operations:
-            self.older[op] = None
-            if len(self.older) >= self.full:
-                self.window.trim(self.older)
+            self.forgotten(op)
 
     def on_sent(self, number: int, record: Started | Unknown | Retried) -> None:
         """What else tells that an append was sent."""
         self.sent(record.op)
         if type(record) is Retried:
             super().on_retried(number, record)
-
-    def on_prepared(self, number: int, record: Prepared) -> None:
-        """Of one that is older nobody knows the rest."""
-        if record.op not in self.older:
-            super().on_prepared(number, record)
 
     def on_stored(self, number: int, event: Stored) -> None:
         """An event of another append was asked for before the beginning, as far as anybody knows."""
@@ -175,7 +163,7 @@ def middle_checker(
     oracle.tail = oracle.low = oracle.begins = begins.position - 1
     oracle.versions.update(begins.versions)
     oracle.slow.add("whatever was open before the beginning")
-    oracle.appends = MiddleAppends(oracle.appends)
+    oracle.appends = MiddleAppends(oracle.versions, oracle.appends.window)
     judges = in_order(
         [
             MiddleAppendsKeeper(oracle),

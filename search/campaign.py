@@ -98,6 +98,7 @@ class Campaign:
         self.tapes = tapes or self.seeded
         self.kinds: Counter[type[Any]] = Counter()
         self.observations: Counter[str] = Counter()
+        self.given_up: dict[str, None] = {}
         self.staleness = Staleness()
         self.examples = 0
         self.steps = 0
@@ -185,6 +186,7 @@ class Campaign:
         kinds = Counter(map(type, run.history))
         self.kinds += kinds
         self.observations.update(run.observations)
+        self.given_up.update(dict.fromkeys(run.given_up))
         if Answered in kinds:
             self.staleness += measure(run.history)
         if self.examples <= SAMPLES and not run.findings:
@@ -268,7 +270,7 @@ class Campaign:
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },
             counterexamples=tuple(self.counterexamples),
-            not_checked=not_checked(self.system),
+            not_checked=(*not_checked(self.system), *self.given_up),
             checked=checked_on(self.application, self.system.capabilities, self.kinds),
             sample=self.sample,
             samples=tuple(history for _, history in reversed(self.eventful)),

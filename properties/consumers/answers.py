@@ -26,6 +26,7 @@ class Answers(Property):
         self.decider = application
         self.oracle = oracle
         self.position = 0
+        oracle.forgetting.append(self.catch_up)
         self.states: dict[str, tuple[int, Any]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -33,15 +34,9 @@ class Answers(Property):
         return {StreamAnswered: self.on_answered}
 
     def on_answered(self, number: int, record: StreamAnswered) -> Finding | None:
-        """Fold up to the tail and compare; what is not visible yet, or no longer known, is not judged."""
-        oracle, decider = self.oracle, self.decider
-        if self.position < oracle.low:
-            return None
-        for event in oracle.between(self.position, oracle.tail):
-            state = self.states[event.stream][1] if event.stream in self.states else decider.initial(event.stream)
-            self.states[event.stream] = (event.version, decider.evolve(state, event.data))
-            self.position = event.position
-        version, expected = self.states.get(record.stream, (0, decider.initial(record.stream)))
+        """Fold up to the tail and compare; what is not visible yet, or no longer the newest version, is not judged."""
+        self.catch_up()
+        version, expected = self.states.get(record.stream, (0, self.decider.initial(record.stream)))
         if version != record.version or self.same(record.state, expected):
             return None
         return self.finding(
@@ -52,3 +47,11 @@ class Answers(Property):
             actual=record.state,
             evidence=[Evidence(number, record, f"is the answer about {record.stream} at version {version}")],
         )
+
+    def catch_up(self) -> None:
+        """Fold what has become visible."""
+        oracle, decider = self.oracle, self.decider
+        for event in oracle.between(self.position, oracle.tail):
+            state = self.states[event.stream][1] if event.stream in self.states else decider.initial(event.stream)
+            self.states[event.stream] = (event.version, decider.evolve(state, event.data))
+            self.position = event.position

@@ -14,10 +14,10 @@ from refold.model.parts.consuming.mailer import Reset
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, CheckpointSaved, Ignored, Opened, Recovered
 from refold.properties.consumers.replay import ReplayEquality
-from refold.properties.oracle import AGAIN, AHEAD, Oracle
+from refold.properties.oracle import AGAIN, AHEAD, NEXT, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
-WINDOW = 4_096
+REMEMBERED = 4_096
 """Applied events that are remembered as evidence."""
 
 
@@ -38,7 +38,7 @@ class Effects(Property):
         self.oracle = oracle
         self.replay = replay
         self.mirrors: dict[str, dict[str, Any]] = {}
-        self.recent: deque[tuple[int, Applied]] = deque(maxlen=WINDOW)
+        self.recent: deque[tuple[int, Applied]] = deque(maxlen=oracle.window(REMEMBERED, "").size)
 
     def handlers(self) -> dict[type, Handler]:
         """Everything that happens to rows."""
@@ -76,8 +76,12 @@ class Effects(Property):
         progress = oracle.progress
         if progress is None or not progress.ordered:
             return None
-        name = record.consumer
         turn = oracle.turn
+        mirrored = self.replay is None or self.replay.window.dropped
+        if turn == NEXT and not progress.parked and not mirrored:
+            self.recent.append((number, record))  # the usual case, decided fast
+            return None
+        name = record.consumer
         finding = self.passing(number, record) if progress.parked else None
         if turn == AGAIN:
             before = self.rows(name)
@@ -94,7 +98,7 @@ class Effects(Property):
                 )
         elif turn == AHEAD:
             finding = self.overtaking(number, record)
-        if self.replay is None:
+        if mirrored:
             self.mirrors[name].update(record.writes)
         self.recent.append((number, record))
         return finding

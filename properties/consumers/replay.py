@@ -12,7 +12,7 @@ from typing import Any
 from refold.model.application import Application, Projection
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, ConsumerSpec, Observed, Opened, Recovered, SnapshotTaken
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -113,6 +113,11 @@ class ReplayEquality(Property):
         self.decider = application
         self.oracle = oracle
         self.folds: dict[str, Fold] = {}
+        self.window = oracle.window(
+            REMEMBERED,
+            "the rows of a consumer that began again behind a place whose events are older than the newest {size}",
+        )
+        self.windows = (self.window,)
 
     def handlers(self) -> dict[type, Handler]:
         """Everything that shows rows."""
@@ -175,7 +180,8 @@ class ReplayEquality(Property):
         if (fold.spec.volatile or fold.spec.atomic) and record.position != fold.position:
             if record.position < fold.position:
                 if not fold.rewind(self.oracle, record.position):
-                    del self.folds[record.process]  # the oracle says that it is not judged any more
+                    del self.folds[record.process]
+                    self.window.miss()
                     return None
             else:
                 fold.advance(self.oracle, record.position)

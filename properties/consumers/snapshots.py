@@ -14,7 +14,7 @@ from refold.model.parts.consuming.journey import Finished
 from refold.model.parts.consuming.upgrade import Upgraded
 from refold.model.record import Settled, SnapshotLoaded, SnapshotTaken
 from refold.properties.consumers.replay import Fold, ReplayEquality
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 _STREAM = "stream:"
@@ -145,6 +145,11 @@ class SnapshotEquality(Property):
         self.oracle = oracle
         self.replay = replay
         self.streams: dict[str, list[Any]] = {}
+        self.window = oracle.window(
+            KEPT, "snapshots of states that are older than the newest {size} events of their stream"
+        )
+        self.rewound = oracle.window(REMEMBERED, "snapshots of consumers at events older than the newest {size}")
+        self.windows = (self.window, self.rewound)
 
     def handlers(self) -> dict[type, Handler]:
         """Events (for the states of streams) and snapshots."""
@@ -157,8 +162,8 @@ class SnapshotEquality(Property):
             self.streams[event.stream] = [0, None, [event]]
         else:
             tail[2].append(event)
-            if len(tail[2]) > KEPT:
-                self.fold(event.stream, event.version - KEPT // 2)
+            if len(tail[2]) > self.window.size:
+                self.fold(event.stream, event.version - self.window.size // 2)
 
     def fold(self, stream: str, version: int) -> Any:
         """The state of `stream` at `version`; folds up to there for good."""
@@ -182,7 +187,8 @@ class SnapshotEquality(Property):
         if owner.startswith(_STREAM):
             stream = owner[len(_STREAM) :]
             if record.position < self.streams.get(stream, [0])[0]:
-                return None  # older than the fold that is kept: an earlier snapshot was already compared
+                self.window.miss()
+                return None  # older than the fold that is kept
             if record.position > self.oracle.versions.get(stream, 0):
                 return None  # not visible yet, or never: `snapshot-integrity` tells
             expected = self.fold(stream, record.position)
@@ -196,6 +202,7 @@ class SnapshotEquality(Property):
                 other = Fold(fold.spec, fold.project)
                 other.saved = fold.saved
                 if not other.rewind(self.oracle, record.position):
+                    self.rewound.miss()
                     return None
                 expected = other.rows
         if self.same(record.state, expected):

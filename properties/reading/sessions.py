@@ -33,20 +33,15 @@ class Histories:
         self.application = application
         self.oracle = oracle
         self.position = 0
-        self.lost = False
+        self.window = oracle.window(VERSIONS, "answers with states older than the newest {size} of their key")
+        oracle.forgetting.append(self.catch_up)
         self.states: dict[str, dict[int, Any]] = {}
         self.newest: dict[str, int] = {}
         self.strange: set[str] = set()
 
     def catch_up(self) -> None:
-        """Fold what has become visible. A key whose events are in streams of other names has no versions to judge by; and who asks for the
-        first time after tens of thousands of events, some of them forgotten, is answered by version alone."""
+        """Fold what has become visible. A key whose events are in streams of other names has no versions to judge by."""
         application, oracle = self.application, self.oracle
-        if self.lost or oracle.low > self.position:
-            self.lost = True
-            self.states.clear()
-            self.newest = oracle.versions
-            return
         for event in oracle.between(self.position, oracle.tail):
             key = application.key(event.data)
             if event.stream != key:
@@ -56,7 +51,7 @@ class Histories:
                 states = self.states[key] = {0: application.initial(key)}
             version = self.newest.get(key, 0) + 1
             states[version] = application.evolve(states[version - 1], event.data)
-            states.pop(version - VERSIONS, None)
+            states.pop(version - self.window.size, None)
             self.newest[key] = version
         self.position = oracle.tail
 
@@ -65,7 +60,10 @@ class Histories:
         if version == 0:
             return (self.application.initial(key),)
         states = self.states.get(key, {})
-        return (states[version],) if version in states else None
+        if version in states:
+            return (states[version],)
+        self.window.miss()
+        return None
 
 
 class Sessions(Property):
@@ -82,6 +80,7 @@ class Sessions(Property):
         super().__init__(application)
         self.oracle = oracle
         self.histories = Histories(application, oracle)
+        self.windows = (self.histories.window,)
         self.unresolved: dict[str, list[tuple[int, Acknowledged]]] = {}
         self.own: dict[tuple[str, str], Write] = {}
         self.asked: dict[str, Write | None] = {}
@@ -107,14 +106,19 @@ class Sessions(Property):
             self.resolve(record.client)
 
     def resolve(self, client: str) -> None:
-        """Streams and versions of acknowledged writes; what is not visible yet cannot be asked for."""
+        """Streams and versions of acknowledged writes; what is not visible yet cannot be asked for yet."""
+        hidden = []
         for number, record in self.unresolved.pop(client, ()):
             event = self.oracle.events.get(record.positions[-1]) if record.positions else None
             if event is None:
+                if record.positions and record.positions[-1] > self.oracle.tail:
+                    hidden.append((number, record))
                 continue
             held = self.own.get((client, event.stream))
             if held is None or held[0] < event.version:
                 self.own[client, event.stream] = (event.version, number, record)
+        if hidden:
+            self.unresolved[client] = hidden[-UNRESOLVED:]
 
     def on_waiting(self, number: int, record: Waiting) -> None:
         """The question is asked now; what the client writes while it waits is concurrent."""

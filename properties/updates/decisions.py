@@ -62,15 +62,13 @@ class ExpectedVersion(Property):
         self.changed[event.stream] = (number, event)
         appends = self.appends
         operation = appends.operation
-        if (
-            operation is None
-            or not appends.first
-            or (type(operation.ended) is tuple and type(operation.ended[1]) is Refused)
-        ):
+        if operation is None or not appends.first:
             return None
         version = self.oracle.versions.get(event.stream, 0)
         prepared = operation.prepared
-        if prepared.expected.holds(version) or any(form.expected.holds(version) for form in operation.earlier):
+        if prepared.expected.holds(version):
+            return None
+        if operation.earlier and any(form.expected.holds(version) for form in operation.earlier):
             return None
         evidence = [Evidence(operation.number, prepared, "read")]
         if previous is not None:
@@ -172,9 +170,8 @@ class Decisions(Property):
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """The decision holds on the state before its first event, and the state after the event is one that may be."""
         key = self.states.key
-        operation = self.appends.operation if self.appends.first else None
-        if operation is not None and operation.ended is not None and type(operation.ended[1]) is Refused:
-            operation = None
+        appends = self.appends
+        operation = appends.operation if appends.first else None
         finding = None
         if operation is not None:
             command = operation.prepared.command
@@ -270,7 +267,7 @@ class Decisions(Property):
         """Whether the decision, or one of those before it, holds on the truth at its place."""
         prepared, invoked = operation.prepared, operation.number
         anomaly, expected = self.wrong(prepared)
-        if not anomaly or any(not self.wrong(form)[0] for form in operation.earlier):
+        if not anomaly or (operation.earlier and any(not self.wrong(form)[0] for form in operation.earlier)):
             if self.stale(key, invoked, prepared):
                 self.stale_decisions += 1
             return None

@@ -44,6 +44,7 @@ class Views(Property):
         self.decider = application
         self.oracle = oracle
         self.states = oracle.states
+        self.versions = oracle.versions
         self.unsaved: dict[tuple[str, str], tuple[int, Refused | Aborted | Unknown]] = {}
         self.asked: dict[str, Prepared] = {}
         self.unanswered: dict[str, dict[str, tuple[int, int]]] = {}
@@ -81,7 +82,7 @@ class Views(Property):
     def on_prepared(self, number: int, record: Prepared) -> Finding | None:
         """A decision to append is that of the fold, made on no more than there is."""
         self.asked[record.client] = record
-        version = self.oracle.versions.get(record.stream, 0)
+        version = self.versions.get(record.stream, 0)
         if record.seen < version or self.oracle.slow or (record.seen == version and record.source != "log"):
             return None
         if (
@@ -99,7 +100,7 @@ class Views(Property):
 
     def on_declined(self, number: int, record: Declined) -> Finding | None:
         """A decision not to append is that of the fold, made on no more than there is."""
-        version = self.oracle.versions.get(record.stream, 0)
+        version = self.versions.get(record.stream, 0)
         if record.seen < version or self.oracle.slow or (record.seen == version and record.source != "log"):
             return None
         if record.command is None or record.stream in self.states.scattered:
