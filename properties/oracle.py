@@ -243,13 +243,14 @@ class Oracle:
         progress.beyond.clear()
 
     def trim(self) -> None:
-        """Forget events that every consumer has dealt with, beyond the window."""
+        """Forget events that every consumer has dealt with, beyond the window; not those that are put aside and may be handled yet."""
         for catch_up in self.forgetting:
             catch_up()
         floor = min((progress.contiguous for progress in self.consumers.values()), default=self.tail)
         floor = min(floor, self.tail - self.kept)
         events, before, numbers = self.events, self.before, self.numbers
-        for position in [p for p in events if p < floor]:
+        aside = {position for progress in self.consumers.values() for position in progress.parked}
+        for position in [p for p in events if p < floor and p not in aside]:
             del events[position]
             before.pop(position, None)
             numbers.pop(position, None)

@@ -52,11 +52,22 @@ class Durability(Property):
 
     def on_stored(self, number: int, event: Stored) -> None:
         """One more event that must stay."""
+        if self.positions and event.position <= self.positions[-1]:
+            self.late(number, event)
+            return
         self.positions.append(event.position)
         self.ids.append(event.id)
         self.known.append((number, event))
         if len(self.ids) >= self.window.full:
             self.condense()
+
+    def late(self, number: int, event: Stored) -> None:
+        """One that becomes visible below others, which `visibility` tells; it has to stay all the same, where nothing is condensed."""
+        place = bisect_right(self.positions, event.position)
+        if event.position > self.floor and event.id not in self.ids[max(place - 1, 0) : place]:
+            self.positions.insert(place, event.position)
+            self.ids.insert(place, event.id)
+            self.known.append((number, event))
 
     def condense(self) -> None:
         """Keep only a digest of all but the newest events: memory does not grow with the log."""
@@ -161,8 +172,8 @@ class Durability(Property):
         if not record.after:
             self.digest = self.digested = self.floor = 0
         start = bisect_right(self.positions, after)
-        first = bisect_right(record.positions, after)
-        self.positions[start:] = record.positions[first:]
-        self.ids[start:] = record.ids[first:]
+        shown = sorted({place for place in zip(record.positions, record.ids, strict=True) if place[0] > after})
+        self.positions[start:] = [position for position, _ in shown]
+        self.ids[start:] = [event_id for _, event_id in shown]
         places = set(zip(self.positions, self.ids, strict=True))
         self.known = [pair for pair in self.known if (pair[1].position, pair[1].id) in places]

@@ -81,6 +81,7 @@ class Sessions(Property):
         self.oracle = oracle
         self.histories = Histories(application, oracle)
         self.windows = (self.histories.window,)
+        oracle.forgetting.append(self.resolve_all)
         self.unresolved: dict[str, list[tuple[int, Acknowledged]]] = {}
         self.own: dict[tuple[str, str], Write] = {}
         self.asked: dict[str, Write | None] = {}
@@ -119,6 +120,11 @@ class Sessions(Property):
                 self.own[client, event.stream] = (event.version, number, record)
         if hidden:
             self.unresolved[client] = hidden[-UNRESOLVED:]
+
+    def resolve_all(self) -> None:
+        """Before events are forgotten: whose they are is known from then on."""
+        for client in list(self.unresolved):
+            self.resolve(client)
 
     def on_waiting(self, number: int, record: Waiting) -> None:
         """The question is asked now; what the client writes while it waits is concurrent."""
