@@ -55,7 +55,8 @@ class Effects(Property):
         self.mirrors = {spec.name: {} for spec in record.consumers if spec.ordered}
 
     def rows(self, name: str) -> dict[str, Any]:
-        """The rows of a consumer just before the record at hand: the fold that `replay` has compared them with, if there is one."""
+        """The rows that a consumer ought to have, as `replay` folds them, if it does. Asked only for an event that was dealt with before,
+        which changes no fold, so it does not matter which of the two judges the record first."""
         fold = None if self.replay is None else self.replay.folds.get(name)
         return self.mirrors[name] if fold is None else fold.rows
 

@@ -106,7 +106,6 @@ class ReplayEquality(Property):
     guarantee = "REPL"
     needs_application = True
     judges = (Applied,)
-    after = ("effects",)
 
     def __init__(self, application: Application, oracle: Oracle) -> None:
         super().__init__(application)

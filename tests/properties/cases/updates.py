@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from refold.model.application import Application, Refusal
 from refold.model.event import NewEvent, Stored
-from refold.model.examples.accounts import Register, Registered
+from refold.model.examples.accounts import Delete, Register, Registered
 from refold.model.examples.inventory import Inventory, Reserved, Restocked
-from refold.model.expectation import ANY, NO_STREAM, Exact
+from refold.model.expectation import ANY, NO_STREAM, STREAM_EXISTS, Exact, Fenced
 from refold.model.parts.claims.entity import Journaled, TookOver, WriterRefused
 from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued, Released
 from refold.model.parts.claims.reservation import HoldDenied, HoldEnded, HoldsAtRest, HoldTaken
 from refold.model.parts.reading.revisioned_keys import Created, CreateRefused, Discarded, LookedUp
-from refold.model.record import Declined, Prepared, Refused
+from refold.model.record import Declined, Prepared, Refused, Retried, Settled, Started, Unknown
 
 from .case import Case
-from .records import ADA, BOB, FIRST, asked, event
+from .records import ADA, BOB, FIRST, GONE, SECOND, asked, event
 
 CLEO = Registered("acme", "cleo")
 
@@ -239,3 +240,125 @@ CASES: dict[tuple[str, str], Case] = {
         (HELD, HoldEnded("seat-1", 1, "cancelled", 1), HoldsAtRest({})),
     ),
 }
+
+FREE = LookedUp("bob", "lamp", 0, exists=False)
+THERE = LookedUp("bob", "lamp", 1, exists=True)
+BATCH = asked("bob-1", ADA, expected=NO_STREAM)
+"""Bob's append of unknown outcome, in the form in which it was sent first."""
+SENT_AGAIN = (Unknown("bob", "bob-1"), Retried("bob", "bob-1"))
+
+
+def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
+    """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
+    taken, stored = asked("bob-1", ADA, expected=Exact(1)), event(2, 2, ADA, "bob-1/0")
+    return [
+        ("expected-version", "holds", (asked("bob-1", BOB, expected=Exact(1)), event(1, 1, BOB, "bob-1/0"))),
+        ("expected-version", "holds", (asked("bob-1", BOB, expected=STREAM_EXISTS), event(1, 1, BOB, "bob-1/0"))),
+        (
+            "expected-version",
+            "holds",
+            (*FIRST, BATCH, *SENT_AGAIN, asked("bob-1", BOB, expected=Exact(2)), event(2, 2, BOB, "bob-1/0")),
+        ),
+        ("expected-version", "refused with cause", (*FIRST, asked("bob-1", BOB), Refused("bob", "bob-1", 1))),
+        ("expected-version", "refused with cause", (BATCH, Refused("bob", "bob-1", 0))),
+        (
+            "expected-version",
+            "names a version",
+            (*FIRST, *SECOND, asked("cy-1", CLEO, expected=Exact(1)), Refused("cy", "cy-1", 1)),
+        ),
+        ("decisions", "decided on the truth", (*FIRST, taken, stored)),
+        (
+            "decisions",
+            "decided on the truth",
+            (asked("bob-1", GONE, command=Delete("acme", "ada")), event(1, 1, GONE, "bob-1/0")),
+        ),
+        (
+            "decisions",
+            "decided on the truth",
+            (asked("bob-1", ADA, command=Register("acme", "bob")), event(1, 1, ADA, "bob-1/0")),
+        ),
+        (
+            "decisions",
+            "decided on the truth",
+            (*FIRST, taken, *SENT_AGAIN, taken, stored),
+        ),
+        ("views", "not ahead", (decided("bob-1", BOB, "bob", 1),)),
+        (
+            "views",
+            "not ahead",
+            (*FIRST, asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"), no("ada", 2), Settled(0)),
+        ),
+        ("views", "not ahead", (*FIRST, asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"), no("ada", 3))),
+        ("views", "append", (*FIRST, decided("bob-1", ADA, "ada", 1))),
+        ("create-if-absent", "created once", (FREE, Created("alice", "lamp", 1), Created("bob", "lamp", 2))),
+        ("create-if-absent", "deleted once", (Discarded("alice", "lamp", 1),)),
+        ("create-if-absent", "revisions grow", (Created("alice", "lamp", 2), Discarded("bob", "lamp", 2))),
+        ("create-if-absent", "refused with cause", (CreateRefused("bob", "lamp"),)),
+        (
+            "create-if-absent",
+            "refused with cause",
+            (Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), THERE, CreateRefused("bob", "lamp")),
+        ),
+        ("single-writer", "versions", (Journaled("node-1", 1, 2),)),
+        ("single-writer", "versions", (TAKEN, Journaled("node-1", 1, 1), Journaled("node-1", 1, 3))),
+        ("single-writer", "epochs", (TAKEN, TookOver("node-2", 2, 0), Journaled("node-1", 1, 1))),
+        ("single-writer", "one node", (Journaled("node-1", 1, 1), Journaled("node-2", 1, 2))),
+        ("single-writer", "new epoch", (Journaled("node-1", 3, 1), TookOver("node-2", 2, 1))),
+        ("single-writer", "new epoch", (TookOver("node-1", 2, 0), TookOver("node-1", 1, 0))),
+        ("single-writer", "refused with cause", (WriterRefused("node-1", 1),)),
+        ("single-writer", "refused with cause", (Journaled("node-1", 1, 1), WriterRefused("node-2", 1))),
+        ("locks", "one holder", (LEASE, Released("bob", "ledger", 0), Granted("bob", "ledger", 2, 15, 7))),
+        ("locks", "not kept waiting", (Queued("bob", "ledger", 8, 0),)),
+        ("locks", "not kept waiting", (LEASE, Released("alice", "ledger", 1), Queued("bob", "ledger", 9, 1))),
+        ("locks", "granted token", (LockedWrite("alice", "ledger", 1),)),
+        ("locks", "granted token", (LEASE, Granted("bob", "ledger", 3, 16, 8), LockedWrite("bob", "ledger", 2))),
+        ("locks", "own token", (LEASE, LockedWrite("alice", "ledger", 1), LockedWrite("bob", "ledger", 1))),
+        ("locks", "refused with cause", (FencedOff("alice", "ledger", 1),)),
+        ("reservations", "ends once", (HoldEnded("seat-1", 1, "confirmed", 1),)),
+        ("reservations", "ends once", (HELD, HoldEnded("seat-1", 2, "confirmed", 1))),
+        (
+            "reservations",
+            "own number",
+            (HELD, HoldEnded("seat-1", 1, "confirmed", 1), HoldTaken("bob", "seat-1", 1, 3, 1)),
+        ),
+        (
+            "reservations",
+            "denied with cause",
+            (HELD, HoldEnded("seat-1", 1, "expired", 2), HoldDenied("bob", "seat-1")),
+        ),
+        ("reservations", "none left", (HoldsAtRest({"seat-1": 1}),)),
+    ]
+
+
+def also_right() -> list[tuple[Any, ...]]:
+    """Histories that come close to breaking a clause."""
+    sent = (asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"))
+    return [
+        # decided anew, and stored under the condition, or as the decision, of any of the times
+        (*FIRST, *sent, Retried("bob", "bob-1"), asked("bob-1", BOB, expected=NO_STREAM), event(2, 2, BOB, "bob-1/0")),
+        (*FIRST, *sent, Retried("bob", "bob-1"), asked("bob-1", ADA, expected=Exact(1)), event(2, 2, BOB, "bob-1/0")),
+        (*FIRST, asked("bob-1", BOB, expected=Fenced(3)), Refused("bob", "bob-1", 1)),
+        (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", -1)),
+        # views that are stale, those of consumers, and those of streams that show more than the whole log
+        (*FIRST, *SECOND, no("zoe", 1)),
+        (*FIRST, *sent, no("ada", 2), event(2, 2, BOB, "bob-1/0"), Settled(0)),
+        (*FIRST, Started("alice", "alice-2", (2,)), no("ada", 2)),
+        (
+            Created("alice", "lamp", 1),
+            Discarded("bob", "lamp", 2),
+            Created("alice", "lamp", 4),
+            Discarded("alice", "lamp", 7),
+        ),
+        (FREE, Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), CreateRefused("bob", "lamp")),
+        (Created("alice", "lamp", 1), THERE, CreateRefused("bob", "lamp")),
+        (Journaled("node-1", 1, 1), Journaled("node-2", 2, 2), WriterRefused("node-1", 1)),
+        (
+            LEASE,
+            NEXT,
+            LockedWrite("alice", "ledger", 1),
+            LockedWrite("alice", "ledger", 1),
+            LockedWrite("bob", "ledger", 2),
+        ),
+        (LEASE, Queued("bob", "ledger", 9, 7), NEXT, FencedOff("alice", "ledger", 1)),
+        (HELD, HoldDenied("bob", "seat-1"), HoldEnded("seat-1", 1, "expired", 9), HoldTaken("bob", "seat-1", 2, 12, 9)),
+    ]
