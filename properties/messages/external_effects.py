@@ -98,7 +98,7 @@ class Outside(Property):
         )
 
     def repeated(self, number: int, record: Sent) -> Finding | None:
-        """What is known to be done came again; of a position that nobody noted, and that is no event, nothing is known."""
+        """What is known to be done came again."""
         position = record.position
         event = self.oracle.events.get(position)
         noted = self.last.get(record.consumer)

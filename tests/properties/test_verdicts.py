@@ -417,6 +417,8 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "REPL",
         (*FIRST, Sent("mailer", 1, "acme"), Covered("mailer", 1), Sent("mailer", 1, "acme")),
     ),
+    "side-effect-twice": ("outside", "DUAL", (*FIRST, Sent("mailer", 1, "acme"), Sent("mailer", 1, "acme"))),
+    "side-effect-without-cause": ("outside", "DUAL", (*FIRST, Sent("mailer", 2, "acme"))),
     "sent-elsewhere": ("outside", "DUAL", (*FIRST, Sent("mailer", 1, "zeta"))),
     "sent-out-of-order": (
         "outside",
