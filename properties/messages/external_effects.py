@@ -9,8 +9,9 @@ later positions were done too (replay-boundary-token-bug).
 from __future__ import annotations
 
 from refold.model.parts.consuming.mailer import Covered, MailerJoined, Sent
-from refold.model.record import ConsumerSpec, Crashed, Observed, Recovered
-from refold.properties.oracle import Oracle, Progress
+from refold.model.record import Crashed, Observed, Recovered
+from refold.properties.messages.coverage import Coverage
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -36,7 +37,8 @@ class Outside(Property):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.done: dict[str, Progress] = {}
+        self.done = Coverage(oracle, "whether consumers with effects on the outside world did so for events older than the newest {size}")
+        self.windows = (self.done.window,)
         self.last: dict[str, tuple[int, Covered]] = {}
         self.went: dict[str, dict[int, tuple[int, Sent]]] = {}
         self.excused: dict[str, set[int]] = {}
@@ -55,15 +57,14 @@ class Outside(Property):
 
     def on_joined(self, number: int, record: MailerJoined) -> None:
         """From here on every event asks something of it."""
-        self.progress(record.consumer)
+        self.begins(record.consumer)
 
-    def progress(self, consumer: str) -> Progress:
-        """What this consumer has noted as done."""
-        done = self.done.get(consumer)
-        if done is None:
-            done = self.done[consumer] = Progress(ConsumerSpec(name=consumer, projection=""))
+    def begins(self, consumer: str) -> dict[int, tuple[int, Sent]]:
+        """What this consumer has sent and not noted; from here on it is one with effects on the outside world."""
+        if consumer not in self.went:
             self.went[consumer] = {}
-        return done
+            self.done.of(consumer)
+        return self.went[consumer]
 
     def on_down(self, number: int, record: Crashed | Recovered) -> None:
         """What was sent and not noted by then may be sent once more."""
@@ -73,11 +74,12 @@ class Outside(Property):
     def on_sent(self, number: int, record: Sent) -> Finding | None:
         """Nothing is sent that is known to be done, nor twice without a crash."""
         name, position = record.consumer, record.position
-        done = self.progress(name)
-        went = self.went[name]
+        went = self.begins(name)
         before = went.get(position)
         went[position] = (number, record)
-        if position <= done.contiguous or position in done.beyond:
+        if self.done.unknown(name, position):
+            return None
+        if self.done.includes(name, position):
             return self.repeated(number, record)
         if before is None:
             return self.in_its_place(number, record)
@@ -171,11 +173,10 @@ class Outside(Property):
     def on_covered(self, number: int, record: Covered) -> Finding | None:
         """Only what was sent is noted as done."""
         name, position = record.consumer, record.position
-        done = self.progress(name)
-        sent = self.went[name].pop(position, None)
+        sent = self.begins(name).pop(position, None)
         self.last[name] = (number, record)
-        known = position <= done.contiguous or position in done.beyond
-        self.oracle.advance(done, position)
+        known = self.done.includes(name, position)
+        self.done.add(name, position)
         if sent is not None or known:
             return None
         return self.finding(
@@ -192,11 +193,9 @@ class Outside(Property):
 
     def on_observed(self, number: int, record: Observed) -> Finding | None:
         """Every event that it has passed is noted as done."""
-        done = self.done.get(record.consumer)
-        if done is None or record.position <= done.contiguous:
+        if record.consumer not in self.went:
             return None
-        passed = self.oracle.between(done.contiguous, record.position)
-        missing = next((event for event in passed if event.position not in done.beyond), None)
+        missing = self.done.lacking(record.consumer, record.position)
         if missing is None:
             return None
         return self.finding(

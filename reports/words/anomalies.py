@@ -473,6 +473,11 @@ ANOMALIES: dict[str, Anomaly] = {
         "at rest a listing shows everything that is there",
         usual="a link was passed without being followed; move the checkpoint only behind what was dealt with",
     ),
+    "item-too-many": Anomaly(
+        "{where} has {expected} living items, and the listing shows {actual}",
+        "at rest a listing shows what is there, and each item once",
+        usual="a link was followed twice, or an item was filed under another stream; move the checkpoint in the step that shows the item",
+    ),
     "reader-stuck-at-link": Anomaly(
         "the reader of {where} stays at link {actual} of {expected}",
         "a reader comes to the end of its links, whatever they point at",

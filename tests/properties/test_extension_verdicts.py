@@ -120,6 +120,7 @@ BAD: dict[str, tuple[str, tuple[Any, ...], tuple[Any, ...]]] = {
     ),
     "archived-item-resurfaced": ("READ", (ONE, ARCHIVED, SHOWN), (ONE, SHOWN, ARCHIVED)),
     "item-missing": ("READ", (ONE, ListingAtRest(1, 1, {})), (ONE, SHOWN, ListingAtRest(1, 1, {"acme": 1}))),
+    "item-too-many": ("READ", (ONE, ListingAtRest(1, 1, {"acme": 2})), (ONE, ListingAtRest(1, 1, {"acme": 1}))),
     "reader-stuck-at-link": ("LIVE", (ONE, ListingAtRest(0, 1, {})), (ONE, ARCHIVED, ListingAtRest(1, 1, {}))),
     "side-effect-twice": (
         "DUAL",
