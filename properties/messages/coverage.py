@@ -49,6 +49,7 @@ class Coverage:
 
     def unknown(self, actor: str, position: int) -> bool:
         """Whether nobody knows if it had."""
+        self.of(actor)
         return position <= self.skipped.get(actor, 0)
 
     def includes(self, actor: str, position: int) -> bool:
