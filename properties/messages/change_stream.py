@@ -25,7 +25,7 @@ class CopyFollowsSource(Property):
     name = "change-stream"
     guarantee = "CDC"
     clauses = {
-        "forwards": "the LSN of a row of the copy never goes back; if a snapshot emptied the copy, not behind what the row was at a snapshot",
+        "forwards": "the LSN of a row of the copy never goes back; of one that was emptied, not behind its LSN at the newest snapshot",
         "one row": "the copy holds every row at most once",
         "committed": "the copy takes no change as of an LSN at which the source has committed none yet",
         "values of the source": "what the copy takes of a row as of an LSN is what the source held of it then, or nothing at a snapshot's",

@@ -1,8 +1,8 @@
 """Effects on the outside world: each once, none by a replay, none forgotten (A12).
 
 What has left the system cannot be taken back, so a consumer that begins again must not send again what it knows to be done.
-Sending twice is excused only by a crash between the sending and the note that it was sent, once for each crash. Usually broken by a rebuild that runs the
-same handlers as the live path (catalogue: side-effects-on-replay) and by a boundary that is one number where single
+Sending twice is excused only by a crash between the sending and the note that it was sent, once for each crash. Usually broken by a
+rebuild that runs the same handlers as the live path (catalogue: side-effects-on-replay) and by a boundary that is one number where single
 later positions were done too (replay-boundary-token-bug).
 """
 
@@ -37,7 +37,9 @@ class Outside(Property):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.done = Coverage(oracle, "whether consumers with effects on the outside world did so for events older than the newest {size}")
+        self.done = Coverage(
+            oracle, "whether consumers with effects on the outside world did so for events older than the newest {size}"
+        )
         self.windows = (self.done.window,)
         self.last: dict[str, tuple[int, Covered]] = {}
         self.went: dict[str, dict[int, tuple[int, Sent]]] = {}
@@ -96,7 +98,10 @@ class Outside(Property):
             position=position,
             expected="one message",
             actual=f"sent to {record.to} again",
-            evidence=[Evidence(*before, "was sent"), Evidence(number, record, "was sent again, without a crash between")],
+            evidence=[
+                Evidence(*before, "was sent"),
+                Evidence(number, record, "was sent again, without a crash between"),
+            ],
         )
 
     def repeated(self, number: int, record: Sent) -> Finding | None:

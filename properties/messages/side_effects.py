@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from refold.model.event import Stored
 from refold.model.parts.messages.outbox import Delivered, OutboxAtRest, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
 from refold.model.words import counted

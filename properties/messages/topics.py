@@ -26,9 +26,9 @@ Shown = Tallied | TallyCopied | TallyRecovered | TallyObserved
 
 
 class Topics(Property):
-    """For every tally t at offset o: t == fold(messages[:o]), the messages that are acknowledged and not lost to a restore; at rest o is the
-    newest offset. For every acknowledged message: its offset is one more than that of the message before it; it survives a failover; and
-    it is in every read from its offset or below, until it expires or a restore loses it. A read gives nothing else.
+    """For every tally t at offset o: t == fold(messages[:o]), the messages that are acknowledged and not lost to a restore; at rest o is
+    the newest offset. For every acknowledged message: its offset is one more than that of the message before it; it survives a failover;
+    and it is in every read from its offset or below, until it expires or a restore loses it. A read gives nothing else.
     """
 
     name = "topics"

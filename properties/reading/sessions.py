@@ -359,7 +359,10 @@ class Waits(Property):
                 position=waiting.needed,
                 expected="an end, with or without an answer",
                 actual="still waiting when everything is at rest",
-                evidence=[Evidence(asked, waiting, "began to wait, or waited on"), Evidence(number, record, "is the end")],
+                evidence=[
+                    Evidence(asked, waiting, "began to wait, or waited on"),
+                    Evidence(number, record, "is the end"),
+                ],
             )
         return None
 

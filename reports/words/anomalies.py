@@ -290,6 +290,13 @@ ANOMALIES: dict[str, Anomaly] = {
         "a snapshot is made of the log alone",
         usual="the snapshot was taken before the append was accepted; take it after the log's answer",
     ),
+    "snapshot-never-taken": Anomaly(
+        "a snapshot of {where} at {position} was loaded, and nobody had taken one",
+        "what is loaded is a snapshot that was taken",
+        "expected {expected}, one at {actual} was loaded",
+        "snapshots are kept under names that others use too, or the position is kept apart from the state; save both as one value under "
+        "the owner's full name",
+    ),
     "snapshot-changed": Anomaly(
         "the snapshot of {where} at {position} is not what was saved",
         "a snapshot never changes once taken",

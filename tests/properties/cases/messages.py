@@ -223,7 +223,11 @@ def rests(position: int) -> Observed:
 
 JOINED = MailerJoined("mailer")
 ZETA = Registered("zeta", "ada")
-OTHER = (asked("bob-2", ZETA, command=Register("zeta", "ada"), stream="zeta"), event(2, 1, ZETA, "bob-2/0", "zeta"), yes("bob-2", 2))
+OTHER = (
+    asked("bob-2", ZETA, command=Register("zeta", "ada"), stream="zeta"),
+    event(2, 1, ZETA, "bob-2/0", "zeta"),
+    yes("bob-2", 2),
+)
 """An event of another stream at position 2."""
 
 OUTSIDE: dict[tuple[str, str], Case] = {
@@ -277,7 +281,11 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         # a row that goes back to an equal value has gone back all the same
         ("change-stream", "forwards", (row(1, 1), row(2, 2), row(3, 1), put(3, 1), put(1, 1))),
         # only the snapshot's deletion lets a row come back: not another one, and not what it holds at the snapshot's LSN
-        ("change-stream", "forwards", (row(1, 1), SnapshotBegun(1), row(2, None), put(1, 1), put(2, None, 0), put(1, 1))),
+        (
+            "change-stream",
+            "forwards",
+            (row(1, 1), SnapshotBegun(1), row(2, None), put(1, 1), put(2, None, 0), put(1, 1)),
+        ),
         ("change-stream", "forwards", (row(1, 1), row(2, 2), SnapshotBegun(2), put(2, 2), put(1, 1))),
         # nor further back than it was at the snapshot
         ("change-stream", "forwards", (row(1, 1), row(2, 2), SnapshotBegun(2), put(2, None, 0), put(1, 1))),
