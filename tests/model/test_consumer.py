@@ -359,7 +359,6 @@ def test_an_emptied_cache_does_not_bring_back_what_was_deleted_before() -> None:
     assert not [record for record in records if isinstance(record, Held)]
 
 
-<<<<<<< HEAD
 class Reordered(Log):
     """Gives the events at these positions, in this order, whoever asks."""
 
@@ -381,27 +380,3 @@ def test_a_page_that_comes_in_the_wrong_order_is_told(page: tuple[int, ...]) -> 
     reader.fetch()
     told = [(record.reader, record.positions) for record in records if isinstance(record, Disordered)]
     assert told == ([] if list(page) == sorted(page) else [("pointers", page)])
-=======
-class Backwards(Log):
-    """Returns each page with its last event first."""
-
-    def read(self, after: int, limit: int) -> Any:
-        """The wrong way round."""
-        return list(super().read(after, limit))[::-1]
-
-
-@pytest.mark.parametrize(("events", "found"), [(1, []), (2, [(2, 1)]), (3, [(3, 2, 1)])])
-def test_a_consumer_tells_of_a_page_that_is_out_of_order_however_short(
-    events: int, found: list[tuple[int, ...]]
-) -> None:
-    """One of two events too; a page of one event has no order."""
-    log = Backwards()
-    for n in range(1, events + 1):
-        log.append(
-            AppendRequest(f"w-{n}", "acme", ANY, (NewEvent(f"w-{n}/0", "Registered", Registered("acme", f"n{n}")),))
-        )
-    reader, records = consumer(Consumer, "pointers", log)
-    reader.turn(0)
-    told = [record for record in records if type(record) is Disordered]
-    assert [(record.reader, record.positions) for record in told] == [(reader.name, positions) for positions in found]
->>>>>>> dbbffa9 (A page of two events in the wrong order is told of; every property has clauses)
