@@ -17,7 +17,7 @@ REMEMBERED = 4_096
 
 class Letters(Property):
     """For every consumer that takes part: it parks an event only if its handler failed on it, or if a predecessor in its stream is parked,
-    and none that it has handled; and at rest its dead letters are the events that it parked and has not handled since, each once.
+    and none that it has handled; and the dead letters that it shows are the events that it parked and has not handled since, each once.
 
     Kept although no broken system of the catalogue shows in its dead letters alone: a parked event whose letter is lost is lost for good.
     """
@@ -27,8 +27,8 @@ class Letters(Property):
     clauses = {
         "parked for a cause": "an event is parked only if its handler failed on it, or a predecessor in its stream is parked",
         "not handled before": "an event that was handled is not parked",
-        "none is lost": "at rest every event that was parked and not handled since is among the dead letters",
-        "none stays": "at rest a dead letter is an event that was parked and not handled since, and is there once",
+        "none is lost": "every event that was parked and not handled since is among the dead letters that are shown",
+        "none stays": "a dead letter that is shown is an event that was parked and not handled since, and is there once",
     }
     judges = (Parked,)
 

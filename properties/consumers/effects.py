@@ -22,9 +22,9 @@ REMEMBERED = 4_096
 
 
 class Effects(Property):
-    """For every ordered consumer c and event e: the rows of c change because of e once, after those of e's predecessors in its stream, and
-    not while one of these is put aside; they change because of nothing that is not in the log; and e is not dismissed as a duplicate
-    unless it was applied. What c did not ask for, and what it put aside, it has dealt with.
+    """For every ordered consumer c that takes part, and event e: the rows of c change because of e once, after those of e's predecessors
+    in its stream, and not while one of these is put aside; they change because of nothing that is not in the log; and e is not dismissed
+    as a duplicate unless it was applied. What c did not ask for, and what it put aside, it has dealt with.
 
     Kept although `replay` sees the wrong rows too: this one needs no application, and says which event did it and how.
     """
@@ -214,9 +214,9 @@ class Effects(Property):
 
 
 class Checkpoints(Property):
-    """For every consumer: a checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and does not go back
-    unless somebody told the consumer to begin again, or a volatile one was restarted. A durable consumer that is restarted goes on at its
-    newest checkpoint or later, and not behind events that it has not applied."""
+    """For every consumer that takes part: a checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and
+    does not go back unless somebody told the consumer to begin again, or a volatile one was restarted. A durable consumer that is
+    restarted goes on at its newest checkpoint or later, and not behind events that it has not applied."""
 
     name = "checkpoints"
     guarantee = "CKPT"

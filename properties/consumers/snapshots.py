@@ -27,7 +27,7 @@ KEPT = 16
 class SnapshotIntegrity(Property):
     """For every snapshot loaded: it is one that was taken, unchanged in its state, and not of an older schema than it was taken under; none
     is loaded of a process that came to its end. For every snapshot taken: it is filed under the schema of the code that runs, which is
-    the application's until an upgrade; and what it contains is in the log.
+    the application's until an upgrade (the first snapshot's, where the application is not known); and what it contains is in the log.
 
     A snapshot of a stream may contain what readers of the whole log do not see yet; it is judged when everything is at rest.
     """

@@ -12,9 +12,10 @@ Fact = tuple[str, int]
 
 
 class TwoStores(Property):
-    """For every item i: the version that the second store holds of i never gets smaller; a repair run finds as many facts as dead writers
-    have noted and nobody has finished (one for each item: a newer version that is noted too, or has reached the second store, replaces
-    an older one); and at rest first(i) == second(i) == the newest version of i that was written, also where nothing was."""
+    """For every item i: the version that the second store holds of i never gets smaller; a repair run finds at least as many facts as
+    dead writers have noted and nobody has finished (one for each item: a newer version that is noted too, or has reached the second
+    store, replaces an older one); and at rest first(i) == second(i) == the newest version of i that was written, also where nothing was.
+    """
 
     name = "two-stores"
     guarantee = "DUAL"

@@ -6,7 +6,7 @@ link without a target (dangling-link-stalls)."""
 from __future__ import annotations
 
 from refold.model.parts.reading.links import Archived, LinkDiscarded, LinkShown, ListingAtRest
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -31,6 +31,8 @@ class Listings(Property):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
+        self.window = oracle.window(REMEMBERED, "links to events older than the newest {size}")
+        self.windows = (self.window,)
         self.archived: dict[str, tuple[int, Archived]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -64,8 +66,9 @@ class Listings(Property):
             )
         oracle = self.oracle
         event = oracle.events.get(record.position)
-        if record.version and event is None and record.position < oracle.low:
-            return None  # forgotten, so nobody knows
+        if event is None and record.position < oracle.low:
+            self.window.miss()
+            return None
         if event is not None and (event.stream, event.version) == (record.stream, record.version):
             return None
         proof = [] if event is None else [Evidence(oracle.numbers[record.position], event, "is what is there")]
@@ -85,6 +88,8 @@ class Listings(Property):
         archived = self.archived.get(record.stream)
         event = self.oracle.events.get(record.position)
         if event is None or event.stream != record.stream:
+            if event is None and record.position < self.oracle.low:
+                self.window.miss()
             return None
         if archived is not None and record.position <= archived[1].position:
             return None
