@@ -51,6 +51,8 @@ class Letters(Property):
         parked = () if progress is None else [p for p, stream in progress.parked.items() if stream == record.stream]
         if (record.consumer, record.position) in self.failed or any(before < record.position for before in parked):
             return None
+        if self.window.dropped:
+            return None
         return self.finding(
             "parked-without-cause",
             record.consumer,
