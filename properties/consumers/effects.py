@@ -22,14 +22,23 @@ REMEMBERED = 4_096
 
 
 class Effects(Property):
-    """For every consumer c and event e: the rows of c change because of e once, after those of e's predecessors in its stream, and no
-    event is dismissed as a duplicate that was never applied.
+    """For every ordered consumer c and event e: the rows of c change because of e once, after those of e's predecessors in its stream, and
+    not while one of these is put aside; they change because of nothing that is not in the log; and e is not dismissed as a duplicate
+    unless it was applied. What c did not ask for, and what it put aside, it has dealt with.
 
     Kept although `replay` sees the wrong rows too: this one needs no application, and says which event did it and how.
     """
 
     name = "effects"
     guarantee = "CKPT"
+    clauses = {
+        "once": "an event that was applied does not change rows again",
+        "in the log": "what is applied beyond the end of what was applied before is an event that is in the log",
+        "in the order of streams": "an event is applied after its predecessors in its stream",
+        "not on a hole": "an event is not applied while a predecessor in its stream is put aside",
+        "late is not old": "an event that a later one has overtaken is not dismissed as a duplicate",
+        "only duplicates are dismissed": "in every other case too, what is dismissed as a duplicate was applied",
+    }
     judges = (Applied,)
     after = ("progress",)
 
@@ -72,7 +81,7 @@ class Effects(Property):
             self.mirrors[record.process] = dict(record.rows)
 
     def on_applied(self, number: int, record: Applied) -> Finding | None:
-        """Once, and in order."""
+        """Rows change once because of an event, and in the order of streams."""
         oracle = self.oracle
         progress = oracle.progress
         if progress is None or not progress.ordered:
@@ -92,6 +101,7 @@ class Effects(Property):
                     "effect-applied-twice",
                     name,
                     number,
+                    clause="once",
                     position=record.position,
                     expected={key: before.get(key) for key in changed},
                     actual={key: record.writes[key] for key in changed},
@@ -126,6 +136,7 @@ class Effects(Property):
                 "unknown-event-applied",
                 record.consumer,
                 number,
+                clause="in the log",
                 guarantee="LOG",
                 position=record.position,
                 expected="an event that is in the log",
@@ -138,6 +149,7 @@ class Effects(Property):
                     "applied-out-of-order",
                     record.consumer,
                     number,
+                    clause="in the order of streams",
                     guarantee="ORD",
                     position=record.position,
                     expected=f"event {passed.position} first",
@@ -162,6 +174,7 @@ class Effects(Property):
                     "applied-out-of-order",
                     record.consumer,
                     number,
+                    clause="not on a hole",
                     guarantee="ORD",
                     position=record.position,
                     expected=f"event {parked} first",
@@ -191,6 +204,7 @@ class Effects(Property):
             "overtaken-event-dropped" if overtaken else "dropped-as-duplicate",
             record.consumer,
             number,
+            clause="late is not old" if overtaken else "only duplicates are dismissed",
             guarantee="ORD" if overtaken else None,
             position=record.position,
             expected="applied",
@@ -200,10 +214,19 @@ class Effects(Property):
 
 
 class Checkpoints(Property):
-    """A checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and never goes back."""
+    """For every consumer: a checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and does not go back
+    unless somebody told the consumer to begin again, or a volatile one was restarted. A durable consumer that is restarted goes on at its
+    newest checkpoint or later, and not behind events that it has not applied."""
 
     name = "checkpoints"
     guarantee = "CKPT"
+    clauses = {
+        "not ahead of effects": "a checkpoint covers no event that is not applied",
+        "not beyond the tail": "a checkpoint is not behind the end of what is there",
+        "never back": "a checkpoint is not before an earlier one",
+        "restart not back": "a durable consumer goes on no earlier than at its newest checkpoint",
+        "restart within effects": "a durable consumer does not go on behind an event that it has not applied",
+    }
     judges = (CheckpointSaved,)
 
     def __init__(self, oracle: Oracle) -> None:
@@ -220,7 +243,7 @@ class Checkpoints(Property):
         self.saved.pop(record.consumer, None)
 
     def on_saved(self, number: int, record: CheckpointSaved) -> Finding | None:
-        """Not ahead, not back."""
+        """A checkpoint is not ahead of effects, and not before an earlier one."""
         name = record.consumer
         progress = self.oracle.consumers.get(name)
         before = self.saved.get(name)
@@ -233,6 +256,7 @@ class Checkpoints(Property):
                 "checkpoint-beyond-tail" if first is None else "checkpoint-ahead-of-effects",
                 name,
                 number,
+                clause="not beyond the tail" if first is None else "not ahead of effects",
                 position=record.position if first is None else first.position,
                 expected=progress.contiguous,
                 actual=record.position,
@@ -243,6 +267,7 @@ class Checkpoints(Property):
                 "checkpoint-goes-back",
                 name,
                 number,
+                clause="never back",
                 position=record.position,
                 expected=before[1].position,
                 actual=record.position,
@@ -264,6 +289,7 @@ class Checkpoints(Property):
                 "checkpoint-goes-back",
                 record.process,
                 number,
+                clause="restart not back",
                 position=record.position,
                 expected=before[1].position,
                 actual=record.position,
@@ -275,6 +301,7 @@ class Checkpoints(Property):
             "checkpoint-ahead-of-effects",
             record.process,
             number,
+            clause="restart within effects",
             position=record.position,
             expected=progress.contiguous,
             actual=record.position,

@@ -411,12 +411,24 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     ),
     "parked-without-cause": ("letters", "LIVE", (*FIRST, Parked("index", 1, "acme", 1))),
     "dead-letter-handled-twice": ("letters", "CKPT", (*FIRST, Settling(), DeadLetters("index", (1,)))),
+    "snapshot-never-taken": (
+        "snapshot-integrity",
+        "SNAP",
+        (
+            *FIRST,
+            SnapshotTaken("stream:acme", 1, frozenset({"ada"}), 1),
+            SnapshotLoaded("stream:acme", 0, frozenset(), 1),
+        ),
+    ),
+    "answer-from-the-future": ("answers", "READ", (*FIRST, StreamAnswered("index", "acme", 2, []), Settled(0))),
     "answer-differs": ("answers", "REPL", (*FIRST, StreamAnswered("index", "acme", 1, []))),
     "effect-repeated-on-replay": (
         "outside",
         "REPL",
         (*FIRST, Sent("mailer", 1, "acme"), Covered("mailer", 1), Sent("mailer", 1, "acme")),
     ),
+    "side-effect-twice": ("outside", "DUAL", (*FIRST, Sent("mailer", 1, "acme"), Sent("mailer", 1, "acme"))),
+    "side-effect-without-cause": ("outside", "DUAL", (*FIRST, Sent("mailer", 2, "acme"))),
     "sent-elsewhere": ("outside", "DUAL", (*FIRST, Sent("mailer", 1, "zeta"))),
     "sent-out-of-order": (
         "outside",
@@ -695,6 +707,8 @@ INNOCENT: dict[str, tuple[Any, ...]] = {
         Recovered("cache", 1, {}),
         Settling(),
         Observed("cache", 1, {}),
+        Observed("index", 1, {"ada@acme": ROW}),
+        Observed("totals", 1, {"acme": 1}),
         Settled(0),
     ),
     "a-volatile-consumer-begins-again": (
@@ -704,6 +718,8 @@ INNOCENT: dict[str, tuple[Any, ...]] = {
         Applied("totals", 1, {"acme": 1}),
         Settling(),
         Observed("totals", 1, {"acme": 1}),
+        Observed("index", 1, {"ada@acme": ROW}),
+        Observed("cache", 1, {"ada@acme": "acme"}),
         Settled(0),
     ),
     "recovery-from-a-snapshot": (
@@ -785,7 +801,8 @@ def test_a_cache_that_stops_before_the_end_is_late_and_not_wrong() -> None:
     """What it lacks is what it never heard of: that it never does is the anomaly, and its name is another."""
     settled = (*FIRST, Settling(), Observed("cache", 0, {}), Settled(0))
     assert [f.anomaly for f in judged(*settled)] == ["never-reaches-tail"]
-    there = (*FIRST, Settling(), Observed("cache", 1, {}), Settled(0))
+    others = (Observed("index", 1, {"ada@acme": ROW}), Observed("totals", 1, {"acme": 1}))
+    there = (*FIRST, Settling(), Observed("cache", 1, {}), *others, Settled(0))
     assert [f.anomaly for f in judged(*there)] == ["cache-differs"]
 
 

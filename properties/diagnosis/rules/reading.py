@@ -55,6 +55,11 @@ DUAL_RULES: Rules = {
         after(0.4, "manage", "manage-again", "command-executed"),
         never(0.8, "manage", "manage-again", "command-executed"),
     ),
+    "pm-handler-never-called": (
+        shows(0.6, "command-missing"),
+        after(0.4, "manage", "manage-again", "command-executed"),
+        never(0.8, "manage", "manage-again", "command-executed"),
+    ),
     "vacuous-scenario": (shows(0.9, "vacuous-run"),),
 }
 
