@@ -82,8 +82,6 @@ class MiddleAppends(Appends):
     def on_sent(self, number: int, record: Started | Unknown | Retried) -> None:
         """What else tells that an append was sent."""
         self.sent(record.op)
-        if type(record) is Retried:
-            super().on_retried(number, record)
 
     def on_stored(self, number: int, event: Stored) -> None:
         """An event of another append was asked for before the beginning, as far as anybody knows."""

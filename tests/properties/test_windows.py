@@ -259,7 +259,10 @@ def test_a_consumer_that_joins_when_events_are_forgotten_is_not_judged_and_that_
 def test_failures_are_forgotten_one_day_and_that_is_said() -> None:
     opened = Opened(1, "by hand", "accounts", ("alice",), CONSUMERS)
     failed = [Failed("totals", n) for n in range(100, 140)]
-    assert "whether events were put" in verdict(*consumed(*failed), opened=opened)[1]
+    old = Parked("totals", 41, "acme", 1)
+    found, given_up = verdict(*consumed(Failed("totals", 41), *failed, old), opened=opened)
+    assert (found, "whether events were put" in given_up) == ([], True)
+    assert verdict(*consumed(old), opened=opened)[0] == ["parked-without-cause"]
     assert verdict(*consumed(Failed("totals", 41), Parked("totals", 41, "acme", 1)), opened=opened)[0] == []
 
 
