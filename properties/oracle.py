@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from weakref import WeakMethod
 
 from refold.model.application import Application
 from refold.model.event import Stored
@@ -95,12 +96,16 @@ class Oracle:
             ),
         )
         self.states = None if application is None else States(application)
-        self.forgetting: list[Callable[[], None]] = []
-        """Called before events are forgotten: whoever folds them only when he must has to do it now."""
+        self.forgetting: list[WeakMethod[Callable[[], None]]] = []
 
     def window(self, size: int, unjudged: str) -> Window:
         """A window of this size, if nothing else was asked for."""
         return Window(size if self.remembered is None else self.remembered, unjudged)
+
+    def before_forgetting(self, catch_up: Callable[[], None]) -> None:
+        """Call this method before events are forgotten: whoever folds them only when he must has to do it then. The reference is a weak
+        one, because the method's object knows the oracle, and a run has to be gone with its last reference."""
+        self.forgetting.append(WeakMethod(catch_up))
 
     def on_opened(self, number: int, record: Opened) -> None:
         """Who takes part."""
@@ -244,8 +249,9 @@ class Oracle:
 
     def trim(self) -> None:
         """Forget events that every consumer has dealt with, beyond the window; not those that are put aside and may be handled yet."""
-        for catch_up in self.forgetting:
-            catch_up()
+        for catch_up in [method() for method in self.forgetting]:
+            if catch_up is not None:
+                catch_up()
         floor = min((progress.contiguous for progress in self.consumers.values()), default=self.tail)
         floor = min(floor, self.tail - self.kept)
         events, before, numbers = self.events, self.before, self.numbers

@@ -38,7 +38,7 @@ class Answers(Property):
         self.decider = application
         self.oracle = oracle
         self.position = 0
-        oracle.forgetting.append(self.catch_up)
+        oracle.before_forgetting(self.catch_up)
         self.states: dict[str, tuple[int, Any]] = {}
         self.hidden: list[tuple[int, StreamAnswered]] = []
         self.window = oracle.window(

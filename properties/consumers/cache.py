@@ -105,7 +105,7 @@ class CacheAtRest(Property):
         self.decider = application
         self.oracle = oracle
         self.folds: dict[str, Fold] = {}
-        oracle.forgetting.append(self.catch_up)
+        oracle.before_forgetting(self.catch_up)
         self.emptied: set[str] = set()
 
     def handlers(self) -> dict[type, Handler]:

@@ -38,7 +38,7 @@ class Histories:
         self.oracle = oracle
         self.position = 0
         self.window = oracle.window(VERSIONS, "answers with states older than the newest {size} of their key")
-        oracle.forgetting.append(self.catch_up)
+        oracle.before_forgetting(self.catch_up)
         self.states: dict[str, dict[int, Any]] = {}
         self.newest: dict[str, int] = {}
         self.strange: set[str] = set()
@@ -98,7 +98,7 @@ class Sessions(Property):
         self.oracle = oracle
         self.histories = Histories(application, oracle)
         self.windows = (self.histories.window,)
-        oracle.forgetting.append(self.resolve_all)
+        oracle.before_forgetting(self.resolve_all)
         self.unresolved: dict[str, Unresolved] = {}
         self.own: dict[tuple[str, str], Write] = {}
         self.asked: dict[str, tuple[Write | None, Unresolved]] = {}

@@ -10,7 +10,7 @@ from refold.model.parts.claims.entity import Journaled, TookOver
 from refold.model.parts.messages.change_stream import Copied, SourceChanged
 from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
 from refold.model.parts.messages.topic import Published, Restored, Tallied, Tally
-from refold.model.record import Scanned, SnapshotTaken
+from refold.model.record import CheckpointSaved, Ignored, Scanned, SnapshotTaken
 
 from .cases.records import ADA, FIRST, SECOND, asked, event
 from .test_clauses import judged
@@ -67,3 +67,10 @@ def test_an_event_that_should_not_have_been_accepted_is_the_last_proof_of_it() -
 def test_a_snapshot_of_a_stream_without_events_holds_what_a_key_begins_with() -> None:
     assert signatures(*FIRST, SnapshotTaken("stream:zeta", 0, frozenset({"zoe"}), 1)) == [("snapshot-differs", "SNAP")]
     assert signatures(*FIRST, SnapshotTaken("stream:zeta", 0, frozenset(), 1)) == []
+
+
+def test_what_a_consumer_dismisses_counts_as_applied_only_where_it_promises_no_order() -> None:
+    """A cache that takes an event for older than its row has dealt with it; an ordered consumer has not."""
+    assert signatures(*FIRST, Ignored("cache", 1), CheckpointSaved("cache", 1)) == []
+    found = signatures(*FIRST, Ignored("index", 1), CheckpointSaved("index", 1))
+    assert found == [("dropped-as-duplicate", "CKPT"), ("checkpoint-ahead-of-effects", "CKPT")]
