@@ -69,9 +69,10 @@ class Answers(Property):
         """By now everything that was committed is visible."""
         self.catch_up()
         hidden, self.hidden = self.hidden, []
-        return next((finding for early in hidden if (finding := self.late(*early)) is not None), None)
+        end = Evidence(number, record, "is the end: it has not appeared")
+        return next((finding for early in hidden if (finding := self.late(*early, end)) is not None), None)
 
-    def late(self, number: int, record: StreamAnswered) -> Finding | None:
+    def late(self, number: int, record: StreamAnswered, end: Evidence) -> Finding | None:
         """Judge an answer about events that were hidden."""
         there = self.states.get(record.stream, (0, None))[0]
         if record.version <= there:
@@ -79,12 +80,12 @@ class Answers(Property):
         return self.finding(
             "answer-from-the-future",
             record.stream,
-            number,
+            end.number,
             clause="not from the future",
             guarantee="READ",
             expected=f"at most version {there}",
             actual=f"version {record.version}",
-            evidence=[Evidence(number, record, "tells of it")],
+            evidence=[Evidence(number, record, "tells of it"), end],
         )
 
     def compare(self, number: int, record: StreamAnswered) -> Finding | None:
