@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from refold.model.application import Application
 from refold.model.parts.consuming.rebuild import StreamAnswered
 from refold.model.record import Settled
@@ -69,7 +71,8 @@ class Answers(Property):
         """By now everything that was committed is visible."""
         self.catch_up()
         hidden, self.hidden = self.hidden, []
-        return next((finding for early in hidden if (finding := self.late(*early)) is not None), None)
+        found = next((finding for early in hidden if (finding := self.late(*early)) is not None), None)
+        return None if found is None else attrs.evolve(found, number=number)
 
     def late(self, number: int, record: StreamAnswered) -> Finding | None:
         """Judge an answer about events that were hidden."""
