@@ -1,0 +1,329 @@
+"""Actors: pieces of the user's code on threads of their own, of which one runs at a time.
+
+A baton goes from the gate to the thread of an actor and back. Between two stops an actor runs freely, and alone.
+"""
+
+from __future__ import annotations
+
+import _thread
+import ctypes
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from refold.systems.gate.crossing import (
+    AFTER,
+    Blocked,
+    Crossing,
+    Died,
+    Exited,
+    Idle,
+    Raised,
+    Returned,
+    Running,
+    Status,
+    Stopped,
+    Wait,
+)
+from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
+
+if TYPE_CHECKING:
+    from refold.systems.gate.gate import Gate
+
+T = TypeVar("T")
+
+RUNNING = Running()
+RESISTS = 1000
+"""After so many deaths that it caught, a thread is never let run again."""
+
+
+class Death(BaseException):
+    """The process of this code is dead. It is no `Exception`, and whoever catches it gets it again at the next crossing."""
+
+
+@attrs.frozen
+class Boundary:
+    """What the library at a boundary does when something goes wrong there.
+
+    `fail` makes the error of work that was not done, `lose` that of an answer which was lost; both also do to the connection what the
+    library would do. `probe` asks the server whether this actor waits in it: None if it does not.
+    """
+
+    fail: Callable[[], BaseException]
+    lose: Callable[[], BaseException]
+    probe: Callable[[], Wait | None] | None = None
+
+
+def _unreachable() -> BaseException:
+    return ConnectionError("the connection was lost (refold: decided by the plan)")
+
+
+PLAIN = Boundary(_unreachable, _unreachable)
+"""The boundary of something of which nothing is known: errors are `ConnectionError`."""
+
+
+class Process:
+    """What dies together: actors, what they opened, and a clock of their own.
+
+    `offset` is what this clock is ahead of the gate's, in seconds. `on_stop` is what runs when it is told to end.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.dead = False
+        self.stopping = False
+        self.offset = 0.0
+        self.on_stop: Callable[[], object] | None = None
+        self.actors: list[Actor] = []
+        self.children = 0
+        self.resisted = 0
+        self._open: dict[int, Callable[[], object]] = {}
+
+    def opened(self, thing: object, close: Callable[[], object]) -> None:
+        """Remember what the operating system would close when this process ends. `close` must not raise."""
+        self._open[id(thing)] = close
+
+    def closed(self, thing: object) -> None:
+        """It has closed that by itself."""
+        self.forget(id(thing))
+
+    def forget(self, key: int) -> None:
+        """The same for one of which only its `id` is left."""
+        self._open.pop(key, None)
+
+    def die(self) -> None:
+        """From here on nothing of it reaches anything."""
+        self.dead = True
+        while self._open:
+            self._open.popitem()[1]()
+
+    def death(self) -> Death:
+        """What is raised in code of a dead process; code that catches it again and again gets no processor any more."""
+        self.resisted += 1
+        if self.resisted > RESISTS:
+            lock = _thread.allocate_lock()
+            lock.acquire()
+            lock.acquire()  # for ever: there is no way to end a thread that catches everything
+        return Death(f"the process of {self.name} is dead")
+
+
+class Host:
+    """A thread that has the baton or waits for it."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.baton = _thread.allocate_lock()
+        self.baton.acquire()
+        self.thread: threading.Thread | None = None
+        self.job: Callable[[], None] | None = None
+        self.ended = False
+        self.gone = False
+        """Nobody waits for it any more: whatever it still reports is not heard."""
+
+    def launch(self, first: Actor) -> None:
+        """Begin the thread; it waits for a job."""
+        self.thread = threading.Thread(target=self._loop, args=(first,), daemon=True, name=f"gate:{first.name}")
+        _real_start(self.thread)
+
+    def _loop(self, first: Actor) -> None:
+        ident = _thread.get_ident()
+        BY_THREAD[ident] = first
+        try:
+            while True:
+                self.baton.acquire()
+                job, self.job = self.job, None
+                if job is None:
+                    break
+                job()
+                self.gate.report(self)
+                if first.process.dead:
+                    break
+        except Death:
+            """It came so late that nobody waits for it."""
+        finally:
+            self.ended = True
+            BY_THREAD.pop(ident, None)
+
+    def hand_over(self) -> None:
+        """Give the baton to the gate, and wait until it comes back."""
+        self.gate.report(self)
+        self.baton.acquire()
+
+    def interrupt(self) -> None:
+        """Raise `Death` in the thread, wherever its Python code is next."""
+        if self.thread is not None and self.thread.ident is not None and not self.ended:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread.ident), ctypes.py_object(Death))
+
+
+_real_start = threading.Thread.start
+
+BY_THREAD: dict[int, Actor] = {}
+"""The actor that runs on a thread now, by the thread's number."""
+
+OPEN: dict[int, list[Gate]] = {}
+"""The gates that are open, by the number of the thread that opened them: what is made there is made for their actors."""
+
+
+def current() -> Actor | None:
+    """The actor whose code this is; None outside of every gate."""
+    return BY_THREAD.get(_thread.get_ident())
+
+
+class Actor:
+    """One piece of the user's code with a name, and where it stands."""
+
+    def __init__(self, gate: Gate, name: str, process: Process, host: Host) -> None:
+        self.gate = gate
+        self.name = name
+        self.process = process
+        self.host = host
+        self.status: Status = Idle()
+        self.number = 0
+        self.decision: Decision = Go()
+        self.free = False
+        """Set while it is to run without stops."""
+        self.boundary: Boundary | None = None
+        """That of the work it is in, while it is in one."""
+        self.mutex = _thread.allocate_lock()
+        self.flagged = False
+        """The gate has called it blocked while it was at work."""
+        self.crossing: Crossing | None = None
+        process.actors.append(self)
+
+    # --- its own thread ---
+
+    def perform(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """Run a function to its end."""
+        try:
+            self.ended(Returned(function(*arguments, **named)))
+        except Death:
+            self.ended(Died(self.crossing))
+        except BaseException as error:  # whatever it is, it ended the user's code, and the gate says so
+            self.ended(self.outcome(error))
+
+    def outcome(self, error: BaseException) -> Status:
+        """What it means that its code ended with an error."""
+        if self.process.dead:
+            return Died(self.crossing)
+        if self.process.stopping and isinstance(error, SystemExit):
+            return Exited()
+        return Raised(error)
+
+    def ended(self, status: Status) -> None:
+        """It has come to an end; a process that was told to stop and is at its end has stopped."""
+        if self.process.dead:
+            status = Died(self.crossing)
+        elif self.process.stopping and isinstance(status, Returned):
+            status = Exited()
+        with self.mutex:
+            self.flagged = False
+            self.status = status
+        self.gate.unblock_waiting_for(self)
+
+    def cross(self, kind: str, words: str, work: Callable[[], T], boundary: Boundary = PLAIN) -> T:
+        """Stop, and do the work as it is decided. Raises `Death`, what the work raises, and the errors of `boundary`."""
+        decision = self.decide(kind, words, boundary)
+        if decision is None:
+            return work()
+        crossing = self.crossing
+        assert crossing is not None
+        result = self.work(work, crossing, boundary)
+        if type(decision) is Lose:
+            raise error_of(decision.error, boundary.lose)
+        return result
+
+    def decide(self, kind: str, words: str, boundary: Boundary = PLAIN) -> Decision | None:
+        """Stop, and raise what is decided; return the decision if the work is to be done, None if there was no stop. Raises `Death`."""
+        process = self.process
+        if process.dead:
+            raise process.death()
+        if self.free:
+            return None
+        self.number += 1
+        self.crossing = crossing = Crossing(self.name, self.number, words, kind)
+        decision = self.stand(crossing)
+        if type(decision) is not Go:
+            self.obey(decision, crossing, boundary)
+        self.crossing = crossing
+        return decision
+
+    def stand(self, crossing: Crossing) -> Decision:
+        """Stop until something is decided that is no pause. Raises `Death`."""
+        with self.mutex:
+            self.flagged = False
+            self.status = Stopped(crossing)
+        self.host.hand_over()
+        return self.decided(crossing)
+
+    def decided(self, crossing: Crossing) -> Decision:
+        """What was decided here, after all pauses. Raises `Death`."""
+        while True:
+            if self.process.dead:
+                raise self.process.death()
+            decision = self.decision
+            if not isinstance(decision, Pause):
+                return decision
+            self.status = Blocked(crossing, Wait("the end of its pause", until=self.gate.now + decision.seconds))
+            self.gate.blocked.add(self)
+            self.host.hand_over()
+
+    def obey(self, decision: Decision, crossing: Crossing, boundary: Boundary) -> None:
+        """Raise what a decision raises at this crossing; return if the work is to be done."""
+        if isinstance(decision, Die):
+            self.process.die()
+            raise self.process.death()
+        if isinstance(decision, Stop):
+            self.told_to_stop(decision)
+        elif crossing.phase == AFTER and isinstance(decision, Fail | Lose):
+            raise error_of(decision.error, boundary.lose)
+        elif isinstance(decision, Fail):
+            raise error_of(decision.error, boundary.fail)
+
+    def told_to_stop(self, decision: Stop) -> None:
+        """What a signal does: run the handler here, or raise."""
+        process = self.process
+        process.stopping = True
+        if decision.error is None and process.on_stop is not None:
+            process.on_stop()
+        else:
+            raise error_of(decision.error, SystemExit)
+
+    def work(self, work: Callable[[], T], crossing: Crossing, boundary: Boundary) -> T:
+        """Do the work. If the gate has called it blocked in the meantime, stop again before the answer is heard."""
+        outer, self.boundary = self.boundary, boundary
+        try:
+            return work()
+        finally:
+            with self.mutex:
+                self.boundary = outer
+                came_back = self.flagged
+            if came_back:
+                answer = attrs.evolve(crossing, phase=AFTER)
+                self.obey(self.stand(answer), answer, boundary)
+
+    def wait(self, crossing: Crossing, wait: Wait) -> Decision:
+        """Be blocked until somebody calls `Gate.unblock`, or the time has come; then stand at `crossing` until something is decided."""
+        with self.mutex:
+            self.flagged = False
+            self.status = Blocked(crossing, wait)
+        self.gate.blocked.add(self)
+        self.host.hand_over()
+        return self.decided(crossing)
+
+    def wait_at(self, kind: str, words: str, wait: Wait, boundary: Boundary = PLAIN) -> Crossing:
+        """Wait where there is no work to be done but waiting: a lock, a sleep. What comes back is the crossing."""
+        if self.process.dead:
+            raise self.process.death()
+        self.number += 1
+        self.crossing = crossing = Crossing(self.name, self.number, words, kind, AFTER)
+        self.obey(self.wait(crossing, wait), crossing, boundary)
+        return crossing
+
+
+
+def made_for_actors() -> bool:
+    """Whether what is made here and now is for actors: by one of them, or by who holds a gate open."""
+    ident = _thread.get_ident()
+    return ident in BY_THREAD or bool(OPEN.get(ident))

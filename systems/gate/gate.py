@@ -1,0 +1,411 @@
+"""The gate: it decides which actor goes on, and what happens to it at its crossing.
+
+One thread calls the gate, the caller's. Everything that the gate is asked comes back: a step ends when its actor stops again, ends, or is
+blocked; where an actor does none of these within `deadline` seconds, it is called blocked with these words.
+"""
+
+from __future__ import annotations
+
+import _thread
+import queue
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from refold.systems.gate.actor import OPEN, RUNNING, Actor, Host, Process
+from refold.systems.gate.crossing import Ended, Blocked, Deadlock, Died, Idle, Raised, Returned, Status, Stopped, Wait
+from refold.systems.gate.decision import GO, Decision, Die
+from refold.systems.gate.patches import Patches
+from refold.systems.gate.stillness import Stillness
+
+EPOCH = 1_600_000_000.0
+"""The gate's time at the beginning of a run, in seconds since 1970: the same in every run."""
+
+LIMIT = 100_000
+"""Steps that `finish` takes at most."""
+
+
+class Poller(Protocol):
+    """Something that has to be served while the gate waits: a proxy."""
+
+    def serve(self, seconds: float) -> bool:
+        """Wait at most that long for something to happen, and see to it; whether an actor has reported."""
+
+    def wake(self) -> None:
+        """Let `serve` return at once. Called from any thread."""
+
+    def close(self) -> None:
+        """End all connections."""
+
+
+class Unknown(KeyError):
+    """There is no actor of this name."""
+
+
+class Busy(RuntimeError):
+    """An actor was given something to do before it was done with what it had."""
+
+
+class Gate:
+    """Actors, their clock, and the decisions about them. Use it in a ``with`` statement: what is left at its end is ended.
+
+    `deadline` is how many real seconds an actor may go without a stop before it is called blocked; `patience` how many its thread must
+    stand still for that, where nobody can be asked.
+    """
+
+    def __init__(self, *, deadline: float = 10.0, patience: float = 0.02) -> None:
+        self.deadline = deadline
+        self.patience = patience
+        self.now = EPOCH
+        self.decisions = 0
+        self.actors: dict[str, Actor] = {}
+        self.blocked: set[Actor] = set()
+        self.leaked: list[str] = []
+        """Threads that did not end with their process: they catch everything, or wait in something that cannot be interrupted."""
+        self._processes: dict[str, Process] = {}
+        self._hosts: list[Host] = []
+        self._events: queue.SimpleQueue[Host] = queue.SimpleQueue()
+        self._poller: Poller | None = None
+        self._patches = Patches.all()
+
+    # --- life ---
+
+    def __enter__(self) -> Self:
+        self._patches.__enter__()
+        OPEN.setdefault(_thread.get_ident(), []).append(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        OPEN[_thread.get_ident()].remove(self)
+        try:
+            self.close()
+        finally:
+            self._patches.__exit__(kind, error, trace)
+
+    def close(self, seconds: float = 2.0) -> None:
+        """End all processes and their threads; within `seconds`, or name them in `leaked`."""
+        for process in list(self._processes.values()):
+            if not process.dead:
+                self._end(process)
+        if self._poller is not None:
+            self._poller.close()
+        until = time.monotonic() + seconds
+        for host in self._hosts:
+            while not host.ended and time.monotonic() < until:
+                host.interrupt()
+                assert host.thread is not None
+                host.thread.join(0.005)
+            if not host.ended and host.thread is not None:
+                self.leaked.append(host.thread.name)
+        self._hosts.clear()
+
+    # --- actors ---
+
+    def process(self, name: str) -> Process:
+        """The living process of that name; a new one if the last has died."""
+        process = self._processes.get(name)
+        if process is None or process.dead:
+            process = self._processes[name] = Process(name)
+        return process
+
+    def actor(self, name: str, process: str | None = None) -> Actor:
+        """The actor of that name, with a thread of its own; a new one if the last has died. `process` is what it dies with: by default a
+        process of its own."""
+        actor = self.actors.get(name)
+        if actor is not None and not actor.process.dead:
+            return actor
+        host = Host(self)
+        fresh = self.admit(Actor(self, name, self.process(process or name), host))
+        host.launch(fresh)
+        return fresh
+
+    def admit(self, actor: Actor) -> Actor:
+        """Take in an actor; its crossings are counted on from those of the former one of its name."""
+        if actor.name in self.actors:
+            actor.number = self.actors[actor.name].number
+        self.actors[actor.name] = actor
+        self._hosts.append(actor.host)
+        return actor
+
+    def start(self, name: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Status:
+        """Let an actor run a function up to its first crossing. Raises `Busy` if it has something to do already."""
+        return self._launch(name, False, function, arguments, named)
+
+    def run(self, name: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Let an actor run a function to its end without stops, and return what it returns or raise what it raises: for setting up,
+        and for looking. Raises `Busy` also if it blocks."""
+        status = self._launch(name, True, function, arguments, named)
+        if isinstance(status, Raised):
+            raise status.error
+        if not isinstance(status, Returned):
+            raise Busy(f"{name}: expected to come to its end at once, found {status}; start() it and take steps instead")
+        return status.value
+
+    def _launch(self, name: str, free: bool, function: Callable[..., Any], arguments: Any, named: Any) -> Status:
+        actor = self.actor(name)
+        if not isinstance(actor.status, Idle | Ended):
+            raise Busy(f"{name}: expected to have nothing to do, found {actor.status}; let it come to its end first")
+        actor.free = free
+        actor.host.job = lambda: actor.perform(function, arguments, named)
+        return self._let(actor, GO)
+
+    def status(self, name: str) -> Status:
+        """Where an actor stands. Raises `Unknown`."""
+        return self._known(name).status
+
+    def statuses(self) -> dict[str, Status]:
+        """Where everybody stands, in the order in which they came."""
+        return {name: actor.status for name, actor in self.actors.items()}
+
+    def stopped(self) -> list[str]:
+        """Who waits for a decision, in the order in which they came."""
+        return [name for name, actor in self.actors.items() if type(actor.status) is Stopped]
+
+    def on_stop(self, name: str, handler: Callable[[], object] | None) -> None:
+        """What the process of an actor does when it is told to end (`Stop`)."""
+        self.actor(name).process.on_stop = handler
+
+    def _known(self, name: str) -> Actor:
+        actor = self.actors.get(name)
+        if actor is None:
+            raise Unknown(f"there is no actor {name!r}; there are {', '.join(map(repr, self.actors)) or 'none'}")
+        return actor
+
+    # --- decisions ---
+
+    def step(self, name: str, decision: Decision = GO) -> Status:
+        """Let an actor go on as decided, up to its next stop, and return where it stands then. One that waits for no decision stays as it
+        is; but whoever is blocked can die. Raises `Unknown`."""
+        actor = self._known(name)
+        if type(actor.status) is Stopped:
+            self.decisions += 1
+            return self._let(actor, decision)
+        if isinstance(decision, Die) and not isinstance(actor.status, Ended):
+            self.decisions += 1
+            self.kill(actor.process.name)
+        return actor.status
+
+    def kill(self, process: str) -> None:
+        """End a process, wherever its actors stand; contract of `Die`. Raises `Unknown`."""
+        if process not in self._processes:
+            raise Unknown(f"there is no process {process!r}")
+        if not self._processes[process].dead:
+            self._end(self._processes[process])
+            self._look_at_blocked()
+
+    def until(self, name: str, words: str, *, limit: int = 1000) -> Status:
+        """Let an actor go on until it stops before a crossing whose words begin with `words`, ends, or is blocked."""
+        status = self.status(name)
+        for _ in range(limit):
+            if not isinstance(status, Stopped) or status.crossing.words.startswith(words):
+                break
+            status = self.step(name)
+        return status
+
+    def advance(self, seconds: float | None = None) -> float:
+        """Let time pass; None: up to the next moment for which somebody waits. Who waits no longer, stands again. Returns what passed."""
+        if seconds is None:
+            moments = [actor.status.wait.until for actor in self.blocked if isinstance(actor.status, Blocked)]
+            seconds = max(0.0, min((moment for moment in moments if moment is not None), default=self.now) - self.now)
+        self.now += seconds
+        for actor in self._in_order(self.blocked):
+            status = actor.status
+            if isinstance(status, Blocked) and status.wait.until is not None and status.wait.until <= self.now:
+                self.unblock(actor)
+        return seconds
+
+    def set_clock(self, name: str, ahead: float) -> None:
+        """Set how many seconds the clock of an actor's process is ahead of the gate's; negative: behind."""
+        self.actor(name).process.offset = ahead
+
+    def finish(self, limit: int = LIMIT) -> dict[str, Status]:
+        """Let everybody go on in turn until nobody can, and time pass where only time helps. Who is in a deadlock stays in it."""
+        for _ in range(limit):
+            names = self.stopped()
+            for name in names:
+                self.step(name)
+            if not names and not self.advance() and not self.stopped():
+                break
+        return self.statuses()
+
+    # --- waiting for each other ---
+
+    def unblock(self, actor: Actor) -> None:
+        """What a blocked actor waited for has come: it stands again."""
+        status = actor.status
+        if isinstance(status, Blocked) and status.crossing is not None:
+            self.blocked.discard(actor)
+            actor.status = Stopped(status.crossing)
+
+    def unblock_waiting_for(self, ended: Actor) -> None:
+        """Those who wait for the end of an actor."""
+        for actor in self._in_order(self.blocked):
+            status = actor.status
+            if isinstance(status, Blocked) and status.wait.what == end_of(ended.name):
+                self.unblock(actor)
+
+    def deadlock(self) -> Deadlock | None:
+        """Who waits for each other in a circle; or everybody, if nobody can go on and no time helps. None if there is neither."""
+        waits = {name: actor.status.wait for name, actor in self.actors.items() if isinstance(actor.status, Blocked)}
+        for name in waits:
+            circle = _circle(name, waits)
+            if circle:
+                return Deadlock(tuple((one, waits[one]) for one in circle))
+        living = [actor for actor in self.actors.values() if not isinstance(actor.status, Idle | Ended)]
+        if living and len(waits) == len(living) and all(wait.until is None for wait in waits.values()):
+            return Deadlock(tuple(waits.items()), everybody=True)
+        return None
+
+    # --- the baton ---
+
+    def report(self, host: Host) -> None:
+        """An actor's thread has stopped. Called from there."""
+        self._events.put(host)
+        if self._poller is not None:
+            self._poller.wake()
+
+    def serve(self, poller: Poller) -> None:
+        """Serve this while waiting."""
+        self._poller = poller
+
+    def _let(self, actor: Actor, decision: Decision) -> Status:
+        actor.decision = decision
+        actor.status = RUNNING
+        actor.host.baton.release()
+        self._wait(actor)
+        if isinstance(actor.status, Died):
+            self._end(actor.process)
+        if self.blocked:
+            self._look_at_blocked()
+        return actor.status
+
+    def _next(self, seconds: float) -> Host | None:
+        """The next report within that time."""
+        if self._poller is None:
+            try:
+                return self._events.get(True, seconds)
+            except queue.Empty:
+                return None
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                return self._events.get_nowait()
+            except queue.Empty:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return None
+                self._poller.serve(left)
+
+    def _wait(self, actor: Actor) -> None:
+        """Until an actor has reported, or is blocked."""
+        seconds = 0.002
+        waited = 0.0
+        still: Stillness | None = None
+        while actor.status is RUNNING:
+            if self._next(seconds) is not None:
+                continue  # maybe somebody else: who was blocked and is back says so in his status
+            waited += seconds
+            boundary = actor.boundary
+            if boundary is not None and boundary.probe is not None:
+                wait = boundary.probe()
+            else:
+                still = still or Stillness(actor.host.thread)
+                wait = still.seen(self.patience)
+            if wait is None and waited >= self.deadline:
+                wait = Wait(f"something that took more than {self.deadline:g} s", seen="still")
+            if wait is not None and self._flag(actor, wait):
+                return
+
+    def _flag(self, actor: Actor, wait: Wait) -> bool:
+        """Call a running actor blocked, unless it has just come back."""
+        with actor.mutex:
+            if actor.status is not RUNNING:
+                return False
+            actor.flagged = actor.boundary is not None
+            actor.status = Blocked(actor.crossing, wait)
+            self.blocked.add(actor)
+        return True
+
+    def _look_at_blocked(self) -> None:
+        """Bring the blocked ones up to date: who has come back stands, and who has not says for whom it waits."""
+        for actor in self._in_order(self.blocked):
+            status = actor.status
+            if not isinstance(status, Blocked):
+                self.blocked.discard(actor)
+            elif status.wait.seen != "gate":
+                self._look_at(actor)
+
+    def _look_at(self, actor: Actor) -> None:
+        """Whether it still waits outside of the gate; if not, wait until it stands."""
+        still = Stillness(actor.host.thread)
+        until = time.monotonic() + self.deadline
+        while isinstance(actor.status, Blocked) and time.monotonic() < until:
+            boundary = actor.boundary
+            if boundary is not None and boundary.probe is not None:
+                wait = boundary.probe()
+            else:
+                wait = still.seen(0.001)
+            if wait is not None:
+                with actor.mutex:
+                    if isinstance(actor.status, Blocked):
+                        actor.status = Blocked(actor.status.crossing, wait)
+                return
+            self._next(0.0005)
+        self.blocked.discard(actor)
+
+    def _in_order(self, some: set[Actor]) -> Iterator[Actor]:
+        return iter([actor for actor in self.actors.values() if actor in some])
+
+    # --- death ---
+
+    def _end(self, process: Process) -> None:
+        """Death for all actors of a process: those who stand or wait at the gate unwind now, the others as soon as they can."""
+        process.die()
+        for actor in process.actors:
+            status = actor.status
+            at_gate = isinstance(status, Stopped | Idle | Ended) or (isinstance(status, Blocked) and status.wait.seen == "gate")
+            self.blocked.discard(actor)
+            if isinstance(status, Died) and actor.host.ended:
+                continue
+            if at_gate:
+                self._unwind(actor)
+            else:
+                actor.host.interrupt()
+            if not isinstance(actor.status, Idle | Ended):
+                actor.status = Died(actor.crossing)
+            actor.host.gone = True
+
+    def _unwind(self, actor: Actor) -> None:
+        """Let the thread of a dead actor come to its end."""
+        host = actor.host
+        if host.ended:
+            return
+        standing = isinstance(actor.status, Stopped | Blocked)
+        host.baton.release()
+        for turn in range(100 if standing else 0):
+            if isinstance(actor.status, Died):
+                return
+            if turn > 2:
+                host.interrupt()
+            self._next(0.01)
+
+
+def end_of(name: str) -> str:
+    """What somebody waits for who joins a thread."""
+    return f"the end of {name}"
+
+
+def _circle(start: str, waits: dict[str, Wait]) -> list[str]:
+    """The actors of a circle of waits through `start`, from it on; empty if there is none."""
+    paths = [[start]]
+    seen = {start}
+    while paths:
+        path = paths.pop()
+        for holder in waits[path[-1]].holders:
+            if holder == start:
+                return path
+            if holder in waits and holder not in seen:
+                seen.add(holder)
+                paths.append([*path, holder])
+    return []
