@@ -30,7 +30,8 @@ from refold.systems.gate.crossing import (
 from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
 
 if TYPE_CHECKING:
-    from refold.systems.gate.gate import Gate
+    from refold.systems.gate.gate import Gate, Held
+    from refold.systems.gate.hosting import Hosted
 
 T = TypeVar("T")
 
@@ -119,8 +120,12 @@ class Host:
         self.thread: threading.Thread | None = None
         self.job: Callable[[], None] | None = None
         self.ended = False
-        self.gone = False
-        """Nobody waits for it any more: whatever it still reports is not heard."""
+        self.running = False
+        """It has the baton, even if it is blocked where nobody sees it."""
+        self.held: Held | None = None
+        """What keeps it outside of its own code: a proxy."""
+        self.loop: Hosted | None = None
+        """The event loop that runs on it."""
 
     def launch(self, first: Actor) -> None:
         """Begin the thread; it waits for a job."""
@@ -131,25 +136,40 @@ class Host:
         ident = _thread.get_ident()
         BY_THREAD[ident] = first
         try:
-            while True:
+            while not first.process.dead:
                 self.baton.acquire()
                 job, self.job = self.job, None
                 if job is None:
                     break
                 job()
-                self.gate.report(self)
-                if first.process.dead:
-                    break
+                if not first.process.dead:
+                    self.gate.report(self)
         except Death:
             """It came so late that nobody waits for it."""
         finally:
             self.ended = True
             BY_THREAD.pop(ident, None)
+            self.gate.report(self)
 
     def hand_over(self) -> None:
         """Give the baton to the gate, and wait until it comes back."""
         self.gate.report(self)
         self.baton.acquire()
+
+    def give(self) -> None:
+        """Give it the baton. Called by the gate."""
+        self.running = True
+        self.baton.release()
+
+    def keep_others(self, actor: Actor) -> None:
+        """One actor of this thread stands outside of the loop's choices: the others have to wait for it."""
+        if self.loop is not None:
+            self.loop.keep_others(actor)
+
+    def bury(self) -> None:
+        """The process is dead: nothing of a loop is left to be collected as garbage later."""
+        if self.loop is not None:
+            self.loop.bury()
 
     def interrupt(self) -> None:
         """Raise `Death` in the thread, wherever its Python code is next."""
@@ -199,6 +219,7 @@ class Actor:
         try:
             self.ended(Returned(function(*arguments, **named)))
         except Death:
+            self.host.bury()
             self.ended(Died(self.crossing))
         except BaseException as error:  # whatever it is, it ended the user's code, and the gate says so
             self.ended(self.outcome(error))
@@ -254,6 +275,7 @@ class Actor:
         with self.mutex:
             self.flagged = False
             self.status = Stopped(crossing)
+        self.host.keep_others(self)
         self.host.hand_over()
         return self.decided(crossing)
 
@@ -308,6 +330,7 @@ class Actor:
         with self.mutex:
             self.flagged = False
             self.status = Blocked(crossing, wait)
+        self.host.keep_others(self)
         self.gate.blocked.add(self)
         self.host.hand_over()
         return self.decided(crossing)
@@ -320,7 +343,6 @@ class Actor:
         self.crossing = crossing = Crossing(self.name, self.number, words, kind, AFTER)
         self.obey(self.wait(crossing, wait), crossing, boundary)
         return crossing
-
 
 
 def made_for_actors() -> bool:

@@ -65,7 +65,9 @@ def sleep(seconds: float) -> None:
     if seconds <= 0:
         actor.cross("sleep", words, lambda: None)
     else:
-        actor.wait_at("sleep", words, Wait("time to pass", until=actor.gate.now + seconds))
+        until = actor.gate.now + seconds
+        while actor.gate.now < until:  # a handler that a signal calls does not end the sleep
+            actor.wait_at("sleep", words, Wait("time to pass", until=until))
 
 
 def _localtime(function: Callable[..., Any]) -> Callable[..., Any]:

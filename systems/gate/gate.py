@@ -15,7 +15,8 @@ from typing import Any, Protocol, Self
 
 from refold.systems.gate.actor import OPEN, RUNNING, Actor, Host, Process
 from refold.systems.gate.crossing import Ended, Blocked, Deadlock, Died, Idle, Raised, Returned, Status, Stopped, Wait
-from refold.systems.gate.decision import GO, Decision, Die
+from refold.systems.gate.decision import GO, Decision, Die, Stop
+from refold.systems.gate.hosting import Hosted
 from refold.systems.gate.patches import Patches
 from refold.systems.gate.stillness import Stillness
 
@@ -37,6 +38,16 @@ class Poller(Protocol):
 
     def close(self) -> None:
         """End all connections."""
+
+
+class Held(Protocol):
+    """A way to a server, on which a message of an actor waits for a decision."""
+
+    def decided(self, decision: Decision) -> None:
+        """Do with the message as decided."""
+
+    def dropped(self) -> None:
+        """The process is dead: the connection ends, and the message with it."""
 
 
 class Unknown(KeyError):
@@ -76,7 +87,9 @@ class Gate:
         OPEN.setdefault(_thread.get_ident(), []).append(self)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         OPEN[_thread.get_ident()].remove(self)
         try:
             self.close()
@@ -92,12 +105,15 @@ class Gate:
             self._poller.close()
         until = time.monotonic() + seconds
         for host in self._hosts:
-            while not host.ended and time.monotonic() < until:
+            thread = host.thread
+            if thread is None:
+                continue
+            thread.join(0.02)
+            while thread.is_alive() and time.monotonic() < until:
                 host.interrupt()
-                assert host.thread is not None
-                host.thread.join(0.005)
-            if not host.ended and host.thread is not None:
-                self.leaked.append(host.thread.name)
+                thread.join(0.005)
+            if thread.is_alive():
+                self.leaked.append(thread.name)
         self._hosts.clear()
 
     # --- actors ---
@@ -139,7 +155,9 @@ class Gate:
         if isinstance(status, Raised):
             raise status.error
         if not isinstance(status, Returned):
-            raise Busy(f"{name}: expected to come to its end at once, found {status}; start() it and take steps instead")
+            raise Busy(
+                f"{name}: expected to come to its end at once, found {status}; start() it and take steps instead"
+            )
         return status.value
 
     def _launch(self, name: str, free: bool, function: Callable[..., Any], arguments: Any, named: Any) -> Status:
@@ -148,6 +166,24 @@ class Gate:
             raise Busy(f"{name}: expected to have nothing to do, found {actor.status}; let it come to its end first")
         actor.free = free
         actor.host.job = lambda: actor.perform(function, arguments, named)
+        return self._let(actor, GO)
+
+    def spawn(self, name: str, function: Callable[..., Any], *arguments: Any, loop: str = "loop") -> Status:
+        """Begin a task of a coroutine function and let it go on up to its first await. All tasks of one `loop` share a thread, and are
+        one process. Raises `Busy` if an actor of that name has something to do already."""
+        former = self.actors.get(name)
+        if former is not None and not isinstance(former.status, Idle | Ended):
+            raise Busy(f"{name}: expected to have nothing to do, found {former.status}; let it come to its end first")
+        process = self.process(loop)
+        others = [one.host for one in process.actors if one.host.loop is not None]
+        host = others[0] if others else Host(self)
+        actor = self.admit(Actor(self, name, process, host))
+        hosted = host.loop
+        if hosted is None:
+            hosted = Hosted(host, None)
+            host.job = lambda: hosted.serve(actor)
+            host.launch(actor)
+        hosted.incoming.append((actor, function, arguments))
         return self._let(actor, GO)
 
     def status(self, name: str) -> Status:
@@ -176,10 +212,12 @@ class Gate:
 
     def step(self, name: str, decision: Decision = GO) -> Status:
         """Let an actor go on as decided, up to its next stop, and return where it stands then. One that waits for no decision stays as it
-        is; but whoever is blocked can die. Raises `Unknown`."""
+        is; but whoever is blocked can die, and be told to stop where it waits for time, for a lock or in its loop. Raises `Unknown`."""
         actor = self._known(name)
-        if type(actor.status) is Stopped:
+        status = actor.status
+        if type(status) is Stopped or (isinstance(decision, Stop) and _hears(status)):
             self.decisions += 1
+            self.blocked.discard(actor)
             return self._let(actor, decision)
         if isinstance(decision, Die) and not isinstance(actor.status, Ended):
             self.decisions += 1
@@ -213,6 +251,7 @@ class Gate:
             status = actor.status
             if isinstance(status, Blocked) and status.wait.until is not None and status.wait.until <= self.now:
                 self.unblock(actor)
+        self._look_at_blocked()
         return seconds
 
     def set_clock(self, name: str, ahead: float) -> None:
@@ -234,7 +273,7 @@ class Gate:
     def unblock(self, actor: Actor) -> None:
         """What a blocked actor waited for has come: it stands again."""
         status = actor.status
-        if isinstance(status, Blocked) and status.crossing is not None:
+        if isinstance(status, Blocked) and status.crossing is not None and status.wait.seen == "gate":
             self.blocked.discard(actor)
             actor.status = Stopped(status.crossing)
 
@@ -261,6 +300,7 @@ class Gate:
 
     def report(self, host: Host) -> None:
         """An actor's thread has stopped. Called from there."""
+        host.running = False
         self._events.put(host)
         if self._poller is not None:
             self._poller.wake()
@@ -270,9 +310,15 @@ class Gate:
         self._poller = poller
 
     def _let(self, actor: Actor, decision: Decision) -> Status:
+        host = actor.host
         actor.decision = decision
         actor.status = RUNNING
-        actor.host.baton.release()
+        if host.held is not None:
+            host.held.decided(decision)
+        else:
+            if host.loop is not None:
+                host.loop.picked = actor
+            host.give()
         self._wait(actor)
         if isinstance(actor.status, Died):
             self._end(actor.process)
@@ -298,11 +344,12 @@ class Gate:
                 self._poller.serve(left)
 
     def _wait(self, actor: Actor) -> None:
-        """Until an actor has reported, or is blocked."""
+        """Until the thread of an actor has reported, or is kept outside, or is blocked."""
         seconds = 0.002
         waited = 0.0
         still: Stillness | None = None
-        while actor.status is RUNNING:
+        host = actor.host
+        while host.running and host.held is None:
             if self._next(seconds) is not None:
                 continue  # maybe somebody else: who was blocked and is back says so in his status
             waited += seconds
@@ -320,11 +367,12 @@ class Gate:
     def _flag(self, actor: Actor, wait: Wait) -> bool:
         """Call a running actor blocked, unless it has just come back."""
         with actor.mutex:
-            if actor.status is not RUNNING:
+            if actor.status is not RUNNING or not actor.host.running:
                 return False
             actor.flagged = actor.boundary is not None
             actor.status = Blocked(actor.crossing, wait)
             self.blocked.add(actor)
+        actor.host.keep_others(actor)
         return True
 
     def _look_at_blocked(self) -> None:
@@ -333,8 +381,18 @@ class Gate:
             status = actor.status
             if not isinstance(status, Blocked):
                 self.blocked.discard(actor)
+            elif status.wait.seen == "loop":
+                self._poll(actor.host)
             elif status.wait.seen != "gate":
                 self._look_at(actor)
+
+    def _poll(self, host: Host) -> None:
+        """Let a loop see what has come from outside."""
+        if host.running or host.loop is None or not host.loop.at_choice or not host.loop.news():
+            return
+        host.give()
+        while host.running:
+            self._next(0.01)
 
     def _look_at(self, actor: Actor) -> None:
         """Whether it still waits outside of the gate; if not, wait until it stands."""
@@ -362,33 +420,32 @@ class Gate:
     def _end(self, process: Process) -> None:
         """Death for all actors of a process: those who stand or wait at the gate unwind now, the others as soon as they can."""
         process.die()
+        for host in dict.fromkeys(actor.host for actor in process.actors):
+            if host.held is not None:
+                host.held.dropped()
+            if host.running:
+                host.interrupt()
+            elif not host.ended:
+                self._unwind(host)
         for actor in process.actors:
-            status = actor.status
-            at_gate = isinstance(status, Stopped | Idle | Ended) or (isinstance(status, Blocked) and status.wait.seen == "gate")
             self.blocked.discard(actor)
-            if isinstance(status, Died) and actor.host.ended:
-                continue
-            if at_gate:
-                self._unwind(actor)
-            else:
-                actor.host.interrupt()
             if not isinstance(actor.status, Idle | Ended):
                 actor.status = Died(actor.crossing)
-            actor.host.gone = True
 
-    def _unwind(self, actor: Actor) -> None:
-        """Let the thread of a dead actor come to its end."""
-        host = actor.host
-        if host.ended:
-            return
-        standing = isinstance(actor.status, Stopped | Blocked)
-        host.baton.release()
-        for turn in range(100 if standing else 0):
-            if isinstance(actor.status, Died):
+    def _unwind(self, host: Host) -> None:
+        """Let a thread of a dead process come to its end; where it resists, go on without it after a second."""
+        host.give()
+        for turn in range(100):
+            if host.ended:
                 return
             if turn > 2:
                 host.interrupt()
             self._next(0.01)
+
+
+def _hears(status: Status) -> bool:
+    """Whether a signal reaches somebody who is blocked."""
+    return isinstance(status, Blocked) and status.wait.seen in ("gate", "loop") and status.wait.what != "the event loop"
 
 
 def end_of(name: str) -> str:

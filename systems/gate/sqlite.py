@@ -297,7 +297,9 @@ def connect(database: Any, timeout: float = 5.0, *arguments: Any, **named: Any) 
     actor = current()
     if actor is not None and actor.process.dead:
         raise actor.process.death()
-    for name, value in zip(("detect_types", "isolation_level", "check_same_thread", "factory"), arguments, strict=False):
+    for name, value in zip(
+        ("detect_types", "isolation_level", "check_same_thread", "factory"), arguments, strict=False
+    ):
         named[name] = value
     factory = _seen(Connection, named.pop("factory", sqlite3.Connection))
     named["check_same_thread"] = False
