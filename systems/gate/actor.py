@@ -30,8 +30,9 @@ from refold.systems.gate.crossing import (
 from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
 
 if TYPE_CHECKING:
-    from refold.systems.gate.gate import Gate, Held
+    from refold.systems.gate.gate import Gate
     from refold.systems.gate.hosting import Hosted
+    from refold.systems.gate.proxy import Way
 
 T = TypeVar("T")
 
@@ -122,8 +123,6 @@ class Host:
         self.ended = False
         self.running = False
         """It has the baton, even if it is blocked where nobody sees it."""
-        self.held: Held | None = None
-        """What keeps it outside of its own code: a proxy."""
         self.loop: Hosted | None = None
         """The event loop that runs on it."""
 
@@ -171,10 +170,10 @@ class Host:
         if self.loop is not None:
             self.loop.bury()
 
-    def interrupt(self) -> None:
-        """Raise `Death` in the thread, wherever its Python code is next."""
+    def interrupt(self, error: type[BaseException] = Death) -> None:
+        """Raise an error in the thread, wherever its Python code is next."""
         if self.thread is not None and self.thread.ident is not None and not self.ended:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread.ident), ctypes.py_object(Death))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread.ident), ctypes.py_object(error))
 
 
 _real_start = threading.Thread.start
@@ -210,6 +209,10 @@ class Actor:
         self.flagged = False
         """The gate has called it blocked while it was at work."""
         self.crossing: Crossing | None = None
+        self.held: Way | None = None
+        """The connection on which a request of it, or the answer to one, waits for a decision."""
+        self.way: Way | None = None
+        """The connection on which it has last stood."""
         process.actors.append(self)
 
     # --- its own thread ---

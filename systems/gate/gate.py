@@ -9,15 +9,16 @@ from __future__ import annotations
 import _thread
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from refold.systems.gate.actor import OPEN, RUNNING, Actor, Host, Process
 from refold.systems.gate.crossing import Ended, Blocked, Deadlock, Died, Idle, Raised, Returned, Status, Stopped, Wait
-from refold.systems.gate.decision import GO, Decision, Die, Stop
+from refold.systems.gate.decision import GO, Decision, Die, Stop, error_of
 from refold.systems.gate.hosting import Hosted
 from refold.systems.gate.patches import Patches
+from refold.systems.gate.proxy import Monitor, Proxy, Switchboard
 from refold.systems.gate.stillness import Stillness
 
 EPOCH = 1_600_000_000.0
@@ -25,29 +26,6 @@ EPOCH = 1_600_000_000.0
 
 LIMIT = 100_000
 """Steps that `finish` takes at most."""
-
-
-class Poller(Protocol):
-    """Something that has to be served while the gate waits: a proxy."""
-
-    def serve(self, seconds: float) -> bool:
-        """Wait at most that long for something to happen, and see to it; whether an actor has reported."""
-
-    def wake(self) -> None:
-        """Let `serve` return at once. Called from any thread."""
-
-    def close(self) -> None:
-        """End all connections."""
-
-
-class Held(Protocol):
-    """A way to a server, on which a message of an actor waits for a decision."""
-
-    def decided(self, decision: Decision) -> None:
-        """Do with the message as decided."""
-
-    def dropped(self) -> None:
-        """The process is dead: the connection ends, and the message with it."""
 
 
 class Unknown(KeyError):
@@ -77,7 +55,8 @@ class Gate:
         self._processes: dict[str, Process] = {}
         self._hosts: list[Host] = []
         self._events: queue.SimpleQueue[Host] = queue.SimpleQueue()
-        self._poller: Poller | None = None
+        self._board: Switchboard | None = None
+        self._proxies: list[Proxy] = []
         self._patches = Patches.all()
 
     # --- life ---
@@ -101,8 +80,8 @@ class Gate:
         for process in list(self._processes.values()):
             if not process.dead:
                 self._end(process)
-        if self._poller is not None:
-            self._poller.close()
+        if self._board is not None:
+            self._board.close()
         until = time.monotonic() + seconds
         for host in self._hosts:
             thread = host.thread
@@ -301,61 +280,89 @@ class Gate:
     def report(self, host: Host) -> None:
         """An actor's thread has stopped. Called from there."""
         host.running = False
-        self._events.put(host)
-        if self._poller is not None:
-            self._poller.wake()
+        if self._board is None:
+            self._events.put(host)
+        else:
+            self._board.wake()
 
-    def serve(self, poller: Poller) -> None:
-        """Serve this while waiting."""
-        self._poller = poller
+    def proxy(self, host: str, port: int, protocol: str = "plain", monitor: Monitor | None = None) -> Proxy:
+        """A way to a server for all actors, for as long as this gate is open. Raises `ValueError` if the protocol is not known."""
+        found = Proxy(self, host, port, protocol, monitor)
+        self._proxies.append(found)
+        return found
+
+    @property
+    def proxies(self) -> Sequence[Proxy]:
+        """Those that there are."""
+        return self._proxies
+
+    @property
+    def switchboard(self) -> Switchboard:
+        """What serves the proxies."""
+        if self._board is None:
+            self._board = Switchboard(self)
+        return self._board
+
+    def signal(self, actor: Actor, decision: Stop) -> None:
+        """Tell a process to end whose actor waits in a library that cannot be interrupted: its handler is an actor of its own."""
+        process = actor.process
+        process.stopping = True
+        handler = process.on_stop
+        if decision.error is not None or handler is None:
+            error = error_of(decision.error, SystemExit)
+            actor.host.interrupt(type(error))
+            return
+        host = Host(self)
+        beside = self.admit(Actor(self, f"{process.name}/signal", process, host))
+        beside.number += 1
+        beside.crossing = Crossing(beside.name, beside.number, "its first line", "thread")
+        beside.status = Stopped(beside.crossing)
+        host.job = lambda: beside.perform(handler, (), {})
+        host.launch(beside)
 
     def _let(self, actor: Actor, decision: Decision) -> Status:
         host = actor.host
         actor.decision = decision
         actor.status = RUNNING
-        if host.held is not None:
-            host.held.decided(decision)
-        else:
+        if actor.held is not None:
+            actor.held.decided(decision)
+        elif not host.running:
             if host.loop is not None:
                 host.loop.picked = actor
             host.give()
         self._wait(actor)
-        if isinstance(actor.status, Died):
+        if host.loop is not None and self._board is not None:
+            self._settle(actor.process, host)
+        if isinstance(actor.status, Died) or actor.process.dead:
             self._end(actor.process)
         if self.blocked:
             self._look_at_blocked()
         return actor.status
 
-    def _next(self, seconds: float) -> Host | None:
-        """The next report within that time."""
-        if self._poller is None:
-            try:
-                return self._events.get(True, seconds)
-            except queue.Empty:
-                return None
-        until = time.monotonic() + seconds
-        while True:
-            try:
-                return self._events.get_nowait()
-            except queue.Empty:
-                left = until - time.monotonic()
-                if left <= 0:
-                    return None
-                self._poller.serve(left)
+    def _next(self, seconds: float) -> bool:
+        """Wait at most that long for something to happen; whether there was anything."""
+        if self._board is not None:
+            return self._board.serve(seconds)
+        try:
+            self._events.get(True, seconds)
+        except queue.Empty:
+            return False
+        return True
 
     def _wait(self, actor: Actor) -> None:
-        """Until the thread of an actor has reported, or is kept outside, or is blocked."""
+        """Until the thread of an actor has reported, or a request of it stands at a proxy, or it is blocked."""
+        host = actor.host
         seconds = 0.002
         waited = 0.0
         still: Stillness | None = None
-        host = actor.host
-        while host.running and host.held is None:
-            if self._next(seconds) is not None:
-                continue  # maybe somebody else: who was blocked and is back says so in his status
+        while host.running and actor.held is None:
+            if self._next(seconds):
+                continue  # maybe of somebody else: who was blocked and is back says so in his status
             waited += seconds
-            boundary = actor.boundary
-            if boundary is not None and boundary.probe is not None:
-                wait = boundary.probe()
+            if _can_be_asked(actor):
+                wait = _asked(actor)
+            elif actor.way is not None and actor.way.asked:
+                wait = Wait("an answer of the server", seen="still") if waited >= self.patience else None
             else:
                 still = still or Stillness(actor.host.thread)
                 wait = still.seen(self.patience)
@@ -364,12 +371,36 @@ class Gate:
             if wait is not None and self._flag(actor, wait):
                 return
 
+    def _settle(self, process: Process, host: Host) -> None:
+        """See what a loop has sent, wait for what servers answer at once, and let the loop see it."""
+        waited = 0.0
+        while waited < self.deadline:
+            self._next(0)
+            asked = [way for proxy in self._proxies for way in proxy.ways if way.process is process and way.asked]
+            asked = [way for way in asked if not way.flagged]
+            if not asked:
+                if not self._poll(host):
+                    return
+            elif not self._next(0.002):
+                waited += 0.002
+                for way in asked:
+                    wait = way.probe() if way.can_ask else None
+                    if wait is None and not way.can_ask and waited >= self.patience:
+                        wait = Wait("an answer of the server", seen="still")
+                    if wait is not None:
+                        way.flagged = True
+                        way.actor.status = Blocked(way.actor.crossing, wait)
+                        self.blocked.add(way.actor)
+
     def _flag(self, actor: Actor, wait: Wait) -> bool:
         """Call a running actor blocked, unless it has just come back."""
         with actor.mutex:
             if actor.status is not RUNNING or not actor.host.running:
                 return False
-            actor.flagged = actor.boundary is not None
+            if actor.way is not None and actor.way.asked:
+                actor.way.flagged = True
+            else:
+                actor.flagged = actor.boundary is not None
             actor.status = Blocked(actor.crossing, wait)
             self.blocked.add(actor)
         actor.host.keep_others(actor)
@@ -386,22 +417,25 @@ class Gate:
             elif status.wait.seen != "gate":
                 self._look_at(actor)
 
-    def _poll(self, host: Host) -> None:
-        """Let a loop see what has come from outside."""
+    def _poll(self, host: Host) -> bool:
+        """Let a loop see what has come from outside; whether there was anything."""
         if host.running or host.loop is None or not host.loop.at_choice or not host.loop.news():
-            return
+            return False
         host.give()
         while host.running:
             self._next(0.01)
+        return True
 
     def _look_at(self, actor: Actor) -> None:
         """Whether it still waits outside of the gate; if not, wait until it stands."""
         still = Stillness(actor.host.thread)
         until = time.monotonic() + self.deadline
+        looked = 0
         while isinstance(actor.status, Blocked) and time.monotonic() < until:
-            boundary = actor.boundary
-            if boundary is not None and boundary.probe is not None:
-                wait = boundary.probe()
+            if _can_be_asked(actor):
+                wait = _asked(actor)
+            elif actor.way is not None and actor.way.asked:
+                wait = actor.status.wait if looked else None
             else:
                 wait = still.seen(0.001)
             if wait is not None:
@@ -409,8 +443,7 @@ class Gate:
                     if isinstance(actor.status, Blocked):
                         actor.status = Blocked(actor.status.crossing, wait)
                 return
-            self._next(0.0005)
-        self.blocked.discard(actor)
+            looked += not self._next(0.0005)
 
     def _in_order(self, some: set[Actor]) -> Iterator[Actor]:
         return iter([actor for actor in self.actors.values() if actor in some])
@@ -421,8 +454,6 @@ class Gate:
         """Death for all actors of a process: those who stand or wait at the gate unwind now, the others as soon as they can."""
         process.die()
         for host in dict.fromkeys(actor.host for actor in process.actors):
-            if host.held is not None:
-                host.held.dropped()
             if host.running:
                 host.interrupt()
             elif not host.ended:
@@ -441,6 +472,22 @@ class Gate:
             if turn > 2:
                 host.interrupt()
             self._next(0.01)
+
+
+def _can_be_asked(actor: Actor) -> bool:
+    """Whether the server in which it may be waiting can be asked."""
+    if actor.way is not None and actor.way.asked:
+        return actor.way.can_ask
+    return actor.boundary is not None and actor.boundary.probe is not None
+
+
+def _asked(actor: Actor) -> Wait | None:
+    """What the server says that it waits for."""
+    if actor.way is not None and actor.way.asked:
+        return actor.way.probe()
+    assert actor.boundary is not None
+    assert actor.boundary.probe is not None
+    return actor.boundary.probe()
 
 
 def _hears(status: Status) -> bool:

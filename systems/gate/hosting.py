@@ -66,6 +66,8 @@ class Hosted(Loop):
         self.host = host
         self.main = main
         self.picked: Actor | None = None
+        self.last: Actor | None = None
+        """Who has taken the last step."""
         self.incoming: list[tuple[Actor, Callable[..., Any], tuple[Any, ...]]] = []
         self.actors: dict[Task, Actor] = {}
         self.steered: dict[Actor, Steered] = {}
@@ -202,6 +204,7 @@ class Hosted(Loop):
         outer = BY_THREAD.get(ident)
         BY_THREAD[ident] = actor
         actor.status = RUNNING
+        self.last = actor
         self.fresh.add(actor)
         try:
             self.run_step(task)
@@ -245,7 +248,7 @@ class Hosted(Loop):
             if actor in self.fresh:
                 self._arrives(actor)
             crossing = actor.crossing
-            if self.paused.get(actor, gate.now) > gate.now:
+            if self.paused.get(actor, gate.now) > gate.now or _elsewhere(actor):
                 continue
             self.paused.pop(actor, None)
             if actor in ready and crossing is not None:
@@ -337,6 +340,11 @@ class Hosted(Loop):
             self.steered[actor].buried = True
             _close(self.steered[actor].coroutine)
         self.actors.clear()
+
+
+def _elsewhere(actor: Actor) -> bool:
+    """Whether a proxy says where it stands."""
+    return actor.held is not None or (actor.way is not None and actor.way.flagged)
 
 
 def _close(coroutine: Any) -> None:

@@ -33,7 +33,7 @@ class Patches:
         """Those of this process."""
         if cls._all is None:
             cls._all = cls()
-            for name in ("clock", "threads", "sqlite", "hosting"):
+            for name in ("clock", "threads", "sqlite", "postgres", "hosting"):
                 importlib.import_module(f"refold.systems.gate.{name}").register(cls._all)
         return cls._all
 
