@@ -8,6 +8,7 @@ from __future__ import annotations
 import _thread
 import ctypes
 import threading
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,8 +32,8 @@ from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, S
 
 if TYPE_CHECKING:
     from refold.systems.gate.gate import Gate
-    from refold.systems.gate.hosting import Hosted
-    from refold.systems.gate.proxy import Way
+    from refold.systems.gate.network.proxy import Way
+    from refold.systems.gate.runtime.hosting import Hosted
 
 T = TypeVar("T")
 
@@ -233,6 +234,7 @@ class Actor:
             return Died(self.crossing)
         if self.process.stopping and isinstance(error, SystemExit):
             return Exited()
+        forget_locals(error)
         return Raised(error)
 
     def ended(self, status: Status) -> None:
@@ -352,3 +354,13 @@ def made_for_actors() -> bool:
     """Whether what is made here and now is for actors: by one of them, or by who holds a gate open."""
     ident = _thread.get_ident()
     return ident in BY_THREAD or bool(OPEN.get(ident))
+
+
+def forget_locals(error: BaseException | None) -> None:
+    """Empty the frames in which an error was raised, and those of what led to it, as when nobody has it any more: a connection that was
+    open there is closed. The lines of the traceback stay."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

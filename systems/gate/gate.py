@@ -11,18 +11,32 @@ import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from refold.systems.gate.actor import OPEN, RUNNING, Actor, Host, Process
-from refold.systems.gate.crossing import Ended, Blocked, Deadlock, Died, Idle, Raised, Returned, Status, Stopped, Wait
+from refold.systems.gate.crossing import (
+    Blocked,
+    Crossing,
+    Deadlock,
+    Died,
+    Ended,
+    Idle,
+    Raised,
+    Returned,
+    Status,
+    Stopped,
+    Wait,
+)
 from refold.systems.gate.decision import GO, Decision, Die, Stop, error_of
-from refold.systems.gate.hosting import Hosted
+from refold.systems.gate.network.proxy import Monitor, Proxy, Switchboard
 from refold.systems.gate.patches import Patches
-from refold.systems.gate.proxy import Monitor, Proxy, Switchboard
+from refold.systems.gate.runtime.hosting import Hosted
 from refold.systems.gate.stillness import Stillness
 
 EPOCH = 1_600_000_000.0
 """The gate's time at the beginning of a run, in seconds since 1970: the same in every run."""
+
+T = TypeVar("T")
 
 LIMIT = 100_000
 """Steps that `finish` takes at most."""
@@ -57,6 +71,9 @@ class Gate:
         self._events: queue.SimpleQueue[Host] = queue.SimpleQueue()
         self._board: Switchboard | None = None
         self._proxies: list[Proxy] = []
+        self.backends: dict[int, str] = {}
+        """Whose connection it is, by the number that the server gives it."""
+        self._shared: dict[object, Any] = {}
         self._patches = Patches.all()
 
     # --- life ---
@@ -82,6 +99,9 @@ class Gate:
                 self._end(process)
         if self._board is not None:
             self._board.close()
+        for thing in self._shared.values():
+            thing.close()
+        self._shared.clear()
         until = time.monotonic() + seconds
         for host in self._hosts:
             thread = host.thread
@@ -302,6 +322,13 @@ class Gate:
         if self._board is None:
             self._board = Switchboard(self)
         return self._board
+
+    def share(self, key: object, make: Callable[[], T]) -> T:
+        """One thing of its kind for this gate, made when it is first asked for; it is closed with the gate."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: T = self._shared[key]
+        return found
 
     def signal(self, actor: Actor, decision: Stop) -> None:
         """Tell a process to end whose actor waits in a library that cannot be interrupted: its handler is an actor of its own."""

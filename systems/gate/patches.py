@@ -17,6 +17,20 @@ Replacements = dict[str, Callable[..., Any]]
 """What takes the place of ``module.name`` or ``module.Class.name``."""
 
 
+SOURCES = (
+    "runtime.clock",
+    "runtime.threads",
+    "runtime.hosting",
+    "databases.sqlite",
+    "databases.postgres",
+    "network.sockets",
+)
+"""Modules of this room that replace something."""
+
+INHERITED = object()
+"""In place of an original that the class itself did not have."""
+
+
 class Patches:
     """All replacements; the first to enter puts them in place, the last to leave takes them out."""
 
@@ -33,7 +47,7 @@ class Patches:
         """Those of this process."""
         if cls._all is None:
             cls._all = cls()
-            for name in ("clock", "threads", "sqlite", "postgres", "hosting"):
+            for name in SOURCES:
                 importlib.import_module(f"refold.systems.gate.{name}").register(cls._all)
         return cls._all
 
@@ -50,8 +64,11 @@ class Patches:
     def __exit__(self, *error: object) -> None:
         self.entered -= 1
         if self.entered == 0:
-            for module, name, original in reversed(self._undo):
-                setattr(module, name, original)
+            for owner, name, original in reversed(self._undo):
+                if original is INHERITED:
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, original)
             self._undo.clear()
 
     def _put(self) -> None:
@@ -71,7 +88,7 @@ class Patches:
                     self._replace(module, name, by_original[id(value)])
 
     def _replace(self, owner: Any, name: str, replacement: Any) -> None:
-        self._undo.append((owner, name, vars(owner)[name]))
+        self._undo.append((owner, name, vars(owner).get(name, INHERITED)))
         setattr(owner, name, replacement)
 
 

@@ -36,12 +36,19 @@ class PostgresServer:
         self._run("initdb", "-D", f"{self.folder}/data", "-A", "trust", "-U", "postgres", "--no-locale", "-N").wait()
         settings = ("listen_addresses=127.0.0.1", "fsync=off", "shared_buffers=16MB", "deadlock_timeout=60s")
         pairs = [part for setting in settings for part in ("-c", setting)]
-        self.process = self._run("postgres", "-D", f"{self.folder}/data", "-k", self.folder, "-p", str(self.port), *pairs)
+        self.process = self._run(
+            "postgres", "-D", f"{self.folder}/data", "-k", self.folder, "-p", str(self.port), *pairs
+        )
         self.admin = self._connected()
 
     def _user(self) -> dict[str, Any]:
         options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": self.folder}
-        options["env"] = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "LD_LIBRARY_PATH": str(self.home / "lib")}
+        options["env"] = {
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "LD_LIBRARY_PATH": str(self.home / "lib"),
+        }
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import attrs
 
-from refold.systems.gate.statements import kind_of, words_of
+from refold.systems.gate.databases.statements import kind_of, words_of
 
 
 @attrs.frozen

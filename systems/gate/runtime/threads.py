@@ -16,7 +16,7 @@ import threading
 from typing import Any
 
 from refold.systems.gate.actor import BY_THREAD, PLAIN, Actor, Death, Host, current, made_for_actors
-from refold.systems.gate.crossing import Ended, Crossing, Died, Returned, Stopped, Wait
+from refold.systems.gate.crossing import Crossing, Died, Ended, Returned, Stopped, Wait
 from refold.systems.gate.gate import end_of
 from refold.systems.gate.patches import Patches, Replacements
 from refold.systems.gate.users import where

@@ -112,7 +112,7 @@ class datetime(_datetime, metaclass=_Real):  # the name is that of the class tha
     @classmethod
     def utcnow(cls) -> Any:
         """The present of the actor."""
-        return _datetime.fromtimestamp(time(), datetime_module.timezone.utc).replace(tzinfo=None)
+        return _datetime.fromtimestamp(time(), datetime_module.UTC).replace(tzinfo=None)
 
 
 class date(_date, metaclass=_Real):  # the name is that of the class that it stands for

@@ -1,13 +1,18 @@
-"""A loopback proxy in front of a server: one port per actor, on which each request stops until it is decided about.
+"""A loopback proxy in front of a server: one port per process, on which each request stops until it is decided about.
 
-The server and the client library are what they always are, in any language; not a byte is changed. Everything is served by the thread that calls the
-gate, while it waits.
+The server and the client library are what they always are, in any language; not a byte is changed. Everything is served by the thread
+that calls the gate, while it waits.
 
-A decision about a request that stands here: `Go` passes it on. `Fail` ends the connection before the server has heard it; `Lose` passes it
-on, waits until the server has done it and ended the connection, and hands no answer to the client; in both cases the client library raises
-what it raises when a connection is lost (an error that the plan names cannot be raised through a server's protocol). `Die` ends all
-connections of the process. `Stop` passes the request on, and the handler runs on a thread of its own; without a handler `SystemExit` is raised
-in the actor once it is back in its own code. `Pause` keeps it.
+What a decision does with a request that stands here:
+
+- `Go` passes it on.
+- `Fail` ends the connection before the server has heard it. `Lose` passes it on, waits until the server has done it and hung up, and hands
+  no answer to the client. In both cases the client library raises what it raises when a connection is lost; an error that the plan
+  names cannot be raised through a server's protocol.
+- `Die` ends all connections of the process.
+- `Stop` passes it on. The handler is an actor of its own, ``alice/signal``, because the thread waits in its library; without a handler,
+  `SystemExit` is raised in the thread once it is back in its own code.
+- `Pause` keeps it.
 """
 
 from __future__ import annotations
@@ -22,12 +27,14 @@ import attrs
 from refold.systems.gate.actor import RUNNING, Actor
 from refold.systems.gate.crossing import AFTER, Blocked, Crossing, Ended, Idle, Stopped, Wait
 from refold.systems.gate.decision import Decision, Die, Fail, Lose, Pause, Stop
-from refold.systems.gate.protocols import FRAMERS, Request
+from refold.systems.gate.network.protocols import FRAMERS, Request
 
 if TYPE_CHECKING:
     from refold.systems.gate.gate import Gate
 
 CHUNK = 1 << 16
+PARTING = 0.5
+"""Real seconds that a server gets to end what is left of a connection that has nothing to do any more."""
 
 Monitor = Callable[[int], tuple[int, ...]]
 """Asks the server for whom the connection of this number waits: the numbers of those connections; empty if it waits for nobody."""
@@ -84,7 +91,8 @@ class Switchboard:
 
 
 class Proxy:
-    """The way of all actors to one server. `monitor` tells who waits for whom in it; without one an answer that does not come for a while counts as a wait."""
+    """The way of all actors to one server. `monitor` tells who waits for whom in it; without one, an answer that does not come for a
+    while counts as a wait."""
 
     def __init__(
         self, gate: Gate, host: str, port: int, protocol: str = "plain", monitor: Monitor | None = None
@@ -98,33 +106,27 @@ class Proxy:
         self.ways: list[Way] = []
         self._ports: dict[str, int] = {}
 
-    def port(self, actor: str) -> int:
-        """The port on 127.0.0.1 at which the server is for this actor."""
-        if actor not in self._ports:
+    def port(self, process: str) -> int:
+        """The port on 127.0.0.1 at which the server is for the actors of this process: for an actor with a process of its own, its name."""
+        if process not in self._ports:
             listener = socket.create_server(("127.0.0.1", 0))
-            self._ports[actor] = listener.getsockname()[1]
-            self.gate.switchboard.watch(listener, lambda: self._accept(actor, listener))
-        return self._ports[actor]
+            self._ports[process] = listener.getsockname()[1]
+            self.gate.switchboard.watch(listener, lambda: self._accept(process, listener))
+        return self._ports[process]
 
     def _accept(self, name: str, listener: socket.socket) -> None:
         client, _ = listener.accept()
-        actor = self.gate.actors.get(name)
-        if actor is None or actor.process.dead:
-            client.close()
+        process = self.gate.process(name)
+        if not process.actors:
+            client.close()  # nobody lives there
             return
+        actor = next((one for one in process.actors if one.name == name), process.actors[-1])
         try:
             server = socket.create_connection(self.upstream, timeout=self.gate.deadline)
         except OSError:
             client.close()  # as if the client had not reached the server, which is so
             return
         self.ways.append(Way(self, actor, client, server))
-
-    def named(self, backend: int) -> str:
-        """The actor behind a connection of the server."""
-        for way in self.ways:
-            if way.framer.backend == backend:
-                return way.actor.name
-        return f"connection {backend}"
 
 
 class Way:
@@ -251,7 +253,10 @@ class Way:
         if not data:
             self.close()
             return
-        self.framer.answer(data)
+        if self.framer.backend is None:
+            self.framer.answer(data)
+            if self.framer.backend is not None:
+                self.proxy.gate.backends[self.framer.backend] = self.actor.name
         if self.loses is not None:
             return
         self.asked = False
@@ -277,7 +282,8 @@ class Way:
         holders = monitor(backend)
         if not holders:
             return None
-        names = tuple(dict.fromkeys(self.proxy.named(one) for one in holders))
+        backends = self.proxy.gate.backends
+        names = tuple(dict.fromkeys(backends.get(one, f"connection {one}") for one in holders))
         words = self.actor.crossing.words if self.actor.crossing is not None else "its request"
         return Wait(f"a lock in the server, in {words}", names, seen="server")
 
@@ -298,10 +304,12 @@ class Way:
         """End the connection on both sides."""
         if not self.open:
             return
-        self.open = self.asked = self.flagged = False
+        busy, self.open, self.asked, self.flagged = self.asked, False, False, False
         board = self.proxy.gate.switchboard
-        board.drop(self.client)
+        if not busy:
+            _hang_up(self.server)
         board.drop(self.server)
+        board.drop(self.client)
         self.process.closed(self)
         if self in self.proxy.ways:
             self.proxy.ways.remove(self)
@@ -310,6 +318,17 @@ class Way:
         if self.actor.held is self:  # the client has hung up: its code goes on
             self.actor.held = None
             self.actor.status = RUNNING
+
+
+def _hang_up(server: socket.socket) -> None:
+    """Tell the server that nothing more comes, and wait until it has ended what it had open, if it says so by hanging up."""
+    try:
+        server.shutdown(socket.SHUT_WR)
+        server.settimeout(PARTING)
+        while server.recv(CHUNK):
+            """Nobody will hear it."""
+    except OSError:
+        """It has gone first, or takes its time."""
 
 
 def _received(sock: socket.socket) -> bytes:

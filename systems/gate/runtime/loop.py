@@ -1,7 +1,7 @@
 """An event loop in which somebody else decides which task goes on, and in which time is simulated.
 
-A task that could go on is *ready*. What futures call when they are done is no choice: it runs at once, in order. Where nobody is ready, time
-jumps to the next timer (`simulate`), or passes when the gate lets it (`hosting.Hosted`). Nothing is awaited in real time but sockets.
+A task that could go on is *ready*. What futures call when they are done is no choice: it runs at once, in order. Where nobody is ready,
+time jumps to the next timer (`simulate`), or passes when the gate lets it (`hosting.Hosted`). Nothing is awaited in real time but sockets.
 
 A program that only awaits its own tasks, timers and queues takes the same steps whenever the same choices are made.
 """
@@ -13,6 +13,8 @@ import heapq
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from typing import Any, TypeVar
+
+from refold.systems.gate.users import is_users
 
 T = TypeVar("T")
 Task = asyncio.Task[Any]
@@ -47,12 +49,16 @@ class Loop(asyncio.SelectorEventLoop):
         """Simulated, in seconds."""
         return self.now
 
-    def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None, **more: Any) -> Any:
+    def create_task(  # type: ignore[override]
+        self, coro: Any, *, name: str | None = None, context: Context | None = None, **more: Any
+    ) -> Any:
         """As the real one; a task without a name is called by its number in this loop, so that it has the same in every run."""
         self.named += 1
         return super().create_task(coro, name=name or f"task {self.named}", context=context, **more)
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
         """Call the function soon, on this thread, to its end."""
         future = self.create_future()
         self.call_soon(_fill, future, func, args)
@@ -92,7 +98,7 @@ class Loop(asyncio.SelectorEventLoop):
         scheduled = self._scheduled
         while scheduled and (scheduled[0]._cancelled or scheduled[0].when() <= self.time()):
             handle = heapq.heappop(scheduled)
-            handle._scheduled = False
+            handle._scheduled = False  # type: ignore[attr-defined]
             if not handle._cancelled:
                 self._ready.append(handle)
 
@@ -107,7 +113,7 @@ class Loop(asyncio.SelectorEventLoop):
         """When the next timer is due; None if there is none."""
         scheduled = self._scheduled
         while scheduled and scheduled[0]._cancelled:
-            heapq.heappop(scheduled)._scheduled = False
+            heapq.heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]
         return scheduled[0].when() if scheduled else None
 
     def idle(self) -> None:
@@ -144,8 +150,6 @@ def _fill(future: asyncio.Future[T], function: Callable[..., T], arguments: tupl
 
 def awaited(coroutine: Any) -> str:
     """What a coroutine awaits, in words: ``sleep in handle``; what is awaited, and in which function of the user's."""
-    from refold.systems.gate.users import is_users
-
     name, inner = "its code", coroutine
     while inner is not None:
         code = getattr(inner, "cr_code", None) or getattr(inner, "gi_code", None) or getattr(inner, "ag_code", None)

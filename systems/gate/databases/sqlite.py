@@ -14,12 +14,12 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from refold.systems.gate.actor import Actor, Boundary, Process, current, made_for_actors
 from refold.systems.gate.crossing import Wait
+from refold.systems.gate.databases.statements import kind_of, words_of
 from refold.systems.gate.patches import Patches, Replacements
-from refold.systems.gate.statements import kind_of, words_of
 
 T = TypeVar("T")
 
@@ -149,7 +149,7 @@ class Connection(sqlite3.Connection):
             if inside:
                 self.database.ended()
 
-    def cursor(self, factory: type[sqlite3.Cursor] = sqlite3.Cursor) -> Any:
+    def cursor(self, factory: type[sqlite3.Cursor] = sqlite3.Cursor) -> Any:  # type: ignore[override]
         """As the real one."""
         return super().cursor(_seen(Cursor, factory))
 
@@ -272,7 +272,7 @@ def _forgotten(process: Process, key: int, database: Database) -> None:
 
 def _inside(connection: Connection) -> bool:
     """Whether it has a transaction open, whoever asks."""
-    return bool(sqlite3.Connection.in_transaction.__get__(connection))  # type: ignore[attr-defined]
+    return bool(sqlite3.Connection.in_transaction.__get__(connection))
 
 
 _CLASSES: dict[tuple[type, type], type] = {}
@@ -293,7 +293,7 @@ def _seen(ours: type, asked: type) -> type:
 def connect(database: Any, timeout: float = 5.0, *arguments: Any, **named: Any) -> sqlite3.Connection:
     """`sqlite3.connect`."""
     if not made_for_actors():
-        return _real_connect(database, timeout, *arguments, **named)
+        return _real_connect(database, timeout, *arguments, **named)  # type: ignore[no-any-return]
     actor = current()
     if actor is not None and actor.process.dead:
         raise actor.process.death()
@@ -309,7 +309,7 @@ def connect(database: Any, timeout: float = 5.0, *arguments: Any, **named: Any) 
     made.database.connections.add(made)
     if actor is not None:
         made._belongs_to(actor)
-    return made  # type: ignore[no-any-return]
+    return cast(sqlite3.Connection, made)
 
 
 def register(patches: Patches) -> None:

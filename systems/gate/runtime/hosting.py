@@ -1,8 +1,8 @@
 """A loop whose tasks are actors of a gate: each stops wherever it awaits, and a plan decides who goes on.
 
 A thread actor that calls `asyncio.run` gets such a loop, and its main task is that actor; further tasks are ``alice/NAME``. `Gate.spawn`
-starts tasks that share a loop of their own. The tasks of a loop are one process: they die together. While one of them stands at a crossing that is
-no await (a statement of a connection that does not await), the others of its loop have to wait, as they would in production.
+starts tasks that share a loop of their own. The tasks of a loop are one process: they die together. While one of them stands at a crossing
+that is no await (a statement on a connection that does not await), the others of its loop have to wait, as they would in production.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from typing import Any
 from refold.systems.gate.actor import BY_THREAD, PLAIN, RUNNING, Actor, Death, Host, current
 from refold.systems.gate.crossing import AFTER, Blocked, Crossing, Ended, Exited, Raised, Returned, Stopped, Wait
 from refold.systems.gate.decision import GO, Die, Fail, Go, Lose, Pause, Stop, error_of
-from refold.systems.gate.loop import Loop, Task, awaited
 from refold.systems.gate.patches import Patches, Replacements
-
+from refold.systems.gate.runtime.loop import Loop, Task, awaited
 
 TIDYING = frozenset({"shutdown_asyncgens", "shutdown_default_executor"})
 """Coroutines with which `asyncio.run` ends."""
@@ -59,7 +58,8 @@ async def _steered(steered: Steered) -> Any:
 
 
 class Hosted(Loop):
-    """The loop of one process, on the thread of one of its hosts. `main` is the actor that its first task is; None if all tasks are spawned."""
+    """The loop of one process, on the thread of one of its hosts. `main` is the actor that its first task is; None if all tasks are
+    spawned."""
 
     def __init__(self, host: Host, main: Actor | None) -> None:
         super().__init__(self._decide)
@@ -85,13 +85,15 @@ class Hosted(Loop):
         """The gate's."""
         return self.host.gate.now
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         """As the real one: its threads are actors."""
         return asyncio.BaseEventLoop.run_in_executor(self, executor, func, *args)
 
     # --- tasks ---
 
-    def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None, **more: Any) -> Any:
+    def create_task(  # type: ignore[override]
+        self, coro: Any, *, name: str | None = None, context: Context | None = None, **more: Any
+    ) -> Any:
         """As the real one; the task is an actor, unless it belongs to asyncio's own tidying up."""
         if getattr(coro, "__name__", "") in TIDYING:
             return super().create_task(coro, name=name, context=context)
@@ -267,9 +269,9 @@ class Hosted(Loop):
         """When something will happen by itself, by the future or task that it happens to."""
         found: dict[object, float] = {}
         for handle in self._scheduled:
-            if not handle._cancelled:  # type: ignore[attr-defined]
+            if not handle._cancelled:
                 owner = getattr(getattr(handle._callback, "__self__", None), "_task", None)  # type: ignore[attr-defined]
-                for thing in (owner, *handle._args):  # type: ignore[attr-defined]
+                for thing in (owner, *handle._args):
                     if isinstance(thing, asyncio.Future):
                         found[thing] = min(handle.when(), found.get(thing, handle.when()))
         return found
