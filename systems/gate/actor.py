@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import _thread
 import ctypes
+import os
 import threading
 import traceback
 from collections.abc import Callable
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+HERE = os.path.dirname(__file__) + os.sep
 RUNNING = Running()
 RESISTS = 1000
 """After so many deaths that it caught, a thread is never let run again."""
@@ -358,9 +361,20 @@ def made_for_actors() -> bool:
 
 def forget_locals(error: BaseException | None) -> None:
     """Empty the frames in which an error was raised, and those of what led to it, as when nobody has it any more: a connection that was
-    open there is closed. The lines of the traceback stay."""
+    open there is closed. The lines of the user's traceback stay; those of this room go."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = _without_ours(error.__traceback__)
         error = error.__cause__ or error.__context__
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    if trace is None:
+        return None
+    rest = _without_ours(trace.tb_next)
+    if trace.tb_frame.f_code.co_filename.startswith(HERE):
+        return rest
+    trace.tb_next = rest
+    return trace

@@ -155,15 +155,25 @@ class Connection(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
         """As the real one."""
-        return self.cursor().execute(sql, parameters)  # type: ignore[no-any-return]
+        return self._with_cursor("execute", sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any]) -> sqlite3.Cursor:
         """As the real one."""
-        return self.cursor().executemany(sql, parameters)  # type: ignore[no-any-return]
+        return self._with_cursor("executemany", sql, parameters)
 
     def executescript(self, sql_script: str) -> sqlite3.Cursor:
         """As the real one, statement by statement."""
-        return self.cursor().executescript(sql_script)  # type: ignore[no-any-return]
+        return self._with_cursor("executescript", sql_script)
+
+    def _with_cursor(self, method: str, *arguments: Any) -> sqlite3.Cursor:
+        """Call a method of a new cursor. If it raises, nobody has the cursor, and no statement of it may keep a lock until the traceback
+        is forgotten."""
+        cursor = self.cursor()
+        try:
+            return cast(sqlite3.Cursor, getattr(cursor, method)(*arguments))
+        except sqlite3.Error:
+            cursor.close()
+            raise
 
     def commit(self) -> None:
         """As the real one; no crossing if there is nothing to commit."""

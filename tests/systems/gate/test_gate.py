@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -171,6 +172,15 @@ def test_a_swallowed_error_is_not_the_end() -> None:
         assert isinstance(gate.step("alice", Fail()), Stopped)
         assert gate.step("alice") == Returned("done")
     assert store.rows == ["b"]
+
+
+def test_the_traceback_of_an_error_shows_the_users_lines_alone() -> None:
+    with Gate() as gate:
+        gate.start("alice", two, watch(Store()))
+        status = gate.step("alice", Fail())
+    assert isinstance(status, Raised)
+    lines = traceback.extract_tb(status.error.__traceback__)
+    assert [line.name for line in lines] == ["two"]
 
 
 def test_an_orderly_stop_runs_the_handler_where_the_actor_stands() -> None:
