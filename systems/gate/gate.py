@@ -73,6 +73,8 @@ class Gate:
         self._proxies: list[Proxy] = []
         self.backends: dict[int, str] = {}
         """Whose connection it is, by the number that the server gives it."""
+        self.abandoned: list[tuple[Monitor, int]] = []
+        """Connections that a server may still keep for a client that is dead."""
         self._shared: dict[object, Any] = {}
         self._patches = Patches.all()
 
@@ -99,6 +101,9 @@ class Gate:
                 self._end(process)
         if self._board is not None:
             self._board.close()
+        for monitor, backend in self.abandoned:
+            monitor.end(backend)
+        self.abandoned.clear()
         for thing in self._shared.values():
             thing.close()
         self._shared.clear()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, ClassVar, Self
 
 from refold.systems.gate.users import users_modules
 
-Replacements = dict[str, Callable[..., Any]]
+Replacements = dict[str, Any]
 """What takes the place of ``module.name`` or ``module.Class.name``."""
 
 
@@ -80,7 +81,8 @@ class Patches:
                 self._made[library] = replacements()
             for place, replacement in self._made[library].items():
                 owner, name = _owner(place)
-                by_original[id(getattr(owner, name))] = replacement
+                if isinstance(owner, ModuleType):
+                    by_original[id(vars(owner)[name])] = replacement
                 self._replace(owner, name, replacement)
         for module in users_modules():
             for name, value in list(vars(module).items()):

@@ -7,6 +7,8 @@ connection that fails or loses an answer is broken afterwards, as one to a serve
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -37,10 +39,17 @@ class _Wrapped:
 
 
 class Connection(_Wrapped):
-    """A driver's connection, seen by the gate. `probe` asks the server whether this connection waits in it."""
+    """A driver's connection, seen by the gate. `probe` asks the server whether this connection waits in it; `abandon` is called when its
+    process dies while it waits there."""
 
-    def __init__(self, real: Any, probe: Callable[[], Wait | None] | None = None) -> None:
+    def __init__(
+        self,
+        real: Any,
+        probe: Callable[[], Wait | None] | None = None,
+        abandon: Callable[[], object] | None = None,
+    ) -> None:
         self._real = real
+        self._abandon = abandon
         self._process: Process | None = None
         self._boundary = Boundary(self._broken, self._broken, probe)
 
@@ -65,10 +74,15 @@ class Connection(_Wrapped):
         return made
 
     def _end(self) -> None:
-        """Let the server end the transaction, if nobody is waiting for an answer, and close."""
+        """Let the server end the transaction, and close; where a thread still waits for an answer, take away the socket under it."""
         with contextlib.suppress(Exception):  # it may be broken already
-            if not self._is_busy():
-                self._real.rollback()
+            if self._is_busy() and hasattr(self._real, "fileno"):
+                with socket.socket(fileno=os.dup(self._real.fileno())) as sock:
+                    sock.shutdown(socket.SHUT_RDWR)
+                if self._abandon is not None:
+                    self._abandon()
+                return
+            self._real.rollback()
         with contextlib.suppress(Exception):
             self._real.close()
 

@@ -30,6 +30,10 @@ class Waits:
         row = self._connection.execute(BLOCKING, (backend,)).fetchone()
         return () if row is None else tuple(row[0])
 
+    def end(self, backend: int) -> None:
+        """End a connection, and wait until it has ended."""
+        self._connection.execute("select pg_terminate_backend(%s, 1000)", (backend,))
+
     def close(self) -> None:
         """End its connection."""
         with contextlib.suppress(Exception):  # the server may be gone by now
@@ -54,45 +58,69 @@ def wrapped(actor: Actor, connection: Any) -> Connection:
     info = {**connection.info.get_parameters(), "password": connection.info.password}
     gate.backends[backend] = actor.name
 
-    def probe() -> Wait | None:
+    def waits() -> Waits:
         from psycopg.conninfo import make_conninfo
 
-        waits = gate.share(("postgres", *sorted(info.items())), lambda: Waits(make_conninfo("", **info)))
-        holders = waits(backend)
+        return gate.share(("postgres", *sorted(info.items())), lambda: Waits(make_conninfo("", **info)))
+
+    def probe() -> Wait | None:
+        holders = waits()(backend)
         if not holders:
             return None
         names = dict.fromkeys(gate.backends.get(one, f"connection {one}") for one in holders)
         return Wait("a lock in the server", tuple(names), seen="server")
 
-    return Connection(connection, probe)
+    return Connection(connection, probe, lambda: gate.abandoned.append((waits(), backend)))
+
+
+def _led(actor: Actor, conninfo: str, named: dict[str, Any]) -> dict[str, Any] | None:
+    """The parameters of a connection to a server that has a proxy; None if it has none. Raises `Death`."""
+    if actor.process.dead:
+        raise actor.process.death()
+    proxy = proxy_of(actor, *asked_for(conninfo, named))
+    if proxy is None:
+        return None
+    return {**named, "host": "127.0.0.1", "hostaddr": "127.0.0.1", "port": proxy.port(actor.process.name)}
+
+
+def _replacements() -> Replacements:
+    import psycopg
+
+    real = vars(psycopg.Connection)["connect"].__func__
+    real_async = vars(psycopg.AsyncConnection)["connect"].__func__
+
+    def refused() -> BaseException:
+        return psycopg.OperationalError("connection failed: Connection refused")
+
+    unreachable = Boundary(refused, refused)
+
+    def connect(cls: Any, /, conninfo: str = "", **named: Any) -> Any:
+        """`psycopg.Connection.connect`."""
+        actor = current()
+        if actor is None:
+            return real(cls, conninfo, **named)
+        led = _led(actor, conninfo, named)
+        if led is not None:
+            return real(cls, conninfo, **led)
+        return wrapped(actor, actor.cross("connect", "connect", lambda: real(cls, conninfo, **named), unreachable))
+
+    async def connect_async(cls: Any, /, conninfo: str = "", **named: Any) -> Any:
+        """`psycopg.AsyncConnection.connect`; without a proxy its crossings are its awaits."""
+        actor = current()
+        led = None if actor is None else _led(actor, conninfo, named)
+        return await real_async(cls, conninfo, **(named if led is None else led))
+
+    def connect_plainly(conninfo: str = "", **named: Any) -> Any:
+        """`psycopg.connect`."""
+        return connect(psycopg.Connection, conninfo, **named)
+
+    return {
+        "psycopg.connect": connect_plainly,
+        "psycopg.Connection.connect": classmethod(connect),
+        "psycopg.AsyncConnection.connect": classmethod(connect_async),
+    }
 
 
 def register(patches: Patches) -> None:
-    """Replace `psycopg.connect`."""
-
-    def replacements() -> Replacements:
-        import psycopg
-
-        real = psycopg.connect
-
-        def refused() -> BaseException:
-            return psycopg.OperationalError("connection failed: Connection refused")
-
-        unreachable = Boundary(refused, refused)
-
-        def connect(conninfo: str = "", **named: Any) -> Any:
-            """`psycopg.connect`."""
-            actor = current()
-            if actor is None:
-                return real(conninfo, **named)
-            if actor.process.dead:
-                raise actor.process.death()
-            proxy = proxy_of(actor, *asked_for(conninfo, named))
-            if proxy is None:
-                return wrapped(actor, actor.cross("connect", "connect", lambda: real(conninfo, **named), unreachable))
-            there = {"host": "127.0.0.1", "hostaddr": "127.0.0.1", "port": proxy.port(actor.process.name)}
-            return real(conninfo, **{**named, **there})
-
-        return {"psycopg.connect": connect}
-
-    patches.add("psycopg", replacements)
+    """Replace what makes connections of psycopg."""
+    patches.add("psycopg", _replacements)

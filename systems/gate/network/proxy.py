@@ -20,7 +20,7 @@ from __future__ import annotations
 import selectors
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -36,8 +36,15 @@ CHUNK = 1 << 16
 PARTING = 0.5
 """Real seconds that a server gets to end what is left of a connection that has nothing to do any more."""
 
-Monitor = Callable[[int], tuple[int, ...]]
-"""Asks the server for whom the connection of this number waits: the numbers of those connections; empty if it waits for nobody."""
+
+class Monitor(Protocol):
+    """Asks a server about its connections, by the numbers that it gives them."""
+
+    def __call__(self, backend: int) -> tuple[int, ...]:
+        """For whom a connection waits; empty if it waits for nobody."""
+
+    def end(self, backend: int) -> None:
+        """End a connection whose client is gone and which has not noticed, because it waits. It is asked for when a gate is closed."""
 
 
 class Switchboard:
@@ -308,6 +315,8 @@ class Way:
         board = self.proxy.gate.switchboard
         if not busy:
             _hang_up(self.server)
+        elif self.proxy.monitor is not None and self.framer.backend is not None:
+            self.proxy.gate.abandoned.append((self.proxy.monitor, self.framer.backend))
         board.drop(self.server)
         board.drop(self.client)
         self.process.closed(self)

@@ -33,7 +33,9 @@ class PostgresServer:
         self.folder = tempfile.mkdtemp(prefix="refold-postgres-")
         self.port = free_port()
         self._options = self._user()
-        self._run("initdb", "-D", f"{self.folder}/data", "-A", "trust", "-U", "postgres", "--no-locale", "-N").wait()
+        self._run(
+            "initdb", "-D", f"{self.folder}/data", "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8", "-N"
+        ).wait()
         settings = ("listen_addresses=127.0.0.1", "fsync=off", "shared_buffers=16MB", "deadlock_timeout=60s")
         pairs = [part for setting in settings for part in ("-c", setting)]
         self.process = self._run(
