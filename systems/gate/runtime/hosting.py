@@ -75,6 +75,8 @@ class Hosted(Loop):
         """Those that have taken a step since the last choice, so that they are at a new crossing."""
         self.unnamed: dict[Task, Actor] = {}
         """Those that the gate does not know yet."""
+        self.seen_files: set[tuple[int, int]] = set()
+        """Files that were ready at the last look; who waits for them may not have taken his step yet."""
         self.at_choice = False
         """It waits for the gate to pick somebody."""
         self.paused: dict[Actor, float] = {}
@@ -194,6 +196,12 @@ class Hosted(Loop):
             self.run_step(own[0])
             super().gather()
 
+    def look_at_files(self) -> None:
+        """As in any loop."""
+        events = self._selector.select(0)
+        self.seen_files = {(key.fd, mask) for key, mask in events}
+        self._process_events(events)  # type: ignore[attr-defined]
+
     def _can_go(self, actor: Actor) -> bool:
         return any(self.actors.get(task) is actor for task in self.runnable)
 
@@ -303,8 +311,10 @@ class Hosted(Loop):
         """Whether something has come from outside since the last choice: from a thread, a file, or with time."""
         if self._ready:
             return True
-        if len(self._selector.get_map()) > self._own_files and self._selector.select(0):
-            return True
+        if len(self._selector.get_map()) > self._own_files:
+            events = self._selector.select(0)
+            if any((key.fd, mask) not in self.seen_files for key, mask in events):
+                return True
         moment = min((one for one in (self.next_timer(), *self.paused.values()) if one is not None), default=None)
         return moment is not None and moment <= self.time()
 

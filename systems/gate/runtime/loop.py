@@ -78,7 +78,7 @@ class Loop(asyncio.SelectorEventLoop):
     def gather(self) -> None:
         """Everything that is due: timers, files, and the callbacks of futures. Tasks that can go on become ready."""
         if len(self._selector.get_map()) > self._own_files:
-            self._process_events(self._selector.select(0))  # type: ignore[attr-defined]
+            self.look_at_files()
         self._timers()
         ready = self._ready
         for _ in range(ROUNDS):
@@ -93,6 +93,10 @@ class Loop(asyncio.SelectorEventLoop):
                     self.runnable[task] = handle
                 else:
                     handle._run()
+
+    def look_at_files(self) -> None:
+        """Let those who wait for a file know that it is ready."""
+        self._process_events(self._selector.select(0))  # type: ignore[attr-defined]
 
     def _timers(self) -> None:
         scheduled = self._scheduled
