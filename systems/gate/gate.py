@@ -7,6 +7,7 @@ blocked; where an actor does none of these within `deadline` seconds, it is call
 from __future__ import annotations
 
 import _thread
+import gc
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,10 @@ EPOCH = 1_600_000_000.0
 
 T = TypeVar("T")
 
+COLLECTION = 1000
+"""Garbage is collected after so many steps and never in between: it closes what the code has forgotten to close, and the same has to
+happen in every run."""
+
 LIMIT = 100_000
 """Steps that `finish` takes at most."""
 
@@ -64,6 +69,7 @@ class Gate:
         self.decisions = 0
         self.actors: dict[str, Actor] = {}
         self.blocked: set[Actor] = set()
+        self._given = 0
         self.leaked: list[str] = []
         """Threads that did not end with their process: they catch everything, or wait in something that cannot be interrupted."""
         self._processes: dict[str, Process] = {}
@@ -82,6 +88,8 @@ class Gate:
 
     def __enter__(self) -> Self:
         self._patches.__enter__()
+        self._collects = gc.isenabled()
+        gc.disable()
         OPEN.setdefault(_thread.get_ident(), []).append(self)
         return self
 
@@ -92,6 +100,8 @@ class Gate:
         try:
             self.close()
         finally:
+            if self._collects:
+                gc.enable()
             self._patches.__exit__(kind, error, trace)
 
     def close(self, seconds: float = 2.0) -> None:
@@ -356,6 +366,9 @@ class Gate:
         host = actor.host
         actor.decision = decision
         actor.status = RUNNING
+        self._given += 1
+        if self._given % COLLECTION == 0:
+            gc.collect(1)
         if actor.held is not None:
             actor.held.decided(decision)
         elif not host.running:

@@ -139,7 +139,7 @@ class Hosted(Loop):
 
     def _done(self, task: Task) -> None:
         actor = self.actors.pop(task)
-        self.steered.pop(actor, None)
+        _close(self.steered.pop(actor).coroutine)  # one that was cancelled before its first line
         if actor is self.main or self.host.ended:
             return
         if task.cancelled():
@@ -230,10 +230,8 @@ class Hosted(Loop):
             actor.process.die()
             raise actor.process.death()
         if isinstance(decision, Pause):
-            until = self.host.gate.now + decision.seconds
-            actor.status = Blocked(actor.crossing, Wait("the end of its pause", until=until))
-            self.paused[actor] = until
-            self.host.gate.blocked.add(actor)
+            self.paused[actor] = self.host.gate.now + decision.seconds
+            self._pause(actor)
             return False
         if isinstance(decision, Stop):
             actor.process.stopping = True
@@ -248,6 +246,11 @@ class Hosted(Loop):
             self.steered[actor].raises = error_of(decision.error, PLAIN.lose)
         return True
 
+    def _pause(self, actor: Actor) -> None:
+        """It stands still, whether it could go on or not."""
+        actor.status = Blocked(actor.crossing, Wait("the end of its pause", until=self.paused[actor], seen="loop"))
+        self.host.gate.blocked.add(actor)
+
     def _show(self) -> None:
         """Give every task the status that it has at this choice."""
         gate = self.host.gate
@@ -258,7 +261,10 @@ class Hosted(Loop):
             if actor in self.fresh:
                 self._arrives(actor)
             crossing = actor.crossing
-            if self.paused.get(actor, gate.now) > gate.now or _elsewhere(actor):
+            if _elsewhere(actor):
+                continue
+            if self.paused.get(actor, gate.now) > gate.now:
+                self._pause(actor)
                 continue
             self.paused.pop(actor, None)
             if actor in ready and crossing is not None:
@@ -345,12 +351,14 @@ class Hosted(Loop):
     def bury(self) -> None:
         """Close what is left of the tasks of a dead process here, where their last words cross nothing."""
         ident = _thread.get_ident()
+        self.set_exception_handler(lambda loop, context: None)  # the dead complain of nothing
         self.close()
         for task, actor in list(self.actors.items()):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             BY_THREAD[ident] = actor
             self.steered[actor].buried = True
             _close(self.steered[actor].coroutine)
+            _close(task.get_coro())
         self.actors.clear()
 
 
