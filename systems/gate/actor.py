@@ -6,6 +6,7 @@ A baton goes from the gate to the thread of an actor and back. Between two stops
 from __future__ import annotations
 
 import _thread
+import asyncio
 import ctypes
 import os
 import threading
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ENDS = (SystemExit, KeyboardInterrupt, asyncio.CancelledError)
+"""What a process that is told to stop ends with, if it does not come to its end by itself."""
 HERE = os.path.dirname(__file__) + os.sep
 RUNNING = Running()
 RESISTS = 1000
@@ -235,7 +238,7 @@ class Actor:
         """What it means that its code ended with an error."""
         if self.process.dead:
             return Died(self.crossing)
-        if self.process.stopping and isinstance(error, SystemExit):
+        if self.process.stopping and isinstance(error, ENDS):
             return Exited()
         forget_locals(error)
         return Raised(error)

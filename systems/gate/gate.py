@@ -9,6 +9,7 @@ from __future__ import annotations
 import _thread
 import gc
 import queue
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -31,6 +32,7 @@ from refold.systems.gate.crossing import (
 from refold.systems.gate.decision import GO, Decision, Die, Stop, error_of
 from refold.systems.gate.network.proxy import Monitor, Proxy, Switchboard
 from refold.systems.gate.patches import Patches
+from refold.systems.gate.runtime import chance
 from refold.systems.gate.runtime.hosting import Hosted
 from refold.systems.gate.stillness import Stillness
 
@@ -90,6 +92,7 @@ class Gate:
         self._patches.__enter__()
         self._collects = gc.isenabled()
         gc.disable()
+        self._chance = chance.begin()
         OPEN.setdefault(_thread.get_ident(), []).append(self)
         return self
 
@@ -100,6 +103,7 @@ class Gate:
         try:
             self.close()
         finally:
+            random.setstate(self._chance)
             if self._collects:
                 gc.enable()
             self._patches.__exit__(kind, error, trace)
@@ -189,7 +193,7 @@ class Gate:
         if former is not None and not isinstance(former.status, Idle | Ended):
             raise Busy(f"{name}: expected to have nothing to do, found {former.status}; let it come to its end first")
         process = self.process(loop)
-        others = [one.host for one in process.actors if one.host.loop is not None]
+        others = [one.host for one in process.actors if one.host.loop is not None and not one.host.ended]
         host = others[0] if others else Host(self)
         actor = self.admit(Actor(self, name, process, host))
         hosted = host.loop
@@ -364,6 +368,9 @@ class Gate:
 
     def _let(self, actor: Actor, decision: Decision) -> Status:
         host = actor.host
+        if host.ended:
+            actor.status = Died(actor.crossing)
+            return actor.status
         actor.decision = decision
         actor.status = RUNNING
         self._given += 1
@@ -404,13 +411,15 @@ class Gate:
             if self._next(seconds):
                 continue  # maybe of somebody else: who was blocked and is back says so in his status
             waited += seconds
-            if _can_be_asked(actor):
+            if actor.free:
+                wait = None
+            elif _can_be_asked(actor):
                 wait = _asked(actor)
-            elif actor.way is not None and actor.way.asked:
-                wait = Wait("an answer of the server", seen="still") if waited >= self.patience else None
             else:
                 still = still or Stillness(actor.host.thread)
                 wait = still.seen(self.patience)
+                if wait is not None and actor.way is not None and actor.way.asked:
+                    wait = Wait("an answer of the server", seen="still")
             if wait is None and waited >= self.deadline:
                 wait = Wait(f"something that took more than {self.deadline:g} s", seen="still")
             if wait is not None and self._flag(actor, wait):

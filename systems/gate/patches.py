@@ -1,7 +1,7 @@
 """Patches: names of libraries that mean something else for the code of actors, for as long as a gate is open.
 
 Everybody else calls through to the original, also while a gate is open: each replacement asks first whose code it is that calls. A name
-that a user's module has imported (``from time import sleep``) is replaced there as well.
+that a module of the user's or of a library has imported (``from time import sleep``) is replaced there as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, ClassVar, Self
 
-from refold.systems.gate.users import users_modules
+from refold.systems.gate.users import patched_modules
 
 Replacements = dict[str, Any]
 """What takes the place of ``module.name`` or ``module.Class.name``."""
@@ -21,6 +21,7 @@ Replacements = dict[str, Any]
 SOURCES = (
     "runtime.clock",
     "runtime.threads",
+    "runtime.chance",
     "runtime.hosting",
     "databases.sqlite",
     "databases.postgres",
@@ -42,6 +43,11 @@ class Patches:
         self.entered = 0
         self._made: dict[str, Replacements] = {}
         self._undo: list[tuple[Any, str, Any]] = []
+        self._originals: dict[int, tuple[Any, Any]] = {}
+        """Each original, and what takes its place, by the original's `id`."""
+        self._scanned: dict[int, ModuleType] = {}
+        self._imported: list[tuple[ModuleType, str, Any]] = []
+        """Names under which modules have imported an original."""
 
     @classmethod
     def all(cls) -> Patches:
@@ -73,21 +79,33 @@ class Patches:
             self._undo.clear()
 
     def _put(self) -> None:
-        by_original: dict[int, Any] = {}
         for library, replacements in self.sources:
-            if library not in sys.modules:
-                continue
-            if library not in self._made:
-                self._made[library] = replacements()
-            for place, replacement in self._made[library].items():
-                owner, name = _owner(place)
-                if isinstance(owner, ModuleType):
-                    by_original[id(vars(owner)[name])] = replacement
-                self._replace(owner, name, replacement)
-        for module in users_modules():
+            if library in sys.modules and library not in self._made:
+                self._make(library, replacements())
+            for place, replacement in self._made.get(library, {}).items():
+                self._replace(*_owner(place), replacement)
+        self._look_for_imports()
+        for module, name, original in self._imported:
+            if vars(module).get(name) is original:
+                self._replace(module, name, self._originals[id(original)][1])
+
+    def _make(self, library: str, replacements: Replacements) -> None:
+        self._made[library] = replacements
+        for place, replacement in replacements.items():
+            owner, name = _owner(place)
+            if isinstance(owner, ModuleType):
+                original = vars(owner)[name]
+                self._originals[id(original)] = (original, replacement)
+                self._scanned.clear()  # one that has been looked through may have this one
+
+    def _look_for_imports(self) -> None:
+        """Look through the modules that have come since the last time."""
+        for module in patched_modules(self._scanned):
+            self._scanned[id(module)] = module
             for name, value in list(vars(module).items()):
-                if id(value) in by_original:
-                    self._replace(module, name, by_original[id(value)])
+                found = self._originals.get(id(value))
+                if found is not None and found[0] is value and (module, name, value) not in self._imported:
+                    self._imported.append((module, name, value))
 
     def _replace(self, owner: Any, name: str, replacement: Any) -> None:
         self._undo.append((owner, name, vars(owner).get(name, INHERITED)))

@@ -16,6 +16,10 @@ from refold.systems.gate.crossing import Wait
 from refold.systems.gate.users import where
 
 
+LOOK = 0.004
+"""Seconds of patience that one look stands for at most: who is not let look on a busy machine, is not let see that nothing moves."""
+
+
 class Stillness:
     """Looks at one thread again and again."""
 
@@ -23,6 +27,7 @@ class Stillness:
         self.thread = thread
         self.last: tuple[object, ...] | None = None
         self.since = 0.0
+        self.looks = 0
 
     def seen(self, patience: float) -> Wait | None:
         """What it waits for, if it has stood still for `patience` seconds; else None."""
@@ -33,9 +38,10 @@ class Stillness:
         now = time.monotonic()
         found = (id(frame), frame and frame.f_lasti, _processor_time(thread.ident))
         if found != self.last or not _sleeps(thread.native_id):
-            self.last, self.since = found, now
+            self.last, self.since, self.looks = found, now, 0
             return None
-        if now - self.since < patience:
+        self.looks += 1
+        if now - self.since < patience or self.looks * LOOK < patience:
             return None
         return Wait(_place(frame), seen="still")
 

@@ -6,16 +6,16 @@ import os
 import pathlib
 import sys
 import sysconfig
+from collections.abc import Container
 from functools import lru_cache
 from types import FrameType, ModuleType
 
 _HERE = pathlib.Path(__file__).resolve().parents[2]
-OTHERS = tuple(
-    str(place) + os.sep
-    for place in (
-        *(_HERE / name for name in ("model", "properties", "systems", "search", "reports", "refold")),
-        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-    )
+OURS = tuple(str(_HERE / name) + os.sep for name in ("model", "properties", "systems", "search", "reports", "refold"))
+"""Where code of refold is."""
+OTHERS = OURS + tuple(
+    place + os.sep
+    for place in (*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),)
 )
 """Where code is that is not the user's."""
 
@@ -35,10 +35,22 @@ def where(frame: FrameType | None) -> str:
     return ""
 
 
-def users_modules() -> list[ModuleType]:
-    """The modules that are the user's own."""
+STDLIB = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
+PACKAGES = tuple(sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib"))
+UNTOUCHED = frozenset(
+    {"refold", "hypothesis", "pytest", "pluggy", "xdist", "execnet", "coverage", "psycopg", "psycopg_binary"}
+)
+"""Packages in which no name is replaced: tools that test, and a driver that waits for real sockets."""
+
+
+def patched_modules(known: Container[int]) -> list[ModuleType]:
+    """The modules of the user's and of libraries that he uses, but for those whose `id` is known already."""
     return [
         module
-        for module in list(sys.modules.values())
-        if isinstance(getattr(module, "__file__", None), str) and is_users(str(module.__file__))
+        for name, module in list(sys.modules.items())
+        if id(module) not in known
+        and name.partition(".")[0].lstrip("_") not in UNTOUCHED
+        and isinstance(file := getattr(module, "__file__", None), str)
+        and (is_users(file) or (file.startswith(PACKAGES) or not file.startswith(STDLIB)))
+        and not file.startswith(OURS)
     ]

@@ -22,6 +22,8 @@ class Request:
     kind: str = "message"
     answer: bytes = b""
     """What the proxy answers by itself, without asking the server."""
+    farewell: bool = False
+    """No answer will come."""
 
 
 class Framer(Protocol):
@@ -121,7 +123,7 @@ class Postgres:
 
     def _request(self, kind: int) -> Request:
         if kind == ord("X"):
-            return self._flush(Request(b""))
+            return self._flush(Request(b"", farewell=True))
         sql, self.sql = self.sql, ""
         if kind in b"cf":
             return self._flush(Request(b"", "end of COPY", "message"))

@@ -182,6 +182,7 @@ class Way:
             if request.answer:
                 self._send(self.client, request.answer)
             elif not request.words or actor.free or self.process.dead or isinstance(actor.status, Idle | Ended):
+                self.asked = self.asked or not request.farewell
                 self._send(self.server, request.data)
             else:
                 self._stand(actor, request)
@@ -296,8 +297,8 @@ class Way:
 
     @property
     def can_ask(self) -> bool:
-        """Whether the server can be asked."""
-        return self.proxy.monitor is not None and self.framer.backend is not None
+        """Whether the server can be asked; while it still greets the client, it waits for nobody."""
+        return self.proxy.monitor is not None
 
     # --- sockets ---
 

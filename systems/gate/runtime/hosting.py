@@ -17,6 +17,7 @@ from refold.systems.gate.actor import BY_THREAD, PLAIN, RUNNING, Actor, Death, H
 from refold.systems.gate.crossing import AFTER, Blocked, Crossing, Ended, Exited, Raised, Returned, Stopped, Wait
 from refold.systems.gate.decision import GO, Die, Fail, Go, Lose, Pause, Stop, error_of
 from refold.systems.gate.patches import Patches, Replacements
+from refold.systems.gate.runtime.chance import ENDING
 from refold.systems.gate.runtime.loop import Loop, Task, awaited
 
 TIDYING = frozenset({"shutdown_asyncgens", "shutdown_default_executor"})
@@ -119,6 +120,7 @@ class Hosted(Loop):
             actor.status = Stopped(actor.crossing)
         else:
             self.fresh.add(actor)
+            self.picked, actor.decision = actor, GO  # up to its first await
         task.add_done_callback(self._done)
         return task
 
@@ -345,8 +347,32 @@ class Hosted(Loop):
         self._take_in()
         try:
             self.run_forever()
+        except Death:
+            raise
+        except BaseException as error:  # it ends the loop, and all its tasks
+            for actor in self.actors.values():
+                actor.ended(actor.outcome(error))
         finally:
             self.bury()
+
+    def close(self) -> None:
+        """As the real one. A task that is left has come to its end."""
+        for actor in self.actors.values():
+            if actor is not self.main and not isinstance(actor.status, Ended) and not self.host_is_dead():
+                cancelled = Raised(asyncio.CancelledError("its event loop was closed"))
+                actor.ended(Exited() if actor.process.stopping else cancelled)
+        super().close()
+
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
+        """As the real one: what is to happen on SIGTERM or SIGINT happens when its process is told to end (`Stop`)."""
+        if sig in ENDING:
+            self.process().on_stop = lambda: self.call_soon(callback, *args)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """As the real one."""
+        process = self.process()
+        had, process.on_stop = process.on_stop is not None, None
+        return had
 
     def bury(self) -> None:
         """Close what is left of the tasks of a dead process here, where their last words cross nothing."""
@@ -360,6 +386,7 @@ class Hosted(Loop):
             _close(self.steered[actor].coroutine)
             _close(task.get_coro())
         self.actors.clear()
+        self.host.loop = None
 
 
 def _elsewhere(actor: Actor) -> bool:

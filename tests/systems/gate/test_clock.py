@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import random
+import signal
 import time
+import uuid
 from datetime import date
 from datetime import datetime as imported
 from time import sleep
 from time import time as imported_time
 
-from refold.systems.gate import Blocked, Gate, Returned, durable
+from refold.systems.gate import Blocked, Exited, Gate, Returned, Stop, durable
 
 
 def test_time_stands_still_until_it_is_let_pass() -> None:
@@ -85,3 +88,40 @@ def test_a_plan_passes_half_a_lease() -> None:
         gate.start("bob", work, "bob")
         gate.finish()
     assert sorted(wrote) == ["alice", "bob"]
+
+
+def test_chance_is_the_same_in_every_run() -> None:
+    def draw() -> tuple[float, str]:
+        return random.random(), str(uuid.uuid4())
+
+    before = random.getstate()
+    drawn = []
+    for _ in range(2):
+        with Gate() as gate:
+            drawn.append(gate.run("alice", draw))
+    assert drawn[0] == drawn[1]
+    assert random.getstate() == before
+
+
+def test_a_handler_of_a_signal_is_what_a_stop_does() -> None:
+    """Ordinary code of a worker: it says on SIGTERM that it is to end, and ends when its turn is over."""
+
+    class Worker:
+        ending = False
+        turns = 0
+
+        def stop(self, number: int, frame: object) -> None:
+            self.ending = True
+
+        def main(self) -> int:
+            signal.signal(signal.SIGTERM, self.stop)
+            while not self.ending:
+                self.turns += 1
+                durable("a turn")
+            return self.turns
+
+    with Gate() as gate:
+        gate.start("alice", Worker().main)
+        gate.step("alice")
+        gate.step("alice")
+        assert gate.step("alice", Stop()) == Exited()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import sqlite3
 import time
 
@@ -347,3 +348,36 @@ def test_the_same_choices_make_the_same_steps() -> None:
 
     assert run(1) == run(1)
     assert len({tuple(run(seed)) for seed in range(10)}) > 1
+
+
+def test_a_loop_that_handles_signals_is_told_to_stop() -> None:
+    async def serves() -> str:
+        ending = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
+        await ending.wait()
+        return "tidy"
+
+    with Gate() as gate:
+        gate.start("alice", lambda: asyncio.run(serves()))
+        gate.step("alice", Stop())
+        gate.finish()
+        assert gate.status("alice") == Exited()
+
+
+def test_an_exit_in_a_task_ends_its_loop() -> None:
+    async def exits() -> None:
+        await asyncio.sleep(0)
+        raise SystemExit(3)
+
+    async def waits() -> None:
+        await asyncio.sleep(1)
+
+    with Gate() as gate:
+        gate.spawn("a", exits)
+        gate.spawn("b", waits)
+        gate.step("a")
+        for name in "ab":
+            status = gate.status(name)
+            assert isinstance(status, Raised)
+            assert isinstance(status.error, SystemExit)
+        assert isinstance(gate.spawn("a", waits), Blocked)
