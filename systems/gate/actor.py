@@ -57,18 +57,27 @@ class Boundary:
     """What the library at a boundary does when something goes wrong there.
 
     `fail` makes the error of work that was not done, `lose` that of an answer which was lost; both also do to the connection what the
-    library would do. `probe` asks the server whether this actor waits in it: None if it does not.
+    library would do, and give None where it never raises. `probe` asks the server whether this actor waits in it: None if it does not.
     """
 
-    fail: Callable[[], BaseException]
-    lose: Callable[[], BaseException]
+    fail: Callable[[], BaseException | None]
+    lose: Callable[[], BaseException | None]
     probe: Callable[[], Wait | None] | None = None
+    may_lose: bool = True
+    """Whether the work may be done and its answer lost. A statement that raises inside a transaction has not been done: there, `Lose` is
+    `Fail`."""
 
 
 def _unreachable() -> BaseException:
     return ConnectionError("the connection was lost (refold: decided by the plan)")
 
 
+def _never() -> None:
+    return None
+
+
+QUIET = Boundary(_never, _never)
+"""The boundary of what never fails by itself, such as a sleep, a lock or an await: there, `Fail` and `Lose` that name no error are `Go`."""
 PLAIN = Boundary(_unreachable, _unreachable)
 """The boundary of something of which nothing is known: errors are `ConnectionError`."""
 
@@ -263,7 +272,7 @@ class Actor:
         assert crossing is not None
         result = self.work(work, crossing, boundary)
         if type(decision) is Lose:
-            raise error_of(decision.error, boundary.lose)
+            raise_unless_none(error_of(decision.error, boundary.lose))
         return result
 
     def decide(self, kind: str, words: str, boundary: Boundary = PLAIN) -> Decision | None:
@@ -310,9 +319,9 @@ class Actor:
         if isinstance(decision, Stop):
             self.told_to_stop(decision)
         elif crossing.phase == AFTER and isinstance(decision, Fail | Lose):
-            raise error_of(decision.error, boundary.lose)
-        elif isinstance(decision, Fail):
-            raise error_of(decision.error, boundary.fail)
+            raise_unless_none(error_of(decision.error, boundary.lose))
+        elif isinstance(decision, Fail) or (isinstance(decision, Lose) and not boundary.may_lose):
+            raise_unless_none(error_of(decision.error, boundary.fail))
 
     def told_to_stop(self, decision: Stop) -> None:
         """What a signal does: run the handler here, or raise."""
@@ -321,7 +330,7 @@ class Actor:
         if decision.error is None and process.on_stop is not None:
             process.on_stop()
         else:
-            raise error_of(decision.error, SystemExit)
+            raise_unless_none(error_of(decision.error, SystemExit))
 
     def work(self, work: Callable[[], T], crossing: Crossing, boundary: Boundary) -> T:
         """Do the work. If the gate has called it blocked in the meantime, stop again before the answer is heard."""
@@ -346,7 +355,7 @@ class Actor:
         self.host.hand_over()
         return self.decided(crossing)
 
-    def wait_at(self, kind: str, words: str, wait: Wait, boundary: Boundary = PLAIN) -> Crossing:
+    def wait_at(self, kind: str, words: str, wait: Wait, boundary: Boundary = QUIET) -> Crossing:
         """Wait where there is no work to be done but waiting: a lock, a sleep. What comes back is the crossing."""
         if self.process.dead:
             raise self.process.death()
@@ -360,6 +369,12 @@ def made_for_actors() -> bool:
     """Whether what is made here and now is for actors: by one of them, or by who holds a gate open."""
     ident = _thread.get_ident()
     return ident in BY_THREAD or bool(OPEN.get(ident))
+
+
+def raise_unless_none(error: BaseException | None) -> None:
+    """Raise an error, if there is one."""
+    if error is not None:
+        raise error
 
 
 def forget_locals(error: BaseException | None) -> None:

@@ -26,7 +26,7 @@ class Fail:
     May lose: this one piece of work, and what the library itself gives up with the error (a broken connection takes its open transaction
     along). Never loses: what was acknowledged before; an answer of "done" never comes from it. The actor goes on in whatever handles
     the error. At a crossing of phase ``after`` the work is done already, so it is the same as `Lose`.
-    `error` None: the error of the boundary.
+    `error` None: the error of the boundary. Where no library raises any (a sleep, a lock, an await, `durable`), it is the same as `Go`.
     """
 
     error: ErrorOf = None
@@ -37,7 +37,8 @@ class Lose:
     """The work is done, and the answer is lost: the client library raises what it raises when a connection ends.
 
     May lose: the answer, and with it the connection and a transaction that is open on it. Never loses: the work itself, once the server has
-    it (a COMMIT is committed). The actor cannot tell it from `Fail`.
+    it (a COMMIT is committed). The actor cannot tell it from `Fail`. Where an error means that nothing was done (a statement of SQLite
+    inside a transaction), it is the same as `Fail`; where no library raises any, as `Go`.
     """
 
     error: ErrorOf = None
@@ -82,8 +83,8 @@ GO = Go()
 DIE = Die()
 
 
-def error_of(asked: ErrorOf, otherwise: Callable[[], BaseException]) -> BaseException:
-    """The error that is to be raised."""
+def error_of(asked: ErrorOf, otherwise: Callable[[], BaseException | None]) -> BaseException | None:
+    """The error that is to be raised; None if there is none to be had here."""
     if asked is None:
         return otherwise()
     if isinstance(asked, BaseException):

@@ -30,7 +30,7 @@ from refold.systems.gate.crossing import (
     Wait,
 )
 from refold.systems.gate.decision import GO, Decision, Die, Stop, error_of
-from refold.systems.gate.network.proxy import Monitor, Proxy, Switchboard
+from refold.systems.gate.network.proxy import Monitor, Proxy, Switchboard, Way
 from refold.systems.gate.patches import Patches
 from refold.systems.gate.runtime import chance
 from refold.systems.gate.runtime.hosting import Hosted
@@ -356,7 +356,7 @@ class Gate:
         handler = process.on_stop
         if decision.error is not None or handler is None:
             error = error_of(decision.error, SystemExit)
-            actor.host.interrupt(type(error))
+            actor.host.interrupt(type(error or SystemExit()))
             return
         host = Host(self)
         beside = self.admit(Actor(self, f"{process.name}/signal", process, host))
@@ -420,18 +420,26 @@ class Gate:
                 wait = still.seen(self.patience)
                 if wait is not None and actor.way is not None and actor.way.asked:
                     wait = Wait("an answer of the server", seen="still")
+                if host.loop is not None and still.looks:
+                    for way in self._ways(actor.process):
+                        way.go_on(forced=True)
             if wait is None and waited >= self.deadline:
                 wait = Wait(f"something that took more than {self.deadline:g} s", seen="still")
             if wait is not None and self._flag(actor, wait):
                 return
+
+    def _ways(self, process: Process) -> list[Way]:
+        """The connections of a process through proxies."""
+        return [way for proxy in self._proxies for way in proxy.ways if way.process is process]
 
     def _settle(self, process: Process, host: Host) -> None:
         """See what a loop has sent, wait for what servers answer at once, and let the loop see it."""
         waited = 0.0
         while waited < self.deadline:
             self._next(0)
-            asked = [way for proxy in self._proxies for way in proxy.ways if way.process is process and way.asked]
-            asked = [way for way in asked if not way.flagged]
+            for way in self._ways(process):
+                way.go_on()
+            asked = [way for way in self._ways(process) if way.asked and not way.flagged]
             if not asked:
                 if not self._poll(host):
                     return

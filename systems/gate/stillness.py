@@ -15,7 +15,6 @@ from types import FrameType
 from refold.systems.gate.crossing import Wait
 from refold.systems.gate.users import where
 
-
 LOOK = 0.004
 """Seconds of patience that one look stands for at most: who is not let look on a busy machine, is not let see that nothing moves."""
 

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar, cast
 
-from refold.systems.gate.actor import PLAIN, Actor, Boundary, current
+from refold.systems.gate.actor import PLAIN, QUIET, Actor, Boundary, current, raise_unless_none
 from refold.systems.gate.decision import Lose, error_of
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ async def _cross(actor: Actor, words: str, work: Callable[[], Any], boundary: Bo
     decision = actor.decide("call", words, boundary)
     result = await work()
     if isinstance(decision, Lose):
-        raise error_of(decision.error, boundary.lose)
+        raise_unless_none(error_of(decision.error, boundary.lose))
     return result
 
 
@@ -92,7 +92,7 @@ def durable(words: str = "durable") -> None:
     """
     actor = current()
     if actor is not None:
-        actor.cross("durable", words, _nothing)
+        actor.cross("durable", words, _nothing, QUIET)
 
 
 def _nothing() -> None:

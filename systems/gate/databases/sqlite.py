@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
-from refold.systems.gate.actor import Actor, Boundary, Process, current, made_for_actors
+from refold.systems.gate.actor import QUIET, Actor, Boundary, Process, current, made_for_actors
 from refold.systems.gate.crossing import Wait
 from refold.systems.gate.databases.statements import kind_of, words_of
 from refold.systems.gate.patches import Patches, Replacements
@@ -74,11 +74,15 @@ def error(name: str, text: str) -> sqlite3.OperationalError:
     return made
 
 
-BOUNDARY = Boundary(
-    lambda: error("SQLITE_BUSY", "database is locked"),
-    lambda: error("SQLITE_IOERR", "disk I/O error"),
-)
-"""Both errors leave the connection as it is. `lose`: SQLite may fail with an error of input and output after the point of no return."""
+def _busy() -> sqlite3.OperationalError:
+    return error("SQLITE_BUSY", "database is locked")
+
+
+BOUNDARY = Boundary(_busy, lambda: error("SQLITE_IOERR", "disk I/O error"))
+"""Of what commits. Both errors leave the connection as it is. `lose`: SQLite may fail after the point of no return."""
+INSIDE = Boundary(_busy, _busy, may_lose=False)
+"""Of a statement inside a transaction, or one that only reads: when it raises it has done nothing."""
+WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER"})
 
 
 class Connection(sqlite3.Connection):
@@ -97,7 +101,14 @@ class Connection(sqlite3.Connection):
         if actor is None:
             return work()
         self._belongs_to(actor)
-        return actor.cross(kind, words, lambda: self._work(actor, words, work), BOUNDARY)
+        return actor.cross(kind, words, lambda: self._work(actor, words, work), self._boundary(kind, words))
+
+    def _boundary(self, kind: str, words: str) -> Boundary:
+        """What may go wrong with this. Rolling back does not fail."""
+        if kind == "rollback":
+            return QUIET
+        alone = self.isolation_level is None and words.partition(" ")[0] in WRITES
+        return BOUNDARY if kind == "commit" or (alone and not self.in_transaction) else INSIDE
 
     def _belongs_to(self, actor: Actor) -> None:
         self.last = actor

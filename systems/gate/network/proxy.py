@@ -172,10 +172,14 @@ class Way:
             self.close()
             return
         self.waiting += self.framer.requests(data)
-        self._go_on()
+        self.go_on()
 
-    def _go_on(self) -> None:
-        """Pass on what is no stop; stand at what is one."""
+    def go_on(self, *, forced: bool = False) -> None:
+        """Pass on what is no stop; stand at what is one. `forced`: although the loop that has sent it has not come to a choice, because a
+        driver that does not await keeps it."""
+        loop = self.actor.host.loop
+        if loop is not None and self.actor.host.running and not forced:
+            return  # its tasks are at no choice yet: whose request it is, and where he stands, is not known before
         while self.waiting and self.current is None and self.open:
             request = self.waiting.pop(0)
             actor = self._sender()
@@ -273,7 +277,7 @@ class Way:
             self._stand_at_answer()
             return
         self._send(self.client, data)
-        self._go_on()
+        self.go_on()
 
     def _stand_at_answer(self) -> None:
         actor = self.actor

@@ -11,7 +11,7 @@ import time as time_module
 from collections.abc import Callable
 from typing import Any
 
-from refold.systems.gate.actor import current
+from refold.systems.gate.actor import QUIET, current
 from refold.systems.gate.crossing import Wait
 from refold.systems.gate.patches import Patches, Replacements
 
@@ -63,7 +63,7 @@ def sleep(seconds: float) -> None:
         return
     words = f"sleep {seconds:g} s"
     if seconds <= 0:
-        actor.cross("sleep", words, lambda: None)
+        actor.cross("sleep", words, lambda: None, QUIET)
     else:
         until = actor.gate.now + seconds
         while actor.gate.now < until:  # a handler that a signal calls does not end the sleep

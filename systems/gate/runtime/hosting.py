@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import Any
 
-from refold.systems.gate.actor import BY_THREAD, PLAIN, RUNNING, Actor, Death, Host, current
+from refold.systems.gate.actor import BY_THREAD, QUIET, RUNNING, Actor, Death, Host, current
 from refold.systems.gate.crossing import AFTER, Blocked, Crossing, Ended, Exited, Raised, Returned, Stopped, Wait
 from refold.systems.gate.decision import GO, Die, Fail, Go, Lose, Pause, Stop, error_of
 from refold.systems.gate.patches import Patches, Replacements
@@ -245,7 +245,7 @@ class Hosted(Loop):
             else:
                 self.steered[actor].raises = error_of(decision.error, SystemExit)
         elif isinstance(decision, Fail | Lose):
-            self.steered[actor].raises = error_of(decision.error, PLAIN.lose)
+            self.steered[actor].raises = error_of(decision.error, QUIET.lose)
         return True
 
     def _pause(self, actor: Actor) -> None:

@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import Any
 
-from refold.systems.gate.actor import BY_THREAD, PLAIN, Actor, Death, Host, current, made_for_actors
+from refold.systems.gate.actor import BY_THREAD, QUIET, Actor, Death, Host, current, made_for_actors
 from refold.systems.gate.crossing import Crossing, Died, Ended, Returned, Stopped, Wait
 from refold.systems.gate.gate import end_of
 from refold.systems.gate.patches import Patches, Replacements
@@ -177,7 +177,7 @@ def _run_as(child: Actor, function: Any) -> None:
         child.host.baton.acquire()
         crossing = child.crossing
         assert crossing is not None
-        child.obey(child.decided(crossing), crossing, PLAIN)
+        child.obey(child.decided(crossing), crossing, QUIET)
         child.ended(Returned(function()))
     except Death:
         child.ended(Died(child.crossing))

@@ -99,6 +99,27 @@ def test_what_fails_has_not_been_done_and_what_is_lost_has() -> None:
         assert store.rows == ["a"]
 
 
+def test_nothing_fails_that_no_library_could_fail_at() -> None:
+    """A sleep, a lock and an explicit stop raise nothing by themselves; correct code is not accused of not expecting it."""
+
+    def work(lock: threading.Lock) -> str:
+        durable("one")
+        time.sleep(0)
+        with lock:
+            return "done"
+
+    with Gate() as gate:
+        lock = threading.Lock()
+        gate.start("alice", work, lock)
+        for _ in range(2):
+            assert isinstance(gate.step("alice", Fail()), Returned | Stopped)
+        assert gate.status("alice") == Returned("done")
+        gate.start("alice", work, lock)
+        status = gate.step("alice", Lose(OSError("no space left")))
+        assert isinstance(status, Raised)
+        assert isinstance(status.error, OSError)
+
+
 def test_the_plan_may_name_the_error() -> None:
     with Gate() as gate:
         gate.start("alice", two, watch(Store()))

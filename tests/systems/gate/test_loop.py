@@ -144,7 +144,9 @@ def test_an_await_may_fail() -> None:
 
     with Gate() as gate:
         gate.spawn("a", reads)
-        assert gate.step("a", Fail()) == Returned("handled")
+        assert gate.step("a", Fail()) == Returned("read"), "nothing that is awaited here raises by itself"
+        gate.spawn("a", reads)
+        assert gate.step("a", Fail(ConnectionError())) == Returned("handled")
 
 
 def test_the_tasks_of_a_loop_die_together_and_reach_nothing_more() -> None:

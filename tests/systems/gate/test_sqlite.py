@@ -89,6 +89,25 @@ def test_a_lost_reply_leads_to_a_double_insert(path: str) -> None:
     assert shop.rows(path, "select count(*) from bookings") == [(2,)]
 
 
+def test_a_statement_that_raises_inside_a_transaction_has_not_been_done(path: str) -> None:
+    """As SQLite has it: only the answer to what commits can be lost. So code that tries a statement again is not accused."""
+
+    def patient() -> None:
+        with sqlite3.connect(path) as connection:
+            for _ in range(5):
+                try:
+                    connection.execute("insert into sent values (1, 'a')")
+                    return
+                except sqlite3.OperationalError:
+                    continue
+
+    with Gate() as gate:
+        gate.start("alice", patient)
+        gate.step("alice", Lose())
+        gate.finish()
+    assert shop.rows(path, "select count(*) from sent") == [(1,)]
+
+
 def test_a_failed_commit_has_not_happened(path: str) -> None:
     with Gate() as gate:
         gate.start("alice", shop.Shop(path).book, "1A", "ada")
