@@ -355,6 +355,11 @@ class Gate:
         process.stopping = True
         handler = process.on_stop
         if decision.error is not None or handler is None:
+            still = Stillness(actor.host.thread)
+            for _ in range(100):  # until it is in its library, so that it hears of it at the same place in every run
+                if still.seen(0.002) is not None:
+                    break
+                time.sleep(0.001)
             error = error_of(decision.error, SystemExit)
             actor.host.interrupt(type(error or SystemExit()))
             return

@@ -331,7 +331,13 @@ class Way:
             self.actor.way = None
         if self.actor.held is self:  # the client has hung up: its code goes on
             self.actor.held = None
-            self.actor.status = RUNNING
+            loop = self.actor.host.loop
+            if loop is None or self.actor.host.running:
+                self.actor.status = RUNNING
+            elif not isinstance(self.actor.status, Ended):
+                loop.outdated = True
+                self.actor.status = Blocked(self.actor.crossing, Wait("its event loop", seen="loop"))
+                self.proxy.gate.blocked.add(self.actor)
 
 
 def _hang_up(server: socket.socket) -> None:

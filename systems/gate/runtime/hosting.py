@@ -74,6 +74,8 @@ class Hosted(Loop):
         self.steered: dict[Actor, Steered] = {}
         self.fresh: set[Actor] = set()
         """Those that have taken a step since the last choice, so that they are at a new crossing."""
+        self.outdated = False
+        """Where its actors stand has to be shown again."""
         self.unnamed: dict[Task, Actor] = {}
         """Those that the gate does not know yet."""
         self.seen_files: set[tuple[int, int]] = set()
@@ -276,6 +278,7 @@ class Hosted(Loop):
                 gate.blocked.add(actor)
                 actor.status = Blocked(crossing, self._wait_of(task, actor, timers))
         self.fresh.clear()
+        self.outdated = False
         main = self.main
         if main is not None and main not in self.actors.values():
             gate.blocked.add(main)
@@ -317,7 +320,7 @@ class Hosted(Loop):
 
     def news(self) -> bool:
         """Whether something has come from outside since the last choice: from a thread, a file, or with time."""
-        if self._ready:
+        if self._ready or self.outdated:
             return True
         if len(self._selector.get_map()) > self._own_files:
             events = self._selector.select(0)
