@@ -1,6 +1,7 @@
 """The gate: wherever the user's code crosses its own boundary it stops, and a plan decides what happens there."""
 
-from refold.systems.gate.actor import Boundary, Death
+from refold.systems.gate.actor import Death
+from refold.systems.gate.boundary import Boundary
 from refold.systems.gate.crossing import (
     Blocked,
     Crossing,
@@ -16,6 +17,7 @@ from refold.systems.gate.crossing import (
 )
 from refold.systems.gate.decision import DIE, GO, Decision, Die, Fail, Go, Lose, Pause, Stop
 from refold.systems.gate.gate import Busy, Gate, Unknown
+from refold.systems.gate.schedule import Step, twice, wander
 from refold.systems.gate.watch import durable, watch
 
 __all__ = [
@@ -40,10 +42,13 @@ __all__ = [
     "Raised",
     "Returned",
     "Status",
+    "Step",
     "Stop",
     "Stopped",
     "Unknown",
     "Wait",
     "durable",
+    "twice",
+    "wander",
     "watch",
 ]

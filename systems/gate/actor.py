@@ -8,15 +8,13 @@ from __future__ import annotations
 import _thread
 import asyncio
 import ctypes
-import os
 import threading
-import traceback
-from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
+from refold.systems.gate.boundary import PLAIN, QUIET, Boundary, raise_unless_none
 from refold.systems.gate.crossing import (
     AFTER,
     Blocked,
@@ -32,17 +30,12 @@ from refold.systems.gate.crossing import (
     Wait,
 )
 from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
-
-if TYPE_CHECKING:
-    from refold.systems.gate.gate import Gate
-    from refold.systems.gate.network.proxy import Way
-    from refold.systems.gate.runtime.hosting import Hosted
+from refold.systems.gate.tracebacks import forget_locals
 
 T = TypeVar("T")
 
 ENDS = (SystemExit, KeyboardInterrupt, asyncio.CancelledError)
 """What a process that is told to stop ends with, if it does not come to its end by itself."""
-HERE = os.path.dirname(__file__) + os.sep
 RUNNING = Running()
 RESISTS = 1000
 """After so many deaths that it caught, a thread is never let run again."""
@@ -52,34 +45,76 @@ class Death(BaseException):
     """The process of this code is dead. It is no `Exception`, and whoever catches it gets it again at the next crossing."""
 
 
-@attrs.frozen
-class Boundary:
-    """What the library at a boundary does when something goes wrong there.
+class Turns(Protocol):
+    """What an actor knows of its gate."""
 
-    `fail` makes the error of work that was not done, `lose` that of an answer which was lost; both also do to the connection what the
-    library would do, and give None where it never raises. `probe` asks the server whether this actor waits in it: None if it does not.
-    """
+    now: float
+    deadline: float
+    actors: dict[str, Actor]
+    blocked: set[Actor]
+    backends: dict[int, str]
+    abandoned: list[tuple[Any, int]]
 
-    fail: Callable[[], BaseException | None]
-    lose: Callable[[], BaseException | None]
-    probe: Callable[[], Wait | None] | None = None
-    may_lose: bool = True
-    """Whether the work may be done and its answer lost. A statement that raises inside a transaction has not been done: there, `Lose` is
-    `Fail`."""
+    def report(self, host: Host) -> None:
+        """A thread has stopped."""
+
+    def admit(self, actor: Actor) -> Actor:
+        """Take in an actor."""
+
+    def process(self, name: str) -> Process:
+        """The living process of that name."""
+
+    def unblock(self, actor: Actor) -> None:
+        """What it waited for has come."""
+
+    def unblock_waiting_for(self, ended: Actor) -> None:
+        """The same for all who wait for the end of an actor."""
+
+    def share(self, key: object, make: Callable[[], T]) -> T:
+        """One thing of its kind for the whole gate."""
+
+    def signal(self, actor: Actor, decision: Stop) -> None:
+        """Tell a process to end whose actor is in a library."""
+
+    @property
+    def proxies(self) -> Sequence[Any]:
+        """The ways to servers."""
 
 
-def _unreachable() -> BaseException:
-    return ConnectionError("the connection was lost (refold: decided by the plan)")
+class Line(Protocol):
+    """What an actor knows of its connection through a proxy."""
+
+    asked: bool
+    flagged: bool
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether the server can be asked."""
+
+    def probe(self) -> Wait | None:
+        """What the server says that it waits for."""
+
+    def decided(self, decision: Decision) -> None:
+        """Do with the request as decided."""
 
 
-def _never() -> None:
-    return None
+class TaskLoop(Protocol):
+    """What the thread of an event loop knows of it."""
 
+    at_choice: bool
+    outdated: bool
+    picked: Actor | None
+    last: Actor | None
+    incoming: list[tuple[Actor, Callable[..., Any], tuple[Any, ...]]]
 
-QUIET = Boundary(_never, _never)
-"""The boundary of what never fails by itself, such as a sleep, a lock or an await: there, `Fail` and `Lose` that name no error are `Go`."""
-PLAIN = Boundary(_unreachable, _unreachable)
-"""The boundary of something of which nothing is known: errors are `ConnectionError`."""
+    def keep_others(self, actor: Actor) -> None:
+        """The others have to wait for this one."""
+
+    def news(self) -> bool:
+        """Whether something has come from outside."""
+
+    def bury(self) -> None:
+        """Close what is left of a dead process."""
 
 
 class Process:
@@ -130,7 +165,7 @@ class Process:
 class Host:
     """A thread that has the baton or waits for it."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Turns) -> None:
         self.gate = gate
         self.baton = _thread.allocate_lock()
         self.baton.acquire()
@@ -139,7 +174,7 @@ class Host:
         self.ended = False
         self.running = False
         """It has the baton, even if it is blocked where nobody sees it."""
-        self.loop: Hosted | None = None
+        self.loop: TaskLoop | None = None
         """The event loop that runs on it."""
 
     def launch(self, first: Actor) -> None:
@@ -197,7 +232,7 @@ _real_start = threading.Thread.start
 BY_THREAD: dict[int, Actor] = {}
 """The actor that runs on a thread now, by the thread's number."""
 
-OPEN: dict[int, list[Gate]] = {}
+OPEN: dict[int, list[Any]] = {}
 """The gates that are open, by the number of the thread that opened them: what is made there is made for their actors."""
 
 
@@ -209,7 +244,7 @@ def current() -> Actor | None:
 class Actor:
     """One piece of the user's code with a name, and where it stands."""
 
-    def __init__(self, gate: Gate, name: str, process: Process, host: Host) -> None:
+    def __init__(self, gate: Turns, name: str, process: Process, host: Host) -> None:
         self.gate = gate
         self.name = name
         self.process = process
@@ -225,9 +260,9 @@ class Actor:
         self.flagged = False
         """The gate has called it blocked while it was at work."""
         self.crossing: Crossing | None = None
-        self.held: Way | None = None
+        self.held: Line | None = None
         """The connection on which a request of it, or the answer to one, waits for a decision."""
-        self.way: Way | None = None
+        self.way: Line | None = None
         """The connection on which it has last stood."""
         process.actors.append(self)
 
@@ -369,30 +404,3 @@ def made_for_actors() -> bool:
     """Whether what is made here and now is for actors: by one of them, or by who holds a gate open."""
     ident = _thread.get_ident()
     return ident in BY_THREAD or bool(OPEN.get(ident))
-
-
-def raise_unless_none(error: BaseException | None) -> None:
-    """Raise an error, if there is one."""
-    if error is not None:
-        raise error
-
-
-def forget_locals(error: BaseException | None) -> None:
-    """Empty the frames in which an error was raised, and those of what led to it, as when nobody has it any more: a connection that was
-    open there is closed. The lines of the user's traceback stay; those of this room go."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        traceback.clear_frames(error.__traceback__)
-        error.__traceback__ = _without_ours(error.__traceback__)
-        error = error.__cause__ or error.__context__
-
-
-def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    if trace is None:
-        return None
-    rest = _without_ours(trace.tb_next)
-    if trace.tb_frame.f_code.co_filename.startswith(HERE):
-        return rest
-    trace.tb_next = rest
-    return trace

@@ -121,3 +121,8 @@ class Deadlock:
 
     def __str__(self) -> str:
         return "deadlock: " + "; ".join(f"{name} {wait}" for name, wait in self.waits)
+
+
+def end_of(name: str) -> str:
+    """What somebody waits for who joins a thread."""
+    return f"the end of {name}"

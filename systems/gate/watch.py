@@ -9,7 +9,8 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar, cast
 
-from refold.systems.gate.actor import PLAIN, QUIET, Actor, Boundary, current, raise_unless_none
+from refold.systems.gate.actor import Actor, current
+from refold.systems.gate.boundary import PLAIN, QUIET, Boundary, raise_unless_none
 from refold.systems.gate.decision import Lose, error_of
 
 T = TypeVar("T")

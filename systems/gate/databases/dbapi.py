@@ -12,7 +12,8 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from refold.systems.gate.actor import Actor, Boundary, Process, current
+from refold.systems.gate.actor import Actor, Process, current
+from refold.systems.gate.boundary import Boundary
 from refold.systems.gate.crossing import Wait
 from refold.systems.gate.databases.statements import kind_of, words_of
 

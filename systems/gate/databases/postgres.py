@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from refold.systems.gate.actor import Actor, Boundary, current
+from refold.systems.gate.actor import Actor, current
+from refold.systems.gate.boundary import Boundary
 from refold.systems.gate.crossing import Wait
 from refold.systems.gate.databases.dbapi import Connection
 from refold.systems.gate.network.sockets import proxy_of

@@ -16,7 +16,8 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
-from refold.systems.gate.actor import QUIET, Actor, Boundary, Process, current, made_for_actors
+from refold.systems.gate.actor import Actor, Process, current, made_for_actors
+from refold.systems.gate.boundary import QUIET, Boundary
 from refold.systems.gate.crossing import Wait
 from refold.systems.gate.databases.statements import kind_of, words_of
 from refold.systems.gate.patches import Patches, Replacements

@@ -20,17 +20,14 @@ from __future__ import annotations
 import selectors
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import attrs
 
-from refold.systems.gate.actor import RUNNING, Actor
+from refold.systems.gate.actor import RUNNING, Actor, Turns
 from refold.systems.gate.crossing import AFTER, Blocked, Crossing, Ended, Idle, Stopped, Wait
 from refold.systems.gate.decision import Decision, Die, Fail, Lose, Pause, Stop
 from refold.systems.gate.network.protocols import FRAMERS, Request
-
-if TYPE_CHECKING:
-    from refold.systems.gate.gate import Gate
 
 CHUNK = 1 << 16
 PARTING = 0.5
@@ -47,11 +44,18 @@ class Monitor(Protocol):
         """End a connection whose client is gone and which has not noticed, because it waits. It is asked for when a gate is closed."""
 
 
+class Served(Turns, Protocol):
+    """A gate that serves sockets."""
+
+    @property
+    def switchboard(self) -> Switchboard:
+        """Where they are watched."""
+
+
 class Switchboard:
     """All sockets of a gate's proxies."""
 
-    def __init__(self, gate: Gate) -> None:
-        self.gate = gate
+    def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
@@ -102,7 +106,7 @@ class Proxy:
     while counts as a wait."""
 
     def __init__(
-        self, gate: Gate, host: str, port: int, protocol: str = "plain", monitor: Monitor | None = None
+        self, gate: Served, host: str, port: int, protocol: str = "plain", monitor: Monitor | None = None
     ) -> None:
         if protocol not in FRAMERS:
             raise ValueError(f"there is no protocol {protocol!r}; there are {', '.join(FRAMERS)}; 'plain' fits all")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, cast
 
 from refold.systems.gate.actor import Actor, current
 from refold.systems.gate.network.proxy import Proxy
@@ -20,7 +20,7 @@ def proxy_of(actor: Actor, host: str, port: int) -> Proxy | None:
     for proxy in actor.gate.proxies:
         there, number = proxy.upstream
         if number == port and (host == there or (host in LOCAL and there in LOCAL)):
-            return proxy
+            return cast(Proxy, proxy)
     return None
 
 

@@ -11,7 +11,8 @@ import time as time_module
 from collections.abc import Callable
 from typing import Any
 
-from refold.systems.gate.actor import QUIET, current
+from refold.systems.gate.actor import current
+from refold.systems.gate.boundary import QUIET
 from refold.systems.gate.crossing import Wait
 from refold.systems.gate.patches import Patches, Replacements
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import Any
 
-from refold.systems.gate.actor import BY_THREAD, QUIET, RUNNING, Actor, Death, Host, current
+from refold.systems.gate.actor import BY_THREAD, RUNNING, Actor, Death, Host, current
+from refold.systems.gate.boundary import QUIET
 from refold.systems.gate.crossing import AFTER, Blocked, Crossing, Ended, Exited, Raised, Returned, Stopped, Wait
 from refold.systems.gate.decision import GO, Die, Fail, Go, Lose, Pause, Stop, error_of
 from refold.systems.gate.patches import Patches, Replacements

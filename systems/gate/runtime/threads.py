@@ -15,9 +15,9 @@ import sys
 import threading
 from typing import Any
 
-from refold.systems.gate.actor import BY_THREAD, QUIET, Actor, Death, Host, current, made_for_actors
-from refold.systems.gate.crossing import Crossing, Died, Ended, Returned, Stopped, Wait
-from refold.systems.gate.gate import end_of
+from refold.systems.gate.actor import BY_THREAD, Actor, Death, Host, current, made_for_actors
+from refold.systems.gate.boundary import QUIET
+from refold.systems.gate.crossing import Crossing, Died, Ended, Returned, Stopped, Wait, end_of
 from refold.systems.gate.patches import Patches, Replacements
 from refold.systems.gate.users import where
 
