@@ -41,7 +41,7 @@ class Patches:
     def __init__(self) -> None:
         self.sources: list[tuple[str, Callable[[], Replacements]]] = []
         self.entered = 0
-        self._made: dict[str, Replacements] = {}
+        self._made: dict[int, Replacements] = {}
         self._undo: list[tuple[Any, str, Any]] = []
         self._originals: dict[int, tuple[Any, Any]] = {}
         """Each original, and what takes its place, by the original's `id`."""
@@ -79,18 +79,20 @@ class Patches:
             self._undo.clear()
 
     def _put(self) -> None:
-        for library, replacements in self.sources:
-            if library in sys.modules and library not in self._made:
-                self._make(library, replacements())
-            for place, replacement in self._made.get(library, {}).items():
+        for number, (library, replacements) in enumerate(self.sources):
+            if library not in sys.modules:
+                continue
+            if number not in self._made:
+                self._make(number, replacements())
+            for place, replacement in self._made[number].items():
                 self._replace(*_owner(place), replacement)
         self._look_for_imports()
         for module, name, original in self._imported:
             if vars(module).get(name) is original:
                 self._replace(module, name, self._originals[id(original)][1])
 
-    def _make(self, library: str, replacements: Replacements) -> None:
-        self._made[library] = replacements
+    def _make(self, number: int, replacements: Replacements) -> None:
+        self._made[number] = replacements
         for place, replacement in replacements.items():
             owner, name = _owner(place)
             if isinstance(owner, ModuleType):

@@ -414,6 +414,17 @@ def test_an_actor_that_waits_for_a_queue_is_blocked_until_something_is_there() -
         assert isinstance(status.error, queue.Empty)
 
 
+def test_a_simple_queue_is_seen_as_well_and_all_who_wait_are_known_at_once() -> None:
+    with Gate() as gate:
+        box: queue.SimpleQueue[int] = queue.SimpleQueue()
+        status = gate.start("alice", box.get)
+        assert isinstance(status, Blocked)
+        assert status.wait.seen == "gate"
+        gate.start("bob", box.put, 7)
+        gate.finish()
+        assert gate.status("alice") == Returned(7)
+
+
 def test_what_takes_too_long_is_called_blocked() -> None:
     """Nothing hangs for ever, not even code that computes for ever; and its thread ends with the run."""
 
