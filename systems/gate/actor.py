@@ -252,6 +252,8 @@ class Actor:
         self.status: Status = Idle()
         self.number = 0
         self.decision: Decision = Go()
+        self.helps = False
+        """It is a thread that another actor has started."""
         self.free = False
         """Set while it is to run without stops."""
         self.boundary: Boundary | None = None

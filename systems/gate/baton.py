@@ -179,9 +179,10 @@ class Baton:
         if host.running or host.loop is None or not host.loop.at_choice or not host.loop.news():
             return False
         host.give()
-        while host.running:
+        until = time.monotonic() + self.deadline
+        while host.running and time.monotonic() < until:
             self._next(0.01)
-        return True
+        return not host.running
 
     def _look_at(self, actor: Actor) -> None:
         """Whether it still waits outside of the gate; if not, wait until it stands."""

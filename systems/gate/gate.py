@@ -43,7 +43,7 @@ LIMIT = 100_000
 """Steps that `finish` takes at most."""
 
 
-class Unknown(KeyError):
+class Unknown(LookupError):
     """There is no actor of this name."""
 
 
@@ -313,14 +313,15 @@ class Gate(Baton):
         host.launch(beside)
 
     def deadlock(self) -> Deadlock | None:
-        """Who waits for each other in a circle; or everybody, if nobody can go on and no time helps. None if there is neither."""
+        """Who waits for each other in a circle; or everybody, if nobody can go on and no time helps. None if there is neither. Threads
+        that somebody else's code has started and left behind, such as those of a pool, may wait for ever."""
         waits = {name: actor.status.wait for name, actor in self.actors.items() if isinstance(actor.status, Blocked)}
         for name in waits:
             circle = _circle(name, waits)
             if circle:
                 return Deadlock(tuple((one, waits[one]) for one in circle))
         living = [actor for actor in self.actors.values() if not isinstance(actor.status, Idle | Ended)]
-        if living and len(waits) == len(living) and all(wait.until is None for wait in waits.values()):
+        if not all(actor.helps for actor in living) and len(waits) == len(living) and _for_ever(waits):
             return Deadlock(tuple(waits.items()), everybody=True)
         return None
 
@@ -328,6 +329,11 @@ class Gate(Baton):
 def _hears(status: Status) -> bool:
     """Whether a signal reaches somebody who is blocked."""
     return isinstance(status, Blocked) and status.wait.seen in ("gate", "loop") and status.wait.what != "the event loop"
+
+
+def _for_ever(waits: dict[str, Wait]) -> bool:
+    """Whether no time helps."""
+    return all(wait.until is None for wait in waits.values())
 
 
 def _circle(start: str, waits: dict[str, Wait]) -> list[str]:

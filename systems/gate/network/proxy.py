@@ -121,12 +121,16 @@ class Proxy:
         """The port on 127.0.0.1 at which the server is for the actors of this process: for an actor with a process of its own, its name."""
         if process not in self._ports:
             listener = socket.create_server(("127.0.0.1", 0))
+            listener.setblocking(False)
             self._ports[process] = listener.getsockname()[1]
             self.gate.switchboard.watch(listener, lambda: self._accept(process, listener))
         return self._ports[process]
 
     def _accept(self, name: str, listener: socket.socket) -> None:
-        client, _ = listener.accept()
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return  # it has changed its mind
         process = self.gate.process(name)
         if not process.actors:
             client.close()  # nobody lives there

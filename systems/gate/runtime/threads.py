@@ -152,6 +152,7 @@ def _adopt(parent: Actor, thread: threading.Thread) -> Actor:
     host = Host(parent.gate)
     host.thread = thread
     child = parent.gate.admit(Actor(parent.gate, f"{process.name}/{process.children}", process, host))
+    child.helps = True
     child.number += 1
     child.crossing = Crossing(child.name, child.number, "its first line", "thread")
     child.status = Stopped(child.crossing)

@@ -479,6 +479,21 @@ def test_a_thread_that_the_code_starts_is_an_actor_of_its_process() -> None:
     assert seen == [None]
 
 
+def test_a_pool_that_is_left_behind_is_no_deadlock() -> None:
+    pools = []
+
+    def leaves() -> int:
+        pools.append(ThreadPoolExecutor(1))
+        return pools[0].submit(lambda: 1).result()
+
+    with Gate() as gate:
+        gate.start("alice", leaves)
+        gate.finish()
+        assert gate.status("alice") == Returned(1)
+        assert isinstance(gate.status("alice/1"), Blocked)
+        assert gate.deadlock() is None
+
+
 def test_a_pool_of_threads_is_seen() -> None:
     def pooled() -> list[int]:
         with ThreadPoolExecutor(2) as pool:
