@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from refold.systems.gate.actor import Actor, current
 from refold.systems.gate.boundary import PLAIN, QUIET, Boundary, raise_unless_none
+from refold.systems.gate.databases.dbapi import Connection
 from refold.systems.gate.decision import Lose, error_of
 
 T = TypeVar("T")
@@ -77,11 +78,14 @@ def watch(
     fails: Callable[[], BaseException] | None = None,
     loses: Callable[[], BaseException] | None = None,
 ) -> T:
-    """The object with every call of a public method a crossing.
+    """The object with every call of a public method a crossing; a connection of a DB-API driver with every statement, commit and rollback
+    one, as those that are made while a gate is open.
 
     `name` stands before the method in the words of its crossings; `methods` are those that count, by default all; `fails` and `loses` make
     the errors that its library raises where the plan decides `Fail` and `Lose`; by default `ConnectionError`, and what `fails` makes.
     """
+    if methods is None and all(hasattr(thing, method) for method in ("cursor", "commit", "rollback")):
+        return cast(T, Connection(thing))
     fail = fails or PLAIN.fail
     return cast(T, Watched(thing, name, methods, Boundary(fail, loses or fail)))
 

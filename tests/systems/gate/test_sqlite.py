@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from refold.systems.gate import DIE, Blocked, Died, Fail, Gate, Lose, Raised, Returned, Stopped, durable
+from refold.systems.gate import DIE, Blocked, Died, Fail, Gate, Lose, Raised, Returned, Stopped, durable, watch
 from refold.systems.gate.databases.statements import words_of
 from refold.systems.gate.schedule import Step, Took, twice, wander
 
@@ -248,6 +248,28 @@ def test_a_connection_is_of_the_class_that_was_asked_for(path: str) -> None:
         gate.start("alice", connects)
         gate.finish()
         assert gate.status("alice") == Returned((True, "green", "x"))
+
+
+def test_a_connection_of_any_driver_can_be_watched(path: str) -> None:
+    """Here one that was made before the gate was opened."""
+    connection = watch(sqlite3.connect(path, check_same_thread=False))
+    assert isinstance(connection, sqlite3.Connection)
+    connection.row_factory = sqlite3.Row
+
+    def work() -> str:
+        with connection:
+            cursor = connection.cursor()
+            cursor.execute("insert into sent values (1, 'a')")
+        return str(connection.execute("select seat from sent").fetchone()["seat"])
+
+    seen = []
+    with Gate() as gate:
+        gate.start("alice", work)
+        while gate.stopped():
+            seen.append(words(gate, "alice"))
+            gate.step("alice")
+        assert gate.status("alice") == Returned("a")
+    assert seen == ["INSERT sent", "COMMIT", "SELECT sent"]
 
 
 def test_outside_of_a_gate_everything_is_as_it_was(path: str) -> None:
