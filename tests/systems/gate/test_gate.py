@@ -445,7 +445,7 @@ def test_threads_of_abandoned_runs_end() -> None:
         with Gate() as gate:
             for name in ("alice", "bob", "carol"):
                 gate.start(name, durable)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     assert gate.leaked == []
 
 

@@ -111,7 +111,7 @@ def test_an_answer_that_does_not_come_is_a_wait_that_is_a_guess(notes: Notes) ->
         assert str(status.wait) == "waits for an answer of the server"
         gate.start("bob", note, notes.port, "go")
         gate.step("bob")
-        for _ in range(100):
+        for _ in range(1000):
             gate.advance(0)
             if gate.stopped():
                 break
