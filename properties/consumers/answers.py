@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from refold.model.application import Application
 from refold.model.parts.consuming.rebuild import StreamAnswered
 from refold.model.record import Settled
@@ -69,10 +71,10 @@ class Answers(Property):
         """By now everything that was committed is visible."""
         self.catch_up()
         hidden, self.hidden = self.hidden, []
-        end = Evidence(number, record, "is the end: it has not appeared")
-        return next((finding for early in hidden if (finding := self.late(*early, end)) is not None), None)
+        found = next((finding for early in hidden if (finding := self.late(*early)) is not None), None)
+        return None if found is None else attrs.evolve(found, number=number)
 
-    def late(self, number: int, record: StreamAnswered, end: Evidence) -> Finding | None:
+    def late(self, number: int, record: StreamAnswered) -> Finding | None:
         """Judge an answer about events that were hidden."""
         there = self.states.get(record.stream, (0, None))[0]
         if record.version <= there:
@@ -80,12 +82,12 @@ class Answers(Property):
         return self.finding(
             "answer-from-the-future",
             record.stream,
-            end.number,
+            number,
             clause="not from the future",
             guarantee="READ",
             expected=f"at most version {there}",
             actual=f"version {record.version}",
-            evidence=[Evidence(number, record, "tells of it"), end],
+            evidence=[Evidence(number, record, "tells of it")],
         )
 
     def compare(self, number: int, record: StreamAnswered) -> Finding | None:
