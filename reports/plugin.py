@@ -75,8 +75,7 @@ def pytest_runtest_makereport(
     search = searches.pop(cls, None)
     noise = ""
     if search is not None:
-        noise = getattr(item, "hypothesis_report_information", "")
-        item.hypothesis_report_information = ""  # type: ignore[attr-defined]
+        noise = vars(item).pop("hypothesis_report_information", "")
     report = yield
     error = call.excinfo.value if call.excinfo is not None else None
     notes: list[dict[str, Any]] = []
@@ -103,7 +102,7 @@ def words() -> Any:
 
 def page(error: Any, test: str, seed: Any) -> None:
     """Write the page of a failure; imported when there is one."""
-    from refold.reports.commands.test_report import keep_page
+    from refold.reports.documents.test_report import keep_page
 
     keep_page(error, test, seed)
 
@@ -117,9 +116,12 @@ def shorten(report: pytest.TestReport, item: pytest.Item, error: BaseException) 
     path, line, _ = item.location
     crash.path, crash.lineno = path, (line or 0) + 1
     trace.extraline = None
-    entries = trace.reprentries[-1:]
+    style = item.config.getoption("tbstyle", "auto")
+    entries = [] if style == "line" else trace.reprentries[-1:]  # «line» means the line of the crash, which pytest adds
+    end = "\n" if style == "native" else ""
     for entry in entries:
-        entry.lines = [f"E   {line}".rstrip() for line in f"{crash.message.partition(':')[0]}: {error}".splitlines()]
+        name = crash.message.partition(":")[0]
+        entry.lines = [f"E   {line}".rstrip() + end for line in f"{name}: {error}".splitlines()]
         entry.reprfuncargs = entry.reprlocals = None
         entry.reprfileloc = crash
     trace.reprentries = entries
@@ -129,7 +131,7 @@ def shorten(report: pytest.TestReport, item: pytest.Item, error: BaseException) 
 
 def short_id(test: str) -> str:
     """A test's name without the method that all of refold's have."""
-    return test.removesuffix("::test_guarantees").removesuffix("::runTest")
+    return test.removesuffix("::test_holds").removesuffix("::runTest")
 
 
 def summary_of(error: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ import attrs
 from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.parts.reading.query import Answered
-from refold.model.tape import Plan
+from refold.model.tape import Menu, Plan
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
 from refold.search.capabilities import not_checked
@@ -67,6 +68,12 @@ class Budget:
         return min(max(shares), 1.0)
 
 
+def campaign_tape(menu: Menu, generator: random.Random, number: int) -> bytes:
+    """The tape of this run: lengths in turn, and every second run has all families of the core: see docs/decisions/0003-tape.md."""
+    tape = generator.randbytes(menu.length(LENGTHS[number // 2 % len(LENGTHS)]))
+    return b"\0" + tape[1:] if number % 2 else tape
+
+
 class Campaign:
     """Searches one system for broken guarantees.
 
@@ -114,11 +121,8 @@ class Campaign:
     def seeded(self) -> Iterator[bytes]:
         """Tapes from a generator of its own."""
         generator = random.Random(self.seed)
-        while True:
-            for length in LENGTHS:
-                yield generator.randbytes(self.menu.length(length))
-                tape = generator.randbytes(self.menu.length(length))
-                yield b"\0" + tape[1:]  # every second run has all families of the core: see docs/decisions/0003-tape.md
+        for number in itertools.count():
+            yield campaign_tape(self.menu, generator, number)
 
     def run(self) -> Result:
         """Search. Ctrl-C ends the search early and loses nothing."""

@@ -43,11 +43,12 @@ from refold.search.failure import Broken, GuaranteeBroken
 from refold.search.machine_search import (
     MachineSearch,
     Tape,
-    campaign_tapes,
+    burst_tapes,
     prepared,
     search,
     searches,
     searching,
+    spare_hypothesis,
     tapes,
 )
 from refold.search.profiles import standard
@@ -75,16 +76,16 @@ def one_of(*kinds: type[Action]) -> st.SearchStrategy[Action]:
 def test_of(cls: type[EventSourcedMachine]) -> Callable[[Any], None]:
     """The method of its `TestCase`."""
 
-    def test_guarantees(self: Any) -> None:
+    def test_holds(self: Any) -> None:
         """Whether every guarantee holds."""
         __tracebackhide__ = True
         search(type(self).refold_machine, standard() if self.settings is cls.standard_settings else self.settings)
 
     file, line = where_it_is_written()
-    test_guarantees.place_as = test_guarantees.__code__.replace(co_filename=file, co_firstlineno=line)  # type: ignore[attr-defined]
-    test_guarantees.is_hypothesis_test = True  # type: ignore[attr-defined]
-    test_guarantees._hypothesis_state_machine_class = cls  # type: ignore[attr-defined]
-    return test_guarantees
+    test_holds.place_as = test_holds.__code__.replace(co_filename=file, co_firstlineno=line)  # type: ignore[attr-defined]
+    test_holds.is_hypothesis_test = True  # type: ignore[attr-defined]
+    test_holds._hypothesis_state_machine_class = cls  # type: ignore[attr-defined]
+    return test_holds
 
 
 def where_it_is_written() -> tuple[str, int]:
@@ -111,10 +112,11 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        spare_hypothesis()
         case: Any = cls.TestCase
         case.settings = cls.standard_settings = standard()
         case.refold_machine = cls
-        case.runTest = case.test_guarantees = test_of(cls)
+        case.runTest = case.test_holds = test_of(cls)
 
     def __init__(self) -> None:
         super().__init__()
@@ -200,7 +202,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
             if (invariant.check_during_init or not pending) and all(holds(self) for holds in invariant.preconditions):
                 invariant.function(self)
 
-    @initialize(tape=campaign_tapes())
+    @initialize(tape=burst_tapes())
     def first_burst(self, tape: bytes) -> None:
         """Every run begins with a plan as campaigns run them: drawn one by one, actions take long to get anywhere."""
         self.searching.rounds.latest = tape

@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from refold.reports.commands.verify import publish
+from refold.properties.diagnosis.scores import ranked
+from refold.reports.documents.report_folder import REPORT, write_report
 from refold.search.failure import Broken, report_dir, slug
 
 
@@ -19,8 +20,10 @@ def keep_page(error: Broken, test: str, seed: Any) -> None:
     folder = pathlib.Path(report_dir(), slug(test.rpartition("::")[0] or test))
     given = int(seed) if str(seed).isdecimal() else None
     try:
-        publish(attrs.evolve(error.result, seed=given), folder, [error.plan] if error.plan else [], quiet=True)
+        result = attrs.evolve(error.result, seed=given)
+        plans, replays = ([error.plan], [error.command]) if error.plan else ([], [])
+        write_report(result, folder, plans, replays, ranked(result.counterexamples))
     except OSError as trouble:
         error.page = f"not written, {trouble.filename or folder}: {trouble.strerror}"
     else:
-        error.page = str(folder / "report.html")
+        error.page = str(folder / REPORT)
