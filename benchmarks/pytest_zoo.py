@@ -51,12 +51,32 @@ def trial(name: str, seed: int) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "seed": seed}
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, "test_zoo.py").write_text(TEST.format(application=application, name=name))
-        pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--hypothesis-seed={seed}", "test_zoo.py"]
+        pytest = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--hypothesis-seed={seed}",
+            "test_zoo.py",
+        ]
         code, said, row["pytest_wall"], row["pytest_cpu"] = timed(pytest, folder)
         row["pytest_found"] = code == 1 and "refold.Broken: " in said
         row["pytest_said"] = "" if row["pytest_found"] or code == 0 else said[-2000:]
     with tempfile.TemporaryDirectory() as folder:
-        verify = [sys.executable, "-c", COMMAND, "verify", "--system", name, "--application", application, "--seed", str(seed)]
+        verify = [
+            sys.executable,
+            "-c",
+            COMMAND,
+            "verify",
+            "--system",
+            name,
+            "--application",
+            application,
+            "--seed",
+            str(seed),
+        ]
         code, _, row["verify_wall"], row["verify_cpu"] = timed(verify, folder)
         row["verify_found"] = code == 1
     print(
@@ -96,7 +116,10 @@ def main() -> None:
         )
     for way in ("pytest", "verify"):
         missed = [f"{row['name']} (seed {row['seed']})" for row in rows if not row[f"{way}_found"]]
-        print(f"{way}: found {len(rows) - len(missed)} of {len(rows)}" + (f"; missed {', '.join(missed)}" if missed else ""))
+        print(
+            f"{way}: found {len(rows) - len(missed)} of {len(rows)}"
+            + (f"; missed {', '.join(missed)}" if missed else "")
+        )
 
 
 if __name__ == "__main__":

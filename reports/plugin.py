@@ -71,7 +71,7 @@ def pytest_runtest_makereport(
     if failure is None or call.when != "call":
         return (yield)
     cls = getattr(getattr(item, "cls", None), "refold_machine", None)
-    searches = getattr(sys.modules.get("refold.search.machine_search"), "searches", {})
+    searches = getattr(sys.modules.get("refold.search.testing.machine_search"), "searches", {})
     search = searches.pop(cls, None)
     noise = ""
     if search is not None:
@@ -197,7 +197,7 @@ def details(entry: dict[str, Any]) -> list[str]:
 
 def interrupted() -> list[str]:
     """What searches had come to that Ctrl-C ended, in this process."""
-    searches = getattr(sys.modules.get("refold.search.machine_search"), "searches", {})
+    searches = getattr(sys.modules.get("refold.search.testing.machine_search"), "searches", {})
     lines = []
     for search in searches.values():
         lines.append(f"{short_id(search.cls.test)}: interrupted; {done(search.tally())}")

@@ -55,9 +55,7 @@ def held(run: Run, plan: Plan, anomaly: str, command: str) -> None:
         raise Broken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command)
 
 
-def stored_plans(
-    test: str, application: Application, system: SystemPort
-) -> Iterator[tuple[str, Plan | None, str]]:
+def stored_plans(test: str, application: Application, system: SystemPort) -> Iterator[tuple[str, Plan | None, str]]:
     """The plans in the report directory that were found by this test: the file, the plan, and why there is none if it cannot be run."""
     for path in sorted(pathlib.Path(report_dir(), "plans").glob("*.json")):
         try:

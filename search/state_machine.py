@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from hypothesis import reject, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -39,20 +39,12 @@ from refold.model.action import (
 )
 from refold.model.tape import Plan
 from refold.properties.suite import checker
-from refold.search.failure import Broken, GuaranteeBroken
-from refold.search.machine_search import (
-    MachineSearch,
-    Tape,
-    burst_tapes,
-    prepared,
-    search,
-    searches,
-    searching,
-    spare_hypothesis,
-    tapes,
-)
+from refold.search.failure import GuaranteeBroken
 from refold.search.profiles import standard
 from refold.search.run import Run, attribute
+from refold.search.testing.draws import Tape, burst_tapes, spare_hypothesis, tapes
+from refold.search.testing.machine_search import MachineSearch, search, searches, searching
+from refold.search.testing.subject import prepared
 from refold.systems.port import DeploymentPort
 from refold.systems.user.errors import OURS, let_through
 
@@ -121,12 +113,11 @@ class EventSourcedMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.searching: MachineSearch = searching(type(self))
+        self.searching.patiently()
         self.subject, self.port, self.menu = prepared(type(self))
         self.checker = checker(self.subject)
         self.records: list[Any] = []
         self.plan: list[Action] = []
-        self.refused = False
-        """Not what led to the failure that is known: this run ends, and nobody judges it."""
         with self.errors():
             self.deployment: DeploymentPort = self.port.open(self.subject, self.checker.recorder(self.records))
 
@@ -181,18 +172,9 @@ class EventSourcedMachine(RuleBasedStateMachine):
             done = self.deployment.perform(action)
         if done:
             self.plan.append(action)
-            self.go_on()
         if self.checker.findings:
             self.fail()
         return done
-
-    def go_on(self) -> None:
-        """End this run if something is found and shrunk already, and this is not the run in which it was."""
-        if self.searching.allowed and not self.searching.trying:
-            length = len(self.plan)
-            if not any(list(plan[:length]) == self.plan for plan in self.searching.allowed):
-                self.refused = True
-                reject()
 
     def look(self) -> None:
         """Check the invariants of subclasses, between two actions; Hypothesis does it only between two rules."""
@@ -255,19 +237,29 @@ class EventSourcedMachine(RuleBasedStateMachine):
         """Faults stop; everything must converge; then the books are closed. After a failure there is nothing to be judged."""
         __tracebackhide__ = True
         try:
-            failed = sys.exc_info()[0] is not None
-            if failed and not self.refused:
-                self.searching.plan = tuple(self.plan)
-            if not failed and not self.refused and not self.checker.findings:
-                with self.errors():
-                    self.deployment.settle()
-                    self.checker.finish()
-                if self.checker.findings:
-                    self.fail()
-                if not self.searching.trying:
-                    self.searching.count(self.run(settled=True))
+            error = sys.exc_info()[1]
+            if error is None:
+                self.settle()
+            elif not self.checker.findings:
+                self.searching.failing(tuple(self.plan), error)
+                self.counted(settled=False)
         finally:
             self.deployment.close()
+
+    def settle(self) -> None:
+        """The end of a run; raises `Broken` if it shows something."""
+        __tracebackhide__ = True
+        with self.errors():
+            self.deployment.settle()
+            self.checker.finish()
+        if self.checker.findings:
+            self.fail()
+        self.counted(settled=True)
+
+    def counted(self, settled: bool) -> None:
+        """Add this run to the books of the search."""
+        if not self.searching.trying:
+            self.searching.count(self.run(settled))
 
     def run(self, settled: bool) -> Run:
         """This run as data."""
@@ -277,6 +269,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
     def fail(self) -> None:
         """Raise `Broken`, with the shrunk plan."""
         __tracebackhide__ = True
+        self.counted(settled=False)
         self.searching.convict(self.run(settled=False))
 
 

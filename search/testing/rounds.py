@@ -8,17 +8,21 @@ Hypothesis also remembers all that it drew, which a round bounds.
 from __future__ import annotations
 
 import hashlib
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
-from hypothesis import Phase, settings
+from hypothesis import Phase, core, settings
 from hypothesis import seed as seeded
 from hypothesis.statistics import collector
 
 from refold.search.campaign import Budget
+
+STEPWISE = 50
+"""Runs of a state machine in a round, at most; the clock is read between rounds."""
 
 REMEMBERED = 20_000
 """Examples of which the statistics of Hypothesis tell."""
@@ -61,8 +65,8 @@ class Rounds:
         """Round after round; raises what Hypothesis raises."""
         with statistics_together():
             if not self.clock.ticks:
-                return one(self.chosen, self.prepared(self.seed))
-            number, fixed, phases = 0, self.seed, tuple(self.chosen.phases)
+                return one(self.chosen, self.prepared(self.first()))
+            number, fixed, phases = 0, self.first(), tuple(self.chosen.phases)
             while not self.clock.over():
                 one(settings(self.chosen, max_examples=next(sizes), phases=phases), self.prepared(fixed))
                 if Phase.generate not in phases:
@@ -71,6 +75,11 @@ class Rounds:
                 fixed = int.from_bytes(hashlib.sha256(self.latest + number.to_bytes(4, "big")).digest()[:8], "big")
                 phases = tuple(phase for phase in phases if phase not in (Phase.reuse, Phase.explicit))
         return None
+
+    def first(self) -> Any:
+        """The seed of the first round: the user's, a fresh one, or None where Hypothesis has its own."""
+        given = self.seed is not None or self.chosen.derandomize or getattr(core, "global_force_seed", None) is not None
+        return self.seed if given else secrets.randbits(64)
 
     def prepared(self, fixed: Any) -> Callable[[Any], Any]:
         """Gives what Hypothesis runs its seed, if it has one, and its place in the database."""
@@ -110,3 +119,17 @@ def add(together: dict[str, Any], statistics: Any) -> None:
         phase["test-cases"].extend(value["test-cases"][:room])
         for number in ("duration-seconds", "distinct-failures", "shrinks-successful"):
             phase[number] += value[number]
+
+
+def growing() -> Iterator[int]:
+    """Sizes of rounds, a tenth of what was before, so that the clock is read often enough."""
+    done = 0
+    while True:
+        size = min(max(done // 10, 5), STEPWISE)
+        done += size
+        yield size
+
+
+def without_shrinking(chosen: settings) -> settings:
+    """The same settings for a run in which Hypothesis does not shrink."""
+    return settings(chosen, phases=[phase for phase in chosen.phases if phase is not Phase.shrink])

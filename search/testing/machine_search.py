@@ -7,108 +7,58 @@ there are two kinds: docs/decisions/0017-pytest-searches-like-verify.md.
 
 from __future__ import annotations
 
-import base64
-import functools
 import itertools
+import math
 import os
-import random
-import sys
-import zlib
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from hypothesis import event, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, event, given, settings
 from hypothesis.errors import Flaky
-from hypothesis.internal.conjecture import providers
 from hypothesis.stateful import run_state_machine_as_test
 
-from refold.model.application import Application
-from refold.model.tape import HEADER, Menu, Plan
+from refold.model.tape import Plan
 from refold.properties.result import Counterexample
 from refold.search import failure
-from refold.search.campaign import LENGTHS, Campaign, campaign_tape
+from refold.search.campaign import Campaign
 from refold.search.capabilities import not_checked
 from refold.search.failure import Broken
-from refold.search.objects.application_check import application_named, christen, trial
-from refold.search.objects.object_names import name_of
-from refold.search.objects.provenance import Origin, running_test
+from refold.search.objects.provenance import running_test
 from refold.search.profiles import budget, fitting
 from refold.search.regression import held, stored_plan, stored_plans
-from refold.search.rounds import Clock, Rounds
 from refold.search.run import Run, execute, undisturbed
 from refold.search.shrink import Shrinker
+from refold.search.testing.draws import campaign_tapes, spare_hypothesis
+from refold.search.testing.rounds import Clock, Rounds, growing, without_shrinking
+from refold.search.testing.subject import called, prepared
+from refold.search.testing.user_errors import (
+    Another,
+    OutOfPatience,
+    of_the_user,
+    origin_of,
+    with_plan,
+)
 from refold.search.vacuous import PATIENCE, contested, counts, vacuous
-from refold.systems.port import SystemPort
-from refold.systems.registry import resolve
-from refold.systems.user.adopt import adopt
+
+TAPE_NOTE = "Failing test case: guarantees("
+"""How Hypothesis begins to say which tape failed, where the plan says it better."""
 
 ROUND = 250
 """Tapes in a round. Those that are left when the time is over are drawn for nothing, which takes a twentieth of a second."""
 
-STEPWISE = 50
-"""Runs of a state machine in a round, at most; the clock is read between rounds."""
-
-SEED = 16
-"""Bytes from which a tape is grown."""
+SHRINKING = 10.0
+"""Seconds that Hypothesis may shrink what a rule of the user's raised."""
 
 ENOUGH = 500
 """Runs after which every kind of fault that the system can suffer must have happened."""
 
 
-class Tape(bytes):
-    """A tape whose repr is short: Hypothesis prints it when a test fails, and what it says can be pasted back."""
-
-    def __repr__(self) -> str:
-        return f"Tape.unpack({base64.b85encode(zlib.compress(self, 9)).decode()!r})"
-
-    @classmethod
-    def unpack(cls, text: str) -> Tape:
-        """The inverse of the repr."""
-        return cls(zlib.decompress(base64.b85decode(text)))
-
-
-def tapes(words: int) -> st.SearchStrategy[Tape]:
-    """Tapes of so many words, each drawn in one go."""
-    length = Menu.length(words)
-    return st.binary(min_size=length, max_size=length).map(Tape)
-
-
-def whole(words: int) -> st.SearchStrategy[Tape]:
-    """The same, with all families of the core in every run."""
-    length = Menu.length(words) - 1
-    return st.binary(min_size=length, max_size=length).map(lambda rest: Tape(b"\0" + rest))
-
-
-def burst_tapes() -> st.SearchStrategy[Tape]:
-    """The lengths of a campaign's tapes in equal parts, half of the tapes with all families of the core; drawn byte by byte, so that
-    Hypothesis can shrink them where rules of the user's take part."""
-    return st.sampled_from([make(words) for words in LENGTHS for make in (tapes, whole)]).flatmap(lambda tape: tape)
-
-
-def campaign_tapes(menu: Menu) -> st.SearchStrategy[Tape]:
-    """Tapes as a campaign draws them. Hypothesis draws their seed, which is quicker, and enough where it need not shrink them."""
-
-    def grown(seed: bytes) -> Tape:
-        generator = random.Random(seed)
-        return Tape(campaign_tape(menu, generator, generator.randrange(2 * len(LENGTHS))))
-
-    return st.binary(min_size=SEED, max_size=SEED).map(grown)
-
-
-def spare_hypothesis() -> None:
-    """Hypothesis draws constants that occur in local modules, for which it parses them all: in a checkout also those of refold, which takes
-    a third of a second. A tape has none."""
-    seen = getattr(providers, "_seen_modules", None)
-    if isinstance(seen, set):
-        seen.update(id(module) for name, module in list(sys.modules.items()) if name.startswith("refold."))
-
-
 class MachineSearch:
     """One test of a machine. `books` keep what its runs came to, as those of a campaign; `notes` are sentences for whoever ran it."""
 
-    def __init__(self, cls: type[Any], chosen: settings | None = None) -> None:
+    def __init__(self, cls: Any, chosen: settings | None = None) -> None:
         self.cls = cls
         self.chosen = fitting(chosen or settings())
         self.clock = Clock(budget(chosen or settings()))
@@ -122,11 +72,14 @@ class MachineSearch:
         self.rounds = Rounds(self.clock, self.chosen, self.place, getattr(cls, "_hypothesis_internal_use_seed", None))
         self.notes: list[str] = []
         self.failed: dict[bytes, BaseException] = {}
-        self.allowed: list[Plan] = []
-        """Once something is found and shrunk, only what led to it is run again."""
-        self.plan: Plan = ()
-        """Of the run that failed last."""
+        self.last: tuple[Plan, BaseException] | None = None
+        """The plan of the run that a rule or an invariant of the user's failed last, and what it raised."""
+        self.best: tuple[Plan, BaseException] | None = None
+        """The shortest of them since Hypothesis began to shrink."""
+        self.patience = math.inf
+        """When its shrinking ends, on the clock of `time.perf_counter`."""
         self.trying = False
+        """Shrinking: what is run now counts for nothing."""
 
     @property
     def place(self) -> bytes:
@@ -172,13 +125,13 @@ class MachineSearch:
         except Broken:
             raise
         except Exception as error:
-            shrunk = self.shrunk(self.plan, error)
+            shrunk = self.shrunk(plan, error)
             try:
                 self.attempt(shrunk)
             except Exception as again:
-                again.add_note("\n".join(self.recipe(shrunk)))
-                raise again from None
-            raise
+                if origin_of(again) == origin_of(error):
+                    raise with_plan(again, shrunk) from again.__cause__
+            raise with_plan(error, plan) from error.__cause__
 
     def attempt(self, plan: Plan) -> None:
         """Run a plan in a machine, counted by nobody."""
@@ -197,15 +150,22 @@ class MachineSearch:
             try:
                 self.attempt(candidate)
             except Exception as other:
-                return self.plan if origin_of(other) == wanted else None
+                return self.last[0] if self.last is not None and origin_of(other) == wanted else None
             return None
 
-        return Shrinker(self.menu, reproduces).shrink(plan) if reproduces(plan) is not None else plan
+        performed = reproduces(plan)
+        return plan if performed is None else Shrinker(self.menu, reproduces).shrink(performed)
 
-    def recipe(self, plan: Plan) -> list[str]:
-        """The actions of a plan that broke a rule of the user's."""
-        said = failure.words()
-        return said.plan(Counterexample(plan, (), (), 0, 0.0))
+    def failing(self, plan: Plan, error: BaseException) -> None:
+        """A machine's run ended with this error, which is no property's. Ends the shrinking of Hypothesis when it takes too long."""
+        self.last = plan, error
+        if self.patience < math.inf and (self.best is None or len(plan) <= len(self.best[0])):
+            self.best = self.last
+
+    def patiently(self) -> None:
+        """Called by every machine when it begins; raises `OutOfPatience` when Hypothesis has shrunk for long enough."""
+        if time.perf_counter() > self.patience:
+            raise OutOfPatience
 
     def count(self, run: Run) -> None:
         """Add a run to the books, and tell Hypothesis's statistics what happened in it. A search in which nothing ever happens ends."""
@@ -221,7 +181,6 @@ class MachineSearch:
         if self.trying:
             raise Another
         signature = run.findings[0].signature
-        self.allowed.append(tuple(run.performed))
         self.books.report(run)
         raise self.broken(signature)
 
@@ -239,20 +198,26 @@ class MachineSearch:
     def search(self) -> None:
         """Raise what is found, with nothing of Hypothesis's around it."""
         __tracebackhide__ = True
-        found: BaseException | None = None
+        found: BaseException
         try:
             with undisturbed():
                 self.stored()
                 self.generated()
             self.prove()
-        except Broken as error:
-            found = error
+            return
         except Flaky as error:
             found = next(iter(getattr(error, "exceptions", ())), error)
-        if found is not None:
-            if isinstance(found, Broken):
-                failure.keep_page(found, self.cls.test)
-            raise told_apart(found).with_traceback(None) from found.__cause__
+        except Exception as error:
+            found = error
+        notes = list(getattr(found, "__notes__", ()))
+        if isinstance(found, Broken):
+            failure.keep_page(found, self.cls.test)
+            found.aside, found.__notes__ = notes, []
+        elif notes:
+            found.__notes__ = [note for note in notes if not note.startswith(TAPE_NOTE)]
+        raise found.with_traceback(
+            None if isinstance(found, Broken) else of_the_user(found.__traceback__)
+        ) from found.__cause__
 
     def stored(self) -> None:
         """The plans that an earlier search kept for this test; those that hold by now are told, and so are those that cannot be run."""
@@ -264,7 +229,9 @@ class MachineSearch:
             self.books.count(run)
             if run.findings:
                 self.convict(run)
-            self.notes.append(f"stored plan {path} holds now; delete it, or keep it as a test (refold replay --emit-test)")
+            self.notes.append(
+                f"stored plan {path} holds now; delete it, or keep it as a test (refold replay --emit-test)"
+            )
 
     def generated(self) -> None:
         """Hypothesis: tapes, or machines if there are rules of the user's own."""
@@ -285,19 +252,43 @@ class MachineSearch:
             self.example(tape)
 
         again = getattr(self.cls, "_hypothesis_internal_use_reproduce_failure", None)
-        test = settings(chosen, phases=[phase for phase in chosen.phases if phase.name != "shrink"])(prepare(guarantees))
-        test._hypothesis_internal_use_reproduce_failure = again  # type: ignore[attr-defined]
+        test = without_shrinking(chosen)(prepare(guarantees))
+        test._hypothesis_internal_use_reproduce_failure = again
         test()
 
     def machines(self, chosen: settings, prepare: Callable[[Any], Any]) -> None:
-        """One round of Hypothesis's state machines."""
+        """One round of Hypothesis's state machines. What properties find is shrunk as a plan when it is found; what breaks a rule of the
+        user's is shrunk by Hypothesis, who alone knows how to run it again."""
         __tracebackhide__ = True
+
+        def made() -> Any:
+            return self.cls()
+
         try:
-            run_state_machine_as_test(prepare(lambda: self.cls()), settings=chosen)
-        except Exception as error:
-            if not isinstance(error, Broken | Flaky):
-                error.add_note("\n".join(self.recipe(self.plan)))
+            run_state_machine_as_test(prepare(made), settings=without_shrinking(chosen))
+        except (Broken, Flaky):
             raise
+        except Exception as error:
+            first = self.last
+            if Phase.shrink in chosen.phases:
+                self.shrink_by_hypothesis(prepare(made), chosen)
+            raise with_plan(error, first[0] if first is not None else ()) from error.__cause__
+
+    def shrink_by_hypothesis(self, made: Any, chosen: settings) -> None:
+        """The same round again, which fails in the same way, with shrinking; raises what the smallest example raises."""
+        __tracebackhide__ = True
+        self.trying, self.patience = True, time.perf_counter() + SHRINKING
+        try:
+            run_state_machine_as_test(made, settings=chosen)
+        except (Another, Flaky):
+            return
+        except OutOfPatience:
+            if self.best is not None and isinstance(self.best[1], Exception):
+                raise with_plan(self.best[1], self.best[0]) from self.best[1].__cause__
+        except Exception as error:
+            raise with_plan(error, self.last[0] if self.last is not None else ()) from error.__cause__
+        finally:
+            self.trying, self.patience = False, math.inf
 
     def prove(self) -> None:
         """Raise `Broken` if what must happen did not: events and deliveries always, every fault in a search of some length."""
@@ -306,9 +297,7 @@ class MachineSearch:
             return
         long = self.books.examples >= ENOUGH and not self.cls.has_own_rules()
         steps, capabilities = (self.books.steps, self.system.capabilities) if long else (0, frozenset())
-        empty = vacuous(
-            counts(self.books.kinds), steps, capabilities, conflicts=long and contested(self.application)
-        )
+        empty = vacuous(counts(self.books.kinds), steps, capabilities, conflicts=long and contested(self.application))
         if empty is not None:
             counterexample = Counterexample((), (empty,), self.books.sample, self.books.examples, 0.0)
             self.books.counterexamples.append(counterexample)
@@ -326,44 +315,9 @@ class MachineSearch:
         }
 
 
-class Another(Exception):
-    """While a plan is shrunk for one failure, it showed another one."""
-
-
-def growing() -> Iterator[int]:
-    """Sizes of rounds, a tenth of what was before, so that the clock is read often enough."""
-    done = 0
-    while True:
-        size = min(max(done // 10, 5), STEPWISE)
-        done += size
-        yield size
-
-
 def counts_of(run: Run) -> dict[str, int]:
     """What happened in a run."""
     return counts(Counter(map(type, run.history)))
-
-
-def origin_of(error: BaseException) -> tuple[type, str, int]:
-    """What an error is, and where it was raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = ("", 0) if trace is None else (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
-    return type(error), *place
-
-
-def told_apart(error: BaseException) -> BaseException:
-    """The error without what Hypothesis added to it; `Broken` keeps that aside."""
-    notes = list(getattr(error, "__notes__", ()))
-    if isinstance(error, Broken):
-        error.aside, error.__notes__ = notes, []
-    return error
-
-
-def called(cls: type[Any]) -> str | None:
-    """What the user calls the application, if he does not just give it."""
-    return cls.application if isinstance(cls.application, str) else None
 
 
 def replay(cls: type[Any], path: str) -> None:
@@ -403,24 +357,3 @@ def search(cls: type[Any], chosen: settings) -> None:
         return replay(cls, plan)
     searches[cls] = found = MachineSearch(cls, chosen)
     return found.search()
-
-
-@functools.cache
-def prepared(cls: type[Any]) -> tuple[Application, SystemPort, Menu]:
-    """What all runs of one machine share."""
-    application = cls.application
-    if isinstance(application, str):
-        application = application_named(application)
-    elif isinstance(application, type):
-        application = application()
-    christen(application, type(application).__name__)
-    trial(application)
-    system: SystemPort
-    if isinstance(cls.system, str):
-        system = resolve(cls.system)
-    else:
-        found = cls.system
-        makes = isinstance(found, type) or not hasattr(found, "open")
-        name = name_of(found) if makes else None  # a system that is there already bears its own
-        system = adopt(name or str(getattr(found, "__name__", type(found).__name__)), found)
-    return application, system, system.menu(application)
