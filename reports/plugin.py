@@ -199,7 +199,7 @@ def interrupted() -> list[str]:
     """What searches had come to that Ctrl-C ended, in this process."""
     searches = getattr(sys.modules.get("refold.search.testing.machine_search"), "searches", {})
     lines = []
-    for search in searches.values():
+    for search in (search for search in searches.values() if search.interrupted):
         lines.append(f"{short_id(search.cls.test)}: interrupted; {done(search.tally())}")
         lines += [f"    found {known[0]}: refold replay {plan}" for known, plan in search.plans.items()]
     return lines

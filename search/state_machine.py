@@ -112,6 +112,8 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.around = sys.exc_info()[1]
+        """What is being handled while this runs, which has nothing to do with it."""
         self.searching: MachineSearch = searching(type(self))
         self.searching.patiently()
         self.subject, self.port, self.menu = prepared(type(self))
@@ -238,7 +240,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
         __tracebackhide__ = True
         try:
             error = sys.exc_info()[1]
-            if error is None:
+            if error is self.around or error is None:
                 self.settle()
             elif not self.checker.findings:
                 self.searching.failing(tuple(self.plan), error)

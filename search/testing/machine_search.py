@@ -78,6 +78,7 @@ class MachineSearch:
         """The shortest of them since Hypothesis began to shrink."""
         self.patience = math.inf
         """When its shrinking ends, on the clock of `time.perf_counter`."""
+        self.interrupted = False
         self.trying = False
         """Shrinking: what is run now counts for nothing."""
 
@@ -205,6 +206,9 @@ class MachineSearch:
                 self.generated()
             self.prove()
             return
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise
         except Flaky as error:
             found = next(iter(getattr(error, "exceptions", ())), error)
         except Exception as error:

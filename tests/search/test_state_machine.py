@@ -26,7 +26,7 @@ from refold.search.state_machine import (
     Tape,
     machine,
     prepared,
-    tallies,
+    searches,
 )
 from refold.systems.reference import Reference
 from refold.systems.registry import resolve
@@ -194,7 +194,7 @@ def test_every_run_is_settled_and_closed() -> None:
 
     run_state_machine_as_test(Watched, settings=SHORT)
     assert {type(record) for record in ended} == {Settled}
-    tally = tallies.pop(Watched)
+    tally = searches.pop(Watched).tally()
     assert tally["runs"] == len(ended)
     assert tally["steps"] > 0
     assert tally["counts"]["appended"] > 0
