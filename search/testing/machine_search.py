@@ -295,8 +295,11 @@ class MachineSearch:
             self.trying, self.patience = False, math.inf
 
     def prove(self) -> None:
-        """Raise `Broken` if what must happen did not: events and deliveries always, every fault in a search of some length."""
+        """Raise `Broken` if something was found and nobody was told, or if what must happen did not: events and deliveries always, every
+        fault in a search of some length."""
         __tracebackhide__ = True
+        if self.books.counterexamples:  # in a run that Hypothesis gave up
+            raise self.broken(self.books.counterexamples[0].finding.signature)
         if not self.books.examples:
             return
         long = self.books.examples >= ENOUGH and not self.cls.has_own_rules()

@@ -232,7 +232,7 @@ def test_the_seed_of_hypothesis_decides_what_is_run(tmp_path: Path) -> None:
     summaries = []
     for seed in ("5", "5", "6"):
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", f"--hypothesis-seed={seed}", str(file), "-p", "no:cacheprovider"],
+            [sys.executable, "-m", "pytest", f"--hypothesis-seed={seed}", str(file), "-p", "no:cacheprovider"],
             cwd=tmp_path,
             env={key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
             capture_output=True,
