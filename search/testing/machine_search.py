@@ -79,6 +79,8 @@ class MachineSearch:
         self.patience = math.inf
         """When its shrinking ends, on the clock of `time.perf_counter`."""
         self.interrupted = False
+        self.meant = 0
+        """Runs whose plan had anything in it; the simplest example of Hypothesis has not."""
         self.trying = False
         """Shrinking: what is run now counts for nothing."""
 
@@ -171,6 +173,7 @@ class MachineSearch:
     def count(self, run: Run) -> None:
         """Add a run to the books, and tell Hypothesis's statistics what happened in it. A search in which nothing ever happens ends."""
         self.books.count(run)
+        self.meant += bool(run.performed or run.skipped)
         for name, number in counts_of(run).items():
             event(f"{name}: {'none' if not number else 'some' if number < 10 else 'many'}")
         if self.books.examples == PATIENCE and vacuous(counts(self.books.kinds), 0, ()) is not None:
@@ -300,7 +303,7 @@ class MachineSearch:
         __tracebackhide__ = True
         if self.books.counterexamples:  # in a run that Hypothesis gave up
             raise self.broken(self.books.counterexamples[0].finding.signature)
-        if not self.books.examples:
+        if not self.meant:
             return
         long = self.books.examples >= ENOUGH and not self.cls.has_own_rules()
         steps, capabilities = (self.books.steps, self.system.capabilities) if long else (0, frozenset())
