@@ -5,9 +5,9 @@ process of its own, in an empty folder, so that start-up counts and nothing is k
 both in all and their ratio, and the median time of a failing test from its start to its message. CPU seconds are the ones to compare on a
 busy machine; wall seconds are told beside them.
 
-    python benchmarks/pytest_zoo.py [NAME ...] [--seeds 1 2 3] [--jobs N] [--every N] [--json]
+    python benchmarks/pytest_zoo.py [NAME ...] [--seeds 1 2 3] [--jobs N] [--every N] [--without-start-up] [--json]
 
-`--every N` takes every n-th system only.
+`--every N` takes every n-th system only. `--without-start-up` does both in this process: the search and the shrinking alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import hypothesis
+
+from refold import Broken, machine
+from refold.search import Budget, Campaign
+from refold.search.objects.application_check import application_named
 from refold.systems.broken import BROKEN
 
 COMMAND = "import sys; sys.argv[0] = 'refold'; from refold.reports.commands.cli import main; main()"
@@ -79,15 +84,46 @@ def trial(name: str, seed: int) -> dict[str, Any]:
         ]
         code, _, row["verify_wall"], row["verify_cpu"] = timed(verify, folder)
         row["verify_found"] = code == 1
+    tell(row)
+    return row
+
+
+def inside(name: str, seed: int) -> dict[str, Any]:
+    """The same in this process, without the reports."""
+    broken = BROKEN[name]
+    row: dict[str, Any] = {"name": name, "seed": seed, "pytest_said": ""}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["REFOLD_REPORT_DIR"] = folder
+        cls: Any = hypothesis.seed(seed)(machine(broken.application, name))
+        cls.TestCase.settings = hypothesis.settings(database=None, print_blob=False)
+        started, began = time.perf_counter(), time.process_time()
+        try:
+            cls.TestCase("runTest").runTest()
+        except Broken:
+            row["pytest_found"] = True
+        row["pytest_wall"], row["pytest_cpu"] = time.perf_counter() - started, time.process_time() - began
+    row.setdefault("pytest_found", False)
+    campaign = Campaign(broken.system(), application_named(broken.application), seed, Budget())
+    started, began = time.perf_counter(), time.process_time()
+    result = campaign.run()
+    row["verify_wall"], row["verify_cpu"] = time.perf_counter() - started, time.process_time() - began
+    row["verify_found"] = bool(result.counterexamples)
+    tell(row)
+    return row
+
+
+def tell(row: dict[str, Any]) -> None:
+    """A trial that is done, on standard error."""
+    found = {way: "found" if row[f"{way}_found"] else "MISSED" for way in ("pytest", "verify")}
+    times = {way: f"{row[f'{way}_cpu']:.2f} s" for way in ("pytest", "verify")}
     print(
-        f"{name} seed {seed}: pytest {'found' if row['pytest_found'] else 'MISSED'}"
-        f" {row['pytest_cpu']:.2f} s, verify {'found' if row['verify_found'] else 'MISSED'} {row['verify_cpu']:.2f} s CPU",
+        f"{row['name']} seed {row['seed']}: pytest {found['pytest']} {times['pytest']},"
+        f" verify {found['verify']} {times['verify']} CPU",
         file=sys.stderr,
         flush=True,
     )
     if row["pytest_said"]:
         print(row["pytest_said"], file=sys.stderr)
-    return row
 
 
 def main() -> None:
@@ -97,12 +133,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--without-start-up", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     names = options.names or list(BROKEN)[:: options.every]
-    with ThreadPoolExecutor(options.jobs) as pool:
-        tasks = [(name, seed) for name in names for seed in options.seeds]
-        rows = list(pool.map(lambda task: trial(*task), tasks))
+    tasks = [(name, seed) for name in names for seed in options.seeds]
+    if options.without_start_up:
+        rows = [inside(*task) for task in tasks]
+    else:
+        with ThreadPoolExecutor(options.jobs) as pool:
+            rows = list(pool.map(lambda task: trial(*task), tasks))
     if options.json:
         print(json.dumps({"rows": rows}))
         return
