@@ -66,6 +66,7 @@ def pytest_runtest_makereport(
     failure = sys.modules.get("refold.search.failure")
     if failure is not None:
         failure.words = words  # type: ignore[attr-defined]
+        failure.whole_traces = item.config.getoption("fulltrace", False)  # type: ignore[attr-defined]
         seed = item.config.getoption("--hypothesis-seed", None)
         failure.keep_page = lambda error, test: page(error, test, seed)  # type: ignore[attr-defined]
     if failure is None or call.when != "call":

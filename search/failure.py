@@ -164,6 +164,10 @@ class Broken(AssertionError):
         return failure_text(self.counterexample, self.command, page=self.page)
 
 
+whole_traces = False
+"""Whether failures of machines keep the frames of refold and Hypothesis; the pytest plugin says so with ``--full-trace``."""
+
+
 def no_page(error: Broken, test: str) -> None:
     """Nobody writes reports here."""
 

@@ -54,8 +54,8 @@ def campaign_tapes(menu: Menu) -> st.SearchStrategy[Tape]:
     def grown(seed: bytes) -> Tape:
         if not any(seed):
             return Tape(bytes(menu.length(0)))
-        generator = random.Random(seed)
-        return Tape(campaign_tape(menu, generator, generator.randrange(2 * len(LENGTHS))))
+        number = int.from_bytes(seed, "big") % (2 * len(LENGTHS))
+        return Tape(campaign_tape(menu, random.Random(seed), number))
 
     return st.binary(min_size=SEED, max_size=SEED).map(grown)
 

@@ -67,7 +67,9 @@ class MachineSearch:
             self.application, cls.system, failure.report_dir(), test=cls.test, called=called(cls)
         )
         self.plans: dict[tuple[str, str], str] = {}
-        self.books = Campaign(self.system, self.application, seen=self.file.found, found=self.keep)
+        self.books = Campaign(
+            self.system, self.application, budget=self.clock.budget, seen=self.file.found, found=self.keep
+        )
         self.books.started = self.clock.started
         self.rounds = Rounds(self.clock, self.chosen, self.place, getattr(cls, "_hypothesis_internal_use_seed", None))
         self.notes: list[str] = []
@@ -170,9 +172,13 @@ class MachineSearch:
         if time.perf_counter() > self.patience:
             raise OutOfPatience
 
+    def book(self, run: Run) -> None:
+        """Add a run to the books."""
+        self.books.count(run)
+
     def count(self, run: Run) -> None:
         """Add a run to the books, and tell Hypothesis's statistics what happened in it. A search in which nothing ever happens ends."""
-        self.books.count(run)
+        self.book(run)
         self.meant += bool(run.performed or run.skipped)
         for name, number in counts_of(run).items():
             event(f"{name}: {'none' if not number else 'some' if number < 10 else 'many'}")
@@ -222,9 +228,9 @@ class MachineSearch:
             found.aside, found.__notes__ = notes, []
         elif notes:
             found.__notes__ = [note for note in notes if not note.startswith(TAPE_NOTE)]
-        raise found.with_traceback(
-            None if isinstance(found, Broken) else of_the_user(found.__traceback__)
-        ) from found.__cause__
+        if not failure.whole_traces:
+            found.__traceback__ = None if isinstance(found, Broken) else of_the_user(found.__traceback__)
+        raise found from found.__cause__
 
     def stored(self) -> None:
         """The plans that an earlier search kept for this test; those that hold by now are told, and so are those that cannot be run."""
@@ -233,7 +239,7 @@ class MachineSearch:
                 self.notes.append(f"stored plan {path} was not run: {trouble}")
                 continue
             run = execute(self.system, self.application, plan)
-            self.books.count(run)
+            self.book(run)
             if run.findings:
                 self.convict(run)
             self.notes.append(
@@ -336,7 +342,7 @@ def replay(cls: type[Any], path: str) -> None:
     search = searches[cls] = MachineSearch(cls)
     plan, anomaly = stored_plan(path, search.application, search.system)
     run = execute(search.system, search.application, plan, whole=True)
-    search.books.count(run)
+    search.book(run)
     try:
         held(run, plan, anomaly, search.file.origin.replay(path))
     except Broken as error:
