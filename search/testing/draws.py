@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import random
 import sys
 import zlib
 
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 
 from refold.model.tape import Menu
-from refold.search.campaign import LENGTHS, campaign_tape
+from refold.search.tapes import LENGTHS, tape
 
 SEED = 16
 """Bytes from which a tape is grown."""
@@ -54,8 +53,8 @@ def campaign_tapes(menu: Menu) -> st.SearchStrategy[Tape]:
     def grown(seed: bytes) -> Tape:
         if not any(seed):
             return Tape(bytes(menu.length(0)))
-        number = int.from_bytes(seed, "big") % (2 * len(LENGTHS))
-        return Tape(campaign_tape(menu, random.Random(seed), number))
+        number = int.from_bytes(seed, "big")
+        return Tape(tape(number, number % (2 * len(LENGTHS)), menu))
 
     return st.binary(min_size=SEED, max_size=SEED).map(grown)
 

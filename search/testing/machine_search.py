@@ -22,10 +22,11 @@ from hypothesis.stateful import run_state_machine_as_test
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample
 from refold.search import failure
-from refold.search.campaign import Campaign
+from refold.search.campaign import Budget, Campaign
 from refold.search.capabilities import not_checked
 from refold.search.failure import Broken
 from refold.search.objects.provenance import running_test
+from refold.search.outcome import Outcome
 from refold.search.profiles import budget, fitting
 from refold.search.regression import held, stored_plan, stored_plans
 from refold.search.run import Run, execute, undisturbed
@@ -68,7 +69,7 @@ class MachineSearch:
         )
         self.plans: dict[tuple[str, str], str] = {}
         self.books = Campaign(
-            self.system, self.application, budget=self.clock.budget, seen=self.file.found, found=self.keep
+            self.system, self.application, budget=Budget(seconds=None), seen=self.file.found, found=self.keep
         )
         self.books.started = self.clock.started
         self.rounds = Rounds(self.clock, self.chosen, self.place, getattr(cls, "_hypothesis_internal_use_seed", None))
@@ -174,7 +175,7 @@ class MachineSearch:
 
     def book(self, run: Run) -> None:
         """Add a run to the books."""
-        self.books.count(run)
+        self.books.count(Outcome.of(self.books.examples, run, keep=True))
 
     def count(self, run: Run) -> None:
         """Add a run to the books, and tell Hypothesis's statistics what happened in it. A search in which nothing ever happens ends."""
@@ -191,7 +192,7 @@ class MachineSearch:
         if self.trying:
             raise Another
         signature = run.findings[0].signature
-        self.books.report(run)
+        self.books.report(Outcome.of(self.books.examples, run, keep=True))
         raise self.broken(signature)
 
     def broken(self, signature: tuple[str, str]) -> Broken:
