@@ -58,7 +58,8 @@ MARKS = ("hypothesis_stateful_rule", "hypothesis_stateful_initialize_rule", "hyp
 """Attributes by which Hypothesis knows rules, initializers and invariants."""
 
 SAYS_WHAT = {"application", "system", "settings", "standard_settings", "test"}
-"""Attributes of a machine class that say what is run; whatever else a subclass defines takes part in its runs."""
+"""Attributes of a machine class that say what is run; whatever else a subclass defines takes part in its runs, but for what Hypothesis's
+decorators leave there."""
 
 
 def one_of(*kinds: type[Action]) -> st.SearchStrategy[Action]:
@@ -130,7 +131,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
         """What subclasses of this class define: names and values."""
         for base in cls.__mro__[: cls.__mro__.index(EventSourcedMachine)]:
             for name, value in vars(base).items():
-                if name not in SAYS_WHAT and (not name.startswith("__") or callable(value)):
+                if name not in SAYS_WHAT and not name.startswith("_hypothesis_"):
                     yield name, value
 
     @classmethod

@@ -7,11 +7,11 @@ there are two kinds: docs/decisions/0017-pytest-searches-like-verify.md.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 import os
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -173,15 +173,17 @@ class MachineSearch:
         if time.perf_counter() > self.patience:
             raise OutOfPatience
 
-    def book(self, run: Run) -> None:
+    def book(self, run: Run) -> Outcome:
         """Add a run to the books."""
-        self.books.count(Outcome.of(self.books.examples, run, keep=True))
+        outcome = Outcome.of(self.books.examples, run, keep=True)
+        self.books.count(outcome)
+        return outcome
 
     def count(self, run: Run) -> None:
         """Add a run to the books, and tell Hypothesis's statistics what happened in it. A search in which nothing ever happens ends."""
-        self.book(run)
+        outcome = self.book(run)
         self.meant += bool(run.performed or run.skipped)
-        for name, number in counts_of(run).items():
+        for name, number in counts(outcome.kinds).items():
             event(f"{name}: {'none' if not number else 'some' if number < 10 else 'many'}")
         if self.books.examples == PATIENCE and vacuous(counts(self.books.kinds), 0, ()) is not None:
             self.clock.stopped = True
@@ -210,6 +212,7 @@ class MachineSearch:
         """Raise what is found, with nothing of Hypothesis's around it."""
         __tracebackhide__ = True
         found: BaseException
+        gc.freeze()  # what is there now stays: the collector need not look at it again and again
         try:
             with undisturbed():
                 self.stored()
@@ -223,6 +226,8 @@ class MachineSearch:
             found = next(iter(getattr(error, "exceptions", ())), error)
         except Exception as error:
             found = error
+        finally:
+            gc.unfreeze()
         notes = list(getattr(found, "__notes__", ()))
         if isinstance(found, Broken):
             failure.keep_page(found, self.cls.test)
@@ -330,11 +335,6 @@ class MachineSearch:
             "not_checked": list(not_checked(self.system)),
             "notes": list(self.notes),
         }
-
-
-def counts_of(run: Run) -> dict[str, int]:
-    """What happened in a run."""
-    return counts(Counter(map(type, run.history)))
 
 
 def replay(cls: type[Any], path: str) -> None:

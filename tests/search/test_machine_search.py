@@ -241,6 +241,15 @@ def test_what_fails_only_once_is_told_as_what_it_was(base: type[EventSourcedMach
         run(Unsteady, 100)
 
 
+def test_only_what_a_subclass_defines_makes_its_runs_slower() -> None:
+    """Decorators of Hypothesis's do not."""
+    assert machine("accounts").as_a_campaign()
+    assert settings(max_examples=5)(seed(1)(machine("accounts"))).as_a_campaign()
+    assert not Looking.as_a_campaign()
+    assert not Looking.has_own_rules()
+    assert Counting.has_own_rules()
+
+
 def test_machines_keep_the_name_of_the_class() -> None:
     """Capitals and all."""
 
