@@ -14,7 +14,7 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.documents.plan import plan_to_json
 from refold.properties.property import Finding
-from refold.properties.result import Counterexample
+from refold.properties.result import Counterexample, Result
 from refold.search.objects.provenance import Origin
 
 SLUG_MAX = 80
@@ -119,6 +119,10 @@ class Words:
         finding = counterexample.finding
         return [f"  expected  {finding.expected}", f"  found     {finding.actual}"]
 
+    def page(self, page: str) -> list[str]:
+        """Where the report is, if there is one."""
+        return [f"  report  {page}"] if page else []
+
     def command(self, command: str) -> list[str]:
         """How to see it again."""
         return [f"  {command}"]
@@ -128,17 +132,49 @@ words: Callable[[], Words] = Words
 """Makes the words of failures; the pytest plugin names those of `refold.reports` here, which nothing in this package may import."""
 
 
-def failure_text(counterexample: Counterexample, command: str, said: Words | None = None) -> str:
+def failure_text(counterexample: Counterexample, command: str, said: Words | None = None, page: str = "") -> str:
     """The whole message of a failing test. The command is its last line."""
     said = said or words()
-    parts = (said.plan(counterexample), said.why(counterexample), said.command(command))
-    return "\n".join([said.title(counterexample.finding), *(line for part in parts for line in ("", *part))])
+    parts = (said.plan(counterexample), said.why(counterexample), said.page(page), said.command(command))
+    told = (line for part in parts if part for line in ("", *part))
+    return "\n".join([said.title(counterexample.finding), *told])
 
 
-class GuaranteeBroken(AssertionError):
-    """A property found a violation. The message is the shrunk plan, the anomaly, and the command that replays it."""
+class Broken(AssertionError):
+    """A property found a violation. The message is the shrunk plan, the anomaly, and the command that replays it.
 
-    def __init__(self, counterexample: Counterexample, command: str) -> None:
-        super().__init__(failure_text(counterexample, command))
+    `counterexample`, `command` and `result`, the whole search as data, are for whoever writes a report; `plan` is the file of the plan, ""
+    if there is none, and `page` the report that was written, "" until there is one.
+    """
+
+    def __init__(
+        self, counterexample: Counterexample, command: str, result: Result | None = None, plan: str = ""
+    ) -> None:
+        super().__init__(counterexample, command)
         self.counterexample = counterexample
         self.command = command
+        self.result = result
+        self.plan = plan
+        self.page = ""
+        self.aside: list[str] = []
+        """What Hypothesis says about its example, which this message says better."""
+
+    def __str__(self) -> str:
+        """The message, in the words that there are now."""
+        return failure_text(self.counterexample, self.command, page=self.page)
+
+
+whole_traces = False
+"""Whether failures of machines keep the frames of refold and Hypothesis; the pytest plugin says so with ``--full-trace``."""
+
+
+def no_page(error: Broken, test: str) -> None:
+    """Nobody writes reports here."""
+
+
+keep_page: Callable[[Broken, str], None] = no_page
+"""Writes the report of a failing test, given its id, and sets `page`; the pytest plugin names that of `refold.reports` here."""
+
+Broken.__module__ = "refold"  # the name that users see and import
+GuaranteeBroken = Broken
+"""The former name."""

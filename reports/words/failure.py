@@ -47,6 +47,10 @@ class Sentences(Words):
         lines += ["", f"Usual cause and fix: {explained.usual}"] if explained.usual else []
         return lines + [f"The same run also shows {title(other)}" for other in counterexample.findings[1:]]
 
+    def page(self, page: str) -> list[str]:
+        """Where the report with the pictures is."""
+        return [f"Report: {inert(page)}"] if page else []
+
     def command(self, command: str) -> list[str]:
         """In a line of its own, to be copied."""
         return ["Replay it:", inert(command)]
