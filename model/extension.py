@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 from refold.model.action import Action
 from refold.model.context import Context
+from refold.model.declarations.capability import Ability, Capability
+from refold.model.declarations.count import Count
 from refold.model.record import ConsumerSpec
 
 Handler = Callable[[Any], bool]
@@ -22,7 +24,7 @@ class Extension:
     """The base of all extensions.
 
     `name` is its name among the parts and its capability; `family` is the swarm family that switches its actions off and on;
-    `names` are consumers that it brings. The
+    `names` are consumers that it brings. `title` and `covers` are what reports call it and what it is about. The
     deployment gives `context` (application, log, snapshots, clock, emit) and `step`, which every handler calls with its action
     once it knows that the action is enabled, before it does anything.
     """
@@ -35,6 +37,10 @@ class Extension:
     reveals: ClassVar[tuple[type[Action], ...]] = ()
     """The actions after which readers of the log may see more than before."""
     names: ClassVar[tuple[str, ...]] = ()
+    title: ClassVar[str] = ""
+    covers: ClassVar[str] = ""
+    counts: ClassVar[tuple[Count, ...]] = ()
+    """What is counted to prove that it did something; a long campaign cannot leave the first of them at 0."""
 
     def __init__(
         self, context: Context, consumers: dict[str, Any], clients: dict[str, Any], step: Callable[[Any], None]
@@ -46,6 +52,17 @@ class Extension:
         self.consumers = consumers
         self.clients = clients
         self.step = step
+
+    @classmethod
+    def ability(cls) -> Ability:
+        """The capability of a system that has this part, in words."""
+        title = cls.title or cls.name
+        return Ability(
+            Capability(cls.name),
+            f"{title}: {cls.covers}",
+            f"{title} ({cls.covers}): the system has none",
+            title,
+        )
 
     @classmethod
     def replaced(cls, part: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from refold.model.application import Application
+from refold.model.declarations.count import Tally
 from refold.model.event import Stored
 from refold.model.parts.reading.query import Answered
 from refold.model.tape import Plan
@@ -22,7 +23,7 @@ from refold.search.run import Run, execute, reproducer
 from refold.search.shrink import Shrinker
 from refold.search.signals import Waiting, held_back
 from refold.search.staleness import Staleness, measure
-from refold.search.vacuous import PATIENCE, contested, counts, vacuous
+from refold.search.vacuous import COUNTED, PATIENCE, contested, vacuous
 from refold.systems.port import SystemPort
 
 LENGTHS = (48, 96, 192, 384)
@@ -97,6 +98,7 @@ class Campaign:
         self.menu = system.menu(application)
         self.tapes = tapes or self.seeded
         self.kinds: Counter[type[Any]] = Counter()
+        self.tally = Tally(COUNTED)
         self.observations: Counter[str] = Counter()
         self.staleness = Staleness()
         self.examples = 0
@@ -135,7 +137,7 @@ class Campaign:
         """Run after run; a search in which something that must happen never did ends with that as its find."""
         self.run_all()
         conflicts = contested(self.application)
-        empty = vacuous(counts(self.kinds), self.steps, self.system.capabilities, conflicts=conflicts)
+        empty = vacuous(self.tally.totals(), self.steps, self.system.capabilities, conflicts=conflicts)
         if empty is not None and not self.counterexamples:
             self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
 
@@ -172,7 +174,7 @@ class Campaign:
             return True
         if stop_at is not None and self.examples >= stop_at:
             return True
-        if self.examples == PATIENCE and vacuous(counts(self.kinds), 0, ()) is not None:
+        if self.examples == PATIENCE and vacuous(self.tally.totals(), 0, ()) is not None:
             return True
         enough = self.budget.examples if self.budget.examples is not None else SAMPLES
         return self.examples >= min(SAMPLES, enough) and self.spent() >= 1.0
@@ -184,6 +186,7 @@ class Campaign:
         self.skipped += run.skipped
         kinds = Counter(map(type, run.history))
         self.kinds += kinds
+        self.tally.run(run.history, run.performed)
         self.observations.update(run.observations)
         if Answered in kinds:
             self.staleness += measure(run.history)
@@ -263,7 +266,7 @@ class Campaign:
             skipped=self.skipped,
             seconds=self.seconds,
             counts={
-                **counts(self.kinds),
+                **self.tally.totals(),
                 **self.observations,
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from refold.model.action import (
+    CORE_ACTIONS,
     Abort,
     Action,
     Append,
@@ -35,6 +36,13 @@ from refold.model.client import AggregateClient, Client, GaveUp
 from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
 from refold.model.context import Clock, Context
 from refold.model.datastore import Datastore
+from refold.model.declarations.capability import (
+    CRASH_AT_STEP,
+    CRASH_CONSUMER,
+    CRASH_LOG,
+    CRASH_LOG_AT_STEP,
+    Capability,
+)
 from refold.model.errors import OutcomeUnknown
 from refold.model.extension import Extension
 from refold.model.log import Appended, AppendRequest, Conflict, Log, pages
@@ -106,7 +114,7 @@ class Deployment:
         emit: Emit,
         *,
         log: Any,
-        capabilities: frozenset[str],
+        capabilities: frozenset[Capability],
         stores: Callable[[str], Any] = lambda name: Datastore(),
         snapshots: Any = None,
         parts: Mapping[str, Any] | None = None,
@@ -196,34 +204,28 @@ class Deployment:
 
     def table(self) -> dict[type, Callable[[Any], bool]]:
         """Action class -> what it does here. Actions that the capabilities do not cover are left out."""
-        can = self.capabilities
-        table: dict[type, Callable[[Any], bool]] = {
+        handlers: dict[type[Action], Callable[[Any], bool]] = {
             Submit: self.submit,
             Prepare: self.prepare,
             Append: self.append,
-            AppendUnheard: self.append_unheard,
             Deliver: self.deliver,
+            AppendUnheard: self.append_unheard,
             Fail: self.fail,
+            Retry: self.retry,
+            Redecide: self.redecide,
+            Begin: self.begin,
+            Commit: self.commit,
+            Abort: self.abort,
+            Redeliver: self.redeliver,
+            TakeSnapshot: self.take_snapshot,
+            Crash: self.crash,
+            Restart: self.restart,
+            CrashAt: self.crash_at,
+            CutPower: self.cut_power,
         }
-        optional: tuple[tuple[str, type, Callable[[Any], bool]], ...] = (
-            ("dedupe", Retry, self.retry),
-            ("dedupe", Redecide, self.redecide),
-            ("slow-append", Begin, self.begin),
-            ("slow-append", Commit, self.commit),
-            ("slow-append", Abort, self.abort),
-            ("redeliver", Redeliver, self.redeliver),
-            ("snapshots", TakeSnapshot, self.take_snapshot),
-            ("crash-consumer", Crash, self.crash),
-            ("crash-log", Crash, self.crash),
-            ("crash-consumer", Restart, self.restart),
-            ("crash-log", Restart, self.restart),
-            ("crash-log-at-step", Restart, self.restart),
-            ("power-cut", Restart, self.restart),
-            ("crash-at-step", CrashAt, self.crash_at),
-            ("crash-log-at-step", CrashAt, self.crash_at),
-            ("power-cut", CutPower, self.cut_power),
-        )
-        table.update({action: handler for need, action, handler in optional if need in can})
+        table: dict[type, Callable[[Any], bool]] = {
+            kind: handlers[kind] for kind in CORE_ACTIONS.values() if kind.possible(self.capabilities)
+        }
         for extension in self.extensions:
             table.update(self.handlers_of(extension))
         return table
@@ -562,7 +564,7 @@ class Deployment:
 
     def crash(self, action: Crash) -> bool:
         process = self.process(action.process)
-        if process.down or not self.can_die(process, "crash-log", "crash-consumer"):
+        if process.down or not self.can_die(process, CRASH_LOG, CRASH_CONSUMER):
             return False
         self.step(action)
         process.crash()
@@ -572,13 +574,13 @@ class Deployment:
 
     def crash_at(self, action: CrashAt) -> bool:
         process = self.process(action.process)
-        if process.down or process.fuse or not self.can_die(process, "crash-log-at-step", "crash-at-step"):
+        if process.down or process.fuse or not self.can_die(process, CRASH_LOG_AT_STEP, CRASH_AT_STEP):
             return False
         self.step(action)
         process.light(action.step)
         return True
 
-    def can_die(self, process: Any, log: str, consumer: str) -> bool:
+    def can_die(self, process: Any, log: Capability, consumer: Capability) -> bool:
         """Whether the log, or else a consumer, has the capability."""
         return (log if process is self.log else consumer) in self.capabilities
 

@@ -8,10 +8,11 @@ datastores. A *deployment* brings its own datastores and consumers too. Whatever
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from refold.model.action import Action
 from refold.model.application import Application
+from refold.model.declarations.capability import Capability as Capability
 from refold.model.errors import OutcomeUnknown as OutcomeUnknown
 from refold.model.errors import SystemUnavailable as SystemUnavailable
 from refold.model.errors import UsageError as UsageError
@@ -21,25 +22,6 @@ from refold.model.process import Emit
 from refold.model.record import ConsumerSpec
 from refold.model.snapshot import Snapshot
 from refold.model.tape import Menu
-
-Capability = Literal[
-    "append",
-    "crash-log",
-    "crash-consumer",
-    "crash-at-step",
-    "crash-log-at-step",
-    "slow-append",
-    "power-cut",
-    "dedupe",
-    "snapshots",
-    "redeliver",
-]
-"""What a system can do.
-
-``append``: conditional appends to streams. ``crash-log``, ``crash-consumer``: die and restart. ``crash-at-step``, ``crash-log-at-step``:
-consumers, or the log, die at a chosen durable step. ``slow-append``: begin now, commit later. ``power-cut``: lose unsynced writes.
-``dedupe``: an append may be sent again with the same event ids. ``snapshots``, ``redeliver``: as the words say.
-"""
 
 
 class LogPort(Protocol):
@@ -123,7 +105,7 @@ class DeploymentPort(Protocol):
     """A running system: performs actions, emits records."""
 
     @property
-    def capabilities(self) -> frozenset[str]:
+    def capabilities(self) -> frozenset[Capability]:
         """What this deployment can do."""
 
     def perform(self, action: Action) -> bool:
@@ -144,7 +126,7 @@ class SystemPort(Protocol):
         """The name, with options if any: ``sqlite?journal=wal``."""
 
     @property
-    def capabilities(self) -> frozenset[str]:
+    def capabilities(self) -> frozenset[Capability]:
         """What its deployments can do."""
 
     @property

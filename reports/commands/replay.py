@@ -138,7 +138,7 @@ class StoredPlan:
             steps=run.steps,
             skipped=run.skipped,
             seconds=time.perf_counter() - started,
-            counts=counts(kinds),
+            counts=counts(run.history, run.performed),
             counterexamples=found,
             not_checked=not_checked(self.system),
             checked=checked_on(self.application, self.system.capabilities, kinds),

@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 
 from refold.model.action import Action
 from refold.model.application import Application
+from refold.model.declarations.capability import CORE, POWER_CUT, SLOW_APPEND
 from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.process import Emit
 from refold.model.tape import Menu
@@ -34,18 +35,7 @@ from refold.systems.sqlite.store import SqliteSnapshots
 from refold.systems.sqlite.tables import TABLES
 from refold.systems.sqlite.workspace import Workspace, paths, prepare
 
-CAN = frozenset(
-    {
-        "append",
-        "crash-log",
-        "crash-consumer",
-        "crash-at-step",
-        "crash-log-at-step",
-        "dedupe",
-        "snapshots",
-        "redeliver",
-    }
-)
+CAN = frozenset(CORE) - {SLOW_APPEND, POWER_CUT}
 DEFAULTS = {"journal": "wal", "synchronous": "full"}
 
 INHERITED: list[Workspace | None] = []
@@ -78,7 +68,7 @@ class Sqlite:
         self.settings = Settings(journal, synchronous)
         self.crash = crash or ("power" if path is None and find_spec("apsw") else "process")
         self.path = None if path is None else Path(path)
-        self.capabilities = CAN | {"power-cut"} if self.crash == "power" else CAN
+        self.capabilities = CAN | {POWER_CUT} if self.crash == "power" else CAN
         self.clients = tuple(CLIENTS)
         self.consumers = consumer_specs()
         self.owner = os.getpid()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from refold.model.declarations.capability import BROUGHT
 from refold.model.errors import UsageError
 from refold.systems.port import SystemPort
 from refold.systems.user.consumers import ForeignSystem
 from refold.systems.user.errors import called, let_through
-from refold.systems.user.log import BROUGHT, LogSystem, log_capabilities
+from refold.systems.user.log import LogSystem, log_capabilities
 
 
 def adopt(text: str, found: Any) -> SystemPort:

@@ -13,6 +13,7 @@ from refold.model.application import Application
 from refold.model.consumer import Consumer
 from refold.model.context import Context
 from refold.model.datastore import write
+from refold.model.declarations.capability import BROUGHT, CRASH_AT_STEP, CRASH_CONSUMER, SNAPSHOTS, Capability
 from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.process import Emit, Process, ProcessDied
@@ -21,7 +22,7 @@ from refold.model.tape import Menu
 from refold.model.words import short
 from refold.systems.deployment import Deployment
 from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
-from refold.systems.user.log import BROUGHT, GuardedLog, declared_by, log_capabilities
+from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.rows import differing, snapshot
 
 
@@ -312,14 +313,14 @@ def inspect(title: str, sample: Any) -> None:
             )
 
 
-def offered(sample: Any, log: frozenset[str]) -> frozenset[str]:
+def offered(sample: Any, log: frozenset[Capability]) -> frozenset[Capability]:
     """What can be done to a user's log, with the capabilities `log`, and consumers."""
     consumers = sample.consumers.values()
-    can = (BROUGHT | log) - {"snapshots", "crash-at-step", "crash-consumer"}
+    can = (BROUGHT | log) - {SNAPSHOTS, CRASH_AT_STEP, CRASH_CONSUMER}
     if all(hasattr(one, "crash") and hasattr(one, "restart") for one in consumers):
-        can |= {"crash-consumer"}
+        can |= {CRASH_CONSUMER}
         if all(hasattr(one, "durable") for one in consumers):
-            can |= {"crash-at-step"}
+            can |= {CRASH_AT_STEP}
     return can
 
 

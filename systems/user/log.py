@@ -6,11 +6,12 @@ What the log returns is checked at the port, so that an adapter that returns non
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from refold.model.application import Application
+from refold.model.declarations.capability import CORE, Capability
 from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.event import Stored
 from refold.model.log import Appended, AppendRequest, Conflict
@@ -18,11 +19,7 @@ from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Menu
 from refold.model.words import short, suggestion
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
-from refold.systems.port import Capability
 from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
-
-BROUGHT = frozenset({"append", "crash-consumer", "crash-at-step", "snapshots", "redeliver"})
-"""What the harness can do around any log."""
 
 
 class GuardedLog(Process):
@@ -206,7 +203,7 @@ class LogSystem:
 
     clients = tuple(CLIENTS)
 
-    def __init__(self, name: str, make: Callable[[], Any], capabilities: frozenset[str]) -> None:
+    def __init__(self, name: str, make: Callable[[], Any], capabilities: frozenset[Capability]) -> None:
         self.name = name
         self.make = make
         self.capabilities = capabilities
@@ -227,21 +224,12 @@ class LogSystem:
         )
 
 
-SHOWN = (
-    ("crash-log", ("crash", "restart")),
-    ("slow-append", ("begin", "commit", "abort")),
-    ("power-cut", ("cut_power", "restart")),
-    ("crash-log-at-step", ("durable", "crash", "restart")),
-)
-"""Capability -> the methods of a log that show it."""
-
-
-def declared_by(name: str, made: Any) -> frozenset[str] | None:
+def declared_by(name: str, made: Any) -> frozenset[Capability] | None:
     """The capabilities that a user's log or system declares, or None. Raises `UsageError` for one that does not exist."""
     declared = getattr(made, "capabilities", None)
     if declared is None:
         return None
-    known = get_args(Capability)
+    known = tuple(CORE)
     if isinstance(declared, str) or not isinstance(declared, Iterable):
         raise UsageError(f"{name!r}: its capabilities are {short(declared)}, expected a tuple of names")
     for capability in declared:
@@ -252,7 +240,7 @@ def declared_by(name: str, made: Any) -> frozenset[str] | None:
     return frozenset(declared)
 
 
-def log_capabilities(name: str, log: Any) -> frozenset[str]:
+def log_capabilities(name: str, log: Any) -> frozenset[Capability]:
     """Those that a user's log declares or, without that, those that its methods show. Raises `UsageError` if it is no log."""
     missing = [method for method in ("append", "read") if not callable(getattr(log, method, None))]
     if missing:
@@ -263,5 +251,7 @@ def log_capabilities(name: str, log: Any) -> frozenset[str]:
     if declared is not None:
         return declared
     return frozenset(
-        capability for capability, methods in SHOWN if all(callable(getattr(log, method, None)) for method in methods)
+        capability
+        for capability, ability in CORE.items()
+        if ability.methods and all(callable(getattr(log, method, None)) for method in ability.methods)
     )

@@ -17,6 +17,8 @@ from refold.model.snapshot import Snapshot
 class Finished(Record, frozen=True, tag="finished"):
     """The process `owner` came to its end; its snapshots mean nothing any more."""
 
+    phrase = "a process had come to its end"
+
     owner: str
 
     def __str__(self) -> str:
@@ -66,6 +68,8 @@ class Journeys(SideConsumer):
     """The process managers."""
 
     name = "journeys"
+    title = "process managers that end"
+    covers = "one state for each stream, kept in snapshots and deleted at the end"
     family = "journeys"
     names = ("journeys",)
     design = JourneyConsumer

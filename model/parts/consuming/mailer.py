@@ -35,6 +35,8 @@ class Reset(Record, frozen=True, tag="reset"):
 class Sent(Record, frozen=True, tag="sent"):
     """Something left the system because of the event at `position` and cannot be taken back: a mail to `to`."""
 
+    phrase = "something had left the system"
+
     consumer: str
     position: int
     to: str
@@ -57,6 +59,8 @@ class Covered(Record, frozen=True, tag="covered"):
 @action_kind
 class BeginAgain(Action, frozen=True, tag="begin-again"):
     """Somebody tells a consumer to read everything again from the beginning."""
+
+    phrase = "a consumer was told to begin again"
 
     consumer: str
 
@@ -147,6 +151,8 @@ class Mailer(SideConsumer):
     """One mailer. It never joins the consumers that have rows."""
 
     name = "mailer"
+    title = "effects that cannot be taken back"
+    covers = "mails that a replay must not send again"
     family = "mailer"
     names = ("mailer",)
     design = MailConsumer

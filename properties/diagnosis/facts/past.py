@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from refold.model.action import CORE_ACTIONS
 from refold.model.event import Stored
 from refold.model.record import (
     Applied,
@@ -40,29 +41,6 @@ def deed(action: Any) -> Any:
         if isinstance(action, dict) and all(isinstance(key, str) for key in action)
         else action
     )
-
-
-CORE_DEEDS = frozenset(
-    {
-        "submit",
-        "prepare",
-        "append",
-        "append-unheard",
-        "retry",
-        "begin",
-        "commit",
-        "abort",
-        "deliver",
-        "redeliver",
-        "fail",
-        "snapshot",
-        "crash",
-        "crash-at",
-        "restart",
-        "cut-power",
-    }
-)
-"""The kinds of actions that every model has."""
 
 
 class Past:
@@ -172,7 +150,7 @@ class Past:
     @functools.cached_property
     def strange(self) -> frozenset[str]:
         """The kinds of actions that belong to extensions."""
-        return frozenset(self.deeds) - CORE_DEEDS
+        return frozenset(self.deeds).difference(CORE_ACTIONS)
 
     @property
     def failed_here(self) -> bool:
