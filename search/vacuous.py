@@ -71,6 +71,24 @@ def contested(application: Application) -> bool:
     return False
 
 
+def idle(steps: int) -> Finding | None:
+    """The finding `vacuous-run`, if a plan was run and none of its actions was possible: it shows nothing."""
+    return None if steps else empty(["performed"], "plan")
+
+
+def empty(missing: Sequence[str], where: str) -> Finding:
+    """The finding that these counts, each of which must be one at least, are 0."""
+    return Finding(
+        anomaly="vacuous-run",
+        guarantee="HARNESS",
+        judge="vacuous",
+        where=where,
+        number=0,
+        expected=dict.fromkeys(missing, "at least one"),
+        actual=dict.fromkeys(missing, 0),
+    )
+
+
 def vacuous(
     happened: Mapping[str, int],
     steps: int,
@@ -89,14 +107,4 @@ def vacuous(
     if steps >= LONG_FOR_PARTS:
         expected += [count for capability, count in SHOWN_BY.items() if capability in can - CORE.keys()]
     missing = [name for name in expected if not happened.get(name)]
-    if not missing:
-        return None
-    return Finding(
-        anomaly="vacuous-run",
-        guarantee="HARNESS",
-        judge="vacuous",
-        where="campaign",
-        number=0,
-        expected=dict.fromkeys(missing, "at least one"),
-        actual=dict.fromkeys(missing, 0),
-    )
+    return empty(missing, "campaign") if missing else None

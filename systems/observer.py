@@ -14,6 +14,7 @@ import msgspec
 
 from refold.model.documents.json_values import encode
 from refold.model.event import Stored, ascending
+from refold.model.log import pages
 from refold.model.process import Emit
 from refold.model.record import Altered, Disordered, Scanned, StreamScanned
 
@@ -44,14 +45,10 @@ class Observer:
         log = self.log
         if log.down:
             return ()
-        page: Sequence[Stored] = log.read(self.seen, PAGE)
-        found = page
-        while page:
-            after = self.seen
+        found: Sequence[Stored] = ()
+        for page in pages(log, self.seen, PAGE):
             self.record(page)
-            page = log.read(self.seen, PAGE) if self.seen > after else ()  # else a log that goes round in circles
-            if page:
-                found = [*found, *page]
+            found = [*found, *page] if found else page
         return found
 
     def record(self, page: Sequence[Stored]) -> None:
@@ -74,16 +71,12 @@ class Observer:
         """Read the log from behind `start`, as a reader does that has just come."""
         positions: list[int] = []
         ids: list[str] = []
-        after = start
-        while page := self.log.read(after, PAGE):
+        for page in pages(self.log, start, PAGE):
             places = [event.position for event in page]
             positions.extend(places)
             ids.extend([event.id for event in page])
             if list(map(self.known.get, places)) != page:
                 self.recognise(page)
-            if page[-1].position <= after:
-                break  # a log that goes round in circles
-            after = page[-1].position
         self.emit(Scanned(tuple(positions), tuple(ids), start))
 
     def recognise(self, page: Iterable[Stored]) -> None:

@@ -14,12 +14,15 @@ from refold.model.application import Application
 from refold.model.declarations.capability import CORE, Capability
 from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.event import Stored
-from refold.model.log import Appended, AppendRequest, Conflict
+from refold.model.log import Appended, AppendRequest, Conflict, pages
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Menu
 from refold.model.words import short, suggestion
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
 from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
+
+PAGE = 1024
+"""Events that are read at once."""
 
 
 class GuardedLog(Process):
@@ -97,13 +100,9 @@ class GuardedLog(Process):
         ids = {event.id for event in request.events}
         asked: set[int] = set()
         whole: set[int] = set()
-        last = 0
-        while page := self.read(last, 1024):
+        for page in pages(self, 0, PAGE):
             asked.update(event.position for event in page if event.id in ids)
             whole.update(event.position for event in page if event.operation == request.op)
-            if page[-1].position <= last:
-                break  # a log that goes round in circles
-            last = page[-1].position
         return bool(asked) and set(outcome.positions) in (asked, whole)
 
     def begin(self, request: AppendRequest) -> Any:
@@ -131,17 +130,22 @@ class GuardedLog(Process):
             raise AdapterError(
                 f"{self.title}: read(after={after}) returned position {page[0].position}, which is not behind {after}"
             )
+        if page and page[-1].position <= after:
+            raise AdapterError(
+                f"{self.title}: read(after={after}) returned a page that ends with position {page[-1].position}, which was read before:"
+                " whoever reads on behind the last event would never come to an end; return events behind `after` only, in order"
+            )
         return page
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """Checked; a log that cannot read one stream is read whole."""
         if not hasattr(self.log, "read_stream"):
-            found: list[Stored] = []
-            last = 0
-            while page := self.read(last, 1024):
-                found.extend(event for event in page if event.stream == stream and event.version > after)
-                last = page[-1].position
-            return found
+            return [
+                event
+                for page in pages(self, 0, PAGE)
+                for event in page
+                if event.stream == stream and event.version > after
+            ]
         return self.events("read_stream", self.call("read_stream", stream, after))
 
     def events(self, method: str, page: Any) -> Sequence[Stored]:

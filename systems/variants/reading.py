@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from refold.model.log import pages
 from refold.model.parts.reading.links import Links
 from refold.model.parts.reading.query import Entry, Queries
 from refold.systems.variants.registry import variant
@@ -26,7 +27,7 @@ class CatchUpRead(Queries):
     def look_up(self, key: str) -> Entry:
         """Fold what is new, then look."""
         application = self.context.application
-        while page := self.log.read(self.position, 1024):
+        for page in pages(self.log, self.position, 1024):
             for event in page:
                 name = application.key(event.data)
                 version, state = self.states.get(name, (0, application.initial(name)))
