@@ -17,7 +17,6 @@ from refold.model.record import (
     Failed,
     Opened,
     Recovered,
-    Settling,
     Step,
 )
 from refold.properties.property import Finding
@@ -87,11 +86,6 @@ class Past:
             in (getattr(record, "consumer", None), getattr(record, "process", None), getattr(record, "client", None))
         ]
 
-    @functools.cached_property
-    def at_rest(self) -> bool:
-        """Whether it showed only after faults had stopped."""
-        return bool(self.of(Settling))
-
     @property
     def keys_queried(self) -> int:
         """How many different keys were queried."""
@@ -110,16 +104,6 @@ class Past:
     def crashes(self) -> list[tuple[int, Crashed]]:
         """Deaths of the process that the finding is about."""
         return self.of(Crashed, self.where)
-
-    @property
-    def crashed_here(self) -> bool:
-        """Whether that process died before."""
-        return bool(self.crashes)
-
-    @functools.cached_property
-    def crashed_within_step(self) -> bool:
-        """Whether that process died in the middle of its work."""
-        return any(record.during for _, record in self.crashes)
 
     @property
     def restarted_here(self) -> bool:

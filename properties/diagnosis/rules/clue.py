@@ -15,6 +15,7 @@ import attrs
 from refold.model.action import ACTIONS
 from refold.model.documents import vocabulary as vocabulary  # makes the words of the extensions known
 from refold.model.record import RECORDS
+from refold.model.words import suggestion
 from refold.properties.diagnosis.facts import Facts
 
 Question = Callable[[Facts], bool]
@@ -47,6 +48,13 @@ def phrase(word: str) -> str:
     return getattr(known().get(word), "phrase", "") or f"«{word}» came before"
 
 
+def check_words(words: tuple[str, ...]) -> None:
+    """Raises `ValueError` for a word that no record and no action has: it would never hold."""
+    for word in words:
+        if word not in known():
+            raise ValueError(f"{word!r} is no kind of record or action{suggestion(word, known())}")
+
+
 def shows(weight: float, *anomalies: str) -> Clue:
     """The finding itself is one of these anomalies."""
     return Clue(weight, lambda facts: facts.anomaly in anomalies, "it shows as {anomaly}", main=True)
@@ -60,6 +68,7 @@ def also(weight: float, *anomalies: str) -> Clue:
 
 def after(weight: float, *tags: str) -> Clue:
     """Records or actions of one of these kinds came before."""
+    check_words(tags)
     return Clue(weight, lambda facts: facts.happened(*tags), phrase(tags[0]))
 
 
@@ -75,6 +84,7 @@ def against(weight: float, holds: Question) -> Clue:
 
 def never(weight: float, *tags: str) -> Clue:
     """Speaks against the row if nothing of these kinds came before."""
+    check_words(tags)
     return Clue(-weight, lambda facts: not facts.happened(*tags))
 
 
@@ -106,13 +116,13 @@ STUCK = ("never-reaches-tail",)
 HIDDEN = ("never-becomes-visible", "never-reaches-tail")
 DIFFERS = ("replayed-state-differs",)
 
-REMOVED = ("discarded", "deleted", "tombstoned")
+REMOVED = ("discarded",)
 """Records of deletions of keys."""
 
-TRIMMED = ("expired", "trimmed", "truncated")
+TRIMMED = ("expired",)
 """Records of a log that was cut at its beginning."""
 
-RESTORED = ("restored", "tail-lost", "new-epoch", "truncated")
+RESTORED = ("restored",)
 """Records of a log that lost its end."""
 
 POISON = ("poison", "parked", "dead-letters")

@@ -48,7 +48,7 @@ LOG_RULES: Rules = {
             "a position was taken and will never be filled",
         ),
         never(0.6, "aborted", "refused", "crashed", "unknown"),
-        against(0.6, lambda facts: facts.happened("idle-session", "idle", "open-session")),
+        against(0.6, lambda facts: facts.happened("session-opened")),
     ),
     "xmin-horizon-stall": (
         shows(0.4, *HIDDEN),
@@ -85,7 +85,7 @@ LOG_RULES: Rules = {
     ),
     "torn-tail-aborts-replay": (
         shows(0.45, *LOST),
-        shows(0.45, "unreadable-log", "replayed-state-differs"),
+        shows(0.45, *DIFFERS),
         when(0.5, lambda facts: facts.torn, "the log died in the middle of a write, so that its last record is torn"),
         against(0.85, lambda facts: not facts.torn),
     ),
