@@ -8,15 +8,25 @@ overrides one method of an extension, as it would of any other part.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from refold.model.action import Action
 from refold.model.context import Context
 from refold.model.declarations.capability import Ability, Capability
 from refold.model.declarations.count import Count
+from refold.model.log import Log
 from refold.model.record import ConsumerSpec
 
 Handler = Callable[[Any], bool]
+Consumers = dict[str, Any]
+"""Consumers by name, of whatever design."""
+
+Clients = dict[str, Any]
+"""Clients by name, of whatever strategy."""
+
+Step = Callable[[Any], None]
+"""What every handler calls with its action once it knows that the action is enabled."""
+
 Group = tuple[str, int, list[Action]]
 
 
@@ -42,13 +52,11 @@ class Extension:
     counts: ClassVar[tuple[Count, ...]] = ()
     """What is counted to prove that it did something; a long campaign cannot leave the first of them at 0."""
 
-    def __init__(
-        self, context: Context, consumers: dict[str, Any], clients: dict[str, Any], step: Callable[[Any], None]
-    ) -> None:
+    def __init__(self, context: Context, consumers: Consumers, clients: Clients, step: Step) -> None:
         self.context = context
         self.emit = context.emit
         self.clock = context.clock
-        self.log = context.log
+        self.log = cast("Log", context.log)  # extensions are parts of the model, and run on its own log
         self.consumers = consumers
         self.clients = clients
         self.step = step

@@ -10,10 +10,10 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Protocol
 
 import msgspec
 
+from refold.model.declarations.ports import Readable
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import AnyExpectation
 from refold.model.process import Process
@@ -44,14 +44,7 @@ class Conflict(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
 
 
-class Pages(Protocol):
-    """Something that can be read page by page."""
-
-    def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """At most `limit` events after position `after`, in order."""
-
-
-def pages(log: Pages, after: int, limit: int) -> Iterator[Sequence[Stored]]:
+def pages(log: Readable, after: int, limit: int) -> Iterator[Sequence[Stored]]:
     """Page after page behind position `after`, to the end of the log; a log that goes round in circles (it returns what was read
     before) ends there."""
     while page := log.read(after, limit):

@@ -43,11 +43,12 @@ from refold.model.declarations.capability import (
     CRASH_LOG_AT_STEP,
     Capability,
 )
-from refold.model.errors import OutcomeUnknown
-from refold.model.extension import Extension
-from refold.model.log import Appended, AppendRequest, Conflict, Log, pages
+from refold.model.declarations.ports import Closing, DrivenLog, PoweredLog, SlowLog, SnapshotPort, StorePort
+from refold.model.errors import OutcomeUnknown, UsageError
+from refold.model.extension import Extension, Handler
+from refold.model.log import Appended, AppendRequest, Conflict, pages
 from refold.model.parts.side_consumers import Consumers, UnknownConsumer
-from refold.model.process import Emit, ProcessDied
+from refold.model.process import Emit, Process, ProcessDied
 from refold.model.record import (
     HISTORY_VERSION,
     Aborted,
@@ -69,6 +70,12 @@ from refold.model.record import (
 from refold.model.snapshot import SnapshotStore
 from refold.systems.observer import Observer
 
+Parts = Mapping[str, Any]
+"""Name of a part of the reference system -> the class that takes its place."""
+
+Mortal = Consumer | DrivenLog
+"""What can be crashed and restarted by name."""
+
 CLIENTS = {"alice": "store", "bob": "store", "carol": "log"}
 """Client -> where it reads before it decides: the view of a consumer, or the stream itself."""
 
@@ -81,7 +88,7 @@ CONSUMERS: dict[str, tuple[type[Consumer], str]] = {
 """Consumer -> design and projection: the authoritative store, the search index that points into it, running totals, a cache."""
 
 
-def consumer_specs(parts: Mapping[str, Any] | None = None) -> tuple[ConsumerSpec, ...]:
+def consumer_specs(parts: Parts | None = None) -> tuple[ConsumerSpec, ...]:
     """What the consumers promise, given the parts that replace some of them."""
     return tuple(
         ConsumerSpec(name=name, projection=projection, **(parts or {}).get(name, design).promises)
@@ -93,7 +100,7 @@ SETTLING_TURNS = 64
 """Turns that every consumer may take for each event in the log before the harness calls it stuck."""
 
 
-def never(action: Any) -> bool:
+def never(action: Action) -> bool:
     """Not enabled."""
     return False
 
@@ -113,11 +120,11 @@ class Deployment:
         application: Application,
         emit: Emit,
         *,
-        log: Any,
+        log: DrivenLog,
         capabilities: frozenset[Capability],
-        stores: Callable[[str], Any] = lambda name: Datastore(),
-        snapshots: Any = None,
-        parts: Mapping[str, Any] | None = None,
+        stores: Callable[[str], StorePort] = lambda name: Datastore(),
+        snapshots: SnapshotPort | None = None,
+        parts: Parts | None = None,
         extensions: Sequence[type[Extension]] = (),
         designs: Mapping[str, tuple[Callable[..., Consumer], str]] | None = None,
         sources: Mapping[str, str] | None = None,
@@ -127,9 +134,9 @@ class Deployment:
         self.application = application
         self.emit = emit
         self.note: Emit = getattr(emit, "unjudged", emit)
-        self.log: Log = log
+        self.log = log
         self.capabilities = capabilities
-        self.snapshots = SnapshotStore() if snapshots is None else snapshots
+        self.snapshots: SnapshotPort = SnapshotStore() if snapshots is None else snapshots
         self.clock = Clock()
         context = Context(application, log, self.snapshots, self.clock, emit)
         self.observer = Observer(log, emit)
@@ -172,7 +179,7 @@ class Deployment:
             self.watching.append(extension)
         return extension
 
-    def call(self, action: type) -> Callable[[Any], bool]:
+    def call(self, action: type) -> Handler:
         """The first action of its kind: the extension that handles it comes into being and learns what has happened; without one it is
         never enabled."""
         make = self.dormant.get(action)
@@ -188,23 +195,23 @@ class Deployment:
         self.handlers.update(self.handlers_of(extension))
         return self.handlers[action]
 
-    def handlers_of(self, extension: Extension) -> dict[type, Callable[[Any], bool]]:
+    def handlers_of(self, extension: Extension) -> dict[type, Handler]:
         """Action class -> what the extension does; where that may reveal something, the observer looks before anybody else reads."""
         table = extension.handlers()
         for action in extension.reveals:
             table[action] = functools.partial(self.revealing, table[action])
         return table
 
-    def revealing(self, handler: Callable[[Any], bool], action: Action) -> bool:
+    def revealing(self, handler: Handler, action: Action) -> bool:
         """Do it, and look."""
         done = handler(action)
         if done:
             self.tail()
         return done
 
-    def table(self) -> dict[type, Callable[[Any], bool]]:
+    def table(self) -> dict[type, Handler]:
         """Action class -> what it does here. Actions that the capabilities do not cover are left out."""
-        handlers: dict[type[Action], Callable[[Any], bool]] = {
+        handlers: dict[type[Action], Handler] = {
             Submit: self.submit,
             Prepare: self.prepare,
             Append: self.append,
@@ -223,12 +230,34 @@ class Deployment:
             CrashAt: self.crash_at,
             CutPower: self.cut_power,
         }
-        table: dict[type, Callable[[Any], bool]] = {
+        table: dict[type, Handler] = {
             kind: handlers[kind] for kind in CORE_ACTIONS.values() if kind.possible(self.capabilities)
         }
         for extension in self.extensions:
             table.update(self.handlers_of(extension))
         return table
+
+    @functools.cached_property
+    def slow(self) -> SlowLog:
+        """The log, which can do slow appends."""
+        if isinstance(self.log, SlowLog):
+            return self.log
+        raise self.unable(SlowLog)
+
+    @functools.cached_property
+    def powered(self) -> PoweredLog:
+        """The log, whose machine can lose power."""
+        if isinstance(self.log, PoweredLog):
+            return self.log
+        raise self.unable(PoweredLog)
+
+    def unable(self, port: type) -> UsageError:
+        """The error that the log lacks methods which a capability needs."""
+        lacking = [name for name in vars(port) if not name.startswith("_") and not hasattr(self.log, name)]
+        return UsageError(
+            f"{self.name}: its log is a {type(self.log).__name__} without {' and '.join(f'{name}()' for name in lacking)}, which a"
+            " capability of the system needs; leave that out of the capabilities, or give the log the methods"
+        )
 
     # -- the port
 
@@ -310,9 +339,8 @@ class Deployment:
         self.dormant = {}
         self.consumers.expected.clear()
         self.snapshots.close()
-        close = getattr(self.log, "close", None)
-        if close is not None:
-            close()
+        if isinstance(self.log, Closing):
+            self.log.close()
 
     # -- clients
 
@@ -393,7 +421,7 @@ class Deployment:
         if request is None:
             return True
         try:
-            outcome = self.log.begin(request)
+            outcome = self.slow.begin(request)
         except ProcessDied as death:
             self.died(death)
             self.unheard(client, request)
@@ -416,7 +444,7 @@ class Deployment:
         self.step(action)
         client.slow = False
         try:
-            outcome = self.log.commit(request.op)
+            outcome = self.slow.commit(request.op)
         except ProcessDied as death:
             self.died(death)
             self.unheard(client, request)
@@ -441,7 +469,7 @@ class Deployment:
         client.slow = False
         client.pending = None
         try:
-            self.log.abort(request.op)
+            self.slow.abort(request.op)
         except ProcessDied as death:  # whether the rollback came before the death, only the log knows
             self.died(death)
             self.unheard(client, request)
@@ -580,7 +608,7 @@ class Deployment:
         process.light(action.step)
         return True
 
-    def can_die(self, process: Any, log: Capability, consumer: Capability) -> bool:
+    def can_die(self, process: Mortal, log: Capability, consumer: Capability) -> bool:
         """Whether the log, or else a consumer, has the capability."""
         return (log if process is self.log else consumer) in self.capabilities
 
@@ -596,15 +624,18 @@ class Deployment:
         if self.log.down:
             return False
         self.step(action)
-        self.log.cut_power(action.how)
+        self.powered.cut_power(action.how)
         self.emit(PowerCut(self.log.name, action.how))
         self.forget_slow(self.log)
         return True
 
-    def process(self, name: str) -> Any:
-        return self.log if name == self.log.name else self.consumers[name]
+    def process(self, name: str) -> Mortal:
+        if name == self.log.name:
+            return self.log
+        consumer: Consumer = self.consumers[name]
+        return consumer
 
-    def restart_process(self, process: Any) -> None:
+    def restart_process(self, process: Mortal) -> None:
         process.restart()
         if process is self.log:
             self.emit(Recovered(self.log.name, 0, None))
@@ -620,7 +651,7 @@ class Deployment:
         self.emit(Crashed(death.process.name, death.during))
         self.forget_slow(death.process)
 
-    def forget_slow(self, process: Any) -> None:
+    def forget_slow(self, process: Process | DrivenLog) -> None:
         """Slow appends die with the log; their clients hear nothing."""
         if process is self.log:
             for extension in self.extensions:

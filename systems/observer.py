@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any
 
 import msgspec
 
+from refold.model.declarations.ports import DrivenLog
 from refold.model.documents.json_values import encode
 from refold.model.event import Stored, ascending
 from refold.model.log import pages
@@ -34,7 +34,7 @@ POLLS = 8
 class Observer:
     """Reads `log` and emits what it finds. `seen` is the position up to which it has read."""
 
-    def __init__(self, log: Any, emit: Emit) -> None:
+    def __init__(self, log: DrivenLog, emit: Emit) -> None:
         self.log = log
         self.emit = emit
         self.seen = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from refold.model.application import Application
 from refold.model.client import Client
@@ -17,7 +17,7 @@ from refold.model.process import Emit
 from refold.model.strategies.strategy import STRATEGIES
 from refold.model.tape import Menu
 from refold.model.words import short, suggestion
-from refold.systems.deployment import CLIENTS, CONSUMERS, Deployment, consumer_specs
+from refold.systems.deployment import CLIENTS, CONSUMERS, Deployment, Parts, consumer_specs
 
 EVERYTHING = frozenset(CORE)
 """The capabilities of the core, all of them."""
@@ -31,7 +31,7 @@ DESIGNS: dict[str, type] = {
 """Part of the core -> what one that takes its place must be like."""
 
 
-def check_parts(name: str, parts: Mapping[str, Any], extensions: Sequence[type[Extension]]) -> None:
+def check_parts(name: str, parts: Parts, extensions: Sequence[type[Extension]]) -> None:
     """Whether the parts that are replaced exist, and what replaces them can take their place; raises `UsageError`."""
     known = {**DESIGNS, **dict.fromkeys((extension.name for extension in extensions), Extension)}
     for part, replacement in parts.items():
@@ -88,7 +88,7 @@ class Reference:
     def __init__(
         self,
         name: str = "reference",
-        parts: Mapping[str, Any] | None = None,
+        parts: Parts | None = None,
         extensions: Sequence[type[Extension]] = EXTENSIONS,
     ) -> None:
         self.name = name

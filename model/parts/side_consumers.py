@@ -85,7 +85,7 @@ class SideConsumer(Extension):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "name" in vars(cls):
+        if "name" in vars(cls) and "counts" not in vars(cls):
             names = cls.names
             cls.counts = (count(f"{cls.name}_subscriptions", Joined, where=lambda joined: joined.spec.name in names),)
 

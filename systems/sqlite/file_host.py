@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
 
-from refold.systems.sqlite.host import Settings, Unreadable, files
+from refold.systems.sqlite.host import Settings, TableOf, Unreadable, files
 from refold.systems.sqlite.tables import TABLES
 
 
@@ -33,7 +32,7 @@ class FileHost:
         self.path = path
         self.settings = settings
         self.connection: sqlite3.Connection | None = None
-        self.table: Any = None
+        self.table: TableOf = None
 
     def start(self) -> None:
         """Open, recover."""

@@ -40,10 +40,14 @@ class Settings(msgspec.Struct, frozen=True):
             connection.execute(f"PRAGMA {pragma}").fetchall()
 
 
+TableOf = Any
+"""The table of a database, of the class that `TABLES` says for its name, or a stand-in that has its methods in a child process."""
+
+
 class Host(Protocol):
     """One database: `table` runs its SQL while it is up."""
 
-    table: Any
+    table: TableOf
 
     def start(self) -> None:
         """Open the database as it is now, and let SQLite recover it; raises `Unreadable`."""

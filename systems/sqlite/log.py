@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -12,7 +11,7 @@ from refold.model.event import Stored
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.process import Process, ProcessDied
 from refold.systems.sqlite.host import Host, Unreadable
-from refold.systems.sqlite.tables import Stopped
+from refold.systems.sqlite.tables import LogTable, Stopped
 
 
 class SqliteLog(Process):
@@ -30,30 +29,35 @@ class SqliteLog(Process):
         self.damage: str | None = None
         self.suspect = False
 
+    @property
+    def table(self) -> LogTable:
+        """The events, while the host is up."""
+        table: LogTable = self.host.table
+        return table
+
     def append(self, request: AppendRequest) -> Appended | Conflict:
         """One transaction: dedupe by event id, check the expectation, insert."""
         encode = self.application.encode
         events = [(event.id, event.type, msgspec.json.encode(encode(event.data)).decode()) for event in request.events]
         try:
-            positions, found, self.fuse = self.host.table.append(request.stream, request.expected, events, self.fuse)
+            positions, found, self.fuse = self.table.append(request.stream, request.expected, events, self.fuse)
         except Stopped:
             raise ProcessDied(self, self.fuse_length) from None
         return Conflict(found) if positions is None else Appended(positions)
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """At most `limit` events after position `after`."""
-        return [self.stored(row) for row in self.host.table.read(after, limit)]
+        return [self.stored(row) for row in self.table.read(after, limit)]
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """The events of one stream after version `after`."""
-        return [self.stored(row) for row in self.host.table.read_stream(stream, after)]
+        return [self.stored(row) for row in self.table.read_stream(stream, after)]
 
     def version(self, stream: str) -> int:
         """The number of events in `stream`."""
-        found: int = self.host.table.version(stream)
-        return found
+        return self.table.version(stream)
 
-    def stored(self, row: Sequence[Any]) -> Stored:
+    def stored(self, row: tuple[int, str, int, str, str, str]) -> Stored:
         """A row of the table as the event that it is."""
         position, stream, version, event_id, kind, data = row
         payload = self.application.decode(kind, msgspec.json.decode(data))
@@ -91,7 +95,7 @@ class SqliteLog(Process):
 
     def examine(self) -> str | None:
         """What is wrong with the file: SQLite's own check, then every event is read."""
-        damage: str | None = self.host.table.damage()
+        damage = self.table.damage()
         if damage is None:
             try:
                 self.read(0, -1)

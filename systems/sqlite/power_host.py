@@ -10,12 +10,11 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Mapping
-from typing import Any
 
 import apsw
 
 from refold.systems.sqlite.disk import Create, Disk, Remove, Truncate, Write
-from refold.systems.sqlite.host import Settings, Unreadable
+from refold.systems.sqlite.host import Settings, TableOf, Unreadable
 from refold.systems.sqlite.tables import TABLES
 
 
@@ -56,7 +55,7 @@ class DiskVFS(apsw.VFS):
         if syncdir:
             disk.sync(name)
 
-    def xOpen(self, name: Any, flags: list[int]) -> DiskFile:  # type: ignore[override]
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> DiskFile:  # type: ignore[override]
         """Open, or create."""
         path = name.filename() if isinstance(name, apsw.URIFilename) else name or "temporary"
         flags[1] = flags[0]
@@ -138,7 +137,7 @@ class PowerHost:
         self.disk = Disk(template)
         self.folder = vfs().mount(self.disk)
         self.connection: apsw.Connection | None = None
-        self.table: Any = None
+        self.table: TableOf = None
 
     def start(self) -> None:
         """Open, recover."""

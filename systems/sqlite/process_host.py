@@ -12,12 +12,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from refold.model.errors import SystemUnavailable
-from refold.systems.sqlite.host import Settings, Unreadable, files
+from refold.systems.sqlite.host import Settings, TableOf, Unreadable, files
 from refold.systems.sqlite.tables import Stopped
 
 
@@ -78,7 +78,7 @@ class Child:
         self.pid = pid
         self.pipe = pipe
 
-    def call(self, method: str, arguments: tuple[Any, ...]) -> Any:
+    def call(self, method: str, arguments: tuple[object, ...]) -> object:
         """Let it run a method of its table (or of its host, while it has no table)."""
         try:
             self.pipe.send((method, arguments))
@@ -108,10 +108,10 @@ class RemoteTable:
     def __init__(self, child: Child) -> None:
         self._child = child
 
-    def __getattr__(self, method: str) -> Any:
+    def __getattr__(self, method: str) -> Callable[..., object]:
         child = self._child
 
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: object) -> object:
             return child.call(method, arguments)
 
         self.__dict__[method] = call
@@ -127,7 +127,7 @@ class ProcessHost:
         self.settings = settings
         self.nursery = nursery
         self.child: Child | None = None
-        self.table: Any = None
+        self.table: TableOf = None
 
     def start(self) -> None:
         """A new child opens the file and recovers it."""

@@ -6,7 +6,6 @@ What the log returns is checked at the port, so that an adapter that returns non
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -30,14 +29,14 @@ class GuardedLog(Process):
 
     name = "log"
 
-    def __init__(self, title: str, log: Any, application: Application) -> None:
+    def __init__(self, title: str, log: object, application: Application) -> None:
         self.title = title
         self.log = log
         self.application = application
         if hasattr(log, "durable"):
             log.durable = self.durable
 
-    def call(self, method: str, *arguments: Any) -> Any:
+    def call(self, method: str, *arguments: object) -> object:
         """Call the log; its own exceptions become sentences."""
         function = getattr(self.log, method, None)
         if function is None:
@@ -67,7 +66,7 @@ class GuardedLog(Process):
         """Checked: an answer of one of the two kinds, with as many positions as events."""
         return self.answer("append", self.call("append", request), request)
 
-    def answer(self, method: str, outcome: Any, request: AppendRequest | None) -> Appended | Conflict:
+    def answer(self, method: str, outcome: object, request: AppendRequest | None) -> Appended | Conflict:
         """Whether an answer is one."""
         if isinstance(outcome, Conflict):
             if not isinstance(outcome.found, int):
@@ -86,7 +85,7 @@ class GuardedLog(Process):
             )
         return outcome
 
-    def places(self, method: str, positions: tuple[Any, ...]) -> None:
+    def places(self, method: str, positions: tuple[object, ...]) -> None:
         """Whether these are positions."""
         for position in positions:
             if not isinstance(position, int) or position < 1:
@@ -105,7 +104,7 @@ class GuardedLog(Process):
             whole.update(event.position for event in page if event.operation == request.op)
         return bool(asked) and set(outcome.positions) in (asked, whole)
 
-    def begin(self, request: AppendRequest) -> Any:
+    def begin(self, request: AppendRequest) -> tuple[int, ...] | Appended | Conflict:
         """Checked like `append`; a tuple of positions means that the append is open."""
         outcome = self.call("begin", request)
         if not isinstance(outcome, tuple):
@@ -148,7 +147,7 @@ class GuardedLog(Process):
             ]
         return self.events("read_stream", self.call("read_stream", stream, after))
 
-    def events(self, method: str, page: Any) -> Sequence[Stored]:
+    def events(self, method: str, page: object) -> Sequence[Stored]:
         """Whether a page is one."""
         if not isinstance(page, list | tuple):
             raise AdapterError(f"{self.title}: {method}() returned {short(page)}, expected a list of Stored events")
@@ -207,7 +206,7 @@ class LogSystem:
 
     clients = tuple(CLIENTS)
 
-    def __init__(self, name: str, make: Callable[[], Any], capabilities: frozenset[Capability]) -> None:
+    def __init__(self, name: str, make: Callable[[], object], capabilities: frozenset[Capability]) -> None:
         self.name = name
         self.make = make
         self.capabilities = capabilities
@@ -228,7 +227,7 @@ class LogSystem:
         )
 
 
-def declared_by(name: str, made: Any) -> frozenset[Capability] | None:
+def declared_by(name: str, made: object) -> frozenset[Capability] | None:
     """The capabilities that a user's log or system declares, or None. Raises `UsageError` for one that does not exist."""
     declared = getattr(made, "capabilities", None)
     if declared is None:
@@ -244,7 +243,7 @@ def declared_by(name: str, made: Any) -> frozenset[Capability] | None:
     return frozenset(declared)
 
 
-def log_capabilities(name: str, log: Any) -> frozenset[Capability]:
+def log_capabilities(name: str, log: object) -> frozenset[Capability]:
     """Those that a user's log declares or, without that, those that its methods show. Raises `UsageError` if it is no log."""
     missing = [method for method in ("append", "read") if not callable(getattr(log, method, None))]
     if missing:

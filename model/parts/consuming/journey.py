@@ -10,7 +10,7 @@ from refold.model.event import Stored
 from refold.model.parts.side_consumers import SideConsumer
 from refold.model.process import Process
 from refold.model.record import Applied, Record, Recovered, SnapshotLoaded, SnapshotTaken, record_kind
-from refold.model.snapshot import Snapshot
+from refold.model.snapshot import Snapshot, SnapshotStore
 
 
 @record_kind
@@ -29,6 +29,7 @@ class JourneyConsumer(Consumer):
     """Rows are the journeys under way; snapshots and checkpoint are saved in one step."""
 
     promises = {"atomic": True}
+    snapshots: SnapshotStore
 
     def handle(self, event: Stored) -> None:
         """Start, move on or end a journey."""

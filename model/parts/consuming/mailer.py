@@ -13,6 +13,7 @@ import attrs
 
 from refold.model.action import Action, action_kind
 from refold.model.consumer import Consumer
+from refold.model.declarations.count import count
 from refold.model.event import Stored
 from refold.model.extension import Group, Handler
 from refold.model.parts.side_consumers import SideConsumer
@@ -153,6 +154,7 @@ class Mailer(SideConsumer):
     name = "mailer"
     title = "effects that cannot be taken back"
     covers = "mails that a replay must not send again"
+    counts = (count("mails_sent", Sent),)
     family = "mailer"
     names = ("mailer",)
     design = MailConsumer

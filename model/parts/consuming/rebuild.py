@@ -179,7 +179,7 @@ class ReportsConsumer(Consumer):
         """Fold one stream and say what comes out."""
         application = self.application
         state, version = application.initial(stream), 0
-        for event in self.log.read_stream(stream, 0):  # type: ignore[attr-defined]
+        for event in self.log.read_stream(stream, 0):
             read = self.read_one(event)
             if type(read.data) is not Legacy:
                 state = application.evolve(state, read.data)
