@@ -126,10 +126,10 @@ def deaths(ways: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
     rule="submit",
     offers=(Offer("", 44, lambda cast: alone(Submit(*talk) for talk in cast.talks)),),
     counts=(
-        count("appended", Stored),
-        count("acknowledged", Acknowledged),
-        count("conflicts", Refused),
-        count("declined", Declined),
+        count("appended", "events that became visible in the log", Stored),
+        count("acknowledged", "appends whose client heard the log's yes", Acknowledged),
+        count("conflicts", "appends that the log refused, because their stream had moved", Refused),
+        count("declined", "commands that `decide` said no to; nothing was sent", Declined),
     ),
 )
 class Submit(Action, frozen=True, tag="submit"):
@@ -181,7 +181,16 @@ class Append(Action, frozen=True, tag="append"):
             lambda cast: alone(Deliver(consumer, index) for consumer in cast.consumers for index in IN_FLIGHT),
         ),
     ),
-    counts=(count("delivered", Applied, Ignored, Held), count("reordered", Held)),
+    counts=(
+        count(
+            "delivered",
+            "events that a consumer was handed: applied, dismissed as done, or put off; each consumer counts",
+            Applied,
+            Ignored,
+            Held,
+        ),
+        count("reordered", "events that a consumer put off, because they came before their predecessors", Held),
+    ),
 )
 class Deliver(Action, frozen=True, tag="deliver"):
     """A consumer's subscription makes one turn: it reads on if it has nothing in flight, else it is handed the message
@@ -202,7 +211,7 @@ class Deliver(Action, frozen=True, tag="deliver"):
         Offer("unheard", 2, lambda cast: alone(AppendUnheard(client) for client in cast.clients)),
         Offer("unheard", 2, lambda cast: [(Prepare(*talk), AppendUnheard(talk[0])) for talk in cast.talks]),
     ),
-    counts=(count("unknown", Unknown),),
+    counts=(count("unknown", "appends whose answer was lost: they may have happened or not", Unknown),),
 )
 class AppendUnheard(Action, frozen=True, tag="append-unheard"):
     """A client sends what it has prepared; the log does its work; the answer is lost: an unknown outcome."""
@@ -216,7 +225,7 @@ class AppendUnheard(Action, frozen=True, tag="append-unheard"):
 @core_action(
     rule="deliver",
     offers=(Offer("failure", 4, lambda cast: alone(Fail(consumer) for consumer in cast.consumers)),),
-    counts=(count("failed", Failed),),
+    counts=(count("failed", "events on which a handler raised, once", Failed),),
 )
 class Fail(Action, frozen=True, tag="fail"):
     """A consumer's handler raises on its next event, once (a transient failure)."""
@@ -231,7 +240,7 @@ class Fail(Action, frozen=True, tag="fail"):
     rule="client_step",
     needs=(DEDUPE,),
     offers=(Offer("unheard", 2, lambda cast: alone(Retry(client) for client in cast.clients), DEDUPE),),
-    counts=(count("retried", Retried),),
+    counts=(count("retried", "appends that were sent again, under the same event ids", Retried),),
     proves={DEDUPE: "retried"},
     phrase="an append of unknown outcome was sent again",
 )
@@ -263,7 +272,9 @@ class Redecide(Action, frozen=True, tag="redecide"):
     rule="slow_append",
     needs=(SLOW_APPEND,),
     offers=(Offer("slow", 2, lambda cast: alone(Begin(*talk) for talk in cast.talks), SLOW_APPEND),),
-    counts=(count("slow_appends", Started),),
+    counts=(
+        count("slow_appends", "appends that took their position at once and became visible later, or never", Started),
+    ),
     proves={SLOW_APPEND: "slow_appends"},
 )
 class Begin(Action, frozen=True, tag="begin"):
@@ -329,7 +340,7 @@ def overlaps_of_slow_appends(cast: Cast) -> list[tuple[Any, ...]]:
             REDELIVER,
         ),
     ),
-    counts=(count("redelivered", Ignored),),
+    counts=(count("redelivered", "events that the consumer dismissed as done", Ignored),),
     proves={REDELIVER: "redelivered"},
     phrase="an event was delivered again",
 )
@@ -355,7 +366,10 @@ class Redeliver(Action, frozen=True, tag="redeliver"):
             SNAPSHOTS,
         ),
     ),
-    counts=(count("snapshots", SnapshotTaken), count("snapshots_loaded", SnapshotLoaded)),
+    counts=(
+        count("snapshots", "snapshots that were taken", SnapshotTaken),
+        count("snapshots_loaded", "snapshots that something recovered from, or went on from", SnapshotLoaded),
+    ),
     proves={SNAPSHOTS: "snapshots_loaded"},
 )
 class TakeSnapshot(Action, frozen=True, tag="snapshot"):
@@ -376,7 +390,7 @@ class TakeSnapshot(Action, frozen=True, tag="snapshot"):
         Offer("log-crash", 2, lambda cast: deaths([[Crash(cast.log)]]), CRASH_LOG),
         Offer("log-crash", 6, lambda cast: alone([Restart(cast.log)]), CRASH_LOG),
     ),
-    counts=(count("crashes", Crashed),),
+    counts=(count("crashes", "processes that died", Crashed),),
     proves={CRASH_LOG: "crashes"},
 )
 class Crash(Action, frozen=True, tag="crash"):
@@ -391,7 +405,7 @@ class Crash(Action, frozen=True, tag="crash"):
 @core_action(
     rule="fault",
     needs=(CRASH_CONSUMER, CRASH_LOG, CRASH_LOG_AT_STEP, POWER_CUT),
-    counts=(count("recoveries", Recovered),),
+    counts=(count("recoveries", "processes that started again and recovered what was durable", Recovered),),
     proves={CRASH_CONSUMER: "recoveries"},
 )
 class Restart(Action, frozen=True, tag="restart"):
@@ -416,8 +430,18 @@ class Restart(Action, frozen=True, tag="restart"):
         Offer("log-crash", 1, lambda cast: alone(CrashAt(cast.log, step) for step in FUSES), CRASH_LOG_AT_STEP),
     ),
     counts=(
-        count("crashes_in_steps", Crashed, where=lambda death: death.during > 0 and death.process != "log"),
-        count("crashes_in_appends", Crashed, where=lambda death: death.during > 0 and death.process == "log"),
+        count(
+            "crashes_in_steps",
+            "deaths of consumers right before a durable step of theirs",
+            Crashed,
+            where=lambda death: death.during > 0 and death.process != "log",
+        ),
+        count(
+            "crashes_in_appends",
+            "deaths of the log right before a durable step of an append",
+            Crashed,
+            where=lambda death: death.during > 0 and death.process == "log",
+        ),
     ),
     proves={CRASH_AT_STEP: "crashes_in_steps", CRASH_LOG_AT_STEP: "crashes_in_appends"},
 )
@@ -440,7 +464,7 @@ POWER_CUTS: tuple[PowerCutKind, ...] = get_args(PowerCutKind)
     rule="fault",
     needs=(POWER_CUT,),
     offers=(Offer("log-crash", 2, lambda cast: deaths([CutPower(cast.log, how)] for how in POWER_CUTS), POWER_CUT),),
-    counts=(count("power_cuts", PowerCut),),
+    counts=(count("power_cuts", "losses of power of the log's machine", PowerCut),),
     proves={POWER_CUT: "power_cuts"},
 )
 class CutPower(Action, frozen=True, tag="cut-power"):

@@ -22,12 +22,14 @@ COUNTED: tuple[Count, ...] = (
 )
 """Everything that is counted: what the actions of the core and the extensions name."""
 
+OF_PARTS = frozenset(one.name for extension in EXTENSIONS for one in extension.counts)
+"""The counts of parts that few systems have; reports for readers leave out those that are 0."""
+
 PATIENCE = 64
 """Runs after which a campaign in which nothing at all happened is over: it would go on like that."""
 
 LONG = 4_000
 """Steps from which on every kind of fault that is possible must have happened."""
-
 
 LONG_FOR_PARTS = 40_000
 """The same for the parts that are extensions: a run is about two of them at most, so a short campaign may miss one."""

@@ -11,19 +11,21 @@ import attrs
 
 @attrs.frozen
 class Count:
-    """How often records, or performed actions, of the classes `of` came up; with `where`, only those of which it is true.
+    """How often records, or performed actions, of the classes `of` came up; with `where`, only those of which it is true. `what` is
+    counted, in words.
 
     A count with `where` looks at every record of these classes, so these should be rare.
     """
 
     name: str
+    what: str
     of: tuple[type, ...]
     where: Callable[[Any], bool] | None = None
 
 
-def count(name: str, *of: type, where: Callable[[Any], bool] | None = None) -> Count:
+def count(name: str, what: str, *of: type, where: Callable[[Any], bool] | None = None) -> Count:
     """The count called `name` of records or actions of these classes."""
-    return Count(name, of, where)
+    return Count(name, what, of, where)
 
 
 class Tally:

@@ -32,7 +32,7 @@ class Connections(Extension):
     name = "connection"
     title = "interrupted subscriptions"
     covers = "a connection that is lost while the process lives on"
-    counts = (count("disconnections", Disconnect),)
+    counts = (count("disconnections", "subscriptions that were interrupted", Disconnect),)
     family = "connection"
     called_by = (Disconnect,)
 

@@ -93,7 +93,7 @@ class Entity(Extension):
     name = "entity"
     title = "entities with one writer"
     covers = "an old writer that goes on after another one has taken over"
-    counts = (count("takeovers", TookOver),)
+    counts = (count("takeovers", "changes of an entity's writer", TookOver),)
     family = "entity"
 
     def __init__(self, *args: Any) -> None:

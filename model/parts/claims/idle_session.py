@@ -63,7 +63,7 @@ class IdleSessions(Extension):
     name = "idle-session"
     title = "transactions left idle"
     covers = "readers that wait for them, perhaps for ever"
-    counts = (count("sessions_opened", SessionOpened),)
+    counts = (count("sessions_opened", "transactions that were left idle", SessionOpened),)
     family = "idle-session"
     reveals = (CloseSession,)
 

@@ -274,7 +274,10 @@ class Locks(Pauses, LockService):
     name = "lock"
     title = "locks with leases"
     covers = "pauses past the end of a lease, clocks that jump, fencing"
-    counts = (count("pauses", Paused), count("leases", Granted))
+    counts = (
+        count("pauses", "clients that stopped for longer than a lease lasts", Paused),
+        count("leases", "leases that the lock service granted", Granted),
+    )
 
     def __init__(
         self, context: Context, consumers: dict[str, Any], clients: dict[str, Any], step: Callable[[Any], None]

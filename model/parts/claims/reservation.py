@@ -174,7 +174,7 @@ class Reservations(Extension, ReservationBook):
     name = "reservation"
     title = "reservations"
     covers = "holds that expire, are confirmed late or given twice"
-    counts = (count("holds", HoldTaken),)
+    counts = (count("holds", "things that were put on hold by a reservation", HoldTaken),)
     family = "reservation"
 
     def __init__(

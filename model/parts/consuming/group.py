@@ -100,7 +100,7 @@ class ConsumerGroup(Extension):
     name = "group"
     title = "a consumer group"
     covers = "partitions that change hands while a member is stalled"
-    counts = (count("rebalances", Rebalance),)
+    counts = (count("rebalances", "times that partitions of a consumer group changed hands", Rebalance),)
     family = "group"
     called_by = (Work, StallMember, WakeMember, Rebalance)
     started = False

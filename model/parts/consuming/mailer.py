@@ -154,7 +154,7 @@ class Mailer(SideConsumer):
     name = "mailer"
     title = "effects that cannot be taken back"
     covers = "mails that a replay must not send again"
-    counts = (count("mails_sent", Sent),)
+    counts = (count("mails_sent", "mails that a mailer sent", Sent),)
     family = "mailer"
     names = ("mailer",)
     design = MailConsumer

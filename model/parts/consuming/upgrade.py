@@ -41,7 +41,7 @@ class Upgrades(Extension):
     name = "upgrade"
     title = "upgrades"
     covers = "a new schema for states and events, and what was written before"
-    counts = (count("upgrades", Upgraded),)
+    counts = (count("upgrades", "upgrades to a new schema", Upgraded),)
     family = "snapshot"
     called_by = (Upgrade,)
 

@@ -176,7 +176,7 @@ class ChangeStream(Extension):
     name = "change-stream"
     title = "change data capture"
     covers = "a copy of a table under lost offsets, snapshots, slow commits"
-    counts = (count("rows_copied", Copied),)
+    counts = (count("rows_copied", "changes and rows of snapshots that change data capture wrote to the copy", Copied),)
     family = "change-stream"
     called_by = (ChangeRow, RemoveRow, BeginChange, CommitChange, Capture, CrashConnector, LoseOffset)
 

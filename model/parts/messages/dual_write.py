@@ -139,7 +139,7 @@ class DualWrite(Extension):
     name = "dual-write"
     title = "two stores written for one fact"
     covers = "a writer that dies between them, writes that overtake"
-    counts = (count("second_writes", SecondWritten),)
+    counts = (count("second_writes", "writes to the second of two stores", SecondWritten),)
     family = "dual-write"
     called_by = (WriteFirst, WriteSecond, CrashWriter, Repair)
 

@@ -114,7 +114,7 @@ class Outbox(Extension):
     name = "outbox"
     title = "an outbox"
     covers = "messages to the outside, each sent, and received once"
-    counts = (count("messages_sent", Delivered),)
+    counts = (count("messages_sent", "messages out of an outbox that the outside world received", Delivered),)
     family = "outbox"
     called_by = (Drain, CrashRelay)
 

@@ -99,7 +99,7 @@ class ProcessManager(Extension):
     name = "process-manager"
     title = "a process manager"
     covers = "commands that events cause, each executed once"
-    counts = (count("commands_executed", CommandExecuted),)
+    counts = (count("commands_executed", "commands of process managers that their receiver executed", CommandExecuted),)
     family = "process-manager"
     called_by = (Manage, ManageAgain, CrashManager)
 

@@ -215,7 +215,7 @@ class Topic(Extension):
     name = "topic"
     title = "a topic of a broker"
     covers = "retention, failover to a follower, restored backups, epochs"
-    counts = (count("messages_published", Published),)
+    counts = (count("messages_published", "messages that a topic acknowledged", Published),)
     family = "topic"
 
     def __init__(self, *args: Any) -> None:

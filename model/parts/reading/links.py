@@ -108,7 +108,7 @@ class Links(Extension):
     name = "links"
     title = "listings of pointers"
     covers = "links whose target is archived or gone"
-    counts = (count("links_shown", LinkShown),)
+    counts = (count("links_shown", "links of a listing whose target was shown", LinkShown),)
     family = "links"
     called_by = (FollowLink, Archive, RebuildListing)
 

@@ -185,7 +185,7 @@ class Queries(Extension):
     name = "queries"
     title = "queries"
     covers = "own writes, monotonic reads, waits, dangling search hits, how stale answers are"
-    counts = (count("queries_answered", Answered),)
+    counts = (count("queries_answered", "queries of clients that got an answer", Answered),)
     family = "query"
 
     def __init__(self, *arguments: Any) -> None:

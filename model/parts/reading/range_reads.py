@@ -51,7 +51,7 @@ class Bounds(Extension):
     name = "bounds"
     title = "reads of ranges"
     covers = "bounds and limits that are zero, negative, inverted or beyond the end"
-    counts = (count("ranges_read", RangeRead),)
+    counts = (count("ranges_read", "reads of ranges that were answered", RangeRead),)
     family = "bounds"
 
     @classmethod

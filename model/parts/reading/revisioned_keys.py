@@ -118,7 +118,7 @@ class Bucket(Extension):
     name = "bucket"
     title = "keys with revisions"
     covers = "create, delete and create again, with tombstones"
-    counts = (count("keys_created", Created),)
+    counts = (count("keys_created", "keys that a bucket let somebody create", Created),)
     family = "bucket"
 
     def __init__(self, *args: Any) -> None:

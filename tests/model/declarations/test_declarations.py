@@ -98,7 +98,7 @@ def test_counts_are_of_records_and_actions_that_exist() -> None:
     """And a count that asks sees every record."""
     for one in COUNTED:
         assert set(one.of) <= {*RECORDS, *ACTIONS.values()}
-    dying = count("dying", Crashed, where=lambda death: death.during > 1)
+    dying = count("dying", "deaths in the middle", Crashed, where=lambda death: death.during > 1)
     history = [Crashed("log", 0), Crashed("log", 1), Crashed("index", 2)]
     whole, piecemeal = Tally([dying]), Tally([dying])
     whole.run(history, [])
