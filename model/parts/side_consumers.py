@@ -87,7 +87,14 @@ class SideConsumer(Extension):
         super().__init_subclass__()
         if "name" in vars(cls) and "counts" not in vars(cls):
             names = cls.names
-            cls.counts = (count(f"{cls.name}_subscriptions", Joined, where=lambda joined: joined.spec.name in names),)
+            cls.counts = (
+                count(
+                    f"{cls.name}_subscriptions",
+                    f"times that {cls.title} took part",
+                    Joined,
+                    where=lambda joined: joined.spec.name in names,
+                ),
+            )
 
     def __init__(self, context: Any, consumers: Any, clients: Any, step: Any) -> None:
         super().__init__(context, consumers, clients, step)
