@@ -22,7 +22,17 @@ from urllib.parse import urlencode
 
 from refold.model.action import Action
 from refold.model.application import Application
-from refold.model.declarations.capability import CORE, POWER_CUT, SLOW_APPEND
+from refold.model.declarations.capability import (
+    APPEND,
+    CRASH_AT_STEP,
+    CRASH_CONSUMER,
+    CRASH_LOG,
+    CRASH_LOG_AT_STEP,
+    DEDUPE,
+    POWER_CUT,
+    REDELIVER,
+    SNAPSHOTS,
+)
 from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.process import Emit
 from refold.model.tape import Menu
@@ -35,7 +45,7 @@ from refold.systems.sqlite.store import SqliteSnapshots
 from refold.systems.sqlite.tables import TABLES
 from refold.systems.sqlite.workspace import Workspace, paths, prepare
 
-CAN = frozenset(CORE) - {SLOW_APPEND, POWER_CUT}
+CAN = frozenset({APPEND, CRASH_LOG, CRASH_CONSUMER, CRASH_AT_STEP, CRASH_LOG_AT_STEP, DEDUPE, SNAPSHOTS, REDELIVER})
 DEFAULTS = {"journal": "wal", "synchronous": "full"}
 
 INHERITED: list[Workspace | None] = []
