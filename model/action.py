@@ -20,6 +20,7 @@ from refold.model.declarations.capability import (
     CRASH_LOG,
     CRASH_LOG_AT_STEP,
     DEDUPE,
+    DISK_FAILURE,
     POWER_CUT,
     REDELIVER,
     SLOW_APPEND,
@@ -34,6 +35,7 @@ from refold.model.record import (
     Applied,
     Crashed,
     Declined,
+    DiskFailed,
     Failed,
     Held,
     Ignored,
@@ -481,6 +483,40 @@ class CutPower(Action, frozen=True, tag="cut-power"):
             "reorder": "some unsynced writes survive",
         }
         return f"the power of {self.process} is cut: {fate.get(self.how, self.how)}"
+
+
+DiskFailureKind = Literal["error", "full", "short", "sync"]
+DISK_FAILURES: tuple[DiskFailureKind, ...] = get_args(DiskFailureKind)
+"""How a disk may fail under an append."""
+
+
+@core_action(
+    rule="fault",
+    needs=(DISK_FAILURE,),
+    offers=(Offer("log-crash", 2, lambda cast: alone(FailDisk(cast.log, how) for how in DISK_FAILURES), DISK_FAILURE),),
+    counts=(count("disk_failures", "appends under which the disk of the log failed", DiskFailed),),
+    proves={DISK_FAILURE: "disk_failures"},
+    phrase="the disk was about to fail",
+)
+class FailDisk(Action, frozen=True, tag="fail-disk"):
+    """The disk of the log's machine will fail under the next append. `how`: its write meets an error or finds the disk ``full``,
+    and nothing is written; ``short``: half of it is written; its ``sync`` fails, and what it should have made durable never will be.
+
+    May lose: the append that meets it, which is not answered: whole, or nothing of it, may be there. May never lose: an append that
+    was acknowledged, before it or after it.
+    """
+
+    process: str
+    how: DiskFailureKind
+
+    def __str__(self) -> str:
+        fate = {
+            "error": "the next write fails",
+            "full": "the disk is full at the next write",
+            "short": "only half of the next write is done",
+            "sync": "the next sync fails",
+        }
+        return f"the disk of {self.process} fails: {fate.get(self.how, self.how)}"
 
 
 def sentence(command: Any) -> str:

@@ -14,6 +14,7 @@ from operator import attrgetter
 import msgspec
 
 from refold.model.declarations.ports import Readable
+from refold.model.errors import OutcomeUnknown
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import AnyExpectation
 from refold.model.process import Process
@@ -54,6 +55,14 @@ def pages(log: Readable, after: int, limit: int) -> Iterator[Sequence[Stored]]:
         after = page[-1].position
 
 
+class DiskFailure(OutcomeUnknown):
+    """The disk failed under an append, as `how` says. Nothing of it is visible; whether it is durable, nobody can tell."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"the disk failed under the append ({how})")
+        self.how = how
+
+
 class Log(Process):
     """The reference log.
 
@@ -61,6 +70,8 @@ class Log(Process):
     Slow appends (`begin`, `commit`, `abort`) take their positions early; readers stop below the lowest one that is
     open, which is the fix for catalogue row seq-gap-commit-order (gap-aware reading). `sessions` are transactions that have
     taken no position and never will; they stop nobody. `torn` is what a death in the middle of a write left at the end of the file.
+    `ailing` is how the disk will fail next, "" for a sound one; `dropped` are batches whose sync failed: the operating system takes them
+    for written, shows them, and never writes them again.
     """
 
     def __init__(self, name: str = "log") -> None:
@@ -70,6 +81,8 @@ class Log(Process):
         self.positions: dict[str, int] = {}
         self.unsynced: list[Sequence[Stored]] = []
         self.torn: Sequence[Stored] = ()
+        self.ailing = ""
+        self.dropped: list[Sequence[Stored]] = []
         self.open: dict[str, tuple[AppendRequest, tuple[Stored, ...]]] = {}
         self.sessions: dict[str, int] = {}
         self.next_position = 1
@@ -86,9 +99,17 @@ class Log(Process):
         if conflict is not None:
             return conflict
         batch = self.place(request)
-        self.write(batch)
-        self.sync()
+        self.persist(batch)
         return Appended(tuple([event.position for event in batch]))
+
+    def persist(self, batch: Sequence[Stored]) -> None:
+        """Write and sync; if the disk fails, leave nothing behind and raise `DiskFailure`."""
+        try:
+            self.write(batch)
+            self.sync()
+        except DiskFailure:
+            self.undo(batch)
+            raise
 
     def recognise(self, request: AppendRequest) -> Appended | None:
         """The answer that this very append was given before, if it was: the dedupe by event id that makes retries safe."""
@@ -128,6 +149,10 @@ class Log(Process):
                 self.torn = batch
             self.durable()
             self.torn = ()
+        if self.ailing and self.ailing != "sync":
+            how, self.ailing = self.ailing, ""
+            self.torn = batch if how == "short" else ()
+            raise DiskFailure(how)
         self.put(batch)
 
     def put(self, batch: Sequence[Stored]) -> None:
@@ -150,7 +175,21 @@ class Log(Process):
         """Force what was written to the disk. Only then may an append be acknowledged."""
         if self.fuse:
             self.durable()
+        if self.ailing == "sync":
+            self.ailing = ""
+            self.dropped.extend(self.unsynced)
+            self.unsynced.clear()
+            raise DiskFailure("sync")
         self.unsynced.clear()
+
+    def undo(self, batch: Sequence[Stored]) -> None:
+        """Cut off what an append has left at the end of the file, half or whole, so that the next one begins where this one did. Its
+        positions are never used again: readers meet a gap."""
+        self.torn = ()
+        if batch[0].id in self.positions:
+            self.forget(batch)
+        self.dropped = [other for other in self.dropped if other[0].id in self.positions]
+        self.dense = False
 
     # -- slow appends
 
@@ -175,8 +214,7 @@ class Log(Process):
             return conflict
         if self.version(request.stream) + 1 != batch[0].version:
             batch = self.place(request)
-        self.write(batch)
-        self.sync()
+        self.persist(batch)
         return Appended(tuple([event.position for event in batch]))
 
     def recheck(self, request: AppendRequest, batch: Sequence[Stored]) -> Conflict | None:
@@ -254,9 +292,16 @@ class Log(Process):
         self.open.clear()
         self.sessions.clear()
 
+    def fail_disk(self, how: str) -> None:
+        """The next write, or with ``sync`` the next sync, fails."""
+        self.ailing = how
+
     def cut_power(self, how: str) -> None:
         """The machine dies: of the unsynced batches, `torn` leaves the first half, the others nothing that recovery accepts."""
         self.crash()
+        for batch in reversed(self.dropped):
+            self.forget(batch)
+        self.dropped.clear()
         kept = len(self.unsynced) // 2 if how == "torn" else 0
         for batch in reversed(self.unsynced[kept:]):
             self.forget(batch)

@@ -277,6 +277,19 @@ class PowerCut(Record, frozen=True, tag="power-cut"):
     how: str
 
 
+class DiskFailed(Record, frozen=True, tag="disk-failed"):
+    """The disk of the log's machine failed under an append, as `how` says. The append has no answer: it is whole in the log, or not
+    there at all."""
+
+    phrase = "the disk had failed under an append"
+
+    process: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"the disk of {self.process} fails under the append ({self.how})"
+
+
 class Settling(Record, frozen=True, tag="settling"):
     """Faults stop here; every process is restarted and consumers run on, without another append."""
 
@@ -314,6 +327,7 @@ CoreRecord = (
     | Altered
     | Crashed
     | PowerCut
+    | DiskFailed
     | Settling
     | Settled
 )

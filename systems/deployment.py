@@ -23,6 +23,7 @@ from refold.model.action import (
     CutPower,
     Deliver,
     Fail,
+    FailDisk,
     Prepare,
     Redecide,
     Redeliver,
@@ -43,10 +44,10 @@ from refold.model.declarations.capability import (
     CRASH_LOG_AT_STEP,
     Capability,
 )
-from refold.model.declarations.ports import Closing, DrivenLog, PoweredLog, SlowLog, SnapshotPort, StorePort
+from refold.model.declarations.ports import Closing, DrivenLog, FailingLog, PoweredLog, SlowLog, SnapshotPort, StorePort
 from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.extension import Extension, Handler
-from refold.model.log import Appended, AppendRequest, Conflict, pages
+from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
 from refold.model.parts.side_consumers import Consumers, UnknownConsumer
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.record import (
@@ -55,6 +56,7 @@ from refold.model.record import (
     Acknowledged,
     ConsumerSpec,
     Crashed,
+    DiskFailed,
     Observed,
     Opened,
     PowerCut,
@@ -229,6 +231,7 @@ class Deployment:
             Restart: self.restart,
             CrashAt: self.crash_at,
             CutPower: self.cut_power,
+            FailDisk: self.fail_disk,
         }
         table: dict[type, Handler] = {
             kind: handlers[kind] for kind in CORE_ACTIONS.values() if kind.possible(self.capabilities)
@@ -250,6 +253,13 @@ class Deployment:
         if isinstance(self.log, PoweredLog):
             return self.log
         raise self.unable(PoweredLog)
+
+    @functools.cached_property
+    def failing(self) -> FailingLog:
+        """The log, whose disk can fail."""
+        if isinstance(self.log, FailingLog):
+            return self.log
+        raise self.unable(FailingLog)
 
     def unable(self, port: type) -> UsageError:
         """The error that the log lacks methods which a capability needs."""
@@ -383,8 +393,10 @@ class Deployment:
             client.send(request)
         except ProcessDied as death:
             self.died(death)
-        except (OutcomeUnknown, GaveUp):
+        except GaveUp:
             pass  # the answer is lost in any case
+        except OutcomeUnknown as doubt:
+            self.note_disk(doubt)
         self.emit(Unknown(client.name, request.op))
         self.tail()
         return True
@@ -426,8 +438,8 @@ class Deployment:
             self.died(death)
             self.unheard(client, request)
             return True
-        except OutcomeUnknown:
-            self.unheard(client, request)
+        except OutcomeUnknown as doubt:
+            self.doubtful(client, request, doubt)
             return True
         if isinstance(outcome, tuple):
             client.slow = True
@@ -448,8 +460,8 @@ class Deployment:
         except ProcessDied as death:
             self.died(death)
             self.unheard(client, request)
-        except OutcomeUnknown:
-            self.unheard(client, request)
+        except OutcomeUnknown as doubt:
+            self.doubtful(client, request, doubt)
         else:
             if type(outcome) is Conflict:
                 self.emit(Aborted(client.name, request.op))
@@ -492,8 +504,8 @@ class Deployment:
         except ProcessDied as death:
             self.died(death)
             self.unheard(client, request)
-        except OutcomeUnknown:
-            self.unheard(client, request)
+        except OutcomeUnknown as doubt:
+            self.doubtful(client, request, doubt)
         except GaveUp:
             self.given_up(client, request)
         else:
@@ -519,6 +531,16 @@ class Deployment:
             for position in outcome.positions[-1:]:  # a broken log may name none; a retry is answered with old ones
                 client.acknowledged = max(client.acknowledged, position)
         client.settled(request, outcome)
+
+    def doubtful(self, client: Client, request: AppendRequest, doubt: OutcomeUnknown) -> None:
+        """The log cannot tell what became of an append, perhaps because its disk failed."""
+        self.note_disk(doubt)
+        self.unheard(client, request)
+
+    def note_disk(self, doubt: OutcomeUnknown) -> None:
+        """Record that the disk failed, if that is why."""
+        if isinstance(doubt, DiskFailure):
+            self.emit(DiskFailed(self.log.name, doubt.how))
 
     def unheard(self, client: Client, request: AppendRequest) -> None:
         client.pending = None
@@ -627,6 +649,13 @@ class Deployment:
         self.powered.cut_power(action.how)
         self.emit(PowerCut(self.log.name, action.how))
         self.forget_slow(self.log)
+        return True
+
+    def fail_disk(self, action: FailDisk) -> bool:
+        if self.log.down or action.process != self.log.name:
+            return False
+        self.step(action)
+        self.failing.fail_disk(action.how)
         return True
 
     def process(self, name: str) -> Mortal:

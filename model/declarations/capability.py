@@ -83,6 +83,12 @@ POWER_CUT = core(
     "power cuts: nothing keeps the unsynced writes of this system apart",
     methods=("cut_power", "restart"),
 )
+DISK_FAILURE = core(
+    "disk-failure",
+    "the disk of the log fails under an append: an error, no room, half a write, a sync that fails",
+    "failing disks: nothing makes a write of this system fail",
+    methods=("fail_disk",),
+)
 DEDUPE = core(
     "dedupe",
     "an append may be sent again under the same event ids, and has its effect once",

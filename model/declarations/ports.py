@@ -88,6 +88,15 @@ class PoweredLog(Protocol):
 
 
 @runtime_checkable
+class FailingLog(Protocol):
+    """A log whose disk can fail (``disk-failure``)."""
+
+    def fail_disk(self, how: str, /) -> None:
+        """The next write of an append, or its sync, fails as `how` says: ``error``, ``full``, ``short`` or ``sync``; the append raises
+        `OutcomeUnknown`, better `DiskFailure`."""
+
+
+@runtime_checkable
 class Closing(Protocol):
     """Something that holds files or connections."""
 
