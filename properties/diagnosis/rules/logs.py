@@ -71,6 +71,7 @@ LOG_RULES: Rules = {
         after(0.5, "power-cut"),
         never(0.85, "power-cut"),
         against(0.5, lambda facts: facts.torn),
+        against(0.6, lambda facts: facts.disk_failed()),
     ),
     "memory-log-lost-on-kill": (
         shows(0.45, *LOST),
@@ -125,5 +126,25 @@ LOG_RULES: Rules = {
         shows(0.5, "refused-append-visible"),
         after(0.4, "aborted"),
         never(0.6, "aborted"),
+    ),
+    "fsync-error-retried": (
+        shows(0.45, *LOST, "version-gap"),
+        when(0.5, lambda facts: facts.disk_failed("sync"), "a sync had failed"),
+        when(0.3, lambda facts: facts.happened("power-cut"), "a power cut came before"),
+        against(0.9, lambda facts: not facts.disk_failed("sync")),
+    ),
+    "short-write-acknowledged": (
+        shows(0.45, *LOST),
+        when(0.5, lambda facts: facts.disk_failed("short"), "only half of a write was done"),
+        when(0.3, lambda facts: not facts.unheard_disk, "the client of that append was told that it was done"),
+        against(0.9, lambda facts: not facts.disk_failed("short")),
+        against(0.6, lambda facts: facts.unheard_disk),
+    ),
+    "append-behind-a-hole": (
+        shows(0.45, *LOST),
+        when(0.5, lambda facts: facts.disk_failed("short"), "only half of a write was done"),
+        when(0.3, lambda facts: facts.unheard_disk, "the append was given up, and later ones went on behind it"),
+        against(0.9, lambda facts: not facts.disk_failed("short")),
+        against(0.6, lambda facts: not facts.unheard_disk),
     ),
 }
