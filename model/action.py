@@ -25,6 +25,7 @@ from refold.model.declarations.capability import (
     REDELIVER,
     SLOW_APPEND,
     SNAPSHOTS,
+    SYNC_FAILURE,
     Capability,
 )
 from refold.model.declarations.count import Count, count
@@ -487,15 +488,28 @@ class CutPower(Action, frozen=True, tag="cut-power"):
 
 DiskFailureKind = Literal["error", "full", "short", "sync"]
 DISK_FAILURES: tuple[DiskFailureKind, ...] = get_args(DiskFailureKind)
-"""How a disk may fail under an append."""
+"""How a disk may fail under an append: the last of them is a matter of the sync, the others of the write."""
 
 
 @core_action(
     rule="fault",
-    needs=(DISK_FAILURE,),
-    offers=(Offer("log-crash", 2, lambda cast: alone(FailDisk(cast.log, how) for how in DISK_FAILURES), DISK_FAILURE),),
-    counts=(count("disk_failures", "appends under which the disk of the log failed", DiskFailed),),
-    proves={DISK_FAILURE: "disk_failures"},
+    needs=(DISK_FAILURE, SYNC_FAILURE),
+    offers=(
+        Offer("log-crash", 2, lambda cast: alone(FailDisk(cast.log, how) for how in DISK_FAILURES[:-1]), DISK_FAILURE),
+        Offer("log-crash", 1, lambda cast: alone([FailDisk(cast.log, "sync")]), SYNC_FAILURE),
+    ),
+    counts=(
+        count(
+            "failed_writes",
+            "appends of which a write failed",
+            DiskFailed,
+            where=lambda failed: failed.how != "sync",
+        ),
+        count(
+            "failed_syncs", "appends of which the sync failed", DiskFailed, where=lambda failed: failed.how == "sync"
+        ),
+    ),
+    proves={DISK_FAILURE: "failed_writes", SYNC_FAILURE: "failed_syncs"},
     phrase="the disk was about to fail",
 )
 class FailDisk(Action, frozen=True, tag="fail-disk"):

@@ -186,10 +186,11 @@ class Log(Process):
         """Cut off what an append has left at the end of the file, half or whole, so that the next one begins where this one did. Its
         positions are never used again: readers meet a gap."""
         self.torn = ()
-        if batch[0].id in self.positions:
-            self.forget(batch)
-        self.dropped = [other for other in self.dropped if other[0].id in self.positions]
         self.dense = False
+        written = [other for other in self.dropped if any(other[0] is event for event in batch)]
+        for part in reversed(written):
+            self.forget(part)
+        self.dropped = [other for other in self.dropped if not any(other is part for part in written)]
 
     # -- slow appends
 

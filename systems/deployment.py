@@ -42,6 +42,8 @@ from refold.model.declarations.capability import (
     CRASH_CONSUMER,
     CRASH_LOG,
     CRASH_LOG_AT_STEP,
+    DISK_FAILURE,
+    SYNC_FAILURE,
     Capability,
 )
 from refold.model.declarations.ports import Closing, DrivenLog, FailingLog, PoweredLog, SlowLog, SnapshotPort, StorePort
@@ -652,7 +654,8 @@ class Deployment:
         return True
 
     def fail_disk(self, action: FailDisk) -> bool:
-        if self.log.down or action.process != self.log.name:
+        need = SYNC_FAILURE if action.how == "sync" else DISK_FAILURE
+        if self.log.down or action.process != self.log.name or need not in self.capabilities:
             return False
         self.step(action)
         self.failing.fail_disk(action.how)

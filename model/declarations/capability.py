@@ -85,9 +85,14 @@ POWER_CUT = core(
 )
 DISK_FAILURE = core(
     "disk-failure",
-    "the disk of the log fails under an append: an error, no room, half a write, a sync that fails",
+    "a write of an append fails: an error, no room, half a write",
     "failing disks: nothing makes a write of this system fail",
     methods=("fail_disk",),
+)
+SYNC_FAILURE = core(
+    "sync-failure",
+    "a sync of an append fails, and what it should have made durable is dropped",
+    "failing syncs: no sync of this system is made to fail, after which its file system may show what is not on the disk, or not",
 )
 DEDUPE = core(
     "dedupe",

@@ -27,6 +27,9 @@ class FileHost:
     journal, so the files are copied before and put back after.
     """
 
+    failures: tuple[type[Exception], ...] = ()
+    corruptions: tuple[type[Exception], ...] = ()
+
     def __init__(self, name: str, path: Path, settings: Settings) -> None:
         self.name = name
         self.path = path
@@ -60,6 +63,10 @@ class FileHost:
     def cut_power(self, how: str) -> None:
         """Real disks are not unplugged."""
         raise NotImplementedError("crash=process cannot cut the power; crash=power can")
+
+    def fail(self, how: str) -> None:
+        """Real disks are left alone."""
+        raise NotImplementedError("crash=process cannot make a disk fail; crash=power can")
 
     def format(self) -> None:
         """Delete the files."""

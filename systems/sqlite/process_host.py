@@ -121,6 +121,9 @@ class RemoteTable:
 class ProcessHost:
     """The database `name` in `path`, in a child process of its own."""
 
+    failures: tuple[type[Exception], ...] = ()
+    corruptions: tuple[type[Exception], ...] = ()
+
     def __init__(self, name: str, path: Path, settings: Settings, nursery: Nursery) -> None:
         self.name = name
         self.path = path
@@ -144,6 +147,10 @@ class ProcessHost:
     def cut_power(self, how: str) -> None:
         """Real disks are not unplugged."""
         raise NotImplementedError("crash=kill cannot cut the power; crash=power can")
+
+    def fail(self, how: str) -> None:
+        """Real disks are left alone."""
+        raise NotImplementedError("crash=kill cannot make a disk fail; crash=power can")
 
     def format(self) -> None:
         """Delete the files."""

@@ -13,7 +13,7 @@ from refold.model.application import Application
 from refold.model.declarations.capability import CORE, Capability
 from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.event import Stored
-from refold.model.log import Appended, AppendRequest, Conflict, pages
+from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Menu
 from refold.model.words import short, suggestion
@@ -33,6 +33,7 @@ class GuardedLog(Process):
         self.title = title
         self.log = log
         self.application = application
+        self.ailing = ""
         if hasattr(log, "durable"):
             log.durable = self.durable
 
@@ -47,6 +48,9 @@ class GuardedLog(Process):
             raise
         except OutcomeUnknown as error:
             if method in ("append", "begin", "commit"):
+                how, self.ailing = self.ailing, ""
+                if how:
+                    raise DiskFailure(how) from error
                 raise
             raise AdapterError(
                 f"{self.title}: {method}() raised OutcomeUnknown; only append(), begin() and commit() may leave their outcome open"
@@ -183,6 +187,11 @@ class GuardedLog(Process):
         """Passed on."""
         super().crash()
         self.call("cut_power", how)
+
+    def fail_disk(self, how: str) -> None:
+        """Passed on; the append that meets it cannot be told from others that have no answer."""
+        self.ailing = how
+        self.call("fail_disk", how)
 
     def close(self) -> None:
         """Passed on, if there is something to close."""

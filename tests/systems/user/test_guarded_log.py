@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from refold.model.declarations.capability import DISK_FAILURE
+from refold.model.errors import OutcomeUnknown
 from refold.model.event import NewEvent, Stored
 from refold.model.examples.inventory import Inventory, Restocked
 from refold.model.expectation import ANY
-from refold.model.log import Appended, AppendRequest, Conflict, Log
+from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, Log
 from refold.systems.observer import Observer
 from refold.systems.user.errors import AdapterError
-from refold.systems.user.log import GuardedLog
+from refold.systems.user.log import GuardedLog, log_capabilities
 
 
 class NewestFirst:
@@ -70,3 +72,28 @@ def test_a_log_that_is_read_to_its_end_is_not() -> None:
     """Whatever the order inside of a page."""
     log = guarded(InOrder())
     assert {event.version for event in log.read_stream("bolt", 1)} == {2, 3}
+
+
+class Failing(InOrder):
+    """Can be told that its disk fails."""
+
+    how = ""
+
+    def fail_disk(self, how: str) -> None:
+        self.how = how
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        if self.how:
+            self.how = ""
+            raise OutcomeUnknown("no room")
+        return super().append(request)
+
+
+def test_a_log_with_a_disk_that_fails_shows_it_by_its_method() -> None:
+    """The append that has no answer after that is one under which the disk failed."""
+    assert log_capabilities("mine", Failing()) == {DISK_FAILURE}
+    log = guarded(Failing())
+    log.fail_disk("full")
+    with pytest.raises(DiskFailure, match="full"):
+        log.append(request(7))
+    assert isinstance(log.append(request(8)), Appended)
