@@ -10,7 +10,7 @@ ARGS ?=
 
 systems := $(if $(SYSTEM),--system '$(SYSTEM)',--system reference --system sqlite)
 
-.PHONY: verify test lint types wheel bench clean
+.PHONY: verify test lint types wheel bench mutants clean
 
 verify: $(VENV)/.ready
 	$(BIN)/refold verify $(systems) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --report-dir $(REPORTS)
@@ -30,6 +30,12 @@ wheel: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/steps.py
+
+# Mutation testing: an hour on two cores. MUTANTS and SEED choose the sample.
+MUTANTS ?= 200
+mutants: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,mutants]'
+	$(BIN)/python benchmarks/mutants.py --mutants $(MUTANTS) $(if $(SEED),--seed $(SEED))
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "refold needs Python 3.11 or newer; name it with PYTHON=...")'

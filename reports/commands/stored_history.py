@@ -155,6 +155,7 @@ class StoredHistory:
                 f"what {name!r} did: the first line of the history does not name it among its consumers"
                 for name in sorted(unnamed)
             )
+            result["not_checked"].extend(judge.given_up())
             empty = vacuous(happened, 0, (), consumers and begins is None)
             if complete and empty is not None and not findings:
                 findings.append(empty)

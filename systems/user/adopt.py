@@ -38,14 +38,16 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     made = called(name, make)
     if is_system(made):
         return made
+    system: ForeignSystem | LogSystem
     if isinstance(made, Bringing):
         system = ForeignSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
             close_part(name, part)
-        return system
-    capabilities = BROUGHT | log_capabilities(name, made)
-    close_part(name, made)
-    return LogSystem(name, make, capabilities)
+    else:
+        system = LogSystem(name, make, BROUGHT | log_capabilities(name, made))
+        close_part(name, made)
+    system.parallel = bool(getattr(made, "parallel", False))
+    return system
 
 
 def close_part(name: str, part: object) -> None:

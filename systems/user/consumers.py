@@ -345,6 +345,9 @@ class ForeignSystem:
     empty for each run.
     """
 
+    parallel = False
+    """Whether several processes may make runs at once."""
+
     def __init__(self, name: str, make: Callable[[], object], sample: Bringing) -> None:
         inspect(name, sample)
         self.name = name

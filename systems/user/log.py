@@ -214,6 +214,8 @@ class LogSystem:
     """A system around a user's log: `make` returns a new, empty log for each run."""
 
     clients = tuple(CLIENTS)
+    parallel = False
+    """Whether several processes may make runs at once."""
 
     def __init__(self, name: str, make: Callable[[], object], capabilities: frozenset[Capability]) -> None:
         self.name = name
