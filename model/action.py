@@ -444,6 +444,7 @@ class Restart(Action, frozen=True, tag="restart"):
             "deaths of the log right before a durable step of an append",
             Crashed,
             where=lambda death: death.during > 0 and death.process == "log",
+            within="appended",
         ),
     ),
     proves={CRASH_AT_STEP: "crashes_in_steps", CRASH_LOG_AT_STEP: "crashes_in_appends"},
@@ -504,9 +505,14 @@ DISK_FAILURES: tuple[DiskFailureKind, ...] = get_args(DiskFailureKind)
             "appends of which a write failed",
             DiskFailed,
             where=lambda failed: failed.how != "sync",
+            within="appended",
         ),
         count(
-            "failed_syncs", "appends of which the sync failed", DiskFailed, where=lambda failed: failed.how == "sync"
+            "failed_syncs",
+            "appends of which the sync failed",
+            DiskFailed,
+            where=lambda failed: failed.how == "sync",
+            within="appended",
         ),
     ),
     proves={DISK_FAILURE: "failed_writes", SYNC_FAILURE: "failed_syncs"},

@@ -11,38 +11,16 @@ import bisect
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
-import msgspec
-
+from refold.model.declarations.append import Appended as Appended
+from refold.model.declarations.append import AppendRequest as AppendRequest
+from refold.model.declarations.append import Conflict as Conflict
 from refold.model.declarations.ports import Readable
 from refold.model.errors import OutcomeUnknown
-from refold.model.event import NewEvent, Stored
-from refold.model.expectation import AnyExpectation
+from refold.model.event import Stored
 from refold.model.process import Process
 
 _position = attrgetter("position")
 NO_EVENTS: list[Stored] = []
-
-
-class AppendRequest(msgspec.Struct, frozen=True, gc=False):
-    """What a client asks of the log: all `events` at the end of `stream`, if it is as `expected`. `op` names the operation."""
-
-    op: str
-    stream: str
-    expected: AnyExpectation
-    events: tuple[NewEvent, ...]
-
-
-class Appended(msgspec.Struct, frozen=True, gc=False):
-    """The log's yes: the global positions of the events, in order."""
-
-    positions: tuple[int, ...]
-
-
-class Conflict(msgspec.Struct, frozen=True, gc=False):
-    """The log's definite no: the stream is at version `found`, which is not what the append expected."""
-
-    found: int
-    reason: str = ""
 
 
 def pages(log: Readable, after: int, limit: int) -> Iterator[Sequence[Stored]]:

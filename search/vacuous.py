@@ -48,6 +48,12 @@ SHOWN_BY: dict[str, str] = {
 }
 """Capability -> the count that a long campaign on a system with it cannot leave at 0."""
 
+WITHIN = {one.name: one.within for one in COUNTED if one.within}
+"""Count -> the count of what it happens in."""
+
+OFTEN = 1_000
+"""How often something must have happened for what only happens in it to be missed."""
+
 WALK = 64
 """Commands that `contested` decides."""
 
@@ -108,5 +114,6 @@ def vacuous(
         expected += [count for capability, count in SHOWN_BY.items() if capability in can & CORE.keys()]
     if steps >= LONG_FOR_PARTS:
         expected += [count for capability, count in SHOWN_BY.items() if capability in can - CORE.keys()]
-    missing = [name for name in expected if not happened.get(name)]
+    rare = {name for name, within in WITHIN.items() if happened.get(within, 0) < OFTEN}
+    missing = [name for name in expected if name not in rare and not happened.get(name)]
     return empty(missing, "campaign") if missing else None

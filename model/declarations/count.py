@@ -14,18 +14,20 @@ class Count:
     """How often records, or performed actions, of the classes `of` came up; with `where`, only those of which it is true. `what` is
     counted, in words.
 
-    A count with `where` looks at every record of these classes, so these should be rare.
+    A count with `where` looks at every record of these classes, so these should be rare. `within` is the count of what must happen for
+    this to happen in it: a campaign in which that is rare need not have come to this.
     """
 
     name: str
     what: str
     of: tuple[type, ...]
     where: Callable[[Any], bool] | None = None
+    within: str = ""
 
 
-def count(name: str, what: str, *of: type, where: Callable[[Any], bool] | None = None) -> Count:
+def count(name: str, what: str, *of: type, where: Callable[[Any], bool] | None = None, within: str = "") -> Count:
     """The count called `name` of records or actions of these classes."""
-    return Count(name, what, of, where)
+    return Count(name, what, of, where, within)
 
 
 class Tally:

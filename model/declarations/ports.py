@@ -7,12 +7,11 @@ asked for it. A deployment drives a `DrivenLog`: the model's log, a real one, or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from refold.model.event import Stored
-    from refold.model.log import Appended, AppendRequest, Conflict
-    from refold.model.snapshot import Snapshot
+from refold.model.declarations.append import Appended, AppendRequest, Conflict
+from refold.model.event import Stored
+from refold.model.snapshot import Snapshot
 
 StoredRows = dict[str, Any]
 """The rows of a datastore by key: whatever values the application's projections make."""
