@@ -45,10 +45,13 @@ class Observer:
         log = self.log
         if log.down:
             return ()
-        found: Sequence[Stored] = ()
-        for page in pages(log, self.seen, PAGE):
-            self.record(page)
-            found = [*found, *page] if found else page
+        after = self.seen
+        found = log.read(after, PAGE)  # most looks find nothing, or one page
+        if found:
+            self.record(found)
+            for page in pages(log, self.seen, PAGE) if self.seen > after else ():
+                self.record(page)
+                found = [*found, *page]
         return found
 
     def record(self, page: Sequence[Stored]) -> None:
