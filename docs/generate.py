@@ -29,6 +29,7 @@ from refold.reports.commands.cli import main as command
 from refold.reports.words.anomalies import ANOMALIES
 from refold.reports.words.guarantees import ALSO, GUARANTEES
 from refold.search.capabilities import CAPABILITIES
+from refold.search.vacuous import COUNTED
 from refold.systems.broken import BROKEN
 from refold.systems.registry import KNOWN
 
@@ -188,6 +189,11 @@ def broken() -> str:
     )
 
 
+def counts() -> str:
+    """Every count of what happened."""
+    return table(("count", "what is counted"), ((one.name.replace("_", " "), one.what) for one in COUNTED))
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "help": help_texts,
     "records": records,
@@ -198,6 +204,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "capabilities": capabilities,
     "systems": systems,
     "broken": broken,
+    "counts": counts,
 }
 
 
@@ -209,7 +216,7 @@ def fresh(page: str) -> str:
 def stale() -> dict[pathlib.Path, str]:
     """Pages that are out of date -> what they should be."""
     found = {}
-    for path in sorted(DOCS.rglob("*.md")):
+    for path in sorted([*DOCS.rglob("*.md"), DOCS.parent / "reports" / "README.md"]):
         page = path.read_text(encoding="utf-8")
         if (new := fresh(page)) != page:
             found[path] = new
@@ -223,7 +230,7 @@ def main() -> None:
     options = parser.parse_args()
     found = stale()
     for path, page in found.items():
-        print(path.relative_to(DOCS))
+        print(path.relative_to(DOCS.parent))
         if not options.check:
             path.write_text(page, encoding="utf-8")
     sys.exit(bool(found and options.check))

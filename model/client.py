@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from refold.model.application import Command, Refusal, State
 from refold.model.context import Context
-from refold.model.datastore import Datastore
-from refold.model.event import NewEvent, Stored
+from refold.model.declarations.ports import StorePort
+from refold.model.event import NewEvent
 from refold.model.expectation import ANY, AnyExpectation, AnyVersion, Exact, at_version
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.record import Declined, Prepared, SnapshotLoaded, SnapshotTaken
@@ -31,16 +31,6 @@ class GaveUp(Exception):
     """The client has learnt that it may not send this append any more (its lease is over), and has not sent it."""
 
 
-class Appendable(Protocol):
-    """The part of a log that clients see."""
-
-    def append(self, request: AppendRequest) -> Appended | Conflict:
-        """All events or a conflict."""
-
-    def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
-        """The events of a stream after a version."""
-
-
 class Client:
     """A client that decides on the view of a consumer (`source`), as most web applications do, and appends with the version of
     that view as the expected version.
@@ -51,14 +41,14 @@ class Client:
         name: str,
         source: str,
         context: Context,
-        store: Datastore,
+        store: StorePort,
     ) -> None:
         self.name = name
         self.source = source
         self.reads = source
         self.context = context
         self.application = context.application
-        self.log: Appendable = context.log
+        self.log = context.log
         self.store = store
         self.snapshots = context.snapshots
         self.emit = context.emit

@@ -7,11 +7,10 @@ effects, and it reaches the tail by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from refold.model.context import Context
-from refold.model.datastore import Datastore
+from refold.model.declarations.ports import StoredRows, StorePort
 from refold.model.event import Stored, ascending
 from refold.model.log import pages
 from refold.model.process import Process
@@ -33,15 +32,6 @@ PAGE = 4
 """Events that a subscription reads at once, and so has in flight at most."""
 
 
-class Readable(Protocol):
-    """The part of a log that consumers see."""
-
-    down: bool
-
-    def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """At most `limit` events after position `after`, in order."""
-
-
 class Consumer(Process):
     """An ordered consumer with two durable steps per event: the effect, then the checkpoint.
 
@@ -49,21 +39,21 @@ class Consumer(Process):
     the datastore keeps together with the rows.
     """
 
-    promises: dict[str, Any] = {}
+    promises: StoredRows = {}
 
     def __init__(
         self,
         name: str,
         projection: str,
         context: Context,
-        store: Datastore,
+        store: StorePort,
     ) -> None:
         self.name = name
         self.spec = ConsumerSpec(name=name, projection=projection, **self.promises)
         self.context = context
         self.application = context.application
         self.project = context.application.projection(projection)
-        self.log: Readable = context.log
+        self.log = context.log
         self.store = store
         self.snapshots = context.snapshots
         self.clock = context.clock
@@ -172,7 +162,7 @@ class Consumer(Process):
         store.apply(event.position, writes, checkpoint)
         self.emit(Applied(self.name, event.position, store.read(writes)))
 
-    def fold(self, event: Stored) -> dict[str, Any]:
+    def fold(self, event: Stored) -> StoredRows:
         """What the event changes: the projection, which depends on the event and the rows and on nothing else."""
         return self.project(event, self.store.view())
 
@@ -208,7 +198,7 @@ class Consumer(Process):
         """The rows, under the position that they stand for."""
         return Snapshot(self.name, self.store.applied, self.copy_rows(), self.context.schema)
 
-    def copy_rows(self) -> dict[str, Any]:
+    def copy_rows(self) -> StoredRows:
         """The rows for a snapshot: a copy, which later events do not change."""
         return self.store.rows()
 
@@ -270,7 +260,7 @@ class SnapshotConsumer(Consumer):
         snapshot = self.snapshots.newest(self.name)
         return snapshot if snapshot is not None and snapshot.schema == self.context.schema else None
 
-    def understood(self, snapshot: Snapshot) -> dict[str, Any]:
+    def understood(self, snapshot: Snapshot) -> StoredRows:
         """The rows that this version of the code finds in a snapshot: in those of another version it looks for other fields."""
         return dict(snapshot.state) if snapshot.schema == self.context.schema else {}
 
@@ -288,8 +278,8 @@ class CacheConsumer(Consumer):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.versions: dict[str, int] = {}
-        self.upstream: dict[str, Any] = {}
-        self.changes: dict[int, dict[str, Any]] = {}
+        self.upstream: StoredRows = {}
+        self.changes: dict[int, StoredRows] = {}
         self.floor = 0
 
     def fetch(self) -> None:

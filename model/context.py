@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from refold.model.application import Application
+from refold.model.declarations.ports import DrivenLog, SnapshotPort
 from refold.model.process import Emit
-from refold.model.snapshot import SnapshotStore
 
 
 class Clock:
@@ -28,8 +26,8 @@ class Context:
     """
 
     application: Application
-    log: Any
-    snapshots: SnapshotStore
+    log: DrivenLog
+    snapshots: SnapshotPort
     clock: Clock
     emit: Emit
     schema: int = attrs.field(default=attrs.Factory(lambda self: self.application.schema, takes_self=True))

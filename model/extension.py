@@ -8,13 +8,25 @@ overrides one method of an extension, as it would of any other part.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from refold.model.action import Action
 from refold.model.context import Context
+from refold.model.declarations.capability import Ability, Capability
+from refold.model.declarations.count import Count
+from refold.model.log import Log
 from refold.model.record import ConsumerSpec
 
 Handler = Callable[[Any], bool]
+Consumers = dict[str, Any]
+"""Consumers by name, of whatever design."""
+
+Clients = dict[str, Any]
+"""Clients by name, of whatever strategy."""
+
+Step = Callable[[Any], None]
+"""What every handler calls with its action once it knows that the action is enabled."""
+
 Group = tuple[str, int, list[Action]]
 
 
@@ -22,7 +34,7 @@ class Extension:
     """The base of all extensions.
 
     `name` is its name among the parts and its capability; `family` is the swarm family that switches its actions off and on;
-    `names` are consumers that it brings. The
+    `names` are consumers that it brings. `title` and `covers` are what reports call it and what it is about. The
     deployment gives `context` (application, log, snapshots, clock, emit) and `step`, which every handler calls with its action
     once it knows that the action is enabled, before it does anything.
     """
@@ -35,17 +47,30 @@ class Extension:
     reveals: ClassVar[tuple[type[Action], ...]] = ()
     """The actions after which readers of the log may see more than before."""
     names: ClassVar[tuple[str, ...]] = ()
+    title: ClassVar[str] = ""
+    covers: ClassVar[str] = ""
+    counts: ClassVar[tuple[Count, ...]] = ()
+    """What is counted to prove that it did something; a long campaign cannot leave the first of them at 0."""
 
-    def __init__(
-        self, context: Context, consumers: dict[str, Any], clients: dict[str, Any], step: Callable[[Any], None]
-    ) -> None:
+    def __init__(self, context: Context, consumers: Consumers, clients: Clients, step: Step) -> None:
         self.context = context
         self.emit = context.emit
         self.clock = context.clock
-        self.log = context.log
+        self.log = cast("Log", context.log)  # extensions are parts of the model, and run on its own log
         self.consumers = consumers
         self.clients = clients
         self.step = step
+
+    @classmethod
+    def ability(cls) -> Ability:
+        """The capability of a system that has this part, in words."""
+        title = cls.title or cls.name
+        return Ability(
+            Capability(cls.name),
+            f"{title}: {cls.covers}",
+            f"{title} ({cls.covers}): the system has none",
+            title,
+        )
 
     @classmethod
     def replaced(cls, part: Any) -> Any:

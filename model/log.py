@@ -10,48 +10,20 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Protocol
 
-import msgspec
-
-from refold.model.event import NewEvent, Stored
-from refold.model.expectation import AnyExpectation
+from refold.model.declarations.append import Appended as Appended
+from refold.model.declarations.append import AppendRequest as AppendRequest
+from refold.model.declarations.append import Conflict as Conflict
+from refold.model.declarations.ports import Readable
+from refold.model.errors import OutcomeUnknown
+from refold.model.event import Stored
 from refold.model.process import Process
 
 _position = attrgetter("position")
 NO_EVENTS: list[Stored] = []
 
 
-class AppendRequest(msgspec.Struct, frozen=True, gc=False):
-    """What a client asks of the log: all `events` at the end of `stream`, if it is as `expected`. `op` names the operation."""
-
-    op: str
-    stream: str
-    expected: AnyExpectation
-    events: tuple[NewEvent, ...]
-
-
-class Appended(msgspec.Struct, frozen=True, gc=False):
-    """The log's yes: the global positions of the events, in order."""
-
-    positions: tuple[int, ...]
-
-
-class Conflict(msgspec.Struct, frozen=True, gc=False):
-    """The log's definite no: the stream is at version `found`, which is not what the append expected."""
-
-    found: int
-    reason: str = ""
-
-
-class Pages(Protocol):
-    """Something that can be read page by page."""
-
-    def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """At most `limit` events after position `after`, in order."""
-
-
-def pages(log: Pages, after: int, limit: int) -> Iterator[Sequence[Stored]]:
+def pages(log: Readable, after: int, limit: int) -> Iterator[Sequence[Stored]]:
     """Page after page behind position `after`, to the end of the log; a log that goes round in circles (it returns what was read
     before) ends there."""
     while page := log.read(after, limit):
@@ -61,6 +33,14 @@ def pages(log: Pages, after: int, limit: int) -> Iterator[Sequence[Stored]]:
         after = page[-1].position
 
 
+class DiskFailure(OutcomeUnknown):
+    """The disk failed under an append, as `how` says. Nothing of it is visible; whether it is durable, nobody can tell."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"the disk failed under the append ({how})")
+        self.how = how
+
+
 class Log(Process):
     """The reference log.
 
@@ -68,6 +48,8 @@ class Log(Process):
     Slow appends (`begin`, `commit`, `abort`) take their positions early; readers stop below the lowest one that is
     open, which is the fix for catalogue row seq-gap-commit-order (gap-aware reading). `sessions` are transactions that have
     taken no position and never will; they stop nobody. `torn` is what a death in the middle of a write left at the end of the file.
+    `ailing` is how the disk will fail next, "" for a sound one; `dropped` are batches whose sync failed: the operating system takes them
+    for written, shows them, and never writes them again.
     """
 
     def __init__(self, name: str = "log") -> None:
@@ -77,6 +59,8 @@ class Log(Process):
         self.positions: dict[str, int] = {}
         self.unsynced: list[Sequence[Stored]] = []
         self.torn: Sequence[Stored] = ()
+        self.ailing = ""
+        self.dropped: list[Sequence[Stored]] = []
         self.open: dict[str, tuple[AppendRequest, tuple[Stored, ...]]] = {}
         self.sessions: dict[str, int] = {}
         self.next_position = 1
@@ -93,9 +77,17 @@ class Log(Process):
         if conflict is not None:
             return conflict
         batch = self.place(request)
-        self.write(batch)
-        self.sync()
+        self.persist(batch)
         return Appended(tuple([event.position for event in batch]))
+
+    def persist(self, batch: Sequence[Stored]) -> None:
+        """Write and sync; if the disk fails, leave nothing behind and raise `DiskFailure`."""
+        try:
+            self.write(batch)
+            self.sync()
+        except DiskFailure:
+            self.undo(batch)
+            raise
 
     def recognise(self, request: AppendRequest) -> Appended | None:
         """The answer that this very append was given before, if it was: the dedupe by event id that makes retries safe."""
@@ -135,6 +127,10 @@ class Log(Process):
                 self.torn = batch
             self.durable()
             self.torn = ()
+        if self.ailing and self.ailing != "sync":
+            how, self.ailing = self.ailing, ""
+            self.torn = batch if how == "short" else ()
+            raise DiskFailure(how)
         self.put(batch)
 
     def put(self, batch: Sequence[Stored]) -> None:
@@ -157,7 +153,22 @@ class Log(Process):
         """Force what was written to the disk. Only then may an append be acknowledged."""
         if self.fuse:
             self.durable()
+        if self.ailing == "sync":
+            self.ailing = ""
+            self.dropped.extend(self.unsynced)
+            self.unsynced.clear()
+            raise DiskFailure("sync")
         self.unsynced.clear()
+
+    def undo(self, batch: Sequence[Stored]) -> None:
+        """Cut off what an append has left at the end of the file, half or whole, so that the next one begins where this one did. Its
+        positions are never used again: readers meet a gap."""
+        self.torn = ()
+        self.dense = False
+        written = [other for other in self.dropped if any(other[0] is event for event in batch)]
+        for part in reversed(written):
+            self.forget(part)
+        self.dropped = [other for other in self.dropped if not any(other is part for part in written)]
 
     # -- slow appends
 
@@ -182,8 +193,7 @@ class Log(Process):
             return conflict
         if self.version(request.stream) + 1 != batch[0].version:
             batch = self.place(request)
-        self.write(batch)
-        self.sync()
+        self.persist(batch)
         return Appended(tuple([event.position for event in batch]))
 
     def recheck(self, request: AppendRequest, batch: Sequence[Stored]) -> Conflict | None:
@@ -261,9 +271,16 @@ class Log(Process):
         self.open.clear()
         self.sessions.clear()
 
+    def fail_disk(self, how: str) -> None:
+        """The next write, or with ``sync`` the next sync, fails."""
+        self.ailing = how
+
     def cut_power(self, how: str) -> None:
         """The machine dies: of the unsynced batches, `torn` leaves the first half, the others nothing that recovery accepts."""
         self.crash()
+        for batch in reversed(self.dropped):
+            self.forget(batch)
+        self.dropped.clear()
         kept = len(self.unsynced) // 2 if how == "torn" else 0
         for batch in reversed(self.unsynced[kept:]):
             self.forget(batch)

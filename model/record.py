@@ -8,7 +8,7 @@ second (docs/decisions/0002-records-are-structs.md).
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 import msgspec
 
@@ -19,7 +19,9 @@ HISTORY_VERSION = 1
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, tag_field="kind"):
-    """The base of all records but `Stored`, which is a record as it is."""
+    """The base of all records but `Stored`, which is a record as it is. `phrase` is what a diagnosis says when one came before."""
+
+    phrase: ClassVar[str] = ""
 
 
 class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +124,8 @@ class Retried(Record, frozen=True, tag="retried"):
 class Started(Record, frozen=True, tag="started"):
     """A slow append took its place in the log and is not committed: its events must not be visible yet."""
 
+    phrase = "an append took its position early and committed late"
+
     client: str
     op: str
     positions: tuple[int, ...]
@@ -129,6 +133,8 @@ class Started(Record, frozen=True, tag="started"):
 
 class Aborted(Record, frozen=True, tag="aborted"):
     """A slow append was rolled back, and its positions stay empty for ever; or its client gave it up before it sent it."""
+
+    phrase = "an append was rolled back"
 
     client: str
     op: str
@@ -159,6 +165,8 @@ class Held(Record, frozen=True, tag="held"):
 class Failed(Record, frozen=True, tag="failed"):
     """A consumer's handler raised on the event at `position`."""
 
+    phrase = "a handler had failed before"
+
     consumer: str
     position: int
 
@@ -176,6 +184,8 @@ class SnapshotTaken(Record, frozen=True, tag="snapshot-taken"):
     `owner` is a consumer (position counts over the log, state is its rows) or ``stream:NAME`` (position is the stream's version).
     """
 
+    phrase = "a snapshot had been taken"
+
     owner: str
     position: int
     state: Any
@@ -184,6 +194,8 @@ class SnapshotTaken(Record, frozen=True, tag="snapshot-taken"):
 
 class SnapshotLoaded(Record, frozen=True, tag="snapshot-loaded"):
     """Recovery, or a decision, started from this snapshot."""
+
+    phrase = "a snapshot had been loaded"
 
     owner: str
     position: int
@@ -250,6 +262,8 @@ class StreamScanned(Record, frozen=True, tag="stream-scanned"):
 class Crashed(Record, frozen=True, tag="crashed"):
     """A process died; what it had not made durable is gone. `during` says in which durable step of its work, 0 for between."""
 
+    phrase = "a process died before"
+
     process: str
     during: int
 
@@ -257,8 +271,23 @@ class Crashed(Record, frozen=True, tag="crashed"):
 class PowerCut(Record, frozen=True, tag="power-cut"):
     """The log's machine lost power: unsynced writes were dropped, torn or reordered, as `how` says."""
 
+    phrase = "a power cut came before"
+
     process: str
     how: str
+
+
+class DiskFailed(Record, frozen=True, tag="disk-failed"):
+    """The disk of the log's machine failed under an append, as `how` says. The append has no answer: it is whole in the log, or not
+    there at all."""
+
+    phrase = "the disk had failed under an append"
+
+    process: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"the disk of {self.process} fails under the append ({self.how})"
 
 
 class Settling(Record, frozen=True, tag="settling"):
@@ -298,6 +327,7 @@ CoreRecord = (
     | Altered
     | Crashed
     | PowerCut
+    | DiskFailed
     | Settling
     | Settled
 )

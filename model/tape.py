@@ -12,37 +12,17 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Sequence
 from typing import Any
 
-from refold.model.action import (
-    POWER_CUTS,
-    Abort,
-    Action,
-    Append,
-    AppendUnheard,
-    Begin,
-    Commit,
-    Crash,
-    CrashAt,
-    CutPower,
-    Deliver,
-    Fail,
-    Prepare,
-    Redecide,
-    Redeliver,
-    Restart,
-    Retry,
-    Submit,
-    TakeSnapshot,
-)
+from refold.model.action import CORE_ACTIONS, Action
+from refold.model.declarations.offer import Cast, alone
 from refold.model.extension import Extension
 from refold.model.record import ConsumerSpec
 
 Plan = tuple[Action, ...]
 Word = tuple[Action, ...]
-Group = tuple[str, int, list[Word]]
+Group = tuple[str, int, Sequence[Word]]
 
 FAMILIES: tuple[str, ...] = (
     "slow",
@@ -61,15 +41,6 @@ PICKS = 2
 
 HEADER = 2 + PICKS
 """Bytes at the beginning of a tape that say what the run is about: families of the core left out, dialect, families of extensions."""
-
-FUSES = (1, 2, 3, 1, 2, 3, 4, 5)
-"""Durable steps at which a process may die: most write in two or three steps, few in more."""
-
-IN_FLIGHT = (1, 2)
-BACK = (1, 2, 4, 8)
-
-SHIFTS = 6
-"""Commands of another client that each command is raced against in one word."""
 
 ALPHABET = 255
 """Words (not all of them different) that one run chooses from, beside the empty one."""
@@ -90,64 +61,18 @@ class Menu:
     ) -> None:
         if not commands:
             raise ValueError("the application offers no commands: its commands() must return at least one")
-        self.groups = self._groups(commands, clients, consumers, capabilities, log)
+        cast = Cast(commands, clients, consumers, log)
+        self.groups: list[Group] = [
+            (offer.family, offer.weight, words)
+            for kind in CORE_ACTIONS.values()
+            for offer in kind.offers
+            if (offer.needs is None or offer.needs in capabilities) and (words := offer.words(cast))
+        ]
         for extension in extensions:
             offered = [*extension.groups(commands, clients, consumers), *extension.lookups(keys, clients)]
             self.groups.extend((family, weight, alone(actions)) for family, weight, actions in offered if actions)
         offered_families = dict.fromkeys(family for family, _, _ in self.groups if family and family not in FAMILIES)
         self.extra: tuple[str, ...] = tuple(offered_families)
-
-    @staticmethod
-    def _groups(
-        commands: Sequence[Any], clients: Sequence[str], specs: Sequence[ConsumerSpec], can: frozenset[str], log: str
-    ) -> list[Group]:
-        """(family or "", weight, words): the weights are relative, whatever families are in."""
-        consumers = [spec.name for spec in specs]
-        talks = list(product(clients, commands))
-        rivals = races(clients, commands)
-        groups: list[Group] = [
-            ("", 44, alone(Submit(*talk) for talk in talks)),
-            ("", 2, alone(Prepare(*talk) for talk in talks)),
-            ("", 4, alone(Append(client) for client in clients)),
-            ("", 3, [(Prepare(*one), Submit(*other), Append(one[0])) for one, other in rivals]),
-            ("", 16, alone(Deliver(consumer, 0) for consumer in consumers)),
-            ("", 8, [(Deliver(consumer, 0),) * 2 for consumer in consumers]),
-            ("", 3, [(Deliver(consumer, 0),) * 4 for consumer in consumers]),
-            ("reorder", 8, alone(Deliver(consumer, index) for consumer in consumers for index in IN_FLIGHT)),
-            ("unheard", 2, alone(AppendUnheard(client) for client in clients)),
-            ("unheard", 2, [(Prepare(*talk), AppendUnheard(talk[0])) for talk in talks]),
-            ("failure", 4, alone(Fail(consumer) for consumer in consumers)),
-        ]
-        if "dedupe" in can:
-            groups.append(("unheard", 2, alone(Retry(client) for client in clients)))
-            groups.append(("unheard", 2, alone(Redecide(client) for client in clients)))
-        if "slow-append" in can:
-            groups.append(("slow", 2, alone(Begin(*talk) for talk in talks)))
-            groups.append(("slow", 3, alone(Commit(client) for client in clients)))
-            groups.append(("slow", 1, alone(Abort(client) for client in clients)))
-            groups.append(("slow", 2, [(Begin(*one), Submit(*other), Commit(one[0])) for one, other in rivals]))
-            overlaps: list[Word] = [
-                (Begin(*one), Begin(*other), Commit(one[0]), Commit(other[0])) for one, other in rivals
-            ]
-            groups.append(("slow", 1, overlaps))
-        if "redeliver" in can:
-            groups.append(("duplicate", 8, alone(Redeliver(consumer, back) for consumer in consumers for back in BACK)))
-        if "snapshots" in can:
-            groups.append(("snapshot", 4, alone(TakeSnapshot(spec.name) for spec in specs if spec.snapshots)))
-        if "crash-consumer" in can:
-            groups.append(("consumer-crash", 2, deaths([Crash(consumer)] for consumer in consumers)))
-            groups.append(("consumer-crash", 4, alone(Restart(consumer) for consumer in consumers)))
-        if "crash-log" in can:
-            groups.append(("log-crash", 2, deaths([[Crash(log)]])))
-            groups.append(("log-crash", 6, alone([Restart(log)])))
-        if "crash-at-step" in can:
-            dying = [[CrashAt(consumer, step), Deliver(consumer, 0)] for step in FUSES for consumer in consumers]
-            groups.append(("consumer-crash", 2, deaths(dying)))
-        if "crash-log-at-step" in can:
-            groups.append(("log-crash", 1, alone(CrashAt(log, step) for step in FUSES)))
-        if "power-cut" in can:
-            groups.append(("log-crash", 2, deaths([CutPower(log, how)] for how in POWER_CUTS)))
-        return [group for group in groups if group[2]]
 
     def included(self, header: bytes) -> set[str]:
         """The families that a run with this header may have."""
@@ -187,28 +112,6 @@ class Menu:
             return ()
         alphabet = self.alphabet(tape[:HEADER])
         return tuple(itertools.chain.from_iterable(map(alphabet.__getitem__, tape[HEADER:])))
-
-
-def races(clients: Sequence[str], commands: Sequence[Any]) -> list[tuple[tuple[str, Any], tuple[str, Any]]]:
-    """Pairs of what two clients may do at once: every command of every client, against a few commands of another one."""
-    count, rest = len(commands), len(clients)
-    return [
-        ((client, commands[n]), (clients[(index + 1) % rest], commands[(n + shift) % count]))
-        for shift in range(min(count, SHIFTS))
-        for index, client in enumerate(clients)
-        for n in range(count)
-        if rest > 1
-    ]
-
-
-def deaths(ways: Iterable[Sequence[Any]]) -> list[Word]:
-    """Ways to die, each with and without a restart at once; the first action names the process."""
-    return [word for way in ways for word in (tuple(way), (*way, Restart(way[0].process)))]
-
-
-def alone(actions: Iterable[Action]) -> list[Word]:
-    """Words of one action each."""
-    return [(action,) for action in actions]
 
 
 def spread(words: Sequence[Word], places: int, dialect: int, salt: int) -> list[Word]:

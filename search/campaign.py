@@ -118,6 +118,7 @@ class Campaign:
         self.watch: Callable[[], None] = lambda: None
         """Called before each run, in whichever process makes it: whoever limits its time may start the clock."""
         self.kinds: Counter[type[Any]] = Counter()
+        self.happened: Counter[str] = Counter(counts((), ()))
         self.observations: Counter[str] = Counter()
         self.given_up: dict[str, None] = {}
         self.staleness = Staleness()
@@ -148,7 +149,7 @@ class Campaign:
         """Run after run; a search in which something that must happen never did ends with that as its find."""
         self.run_all()
         conflicts = contested(self.application)
-        empty = vacuous(counts(self.kinds), self.steps, self.system.capabilities, conflicts=conflicts)
+        empty = vacuous(self.happened, self.steps, self.system.capabilities, conflicts=conflicts)
         if empty is not None and not self.counterexamples:
             self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
 
@@ -199,7 +200,7 @@ class Campaign:
             return True
         if stop_at is not None and self.examples >= stop_at:
             return True
-        if self.examples == PATIENCE and vacuous(counts(self.kinds), 0, ()) is not None:
+        if self.examples == PATIENCE and vacuous(self.happened, 0, ()) is not None:
             return True
         enough = self.budget.examples if self.budget.examples is not None else SAMPLES
         sampled = self.examples >= min(SAMPLES, enough) or self.budget.exhausted(self.seconds)
@@ -211,6 +212,7 @@ class Campaign:
         self.steps += outcome.steps
         self.skipped += outcome.skipped
         self.kinds += outcome.kinds
+        self.happened.update(outcome.counts)
         self.observations.update(outcome.observations)
         self.given_up.update(dict.fromkeys(outcome.given_up))
         if outcome.staleness is not None:
@@ -295,7 +297,7 @@ class Campaign:
             skipped=self.skipped,
             seconds=self.seconds,
             counts={
-                **counts(self.kinds),
+                **self.happened,
                 **self.observations,
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },

@@ -13,6 +13,7 @@ from refold.model.parts.reading.query import Answered
 from refold.search.run import Run, execute
 from refold.search.staleness import Staleness, measure
 from refold.search.tapes import tape
+from refold.search.vacuous import counts
 from refold.systems.port import SystemPort
 
 Signature = tuple[str, str]
@@ -28,6 +29,7 @@ class Outcome:
     steps: int
     skipped: int
     kinds: Counter[type[Any]]
+    counts: dict[str, int]
     observations: dict[str, int]
     staleness: Staleness | None
     events: int
@@ -44,6 +46,7 @@ class Outcome:
             steps=run.steps,
             skipped=run.skipped,
             kinds=kinds,
+            counts=counts(run.history, run.performed),
             observations=run.observations,
             staleness=measure(run.history) if Answered in kinds else None,
             events=kinds[Stored],

@@ -10,12 +10,14 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.documents.plan import MalformedPlan, check_names, plan_from_json
 from refold.model.tape import Plan
+from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.search.determinism.in_other_processes import replay_elsewhere
 from refold.search.failure import Broken, report_dir, save_plan
 from refold.search.objects.application_check import application_named
 from refold.search.objects.provenance import replay_command
 from refold.search.run import Run, execute
+from refold.search.vacuous import idle
 from refold.systems.port import SystemPort
 from refold.systems.registry import consumer_names, resolve
 
@@ -27,13 +29,19 @@ def must_hold(document: dict[str, Any], *, application: str, system: str, elsewh
     subject = application_named(application)
     plan = plan_from_json(document, subject)
     run = execute(resolve(system), subject, plan, whole=True)
-    findings = tuple(run.findings)
+    findings = shown(run)
     if elsewhere and not findings and (finding := replay_elsewhere(subject, run.history)) is not None:
         findings = (finding,)
     if findings:
         counterexample = Counterexample(plan, findings, tuple(run.history), 1, 0.0)
         path = save_plan(counterexample, subject, system, report_dir())
         raise Broken(counterexample, replay_command(path))
+
+
+def shown(run: Run) -> tuple[Finding, ...]:
+    """What the run of a stored plan shows; one in which no action was possible is vacuous."""
+    nothing = idle(run.steps)
+    return tuple(run.findings) or (() if nothing is None else (nothing,))
 
 
 def stored_plan(path: str, application: Application, system: SystemPort) -> tuple[Plan, str]:
@@ -50,8 +58,8 @@ def stored_plan(path: str, application: Application, system: SystemPort) -> tupl
 def held(run: Run, plan: Plan, anomaly: str, command: str) -> None:
     """Raise `Broken` if the run of a stored plan shows anything, first what the plan was kept for."""
     __tracebackhide__ = True
-    if run.findings:
-        findings = tuple(sorted(run.findings, key=lambda finding: finding.anomaly != anomaly))
+    if found := shown(run):
+        findings = tuple(sorted(found, key=lambda finding: finding.anomaly != anomaly))
         raise Broken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command)
 
 

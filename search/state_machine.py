@@ -19,25 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from refold.model.action import (
-    Abort,
-    Action,
-    Append,
-    AppendUnheard,
-    Begin,
-    Commit,
-    Crash,
-    CrashAt,
-    CutPower,
-    Deliver,
-    Fail,
-    Prepare,
-    Redeliver,
-    Restart,
-    Retry,
-    Submit,
-    TakeSnapshot,
-)
+from refold.model.action import CORE_ACTIONS, Action, Submit
 from refold.model.tape import Plan
 from refold.properties.suite import checker
 from refold.search.failure import GuaranteeBroken
@@ -65,6 +47,11 @@ decorators leave there."""
 def one_of(*kinds: type[Action]) -> st.SearchStrategy[Action]:
     """An action of these kinds, out of the menu of the machine that is running."""
     return st.runner().flatmap(lambda machine: machine.choices(kinds))
+
+
+def kinds(rule: str) -> list[type[Action]]:
+    """The kinds of actions that this rule of the machine draws: they say so themselves."""
+    return [kind for kind in CORE_ACTIONS.values() if kind.rule == rule]
 
 
 def test_of(cls: type[EventSourcedMachine]) -> Callable[[Any], None]:
@@ -208,32 +195,32 @@ class EventSourcedMachine(RuleBasedStateMachine):
             if self.perform(action) and looks:
                 self.look()
 
-    @rule(action=one_of(Submit))
+    @rule(action=one_of(*kinds("submit")))
     def submit(self, action: Action) -> None:
         """A client does a whole command."""
         self.perform(action)
 
-    @rule(action=one_of(Prepare, Append, AppendUnheard, Retry))
+    @rule(action=one_of(*kinds("client_step")))
     def client_step(self, action: Action) -> None:
         """A client does one part of a command."""
         self.perform(action)
 
-    @rule(action=one_of(Begin, Commit, Abort))
+    @rule(action=one_of(*kinds("slow_append")))
     def slow_append(self, action: Action) -> None:
         """A slow append goes on."""
         self.perform(action)
 
-    @rule(action=one_of(Deliver, Redeliver, Fail))
+    @rule(action=one_of(*kinds("deliver")))
     def deliver(self, action: Action) -> None:
         """A consumer receives something."""
         self.perform(action)
 
-    @rule(action=one_of(TakeSnapshot))
+    @rule(action=one_of(*kinds("snapshot")))
     def snapshot(self, action: Action) -> None:
         """A consumer takes a snapshot."""
         self.perform(action)
 
-    @rule(action=one_of(Crash, CrashAt, Restart, CutPower))
+    @rule(action=one_of(*kinds("fault")))
     def fault(self, action: Action) -> None:
         """Something dies or comes back."""
         self.perform(action)

@@ -6,67 +6,24 @@ that passes having done nothing is a bug of its own (catalogue: vacuous-scenario
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from refold.model.action import CORE_ACTIONS, Action
 from refold.model.application import Application, Refusal
-from refold.model.event import Stored
-from refold.model.parts.claims.lock import Granted, Paused
-from refold.model.parts.claims.reservation import HoldTaken
-from refold.model.parts.messages.change_stream import Copied
-from refold.model.parts.messages.dual_write import SecondWritten
-from refold.model.parts.messages.outbox import Delivered
-from refold.model.parts.messages.process_manager import CommandExecuted
-from refold.model.parts.reading.links import LinkShown
-from refold.model.parts.reading.query import Answered
-from refold.model.record import (
-    Acknowledged,
-    Applied,
-    Crashed,
-    Declined,
-    Failed,
-    Held,
-    Ignored,
-    PowerCut,
-    Recovered,
-    Refused,
-    Retried,
-    SnapshotLoaded,
-    SnapshotTaken,
-    Started,
-    Unknown,
-)
+from refold.model.declarations.capability import CORE
+from refold.model.declarations.count import Count, Tally
+from refold.model.parts.extensions import EXTENSIONS
 from refold.properties.property import Finding
 
-COUNTED: dict[str, tuple[type, ...]] = {
-    "appended": (Stored,),
-    "acknowledged": (Acknowledged,),
-    "conflicts": (Refused,),
-    "declined": (Declined,),
-    "unknown": (Unknown,),
-    "retried": (Retried,),
-    "slow_appends": (Started,),
-    "delivered": (Applied, Ignored, Held),
-    "redelivered": (Ignored,),
-    "reordered": (Held,),
-    "failed": (Failed,),
-    "crashes": (Crashed,),
-    "power_cuts": (PowerCut,),
-    "recoveries": (Recovered,),
-    "snapshots": (SnapshotTaken,),
-    "snapshots_loaded": (SnapshotLoaded,),
-    "queries_answered": (Answered,),
-    "links_shown": (LinkShown,),
-    "messages_sent": (Delivered,),
-    "commands_executed": (CommandExecuted,),
-    "second_writes": (SecondWritten,),
-    "rows_copied": (Copied,),
-    "pauses": (Paused,),
-    "leases": (Granted,),
-    "holds": (HoldTaken,),
-}
-"""Name of a count -> the records that it counts."""
+COUNTED: tuple[Count, ...] = (
+    *(count for kind in CORE_ACTIONS.values() for count in kind.counts),
+    *(count for extension in EXTENSIONS for count in extension.counts),
+)
+"""Everything that is counted: what the actions of the core and the extensions name."""
+
+OF_PARTS = frozenset(one.name for extension in EXTENSIONS for one in extension.counts)
+"""The counts of parts that few systems have; reports for readers leave out those that are 0."""
 
 PATIENCE = 64
 """Runs after which a campaign in which nothing at all happened is over: it would go on like that."""
@@ -74,30 +31,28 @@ PATIENCE = 64
 LONG = 4_000
 """Steps from which on every kind of fault that is possible must have happened."""
 
+LONG_FOR_PARTS = 40_000
+"""The same for the parts that are extensions: a run is about two of them at most, so a short campaign may miss one."""
 
-def counts(kinds: Counter[type[Any]]) -> dict[str, int]:
-    """What really happened, out of the number of records of each class."""
-    return {name: sum(kinds[kind] for kind in counted) for name, counted in COUNTED.items()}
+
+def counts(history: Sequence[Any], performed: Iterable[Action]) -> dict[str, int]:
+    """What really happened in one run, out of its records and the actions that were performed."""
+    tally = Tally(COUNTED)
+    tally.run(history, performed)
+    return tally.totals()
 
 
 SHOWN_BY: dict[str, str] = {
-    "crash-log": "crashes",
-    "crash-consumer": "recoveries",
-    "power-cut": "power_cuts",
-    "slow-append": "slow_appends",
-    "dedupe": "retried",
-    "redeliver": "redelivered",
-    "snapshots": "snapshots_loaded",
-    "queries": "queries_answered",
-    "links": "links_shown",
-    "outbox": "messages_sent",
-    "process-manager": "commands_executed",
-    "dual-write": "second_writes",
-    "change-stream": "rows_copied",
-    "lock": "pauses",
-    "reservation": "holds",
+    **{capability: count for kind in CORE_ACTIONS.values() for capability, count in kind.proves.items()},
+    **{extension.name: extension.counts[0].name for extension in EXTENSIONS if extension.counts},
 }
 """Capability -> the count that a long campaign on a system with it cannot leave at 0."""
+
+WITHIN = {one.name: one.within for one in COUNTED if one.within}
+"""Count -> the count of what it happens in."""
+
+OFTEN = 1_000
+"""How often something must have happened for what only happens in it to be missed."""
 
 WALK = 64
 """Commands that `contested` decides."""
@@ -124,8 +79,26 @@ def contested(application: Application) -> bool:
     return False
 
 
+def idle(steps: int) -> Finding | None:
+    """The finding `vacuous-run`, if a plan was run and none of its actions was possible: it shows nothing."""
+    return None if steps else empty(["performed"], "plan")
+
+
+def empty(missing: Sequence[str], where: str) -> Finding:
+    """The finding that these counts, each of which must be one at least, are 0."""
+    return Finding(
+        anomaly="vacuous-run",
+        guarantee="HARNESS",
+        judge="vacuous",
+        where=where,
+        number=0,
+        expected=dict.fromkeys(missing, "at least one"),
+        actual=dict.fromkeys(missing, 0),
+    )
+
+
 def vacuous(
-    happened: dict[str, int],
+    happened: Mapping[str, int],
     steps: int,
     capabilities: Iterable[str],
     consumers: bool = True,
@@ -138,16 +111,9 @@ def vacuous(
     if steps >= LONG:
         if conflicts and "unconditional" not in can:
             expected.append("conflicts")
-        expected += [count for capability, count in SHOWN_BY.items() if capability in can]
-    missing = [name for name in expected if not happened.get(name)]
-    if not missing:
-        return None
-    return Finding(
-        anomaly="vacuous-run",
-        guarantee="HARNESS",
-        judge="vacuous",
-        where="campaign",
-        number=0,
-        expected=dict.fromkeys(missing, "at least one"),
-        actual=dict.fromkeys(missing, 0),
-    )
+        expected += [count for capability, count in SHOWN_BY.items() if capability in can & CORE.keys()]
+    if steps >= LONG_FOR_PARTS:
+        expected += [count for capability, count in SHOWN_BY.items() if capability in can - CORE.keys()]
+    rare = {name for name, within in WITHIN.items() if happened.get(within, 0) < OFTEN}
+    missing = [name for name in expected if name not in rare and not happened.get(name)]
+    return empty(missing, "campaign") if missing else None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from refold.model.action import (
+    CORE_ACTIONS,
     Abort,
     Action,
     Append,
@@ -22,6 +23,7 @@ from refold.model.action import (
     CutPower,
     Deliver,
     Fail,
+    FailDisk,
     Prepare,
     Redecide,
     Redeliver,
@@ -35,17 +37,28 @@ from refold.model.client import AggregateClient, Client, GaveUp
 from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
 from refold.model.context import Clock, Context
 from refold.model.datastore import Datastore
-from refold.model.errors import OutcomeUnknown
-from refold.model.extension import Extension
-from refold.model.log import Appended, AppendRequest, Conflict, Log, pages
+from refold.model.declarations.capability import (
+    CRASH_AT_STEP,
+    CRASH_CONSUMER,
+    CRASH_LOG,
+    CRASH_LOG_AT_STEP,
+    DISK_FAILURE,
+    SYNC_FAILURE,
+    Capability,
+)
+from refold.model.declarations.ports import Closing, DrivenLog, FailingLog, PoweredLog, SlowLog, SnapshotPort, StorePort
+from refold.model.errors import OutcomeUnknown, UsageError
+from refold.model.extension import Extension, Handler
+from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
 from refold.model.parts.side_consumers import Consumers, UnknownConsumer
-from refold.model.process import Emit, ProcessDied
+from refold.model.process import Emit, Process, ProcessDied
 from refold.model.record import (
     HISTORY_VERSION,
     Aborted,
     Acknowledged,
     ConsumerSpec,
     Crashed,
+    DiskFailed,
     Observed,
     Opened,
     PowerCut,
@@ -61,6 +74,12 @@ from refold.model.record import (
 from refold.model.snapshot import SnapshotStore
 from refold.systems.observer import Observer
 
+Parts = Mapping[str, Any]
+"""Name of a part of the reference system -> the class that takes its place."""
+
+Mortal = Consumer | DrivenLog
+"""What can be crashed and restarted by name."""
+
 CLIENTS = {"alice": "store", "bob": "store", "carol": "log"}
 """Client -> where it reads before it decides: the view of a consumer, or the stream itself."""
 
@@ -73,7 +92,7 @@ CONSUMERS: dict[str, tuple[type[Consumer], str]] = {
 """Consumer -> design and projection: the authoritative store, the search index that points into it, running totals, a cache."""
 
 
-def consumer_specs(parts: Mapping[str, Any] | None = None) -> tuple[ConsumerSpec, ...]:
+def consumer_specs(parts: Parts | None = None) -> tuple[ConsumerSpec, ...]:
     """What the consumers promise, given the parts that replace some of them."""
     return tuple(
         ConsumerSpec(name=name, projection=projection, **(parts or {}).get(name, design).promises)
@@ -85,7 +104,7 @@ SETTLING_TURNS = 64
 """Turns that every consumer may take for each event in the log before the harness calls it stuck."""
 
 
-def never(action: Any) -> bool:
+def never(action: Action) -> bool:
     """Not enabled."""
     return False
 
@@ -105,11 +124,11 @@ class Deployment:
         application: Application,
         emit: Emit,
         *,
-        log: Any,
-        capabilities: frozenset[str],
-        stores: Callable[[str], Any] = lambda name: Datastore(),
-        snapshots: Any = None,
-        parts: Mapping[str, Any] | None = None,
+        log: DrivenLog,
+        capabilities: frozenset[Capability],
+        stores: Callable[[str], StorePort] = lambda name: Datastore(),
+        snapshots: SnapshotPort | None = None,
+        parts: Parts | None = None,
         extensions: Sequence[type[Extension]] = (),
         designs: Mapping[str, tuple[Callable[..., Consumer], str]] | None = None,
         sources: Mapping[str, str] | None = None,
@@ -119,9 +138,9 @@ class Deployment:
         self.application = application
         self.emit = emit
         self.note: Emit = getattr(emit, "unjudged", emit)
-        self.log: Log = log
+        self.log = log
         self.capabilities = capabilities
-        self.snapshots = SnapshotStore() if snapshots is None else snapshots
+        self.snapshots: SnapshotPort = SnapshotStore() if snapshots is None else snapshots
         self.clock = Clock()
         context = Context(application, log, self.snapshots, self.clock, emit)
         self.observer = Observer(log, emit)
@@ -164,7 +183,7 @@ class Deployment:
             self.watching.append(extension)
         return extension
 
-    def call(self, action: type) -> Callable[[Any], bool]:
+    def call(self, action: type) -> Handler:
         """The first action of its kind: the extension that handles it comes into being and learns what has happened; without one it is
         never enabled."""
         make = self.dormant.get(action)
@@ -180,53 +199,77 @@ class Deployment:
         self.handlers.update(self.handlers_of(extension))
         return self.handlers[action]
 
-    def handlers_of(self, extension: Extension) -> dict[type, Callable[[Any], bool]]:
+    def handlers_of(self, extension: Extension) -> dict[type, Handler]:
         """Action class -> what the extension does; where that may reveal something, the observer looks before anybody else reads."""
         table = extension.handlers()
         for action in extension.reveals:
             table[action] = functools.partial(self.revealing, table[action])
         return table
 
-    def revealing(self, handler: Callable[[Any], bool], action: Action) -> bool:
+    def revealing(self, handler: Handler, action: Action) -> bool:
         """Do it, and look."""
         done = handler(action)
         if done:
             self.tail()
         return done
 
-    def table(self) -> dict[type, Callable[[Any], bool]]:
+    def table(self) -> dict[type, Handler]:
         """Action class -> what it does here. Actions that the capabilities do not cover are left out."""
-        can = self.capabilities
-        table: dict[type, Callable[[Any], bool]] = {
+        handlers: dict[type[Action], Handler] = {
             Submit: self.submit,
             Prepare: self.prepare,
             Append: self.append,
-            AppendUnheard: self.append_unheard,
             Deliver: self.deliver,
+            AppendUnheard: self.append_unheard,
             Fail: self.fail,
+            Retry: self.retry,
+            Redecide: self.redecide,
+            Begin: self.begin,
+            Commit: self.commit,
+            Abort: self.abort,
+            Redeliver: self.redeliver,
+            TakeSnapshot: self.take_snapshot,
+            Crash: self.crash,
+            Restart: self.restart,
+            CrashAt: self.crash_at,
+            CutPower: self.cut_power,
+            FailDisk: self.fail_disk,
         }
-        optional: tuple[tuple[str, type, Callable[[Any], bool]], ...] = (
-            ("dedupe", Retry, self.retry),
-            ("dedupe", Redecide, self.redecide),
-            ("slow-append", Begin, self.begin),
-            ("slow-append", Commit, self.commit),
-            ("slow-append", Abort, self.abort),
-            ("redeliver", Redeliver, self.redeliver),
-            ("snapshots", TakeSnapshot, self.take_snapshot),
-            ("crash-consumer", Crash, self.crash),
-            ("crash-log", Crash, self.crash),
-            ("crash-consumer", Restart, self.restart),
-            ("crash-log", Restart, self.restart),
-            ("crash-log-at-step", Restart, self.restart),
-            ("power-cut", Restart, self.restart),
-            ("crash-at-step", CrashAt, self.crash_at),
-            ("crash-log-at-step", CrashAt, self.crash_at),
-            ("power-cut", CutPower, self.cut_power),
-        )
-        table.update({action: handler for need, action, handler in optional if need in can})
+        table: dict[type, Handler] = {
+            kind: handlers[kind] for kind in CORE_ACTIONS.values() if kind.possible(self.capabilities)
+        }
         for extension in self.extensions:
             table.update(self.handlers_of(extension))
         return table
+
+    @functools.cached_property
+    def slow(self) -> SlowLog:
+        """The log, which can do slow appends."""
+        if isinstance(self.log, SlowLog):
+            return self.log
+        raise self.unable(SlowLog)
+
+    @functools.cached_property
+    def powered(self) -> PoweredLog:
+        """The log, whose machine can lose power."""
+        if isinstance(self.log, PoweredLog):
+            return self.log
+        raise self.unable(PoweredLog)
+
+    @functools.cached_property
+    def failing(self) -> FailingLog:
+        """The log, whose disk can fail."""
+        if isinstance(self.log, FailingLog):
+            return self.log
+        raise self.unable(FailingLog)
+
+    def unable(self, port: type) -> UsageError:
+        """The error that the log lacks methods which a capability needs."""
+        lacking = [name for name in vars(port) if not name.startswith("_") and not hasattr(self.log, name)]
+        return UsageError(
+            f"{self.name}: its log is a {type(self.log).__name__} without {' and '.join(f'{name}()' for name in lacking)}, which a"
+            " capability of the system needs; leave that out of the capabilities, or give the log the methods"
+        )
 
     # -- the port
 
@@ -308,9 +351,8 @@ class Deployment:
         self.dormant = {}
         self.consumers.expected.clear()
         self.snapshots.close()
-        close = getattr(self.log, "close", None)
-        if close is not None:
-            close()
+        if isinstance(self.log, Closing):
+            self.log.close()
 
     # -- clients
 
@@ -353,8 +395,10 @@ class Deployment:
             client.send(request)
         except ProcessDied as death:
             self.died(death)
-        except (OutcomeUnknown, GaveUp):
+        except GaveUp:
             pass  # the answer is lost in any case
+        except OutcomeUnknown as doubt:
+            self.note_disk(doubt)
         self.emit(Unknown(client.name, request.op))
         self.tail()
         return True
@@ -391,13 +435,13 @@ class Deployment:
         if request is None:
             return True
         try:
-            outcome = self.log.begin(request)
+            outcome = self.slow.begin(request)
         except ProcessDied as death:
             self.died(death)
             self.unheard(client, request)
             return True
-        except OutcomeUnknown:
-            self.unheard(client, request)
+        except OutcomeUnknown as doubt:
+            self.doubtful(client, request, doubt)
             return True
         if isinstance(outcome, tuple):
             client.slow = True
@@ -414,12 +458,12 @@ class Deployment:
         self.step(action)
         client.slow = False
         try:
-            outcome = self.log.commit(request.op)
+            outcome = self.slow.commit(request.op)
         except ProcessDied as death:
             self.died(death)
             self.unheard(client, request)
-        except OutcomeUnknown:
-            self.unheard(client, request)
+        except OutcomeUnknown as doubt:
+            self.doubtful(client, request, doubt)
         else:
             if type(outcome) is Conflict:
                 self.emit(Aborted(client.name, request.op))
@@ -439,7 +483,7 @@ class Deployment:
         client.slow = False
         client.pending = None
         try:
-            self.log.abort(request.op)
+            self.slow.abort(request.op)
         except ProcessDied as death:  # whether the rollback came before the death, only the log knows
             self.died(death)
             self.unheard(client, request)
@@ -462,8 +506,8 @@ class Deployment:
         except ProcessDied as death:
             self.died(death)
             self.unheard(client, request)
-        except OutcomeUnknown:
-            self.unheard(client, request)
+        except OutcomeUnknown as doubt:
+            self.doubtful(client, request, doubt)
         except GaveUp:
             self.given_up(client, request)
         else:
@@ -489,6 +533,16 @@ class Deployment:
             for position in outcome.positions[-1:]:  # a broken log may name none; a retry is answered with old ones
                 client.acknowledged = max(client.acknowledged, position)
         client.settled(request, outcome)
+
+    def doubtful(self, client: Client, request: AppendRequest, doubt: OutcomeUnknown) -> None:
+        """The log cannot tell what became of an append, perhaps because its disk failed."""
+        self.note_disk(doubt)
+        self.unheard(client, request)
+
+    def note_disk(self, doubt: OutcomeUnknown) -> None:
+        """Record that the disk failed, if that is why."""
+        if isinstance(doubt, DiskFailure):
+            self.emit(DiskFailed(self.log.name, doubt.how))
 
     def unheard(self, client: Client, request: AppendRequest) -> None:
         client.pending = None
@@ -562,7 +616,7 @@ class Deployment:
 
     def crash(self, action: Crash) -> bool:
         process = self.process(action.process)
-        if process.down or not self.can_die(process, "crash-log", "crash-consumer"):
+        if process.down or not self.can_die(process, CRASH_LOG, CRASH_CONSUMER):
             return False
         self.step(action)
         process.crash()
@@ -572,13 +626,13 @@ class Deployment:
 
     def crash_at(self, action: CrashAt) -> bool:
         process = self.process(action.process)
-        if process.down or process.fuse or not self.can_die(process, "crash-log-at-step", "crash-at-step"):
+        if process.down or process.fuse or not self.can_die(process, CRASH_LOG_AT_STEP, CRASH_AT_STEP):
             return False
         self.step(action)
         process.light(action.step)
         return True
 
-    def can_die(self, process: Any, log: str, consumer: str) -> bool:
+    def can_die(self, process: Mortal, log: Capability, consumer: Capability) -> bool:
         """Whether the log, or else a consumer, has the capability."""
         return (log if process is self.log else consumer) in self.capabilities
 
@@ -594,15 +648,26 @@ class Deployment:
         if self.log.down:
             return False
         self.step(action)
-        self.log.cut_power(action.how)
+        self.powered.cut_power(action.how)
         self.emit(PowerCut(self.log.name, action.how))
         self.forget_slow(self.log)
         return True
 
-    def process(self, name: str) -> Any:
-        return self.log if name == self.log.name else self.consumers[name]
+    def fail_disk(self, action: FailDisk) -> bool:
+        need = SYNC_FAILURE if action.how == "sync" else DISK_FAILURE
+        if self.log.down or action.process != self.log.name or need not in self.capabilities:
+            return False
+        self.step(action)
+        self.failing.fail_disk(action.how)
+        return True
 
-    def restart_process(self, process: Any) -> None:
+    def process(self, name: str) -> Mortal:
+        if name == self.log.name:
+            return self.log
+        consumer: Consumer = self.consumers[name]
+        return consumer
+
+    def restart_process(self, process: Mortal) -> None:
         process.restart()
         if process is self.log:
             self.emit(Recovered(self.log.name, 0, None))
@@ -618,7 +683,7 @@ class Deployment:
         self.emit(Crashed(death.process.name, death.during))
         self.forget_slow(death.process)
 
-    def forget_slow(self, process: Any) -> None:
+    def forget_slow(self, process: Process | DrivenLog) -> None:
         """Slow appends die with the log; their clients hear nothing."""
         if process is self.log:
             for extension in self.extensions:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any
 
 import msgspec
 
+from refold.model.declarations.ports import DrivenLog
 from refold.model.documents.json_values import encode
 from refold.model.event import Stored, ascending
+from refold.model.log import pages
 from refold.model.process import Emit
 from refold.model.record import Altered, Disordered, Scanned, StreamScanned
 
@@ -33,7 +34,7 @@ POLLS = 8
 class Observer:
     """Reads `log` and emits what it finds. `seen` is the position up to which it has read."""
 
-    def __init__(self, log: Any, emit: Emit) -> None:
+    def __init__(self, log: DrivenLog, emit: Emit) -> None:
         self.log = log
         self.emit = emit
         self.seen = 0
@@ -44,13 +45,12 @@ class Observer:
         log = self.log
         if log.down:
             return ()
-        page: Sequence[Stored] = log.read(self.seen, PAGE)
-        found = page
-        while page:
-            after = self.seen
-            self.record(page)
-            page = log.read(self.seen, PAGE) if self.seen > after else ()  # else a log that goes round in circles
-            if page:
+        after = self.seen
+        found = log.read(after, PAGE)  # most looks find nothing, or one page
+        if found:
+            self.record(found)
+            for page in pages(log, self.seen, PAGE) if self.seen > after else ():
+                self.record(page)
                 found = [*found, *page]
         return found
 
@@ -74,16 +74,12 @@ class Observer:
         """Read the log from behind `start`, as a reader does that has just come."""
         positions: list[int] = []
         ids: list[str] = []
-        after = start
-        while page := self.log.read(after, PAGE):
+        for page in pages(self.log, start, PAGE):
             places = [event.position for event in page]
             positions.extend(places)
             ids.extend([event.id for event in page])
             if list(map(self.known.get, places)) != page:
                 self.recognise(page)
-            if page[-1].position <= after:
-                break  # a log that goes round in circles
-            after = page[-1].position
         self.emit(Scanned(tuple(positions), tuple(ids), start))
 
     def recognise(self, page: Iterable[Stored]) -> None:

@@ -7,115 +7,26 @@ datastores. A *deployment* brings its own datastores and consumers too. Whatever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from refold.model.action import Action
 from refold.model.application import Application
+from refold.model.declarations.capability import Capability as Capability
+from refold.model.declarations.ports import DrivenLog as DrivenLog
+from refold.model.declarations.ports import DurableLog as DurableLog
+from refold.model.declarations.ports import LogPort as LogPort
+from refold.model.declarations.ports import MortalLog as MortalLog
+from refold.model.declarations.ports import PoweredLog as PoweredLog
+from refold.model.declarations.ports import SlowLog as SlowLog
+from refold.model.declarations.ports import SnapshotPort as SnapshotPort
+from refold.model.declarations.ports import StorePort as StorePort
+from refold.model.declarations.ports import StreamLog as StreamLog
 from refold.model.errors import OutcomeUnknown as OutcomeUnknown
 from refold.model.errors import SystemUnavailable as SystemUnavailable
 from refold.model.errors import UsageError as UsageError
-from refold.model.event import Stored
-from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.process import Emit
 from refold.model.record import ConsumerSpec
-from refold.model.snapshot import Snapshot
 from refold.model.tape import Menu
-
-Capability = Literal[
-    "append",
-    "crash-log",
-    "crash-consumer",
-    "crash-at-step",
-    "crash-log-at-step",
-    "slow-append",
-    "power-cut",
-    "dedupe",
-    "snapshots",
-    "redeliver",
-]
-"""What a system can do.
-
-``append``: conditional appends to streams. ``crash-log``, ``crash-consumer``: die and restart. ``crash-at-step``, ``crash-log-at-step``:
-consumers, or the log, die at a chosen durable step. ``slow-append``: begin now, commit later. ``power-cut``: lose unsynced writes.
-``dedupe``: an append may be sent again with the same event ids. ``snapshots``, ``redeliver``: as the words say.
-"""
-
-
-class LogPort(Protocol):
-    """An event log. Positions count from 1 over the whole log and versions from 1 over a stream.
-
-    `append` either stores the whole batch and returns `Appended`, or stores nothing and returns `Conflict`; it raises
-    `OutcomeUnknown` where it cannot tell. `crash` and `restart` may only be called as declared.
-    """
-
-    name: str
-    down: bool
-
-    def append(self, request: AppendRequest) -> Appended | Conflict:
-        """Append conditionally."""
-
-    def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """At most `limit` events with positions greater than `after`, in order."""
-
-    def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
-        """The events of one stream with versions greater than `after`."""
-
-    def crash(self) -> None:
-        """Die."""
-
-    def restart(self) -> None:
-        """Come back with what is durable."""
-
-
-class StorePort(Protocol):
-    """A consumer's datastore: rows, the newest position applied, the checkpoint."""
-
-    applied: int
-    checkpoint: int
-
-    def view(self) -> Mapping[str, Any]:
-        """The rows, to look things up in."""
-
-    def rows(self) -> dict[str, Any]:
-        """A copy of all rows."""
-
-    def get(self, key: str) -> Any:
-        """One row, or None."""
-
-    def read(self, keys: Iterable[str]) -> dict[str, Any]:
-        """These rows as they are stored now."""
-
-    def apply(self, position: int, writes: Mapping[str, Any], checkpoint: bool = False) -> None:
-        """Change rows, and with `checkpoint` the checkpoint, in one atomic step."""
-
-    def save_checkpoint(self, position: int) -> None:
-        """Move the checkpoint alone."""
-
-    def replace(self, position: int, rows: dict[str, Any]) -> None:
-        """Hold exactly these rows."""
-
-    def crash(self) -> None:
-        """The consumer's process dies: drop the connection and what is not committed."""
-
-    def reopen(self) -> None:
-        """The consumer's process is up again: recover rows, `applied` and `checkpoint` from what is durable."""
-
-    def close(self) -> None:
-        """Give files and connections back."""
-
-
-class SnapshotPort(Protocol):
-    """Where snapshots are kept."""
-
-    def save(self, snapshot: Snapshot) -> None:
-        """Keep durably."""
-
-    def newest(self, owner: str) -> Snapshot | None:
-        """The newest one."""
-
-    def close(self) -> None:
-        """Give files and connections back."""
 
 
 @runtime_checkable
@@ -123,7 +34,7 @@ class DeploymentPort(Protocol):
     """A running system: performs actions, emits records."""
 
     @property
-    def capabilities(self) -> frozenset[str]:
+    def capabilities(self) -> frozenset[Capability]:
         """What this deployment can do."""
 
     def perform(self, action: Action) -> bool:
@@ -144,7 +55,7 @@ class SystemPort(Protocol):
         """The name, with options if any: ``sqlite?journal=wal``."""
 
     @property
-    def capabilities(self) -> frozenset[str]:
+    def capabilities(self) -> frozenset[Capability]:
         """What its deployments can do."""
 
     @property

@@ -3,90 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from refold.model.application import Application
 from refold.model.client import Client
 from refold.model.consumer import Consumer
+from refold.model.declarations.capability import CORE, Capability
 from refold.model.errors import UsageError
 from refold.model.extension import Extension
 from refold.model.log import Log
-from refold.model.parts.claims.entity import Entity
-from refold.model.parts.claims.idle_session import IdleSessions
-from refold.model.parts.claims.lock import Locks
-from refold.model.parts.claims.reservation import Reservations
-from refold.model.parts.connection import Connections
-from refold.model.parts.consuming.batch import Batcher
-from refold.model.parts.consuming.dead_letters import Ledger
-from refold.model.parts.consuming.group import ConsumerGroup
-from refold.model.parts.consuming.inbox import Inboxes
-from refold.model.parts.consuming.journey import Journeys
-from refold.model.parts.consuming.mailer import Mailer
-from refold.model.parts.consuming.rebuild import Reports
-from refold.model.parts.consuming.replica import Replica
-from refold.model.parts.consuming.type_filter import Audit
-from refold.model.parts.consuming.upgrade import Upgrades
-from refold.model.parts.consuming.worker_pool import Pool
-from refold.model.parts.messages.change_stream import ChangeStream
-from refold.model.parts.messages.dual_write import DualWrite
-from refold.model.parts.messages.outbox import Outbox
-from refold.model.parts.messages.process_manager import ProcessManager
-from refold.model.parts.messages.topic import Topic
-from refold.model.parts.reading.links import Links
-from refold.model.parts.reading.query import Queries
-from refold.model.parts.reading.range_reads import Bounds
-from refold.model.parts.reading.revisioned_keys import Bucket
+from refold.model.parts.extensions import EXTENSIONS as EXTENSIONS
 from refold.model.process import Emit
 from refold.model.strategies.strategy import STRATEGIES
 from refold.model.tape import Menu
 from refold.model.words import short, suggestion
-from refold.systems.deployment import CLIENTS, CONSUMERS, Deployment, consumer_specs
+from refold.systems.deployment import CLIENTS, CONSUMERS, Deployment, Parts, consumer_specs
 
-EVERYTHING = frozenset(
-    {
-        "append",
-        "crash-log",
-        "crash-consumer",
-        "crash-at-step",
-        "crash-log-at-step",
-        "slow-append",
-        "power-cut",
-        "dedupe",
-        "snapshots",
-        "redeliver",
-    }
-)
-
-
-EXTENSIONS: tuple[type[Extension], ...] = (
-    Queries,
-    Links,
-    Outbox,
-    ProcessManager,
-    DualWrite,
-    ChangeStream,
-    Locks,
-    Reservations,
-    Bounds,
-    Bucket,
-    Entity,
-    IdleSessions,
-    Topic,
-    Audit,
-    Batcher,
-    Connections,
-    ConsumerGroup,
-    Inboxes,
-    Journeys,
-    Ledger,
-    Mailer,
-    Pool,
-    Replica,
-    Reports,
-    Upgrades,
-)
-"""All extensions of the reference system."""
-
+EVERYTHING = frozenset(CORE)
+"""The capabilities of the core, all of them."""
 
 DESIGNS: dict[str, type] = {
     "log": Log,
@@ -97,7 +31,7 @@ DESIGNS: dict[str, type] = {
 """Part of the core -> what one that takes its place must be like."""
 
 
-def check_parts(name: str, parts: Mapping[str, Any], extensions: Sequence[type[Extension]]) -> None:
+def check_parts(name: str, parts: Parts, extensions: Sequence[type[Extension]]) -> None:
     """Whether the parts that are replaced exist, and what replaces them can take their place; raises `UsageError`."""
     known = {**DESIGNS, **dict.fromkeys((extension.name for extension in extensions), Extension)}
     for part, replacement in parts.items():
@@ -154,7 +88,7 @@ class Reference:
     def __init__(
         self,
         name: str = "reference",
-        parts: Mapping[str, Any] | None = None,
+        parts: Parts | None = None,
         extensions: Sequence[type[Extension]] = EXTENSIONS,
     ) -> None:
         self.name = name
@@ -166,7 +100,7 @@ class Reference:
         self.extensions: list[type[Extension]] = [
             extension.replaced(self.parts.get(extension.name)) for extension in extensions
         ]
-        self.capabilities = EVERYTHING | {extension.name for extension in extensions}
+        self.capabilities = EVERYTHING | {Capability(extension.name) for extension in extensions}
 
     def menu(self, application: Application) -> Menu:
         """Everything that the model knows."""

@@ -6,11 +6,11 @@ A command is written as ``{"Register": {"org": "acme", "name": "ada"}}``: its cl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from refold.model.action import ACTIONS, POWER_CUTS, Action, CutPower
+from refold.model.action import ACTIONS, Action
 from refold.model.application import Application
 from refold.model.words import short, some, suggestion
 
@@ -80,36 +80,24 @@ def action_from_json(value: Any, classes: Mapping[str, type]) -> Action:
     missing = [key for key in cls.__struct_fields__ if key not in arguments]
     if missing:
         raise MalformedPlan(f"action {name!r} lacks its argument {missing[0]!r}")
-    for key, kind in (
-        ("index", int),
-        ("back", int),
-        ("step", int),
-        ("client", str),
-        ("consumer", str),
-        ("process", str),
-        ("key", str),
-        ("item", str),
-        ("relay", str),
-        ("writer", str),
-        ("seat", str),
-        ("node", str),
-        ("session", str),
-    ):
-        if key in arguments and (
-            type(arguments[key]) is not kind or (kind is int and not 0 <= arguments[key] < 1 << 31)
-        ):
-            raise MalformedPlan(f"action {name!r}: {key} is {short(arguments[key])}, expected a {_WORDS[kind]}")
-    for key in ("lower", "upper", "limit"):
-        if key in arguments and (type(arguments[key]) is not int or abs(arguments[key]) >= 1 << 31):
-            raise MalformedPlan(f"action {name!r}: {key} is {short(arguments[key])}, expected a number")
-    if cls is CutPower and arguments["how"] not in POWER_CUTS:
-        raise MalformedPlan(
-            f"action {name!r}: how is {short(arguments['how'])}, expected one of {', '.join(POWER_CUTS)}"
-        )
+    for field in msgspec.structs.fields(cls):
+        try:
+            msgspec.convert(arguments[field.name], field.type, strict=True)
+        except (msgspec.ValidationError, UnicodeEncodeError):
+            raise MalformedPlan(
+                f"action {name!r}: {field.name} is {short(arguments[field.name])}, expected {expected(field.type)}"
+            ) from None
     return cls(**arguments)
 
 
-_WORDS = {int: "number, not negative", str: "name"}
+def expected(kind: Any) -> str:
+    """What an argument of this type must be, in words."""
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(str, get_args(kind)))}"
+    told = msgspec.inspect.type_info(kind)
+    if isinstance(told, msgspec.inspect.IntType):
+        return "a number" if told.ge is None else "a number, not negative"
+    return "a name" if isinstance(told, msgspec.inspect.StrType) else f"a value of type {kind}"
 
 
 def plan_to_json(plan: Sequence[Action], application: Application, **about: Any) -> dict[str, Any]:

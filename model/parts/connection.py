@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from refold.model.action import Action, action_kind
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec
 
@@ -16,6 +17,8 @@ from refold.model.record import ConsumerSpec
 @action_kind
 class Disconnect(Action, frozen=True, tag="disconnect"):
     """The subscription of a consumer raises: the database was away for a second."""
+
+    phrase = "a subscription was interrupted"
 
     consumer: str
 
@@ -27,6 +30,9 @@ class Connections(Extension):
     """Interrupts subscriptions."""
 
     name = "connection"
+    title = "interrupted subscriptions"
+    covers = "a connection that is lost while the process lives on"
+    counts = (count("disconnections", "subscriptions that were interrupted", Disconnect),)
     family = "connection"
     called_by = (Disconnect,)
 

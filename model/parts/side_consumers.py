@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from refold.model.action import Crash, CrashAt, Deliver, Fail, Redeliver, Restart
 from refold.model.consumer import Consumer
 from refold.model.datastore import Datastore
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group
 from refold.model.parts.connection import Disconnect
 from refold.model.record import ConsumerSpec, Record, record_kind
@@ -81,6 +82,19 @@ class SideConsumer(Extension):
     design: ClassVar[type[Consumer]]
     projection: ClassVar[str] = "totals"
     weight: ClassVar[int] = 6
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in vars(cls) and "counts" not in vars(cls):
+            names = cls.names
+            cls.counts = (
+                count(
+                    f"{cls.name}_subscriptions",
+                    f"times that {cls.title} took part",
+                    Joined,
+                    where=lambda joined: joined.spec.name in names,
+                ),
+            )
 
     def __init__(self, context: Any, consumers: Any, clients: Any, step: Any) -> None:
         super().__init__(context, consumers, clients, step)

@@ -109,6 +109,7 @@ class Databases(Extension):
     """Gives the database its application, and clients their database."""
 
     name = "database"
+    log: Database
 
     def __init__(
         self, context: Context, consumers: dict[str, Any], clients: dict[str, Any], step: Callable[[Any], None]

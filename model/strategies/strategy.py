@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from refold.model.client import AggregateClient, Client, View
+from refold.model.declarations.capability import SLOW_APPEND, Capability
 from refold.model.expectation import ANY, AnyExpectation
 from refold.model.extension import Extension
 from refold.model.strategies.claiming_clients import (
@@ -55,11 +56,11 @@ class Strategy:
     safe: bool
     parts: Mapping[str, Any] = attrs.field(factory=dict)
     extensions: tuple[type[Extension], ...] = ()
-    lacks: frozenset[str] = frozenset()
-    brings: frozenset[str] = frozenset()
+    lacks: frozenset[Capability] = frozenset()
+    brings: frozenset[Capability] = frozenset()
 
 
-UNCONDITIONAL = frozenset({"unconditional"})
+UNCONDITIONAL = frozenset({Capability("unconditional")})
 
 
 def _clients(client: type[Client], carol: type[Client] | None = None) -> dict[str, Any]:
@@ -89,7 +90,7 @@ STRATEGIES: dict[str, Strategy] = {
             False,
             _clients(LockClient),
             (Claims,),
-            frozenset({"slow-append"}),
+            frozenset({SLOW_APPEND}),
             UNCONDITIONAL,
         ),
         Strategy(
@@ -105,7 +106,7 @@ STRATEGIES: dict[str, Strategy] = {
             True,
             {**_clients(ReservingClient), "log": ReservingLog},
             (Holds,),
-            frozenset({"lock"}),
+            frozenset({Capability("lock")}),
         ),
         Strategy(
             "single-writer",

@@ -17,8 +17,9 @@ from typing import Any
 
 import attrs
 
+from refold.model.action import CORE_ACTIONS
 from refold.properties.diagnosis.catalogue import Row, catalogue
-from refold.properties.diagnosis.facts import CORE_DEEDS, Facts, tag_of
+from refold.properties.diagnosis.facts import Facts, tag_of
 from refold.properties.diagnosis.rules import RULES
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
@@ -97,7 +98,7 @@ def words_of(facts: Facts) -> frozenset[str]:
     """The words of the plan, of the anomaly, and of what extensions recorded."""
     texts = [facts.anomaly, str(facts.where)]
     for action in facts.actions:
-        if tag_of(action) not in CORE_DEEDS:
+        if tag_of(action) not in CORE_ACTIONS:
             texts += [tag_of(action), str(action)]
     texts += [proof.role for proof in facts.finding.evidence]
     texts += [str(facts.finding.expected)[:200], str(facts.finding.actual)[:200]]

@@ -31,7 +31,7 @@ from refold.search.determinism.in_other_processes import ANOMALY
 from refold.search.failure import slug
 from refold.search.objects.provenance import named
 from refold.search.run import execute
-from refold.search.vacuous import counts
+from refold.search.vacuous import counts, idle
 from refold.systems.port import SystemPort
 from refold.systems.registry import consumer_names, resolve
 
@@ -59,6 +59,8 @@ def replay(
       refold replay .refold/plans/*.json                  all that was ever found here
       refold replay plan.json --system sqlite             does the real log do it too?
       refold replay plan.json --emit-test > test_bug.py   a regression test
+
+    A plan of which no action is possible here shows nothing, and is told as vacuous-run.
 
     Exit code: 0 held, 1 findings, 2 usage or environment.
     """
@@ -126,8 +128,9 @@ class StoredPlan:
         with outcome.time_limit(f"system {self.system_name!r}"):
             run = execute(self.system, self.application, self.actions, whole=True)
         found: tuple[Counterexample, ...] = ()
-        if run.findings:
-            findings = tuple(sorted(run.findings, key=lambda finding: finding.anomaly != self.anomaly))
+        shown = run.findings or [finding for finding in (idle(run.steps),) if finding is not None]
+        if shown:
+            findings = tuple(sorted(shown, key=lambda finding: finding.anomaly != self.anomaly))
             found = (Counterexample(self.actions, findings, tuple(run.history), 1, 0.0),)
         kinds = Counter(map(type, run.history))
         result = Result(
@@ -138,7 +141,7 @@ class StoredPlan:
             steps=run.steps,
             skipped=run.skipped,
             seconds=time.perf_counter() - started,
-            counts=counts(kinds),
+            counts=counts(run.history, run.performed),
             counterexamples=found,
             not_checked=(*not_checked(self.system), *run.given_up),
             checked=checked_on(self.application, self.system.capabilities, kinds),

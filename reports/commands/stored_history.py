@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from refold.model.application import Application
+from refold.model.declarations.count import Tally
 from refold.model.documents.history import MalformedHistory, plain
 from refold.model.event import Stored
 from refold.model.parts.side_consumers import Joined
-from refold.model.record import Applied, CheckpointSaved, Opened
+from refold.model.record import Applied, CheckpointSaved, Opened, Step
 from refold.properties.partial_history import Beginning, beginning, middle_checker
 from refold.properties.property import Finding
 from refold.properties.suite import checker
@@ -22,7 +22,7 @@ from refold.reports.documents.json_report import finding_json
 from refold.reports.words.explanation import explain, title
 from refold.search.objects.application_check import EXAMPLES
 from refold.search.run import BrokenApplication, fault_of
-from refold.search.vacuous import counts, vacuous
+from refold.search.vacuous import COUNTED, vacuous
 from refold.systems.user.errors import let_through
 
 FINDINGS_MAX = 100
@@ -109,7 +109,8 @@ class StoredHistory:
         judge = checker(application, plain) if begins is None else middle_checker(begins, plain)
         result["application"] = application.name if application is not None and begins is None else None
         feed = judge.feed
-        kinds: Counter[type[Any]] = Counter()
+        tally = Tally(COUNTED)
+        lines = 0
         complete = False
         consumers = True
         named: set[str] = set()
@@ -127,25 +128,28 @@ class StoredHistory:
                     elif kind in OF_CONSUMERS and record.consumer not in named:
                         unnamed.add(record.consumer)
                     feed(record)
-                    kinds[kind] += 1
+                    lines += 1
+                    tally.note(record)
+                    if kind is Step:
+                        tally.note(record.action)
                     if len(judge.findings) >= FINDINGS_MAX:
                         break
                 complete = True
                 findings = judge.finish()
         except outcome.NoAnswer as error:
             findings = judge.distinct()
-            raise outcome.NoAnswer(f"line {kinds.total() + 1}: {error}") from None
+            raise outcome.NoAnswer(f"line {lines + 1}: {error}") from None
         except BaseException as error:
             let_through(error)
             fault = None if application is None else fault_of(error, application)
             if fault is None:
                 raise
             findings = judge.distinct()
-            raise BrokenApplication(f"line {kinds.total() + 1}: {fault}") from error
+            raise BrokenApplication(f"line {lines + 1}: {fault}") from error
         finally:
             findings = judge.finish() if findings is None else findings
-            result["records"] = kinds.total()
-            happened = counts(kinds)
+            result["records"] = lines
+            happened = tally.totals()
             result["counts"] = happened
             result["not_checked"].extend(
                 f"what {name!r} did: the first line of the history does not name it among its consumers"

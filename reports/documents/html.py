@@ -28,6 +28,7 @@ from refold.reports.words.references import parts
 from refold.reports.words.sentences import kind_words, owner_words, record_sentence
 from refold.reports.words.values import inert, name
 from refold.search.capabilities import in_short
+from refold.search.vacuous import OF_PARTS
 
 RECORDS_MAX = 10_000
 """Records that the list of a history holds at most."""
@@ -92,7 +93,11 @@ def html_report(
         system=name(result.system),
         application=name(result.application),
         standings=standings(result),
-        counts=[(kind_words(kind, number), number) for kind, number in result.counts.items()],
+        counts=[
+            (kind_words(kind, number), number)
+            for kind, number in result.counts.items()
+            if number or kind not in OF_PARTS
+        ],
         chapters=chapters,
         sample=sample,
         conclusion=conclusion(result),

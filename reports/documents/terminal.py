@@ -39,6 +39,7 @@ from refold.reports.words.references import spelled_out
 from refold.reports.words.sentences import kind_words
 from refold.reports.words.values import inert, name
 from refold.search.capabilities import in_short
+from refold.search.vacuous import OF_PARTS
 
 STYLES = {HELD: "green", BROKEN: "bold red", NOT_CHECKED: "dim", GIVEN_UP: "red", INTERRUPTED: "yellow"}
 
@@ -175,7 +176,8 @@ class _Printer:
     def counts(self, result: Result) -> None:
         """What really happened, and what was not looked at."""
         if result.counts:
-            said = ", ".join(f"{number:,} {kind_words(kind, number)}" for kind, number in result.counts.items())
+            told = [(kind, number) for kind, number in result.counts.items() if number or kind not in OF_PARTS]
+            said = ", ".join(f"{number:,} {kind_words(kind, number)}" for kind, number in told)
             self.say(f"what happened: {said}")
         else:
             self.say("what happened: nothing was counted", "yellow")

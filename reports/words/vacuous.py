@@ -9,6 +9,8 @@ from refold.search.vacuous import SHOWN_BY
 
 CAUSES: dict[str, str] = {
     "appended": "no command comes to an event: decide() refuses them all, or returns none",
+    "performed": "none of the actions of the plan is possible here: each needs something that the system cannot do, or that the actions"
+    " before it were to bring about, or names somebody who is not there",
     "delivered": "consumers are handed nothing: nothing is appended, or no action delivers it",
     "conflicts": "no two decisions ever met: every command has a stream of its own (make the keys fewer), or appends are sent without the"
     " condition that the commands have",

@@ -41,7 +41,7 @@ from refold.search.testing.user_errors import (
     origin_of,
     with_plan,
 )
-from refold.search.vacuous import PATIENCE, contested, counts, vacuous
+from refold.search.vacuous import PATIENCE, contested, vacuous
 
 TAPE_NOTE = "Failing test case: guarantees("
 """How Hypothesis begins to say which tape failed, where the plan says it better."""
@@ -183,9 +183,9 @@ class MachineSearch:
         """Add a run to the books, and tell Hypothesis's statistics what happened in it. A search in which nothing ever happens ends."""
         outcome = self.book(run)
         self.meant += bool(run.performed or run.skipped)
-        for name, number in counts(outcome.kinds).items():
+        for name, number in outcome.counts.items():
             event(f"{name}: {'none' if not number else 'some' if number < 10 else 'many'}")
-        if self.books.examples == PATIENCE and vacuous(counts(self.books.kinds), 0, ()) is not None:
+        if self.books.examples == PATIENCE and vacuous(self.books.happened, 0, ()) is not None:
             self.clock.stopped = True
 
     def convict(self, run: Run) -> NoReturn:
@@ -319,7 +319,7 @@ class MachineSearch:
             return
         long = self.books.examples >= ENOUGH and not self.cls.has_own_rules()
         steps, capabilities = (self.books.steps, self.system.capabilities) if long else (0, frozenset())
-        empty = vacuous(counts(self.books.kinds), steps, capabilities, conflicts=long and contested(self.application))
+        empty = vacuous(self.books.happened, steps, capabilities, conflicts=long and contested(self.application))
         if empty is not None:
             counterexample = Counterexample((), (empty,), self.books.sample, self.books.examples, 0.0)
             self.books.counterexamples.append(counterexample)
@@ -331,7 +331,7 @@ class MachineSearch:
         return {
             "runs": self.books.examples,
             "steps": self.books.steps,
-            "counts": counts(self.books.kinds),
+            "counts": dict(self.books.happened),
             "not_checked": list(not_checked(self.system)),
             "notes": list(self.notes),
         }

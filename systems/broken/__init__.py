@@ -2,7 +2,7 @@
 
 from refold.systems.broken import harness
 from refold.systems.broken.consumers import checkpoints, dead_letters, groups, ordering, progress, replays, snapshots
-from refold.systems.broken.log import logs, positions, topics
+from refold.systems.broken.log import disks, logs, positions, topics
 from refold.systems.broken.messages import change_capture, side_effects
 from refold.systems.broken.reading import read_models, reading_side
 from refold.systems.broken.registry import BROKEN, BrokenSystem, broken
@@ -16,6 +16,7 @@ __all__ = [
     "checkpoints",
     "conditional_appends",
     "dead_letters",
+    "disks",
     "groups",
     "harness",
     "locks",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -54,7 +54,7 @@ def broken(
     def register(cls: T) -> T:
         if name in BROKEN:
             raise ValueError(f"two broken systems are called {name}")
-        replaced: dict[str, Any] = dict.fromkeys(parts, cls)
+        replaced: dict[str, type] = dict.fromkeys(parts, cls)
         BROKEN[name] = BrokenSystem(name, guarantee, tier, application, replaced, reference, fix)
         return cls
 

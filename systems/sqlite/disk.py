@@ -11,6 +11,11 @@ of names that no sync covers, and nothing else. How:
 Never lost: what was synced; bytes next to a write (the device is «powersafe overwrite», as SQLite assumes by default).
 A crash of the process loses nothing here: the operating system keeps the unsynced writes, and a later cut may still
 take them.
+
+A disk may also fail (`fail`): the next write meets an error (``error``), or no room (``full``), and nothing of it is done; or the first
+half of it is done (``short``); or the next sync fails (``sync``), and the writes that it should have made durable are dropped: no later
+sync makes them so. Processes no longer see them either, as on Btrfs; or, if the disk `keeps` them, go on seeing them until the power is
+cut, as on ext4 and XFS (Rebello et al., USENIX ATC 2020). What is written anew at the same place is a write like any other.
 """
 
 from __future__ import annotations
@@ -75,6 +80,14 @@ def apply(change: Change, to: Files) -> None:
         content.extend(bytes(size - len(content)))
 
 
+class Failure(Exception):
+    """The disk has failed, as `how` says: ``error``, ``full``, ``short`` or ``sync``."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"the disk failed ({how})")
+        self.how = how
+
+
 class Disk:
     """`live` is what processes see; `durable` is what survives; `pending` are the changes in between, in order.
 
@@ -83,12 +96,14 @@ class Disk:
     is already dead closes its files.
     """
 
-    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, files: Mapping[str, bytes] | None = None, keeps: bool = False) -> None:
+        self.keeps = keeps
         self.live: Files = {}
         self.durable: Files = {}
         self.pending: list[Change] = []
         self.frozen = False
         self.cuts = 0
+        self.ailing = ""
         for name, content in (files or {}).items():
             self.live[name] = bytearray(content)
             self.durable[name] = bytearray(content)
@@ -109,15 +124,28 @@ class Disk:
         return len(self.live.get(name, b""))
 
     def change(self, change: Change) -> None:
-        """Do it where processes see it; it is pending until a sync."""
-        if not self.frozen:
-            apply(change, self.live)
-            self.pending.append(change)
-
-    def sync(self, name: str) -> None:
-        """Make durable what the contract says."""
+        """Do it where processes see it; it is pending until a sync. Raises `Failure` if this is the write that fails."""
         if self.frozen:
             return
+        failure = None
+        if self.ailing and self.ailing != "sync" and type(change) is Write:
+            failure, self.ailing = Failure(self.ailing), ""
+            if failure.how != "short":
+                raise failure
+            change = change._replace(data=change.data[: len(change.data) // 2])
+        apply(change, self.live)
+        self.pending.append(change)
+        if failure is not None:
+            raise failure
+
+    def sync(self, name: str) -> None:
+        """Make durable what the contract says. Raises `Failure` if this is the sync that fails."""
+        if self.frozen:
+            return
+        if self.ailing == "sync":
+            self.ailing = ""
+            self.drop(name)
+            raise Failure("sync")
         rest = []
         for change in self.pending:
             if change.name == name or type(change) is Create or type(change) is Remove:
@@ -126,7 +154,22 @@ class Disk:
                 rest.append(change)
         self.pending = rest
 
+    def drop(self, name: str) -> None:
+        """The writes to this file that no sync covers are never done."""
+        self.pending = [change for change in self.pending if type(change) is not Write or change.name != name]
+        if not self.keeps:
+            self.live.pop(name, None)
+            if name in self.durable:
+                self.live[name] = bytearray(self.durable[name])
+            for change in self.pending:
+                if change.name == name:
+                    apply(change, self.live)
+
     # -- what the world does to it
+
+    def fail(self, how: str) -> None:
+        """The next write or sync fails, as `how` says; "": it does not."""
+        self.ailing = how
 
     def cut(self, how: str) -> None:
         """The power is gone, and back: live is durable and whatever `how` lets through of what was pending."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
 
-from refold.systems.sqlite.host import Settings, Unreadable, files
+from refold.systems.sqlite.host import Settings, TableOf, Unreadable, files
 from refold.systems.sqlite.tables import TABLES
 
 
@@ -28,12 +27,15 @@ class FileHost:
     journal, so the files are copied before and put back after.
     """
 
+    failures: tuple[type[Exception], ...] = ()
+    corruptions: tuple[type[Exception], ...] = ()
+
     def __init__(self, name: str, path: Path, settings: Settings) -> None:
         self.name = name
         self.path = path
         self.settings = settings
         self.connection: sqlite3.Connection | None = None
-        self.table: Any = None
+        self.table: TableOf = None
 
     def start(self) -> None:
         """Open, recover."""
@@ -61,6 +63,10 @@ class FileHost:
     def cut_power(self, how: str) -> None:
         """Real disks are not unplugged."""
         raise NotImplementedError("crash=process cannot cut the power; crash=power can")
+
+    def fail(self, how: str) -> None:
+        """Real disks are left alone."""
+        raise NotImplementedError("crash=process cannot make a disk fail; crash=power can")
 
     def format(self) -> None:
         """Delete the files."""

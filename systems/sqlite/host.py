@@ -40,10 +40,18 @@ class Settings(msgspec.Struct, frozen=True):
             connection.execute(f"PRAGMA {pragma}").fetchall()
 
 
+TableOf = Any
+"""The table of a database, of the class that `TABLES` says for its name, or a stand-in that has its methods in a child process."""
+
+
 class Host(Protocol):
     """One database: `table` runs its SQL while it is up."""
 
-    table: Any
+    table: TableOf
+    failures: tuple[type[Exception], ...]
+    """What its tables raise when the disk has failed."""
+    corruptions: tuple[type[Exception], ...]
+    """What they raise when they cannot read their file, although nothing fails."""
 
     def start(self) -> None:
         """Open the database as it is now, and let SQLite recover it; raises `Unreadable`."""
@@ -53,6 +61,9 @@ class Host(Protocol):
 
     def cut_power(self, how: str) -> None:
         """The machine dies too. May lose: what was not synced. May never lose: what was."""
+
+    def fail(self, how: str) -> None:
+        """The disk fails at the next write or sync, as `how` says; "": it does not."""
 
     def format(self) -> None:
         """Throw the files away and start on an empty database."""

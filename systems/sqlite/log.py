@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from refold.model.application import Application
+from refold.model.errors import OutcomeUnknown
 from refold.model.event import Stored
-from refold.model.log import Appended, AppendRequest, Conflict
+from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure
 from refold.model.process import Process, ProcessDied
 from refold.systems.sqlite.host import Host, Unreadable
-from refold.systems.sqlite.tables import Stopped
+from refold.systems.sqlite.tables import LogRow, LogTable, Stopped
 
 
 class SqliteLog(Process):
@@ -29,31 +29,63 @@ class SqliteLog(Process):
         self.application = application
         self.damage: str | None = None
         self.suspect = False
+        self.ailing = ""
+
+    @property
+    def table(self) -> LogTable:
+        """The events, while the host is up."""
+        table: LogTable = self.host.table
+        return table
 
     def append(self, request: AppendRequest) -> Appended | Conflict:
-        """One transaction: dedupe by event id, check the expectation, insert."""
+        """One transaction: dedupe by event id, check the expectation, insert. Raises `DiskFailure` if the disk fails under it."""
         encode = self.application.encode
         events = [(event.id, event.type, msgspec.json.encode(encode(event.data)).decode()) for event in request.events]
+        how, self.ailing = self.ailing, ""
+        if how:
+            self.host.fail(how)
         try:
-            positions, found, self.fuse = self.host.table.append(request.stream, request.expected, events, self.fuse)
+            positions, found, self.fuse = self.table.append(request.stream, request.expected, events, self.fuse)
         except Stopped:
             raise ProcessDied(self, self.fuse_length) from None
+        except self.host.failures as error:
+            self.table.give_up()
+            raise DiskFailure(how or "error") from error
+        except self.host.corruptions as error:
+            self.begin_anew(error)
+            raise OutcomeUnknown(str(error)) from error
+        finally:
+            if how:
+                self.host.fail("")  # if this append has not met it, nobody does
         return Conflict(found) if positions is None else Appended(positions)
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """At most `limit` events after position `after`."""
-        return [self.stored(row) for row in self.host.table.read(after, limit)]
+        try:
+            rows = self.table.read(after, limit)
+        except self.host.corruptions as error:
+            rows = self.begin_anew(error)
+        return [self.stored(row) for row in rows]
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """The events of one stream after version `after`."""
-        return [self.stored(row) for row in self.host.table.read_stream(stream, after)]
+        try:
+            rows = self.table.read_stream(stream, after)
+        except self.host.corruptions as error:
+            rows = self.begin_anew(error)
+        return [self.stored(row) for row in rows]
+
+    def begin_anew(self, error: Exception) -> list[LogRow]:
+        """The file is destroyed: an empty one takes its place, as an operator without a backup has to have it, so that all is missed."""
+        self.damage = str(error)
+        self.host.format()
+        return []
 
     def version(self, stream: str) -> int:
         """The number of events in `stream`."""
-        found: int = self.host.table.version(stream)
-        return found
+        return self.table.version(stream)
 
-    def stored(self, row: Sequence[Any]) -> Stored:
+    def stored(self, row: LogRow) -> Stored:
         """A row of the table as the event that it is."""
         position, stream, version, event_id, kind, data = row
         payload = self.application.decode(kind, msgspec.json.decode(data))
@@ -71,6 +103,10 @@ class SqliteLog(Process):
         super().crash()
         self.host.cut_power(how)
         self.suspect = True
+
+    def fail_disk(self, how: str) -> None:
+        """The disk fails under the next append."""
+        self.ailing = how
 
     def restart(self) -> None:
         """Open the file and let SQLite recover it.
@@ -91,7 +127,7 @@ class SqliteLog(Process):
 
     def examine(self) -> str | None:
         """What is wrong with the file: SQLite's own check, then every event is read."""
-        damage: str | None = self.host.table.damage()
+        damage = self.table.damage()
         if damage is None:
             try:
                 self.read(0, -1)

@@ -10,12 +10,11 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Mapping
-from typing import Any
 
 import apsw
 
-from refold.systems.sqlite.disk import Create, Disk, Remove, Truncate, Write
-from refold.systems.sqlite.host import Settings, Unreadable
+from refold.systems.sqlite.disk import Create, Disk, Failure, Remove, Truncate, Write
+from refold.systems.sqlite.host import Settings, TableOf, Unreadable
 from refold.systems.sqlite.tables import TABLES
 
 
@@ -56,7 +55,7 @@ class DiskVFS(apsw.VFS):
         if syncdir:
             disk.sync(name)
 
-    def xOpen(self, name: Any, flags: list[int]) -> DiskFile:  # type: ignore[override]
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> DiskFile:  # type: ignore[override]
         """Open, or create."""
         path = name.filename() if isinstance(name, apsw.URIFilename) else name or "temporary"
         flags[1] = flags[0]
@@ -77,16 +76,22 @@ class DiskFile:
         return self.disk.read(self.name, offset, amount)
 
     def xWrite(self, data: bytes, offset: int) -> None:
-        """Pending until the next sync."""
-        self.disk.change(Write(self.name, offset, bytes(data)))
+        """Pending until the next sync; SQLite hears of a disk that fails or is full."""
+        try:
+            self.disk.change(Write(self.name, offset, bytes(data)))
+        except Failure as failure:
+            raise apsw.FullError(str(failure)) if failure.how == "full" else apsw.IOError(str(failure)) from failure
 
     def xTruncate(self, newsize: int) -> None:
         """Pending until the next sync."""
         self.disk.change(Truncate(self.name, newsize))
 
     def xSync(self, flags: int) -> None:
-        """Durable from here on."""
-        self.disk.sync(self.name)
+        """Durable from here on; SQLite hears of a sync that fails."""
+        try:
+            self.disk.sync(self.name)
+        except Failure as failure:
+            raise apsw.IOError(str(failure)) from failure
 
     def xFileSize(self) -> int:
         """In bytes."""
@@ -129,16 +134,21 @@ def vfs() -> DiskVFS:
 
 
 class PowerHost:
-    """The database `name` on a disk of its own, which begins as a copy of `template`."""
+    """The database `name` on a disk of its own, which begins as a copy of `template`; after a failed sync it `keeps` showing
+    what it has dropped, or not."""
 
-    def __init__(self, name: str, settings: Settings, template: Mapping[str, bytes]) -> None:
+    failures: tuple[type[Exception], ...] = (apsw.IOError, apsw.FullError)
+    corruptions: tuple[type[Exception], ...] = (apsw.CorruptError, apsw.NotADBError)
+
+    def __init__(self, name: str, settings: Settings, template: Mapping[str, bytes], keeps: bool = False) -> None:
+        self.keeps = keeps
         self.name = name
         self.settings = settings
         self.template = template
-        self.disk = Disk(template)
+        self.disk = Disk(template, keeps)
         self.folder = vfs().mount(self.disk)
         self.connection: apsw.Connection | None = None
-        self.table: Any = None
+        self.table: TableOf = None
 
     def start(self) -> None:
         """Open, recover."""
@@ -162,10 +172,14 @@ class PowerHost:
         self.crash()
         self.disk.cut(how)
 
+    def fail(self, how: str) -> None:
+        """The disk fails at the next write or sync; "": it does not."""
+        self.disk.fail(how)
+
     def format(self) -> None:
         """A new disk."""
         self.crash()
-        self.disk = Disk(self.template)
+        self.disk = Disk(self.template, self.keeps)
         self.folder = vfs().mount(self.disk)
         self.start()
 

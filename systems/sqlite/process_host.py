@@ -12,12 +12,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from refold.model.errors import SystemUnavailable
-from refold.systems.sqlite.host import Settings, Unreadable, files
+from refold.systems.sqlite.host import Settings, TableOf, Unreadable, files
 from refold.systems.sqlite.tables import Stopped
 
 
@@ -78,7 +78,7 @@ class Child:
         self.pid = pid
         self.pipe = pipe
 
-    def call(self, method: str, arguments: tuple[Any, ...]) -> Any:
+    def call(self, method: str, arguments: tuple[object, ...]) -> object:
         """Let it run a method of its table (or of its host, while it has no table)."""
         try:
             self.pipe.send((method, arguments))
@@ -108,10 +108,10 @@ class RemoteTable:
     def __init__(self, child: Child) -> None:
         self._child = child
 
-    def __getattr__(self, method: str) -> Any:
+    def __getattr__(self, method: str) -> Callable[..., object]:
         child = self._child
 
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: object) -> object:
             return child.call(method, arguments)
 
         self.__dict__[method] = call
@@ -121,13 +121,16 @@ class RemoteTable:
 class ProcessHost:
     """The database `name` in `path`, in a child process of its own."""
 
+    failures: tuple[type[Exception], ...] = ()
+    corruptions: tuple[type[Exception], ...] = ()
+
     def __init__(self, name: str, path: Path, settings: Settings, nursery: Nursery) -> None:
         self.name = name
         self.path = path
         self.settings = settings
         self.nursery = nursery
         self.child: Child | None = None
-        self.table: Any = None
+        self.table: TableOf = None
 
     def start(self) -> None:
         """A new child opens the file and recovers it."""
@@ -144,6 +147,10 @@ class ProcessHost:
     def cut_power(self, how: str) -> None:
         """Real disks are not unplugged."""
         raise NotImplementedError("crash=kill cannot cut the power; crash=power can")
+
+    def fail(self, how: str) -> None:
+        """Real disks are left alone."""
+        raise NotImplementedError("crash=kill cannot make a disk fail; crash=power can")
 
     def format(self) -> None:
         """Delete the files."""

@@ -9,74 +9,81 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from refold.model.datastore import Datastore
+from refold.model.declarations.ports import StoredRows
 from refold.model.snapshot import Snapshot
 from refold.systems.sqlite.host import Host
+from refold.systems.sqlite.tables import RowTable, SnapshotTable
 
 
-def encoded(value: Any) -> bytes:
+def encoded(value: object) -> bytes:
     """A value as bytes."""
     return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
 
 
-class SqliteStore(Mapping[str, Any]):
+class SqliteStore(Mapping[str, object]):
     """A consumer's datastore in a file of its own; it is its own `view`."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.applied, self.checkpoint = host.table.progress()
+        self.applied, self.checkpoint = self.table.progress()
+
+    @property
+    def table(self) -> RowTable:
+        """The rows, while the host is up."""
+        table: RowTable = self.host.table
+        return table
 
     # -- rows to look things up in
 
-    def __getitem__(self, key: str) -> Any:
-        value = self.host.table.get(key)
+    def __getitem__(self, key: str) -> object:
+        value = self.table.get(key)
         if value is None:
             raise KeyError(key)
         return pickle.loads(value)
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> object:
         """One row, or the default."""
-        value = self.host.table.get(key)
+        value = self.table.get(key)
         return default if value is None else pickle.loads(value)
 
     def __iter__(self) -> Iterator[str]:
-        return iter([key for key, _ in self.host.table.all()])
+        return iter([key for key, _ in self.table.all()])
 
     def __len__(self) -> int:
-        return len(self.host.table.all())
+        return len(self.table.all())
 
     # -- the port
 
-    def view(self) -> Mapping[str, Any]:
+    def view(self) -> Mapping[str, object]:
         """The rows, read from the file at every look."""
         return self
 
-    def rows(self) -> dict[str, Any]:
+    def rows(self) -> StoredRows:
         """A copy of all rows."""
-        return {key: pickle.loads(value) for key, value in self.host.table.all()}
+        return {key: pickle.loads(value) for key, value in self.table.all()}
 
-    def read(self, keys: Iterable[str]) -> dict[str, Any]:
+    def read(self, keys: Iterable[str]) -> StoredRows:
         """These rows as they are in the file now."""
         return {key: self.get(key) for key in keys}
 
-    def apply(self, position: int, writes: Mapping[str, Any], checkpoint: bool = False) -> None:
-        """Rows, and with `checkpoint` the checkpoint, in one transaction."""
+    def apply(self, position: int, writes: Mapping[str, object], checkpoint: bool = False) -> None:
+        """StoredRows, and with `checkpoint` the checkpoint, in one transaction."""
         rows = [(key, None if value is None else encoded(value)) for key, value in writes.items()]
         applied = max(position, self.applied)
         saved = position if checkpoint else self.checkpoint
-        self.host.table.apply(rows, applied, saved)
+        self.table.apply(rows, applied, saved)
         self.applied, self.checkpoint = applied, saved
 
     def save_checkpoint(self, position: int) -> None:
         """The checkpoint alone."""
-        self.host.table.save_checkpoint(position)
+        self.table.save_checkpoint(position)
         self.checkpoint = position
 
-    def replace(self, position: int, rows: dict[str, Any]) -> None:
+    def replace(self, position: int, rows: StoredRows) -> None:
         """Exactly these rows, in one transaction."""
-        self.host.table.replace(position, [(key, encoded(value)) for key, value in rows.items()])
+        self.table.replace(position, [(key, encoded(value)) for key, value in rows.items()])
         self.applied = self.checkpoint = position
 
     def crash(self) -> None:
@@ -86,7 +93,7 @@ class SqliteStore(Mapping[str, Any]):
     def reopen(self) -> None:
         """Recover from the file: also how far the consumer has come."""
         self.host.start()
-        self.applied, self.checkpoint = self.host.table.progress()
+        self.applied, self.checkpoint = self.table.progress()
 
     def close(self) -> None:
         """The files belong to the workspace, which closes them."""
@@ -98,13 +105,19 @@ class SqliteSnapshots:
     def __init__(self, host: Host) -> None:
         self.host = host
 
+    @property
+    def table(self) -> SnapshotTable:
+        """The snapshots, while the host is up."""
+        table: SnapshotTable = self.host.table
+        return table
+
     def save(self, snapshot: Snapshot) -> None:
         """Keep it, durably."""
-        self.host.table.save(snapshot.owner, snapshot.position, encoded(snapshot.state), snapshot.schema)
+        self.table.save(snapshot.owner, snapshot.position, encoded(snapshot.state), snapshot.schema)
 
     def newest(self, owner: str) -> Snapshot | None:
         """The newest snapshot of `owner`, as it is in the file."""
-        row = self.host.table.newest(owner)
+        row = self.table.newest(owner)
         return None if row is None else Snapshot(owner, row[0], pickle.loads(row[1]), row[2])
 
     def close(self) -> None:
@@ -112,7 +125,7 @@ class SqliteSnapshots:
 
 
 class MemoryStore(Datastore):
-    """Rows in memory, of a consumer that recovers from snapshots; when it dies, the connection to these dies too."""
+    """StoredRows in memory, of a consumer that recovers from snapshots; when it dies, the connection to these dies too."""
 
     def __init__(self, snapshots: SqliteSnapshots) -> None:
         super().__init__()

@@ -3,7 +3,10 @@
 - ``crash=process``: real files; a crash drops the connection and what is not committed, and leaves the files as they are.
 - ``crash=kill``: real files; every database is open in a child process, which gets SIGKILL; a new child recovers the file.
 - ``crash=power``: memory disks that know what was synced; crashes as with ``process``, and the log's machine may lose its
-  power. The default where APSW is installed, because nothing else can tell ``synchronous=full`` from ``off``.
+  power, and its disk may fail under an append. The default where APSW is installed, because nothing else can tell
+  ``synchronous=full`` from ``off``. With ``failed_sync`` a sync of the log's may
+  fail too, and processes do not see any more what it has dropped (``reverts``), or go on seeing it (``keeps``). SQLite promises nothing
+  for that: with a WAL it recovers what is still seen, and with a rollback journal it relies on it.
 
 What it cannot do: slow appends, because SQLite has one writer at a time.
 """
@@ -22,6 +25,19 @@ from urllib.parse import urlencode
 
 from refold.model.action import Action
 from refold.model.application import Application
+from refold.model.declarations.capability import (
+    APPEND,
+    CRASH_AT_STEP,
+    CRASH_CONSUMER,
+    CRASH_LOG,
+    CRASH_LOG_AT_STEP,
+    DEDUPE,
+    DISK_FAILURE,
+    POWER_CUT,
+    REDELIVER,
+    SNAPSHOTS,
+    SYNC_FAILURE,
+)
 from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.process import Emit
 from refold.model.tape import Menu
@@ -34,19 +50,8 @@ from refold.systems.sqlite.store import SqliteSnapshots
 from refold.systems.sqlite.tables import TABLES
 from refold.systems.sqlite.workspace import Workspace, paths, prepare
 
-CAN = frozenset(
-    {
-        "append",
-        "crash-log",
-        "crash-consumer",
-        "crash-at-step",
-        "crash-log-at-step",
-        "dedupe",
-        "snapshots",
-        "redeliver",
-    }
-)
-DEFAULTS = {"journal": "wal", "synchronous": "full"}
+CAN = frozenset({APPEND, CRASH_LOG, CRASH_CONSUMER, CRASH_AT_STEP, CRASH_LOG_AT_STEP, DEDUPE, SNAPSHOTS, REDELIVER})
+DEFAULTS = {"journal": "wal", "synchronous": "full", "failed_sync": "never"}
 
 INHERITED: list[Workspace | None] = []
 """Workspaces of the process that this one was forked from, kept open for ever: closing would write to files that are not ours."""
@@ -64,6 +69,7 @@ class Sqlite:
         "synchronous": (("off", "normal", "full", "extra"), DEFAULTS["synchronous"]),
         "crash": (("process", "kill", "power"), "power if APSW is installed and no path is given, else process"),
         "path": (("<path>",), "a temporary directory"),
+        "failed_sync": (("never", "reverts", "keeps"), DEFAULTS["failed_sync"]),
     }
 
     def __init__(
@@ -72,13 +78,23 @@ class Sqlite:
         synchronous: str = DEFAULTS["synchronous"],
         crash: str | None = None,
         path: str | None = None,
+        failed_sync: str = DEFAULTS["failed_sync"],
     ) -> None:
-        given = {"journal": journal, "synchronous": synchronous, "crash": crash, "path": path}
+        given = {
+            "journal": journal,
+            "synchronous": synchronous,
+            "crash": crash,
+            "path": path,
+            "failed_sync": failed_sync,
+        }
+        self.keeps = failed_sync == "keeps"
         self.options = {option: value for option, value in given.items() if value and value != DEFAULTS.get(option)}
         self.settings = Settings(journal, synchronous)
         self.crash = crash or ("power" if path is None and find_spec("apsw") else "process")
         self.path = None if path is None else Path(path)
-        self.capabilities = CAN | {"power-cut"} if self.crash == "power" else CAN
+        self.capabilities = CAN | {POWER_CUT, DISK_FAILURE} if self.crash == "power" else CAN
+        if failed_sync != "never":
+            self.capabilities |= {SYNC_FAILURE}
         self.clients = tuple(CLIENTS)
         self.consumers = consumer_specs()
         self.owner = os.getpid()
@@ -99,6 +115,8 @@ class Sqlite:
                 "system 'sqlite': option path is given, and with crash=power all files are in memory;"
                 " leave path out, or use crash=process or crash=kill"
             )
+        if "failed_sync" in options and options.get("crash", "power") != "power":
+            raise UsageError("system 'sqlite': option failed_sync is given, and only with crash=power do syncs fail")
         system = cls(**options)
         system.check()
         return system
@@ -182,7 +200,9 @@ class Sqlite:
         """Databases on memory disks."""
         from refold.systems.sqlite.power_host import PowerHost
 
-        return Workspace({name: PowerHost(name, self.settings, disk) for name, disk in self.templates.items()})
+        return Workspace(
+            {name: PowerHost(name, self.settings, disk, self.keeps) for name, disk in self.templates.items()}
+        )
 
     @cached_property
     def templates(self) -> dict[str, dict[str, bytes]]:

@@ -22,12 +22,20 @@ class Connection(Protocol):
     def execute(self, sql: str, arguments: Any = (), /) -> Any:
         """Run one statement; the cursor has `fetchone` and `fetchall`."""
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether one is open."""
+
     def close(self) -> None:
         """Close it."""
 
 
 class Stopped(Exception):
     """The fuse burnt down in the middle of a transaction, which stays open: its process has to die now."""
+
+
+LogRow = tuple[int, str, int, str, str, str]
+"""Position, stream, version, id, type, data."""
 
 
 class Table:
@@ -55,6 +63,11 @@ class Table:
         for sql in statements:
             self.execute(sql)
         self.execute("COMMIT")
+
+    def give_up(self) -> None:
+        """Roll back what a failing disk has left open, if SQLite has not."""
+        if self.connection.in_transaction:
+            self.execute("ROLLBACK")
 
     def damage(self) -> str | None:
         """What SQLite finds wrong with the file, or None."""
@@ -110,16 +123,16 @@ class LogTable(Table):
             raise Stopped
         return fuse - 1 if fuse else 0
 
-    def read(self, after: int, limit: int) -> list[tuple[int, str, int, str, str, str]]:
+    def read(self, after: int, limit: int) -> list[LogRow]:
         """At most `limit` rows with greater positions (-1: all)."""
-        rows: list[tuple[int, str, int, str, str, str]] = self.execute(
+        rows: list[LogRow] = self.execute(
             "SELECT * FROM events WHERE position > ? ORDER BY position LIMIT ?", (after, limit)
         ).fetchall()
         return rows
 
-    def read_stream(self, stream: str, after: int) -> list[tuple[int, str, int, str, str, str]]:
+    def read_stream(self, stream: str, after: int) -> list[LogRow]:
         """The rows of one stream with greater versions."""
-        rows: list[tuple[int, str, int, str, str, str]] = self.execute(
+        rows: list[LogRow] = self.execute(
             "SELECT * FROM events WHERE stream = ? AND version > ? ORDER BY version", (stream, after)
         ).fetchall()
         return rows

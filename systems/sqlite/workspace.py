@@ -8,9 +8,9 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from refold.model.datastore import Datastore
+from refold.model.declarations.ports import StorePort
 from refold.model.errors import SystemUnavailable
 from refold.systems.sqlite.host import Host, Unreadable
 from refold.systems.sqlite.store import MemoryStore, SqliteSnapshots, SqliteStore
@@ -31,7 +31,7 @@ class Workspace:
         self.hosts = hosts
         self.close = weakref.finalize(self, end, (*[host.close for host in hosts.values()], *closers), os.getpid())
 
-    def store(self, consumer: str) -> Any:
+    def store(self, consumer: str) -> StorePort:
         """The datastore of a consumer."""
         if consumer in self.hosts:
             return SqliteStore(self.hosts[consumer])

@@ -19,7 +19,6 @@ import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from refold.systems.sqlite.file_host import FileHost
 from refold.systems.sqlite.host import Settings, Unreadable
@@ -49,7 +48,7 @@ def serve(pipe: Connection, name: str, path: str, settings: Settings) -> None:
             method, arguments = pipe.recv()
         except (EOFError, OSError):
             return
-        answer: tuple[str, Any]
+        answer: tuple[str, object]
         try:
             answer = (
                 "value",

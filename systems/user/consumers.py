@@ -7,12 +7,14 @@ crashes and restarts them, reads their rows back after each event, and holds the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 from refold.model.application import Application
 from refold.model.consumer import Consumer
 from refold.model.context import Context
-from refold.model.datastore import write
+from refold.model.datastore import Datastore, write
+from refold.model.declarations.capability import BROUGHT, CRASH_AT_STEP, CRASH_CONSUMER, SNAPSHOTS, Capability
+from refold.model.declarations.ports import LogPort, StoredRows, StorePort
 from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.process import Emit, Process, ProcessDied
@@ -21,7 +23,7 @@ from refold.model.tape import Menu
 from refold.model.words import short
 from refold.systems.deployment import Deployment
 from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
-from refold.systems.user.log import BROUGHT, GuardedLog, declared_by, log_capabilities
+from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.rows import differing, snapshot
 
 
@@ -46,25 +48,38 @@ class ConsumerPort(Protocol):
     def checkpoint(self) -> int:
         """The position behind which it wants to go on after a restart; 0 at first."""
 
-    def rows(self) -> Mapping[str, Any]:
+    def rows(self) -> Mapping[str, object]:
         """All rows as they are stored now."""
+
+
+@runtime_checkable
+class Bringing(Protocol):
+    """What a user's function makes, new and empty for each run: a log, and consumers by name."""
+
+    log: LogPort
+    consumers: Mapping[str, ConsumerPort]
 
 
 PROMISES = ("atomic", "volatile", "unordered")
 """What a consumer of the user's own may promise."""
 
 
-class _Rows:
-    """The user's rows as the datastore that clients and the core expect to read from."""
+class _Rows(Datastore):
+    """The user's rows as the datastore that clients and the core expect to read from; only the user writes to it."""
 
     def __init__(self, consumer: ForeignConsumer) -> None:
+        super().__init__()
         self.consumer = consumer
 
-    def get(self, key: str) -> Any:
+    def view(self) -> StoredRows:
+        """All rows."""
+        return self.consumer.current()
+
+    def get(self, key: str) -> object:
         """One row."""
         return self.consumer.current().get(key)
 
-    def rows(self) -> dict[str, Any]:
+    def rows(self) -> StoredRows:
         """All rows."""
         return self.consumer.current()
 
@@ -88,22 +103,24 @@ class ForeignConsumer(Consumer):
     checkpoint are `doubtful` until they have come again, and `clean` are the rows without them (None: there is no doubt).
     """
 
-    def __init__(self, name: str, projection: str, context: Context, store: Any, title: str, theirs: Any) -> None:
+    def __init__(
+        self, name: str, projection: str, context: Context, store: StorePort, title: str, theirs: ConsumerPort
+    ) -> None:
         self.theirs = theirs
         self.title = f"{title}: consumer {name!r}"
-        super().__init__(name, projection, context, _Rows(self))  # type: ignore[arg-type]
+        super().__init__(name, projection, context, _Rows(self))
         self.spec = spec_of(name, theirs)
         self.collects = hasattr(theirs, "flush")
         self.collected: list[Stored] = []
         self.dying: list[Stored] = []
         self.doubtful: list[Stored] = []
-        self.clean: dict[str, Any] | None = None
+        self.clean: StoredRows | None = None
         if hasattr(theirs, "durable"):
             theirs.durable = self.durable
         self.saved = self.position = self.fetched = self.ask_checkpoint()
         self.known = self.current()
 
-    def call(self, method: str, *arguments: Any) -> Any:
+    def call(self, method: str, *arguments: object) -> object:
         """Call the user's consumer; its exceptions become sentences."""
         try:
             return awaited(self.title, method, getattr(self.theirs, method)(*arguments))
@@ -117,7 +134,7 @@ class ForeignConsumer(Consumer):
             let_through(error)
             raise AdapterError(f"{self.title}: {method}() raised {told(error)}") from error
 
-    def current(self) -> dict[str, Any]:
+    def current(self) -> StoredRows:
         """The rows now."""
         return snapshot(self.title, self.call("rows"))
 
@@ -153,7 +170,7 @@ class ForeignConsumer(Consumer):
         self.note(checkpoint)
         self.done(event)
 
-    def hand(self, batch: list[Stored], method: str, *arguments: Any) -> set[str]:
+    def hand(self, batch: list[Stored], method: str, *arguments: object) -> set[str]:
         """Let the consumer work, with `batch` in its hands; the keys of the rows that are not what they were."""
         self.dying = batch
         self.call(method, *arguments)
@@ -184,9 +201,9 @@ class ForeignConsumer(Consumer):
         for event, writes in zip(batch, made, strict=True):
             self.emit(Applied(self.name, event.position, writes))
 
-    def strange(self, rows: dict[str, Any], later: list[Stored], now: dict[str, Any]) -> set[str]:
+    def strange(self, rows: StoredRows, later: list[Stored], now: StoredRows) -> set[str]:
         """The keys whose values `now` are neither those of `rows` nor what the events of `later`, one after the other, make of them."""
-        rows, possible = dict(rows), dict[str, list[Any]]()
+        rows, possible = dict(rows), dict[str, list[object]]()
         before = dict(rows)
         for event in later:
             for key, value in self.projected(event, rows).items():
@@ -201,7 +218,7 @@ class ForeignConsumer(Consumer):
         later = [event for event in self.doubtful if event.position > batch[-1].position]
         return bool(self.strange(rows, later, self.known))
 
-    def projected(self, event: Stored, rows: dict[str, Any]) -> dict[str, Any]:
+    def projected(self, event: Stored, rows: StoredRows) -> StoredRows:
         """What the event makes of `rows`, which are changed; nothing if these rows are none that the projection can have made."""
         try:
             writes = dict(self.project(event, rows))
@@ -281,14 +298,14 @@ class ForeignConsumer(Consumer):
         self.doubtful = later if not strange and differing(self.title, rows, now) else []
 
 
-def spec_of(name: str, theirs: Any) -> ConsumerSpec:
+def spec_of(name: str, theirs: ConsumerPort) -> ConsumerSpec:
     """What a user's consumer promises."""
     promises = {promise: True for promise in getattr(theirs, "promises", ()) if promise in ("atomic", "volatile")}
     ordered = "unordered" not in getattr(theirs, "promises", ())
     return ConsumerSpec(name=name, projection=str(theirs.projection), ordered=ordered, **promises)  # type: ignore[arg-type]
 
 
-def inspect(title: str, sample: Any) -> None:
+def inspect(title: str, sample: Bringing) -> None:
     """Whether a user's consumers have what a consumer needs; raises `UsageError` with one sentence."""
     if not isinstance(sample.consumers, Mapping) or not sample.consumers:
         raise UsageError(
@@ -312,14 +329,14 @@ def inspect(title: str, sample: Any) -> None:
             )
 
 
-def offered(sample: Any, log: frozenset[str]) -> frozenset[str]:
+def offered(sample: Bringing, log: frozenset[Capability]) -> frozenset[Capability]:
     """What can be done to a user's log, with the capabilities `log`, and consumers."""
     consumers = sample.consumers.values()
-    can = (BROUGHT | log) - {"snapshots", "crash-at-step", "crash-consumer"}
+    can = (BROUGHT | log) - {SNAPSHOTS, CRASH_AT_STEP, CRASH_CONSUMER}
     if all(hasattr(one, "crash") and hasattr(one, "restart") for one in consumers):
-        can |= {"crash-consumer"}
+        can |= {CRASH_CONSUMER}
         if all(hasattr(one, "durable") for one in consumers):
-            can |= {"crash-at-step"}
+            can |= {CRASH_AT_STEP}
     return can
 
 
@@ -328,7 +345,10 @@ class ForeignSystem:
     empty for each run.
     """
 
-    def __init__(self, name: str, make: Callable[[], Any], sample: Any) -> None:
+    parallel = False
+    """Whether several processes may make runs at once."""
+
+    def __init__(self, name: str, make: Callable[[], object], sample: Bringing) -> None:
         inspect(name, sample)
         self.name = name
         self.make = make
@@ -348,8 +368,12 @@ class ForeignSystem:
     def open(self, application: Application, emit: Emit) -> Deployment:
         """A new deployment of the user's own."""
         made = called(self.name, self.make)
+        if not isinstance(made, Bringing):
+            raise AdapterError(
+                f"{self.name} made {short(made)}, expected an object with log and consumers as the first time"
+            )
 
-        def wrap(theirs: Any) -> Callable[[str, str, Context, Any], ForeignConsumer]:
+        def wrap(theirs: ConsumerPort) -> Callable[[str, str, Context, StorePort], ForeignConsumer]:
             return lambda name, projection, context, store: ForeignConsumer(
                 name, projection, context, store, self.name, theirs
             )

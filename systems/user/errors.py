@@ -8,9 +8,11 @@ import pathlib
 import sysconfig
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from refold.model.errors import UsageError
+
+T = TypeVar("T")
 
 _HERE = pathlib.Path(__file__).resolve().parents[2]
 OURS = tuple(str(_HERE / name) + os.sep for name in ("model", "properties", "systems", "search", "reports", "refold"))
@@ -57,7 +59,7 @@ class AdapterError(Exception):
     """A user's log broke the contract of the port itself; the message is one sentence. Exit code 2."""
 
 
-def awaited(title: str, method: str, answer: Any) -> Any:
+def awaited(title: str, method: str, answer: object) -> object:
     """The answer of a method of the user's; raises `AdapterError` if it is asynchronous."""
     if inspect.iscoroutine(answer):
         answer.close()
@@ -74,7 +76,7 @@ def misplaced(title: str, method: str, allowed: str) -> str:
     )
 
 
-def called(name: str, make: Callable[[], Any]) -> Any:
+def called(name: str, make: Callable[[], T]) -> T:
     """What `make` makes; raises `UsageError` if it fails."""
     try:
         return make()

@@ -6,23 +6,22 @@ What the log returns is checked at the port, so that an adapter that returns non
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, get_args
 
 import msgspec
 
 from refold.model.application import Application
+from refold.model.declarations.capability import CORE, Capability
 from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.event import Stored
-from refold.model.log import Appended, AppendRequest, Conflict
+from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Menu
 from refold.model.words import short, suggestion
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
-from refold.systems.port import Capability
 from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
 
-BROUGHT = frozenset({"append", "crash-consumer", "crash-at-step", "snapshots", "redeliver"})
-"""What the harness can do around any log."""
+PAGE = 1024
+"""Events that are read at once."""
 
 
 class GuardedLog(Process):
@@ -30,14 +29,15 @@ class GuardedLog(Process):
 
     name = "log"
 
-    def __init__(self, title: str, log: Any, application: Application) -> None:
+    def __init__(self, title: str, log: object, application: Application) -> None:
         self.title = title
         self.log = log
         self.application = application
+        self.ailing = ""
         if hasattr(log, "durable"):
             log.durable = self.durable
 
-    def call(self, method: str, *arguments: Any) -> Any:
+    def call(self, method: str, *arguments: object) -> object:
         """Call the log; its own exceptions become sentences."""
         function = getattr(self.log, method, None)
         if function is None:
@@ -48,6 +48,9 @@ class GuardedLog(Process):
             raise
         except OutcomeUnknown as error:
             if method in ("append", "begin", "commit"):
+                how, self.ailing = self.ailing, ""
+                if how:
+                    raise DiskFailure(how) from error
                 raise
             raise AdapterError(
                 f"{self.title}: {method}() raised OutcomeUnknown; only append(), begin() and commit() may leave their outcome open"
@@ -67,7 +70,7 @@ class GuardedLog(Process):
         """Checked: an answer of one of the two kinds, with as many positions as events."""
         return self.answer("append", self.call("append", request), request)
 
-    def answer(self, method: str, outcome: Any, request: AppendRequest | None) -> Appended | Conflict:
+    def answer(self, method: str, outcome: object, request: AppendRequest | None) -> Appended | Conflict:
         """Whether an answer is one."""
         if isinstance(outcome, Conflict):
             if not isinstance(outcome.found, int):
@@ -86,7 +89,7 @@ class GuardedLog(Process):
             )
         return outcome
 
-    def places(self, method: str, positions: tuple[Any, ...]) -> None:
+    def places(self, method: str, positions: tuple[object, ...]) -> None:
         """Whether these are positions."""
         for position in positions:
             if not isinstance(position, int) or position < 1:
@@ -100,16 +103,12 @@ class GuardedLog(Process):
         ids = {event.id for event in request.events}
         asked: set[int] = set()
         whole: set[int] = set()
-        last = 0
-        while page := self.read(last, 1024):
+        for page in pages(self, 0, PAGE):
             asked.update(event.position for event in page if event.id in ids)
             whole.update(event.position for event in page if event.operation == request.op)
-            if page[-1].position <= last:
-                break  # a log that goes round in circles
-            last = page[-1].position
         return bool(asked) and set(outcome.positions) in (asked, whole)
 
-    def begin(self, request: AppendRequest) -> Any:
+    def begin(self, request: AppendRequest) -> tuple[int, ...] | Appended | Conflict:
         """Checked like `append`; a tuple of positions means that the append is open."""
         outcome = self.call("begin", request)
         if not isinstance(outcome, tuple):
@@ -134,20 +133,25 @@ class GuardedLog(Process):
             raise AdapterError(
                 f"{self.title}: read(after={after}) returned position {page[0].position}, which is not behind {after}"
             )
+        if page and page[-1].position <= after:
+            raise AdapterError(
+                f"{self.title}: read(after={after}) returned a page that ends with position {page[-1].position}, which was read before:"
+                " whoever reads on behind the last event would never come to an end; return events behind `after` only, in order"
+            )
         return page
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """Checked; a log that cannot read one stream is read whole."""
         if not hasattr(self.log, "read_stream"):
-            found: list[Stored] = []
-            last = 0
-            while page := self.read(last, 1024):
-                found.extend(event for event in page if event.stream == stream and event.version > after)
-                last = page[-1].position
-            return found
+            return [
+                event
+                for page in pages(self, 0, PAGE)
+                for event in page
+                if event.stream == stream and event.version > after
+            ]
         return self.events("read_stream", self.call("read_stream", stream, after))
 
-    def events(self, method: str, page: Any) -> Sequence[Stored]:
+    def events(self, method: str, page: object) -> Sequence[Stored]:
         """Whether a page is one."""
         if not isinstance(page, list | tuple):
             raise AdapterError(f"{self.title}: {method}() returned {short(page)}, expected a list of Stored events")
@@ -184,6 +188,11 @@ class GuardedLog(Process):
         super().crash()
         self.call("cut_power", how)
 
+    def fail_disk(self, how: str) -> None:
+        """Passed on; the append that meets it cannot be told from others that have no answer."""
+        self.ailing = how
+        self.call("fail_disk", how)
+
     def close(self) -> None:
         """Passed on, if there is something to close."""
         if hasattr(self.log, "close"):
@@ -205,8 +214,10 @@ class LogSystem:
     """A system around a user's log: `make` returns a new, empty log for each run."""
 
     clients = tuple(CLIENTS)
+    parallel = False
+    """Whether several processes may make runs at once."""
 
-    def __init__(self, name: str, make: Callable[[], Any], capabilities: frozenset[str]) -> None:
+    def __init__(self, name: str, make: Callable[[], object], capabilities: frozenset[Capability]) -> None:
         self.name = name
         self.make = make
         self.capabilities = capabilities
@@ -227,21 +238,12 @@ class LogSystem:
         )
 
 
-SHOWN = (
-    ("crash-log", ("crash", "restart")),
-    ("slow-append", ("begin", "commit", "abort")),
-    ("power-cut", ("cut_power", "restart")),
-    ("crash-log-at-step", ("durable", "crash", "restart")),
-)
-"""Capability -> the methods of a log that show it."""
-
-
-def declared_by(name: str, made: Any) -> frozenset[str] | None:
+def declared_by(name: str, made: object) -> frozenset[Capability] | None:
     """The capabilities that a user's log or system declares, or None. Raises `UsageError` for one that does not exist."""
     declared = getattr(made, "capabilities", None)
     if declared is None:
         return None
-    known = get_args(Capability)
+    known = tuple(CORE)
     if isinstance(declared, str) or not isinstance(declared, Iterable):
         raise UsageError(f"{name!r}: its capabilities are {short(declared)}, expected a tuple of names")
     for capability in declared:
@@ -252,7 +254,7 @@ def declared_by(name: str, made: Any) -> frozenset[str] | None:
     return frozenset(declared)
 
 
-def log_capabilities(name: str, log: Any) -> frozenset[str]:
+def log_capabilities(name: str, log: object) -> frozenset[Capability]:
     """Those that a user's log declares or, without that, those that its methods show. Raises `UsageError` if it is no log."""
     missing = [method for method in ("append", "read") if not callable(getattr(log, method, None))]
     if missing:
@@ -263,5 +265,7 @@ def log_capabilities(name: str, log: Any) -> frozenset[str]:
     if declared is not None:
         return declared
     return frozenset(
-        capability for capability, methods in SHOWN if all(callable(getattr(log, method, None)) for method in methods)
+        capability
+        for capability, ability in CORE.items()
+        if ability.methods and all(callable(getattr(log, method, None)) for method in ability.methods)
     )

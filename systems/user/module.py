@@ -16,8 +16,8 @@ import pathlib
 import re
 import sys
 from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
 
 from refold.model.errors import UsageError
 from refold.model.words import suggestion
@@ -31,7 +31,7 @@ class _Finder:
     """Answers ``import NAME``, where Python would find a file that is loaded already, with the module that there is."""
 
     @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """The specification of a module that exists already; None if Python is to go on looking."""
         if not any(name.rpartition(".")[2] == pathlib.Path(file).stem for file in _LOADED):
             return None
@@ -108,7 +108,7 @@ def imported(real: str) -> ModuleType | None:
     return None
 
 
-def load(text: str) -> Any:
+def load(text: str) -> object:
     """The object called ``MODULE:OBJECT``; the working directory counts as a place for modules. Raises `UsageError`."""
     module_name, _, path = text.rpartition(":")
     if not module_name or not path:
@@ -116,7 +116,7 @@ def load(text: str) -> Any:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        found: Any = load_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+        found: object = load_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
     except UsageError:
         raise
     except ModuleNotFoundError as error:

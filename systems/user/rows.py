@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
 
+from refold.model.declarations.ports import StoredRows
 from refold.model.words import short
 from refold.systems.user.errors import AdapterError, let_through
 
@@ -13,7 +13,7 @@ VALUES = frozenset({str, int, float, bool, bytes, type(None)})
 """Types of values that nobody can change in place."""
 
 
-def snapshot(title: str, rows: Any) -> dict[str, Any]:
+def snapshot(title: str, rows: object) -> StoredRows:
     """A copy of what `rows()` returned, which the consumer may go on changing in place. Raises `AdapterError` if these are no rows."""
     if not isinstance(rows, Mapping):
         raise AdapterError(f"{title}: rows() returned {short(rows)}, expected a mapping of row keys to values")
@@ -25,7 +25,7 @@ def snapshot(title: str, rows: Any) -> dict[str, Any]:
     return copied
 
 
-def own(title: str, key: str, value: Any) -> Any:
+def own(title: str, key: str, value: object) -> object:
     """A copy of a value that may be changed in place."""
     if type(value) is tuple and VALUES.issuperset(map(type, value)):
         return value
@@ -39,7 +39,7 @@ def own(title: str, key: str, value: Any) -> Any:
         ) from error
 
 
-def differing(title: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:
+def differing(title: str, before: Mapping[str, object], now: Mapping[str, object]) -> set[str]:
     """The keys of the rows that are not the same."""
     try:
         return {key for key in {*before, *now} if before.get(key) != now.get(key)}

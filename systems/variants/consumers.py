@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from refold.model.consumer import PAGE, Consumer, SnapshotConsumer
+from refold.model.declarations.ports import StoredRows
 from refold.model.event import Stored
 from refold.model.parts.consuming.group import ConsumerGroup, Member
 from refold.model.parts.consuming.mailer import MailConsumer
@@ -129,7 +128,7 @@ class RebuildUnderLock(ReportsConsumer):
     def catch_up(self) -> None:
         """There is nothing to catch up with."""
 
-    def fold(self, event: Stored) -> dict[str, Any]:
+    def fold(self, event: Stored) -> StoredRows:
         """Live consumption goes on only when no rebuild is under way."""
         assert self.shadow is None
         return super().fold(event)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from refold.model.context import Context
+from refold.model.extension import Clients, Consumers, Step
 from refold.model.parts.messages.change_stream import ORIGIN, Change, ChangeStream
 from refold.model.parts.messages.dual_write import DualWrite, Fact
 from refold.model.parts.messages.outbox import Outbox, Row
@@ -29,8 +29,8 @@ class LogFirst(DualWrite):
 class IdempotentSink(Outbox):
     """Claims nothing; the receiver recognises a message by its id and does nothing the second time."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, context: Context, consumers: Consumers, clients: Clients, step: Step) -> None:
+        super().__init__(context, consumers, clients, step)
         self.received: set[str] = set()
 
     def claim(self, row: Row, name: str) -> None:

@@ -8,8 +8,6 @@ grew another (checkpoint-ahead-of-log), and mixing the position of a retry queue
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 
@@ -45,16 +43,16 @@ class Position(msgspec.Struct, frozen=True, eq=False):
         return self.number != self._peer(other).number
 
     # spelt out: functools.total_ordering takes the comparisons that every Struct refuses for ours and adds none
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: object) -> bool:
         return self.number < self._peer(other).number
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: object) -> bool:
         return self.number <= self._peer(other).number
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: object) -> bool:
         return self.number > self._peer(other).number
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: object) -> bool:
         return self.number >= self._peer(other).number
 
     def __hash__(self) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from refold.model.application import State
+from refold.model.context import Context
+from refold.model.extension import Clients, Consumers, Step
+from refold.model.log import pages
 from refold.model.parts.reading.links import Links
 from refold.model.parts.reading.query import Entry, Queries
 from refold.systems.variants.registry import variant
@@ -14,10 +16,10 @@ class CatchUpRead(Queries):
     """Answers out of a view of its own, which it brings up to the end of the log before each answer: nobody ever waits, unless the log
     is down."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, context: Context, consumers: Consumers, clients: Clients, step: Step) -> None:
+        super().__init__(context, consumers, clients, step)
         self.position = 0
-        self.states: dict[str, tuple[int, Any]] = {}
+        self.states: dict[str, tuple[int, State]] = {}
 
     def reached(self, needed: int) -> bool:
         """The log has everything."""
@@ -26,7 +28,7 @@ class CatchUpRead(Queries):
     def look_up(self, key: str) -> Entry:
         """Fold what is new, then look."""
         application = self.context.application
-        while page := self.log.read(self.position, 1024):
+        for page in pages(self.log, self.position, 1024):
             for event in page:
                 name = application.key(event.data)
                 version, state = self.states.get(name, (0, application.initial(name)))

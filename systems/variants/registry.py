@@ -4,7 +4,7 @@ accused."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -40,7 +40,7 @@ def variant(name: str, *parts: str, fixes: tuple[str, ...]) -> Callable[[T], T]:
     def register(cls: T) -> T:
         if name in VARIANTS:
             raise ValueError(f"two variants are called {name}")
-        replaced: dict[str, Any] = dict.fromkeys(parts, cls)
+        replaced: dict[str, type] = dict.fromkeys(parts, cls)
         VARIANTS[name] = Variant(name, fixes, replaced)
         return cls
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
+from refold.model.declarations.capability import APPEND, CORE
 from refold.search.capabilities import CAPABILITIES, in_short, not_checked
-from refold.systems.port import Capability
 from refold.systems.reference import EXTENSIONS, Reference
 from refold.systems.registry import resolve
 
@@ -15,14 +13,14 @@ class Lesser(Reference):
 
     def __init__(self) -> None:
         super().__init__()
-        self.capabilities = frozenset({"append"})
+        self.capabilities = frozenset({APPEND})
 
 
 def test_every_capability_has_words() -> None:
     """Those of the port, and one for each extension of the reference system."""
     core = [name for name, words in CAPABILITIES.items() if not words.part]
     parts = [name for name, words in CAPABILITIES.items() if words.part]
-    assert core == list(get_args(Capability))
+    assert core == list(CORE)
     assert parts == [extension.name for extension in EXTENSIONS]
     assert len({words.missing for words in CAPABILITIES.values()}) == len(CAPABILITIES)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from refold.model.declarations.capability import BROUGHT
 from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts
@@ -21,7 +22,7 @@ from refold.systems.broken.registry import broken
 from refold.systems.port import DeploymentPort
 from refold.systems.reference import EVERYTHING, Reference
 from refold.systems.registry import KNOWN, resolve
-from refold.systems.user.log import BROUGHT, LogSystem
+from refold.systems.user.log import LogSystem
 from refold.systems.user.module import load
 
 

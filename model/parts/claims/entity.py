@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from refold.model.action import Action, action_kind
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
 from refold.model.words import counted
@@ -42,6 +43,8 @@ class Tell(Action, frozen=True, tag="tell"):
 @record_kind
 class TookOver(Record, frozen=True, tag="took-over"):
     """A node is the entity's writer from here on, in a new `epoch`, with the events up to `version` in memory."""
+
+    phrase = "a second writer had taken over"
 
     node: str
     epoch: int
@@ -88,6 +91,9 @@ class Entity(Extension):
     """One entity, its journal, and two nodes that may host it. `owner` is the epoch of its newest writer."""
 
     name = "entity"
+    title = "entities with one writer"
+    covers = "an old writer that goes on after another one has taken over"
+    counts = (count("takeovers", "changes of an entity's writer", TookOver),)
     family = "entity"
 
     def __init__(self, *args: Any) -> None:

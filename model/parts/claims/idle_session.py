@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from refold.model.action import Action, action_kind
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
 
@@ -60,6 +61,9 @@ class IdleSessions(Extension):
     """Opens and closes idle sessions. Those that are open when faults stop stay open, unless the log ends them: nobody else will."""
 
     name = "idle-session"
+    title = "transactions left idle"
+    covers = "readers that wait for them, perhaps for ever"
+    counts = (count("sessions_opened", "transactions that were left idle", SessionOpened),)
     family = "idle-session"
     reveals = (CloseSession,)
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from refold.model.action import Action, action_kind
 from refold.model.context import Context
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.parts.claims.lease import LEASE, Lease, LockService
 from refold.model.record import ConsumerSpec, Record, record_kind
@@ -58,6 +59,8 @@ class Pause(Action, frozen=True, tag="pause"):
     May lose: its leases. May never lose: what it believes; when it goes on it does not know that time has passed.
     """
 
+    phrase = "a client was paused past its lease"
+
     client: str
 
     def __str__(self) -> str:
@@ -100,6 +103,8 @@ class Granted(Record, frozen=True, tag="granted"):
 class Queued(Record, frozen=True, tag="queued"):
     """The lock service said that the lock is taken; `client` waits for it until `until`."""
 
+    phrase = "somebody had waited for the lock"
+
     client: str
     lock: str
     until: int
@@ -124,6 +129,8 @@ class Unqueued(Record, frozen=True, tag="unqueued"):
 class Released(Record, frozen=True, tag="released"):
     """`client` gave back the lock that it was given under `token`."""
 
+    phrase = "a lock was released"
+
     client: str
     lock: str
     token: int
@@ -135,6 +142,8 @@ class Released(Record, frozen=True, tag="released"):
 @record_kind
 class LockedWrite(Record, frozen=True, tag="locked-write"):
     """A write under the lock had its effect."""
+
+    phrase = "somebody wrote under the lock"
 
     client: str
     lock: str
@@ -263,6 +272,12 @@ class Locks(Pauses, LockService):
     """One lock, the clients that want it, and the store that it guards."""
 
     name = "lock"
+    title = "locks with leases"
+    covers = "pauses past the end of a lease, clocks that jump, fencing"
+    counts = (
+        count("pauses", "clients that stopped for longer than a lease lasts", Paused),
+        count("leases", "leases that the lock service granted", Granted),
+    )
 
     def __init__(
         self, context: Context, consumers: dict[str, Any], clients: dict[str, Any], step: Callable[[Any], None]

@@ -13,6 +13,7 @@ import msgspec
 
 from refold.model.action import Action, action_kind
 from refold.model.context import Context
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
 
@@ -78,6 +79,8 @@ class Sweep(Action, frozen=True, tag="sweep"):
 @record_kind
 class HoldTaken(Record, frozen=True, tag="hold-taken"):
     """`key` is on hold for `client` under the number `hold`, until `until`; it was `at` then."""
+
+    phrase = "something had been put on hold"
 
     client: str
     key: str
@@ -169,6 +172,9 @@ class Reservations(Extension, ReservationBook):
     """A booking office with two seats."""
 
     name = "reservation"
+    title = "reservations"
+    covers = "holds that expire, are confirmed late or given twice"
+    counts = (count("holds", "things that were put on hold by a reservation", HoldTaken),)
     family = "reservation"
 
     def __init__(

@@ -23,6 +23,8 @@ BATCH = 2
 class FireTimer(Action, frozen=True, tag="fire-timer"):
     """The timer of a batching consumer fires; it may do so in the middle of a batch."""
 
+    phrase = "a timer fired in the middle"
+
     consumer: str
 
     def __str__(self) -> str:
@@ -111,6 +113,8 @@ class Batcher(SideConsumer):
     """One batching consumer and its timer."""
 
     name = "batcher"
+    title = "batching consumers"
+    covers = "a timer that fires in the middle of a batch"
     family = "batcher"
     names = ("batcher",)
     design = BatchConsumer

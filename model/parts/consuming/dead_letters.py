@@ -24,6 +24,8 @@ class Parked(Record, frozen=True, tag="parked"):
     """A consumer put the event at `position` aside for good (its handler cannot do it, or a predecessor in `stream` is parked) and
     wrote that down, as number `number` of its dead letters."""
 
+    phrase = "an event had been parked"
+
     consumer: str
     position: int
     stream: str
@@ -59,6 +61,8 @@ class Poison(Action, frozen=True, tag="poison"):
 class ReplayLetter(Action, frozen=True, tag="replay-letter"):
     """A consumer's handler is repaired, and it tries the first of its dead letters again."""
 
+    phrase = "a dead letter was tried again"
+
     consumer: str
 
     def __str__(self) -> str:
@@ -68,6 +72,8 @@ class ReplayLetter(Action, frozen=True, tag="replay-letter"):
 @action_kind
 class FailLetters(Action, frozen=True, tag="fail-letters"):
     """A consumer's next write to its dead letters fails, once. May never lose: the event."""
+
+    phrase = "a write of a dead letter had failed"
 
     consumer: str
 
@@ -146,6 +152,8 @@ class Ledger(SideConsumer):
     """One consumer with dead letters."""
 
     name = "ledger"
+    title = "dead letters"
+    covers = "events that no handler can do, and what comes behind them"
     family = "ledger"
     names = ("ledger",)
     design = ParkingConsumer

@@ -14,6 +14,7 @@ import attrs
 
 from refold.model.action import Action, action_kind
 from refold.model.datastore import Datastore
+from refold.model.declarations.count import count
 from refold.model.event import Stored
 from refold.model.extension import Extension, Group, Handler
 from refold.model.log import pages
@@ -54,6 +55,8 @@ class Work(Action, frozen=True, tag="work"):
 class StallMember(Action, frozen=True, tag="stall-member"):
     """A member of the group reads its next events and stalls before it handles them (a long pause: it does not notice)."""
 
+    phrase = "a member had stalled"
+
     member: str
 
     def __str__(self) -> str:
@@ -74,6 +77,8 @@ class WakeMember(Action, frozen=True, tag="wake-member"):
 class Rebalance(Action, frozen=True, tag="rebalance"):
     """The coordinator gives every partition to the other member. A stalled member is not told: its session has expired."""
 
+    phrase = "partitions had been given to another member"
+
     def __str__(self) -> str:
         return "the coordinator gives every partition to the other member"
 
@@ -93,6 +98,9 @@ class ConsumerGroup(Extension):
     """Two members, two partitions, one store. The group appears in the history as one consumer called ``group``."""
 
     name = "group"
+    title = "a consumer group"
+    covers = "partitions that change hands while a member is stalled"
+    counts = (count("rebalances", "times that partitions of a consumer group changed hands", Rebalance),)
     family = "group"
     called_by = (Work, StallMember, WakeMember, Rebalance)
     started = False

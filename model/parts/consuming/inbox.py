@@ -34,6 +34,8 @@ class Inboxes(SideConsumer):
     """Two departments that share one table."""
 
     name = "inbox"
+    title = "inboxes"
+    covers = "consumers that share a table of the messages that they have handled"
     family = "inbox"
     names = ("billing", "shipping")
     design = InboxConsumer

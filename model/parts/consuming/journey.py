@@ -10,12 +10,14 @@ from refold.model.event import Stored
 from refold.model.parts.side_consumers import SideConsumer
 from refold.model.process import Process
 from refold.model.record import Applied, Record, Recovered, SnapshotLoaded, SnapshotTaken, record_kind
-from refold.model.snapshot import Snapshot
+from refold.model.snapshot import Snapshot, SnapshotStore
 
 
 @record_kind
 class Finished(Record, frozen=True, tag="finished"):
     """The process `owner` came to its end; its snapshots mean nothing any more."""
+
+    phrase = "a process had come to its end"
 
     owner: str
 
@@ -27,6 +29,7 @@ class JourneyConsumer(Consumer):
     """Rows are the journeys under way; snapshots and checkpoint are saved in one step."""
 
     promises = {"atomic": True}
+    snapshots: SnapshotStore
 
     def handle(self, event: Stored) -> None:
         """Start, move on or end a journey."""
@@ -66,6 +69,8 @@ class Journeys(SideConsumer):
     """The process managers."""
 
     name = "journeys"
+    title = "process managers that end"
+    covers = "one state for each stream, kept in snapshots and deleted at the end"
     family = "journeys"
     names = ("journeys",)
     design = JourneyConsumer

@@ -13,6 +13,7 @@ import attrs
 
 from refold.model.action import Action, action_kind
 from refold.model.consumer import Consumer
+from refold.model.declarations.count import count
 from refold.model.event import Stored
 from refold.model.extension import Group, Handler
 from refold.model.parts.side_consumers import SideConsumer
@@ -45,6 +46,8 @@ class Reset(Record, frozen=True, tag="reset"):
 class Sent(Record, frozen=True, tag="sent"):
     """Something left the system because of the event at `position` and cannot be taken back: a mail to `to`."""
 
+    phrase = "something had left the system"
+
     consumer: str
     position: int
     to: str
@@ -67,6 +70,8 @@ class Covered(Record, frozen=True, tag="covered"):
 @action_kind
 class BeginAgain(Action, frozen=True, tag="begin-again"):
     """Somebody tells a consumer to read everything again from the beginning."""
+
+    phrase = "a consumer was told to begin again"
 
     consumer: str
 
@@ -157,6 +162,9 @@ class Mailer(SideConsumer):
     """One mailer. It never joins the consumers that have rows."""
 
     name = "mailer"
+    title = "effects that cannot be taken back"
+    covers = "mails that a replay must not send again"
+    counts = (count("mails_sent", "mails that a mailer sent", Sent),)
     family = "mailer"
     names = ("mailer",)
     design = MailConsumer

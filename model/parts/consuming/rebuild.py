@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from refold.model.action import Action, action_kind
+from refold.model.action import Action, Natural, action_kind
 from refold.model.application import Rows, Writes
 from refold.model.consumer import Consumer
 from refold.model.datastore import write
@@ -54,6 +54,8 @@ class StreamAnswered(Record, frozen=True, tag="stream-answered"):
 class Rebuild(Action, frozen=True, tag="rebuild"):
     """A consumer begins to rebuild its tables from the log, beside live consumption."""
 
+    phrase = "a rebuild was under way"
+
     consumer: str
 
     def __str__(self) -> str:
@@ -76,7 +78,7 @@ class Ask(Action, frozen=True, tag="ask"):
     stream is folded for the answer."""
 
     consumer: str
-    back: int
+    back: Natural
 
     def __str__(self) -> str:
         which = "its last event" if self.back == 1 else f"the event {self.back} back"
@@ -177,7 +179,7 @@ class ReportsConsumer(Consumer):
         """Fold one stream and say what comes out."""
         application = self.application
         state, version = application.initial(stream), 0
-        for event in self.log.read_stream(stream, 0):  # type: ignore[attr-defined]
+        for event in self.log.read_stream(stream, 0):
             read = self.read_one(event)
             if type(read.data) is not Legacy:
                 state = application.evolve(state, read.data)
@@ -193,6 +195,8 @@ class Reports(SideConsumer):
     """One read model with side tables."""
 
     name = "reports"
+    title = "rebuilds of a read model"
+    covers = "beside live consumption, and swapped with it in one step"
     family = "reports"
     names = ("reports",)
     design = ReportsConsumer

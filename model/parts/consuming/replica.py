@@ -27,6 +27,8 @@ class Replica(SideConsumer):
     """One replica."""
 
     name = "replica"
+    title = "replicas"
+    covers = "duplicates recognised by a version vector that is in the snapshots too"
     family = "replica"
     names = ("replica",)
     design = ReplicaConsumer

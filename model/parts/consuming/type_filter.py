@@ -59,6 +59,8 @@ class Audit(SideConsumer):
     """One filtered consumer."""
 
     name = "audit"
+    title = "filtered subscriptions"
+    covers = "consumers that ask for some types of events only"
     family = "audit"
     names = ("audit",)
     design = FilteredConsumer

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from refold.model.action import Action, action_kind
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.log import pages
 from refold.model.record import Record, record_kind
@@ -38,6 +39,9 @@ class Upgrades(Extension):
     """Knows which version runs."""
 
     name = "upgrade"
+    title = "upgrades"
+    covers = "a new schema for states and events, and what was written before"
+    counts = (count("upgrades", "upgrades to a new schema", Upgraded),)
     family = "snapshot"
     called_by = (Upgrade,)
 

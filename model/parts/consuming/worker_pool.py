@@ -70,6 +70,8 @@ class Pool(SideConsumer):
     """One pool of workers."""
 
     name = "pool"
+    title = "pools of workers"
+    covers = "events that are finished out of order"
     family = "pool"
     names = ("pool",)
     design = WorkerPool

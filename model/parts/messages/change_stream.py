@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from refold.model.action import Action, action_kind
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
 from refold.model.words import listed
@@ -81,6 +82,8 @@ class CrashConnector(Action, frozen=True, tag="crash-connector"):
 class LoseOffset(Action, frozen=True, tag="lose-offset"):
     """The connector dies and its offset store is gone with it. May never lose: the copy."""
 
+    phrase = "a stored offset had been lost"
+
     def __str__(self) -> str:
         return "the connector crashes and its stored offset is lost"
 
@@ -101,6 +104,8 @@ ORIGIN = Change(0, "", None, 0)
 @record_kind
 class SourceChanged(Record, frozen=True, tag="source-changed"):
     """The authoritative table changed."""
+
+    phrase = "the source had changed"
 
     lsn: int
     item: str
@@ -135,6 +140,8 @@ class Copied(Record, frozen=True, tag="copied"):
 class SnapshotBegun(Record, frozen=True, tag="snapshot-begun"):
     """The connector reads the whole table, which stands at `lsn`."""
 
+    phrase = "a second snapshot of the source had begun"
+
     lsn: int
 
     def __str__(self) -> str:
@@ -167,6 +174,9 @@ class ChangeStream(Extension):
     """Table, stream, connector, copy."""
 
     name = "change-stream"
+    title = "change data capture"
+    covers = "a copy of a table under lost offsets, snapshots, slow commits"
+    counts = (count("rows_copied", "changes and rows of snapshots that change data capture wrote to the copy", Copied),)
     family = "change-stream"
     called_by = (ChangeRow, RemoveRow, BeginChange, CommitChange, Capture, CrashConnector, LoseOffset)
 

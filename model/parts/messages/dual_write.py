@@ -12,6 +12,7 @@ from itertools import product
 from typing import Any
 
 from refold.model.action import Action, action_kind
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
 from refold.model.words import counted, listed
@@ -95,6 +96,8 @@ class SecondWritten(Record, frozen=True, tag="second-written"):
 class WriterDied(Record, frozen=True, tag="writer-died"):
     """A writer died before it wrote `version` of `item` to the second store."""
 
+    phrase = "a writer died between its two writes"
+
     writer: str
     item: str
     version: int
@@ -106,6 +109,8 @@ class WriterDied(Record, frozen=True, tag="writer-died"):
 @record_kind
 class Repaired(Record, frozen=True, tag="repaired"):
     """The repair job found this many facts that nobody is at work on."""
+
+    phrase = "a repair had run"
 
     found: int
 
@@ -132,6 +137,9 @@ class DualWrite(Extension):
     """Two stores, two writers, an outbox, a repair job."""
 
     name = "dual-write"
+    title = "two stores written for one fact"
+    covers = "a writer that dies between them, writes that overtake"
+    counts = (count("second_writes", "writes to the second of two stores", SecondWritten),)
     family = "dual-write"
     called_by = (WriteFirst, WriteSecond, CrashWriter, Repair)
 

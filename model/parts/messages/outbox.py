@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from refold.model.action import Action, action_kind
+from refold.model.declarations.count import count
 from refold.model.event import Stored
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
@@ -24,6 +25,8 @@ RELAYS = ("relay-1", "relay-2")
 @action_kind
 class Drain(Action, frozen=True, tag="drain"):
     """A relay makes one step: it claims the next row, delivers what it has claimed, or marks as done what it has delivered."""
+
+    phrase = "a relay took messages out of an outbox"
 
     relay: str
 
@@ -109,6 +112,9 @@ class Outbox(Extension):
     """The table, two relays, the sink. At rest until its first action."""
 
     name = "outbox"
+    title = "an outbox"
+    covers = "messages to the outside, each sent, and received once"
+    counts = (count("messages_sent", "messages out of an outbox that the outside world received", Delivered),)
     family = "outbox"
     called_by = (Drain, CrashRelay)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from refold.model.action import Action, action_kind
+from refold.model.action import Action, Natural, action_kind
+from refold.model.declarations.count import count
 from refold.model.event import Stored
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
@@ -22,6 +23,8 @@ BACK = (1, 2)
 class Manage(Action, frozen=True, tag="manage"):
     """The process manager makes one step: it sends the command of its next handler, or saves that it is done with the event."""
 
+    phrase = "a process manager sent commands"
+
     def __str__(self) -> str:
         return "the process manager makes one step (send a command, or save its progress)"
 
@@ -30,7 +33,7 @@ class Manage(Action, frozen=True, tag="manage"):
 class ManageAgain(Action, frozen=True, tag="manage-again"):
     """The process manager receives an event again that it is done with, and sends its commands again."""
 
-    back: int
+    back: Natural
 
     def __str__(self) -> str:
         which = "its last event" if self.back == 1 else f"the event {self.back} back"
@@ -96,6 +99,9 @@ class ProcessManager(Extension):
     """The manager, and the receiver of its commands. At rest until its first action."""
 
     name = "process-manager"
+    title = "a process manager"
+    covers = "commands that events cause, each executed once"
+    counts = (count("commands_executed", "commands of process managers that their receiver executed", CommandExecuted),)
     family = "process-manager"
     called_by = (Manage, ManageAgain, CrashManager)
 

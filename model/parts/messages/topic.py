@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from refold.model.action import Action, action_kind
+from refold.model.action import Action, Whole, action_kind
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
 from refold.model.words import counted, listed
@@ -99,7 +100,7 @@ class Restore(TopicAction, frozen=True, tag="restore"):
 class ReadTopic(Action, frozen=True, tag="read-topic"):
     """A reader asks for all messages from an offset on."""
 
-    lower: int
+    lower: Whole
 
     def __str__(self) -> str:
         return f"a reader asks for the messages from offset {self.lower} on"
@@ -121,6 +122,8 @@ class Published(Record, frozen=True, tag="published"):
 class Expired(Record, frozen=True, tag="expired"):
     """Messages below offset `low` are no longer there."""
 
+    phrase = "old messages had been removed from the log"
+
     low: int
 
     def __str__(self) -> str:
@@ -130,6 +133,8 @@ class Expired(Record, frozen=True, tag="expired"):
 @record_kind
 class FailedOver(Record, frozen=True, tag="failed-over"):
     """The follower is the primary now; its last message is at `tail`."""
+
+    phrase = "a follower had taken over from the primary"
 
     epoch: int
     tail: int
@@ -141,6 +146,8 @@ class FailedOver(Record, frozen=True, tag="failed-over"):
 @record_kind
 class Restored(Record, frozen=True, tag="restored"):
     """The topic is what it was at its backup: the messages `low` to `tail`. Newer ones are gone, which nobody may hold against it."""
+
+    phrase = "the log had been restored from a backup"
 
     epoch: int
     low: int
@@ -206,6 +213,9 @@ class Topic(Extension):
     the current epoch, by offset; `copied` is how far the follower is."""
 
     name = "topic"
+    title = "a topic of a broker"
+    covers = "retention, failover to a follower, restored backups, epochs"
+    counts = (count("messages_published", "messages that a topic acknowledged", Published),)
     family = "topic"
 
     def __init__(self, *args: Any) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from refold.model.action import Action, action_kind
+from refold.model.declarations.count import count
 from refold.model.event import Stored
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
@@ -45,6 +46,8 @@ class RebuildListing(Action, frozen=True, tag="rebuild-listing"):
 @record_kind
 class Archived(Record, frozen=True, tag="archived"):
     """Everything of `stream` up to `version`, which is at `position`, is archived."""
+
+    phrase = "a stream was archived"
 
     stream: str
     version: int
@@ -103,6 +106,9 @@ class Links(Extension):
     """The listing, its links, its reader and the archive. At rest until its first action."""
 
     name = "links"
+    title = "listings of pointers"
+    covers = "links whose target is archived or gone"
+    counts = (count("links_shown", "links of a listing whose target was shown", LinkShown),)
     family = "links"
     called_by = (FollowLink, Archive, RebuildListing)
 

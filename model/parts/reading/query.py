@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from refold.model.action import Action, action_kind
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import Record, record_kind
 from refold.model.words import counted
@@ -84,6 +85,8 @@ class Answered(Record, frozen=True, tag="answered"):
     How stale that is: `events_behind` events of this key are missing, the oldest of them for `ticks_behind` ticks.
     """
 
+    phrase = "a query was answered"
+
     client: str
     key: str
     source: str
@@ -139,6 +142,8 @@ class Hit(msgspec.Struct, frozen=True):
 class Searched(Record, frozen=True, tag="searched"):
     """What a search found, and which of it was shown to the client."""
 
+    phrase = "the index was searched"
+
     client: str
     key: str
     hits: tuple[Hit, ...]
@@ -178,6 +183,9 @@ class Queries(Extension):
     """Cache, fall-back, sessions, search."""
 
     name = "queries"
+    title = "queries"
+    covers = "own writes, monotonic reads, waits, dangling search hits, how stale answers are"
+    counts = (count("queries_answered", "queries of clients that got an answer", Answered),)
     family = "query"
 
     def __init__(self, *arguments: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from refold.model.action import Action, action_kind
+from refold.model.action import Action, Whole, action_kind
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
 from refold.model.words import counted, places
@@ -19,9 +20,9 @@ LIMIT = (100, 1, 2, 0)
 class ReadRange(Action, frozen=True, tag="read-range"):
     """A reader asks for the events from `lower` to `upper`, at most `limit` of them."""
 
-    lower: int
-    upper: int
-    limit: int
+    lower: Whole
+    upper: Whole
+    limit: Whole
 
     def __str__(self) -> str:
         upper = "the end" if self.upper == UPPER[0] else self.upper
@@ -31,6 +32,8 @@ class ReadRange(Action, frozen=True, tag="read-range"):
 @record_kind
 class RangeRead(Record, frozen=True, tag="range-read"):
     """The answer to a read with these bounds: positions and event ids, in the order in which they came."""
+
+    phrase = "a reader asked for a range of positions"
 
     lower: int
     upper: int
@@ -46,6 +49,9 @@ class Bounds(Extension):
     """A reader that asks for all kinds of ranges."""
 
     name = "bounds"
+    title = "reads of ranges"
+    covers = "bounds and limits that are zero, negative, inverted or beyond the end"
+    counts = (count("ranges_read", "reads of ranges that were answered", RangeRead),)
     family = "bounds"
 
     @classmethod

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from refold.model.action import Action, action_kind
+from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
 
@@ -115,6 +116,9 @@ class Bucket(Extension):
     """Keys with revisions and tombstones."""
 
     name = "bucket"
+    title = "keys with revisions"
+    covers = "create, delete and create again, with tombstones"
+    counts = (count("keys_created", "keys that a bucket let somebody create", Created),)
     family = "bucket"
 
     def __init__(self, *args: Any) -> None:

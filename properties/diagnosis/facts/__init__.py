@@ -6,9 +6,9 @@ Everything here is about what was observed up to the violation: never the name o
 from refold.properties.diagnosis.facts.consumer import ConsumerFacts
 from refold.properties.diagnosis.facts.decision import DecisionFacts
 from refold.properties.diagnosis.facts.log import LogFacts
-from refold.properties.diagnosis.facts.past import CORE_DEEDS, Past, tag_of
+from refold.properties.diagnosis.facts.past import Past, tag_of
 
-__all__ = ["CORE_DEEDS", "Facts", "Past", "tag_of"]
+__all__ = ["Facts", "Past", "tag_of"]
 
 
 class Facts(ConsumerFacts, LogFacts, DecisionFacts):

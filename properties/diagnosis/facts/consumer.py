@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from refold.model.record import (
     Applied,
     CheckpointSaved,
-    Ignored,
     SnapshotLoaded,
     SnapshotTaken,
     Started,
@@ -104,11 +103,6 @@ class ConsumerFacts(Past):
         return False
 
     @property
-    def duplicates_dismissed(self) -> bool:
-        """Whether it recognised other duplicates."""
-        return bool(self.of(Ignored, self.where))
-
-    @property
     def snapshot_used(self) -> bool:
         """Whether it recovered from a snapshot, or took one."""
         owners = {record.owner for kind in (SnapshotTaken, SnapshotLoaded) for _, record in self.of(kind)}
@@ -119,11 +113,6 @@ class ConsumerFacts(Past):
         """Whether a snapshot of that process was loaded."""
         owners = {record.owner for _, record in self.of(SnapshotLoaded)}
         return self.where in owners or f"stream:{self.where}" in owners
-
-    @property
-    def snapshot_of_stream(self) -> bool:
-        """Whether the snapshot is one of an aggregate."""
-        return self.where.startswith("stream:")
 
     @property
     def age(self) -> int:
@@ -155,14 +144,6 @@ class ConsumerFacts(Past):
         if not (isinstance(expected, dict) and isinstance(actual, dict)):
             return False
         return any(value is not None and expected.get(key) is None for key, value in actual.items())
-
-    @property
-    def numbers_too_high(self) -> bool:
-        """Whether a number in a row is higher than in the replay: something counted twice."""
-        expected, actual = self.finding.expected, self.finding.actual
-        if not (isinstance(expected, dict) and isinstance(actual, dict)):
-            return False
-        return any(isinstance(v, int) and isinstance(actual.get(k), int) and actual[k] > v for k, v in expected.items())
 
     @property
     def jump(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from refold.model.event import Stored
 from refold.model.record import Prepared, Refused
-from refold.properties.diagnosis.facts.past import Past, tag_of
+from refold.properties.diagnosis.facts.past import Past
 
 
 class DecisionFacts(Past):
@@ -44,15 +44,6 @@ class DecisionFacts(Past):
     def stream_per_operation(self) -> bool:
         """Whether decisions go to streams that are named after the operation."""
         return any(record.stream.endswith(record.op) for _, record in self.of(Prepared))
-
-    @property
-    def stale(self) -> bool:
-        """Whether the decision was made on a view that lacked the change."""
-        if self.decision is None or self.changed is None:
-            return False
-        if self.other_stream:
-            return True
-        return self.decision.seen < self.changed.version
 
     @property
     def up_to_date(self) -> bool:
@@ -92,19 +83,9 @@ class DecisionFacts(Past):
         return ""
 
     @property
-    def retried(self) -> bool:
-        """Whether that operation was sent again."""
-        return any(tag_of(record) == "retried" and record.op == self.op for _, record in self.past)
-
-    @property
     def batch(self) -> bool:
         """Whether an append of several events took part."""
         return any(len(record.events) > 1 for _, record in self.of(Prepared))
-
-    @property
-    def first_of_stream(self) -> bool:
-        """Whether it is about a stream that had no events when the decision was made."""
-        return self.decision is not None and self.decision.seen == 0
 
     @property
     def refused_at_log_length(self) -> bool:

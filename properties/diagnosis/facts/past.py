@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from refold.model.action import CORE_ACTIONS
 from refold.model.event import Stored
 from refold.model.record import (
     Applied,
@@ -16,7 +17,6 @@ from refold.model.record import (
     Failed,
     Opened,
     Recovered,
-    Settling,
     Step,
 )
 from refold.properties.property import Finding
@@ -40,29 +40,6 @@ def deed(action: Any) -> Any:
         if isinstance(action, dict) and all(isinstance(key, str) for key in action)
         else action
     )
-
-
-CORE_DEEDS = frozenset(
-    {
-        "submit",
-        "prepare",
-        "append",
-        "append-unheard",
-        "retry",
-        "begin",
-        "commit",
-        "abort",
-        "deliver",
-        "redeliver",
-        "fail",
-        "snapshot",
-        "crash",
-        "crash-at",
-        "restart",
-        "cut-power",
-    }
-)
-"""The kinds of actions that every model has."""
 
 
 class Past:
@@ -109,11 +86,6 @@ class Past:
             in (getattr(record, "consumer", None), getattr(record, "process", None), getattr(record, "client", None))
         ]
 
-    @functools.cached_property
-    def at_rest(self) -> bool:
-        """Whether it showed only after faults had stopped."""
-        return bool(self.of(Settling))
-
     @property
     def keys_queried(self) -> int:
         """How many different keys were queried."""
@@ -132,16 +104,6 @@ class Past:
     def crashes(self) -> list[tuple[int, Crashed]]:
         """Deaths of the process that the finding is about."""
         return self.of(Crashed, self.where)
-
-    @property
-    def crashed_here(self) -> bool:
-        """Whether that process died before."""
-        return bool(self.crashes)
-
-    @functools.cached_property
-    def crashed_within_step(self) -> bool:
-        """Whether that process died in the middle of its work."""
-        return any(record.during for _, record in self.crashes)
 
     @property
     def restarted_here(self) -> bool:
@@ -172,7 +134,7 @@ class Past:
     @functools.cached_property
     def strange(self) -> frozenset[str]:
         """The kinds of actions that belong to extensions."""
-        return frozenset(self.deeds) - CORE_DEEDS
+        return frozenset(self.deeds).difference(CORE_ACTIONS)
 
     @property
     def failed_here(self) -> bool:

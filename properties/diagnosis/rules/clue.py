@@ -6,10 +6,16 @@ others that show as the same anomaly has a weight of 0.4 and more.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
+from refold.model.action import ACTIONS
+from refold.model.documents import vocabulary as vocabulary  # makes the words of the extensions known
+from refold.model.record import RECORDS
+from refold.model.words import suggestion
 from refold.properties.diagnosis.facts import Facts
 
 Question = Callable[[Facts], bool]
@@ -26,50 +32,27 @@ class Clue:
     main: bool = False
 
 
-PHRASES: dict[str, str] = {
-    "power-cut": "a power cut came before",
-    "crashed": "a process died before",
-    "started": "an append took its position early and committed late",
-    "aborted": "an append was rolled back",
-    "retry": "an append of unknown outcome was sent again",
-    "redecide": "an append of unknown outcome was decided anew and sent under the same ids",
-    "failed": "a handler had failed before",
-    "redeliver": "an event was delivered again",
-    "snapshot-taken": "a snapshot had been taken",
-    "snapshot-loaded": "a snapshot had been loaded",
-    "pause": "a client was paused past its lease",
-    "answered": "a query was answered",
-    "archived": "a stream was archived",
-    "begin-again": "a consumer was told to begin again",
-    "disconnect": "a subscription was interrupted",
-    "drain": "a relay took messages out of an outbox",
-    "expired": "old messages had been removed from the log",
-    "fail-letters": "a write of a dead letter had failed",
-    "failed-over": "a follower had taken over from the primary",
-    "finished": "a process had come to its end",
-    "fire-timer": "a timer fired in the middle",
-    "hold-taken": "something had been put on hold",
-    "locked-write": "somebody wrote under the lock",
-    "lose-offset": "a stored offset had been lost",
-    "manage": "a process manager sent commands",
-    "parked": "an event had been parked",
-    "queued": "somebody had waited for the lock",
-    "range-read": "a reader asked for a range of positions",
-    "rebalance": "partitions had been given to another member",
-    "rebuild": "a rebuild was under way",
-    "released": "a lock was released",
-    "repaired": "a repair had run",
-    "replay-letter": "a dead letter was tried again",
-    "restored": "the log had been restored from a backup",
-    "searched": "the index was searched",
-    "sent": "something had left the system",
-    "snapshot-begun": "a second snapshot of the source had begun",
-    "source-changed": "the source had changed",
-    "stall-member": "a member had stalled",
-    "took-over": "a second writer had taken over",
-    "writer-died": "a writer died between its two writes",
-}
-"""Kind of record or action -> what to say about it."""
+@functools.cache
+def known() -> dict[str, type]:
+    """Every word that `after` and `never` may use: a kind of action or record, by the name that files write."""
+    return {**{tag(cls): cls for cls in RECORDS}, **ACTIONS}
+
+
+def tag(kind: Any) -> str:
+    """The name that files write for a kind of record."""
+    return str(kind.__struct_config__.tag)
+
+
+def phrase(word: str) -> str:
+    """What to say about a kind of record or action that came before."""
+    return getattr(known().get(word), "phrase", "") or f"«{word}» came before"
+
+
+def check_words(words: tuple[str, ...]) -> None:
+    """Raises `ValueError` for a word that no record and no action has: it would never hold."""
+    for word in words:
+        if word not in known():
+            raise ValueError(f"{word!r} is no kind of record or action{suggestion(word, known())}")
 
 
 def shows(weight: float, *anomalies: str) -> Clue:
@@ -85,8 +68,8 @@ def also(weight: float, *anomalies: str) -> Clue:
 
 def after(weight: float, *tags: str) -> Clue:
     """Records or actions of one of these kinds came before."""
-    said = PHRASES.get(tags[0], f"«{tags[0]}» came before")
-    return Clue(weight, lambda facts: facts.happened(*tags), said)
+    check_words(tags)
+    return Clue(weight, lambda facts: facts.happened(*tags), phrase(tags[0]))
 
 
 def when(weight: float, holds: Question, says: str) -> Clue:
@@ -101,6 +84,7 @@ def against(weight: float, holds: Question) -> Clue:
 
 def never(weight: float, *tags: str) -> Clue:
     """Speaks against the row if nothing of these kinds came before."""
+    check_words(tags)
     return Clue(-weight, lambda facts: not facts.happened(*tags))
 
 
@@ -132,13 +116,13 @@ STUCK = ("never-reaches-tail",)
 HIDDEN = ("never-becomes-visible", "never-reaches-tail")
 DIFFERS = ("replayed-state-differs",)
 
-REMOVED = ("discarded", "deleted", "tombstoned")
+REMOVED = ("discarded",)
 """Records of deletions of keys."""
 
-TRIMMED = ("expired", "trimmed", "truncated")
+TRIMMED = ("expired",)
 """Records of a log that was cut at its beginning."""
 
-RESTORED = ("restored", "tail-lost", "new-epoch", "truncated")
+RESTORED = ("restored",)
 """Records of a log that lost its end."""
 
 POISON = ("poison", "parked", "dead-letters")

@@ -48,7 +48,7 @@ LOG_RULES: Rules = {
             "a position was taken and will never be filled",
         ),
         never(0.6, "aborted", "refused", "crashed", "unknown"),
-        against(0.6, lambda facts: facts.happened("idle-session", "idle", "open-session")),
+        against(0.6, lambda facts: facts.happened("session-opened")),
     ),
     "xmin-horizon-stall": (
         shows(0.4, *HIDDEN),
@@ -71,6 +71,7 @@ LOG_RULES: Rules = {
         after(0.5, "power-cut"),
         never(0.85, "power-cut"),
         against(0.5, lambda facts: facts.torn),
+        against(0.6, lambda facts: facts.disk_failed()),
     ),
     "memory-log-lost-on-kill": (
         shows(0.45, *LOST),
@@ -85,7 +86,7 @@ LOG_RULES: Rules = {
     ),
     "torn-tail-aborts-replay": (
         shows(0.45, *LOST),
-        shows(0.45, "unreadable-log", "replayed-state-differs"),
+        shows(0.45, *DIFFERS),
         when(0.5, lambda facts: facts.torn, "the log died in the middle of a write, so that its last record is torn"),
         against(0.85, lambda facts: not facts.torn),
     ),
@@ -125,5 +126,25 @@ LOG_RULES: Rules = {
         shows(0.5, "refused-append-visible"),
         after(0.4, "aborted"),
         never(0.6, "aborted"),
+    ),
+    "fsync-error-retried": (
+        shows(0.45, *LOST, "version-gap"),
+        when(0.5, lambda facts: facts.disk_failed("sync"), "a sync had failed"),
+        when(0.3, lambda facts: facts.happened("power-cut"), "a power cut came before"),
+        against(0.9, lambda facts: not facts.disk_failed("sync")),
+    ),
+    "short-write-acknowledged": (
+        shows(0.45, *LOST),
+        when(0.5, lambda facts: facts.disk_failed("short"), "only half of a write was done"),
+        when(0.3, lambda facts: not facts.unheard_disk, "the client of that append was told that it was done"),
+        against(0.9, lambda facts: not facts.disk_failed("short")),
+        against(0.6, lambda facts: facts.unheard_disk),
+    ),
+    "append-behind-a-hole": (
+        shows(0.45, *LOST),
+        when(0.5, lambda facts: facts.disk_failed("short"), "only half of a write was done"),
+        when(0.3, lambda facts: facts.unheard_disk, "the append was given up, and later ones went on behind it"),
+        against(0.9, lambda facts: not facts.disk_failed("short")),
+        against(0.6, lambda facts: not facts.unheard_disk),
     ),
 }

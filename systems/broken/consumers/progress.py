@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from refold.model.consumer import Consumer
+from refold.model.declarations.ports import StoredRows
 from refold.model.event import Stored
 from refold.model.parts.consuming.type_filter import FilteredConsumer
 from refold.model.parts.consuming.worker_pool import WorkerPool
@@ -140,6 +140,6 @@ class SubscribeAtHeadEnds(Consumer):
 class UnknownEventIgnored(Consumer):
     """An event class was renamed and the handler table was not. The event is passed over in silence, and a change of state with it."""
 
-    def fold(self, event: Stored) -> dict[str, Any]:
+    def fold(self, event: Stored) -> StoredRows:
         """No handler, nothing to do."""
         return {} if event.type == self.application.events[-1].__name__ else super().fold(event)

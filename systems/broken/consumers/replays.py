@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from refold.model.application import Rows, Writes
 from refold.model.consumer import CacheConsumer, SnapshotConsumer
+from refold.model.declarations.ports import StoredRows
 from refold.model.event import Stored
 from refold.model.parts.consuming.journey import JourneyConsumer
 from refold.model.parts.consuming.mailer import MailConsumer
@@ -58,7 +57,7 @@ class SnapshotNotDeleted(JourneyConsumer):
 class SnapshotLosesSideMetadata(ReplicaConsumer):
     """Takes snapshots of the state without the version vector next to it. After recovery every duplicate is new."""
 
-    def copy_rows(self) -> dict[str, Any]:
+    def copy_rows(self) -> StoredRows:
         """The state."""
         return {key: value for key, value in super().copy_rows().items() if not key.startswith("last/")}
 
@@ -191,5 +190,5 @@ class EventPayloadMutated(CacheConsumer):
         super().learn(event)
         entries: list[Stored] = self.log.entries  # type: ignore[attr-defined]
         fields = msgspec.to_builtins(event.data)
-        other: Any = msgspec.convert(fields, self.application.events[-1])
-        entries[entries.index(event)] = msgspec.structs.replace(event, data=other)
+        other: dict[str, object] = {"data": msgspec.convert(fields, self.application.events[-1])}
+        entries[entries.index(event)] = msgspec.structs.replace(event, **other)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from refold.model.client import AggregateClient
 from refold.model.consumer import SnapshotConsumer
+from refold.model.declarations.ports import StoredRows
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.snapshot import Snapshot
 from refold.systems.broken.registry import broken
@@ -39,9 +38,9 @@ class SnapshotOffByOne(SnapshotConsumer):
 class SnapshotAliased(SnapshotConsumer):
     """Keeps the live rows as the snapshot. Every later event changes the snapshot too, and recovery folds those events again."""
 
-    def copy_rows(self) -> dict[str, Any]:
+    def copy_rows(self) -> StoredRows:
         """Not a copy."""
-        rows: Any = self.store.view()
+        rows = self.store.view()
         return dict(rows) if not isinstance(rows, dict) else rows
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from refold.model.consumer import PAGE, CacheConsumer, Consumer
+from refold.model.declarations.ports import StoredRows
 from refold.model.event import Stored
 from refold.systems.broken.registry import broken
 
@@ -20,7 +19,7 @@ from refold.systems.broken.registry import broken
 class CacheResurrectsDeleted(CacheConsumer):
     """Forgets the version of a row together with the row. A late update brings back what was deleted, for ever."""
 
-    def remember(self, versions: dict[str, int], key: str, position: int, value: Any) -> None:
+    def remember(self, versions: dict[str, int], key: str, position: int, value: object) -> None:
         """No tombstones."""
         if value is None:
             versions.pop(key, None)
@@ -62,7 +61,7 @@ class LostWakeup(Consumer):
 class NondeterministicHandler(Consumer):
     """Stamps rows with the time of their processing. A replay, at another time, gives other rows."""
 
-    def fold(self, event: Stored) -> dict[str, Any]:
+    def fold(self, event: Stored) -> StoredRows:
         """Looks at the clock."""
         writes = super().fold(event)
         return {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from refold.model.consumer import CacheConsumer
 from refold.model.event import Stored
 from refold.model.parts.reading.links import Links
@@ -21,7 +19,7 @@ from refold.systems.broken.registry import broken
 class StaleOverwritesNewer(CacheConsumer):
     """Writes whatever arrives over whatever is there. An update that comes late undoes a newer one, and nothing ever puts it right."""
 
-    def newer(self, key: str, position: int, value: Any) -> bool:
+    def newer(self, key: str, position: int, value: object) -> bool:
         """The last to come wins."""
         return True
 

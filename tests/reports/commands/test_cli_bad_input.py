@@ -512,6 +512,11 @@ class ReadsBehind(Log):
 class ReadRaises(Log):
     def read(self, after, limit): raise OSError("disk on fire")
 
+class NewestFirst:
+    def __init__(self): self.log = Log()
+    def append(self, request): return self.log.append(request)
+    def read(self, after, limit): return self.log.entries[::-1]
+
 class StreamNonsense(Log):
     def read_stream(self, stream, after): return {1: 2}
 
@@ -559,9 +564,10 @@ class Spins(Log):
         ("ReadsTooMuch", "events"),
         ("ReadsBehind", "which is not behind"),
         ("ReadRaises", "read() raised OSError: disk on fire"),
+        ("NewestFirst", "which is not behind 1"),
         ("StreamNonsense", "read_stream() returned {1: 2}"),
-        ("Cancels", "read() raised Cancelled: not now (logs.py:46)"),
-        ("Quits", "append() raised SystemExit: 0 (logs.py:49)"),
+        ("Cancels", "read() raised Cancelled: not now (logs.py:51)"),
+        ("Quits", "append() raised SystemExit: 0 (logs.py:54)"),
         ("CrashRaises", "raised RuntimeError: cannot even die"),
         ("Unfinished", "without read(); a log needs append() and read()"),
         ("Needs", "calling it raised TypeError"),

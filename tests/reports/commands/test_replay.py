@@ -202,3 +202,39 @@ def test_a_verdict_stands_though_nobody_reads_it(
     process.stdout.close()
     assert process.stderr is not None
     assert (process.stderr.read(), process.wait()) == ("", code)
+
+
+@pytest.mark.parametrize(
+    ("action", "sentence"),
+    [
+        ({"do": "stall-member", "member": 5}, "member is 5, expected a name"),
+        ({"do": "work", "member": None}, "member is None, expected a name"),
+        ({"do": "read-range", "lower": "1", "upper": 2, "limit": 3}, "lower is '1', expected a number"),
+        ({"do": "take-over", "node": ["n1"]}, "node is ['n1'], expected a name"),
+    ],
+)
+def test_an_argument_of_the_wrong_type_is_refused(
+    action: dict[str, Any], sentence: str, refold: Refold, tmp_path: Path
+) -> None:
+    """Whatever it is called: the types are those of the action's class."""
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"refold": "plan", "version": 1, "application": "inventory", "actions": [action]}))
+    ended = refold("replay", str(plan))
+    assert ended.code == 2
+    assert f"action 1: action {action['do']!r}: {sentence}" in ended.err
+
+
+@pytest.mark.parametrize(
+    "actions", [[], [{"do": "stall-member", "member": "nobody"}], [{"do": "abort", "client": "bob"}]]
+)
+def test_a_plan_in_which_nothing_happens_does_not_hold(
+    actions: list[dict[str, Any]], refold: Refold, tmp_path: Path
+) -> None:
+    """It shows nothing, so it is no good news."""
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"refold": "plan", "version": 1, "application": "inventory", "actions": actions}))
+    ended = refold("replay", str(plan), "--json")
+    assert ended.code == 1
+    (finding,) = json.loads(ended.out)["findings"]
+    assert (finding["anomaly"], finding["guarantee"]) == ("vacuous-run", "HARNESS")
+    assert "none of the actions of the plan is possible here" in refold("replay", str(plan)).out

@@ -17,5 +17,5 @@ def test_every_count_is_defined_in_the_order_of_the_reports() -> None:
     section = README.read_text(encoding="utf-8").partition("## The counts")[2].partition("\n## ")[0]
     defined = re.findall(r"^\| ([a-z ]+?) \| \S", section, re.MULTILINE)
     counts = Campaign(Reference(), Accounts(), 1, Budget(None, 100)).run().counts
-    assert defined[1:] == [name.replace("_", " ") for name in counts]
+    assert [name for name in defined if name != "count"] == [name.replace("_", " ") for name in counts]
     assert defined[0] == "count"

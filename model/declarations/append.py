@@ -1,0 +1,30 @@
+"""An append: what a client asks of a log, and the two answers."""
+
+from __future__ import annotations
+
+import msgspec
+
+from refold.model.event import NewEvent
+from refold.model.expectation import AnyExpectation
+
+
+class AppendRequest(msgspec.Struct, frozen=True, gc=False):
+    """What a client asks of the log: all `events` at the end of `stream`, if it is as `expected`. `op` names the operation."""
+
+    op: str
+    stream: str
+    expected: AnyExpectation
+    events: tuple[NewEvent, ...]
+
+
+class Appended(msgspec.Struct, frozen=True, gc=False):
+    """The log's yes: the global positions of the events, in order."""
+
+    positions: tuple[int, ...]
+
+
+class Conflict(msgspec.Struct, frozen=True, gc=False):
+    """The log's definite no: the stream is at version `found`, which is not what the append expected."""
+
+    found: int
+    reason: str = ""

@@ -1,0 +1,116 @@
+"""Capabilities: what a system can do, each declared once, in the order of the reports.
+
+What a system does not declare is not asked of it, and is listed as *not checked*. The capabilities of the core are here; every
+extension is one more (`refold.model.extension`).
+"""
+
+from __future__ import annotations
+
+from typing import NewType
+
+import attrs
+
+Capability = NewType("Capability", str)
+"""The name of something that a system can do. A plain string at run time: ``Capability("dedupe") == "dedupe"``."""
+
+
+@attrs.frozen
+class Ability:
+    """What a capability is in plain words: `what` a system can do with it; `missing` says what was not checked because it cannot.
+
+    `part` is the name of a part of the model that few systems have, "" for what concerns every event log and its consumers.
+    `brought`: the harness can do it around any log. `methods` of a user's log show that it can, if there are any.
+    """
+
+    name: Capability
+    what: str
+    missing: str
+    part: str = ""
+    brought: bool = False
+    methods: tuple[str, ...] = ()
+
+
+CORE: dict[Capability, Ability] = {}
+"""The capabilities of the core: those of a log and its consumers."""
+
+
+def core(name: str, what: str, missing: str, *, brought: bool = False, methods: tuple[str, ...] = ()) -> Capability:
+    """Declare a capability of the core."""
+    capability = Capability(name)
+    CORE[capability] = Ability(capability, what, missing, brought=brought, methods=methods)
+    return capability
+
+
+APPEND = core(
+    "append",
+    "clients append events to streams, under the condition that they have not moved",
+    "everything that an append changes: the system takes none",
+    brought=True,
+)
+CRASH_LOG = core(
+    "crash-log",
+    "the log dies and starts again",
+    "crashes of the log: the system does not declare that its log can crash and restart",
+    methods=("crash", "restart"),
+)
+CRASH_CONSUMER = core(
+    "crash-consumer",
+    "consumers die and start again",
+    "crashes of consumers: the system does not declare that its consumers can crash and restart",
+    brought=True,
+)
+CRASH_AT_STEP = core(
+    "crash-at-step",
+    "consumers die right before a durable step of theirs",
+    "crashes in the middle of a durable step: the system has no hook for them",
+    brought=True,
+)
+CRASH_LOG_AT_STEP = core(
+    "crash-log-at-step",
+    "the log dies right before a durable step of its own",
+    "crashes of the log in the middle of an append: the log has no hook for them",
+    methods=("durable", "crash", "restart"),
+)
+SLOW_APPEND = core(
+    "slow-append",
+    "an append takes its position now and becomes visible later, or never",
+    "appends that take their position early and become visible late: the system has no slow appends",
+    methods=("begin", "commit", "abort"),
+)
+POWER_CUT = core(
+    "power-cut",
+    "the log's machine loses power, and with it what was not synced",
+    "power cuts: nothing keeps the unsynced writes of this system apart",
+    methods=("cut_power", "restart"),
+)
+DISK_FAILURE = core(
+    "disk-failure",
+    "a write of an append fails: an error, no room, half a write",
+    "failing disks: nothing makes a write of this system fail",
+    methods=("fail_disk",),
+)
+SYNC_FAILURE = core(
+    "sync-failure",
+    "a sync of an append fails, and what it should have made durable is dropped",
+    "failing syncs: no sync of this system is made to fail, after which its file system may show what is not on the disk, or not",
+)
+DEDUPE = core(
+    "dedupe",
+    "an append may be sent again under the same event ids, and has its effect once",
+    "retries of an append whose answer was lost: the log does not recognise an event id that it has stored",
+)
+SNAPSHOTS = core(
+    "snapshots",
+    "consumers take snapshots and recover from them",
+    "snapshots: the system takes none",
+    brought=True,
+)
+REDELIVER = core(
+    "redeliver",
+    "consumers receive events again that they have had",
+    "duplicate deliveries: the system delivers exactly once",
+    brought=True,
+)
+
+BROUGHT: frozenset[Capability] = frozenset(name for name, ability in CORE.items() if ability.brought)
+"""What the harness can do around any log."""

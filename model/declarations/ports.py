@@ -1,0 +1,164 @@
+"""The ports of the model: what logs, datastores and places for snapshots must offer, as types.
+
+A log of a user's own needs `LogPort`. Everything more is a protocol of its own, and a capability: a log that has the methods can be
+asked for it. A deployment drives a `DrivenLog`: the model's log, a real one, or a user's one behind checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from refold.model.declarations.append import Appended, AppendRequest, Conflict
+from refold.model.event import Stored
+from refold.model.snapshot import Snapshot
+
+StoredRows = dict[str, Any]
+"""The rows of a datastore by key: whatever values the application's projections make."""
+
+
+class Readable(Protocol):
+    """Something that can be read page by page."""
+
+    def read(self, after: int, limit: int, /) -> Sequence[Stored]:
+        """At most `limit` events with positions greater than `after`, in order."""
+
+
+class LogPort(Readable, Protocol):
+    """An event log. Positions count from 1 over the whole log and versions from 1 over a stream.
+
+    `append` either stores the whole batch and returns `Appended`, or stores nothing and returns `Conflict`; it raises
+    `OutcomeUnknown` where it cannot tell.
+    """
+
+    def append(self, request: AppendRequest, /) -> Appended | Conflict:
+        """Append conditionally."""
+
+
+class StreamLog(LogPort, Protocol):
+    """A log that can read one stream; any other one is read whole for it."""
+
+    def read_stream(self, stream: str, after: int, /) -> Sequence[Stored]:
+        """The events of one stream with versions greater than `after`."""
+
+
+@runtime_checkable
+class MortalLog(Protocol):
+    """A log that can die (``crash-log``)."""
+
+    def crash(self) -> None:
+        """Die."""
+
+    def restart(self) -> None:
+        """Come back with what is durable."""
+
+
+@runtime_checkable
+class DurableLog(MortalLog, Protocol):
+    """A log that calls `durable` right before each of its durable steps, and may die of it (``crash-log-at-step``)."""
+
+    durable: Callable[[], None]
+    """The harness puts a function of its own here: it raises where the log has to die, and nothing after it may happen."""
+
+
+@runtime_checkable
+class SlowLog(Protocol):
+    """A log whose appends may take their positions now and become visible later (``slow-append``)."""
+
+    def begin(self, request: AppendRequest, /) -> tuple[int, ...] | Appended | Conflict:
+        """Open a slow append: the positions that it has taken, or at once the answer that `append` would give."""
+
+    def commit(self, op: str, /) -> Appended | Conflict:
+        """Make the slow append of operation `op` visible."""
+
+    def abort(self, op: str, /) -> None:
+        """Roll it back."""
+
+
+@runtime_checkable
+class PoweredLog(Protocol):
+    """A log whose machine can lose power (``power-cut``)."""
+
+    def cut_power(self, how: str, /) -> None:
+        """Lose unsynced writes, as `how` says: ``drop``, ``torn`` or ``reorder``."""
+
+    def restart(self) -> None:
+        """Come back with what is durable."""
+
+
+@runtime_checkable
+class FailingLog(Protocol):
+    """A log whose disk can fail (``disk-failure``)."""
+
+    def fail_disk(self, how: str, /) -> None:
+        """The next write of an append, or its sync, fails as `how` says: ``error``, ``full``, ``short`` or ``sync``; the append raises
+        `OutcomeUnknown`, better `DiskFailure`."""
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """Something that holds files or connections."""
+
+    def close(self) -> None:
+        """Give them back."""
+
+
+class DrivenLog(StreamLog, MortalLog, Protocol):
+    """A log as a deployment drives it: a process with a name that is up or down, and dies when its fuse has burnt down."""
+
+    name: str
+    down: bool
+    fuse: int
+
+    def light(self, steps: int, /) -> None:
+        """Die right before the `steps`-th durable step from now (from 1)."""
+
+
+class StorePort(Protocol):
+    """A consumer's datastore: rows, the newest position applied, the checkpoint."""
+
+    applied: int
+    checkpoint: int
+
+    def view(self) -> Mapping[str, Any]:
+        """The rows, to look things up in."""
+
+    def rows(self) -> StoredRows:
+        """A copy of all rows."""
+
+    def get(self, key: str, /) -> Any:
+        """One row, or None."""
+
+    def read(self, keys: Iterable[str], /) -> StoredRows:
+        """These rows as they are stored now."""
+
+    def apply(self, position: int, writes: Mapping[str, Any], checkpoint: bool = False, /) -> None:
+        """Change rows, and with `checkpoint` the checkpoint, in one atomic step."""
+
+    def save_checkpoint(self, position: int, /) -> None:
+        """Move the checkpoint alone."""
+
+    def replace(self, position: int, rows: StoredRows, /) -> None:
+        """Hold exactly these rows."""
+
+    def crash(self) -> None:
+        """The consumer's process dies: drop the connection and what is not committed."""
+
+    def reopen(self) -> None:
+        """The consumer's process is up again: recover rows, `applied` and `checkpoint` from what is durable."""
+
+    def close(self) -> None:
+        """Give files and connections back."""
+
+
+class SnapshotPort(Protocol):
+    """Where snapshots are kept."""
+
+    def save(self, snapshot: Snapshot, /) -> None:
+        """Keep durably."""
+
+    def newest(self, owner: str, /) -> Snapshot | None:
+        """The newest one."""
+
+    def close(self) -> None:
+        """Give files and connections back."""

@@ -1,0 +1,133 @@
+"""What stands on the class of an action is all that there is: whatever needs a list reads it there."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from refold.model.action import ACTIONS, CORE_ACTIONS, Crash, Deliver, Redecide, Retry, core_action
+from refold.model.application import Application
+from refold.model.declarations.capability import CORE, SLOW_APPEND, Capability
+from refold.model.declarations.count import Tally, count
+from refold.model.examples.accounts import Accounts
+from refold.model.examples.inventory import Inventory
+from refold.model.parts.extensions import EXTENSIONS
+from refold.model.record import RECORDS, Crashed
+from refold.model.tape import FAMILIES, Menu
+from refold.search.state_machine import kinds
+from refold.search.vacuous import COUNTED, SHOWN_BY
+from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
+from refold.systems.reference import Reference
+
+BEFORE = (
+    "append crash-log crash-consumer crash-at-step crash-log-at-step slow-append power-cut dedupe snapshots redeliver"
+)
+"""The capabilities at the time when the menu was written down as one function of 42 branches."""
+
+DECODED = {
+    ("accounts", ""): "92b5d60a8c26cb6c",
+    ("accounts", "slow-append"): "fe163169a36ab210",
+    ("accounts", "slow-append power-cut"): "9c8fa032fa777e6c",
+    ("accounts", "crash-log crash-log-at-step slow-append power-cut dedupe"): "3ec989c582273781",
+    ("accounts", "crash-log-at-step power-cut"): "6613330dfbb3b16f",
+    ("inventory", ""): "c5fa885f4f43f277",
+    ("inventory", "slow-append"): "d000075eb0202b4f",
+    ("inventory", "slow-append power-cut"): "aef8633d19707d5c",
+    ("inventory", "crash-log crash-log-at-step slow-append power-cut dedupe"): "bf3c66ae1ae45d09",
+    ("inventory", "crash-log-at-step power-cut"): "9bbee261c77430ab",
+}
+"""What two tapes decoded to with that function: application, capabilities that are left out -> a digest."""
+
+
+@pytest.mark.parametrize(("name", "lacking"), DECODED)
+def test_tapes_keep_the_meaning_that_they_had_when_the_menu_was_one_function(name: str, lacking: str) -> None:
+    """Same words, same weights, same order."""
+    application = Accounts() if name == "accounts" else Inventory()
+    can = frozenset(map(Capability, BEFORE.split())) - set(lacking.split())
+    extensions = () if lacking else EXTENSIONS
+    keys = tuple(dict.fromkeys(application.key(command) for command in application.commands()))
+    menu = Menu(application.commands(), tuple(CLIENTS), consumer_specs(), can, extensions=extensions, keys=keys)
+    plans = [menu.decode(header + bytes(range(256)) * 2) for header in (bytes([0, 77, 3, 9]), bytes([37, 5, 20, 11]))]
+    text = "\n".join(f"{type(action).__name__} {action}" for plan in plans for action in plan)
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == DECODED[name, lacking]
+
+
+@pytest.mark.parametrize("application", [Accounts(), Inventory()], ids=lambda application: application.name)
+def test_every_core_action_is_handled_offered_and_drawn_by_a_rule(application: Application) -> None:
+    """Nothing is declared that does not take part."""
+    offered = {type(action) for action in Reference().menu(application).actions()}
+    deployment = Reference().open(application, lambda record: None)
+    assert isinstance(deployment, Deployment)
+    drawn = {
+        kind
+        for rule in ("submit", "client_step", "slow_append", "deliver", "snapshot", "fault")
+        for kind in kinds(rule)
+    }
+    for kind in CORE_ACTIONS.values():
+        assert kind in offered
+        assert kind in deployment.handlers
+        assert kind in drawn
+        assert all(offer.family in ("", *FAMILIES) and offer.weight > 0 for offer in kind.offers)
+        assert all(offer.needs is None or offer.needs in kind.needs for offer in kind.offers)
+    deployment.close()
+
+
+def test_an_action_of_the_core_is_not_called_strange() -> None:
+    """Deciding anew is as much of the core as sending again."""
+    assert {Retry, Redecide, Deliver, Crash} <= set(CORE_ACTIONS.values())
+    assert not set(CORE_ACTIONS) & {tag for tag, cls in ACTIONS.items() if cls.__module__ != "refold.model.action"}
+
+
+def test_an_action_is_possible_where_one_of_its_capabilities_is() -> None:
+    """Or always, if it needs none."""
+    assert Deliver.possible(frozenset())
+    assert Crash.possible(frozenset({"crash-log"}))
+    assert not Crash.possible(frozenset({"append"}))
+
+
+def test_every_capability_has_a_count_that_a_long_campaign_cannot_leave_at_zero() -> None:
+    """All but appending, without which every run is empty anyway."""
+    assert set(SHOWN_BY) == {*CORE, *(extension.name for extension in EXTENSIONS)} - {"append"}
+    names = [one.name for one in COUNTED]
+    assert set(SHOWN_BY.values()) <= set(names)
+    assert len(set(names)) == len(names)
+
+
+def test_counts_are_of_records_and_actions_that_exist() -> None:
+    """And a count that asks sees every record."""
+    for one in COUNTED:
+        assert set(one.of) <= {*RECORDS, *ACTIONS.values()}
+    dying = count("dying", "deaths in the middle", Crashed, where=lambda death: death.during > 1)
+    history = [Crashed("log", 0), Crashed("log", 1), Crashed("index", 2)]
+    whole, piecemeal = Tally([dying]), Tally([dying])
+    whole.run(history, [])
+    for record in history:
+        piecemeal.note(record)
+    assert whole.totals() == piecemeal.totals() == {"dying": 1}
+
+
+def test_an_extension_says_what_it_is() -> None:
+    """Its title and what it covers are what reports say."""
+    for extension in EXTENSIONS:
+        assert extension.title
+        assert extension.covers
+        assert extension.ability().name == extension.name
+
+
+def test_a_declaration_needs_no_list_anywhere_else() -> None:
+    """An action that is declared here is known, offered, and counted among the kinds of its rule."""
+
+    class Shout(Retry, frozen=True, tag="shout"):
+        """Retry, loudly."""
+
+    before = dict(CORE_ACTIONS)
+    try:
+        core_action(rule="client_step", needs=(SLOW_APPEND,), phrase="somebody had shouted")(Shout)
+        assert ACTIONS["shout"] is Shout
+        assert Shout in kinds("client_step")
+        assert Shout.phrase == "somebody had shouted"
+    finally:
+        ACTIONS.pop("shout")
+        CORE_ACTIONS.clear()
+        CORE_ACTIONS.update(before)

@@ -1,0 +1,99 @@
+"""What a user's log answers is checked where it comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from refold.model.declarations.capability import DISK_FAILURE
+from refold.model.errors import OutcomeUnknown
+from refold.model.event import NewEvent, Stored
+from refold.model.examples.inventory import Inventory, Restocked
+from refold.model.expectation import ANY
+from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, Log
+from refold.systems.observer import Observer
+from refold.systems.user.errors import AdapterError
+from refold.systems.user.log import GuardedLog, log_capabilities
+
+
+class NewestFirst:
+    """Ignores `after` and gives the newest event first; it cannot read one stream."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        return self.log.append(request)
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        return self.log.entries[::-1]
+
+
+class InOrder(NewestFirst):
+    """Gives what is behind `after`, newest first: strange, but whoever reads on comes to an end."""
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        return [event for event in self.log.entries[::-1] if event.position > after]
+
+
+def request(n: int) -> AppendRequest:
+    """One more delivery of bolts."""
+    return AppendRequest(f"bob-{n}", "bolt", ANY, (NewEvent(f"bob-{n}/0", "Restocked", Restocked("bolt", 1)),))
+
+
+def guarded(log: NewestFirst) -> GuardedLog:
+    """The log with three events."""
+    found = GuardedLog("mine", log, Inventory())
+    for n in range(3):
+        log.append(request(n))
+    return found
+
+
+READERS: dict[str, Callable[[GuardedLog], object]] = {
+    "stream": lambda log: log.read_stream("bolt", 0),
+    "answer": lambda log: log.answer("append", Appended((1, 2)), request(0)),
+    "tail": lambda log: Observer(log, lambda record: None).tail(),
+    "scan": lambda log: Observer(log, lambda record: None).scan(),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_log_that_ignores_where_to_go_on_is_told_so(reader: str) -> None:
+    """It was read for ever, until memory was full."""
+    log = guarded(NewestFirst())
+    with pytest.raises(
+        AdapterError, match=r"mine: read\(after=1\) returned a page that ends with position 1, which was"
+    ):
+        READERS[reader](log)
+
+
+def test_a_log_that_is_read_to_its_end_is_not() -> None:
+    """Whatever the order inside of a page."""
+    log = guarded(InOrder())
+    assert {event.version for event in log.read_stream("bolt", 1)} == {2, 3}
+
+
+class Failing(InOrder):
+    """Can be told that its disk fails."""
+
+    how = ""
+
+    def fail_disk(self, how: str) -> None:
+        self.how = how
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        if self.how:
+            self.how = ""
+            raise OutcomeUnknown("no room")
+        return super().append(request)
+
+
+def test_a_log_with_a_disk_that_fails_shows_it_by_its_method() -> None:
+    """The append that has no answer after that is one under which the disk failed."""
+    assert log_capabilities("mine", Failing()) == {DISK_FAILURE}
+    log = guarded(Failing())
+    log.fail_disk("full")
+    with pytest.raises(DiskFailure, match="full"):
+        log.append(request(7))
+    assert isinstance(log.append(request(8)), Appended)
