@@ -13,7 +13,8 @@ __all__ = ["AddIfAbsentSet", "BoundedCounter", "CasRegister"]
 
 
 def _elements(given: Iterable[Hashable] | None) -> frozenset[Hashable]:
-    return frozenset(given or ())
+    """What is in a set: its state holds the exact keys of its elements, so that 1 and true are two of them."""
+    return frozenset(map(exact, given or ()))
 
 
 def _count(given: int | None) -> int:
@@ -77,6 +78,8 @@ class CasRegister:
 class AddIfAbsentSet:
     """A set: `add` an element (refused if present), `remove` one (refused if absent), `contains`, `read` them all.
 
+    An `add` that was answered asserts that the element was absent, and a `remove` that it was present.
+
     `contains` answers the pair of element and truth. `read` answers every element. Without a `read` the elements are
     independent of each other and are checked one by one.
     """
@@ -86,15 +89,16 @@ class AddIfAbsentSet:
     def step(self, state: Any, operation: Operation) -> Any:
         """The set after `operation`."""
         if operation.f == "read":
-            return state if operation.outcome is not Outcome.OK or state == frozenset(operation.result) else IMPOSSIBLE
-        present = operation.argument in state
+            return state if operation.outcome is not Outcome.OK or state == _elements(operation.result) else IMPOSSIBLE
+        element = exact(operation.argument)
+        present = element in state
         if operation.f == "contains":
             return state if operation.outcome is not Outcome.OK or present is operation.result[1] else IMPOSSIBLE
         if present is not (operation.f == "remove"):
             return state if operation.outcome is Outcome.FAIL else IMPOSSIBLE
         if operation.outcome is Outcome.FAIL:
             return IMPOSSIBLE
-        return state - {operation.argument} if present else state | {operation.argument}
+        return state - {element} if present else state | {element}
 
     def role(self, operation: Operation) -> Role:
         """Reads and refused updates observe."""

@@ -25,6 +25,8 @@ from refold.properties.linearizability import (
 from refold.properties.linearizability.exhaustive import linearizable_by_trying
 from refold.properties.linearizability.generated import arbitrary_history, register_history, spoiled
 
+from . import independent
+
 RECORDED = Path(__file__).parents[2] / "data" / "histories"
 EXPECTED: dict[str, bool] = json.loads((RECORDED / "expected.json").read_text())
 
@@ -112,6 +114,33 @@ def test_small_histories_agree_with_every_order_tried(seed: int) -> None:
             partial_order_is_allowed(verdict, history, specification)
         verdicts.add(verdict.verdict)
     assert len(verdicts) == 2
+
+
+@pytest.mark.parametrize("odd", [False, True], ids=["plain values", "odd values"])
+def test_small_histories_agree_with_another_opinion(odd: bool) -> None:
+    """Of one that shares no code with the checker, nor its idea of which values are equal."""
+    random = Random(11)
+    verdicts: dict[tuple[str, bool | None], int] = {}
+    for _ in range(3000):
+        history, specification = arbitrary_history(random, operations_max=6, odd=odd)
+        verdict = check(history, specification).linearizable
+        assert verdict is independent.opinion(history.operations, specification), (history, specification)
+        met = type(specification).__name__, verdict
+        verdicts[met] = verdicts.get(met, 0) + 1
+    assert min(verdicts.values()) > 100
+
+
+def test_in_a_set_true_is_not_one_either() -> None:
+    """Neither is it taken for present, nor for the one that was read."""
+    one = Operation(1, "add", 1, Outcome.OK, None, 0, 1)
+    true = Operation(1, "add", True, Outcome.OK, None, 2, 3)
+    read = Operation(1, "read", None, Outcome.OK, (1, True), 4, 5)
+    assert check(History((one, true, read), 6), AddIfAbsentSet()).linearizable is True
+    less = attrs.evolve(read, result=(True,), invoked=2, returned=3)
+    assert check(History((one, less), 4), AddIfAbsentSet()).linearizable is False
+    there = AddIfAbsentSet(frozenset({True}))
+    assert check(History((one, true), 4), there).linearizable is False
+    assert check(History((one,), 2), there).linearizable is True
 
 
 @attrs.frozen
