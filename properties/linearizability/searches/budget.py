@@ -11,7 +11,11 @@ _LOOK_EVERY = 4096
 
 
 class BudgetSpent(Exception):
-    """Time or memory ran out; the text says which."""
+    """Time, memory or the work allowed ran out; the text says which. Of time there is no more for anybody."""
+
+    def __init__(self, said: str, *, of_time: bool = False) -> None:
+        super().__init__(said)
+        self.of_time = of_time
 
 
 class Budget:
@@ -36,7 +40,7 @@ class Budget:
             return
         self._until_look = _LOOK_EVERY
         if self._seconds_max is not None and self.seconds_cpu > self._seconds_max:
-            raise BudgetSpent(f"the budget of {self._seconds_max:g} s of CPU time was spent")
+            raise BudgetSpent(f"the budget of {self._seconds_max:g} s of CPU time was spent", of_time=True)
         if _memory_bytes() - self._memory_before > self._memory_max:
             raise BudgetSpent(f"the budget of {self._memory_max / (1 << 20):.0f} MiB of memory was spent")
 
