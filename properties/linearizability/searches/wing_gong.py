@@ -1,15 +1,17 @@
 """The search of Wing and Gong, with Lowe's memory: one order, operation by operation, and back where it ends.
 
-It goes over calls and returns in the order of time. A call that the state allows goes into the order, and the search
-begins again at the first event that is left. At a return whose operation is not in the order, one of unknown outcome may
-help; where none does, the search goes back to its last choice. So an operation of unknown outcome costs nothing until its
-effect is missed. This is fast where few operations overlap, however many are of unknown outcome.
+It goes over calls and returns in the order of time. An observer that the state suits goes into the order for good: it can
+only help. At a return whose operation is not in the order something has to go first, and that is when a choice is made:
+the operation itself, others that are open, and those of unknown outcome, which cost nothing until their effect is missed.
+Where no choice is left the search goes back to the one before. This is fast where few operations overlap, however many
+are of unknown outcome.
 
 What is remembered of a place that was tried: the state, which operations are in the order (all below one of them, some of
 those above it), and how many of each effect of unknown outcome were taken. Of equal ones the first invoked goes first, and
-to have taken fewer is better. An observer that fits goes into the order for good: it can only help.
+to have taken fewer is better.
 """
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from refold.properties.linearizability.operation import Outcome
@@ -21,94 +23,181 @@ __all__ = ["wing_gong"]
 
 _STEPS_BETWEEN_YIELDS = 400
 _WORK_BETWEEN_YIELDS = 200
+_UNASKED = -2
+
 _Chosen: TypeAlias = "tuple[int, _Chosen] | None"
 """Operations in the order, the last one first."""
 _Place: TypeAlias = tuple[int, int, int]
 """Every operation below the first number is in the order, of the others those with a bit in the second; the state."""
+_Choice: TypeAlias = tuple[int, int, int]
+"""What to put in the order (an entry, or the complement of an operation of unknown outcome), the state after it, and what
+is spent then."""
+_Taken: TypeAlias = tuple[int, Iterator[_Choice] | None, int, int, int, int, int, _Chosen]
+"""The return at which it was chosen, the other choices there, the entry that was taken, and what was before."""
 
 
 def wing_gong(schedule: Schedule, until: int) -> Search:
     """Whether the first `until` returns have an order; if not, the first that has none."""
-    entries, numbers, ends = _events(schedule, until)
-    following, preceding = list(range(1, len(entries) + 1)), list(range(-1, len(entries) - 1))
-    effects = [schedule.effects[number] for number in numbers]
-    stays = [role is Role.OBSERVES for role in schedule.roles]
-    steps: list[dict[int, int]] = [{} for _ in schedule.roles]
-    supply = _Supply(schedule)
+    line = _Line(schedule, until)
+    entries, following, preceding = line.entries, line.following, line.preceding
+    effects, ends, numbers, stays, steps = line.effects, line.ends, line.numbers, line.stays, line.steps
+    covered, remember = line.supply.covered, line.supply.remember
     tried: dict[_Place, list[int]] = {}
-    stack: list[tuple[int, int, int, int, int, int, _Chosen]] = []
-    floor = above = spent = resumed = 0
-    state = schedule.initial
+    stack: list[_Taken] = []
+    state, floor, above, spent = schedule.initial, 0, 0, 0
     order: _Chosen = None
+    choices: Iterator[_Choice] | None = None
     deepest, deepest_order = -1, order
-    left = until
-    node = following[0]
+    left, node = until, following[0]
     while left:
         yield _WORK_BETWEEN_YIELDS
         for _ in range(_STEPS_BETWEEN_YIELDS):
             call = entries[node]
             if call >= 0:
                 effect = effects[call]
-                after = steps[effect].get(state)
-                if after is None:
-                    after = steps[effect][state] = schedule.step(state, effect)
-                if after < 0:
+                if not stays[effect] or (steps[effect].get(state, _UNASKED) < 0 and line.step(state, effect) < 0):
                     node = following[node]
                     continue
-                low, bits = floor, above | 1 << call - floor
-                while bits & 1:
-                    bits >>= 1
-                    low += 1
-                if tried and supply.covered(tried.get((low, bits, after)), spent):
-                    node = following[node]
+                taken, after, more = node, state, spent
+            else:
+                if choices is None and not covered(tried.get((floor, above, state)), spent):
+                    remember(tried, (floor, above, state), spent)
+                    choices = line.choices(node, state, spent)
+                    if ~call > deepest:
+                        deepest, deepest_order = ~call, order
+                choice = None if choices is None else next(choices, None)
+                if choice is None:
+                    choices = None
+                    while choices is None:
+                        if not stack:
+                            return Found(False, deepest, order=_placed(schedule, deepest_order))
+                        node, choices, taken, state, floor, above, spent, order = stack.pop()
+                        if taken > 0:
+                            left += line.put_back(taken)
                     continue
-                stack.append((node, state, floor, above, spent, 0, order))
-                before, behind = preceding[node], following[node]
-                following[before], preceding[behind] = behind, before
+                taken, after, more = choice
+            stack.append((node, choices, taken, state, floor, above, spent, order))
+            if taken > 0:
+                call = entries[taken]
                 end = ends[call]
                 if end:
                     before, behind = preceding[end], following[end]
                     following[before], preceding[behind] = behind, before
                     left -= 1
-                floor, above, state, order = low, bits, after, (numbers[call], order)
+                before, behind = preceding[taken], following[taken]
+                following[before], preceding[behind] = behind, before
+                order = numbers[call], order
+                above |= 1 << call - floor
+                while above & 1:
+                    above >>= 1
+                    floor += 1
                 if not left:
                     break
-                node = following[0]
-                continue
-            index = ~call
-            if not resumed:
-                supply.remember(tried, (floor, above, state), spent)
-                if index > deepest:
-                    deepest, deepest_order = index, order
-            choices = supply.choices(state, schedule.returns[index]) if supply.shifts else ()
-            event = schedule.event(index)
-            while resumed < len(choices):
-                effect, after = choices[resumed]
-                resumed += 1
-                taken = supply.next_of(effect, spent, event)
-                more = spent + (1 << supply.shifts[effect])
-                if taken >= 0 and not supply.covered(tried.get((floor, above, after)), more):
-                    stack.append((-node, state, floor, above, spent, resumed, order))
-                    spent, state, order, resumed = more, after, (taken, order), 0
-                    node = following[0]
-                    break
             else:
-                while stack:
-                    node, state, floor, above, spent, resumed, order = stack.pop()
-                    if node < 0:
-                        node = -node
-                        break
-                    end = ends[entries[node]]
-                    if end:
-                        following[preceding[end]] = preceding[following[end]] = end
-                        left += 1
-                    following[preceding[node]] = preceding[following[node]] = node
-                    if not stays[effects[entries[node]]]:
-                        node = following[node]
-                        break
-                else:
-                    return Found(False, deepest, order=_placed(schedule, deepest_order))
+                order = ~taken, order
+            node = following[node] if choices is None else following[0]
+            state, spent, choices = after, more, None
     return Found(True, until, order=_placed(schedule, order))
+
+
+class _Line:
+    """Calls and returns in the order of time, linked, so that those of operations in the order can be taken out."""
+
+    def __init__(self, schedule: Schedule, until: int) -> None:
+        self._schedule = schedule
+        self.entries = [0]
+        """A call is a place in `numbers`, a return the complement of its index. The first and the last are neither."""
+        self.numbers: list[int] = []
+        """The operations that are called, but for those of unknown outcome."""
+        self.ends: list[int] = []
+        """The entry of the return of each of them, 0 if it need not return."""
+        self.calls: list[int] = []
+        """The entry of the call of each return."""
+        self._fill(schedule, until)
+        count = len(self.entries)
+        self.following, self.preceding = list(range(1, count + 1)), list(range(-1, count - 1))
+        self.effects = [schedule.effects[number] for number in self.numbers]
+        self.stays = [role is Role.OBSERVES for role in schedule.roles]
+        """For each effect whether it never changes the state."""
+        self.steps: list[dict[int, int]] = [{} for _ in schedule.roles]
+        """For each effect the state after each state, as far as it was asked."""
+        self.supply = _Supply(schedule)
+
+    def _fill(self, schedule: Schedule, until: int) -> None:
+        entries, numbers, ends, calls = self.entries, self.numbers, self.ends, self.calls
+        operations, returns = schedule.operations, schedule.returns
+        at: dict[int, int] = {}
+        event = schedule.event(0) if until else -1
+        last = schedule.event(until - 1) if until else -1
+        for number, operation in enumerate(operations):
+            invoked = operation.invoked
+            if invoked > last:
+                break
+            if operation.outcome is Outcome.UNKNOWN:
+                continue
+            while event < invoked:
+                self._return(at[returns[len(calls)]])
+                event = schedule.event(len(calls))
+            at[number] = len(entries)
+            entries.append(len(numbers))
+            numbers.append(number)
+            ends.append(0)
+        while len(calls) < until:
+            self._return(at[returns[len(calls)]])
+        entries.append(0)
+
+    def _return(self, call: int) -> None:
+        self.ends[self.entries[call]] = len(self.entries)
+        self.entries.append(~len(self.calls))
+        self.calls.append(call)
+
+    def step(self, state: int, effect: int) -> int:
+        """The state after an effect, or -1."""
+        after = self.steps[effect].get(state)
+        if after is None:
+            after = self.steps[effect][state] = self._schedule.step(state, effect)
+        return after
+
+    def put_back(self, node: int) -> int:
+        """Put a call, and the return that it has, back where they were; how many returns that makes more."""
+        following, preceding, end = self.following, self.preceding, self.ends[self.entries[node]]
+        following[preceding[node]] = preceding[following[node]] = node
+        if end:
+            following[preceding[end]] = preceding[following[end]] = end
+        return 1 if end else 0
+
+    def choices(self, node: int, state: int, spent: int) -> Iterator[_Choice]:
+        """What can go next at a return: its operation, what helps it, and the rest, the first to return first."""
+        schedule, step = self._schedule, self.step
+        index = ~self.entries[node]
+        goal = schedule.effects[schedule.returns[index]]
+        if not self.stays[goal]:
+            after = step(state, goal)
+            if after >= 0:
+                yield self.calls[index], after, spent
+        open_calls: dict[int, tuple[bool, int, int, int]] = {}
+        call = self.following[0]
+        while call != node:
+            effect = self.effects[self.entries[call]]
+            if effect != goal and not self.stays[effect]:
+                after = step(state, effect)
+                if after >= 0:
+                    end = self.ends[self.entries[call]] or len(self.entries)
+                    way = (step(after, goal) < 0, end, call, after)
+                    open_calls[effect] = min(way, open_calls.get(effect, way))
+            call = self.following[call]
+        ways = sorted(open_calls.values())
+        unknown = self.supply.choices(state, goal)
+        event = schedule.event(index)
+        for helps in (True, False):
+            for fails, _, call, after in ways:
+                if fails is not helps:
+                    yield call, after, spent
+            for effect, after, fails in unknown:
+                if fails is not helps:
+                    taken = self.supply.next_of(effect, spent, event)
+                    if taken >= 0:
+                        yield ~taken, after, self.supply.more(effect, spent)
 
 
 class _Supply:
@@ -128,7 +217,7 @@ class _Supply:
         """Effect -> the lowest bit of its field."""
         self._masks: dict[int, int] = {}
         self._spare = 0
-        self._choices: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        self._choices: dict[tuple[int, int], list[tuple[int, int, bool]]] = {}
         shift = 0
         for effect, group in self._groups.items():
             self.shifts[effect] = shift
@@ -143,15 +232,17 @@ class _Supply:
         used = spent >> self.shifts[effect] & self._masks[effect]
         return group[used][1] if used < len(group) and group[used][0] < event else -1
 
-    def choices(self, state: int, wanted: int) -> list[tuple[int, int]]:
-        """(effect, state after it) of those that change the state; first those after which the wanted operation fits."""
-        goal = self._schedule.effects[wanted]
+    def more(self, effect: int, spent: int) -> int:
+        """What is spent with one more of an effect."""
+        return spent + (1 << self.shifts[effect])
+
+    def choices(self, state: int, goal: int) -> list[tuple[int, int, bool]]:
+        """(effect, state after it, whether the goal is still not possible) of those that change the state."""
         choices = self._choices.get((state, goal))
         if choices is None:
             step = self._schedule.step
-            all_choices = [(effect, step(state, effect)) for effect in self._groups]
-            choices = [choice for choice in all_choices if choice[1] >= 0 and choice[1] != state]
-            choices.sort(key=lambda choice: step(choice[1], goal) < 0)
+            afters = [(effect, step(state, effect)) for effect in self._groups]
+            choices = [(effect, after, step(after, goal) < 0) for effect, after in afters if after not in (-1, state)]
             self._choices[state, goal] = choices
         return choices
 
@@ -172,37 +263,6 @@ class _Supply:
             spare = self._spare
             tried[place] = [other for other in there if (other | spare) - spent & spare != spare]
             tried[place].append(spent)
-
-
-def _events(schedule: Schedule, until: int) -> tuple[list[int], list[int], list[int]]:
-    """Calls and returns in the order of time, behind an entry that is neither and before another.
-
-    A call is the place of its operation in the second list, which leaves out those of unknown outcome; a return is the
-    complement of its index. The third list has the entry of the return of each, 0 if it need not return.
-    """
-    last = schedule.event(until - 1) if until else -1
-    entries, numbers, ends = [0], [], []
-    place = [0] * len(schedule.operations)
-    index, event = 0, schedule.event(0) if until else -1
-    for number, operation in enumerate(schedule.operations):
-        if operation.invoked > last:
-            break
-        if operation.outcome is Outcome.UNKNOWN:
-            continue
-        while event < operation.invoked:
-            ends[place[schedule.returns[index]]] = len(entries)
-            entries.append(~index)
-            index += 1
-            event = schedule.event(index)
-        place[number] = len(numbers)
-        entries.append(len(numbers))
-        numbers.append(number)
-        ends.append(0)
-    for rest in range(index, until):
-        ends[place[schedule.returns[rest]]] = len(entries)
-        entries.append(~rest)
-    entries.append(0)
-    return entries, numbers, ends
 
 
 def _placed(schedule: Schedule, chosen: _Chosen) -> Order:
