@@ -3,7 +3,6 @@
 import resource
 import sys
 import time
-from pathlib import Path
 
 __all__ = ["Budget", "BudgetSpent"]
 
@@ -26,7 +25,7 @@ class Budget:
         self._memory_max = memory_bytes_max
         self._started = time.process_time()
         self._memory_before = _memory_bytes()
-        self._until_look = 0
+        self._until_look = _LOOK_EVERY
 
     @property
     def seconds_cpu(self) -> float:
@@ -48,7 +47,8 @@ class Budget:
 def _memory_bytes() -> int:
     """Memory of this process: now, or its peak where the system does not tell what it is now."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
     except (OSError, ValueError, IndexError):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024

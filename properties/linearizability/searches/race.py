@@ -62,7 +62,7 @@ class Race:
 
 def entrants(schedule: Schedule) -> list[Entrant]:
     """Those that may win, the quickest to say yes first."""
-    return [wing_gong, frontier, depth_first, *([relaxed] if schedule.unknown else [])]
+    return [wing_gong, frontier, depth_first, *([] if schedule.all_known else [relaxed])]
 
 
 def searched(schedule: Schedule, found: Found, budget: Budget) -> Found:

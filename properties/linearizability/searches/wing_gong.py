@@ -33,14 +33,17 @@ _Choice: TypeAlias = tuple[int, int, int]
 """What to put in the order (an entry, or the complement of an operation of unknown outcome), the state after it, and what
 is spent then."""
 _Taken: TypeAlias = tuple[int, Iterator[_Choice] | None, int, int, int, int, int, _Chosen]
-"""The return at which it was chosen, the other choices there, the entry that was taken, and what was before."""
+"""The return at which it was chosen, the other choices there, what was taken, and how it was before."""
+_LATER: Iterator[_Choice] = iter(())
+"""The other choices where the operation that returns could go first, and nobody has asked for others yet."""
 
 
 def wing_gong(schedule: Schedule, until: int) -> Search:
     """Whether the first `until` returns have an order; if not, the first that has none."""
     line = _Line(schedule, until)
     entries, following, preceding = line.entries, line.following, line.preceding
-    effects, ends, numbers, stays, steps = line.effects, line.ends, line.numbers, line.stays, line.steps
+    calls, ends, numbers = line.calls, line.ends, line.numbers
+    effects, goals, stays, steps = line.effects, line.goals, line.stays, line.steps
     covered, remember = line.supply.covered, line.supply.remember
     tried: dict[_Place, list[int]] = {}
     stack: list[_Taken] = []
@@ -60,12 +63,20 @@ def wing_gong(schedule: Schedule, until: int) -> Search:
                     continue
                 taken, after, more = node, state, spent
             else:
-                if choices is None and not covered(tried.get((floor, above, state)), spent):
-                    remember(tried, (floor, above, state), spent)
-                    choices = line.choices(node, state, spent)
-                    if ~call > deepest:
-                        deepest, deepest_order = ~call, order
-                choice = None if choices is None else next(choices, None)
+                choice = None
+                if choices is None and not (tried and covered(tried.get((floor, above, state)), spent)):
+                    goal, choices = goals[~call], _LATER
+                    if not stays[goal]:
+                        after = steps[goal].get(state, _UNASKED)
+                        after = line.step(state, goal) if after == _UNASKED else after
+                        choice = (calls[~call], after, spent) if after >= 0 else None
+                if choice is None and choices is not None:
+                    if choices is _LATER:
+                        remember(tried, (floor, above, state), spent)
+                        choices = line.choices(node, state, spent)
+                        if ~call > deepest:
+                            deepest, deepest_order = ~call, order
+                    choice = next(choices, None)
                 if choice is None:
                     choices = None
                     while choices is None:
@@ -117,6 +128,8 @@ class _Line:
         count = len(self.entries)
         self.following, self.preceding = list(range(1, count + 1)), list(range(-1, count - 1))
         self.effects = [schedule.effects[number] for number in self.numbers]
+        self.goals = [schedule.effects[number] for number in schedule.returns[:until]]
+        """The effect of the operation of each return."""
         self.stays = [role is Role.OBSERVES for role in schedule.roles]
         """For each effect whether it never changes the state."""
         self.steps: list[dict[int, int]] = [{} for _ in schedule.roles]
@@ -124,32 +137,33 @@ class _Line:
         self.supply = _Supply(schedule)
 
     def _fill(self, schedule: Schedule, until: int) -> None:
-        entries, numbers, ends, calls = self.entries, self.numbers, self.ends, self.calls
+        entries, numbers, ends, unknown = self.entries, self.numbers, self.ends, Outcome.UNKNOWN
+        calls_of: list[int] = []
         operations, returns = schedule.operations, schedule.returns
-        at: dict[int, int] = {}
+        place: dict[int, int] = {}
+        index = 0
         event = schedule.event(0) if until else -1
         last = schedule.event(until - 1) if until else -1
         for number, operation in enumerate(operations):
             invoked = operation.invoked
             if invoked > last:
                 break
-            if operation.outcome is Outcome.UNKNOWN:
-                continue
             while event < invoked:
-                self._return(at[returns[len(calls)]])
-                event = schedule.event(len(calls))
-            at[number] = len(entries)
-            entries.append(len(numbers))
-            numbers.append(number)
-            ends.append(0)
-        while len(calls) < until:
-            self._return(at[returns[len(calls)]])
+                ends[place[returns[index]]] = len(entries)
+                entries.append(~index)
+                index += 1
+                event = operations[returns[index]].returned or 0
+            if operation.outcome is not unknown:
+                place[number] = len(numbers)
+                ends.append(0)
+                calls_of.append(len(entries))
+                entries.append(len(numbers))
+                numbers.append(number)
+        for rest in range(index, until):
+            ends[place[returns[rest]]] = len(entries)
+            entries.append(~rest)
         entries.append(0)
-
-    def _return(self, call: int) -> None:
-        self.ends[self.entries[call]] = len(self.entries)
-        self.entries.append(~len(self.calls))
-        self.calls.append(call)
+        self.calls = [calls_of[place[number]] for number in returns[:until]]
 
     def step(self, state: int, effect: int) -> int:
         """The state after an effect, or -1."""
@@ -167,14 +181,10 @@ class _Line:
         return 1 if end else 0
 
     def choices(self, node: int, state: int, spent: int) -> Iterator[_Choice]:
-        """What can go next at a return: its operation, what helps it, and the rest, the first to return first."""
+        """What can go next at a return besides its operation: what helps that, and the rest, the first to return first."""
         schedule, step = self._schedule, self.step
         index = ~self.entries[node]
-        goal = schedule.effects[schedule.returns[index]]
-        if not self.stays[goal]:
-            after = step(state, goal)
-            if after >= 0:
-                yield self.calls[index], after, spent
+        goal = self.goals[index]
         open_calls: dict[int, tuple[bool, int, int, int]] = {}
         call = self.following[0]
         while call != node:
