@@ -70,7 +70,7 @@ def _without_foresight(operations: Sequence[Operation], schedule: Schedule, even
     middle = 0
     while impossible - possible > 1:
         prefix = schedule.again(known_after(operations, ends[middle] + 1))
-        race = Race([wing_gong, relaxed, frontier, depth_first], prefix, len(prefix.returns), patience=32)
+        race = Race([relaxed, wing_gong, frontier, depth_first], prefix, len(prefix.returns), patience=8)
         if race.run(budget, _WORK_MAX).linearizable:
             possible = middle
         else:

@@ -53,7 +53,7 @@ def wing_gong(schedule: Schedule, until: int) -> Search:
     deepest, deepest_order = -1, order
     left, node = until, following[0]
     while left:
-        yield _WORK_BETWEEN_YIELDS
+        yield _WORK_BETWEEN_YIELDS + line.supply.work()
         for _ in range(_STEPS_BETWEEN_YIELDS):
             call = entries[node]
             if call >= 0:
@@ -227,6 +227,7 @@ class _Supply:
         """Effect -> the lowest bit of its field."""
         self._masks: dict[int, int] = {}
         self._spare = 0
+        self._compared = 0
         self._choices: dict[tuple[int, int], list[tuple[int, int, bool]]] = {}
         shift = 0
         for effect, group in self._groups.items():
@@ -235,6 +236,11 @@ class _Supply:
             self._masks[effect] = (1 << width) - 1
             self._spare |= 1 << shift + width
             shift += width + 1
+
+    def work(self) -> int:
+        """The work of comparing since it was last asked for."""
+        work, self._compared = self._compared // 4, 0
+        return work
 
     def next_of(self, effect: int, spent: int, event: int) -> int:
         """The operation to take next for an effect, invoked before an event; -1 if there is none."""
@@ -262,6 +268,7 @@ class _Supply:
             return False
         spare = self._spare
         more = spent | spare
+        self._compared += len(tried)
         return any(more - other & spare == spare for other in tried)
 
     def remember(self, tried: dict[_Place, list[int]], place: _Place, spent: int) -> None:
