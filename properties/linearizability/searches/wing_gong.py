@@ -22,7 +22,7 @@ from refold.properties.linearizability.specification import Role
 __all__ = ["wing_gong"]
 
 _STEPS_BETWEEN_YIELDS = 400
-_WORK_BETWEEN_YIELDS = 200
+_WORK_BETWEEN_YIELDS = 80
 _UNASKED = -2
 
 _Chosen: TypeAlias = "tuple[int, _Chosen] | None"

@@ -24,6 +24,7 @@ from refold.properties.linearizability import (
 )
 from refold.properties.linearizability.exhaustive import linearizable_by_trying
 from refold.properties.linearizability.generated import arbitrary_history, register_history, spoiled
+from refold.properties.linearizability.searches import budget
 
 from . import independent
 
@@ -245,3 +246,27 @@ def test_the_same_history_has_the_same_witness() -> None:
     """Nothing depends on time or hash order."""
     history = register_history(Random(3), 300, 10, unknown=0.05)
     assert check(history, CasRegister()).linearization == check(history, CasRegister()).linearization
+
+
+@pytest.mark.parametrize("short_of", ["memory", "time"])
+def test_an_object_without_an_order_is_the_answer_whatever_becomes_of_the_others(
+    short_of: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one would need more memory, or more time, than there is; alone it is undecided."""
+    hard = spoiled(Random(1), register_history(Random(1), 5000, 20, unknown=0.05), 0.9).operations
+    easy = (
+        Operation("x", "write", 1, Outcome.OK, None, 0, 1, key="easy"),
+        Operation("x", "read", None, Outcome.OK, 2, 2, 3, key="easy"),
+    )
+    late = tuple(attrs.evolve(one, invoked=one.invoked + 4, returned=(one.returned or 0) + 4) for one in hard)
+    both, limit = (*late, *easy), None
+    if short_of == "time":
+        both, limit = (*easy, *late), 0.0
+    for operations, linearizable in ((both, False), (late, None)):
+        used = iter([0, 1 << 40])
+        monkeypatch.setattr(budget, "_memory_bytes", lambda used=used: next(used, 0) if short_of == "memory" else 0)
+        verdict = check(History(operations, 10_004), CasRegister(), seconds_cpu_max=limit)
+        assert verdict.linearizable is linearizable
+        assert verdict.key == (None if linearizable is None else "easy")
+    assert verdict.reason is not None
+    assert short_of in verdict.reason
