@@ -11,7 +11,7 @@ from refold.properties.linearizability.operation import Operation, Outcome, know
 from refold.properties.linearizability.searches.budget import Budget, BudgetSpent
 from refold.properties.linearizability.searches.found import Found, Order
 from refold.properties.linearizability.searches.just_in_time import depth_first, frontier, relaxed
-from refold.properties.linearizability.searches.race import Race, entrants, searched
+from refold.properties.linearizability.searches.race import Entrant, Race, entrants, searched
 from refold.properties.linearizability.searches.schedule import Schedule
 from refold.properties.linearizability.searches.wing_gong import wing_gong
 from refold.properties.linearizability.searches.witness import linearize
@@ -26,13 +26,14 @@ _WORK_MAX = 20_000_000
 
 def refuse(operations: Sequence[Operation], schedule: Schedule, found: Found, budget: Budget, key: Hashable) -> Verdict:
     """The verdict on operations of which the race has found that they have no order."""
+    entered = [wing_gong, relaxed] if found.order is not None else [relaxed, wing_gong]  # the winner first
     found = searched(schedule, found, budget)
     shortest, orders = found.earliest, [order_of(schedule, found)]
     event = end = schedule.event(found.moments)
     try:
         if not shortest:
             raise BudgetSpent("the work allowed was spent")
-        end = _without_foresight(operations, schedule, event, budget)
+        end = _without_foresight(operations, schedule, event, [*entered, frontier, depth_first], budget)
         if end > event:
             schedule = schedule.again(known_after(operations, end))
             found = Race(entrants(schedule), schedule, len(schedule.returns)).run(budget, _WORK_MAX)
@@ -62,7 +63,9 @@ def order_of(schedule: Schedule, found: Found) -> Order:
     return linearize(schedule, found.trails[0], found.moments) if found.trails else []
 
 
-def _without_foresight(operations: Sequence[Operation], schedule: Schedule, event: int, budget: Budget) -> int:
+def _without_foresight(
+    operations: Sequence[Operation], schedule: Schedule, event: int, entered: Sequence[Entrant], budget: Budget
+) -> int:
     """The first return that is impossible when what is open at it counts as of unknown outcome."""
     foretold = _last_that_tells(operations, event)
     ends = sorted(_return(operation) for operation in operations if event <= _return(operation) <= foretold)
@@ -70,7 +73,7 @@ def _without_foresight(operations: Sequence[Operation], schedule: Schedule, even
     middle = 0
     while impossible - possible > 1:
         prefix = schedule.again(known_after(operations, ends[middle] + 1))
-        race = Race([relaxed, wing_gong, frontier, depth_first], prefix, len(prefix.returns), patience=8)
+        race = Race(entered, prefix, len(prefix.returns), patience=8)
         if race.run(budget, _WORK_MAX).linearizable:
             possible = middle
         else:

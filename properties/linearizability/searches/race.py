@@ -15,12 +15,13 @@ from refold.properties.linearizability.searches.just_in_time import depth_first,
 from refold.properties.linearizability.searches.schedule import Schedule
 from refold.properties.linearizability.searches.wing_gong import wing_gong
 
-__all__ = ["Race", "entrants", "searched"]
+__all__ = ["Entrant", "Race", "entrants", "searched"]
 
 _SHARE_FIRST = 2000
 _WORK_TO_SHORTEN_MAX = 1_000_000
 
 Entrant: TypeAlias = Callable[[Schedule, int], Search]
+"""A search of the first so many moments of a schedule."""
 
 
 class Race:
