@@ -26,6 +26,7 @@ _LINE_LENGTH_MAX = 1 << 20
 _DEPTH_MAX = 64
 _LINES_SNIFFED = 200
 _JEPSEN_LOG = re.compile(r"jepsen\.util\b[\s-]*(?P<process>\S+)\s+:(?P<type>\w+)\s+:(?P<f>\S+)\s+(?P<value>.*\S)\s*\Z")
+_EDN_FIELDS = frozenset({":process", ":type", ":f", ":value", ":key"})
 _REGISTER = re.compile(r"[ce] -?\d+ \S+ \S+ \S+ \S+")
 _REGISTER_CALLS = {"r": "read", "w": "write", "s": "cas"}
 
@@ -77,15 +78,17 @@ def _read(file: IO[bytes], name: str, format: str) -> tuple[str, History]:
 def _pieces(file: IO[bytes], name: str) -> Iterator[tuple[int, str]]:
     """The text with the number of the line it is on, in lines or pieces of long ones."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    line = 1
+    line, whole = 1, False
     while raw := file.readline(_LINE_LENGTH_MAX):
+        ends = raw.endswith(b"\n")
         try:
-            yield line, decoder.decode(raw)
+            yield line, raw.decode() if whole and ends else decoder.decode(raw)
         except UnicodeDecodeError as error:
             raise HistoryError(
                 name, line, f"byte {error.object[error.start]:#04x} is not UTF-8", "write UTF-8"
             ) from None
-        line += raw.endswith(b"\n")
+        line += ends
+        whole = ends
     if decoder.getstate()[0]:
         raise HistoryError(name, line, "the file ends in the middle of a character", "the file was cut: complete it")
 
@@ -125,8 +128,17 @@ def _depth(text: str) -> int:
 
 
 def _edn(file: IO[bytes], name: str) -> Iterator[Record]:
-    for line, fields in edn_maps((text for _, text in _pieces(file, name)), name):
-        yield _record(name, line, fields, ":", lambda value: value)
+    names: dict[tuple[Any, Any], tuple[str, str]] = {}
+    for line, fields in edn_maps((text for _, text in _pieces(file, name)), name, _EDN_FIELDS):
+        said = fields.get(":type"), fields.get(":f")
+        process = fields.get(":process")
+        known = names.get(said)
+        if known is None or type(process) is not int:
+            record = _record(name, line, fields, ":", lambda value: value)
+            names[said] = record.type, record.f
+            yield record
+        else:
+            yield Record(line, process, known[0], known[1], fields.get(":value"), fields.get(":key"))
 
 
 def _record(name: str, line: int, fields: dict[Any, Any], mark: str, freeze: Callable[[Any], Any]) -> Record:

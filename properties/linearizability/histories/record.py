@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-import attrs
+import msgspec
 
 from refold.properties.linearizability.error import HistoryError
 from refold.properties.linearizability.operation import History, Operation, Outcome
@@ -14,8 +14,7 @@ __all__ = ["Record", "history_of"]
 _ENDS = {"ok": Outcome.OK, "fail": Outcome.FAIL, "info": Outcome.UNKNOWN}
 
 
-@attrs.frozen(slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """What was observed at one instant."""
 
     line: int
@@ -30,8 +29,7 @@ class Record:
     """False for a record that is no client's, such as a nemesis: it is counted and ignored."""
 
 
-@attrs.define(slots=True)
-class _Open:
+class _Open(msgspec.Struct, frozen=True, gc=False):
     invocation: Record
     event: int
     number: int
@@ -53,36 +51,40 @@ def history_of(records: Iterable[Record], source: str) -> History:
                 raise _error(source, record, opened, "invokes again before", "end each operation with ok, fail or info")
             waiting[caller] = _Open(record, events, len(operations))
             operations.append(None)
-        elif record.type not in _ENDS:
-            what = f"unknown type {brief(record.type)}"
-            raise HistoryError(source, record.line, what, "use invoke, ok, fail or info")
-        elif opened is None:
-            what = f"process {brief(record.process)} ends a {brief(record.f)} that it did not invoke"
-            raise HistoryError(source, record.line, what, "add the invocation, or remove this line")
-        elif opened.invocation.f != record.f:
-            raise _error(source, record, opened, "ends with another operation", "use the name that was invoked")
-        else:
+        elif opened is not None and record.type in _ENDS and opened.invocation.f == record.f:
             operations[opened.number] = _operation(opened, record, events)
+        else:
+            raise _wrong_end(source, record, opened)
         events += 1
     for opened in waiting.values():
         operations[opened.number] = _operation(opened, None, None)
     return History(tuple(operation for operation in operations if operation is not None), events, source, count)
 
 
+def _wrong_end(source: str, record: Record, opened: _Open | None) -> HistoryError:
+    if record.type not in _ENDS:
+        what = f"unknown type {brief(record.type)}"
+        return HistoryError(source, record.line, what, "use invoke, ok, fail or info")
+    if opened is None:
+        what = f"process {brief(record.process)} ends a {brief(record.f)} that it did not invoke"
+        return HistoryError(source, record.line, what, "add the invocation, or remove this line")
+    return _error(source, record, opened, "ends with another operation", "use the name that was invoked")
+
+
 def _operation(opened: _Open, end: Record | None, event: int | None) -> Operation:
-    invocation = opened.invocation
+    invocation, f = opened.invocation, opened.invocation.f
     outcome = Outcome.UNKNOWN if end is None else _ENDS[end.type]
     return Operation(
-        process=invocation.process,
-        f=invocation.f,
-        argument=None if invocation.f == "read" else invocation.value,
-        outcome=outcome,
-        result=end.value if end is not None and outcome is Outcome.OK else None,
-        invoked=opened.event,
-        returned=event,
-        key=invocation.key,
-        line_invoked=invocation.line,
-        line_returned=None if end is None else end.line,
+        invocation.process,
+        f,
+        None if f == "read" else invocation.value,
+        outcome,
+        end.value if end is not None and outcome is Outcome.OK else None,
+        opened.event,
+        event,
+        invocation.key,
+        invocation.line,
+        None if end is None else end.line,
     )
 
 
