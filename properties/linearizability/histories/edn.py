@@ -7,12 +7,15 @@ sets frozensets, nested maps tuples of pairs, keywords strings with their colon,
 
 import re
 from collections.abc import Hashable, Iterable, Iterator
-from typing import Any
+from typing import IO, Any
 
 from refold.properties.linearizability.error import HistoryError
+from refold.properties.linearizability.histories.record import Record, record_of
+from refold.properties.linearizability.histories.text import pieces
 
-__all__ = ["edn_maps", "edn_value"]
+__all__ = ["edn", "edn_maps", "edn_value"]
 
+_FIELDS = frozenset({":process", ":type", ":f", ":value", ":key"})
 _DEPTH_MAX = 64
 _TOKEN_LENGTH_MAX = 1 << 16
 _DIGITS_MAX = 1000
@@ -30,6 +33,21 @@ _FLOAT = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?M?\Z")
 _NAMES: dict[str, Hashable] = {"nil": None, "true": True, "false": False}
 _CLOSES = {"{": "}", "#{": "}", "[": "]", "(": ")"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+def edn(file: IO[bytes], name: str) -> Iterator[Record]:
+    """The records of a file."""
+    names: dict[tuple[Any, Any], tuple[str, str]] = {}
+    for line, fields in edn_maps((text for _, text in pieces(file, name)), name, _FIELDS):
+        said = fields.get(":type"), fields.get(":f")
+        process = fields.get(":process")
+        known = names.get(said)
+        if known is None or type(process) is not int:
+            record = record_of(name, line, fields, ":", lambda value: value)
+            names[said] = record.type, record.f
+            yield record
+        else:
+            yield Record(line, process, known[0], known[1], fields.get(":value"), fields.get(":key"))
 
 
 def edn_maps(pieces: Iterable[str], file: str, wanted: frozenset[str]) -> Iterator[tuple[int, dict[Any, Any]]]:

@@ -1,6 +1,6 @@
 """A record is one line of a recorded history: a client invokes, or hears `ok`, `fail` or `info` (nobody knows)."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import msgspec
@@ -9,7 +9,7 @@ from refold.properties.linearizability.error import HistoryError
 from refold.properties.linearizability.operation import History, Operation, Outcome
 from refold.properties.linearizability.value import brief
 
-__all__ = ["Record", "history_of"]
+__all__ = ["Record", "history_of", "record_of"]
 
 _ENDS = {"ok": Outcome.OK, "fail": Outcome.FAIL, "info": Outcome.UNKNOWN}
 
@@ -94,3 +94,25 @@ def _error(source: str, record: Record, opened: _Open, what: str, remedy: str) -
     if record.type == "invoke":
         said = f"process {brief(record.process)} {what} its {brief(earlier.f)} of line {earlier.line} has ended"
     return HistoryError(source, record.line, said, remedy)
+
+
+def record_of(name: str, line: int, fields: dict[Any, Any], mark: str, freeze: Callable[[Any], Any]) -> Record:
+    """A record from the fields of a map; names start with `mark`, and so do the names that are values."""
+    missing = [field for field in ("process", "type", "f") if mark + field not in fields]
+    if missing:
+        raise HistoryError(
+            name, line, f"no {mark}{missing[0]}", f"give each event {mark}process, {mark}type and {mark}f"
+        )
+    process, type_, f = (fields[mark + field] for field in ("process", "type", "f"))
+    if isinstance(process, float | bool) or not isinstance(process, int | str):
+        raise HistoryError(name, line, f"process {brief(process)}", "use an integer or a name")
+    for field, value in (("type", type_), ("f", f)):
+        if not isinstance(value, str) or not value.startswith(mark):
+            raise HistoryError(
+                name, line, f"{mark}{field} is {brief(value)}", f"use a name such as {mark}invoke or {mark}read"
+            )
+    client = process != "nemesis" and not (mark and isinstance(process, str) and process.startswith(mark))
+    value, key = fields.get(f"{mark}value"), fields.get(f"{mark}key")
+    return Record(
+        line, process, type_.removeprefix(mark), f.removeprefix(mark), freeze(value), freeze(key), client=client
+    )
