@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import attrs
 
-from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
+from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister, FifoQueue, Mutex
 from refold.properties.linearizability.operation import History, Operation, Outcome
 from refold.properties.linearizability.specification import IMPOSSIBLE, Specification
 
@@ -140,7 +140,15 @@ def _objects(values: Sequence[Hashable]) -> list[tuple[Specification, _Call, _An
     def read_answer(random: Random, operation: Operation) -> Any:
         return random.choice(values) if operation.f == "read" else None
 
+    def queue_call(random: Random) -> tuple[str, Any]:
+        return ("dequeue", None) if random.random() < 0.5 else ("enqueue", random.choice(values))
+
+    def queue_answer(random: Random, operation: Operation) -> Any:
+        return random.choice(values) if operation.f == "dequeue" else None
+
     return [
+        (FifoQueue(), queue_call, queue_answer),
+        (Mutex(), lambda random: (random.choice(("acquire", "release")), None), lambda *_: None),
         (CasRegister(values[0]), lambda random: _register_call(random, values), read_answer),
         (AddIfAbsentSet(), set_call, set_answer),
         (BoundedCounter(0, 0, len(values)), counter_call, count),

@@ -1,4 +1,6 @@
-"""Specifications by name: `cas-register`, `set`, `counter`. A user's own is found by `refold.search.objects.specification`.
+"""Specifications by name: `cas-register`, `set`, `counter`, `mutex`, `fifo-queue`.
+
+A user's own is found by `refold.search.objects.specification`.
 
 Bounds of a counter follow its name like a query: `counter?minimum=0&maximum=10`; `none` is no bound.
 """
@@ -6,13 +8,21 @@ Bounds of a counter follow its name like a query: `counter?minimum=0&maximum=10`
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
+from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister, FifoQueue, Mutex
 from refold.properties.linearizability.specification import Specification
 from refold.properties.linearizability.value import brief, frozen
 
 __all__ = ["MODELS", "specification_named"]
 
-MODELS = ("cas-register", "counter", "set")
+OPERATIONS: dict[str, tuple[str, ...]] = {
+    "cas-register": ("read", "write", "cas"),
+    "counter": ("add", "increment", "decrement", "read"),
+    "fifo-queue": ("enqueue", "dequeue"),
+    "mutex": ("acquire", "release"),
+    "set": ("add", "remove", "contains", "read"),
+}
+"""The operations of what is built in."""
+MODELS = tuple(OPERATIONS)
 """The names of what is built in."""
 
 
@@ -27,10 +37,15 @@ def specification_named(name: str, initial: Any = None, nil_reads: Literal["valu
         raise ValueError(f"model {model!r} takes no options, found {query!r}")
     if model == "cas-register":
         return CasRegister(frozen(initial), nil_reads_any=nil_reads == "any")
-    if model == "set":
+    if model == "mutex":
+        if initial is not None and not isinstance(initial, bool):
+            raise ValueError(f"a mutex starts from true (held) or false, not from {brief(initial)}")
+        return Mutex(initial)
+    if model in ("set", "fifo-queue"):
         if initial is not None and not isinstance(initial, list | tuple):
-            raise ValueError(f"a set starts from a list of elements, not from {brief(initial)}")
-        return AddIfAbsentSet(frozen(initial))
+            what = "a set starts from a list of elements" if model == "set" else "a queue starts from a list of items"
+            raise ValueError(f"{what}, not from {brief(initial)}")
+        return AddIfAbsentSet(frozen(initial)) if model == "set" else FifoQueue(frozen(initial))
     raise ValueError(f"unknown model {name!r}: use {', '.join(MODELS)} or MODULE:OBJECT")
 
 

@@ -11,6 +11,8 @@ from refold.properties.linearizability import (
     AddIfAbsentSet,
     BoundedCounter,
     CasRegister,
+    FifoQueue,
+    Mutex,
     Operation,
     Outcome,
     Specification,
@@ -75,6 +77,25 @@ def counter_between(minimum: int, maximum: int) -> Step:
     return step
 
 
+def mutex(held: str, operation: Operation) -> str | None:
+    """A lock; its state is the text `held` or `free`."""
+    fits, then = ("free", "held") if operation.f == "acquire" else ("held", "free")
+    if operation.outcome is Outcome.FAIL:
+        return None if held == fits else held
+    return then if held == fits else None
+
+
+def fifo_queue(state: tuple[str, ...], operation: Operation) -> tuple[str, ...] | None:
+    """A queue; its state is the texts of its items."""
+    if operation.outcome is Outcome.FAIL:
+        return None if state and operation.f == "dequeue" else state
+    if operation.f == "enqueue":
+        return (*state, text(operation.argument))
+    if not state or (operation.outcome is Outcome.OK and text(operation.result) != state[0]):
+        return None
+    return state[1:]
+
+
 def linearizable(operations: tuple[Operation, ...], initial: Any, step: Step) -> bool:
     """Whether some order is allowed; those of unknown outcome may stay out of it."""
     known = [operation for operation in operations if operation.outcome is not Outcome.UNKNOWN]
@@ -95,6 +116,10 @@ def opinion(operations: tuple[Operation, ...], specification: Specification) -> 
         return linearizable(operations, text(specification.initial), cas_register)
     if isinstance(specification, AddIfAbsentSet):
         return linearizable(operations, (), set_of_elements)
+    if isinstance(specification, Mutex):
+        return linearizable(operations, "free", mutex)
+    if isinstance(specification, FifoQueue):
+        return linearizable(operations, (), fifo_queue)
     assert isinstance(specification, BoundedCounter)
     assert specification.minimum is not None
     assert specification.maximum is not None
