@@ -1,24 +1,22 @@
-"""What may be wrong with the question and not with the history: the value at the beginning, the model.
+"""What may be wrong with the question and not with the history: the value at the beginning.
 
 A register that began at 0 is convicted by its first read if it is taken to have begun at null. So where a contradiction
-goes away with another beginning, that is said with the verdict; and where a model lacks an operation, which ones have it.
+goes away with another beginning, that is said with the verdict.
 """
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import attrs
 
 from refold.properties.linearizability.checker import check
-from refold.properties.linearizability.models import OPERATIONS
 from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
 from refold.properties.linearizability.operation import History, Operation, Outcome, known_after
 from refold.properties.linearizability.specification import Specification
 from refold.properties.linearizability.value import exact
 from refold.properties.linearizability.verdict import Verdict
 
-__all__ = ["hint", "models_with"]
+__all__ = ["hint"]
 
 _SECONDS_CPU_MAX = 5.0
 
@@ -39,12 +37,6 @@ def hint(history: History, verdict: Verdict, fail: Any = "refuses") -> str | Non
         return None
     given = json.dumps(sorted(value, key=repr) if isinstance(value, frozenset) else value)
     return f"nothing that was written before explains that {said}: if it began so, say --initial '{given}'"
-
-
-def models_with(operations: Iterable[str]) -> list[str]:
-    """The built-in models that have all these operations."""
-    asked = set(operations)
-    return [model for model, known in OPERATIONS.items() if asked <= set(known)]
 
 
 _WITH_BEGINNING = (CasRegister, AddIfAbsentSet, BoundedCounter)

@@ -5,6 +5,7 @@ A user's own is found by `refold.search.objects.specification`.
 Bounds of a counter follow its name like a query: `counter?minimum=0&maximum=10`; `none` is no bound.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -12,7 +13,7 @@ from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCou
 from refold.properties.linearizability.specification import Specification
 from refold.properties.linearizability.value import brief, frozen
 
-__all__ = ["MODELS", "specification_named"]
+__all__ = ["MODELS", "OPERATIONS", "models_with", "specification_named"]
 
 OPERATIONS: dict[str, tuple[str, ...]] = {
     "cas-register": ("read", "write", "cas"),
@@ -24,6 +25,12 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 """The operations of what is built in."""
 MODELS = tuple(OPERATIONS)
 """The names of what is built in."""
+
+
+def models_with(operations: Iterable[str]) -> list[str]:
+    """The built-in models that have all these operations."""
+    asked = set(operations)
+    return [model for model, known in OPERATIONS.items() if asked <= set(known)]
 
 
 def specification_named(name: str, initial: Any = None, nil_reads: Literal["value", "any"] = "value") -> Specification:
