@@ -27,8 +27,14 @@ def brief(value: object, length_max: int = 60) -> str:
 class _Truth:
     """Stands for true or false where Python would take them for 1 or 0."""
 
+    def __init__(self, name: str) -> None:
+        self._name = name
 
-_TRUE, _FALSE = _Truth(), _Truth()
+    def __repr__(self) -> str:
+        return self._name
+
+
+_TRUE, _FALSE = _Truth("true"), _Truth("false")
 
 
 def exact(value: Any) -> Hashable:

@@ -42,7 +42,7 @@ def edn(file: IO[bytes], name: str) -> Iterator[Record]:
         said = fields.get(":type"), fields.get(":f")
         process = fields.get(":process")
         known = names.get(said)
-        if known is None or type(process) is not int:
+        if known is None or type(process) is not int or ":rebalance-log" in fields:
             record = record_of(name, line, fields, ":", lambda value: value)
             names[said] = record.type, record.f
             yield record

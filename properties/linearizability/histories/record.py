@@ -27,6 +27,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """What joins invocation and return where it is not the process."""
     client: bool = True
     """False for a record that is no client's, such as a nemesis: it is counted and ignored."""
+    rebalance: Any = None
+    """What Jepsen's Kafka workload says of changed assignments."""
 
 
 class _Open(msgspec.Struct, frozen=True, gc=False):
@@ -113,6 +115,6 @@ def record_of(name: str, line: int, fields: dict[Any, Any], mark: str, freeze: C
             )
     client = process != "nemesis" and not (mark and isinstance(process, str) and process.startswith(mark))
     value, key = fields.get(f"{mark}value"), fields.get(f"{mark}key")
-    return Record(
-        line, process, type_.removeprefix(mark), f.removeprefix(mark), freeze(value), freeze(key), client=client
-    )
+    rebalance = freeze(fields.get(f"{mark}rebalance-log"))
+    names = type_.removeprefix(mark), f.removeprefix(mark)
+    return Record(line, process, *names, freeze(value), freeze(key), client=client, rebalance=rebalance)
