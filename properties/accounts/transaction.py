@@ -12,11 +12,12 @@ import attrs
 
 from refold.properties.linearizability.error import HistoryError
 from refold.properties.linearizability.histories.record import Record
+from refold.properties.linearizability.models import KEPT_ACCOUNTS
 from refold.properties.linearizability.value import brief, exact
 
-__all__ = ["OPERATIONS", "Message", "Transaction", "transactions"]
+__all__ = ["Message", "Transaction", "transactions"]
 
-OPERATIONS = ("send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions")
+OPERATIONS = KEPT_ACCOUNTS["kafka"]
 _ENDS = ("invoke", "ok", "fail", "info")
 
 Message: TypeAlias = tuple[int | None, Hashable]

@@ -10,7 +10,7 @@ from typing import Literal
 import attrs
 
 from refold.properties.linearizability.error import HistoryError
-from refold.properties.linearizability.models import models_with, specification_named
+from refold.properties.linearizability.models import MODELS, models_with, specification_named
 from refold.properties.linearizability.operation import History, Operation, Outcome
 from refold.properties.linearizability.refusal import order_of, refuse
 from refold.properties.linearizability.searches.budget import Budget, BudgetSpent
@@ -61,7 +61,7 @@ def _complain(history: History, specification: Specification) -> None:
 def _remedy(history: History, operation: Operation, specification: Specification) -> str:
     """What to do about a complaint: name a model that has all the operations, if this one lacks one."""
     fits = models_with({one.f for one in history.operations})
-    if not fits or any(type(specification_named(model)) is type(specification) for model in fits):
+    if not fits or any(type(specification_named(model)) is type(specification) for model in fits if model in MODELS):
         return "correct the line, or choose another model"
     return f"say --model {' or '.join(fits)}"
 

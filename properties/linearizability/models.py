@@ -13,7 +13,7 @@ from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCou
 from refold.properties.linearizability.specification import Specification
 from refold.properties.linearizability.value import brief, frozen
 
-__all__ = ["MODELS", "OPERATIONS", "models_with", "specification_named"]
+__all__ = ["KEPT_ACCOUNTS", "MODELS", "OPERATIONS", "models_with", "specification_named"]
 
 OPERATIONS: dict[str, tuple[str, ...]] = {
     "cas-register": ("read", "write", "cas"),
@@ -23,6 +23,14 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "set": ("add", "remove", "contains", "read"),
 }
 """The operations of what is built in."""
+KEPT_ACCOUNTS: dict[str, tuple[str, ...]] = {
+    "kafka": ("send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions"),
+    "list-append": ("append", "read"),
+    "queue": ("enqueue", "dequeue", "drain"),
+    "set-full": ("add", "read"),
+    "total-queue": ("enqueue", "dequeue", "drain"),
+}
+"""The operations of what `refold.properties.accounts` judges, without a search."""
 MODELS = tuple(OPERATIONS)
 """The names of what is built in."""
 
@@ -30,7 +38,7 @@ MODELS = tuple(OPERATIONS)
 def models_with(operations: Iterable[str]) -> list[str]:
     """The built-in models that have all these operations."""
     asked = set(operations)
-    return [model for model, known in OPERATIONS.items() if asked <= set(known)]
+    return [model for model, known in (OPERATIONS | KEPT_ACCOUNTS).items() if asked <= set(known)]
 
 
 def specification_named(name: str, initial: Any = None, nil_reads: Literal["value", "any"] = "value") -> Specification:
@@ -53,7 +61,7 @@ def specification_named(name: str, initial: Any = None, nil_reads: Literal["valu
             what = "a set starts from a list of elements" if model == "set" else "a queue starts from a list of items"
             raise ValueError(f"{what}, not from {brief(initial)}")
         return AddIfAbsentSet(frozen(initial)) if model == "set" else FifoQueue(frozen(initial))
-    raise ValueError(f"unknown model {name!r}: use {', '.join(MODELS)} or MODULE:OBJECT")
+    raise ValueError(f"unknown model {name!r}: use {', '.join(sorted((*MODELS, *KEPT_ACCOUNTS)))} or MODULE:OBJECT")
 
 
 def _bounds(query: str) -> dict[str, int | None]:

@@ -14,6 +14,9 @@ FAILURES: dict[str, Literal["refuses", "nothing"]] = {"edn": "nothing"}
 """What a failed operation says where nobody said so (``refuses`` in formats that are not here). Knossos and Jepsen write EDN for histories
 in which a failure is whatever certainly did not happen, for any reason: docs/decisions/0009-failures-in-edn.md."""
 
+FINDINGS_MAX = 100
+"""Findings of one file that are reported."""
+
 
 @attrs.frozen
 class BlackBox:
@@ -29,12 +32,16 @@ class BlackBox:
 
     def judge(self, file: str, format_: str, result: dict[str, Any]) -> None:
         """Put into the result what there is to say of a file. Raises `HistoryError` and `UsageError`."""
+        from refold.properties.accounts.models import is_account
         from refold.properties.linearizability import check as decide
         from refold.properties.linearizability import read_operations
         from refold.properties.linearizability.hints import hint
         from refold.reports.words.black_box import verdict_sentences
         from refold.search.objects.specification import specification_called
 
+        if is_account(self.model):
+            self.keep_account(file, format_, result)
+            return
         started = time.process_time()
         _, history = read_operations(file, format_, self.keys)
         if not history.operations:
@@ -69,3 +76,28 @@ class BlackBox:
                 result["hint"] = said
                 sentences.append(f"Mind {said}")
         result["sentences"] = [sentences]
+
+    def keep_account(self, file: str, format_: str, result: dict[str, Any]) -> None:
+        """The same for a model that is judged without a search."""
+        from refold.properties.accounts.models import account_named
+        from refold.properties.linearizability.histories.formats import read_records
+        from refold.reports.words.black_box import account_sentences
+
+        if self.initial is not None:
+            raise UsageError(f"model {self.model!r} begins empty: leave out --initial")
+        _, records = read_records(file, format_, self.keys)
+        if not any(record.client for record in records):
+            raise UsageError(
+                f"there is no operation in it that a client invoked, so there is nothing to judge (format {format_})"
+            )
+        try:
+            account = account_named(self.model, records, file)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        good, bad = ("linearizable", "not linearizable") if self.model == "list-append" else ("held", "broken")
+        result["records"] = len(records)
+        result["verdict"] = good if account.held else bad
+        result["findings"] = [entry.as_json() for entry in account.broken[:FINDINGS_MAX]]
+        result["observed"] = [entry.as_json() for entry in account.observed[:FINDINGS_MAX]]
+        result["not_checked"] = list(account.not_checked)
+        result["sentences"] = account_sentences(account)

@@ -8,6 +8,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, Literal
@@ -21,7 +22,7 @@ from refold.properties.linearizability.histories.record import Record, history_o
 from refold.properties.linearizability.histories.register import register
 from refold.properties.linearizability.operation import History
 
-__all__ = ["FORMATS", "Keys", "read_operations", "sniff"]
+__all__ = ["FORMATS", "Keys", "read_operations", "read_records", "sniff"]
 
 HEAD_BYTES = 1 << 18
 """What is looked at of a file to see its format."""
@@ -56,18 +57,34 @@ def read_operations(
     source: str | os.PathLike[str] | Iterable[str], format: str = "auto", keys: Keys = "auto"
 ) -> tuple[str, History]:
     """The format and the operations of a file, or of the lines given; `HistoryError` if they cannot be read."""
-    if isinstance(source, str | os.PathLike):
-        name = os.fspath(source)
-        try:
-            with Path(source).open("rb") as file:
-                return _read(file, name, format, keys)
-        except OSError as error:
-            raise HistoryError(name, None, error.strerror or "unreadable", "check the path") from None
-    text = "".join(line if line.endswith("\n") else f"{line}\n" for line in source)
-    return _read(io.BytesIO(text.encode("utf-8", "surrogatepass")), "history", format, keys)
+    with _opened(source) as (file, name):
+        found = _format(file, name, format)
+        return found, history_of(_records(file, name, found, keys), name)
 
 
-def _read(file: IO[bytes], name: str, format: str, keys: Keys) -> tuple[str, History]:
+def read_records(path: str | os.PathLike[str], format: str = "auto", keys: Keys = "auto") -> tuple[str, list[Record]]:
+    """The format and the records of a file, one for each line of it that says something; `HistoryError` likewise."""
+    with _opened(path) as (file, name):
+        found = _format(file, name, format)
+        return found, list(_records(file, name, found, keys))
+
+
+@contextmanager
+def _opened(source: str | os.PathLike[str] | Iterable[str]) -> Iterator[tuple[IO[bytes], str]]:
+    """A file, or lines as one, and what it is called."""
+    if not isinstance(source, str | os.PathLike):
+        text = "".join(line if line.endswith("\n") else f"{line}\n" for line in source)
+        yield io.BytesIO(text.encode("utf-8", "surrogatepass")), "history"
+        return
+    name = os.fspath(source)
+    try:
+        with Path(source).open("rb") as file:
+            yield file, name
+    except OSError as error:
+        raise HistoryError(name, None, error.strerror or "unreadable", "check the path") from None
+
+
+def _format(file: IO[bytes], name: str, format: str) -> str:
     if format == "auto":
         head = file.read(HEAD_BYTES)
         file.seek(0)
@@ -75,13 +92,17 @@ def _read(file: IO[bytes], name: str, format: str, keys: Keys) -> tuple[str, His
         if found is None or found not in FORMATS:
             what = "the format is not recognised" if found is None else "this is a history of refold's own format"
             raise HistoryError(name, 1, what, f"name one of {', '.join(sorted(FORMATS))}")
-        format = found
-    elif format not in FORMATS:
+        return found
+    if format not in FORMATS:
         raise HistoryError(name, None, f"unknown format {format!r}", f"name one of {', '.join(sorted(FORMATS))}")
+    return format
+
+
+def _records(file: IO[bytes], name: str, format: str, keys: Keys) -> Iterator[Record]:
     records = FORMATS[format](file, name)
-    if keys != "one":
-        records = apart(records, name) if keys == "independent" else together(records, name)
-    return format, history_of(records, name)
+    if keys == "one":
+        return records
+    return apart(records, name) if keys == "independent" else together(records, name)
 
 
 FORMATS: dict[str, Callable[[IO[bytes], str], Iterator[Record]]] = {

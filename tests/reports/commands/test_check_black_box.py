@@ -115,3 +115,32 @@ def test_the_benchmark_without_an_application_measures_without_one(refold: Refol
         (tmp_path / "history.jsonl").write_bytes(b"".join(lines(600, application)))
         (result,) = only_results(refold("check", "history.jsonl", "--json"))
         assert (result["verdict"], result["application"]) == ("held", application or None)
+
+
+def test_accounts_are_kept_of_queues_and_partitions(refold: Refold, tmp_path: Path) -> None:
+    """Held or broken, with the lines; what is not judged is said, and what is seen and no violation."""
+    lines = [
+        operation(0, "send", [["send", "x", "a"]], [["send", "x", [0, "a"]]]),
+        operation(0, "send", [["send", "x", "b"]], [["send", "x", [1, "b"]]]),
+        operation(1, "poll", [["poll"]], [["poll", {"x": [[0, "a"], [1, "b"]]}]]),
+    ]
+    (tmp_path / "good.jsonl").write_text("".join(lines))
+    (tmp_path / "bad.jsonl").write_text("".join(lines).replace('[0, "a"], ', ""))
+    said = refold("check", "good.jsonl").err
+    assert "unknown operation 'send'; this model knows read, write, cas; say --model kafka" in said
+    ended = refold("check", "good.jsonl", "bad.jsonl", "--model", "kafka", "--json")
+    good, bad = only_results(ended)
+    assert (ended.code, good["verdict"], bad["verdict"]) == (1, "held", "broken")
+    assert good["not_checked"][0].startswith("cycles between transactions")
+    (finding,) = bad["findings"]
+    assert (finding["anomaly"], finding["key"], finding["lines"]) == ("lost-write", "'x'", [2, 6])
+    out = refold("check", "bad.jsonl", "--model", "kafka").out
+    assert out.startswith(
+        "    lost-write: 'a' was stored, 'b' behind it was read, and 'a' never was, in 'x' (lines 2 and 6)\n"
+    )
+    assert "    not checked: cycles between transactions" in out
+    assert "bad.jsonl: broken (minimal, 6 records" in out
+    (tmp_path / "list.jsonl").write_text(operation(0, "append", 1) + operation(0, "read", None, []))
+    assert "list.jsonl: not linearizable" in refold("check", "list.jsonl", "--model", "list-append").out
+    assert refold("check", "list.jsonl", "--model", "list-append", "--initial", "[1]").code == 2
+    assert refold("check", "list.jsonl", "--model", "queue?x=1").code == 2
