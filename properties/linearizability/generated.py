@@ -26,12 +26,19 @@ ODD: tuple[tuple[Hashable, ...], ...] = (
 
 
 def arbitrary_history(
-    random: Random, *, operations_max: int = 8, clients_max: int = 4, odd: bool = False
+    random: Random,
+    *,
+    operations_max: int = 8,
+    clients_max: int = 4,
+    odd: bool = False,
+    model: str | None = None,
 ) -> tuple[History, Specification]:
-    """A small history with any answers at all, unknown ones included, of any built-in object; `odd`: of odd values."""
+    """A small history with any answers at all, unknown ones included; `odd`: of odd values; `model`: of that built-in
+    object, or of any."""
     count = random.randint(1, 3)
     values = random.choice(ODD)[:count] if odd else range(count)
-    specification, call, answer = random.choice(_objects(values))
+    objects = _objects(values)
+    specification, call, answer = objects[random.choice(list(objects)) if model is None else model]
     count, clients = random.randint(1, operations_max), random.randint(1, clients_max)
     operations: list[Operation] = []
     open_calls: dict[int, int] = {}
@@ -118,7 +125,7 @@ _Call = Callable[[Random], tuple[str, Any]]
 _Answer = Callable[[Random, Operation], Any]
 
 
-def _objects(values: Sequence[Hashable]) -> list[tuple[Specification, _Call, _Answer]]:
+def _objects(values: Sequence[Hashable]) -> dict[str, tuple[Specification, _Call, _Answer]]:
     def elements(random: Random) -> tuple[Hashable, ...]:
         return tuple(value for value in values if random.random() < 0.5)
 
@@ -146,10 +153,10 @@ def _objects(values: Sequence[Hashable]) -> list[tuple[Specification, _Call, _An
     def queue_answer(random: Random, operation: Operation) -> Any:
         return random.choice(values) if operation.f == "dequeue" else None
 
-    return [
-        (FifoQueue(), queue_call, queue_answer),
-        (Mutex(), lambda random: (random.choice(("acquire", "release")), None), lambda *_: None),
-        (CasRegister(values[0]), lambda random: _register_call(random, values), read_answer),
-        (AddIfAbsentSet(), set_call, set_answer),
-        (BoundedCounter(0, 0, len(values)), counter_call, count),
-    ]
+    return {
+        "fifo-queue": (FifoQueue(), queue_call, queue_answer),
+        "mutex": (Mutex(), lambda random: (random.choice(("acquire", "release")), None), lambda *_: None),
+        "cas-register": (CasRegister(values[0]), lambda random: _register_call(random, values), read_answer),
+        "set": (AddIfAbsentSet(), set_call, set_answer),
+        "counter": (BoundedCounter(0, 0, len(values)), counter_call, count),
+    }

@@ -6,6 +6,8 @@ from random import Random
 
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from refold.properties.linearizability import (
     IMPOSSIBLE,
@@ -27,6 +29,10 @@ from refold.properties.linearizability import (
 from refold.properties.linearizability.exhaustive import linearizable_by_trying
 from refold.properties.linearizability.generated import arbitrary_history, register_history, spoiled
 from refold.properties.linearizability.searches import budget
+from refold.properties.linearizability.searches.just_in_time import depth_first, frontier, relaxed
+from refold.properties.linearizability.searches.race import Race
+from refold.properties.linearizability.searches.schedule import Schedule
+from refold.properties.linearizability.searches.wing_gong import wing_gong
 
 from . import independent
 
@@ -272,3 +278,22 @@ def test_an_object_without_an_order_is_the_answer_whatever_becomes_of_the_others
         assert verdict.key == (None if linearizable is None else "easy")
     assert verdict.reason is not None
     assert short_of in verdict.reason
+
+
+@given(st.integers(0, 2**64), st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_every_search_alone_is_right(seed: int, odd: bool) -> None:
+    """Whichever wins the race: the verdict, and for a no the first return that cannot be, but for the relaxed one, which only says
+    that it is not the first."""
+    history, specification = arbitrary_history(Random(seed), operations_max=6, odd=odd)
+    schedule = Schedule(history.operations, specification)
+    expected = linearizable_by_trying(history.operations, specification)
+    moments = set()
+    for search in (wing_gong, frontier, depth_first, relaxed):
+        if search is relaxed and isinstance(specification, FifoQueue):
+            continue  # an endless supply of items makes an endless number of queues: alone it need not end
+        found = Race([search], schedule, len(schedule.returns)).run(budget.Budget(None, 1 << 40))
+        assert found.linearizable is expected
+        if found.earliest:
+            moments.add(found.moments)
+    assert len(moments) <= 1
