@@ -47,7 +47,8 @@ FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
     "--model",
     default="cas-register",
     metavar="MODEL",
-    help="cas-register (default), counter, fifo-queue, mutex, set, or MODULE:OBJECT.",
+    help="cas-register (default), counter, fifo-queue, mutex, set, or MODULE:OBJECT; without a search: kafka, list-append, queue,"
+    " set-full, total-queue.",
 )
 @click.option(
     "--initial", default="null", metavar="VALUE", help="The initial value of every object, as JSON (default: null)."
