@@ -25,7 +25,7 @@ from refold.reports.documents.files import refuse_pipe
 from refold.reports.words.values import inert
 from refold.search.objects.application_check import application_named, trial
 
-FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
+FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register", "otlp")
 
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")

@@ -1,7 +1,8 @@
 """Histories from anywhere: the formats, what tells them apart, and how each becomes records.
 
 `minimal` is JSON that any language can write; `jepsen-log` is what Jepsen prints; `edn` is what Jepsen and Knossos store;
-`register` is one word per field. Histories of refold itself are recognised here and read elsewhere.
+`register` is one word per field; `otlp` is what collectors of OpenTelemetry write. Histories of refold itself are
+recognised here and read elsewhere.
 """
 
 import io
@@ -18,6 +19,7 @@ from refold.properties.linearizability.histories.edn import edn
 from refold.properties.linearizability.histories.jepsen_log import is_jepsen_log, jepsen_log
 from refold.properties.linearizability.histories.keys import apart, together
 from refold.properties.linearizability.histories.minimal import minimal
+from refold.properties.linearizability.histories.otlp import otlp
 from refold.properties.linearizability.histories.record import Record, history_of
 from refold.properties.linearizability.histories.register import register
 from refold.properties.linearizability.operation import History
@@ -42,6 +44,8 @@ def sniff(lines: Iterable[str]) -> str | None:
             continue
         if _REGISTER.match(text):
             return "register"
+        if text.startswith("{") and any('"resourceSpans"' in other for other in head):
+            return "otlp"
         if re.match(r'\{\s*"', text):
             return "minimal" if _TYPE.search(text) else "refold"
         break
@@ -109,6 +113,7 @@ FORMATS: dict[str, Callable[[IO[bytes], str], Iterator[Record]]] = {
     "edn": edn,
     "jepsen-log": jepsen_log,
     "minimal": minimal,
+    "otlp": otlp,
     "register": register,
 }
 """What reads each format."""
