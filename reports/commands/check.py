@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -15,17 +16,18 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
-from refold.model.documents.history import MalformedHistory
+from refold.model.documents.history import MalformedHistory, to_line
 from refold.model.errors import UsageError
 from refold.model.words import short
 from refold.reports.commands import outcome
 from refold.reports.commands.black_box import BlackBox
 from refold.reports.commands.stored_history import StoredHistory
+from refold.reports.documents.etcd_report import etcd_history, is_etcd_report
 from refold.reports.documents.files import refuse_pipe
 from refold.reports.words.values import inert
 from refold.search.objects.application_check import application_named, trial
 
-FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register", "otlp")
+FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register", "otlp", "etcd")
 
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")
@@ -200,7 +202,9 @@ class FileJudge:
             refuse_pipe(file)
             format_ = self.format if self.format != "auto" else self.look(file)
             result["format"] = format_
-            if format_ == "refold":
+            if format_ == "etcd":
+                self.etcd(file, result, heartbeat)
+            elif format_ == "refold":
                 StoredHistory(file, self.application, result, heartbeat, self.seconds).judge()
             else:
                 self.black_box.judge(file, format_, result)
@@ -210,10 +214,26 @@ class FileJudge:
         result["seconds"] = round(time.process_time() - started, 6)
         return result
 
+    def etcd(self, folder: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+        """A report of etcd's robustness tests, put into a history with positions."""
+        records, left_out = etcd_history(folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            path = os.path.join(scratch, "history.jsonl")
+            with open(path, "wb") as file:
+                file.writelines(map(to_line, records))
+            StoredHistory(path, self.application, result, heartbeat, self.seconds).judge()
+        result["not_checked"].extend(left_out)
+
     def look(self, file: str) -> str:
         """The format of a file, from its first lines."""
         from refold.properties.linearizability.histories.formats import HEAD_BYTES, sniff
 
+        if os.path.isdir(file):
+            if is_etcd_report(file):
+                return "etcd"
+            raise UsageError(
+                f"{file}: this is a folder, and no report of etcd's robustness tests; name the files in it"
+            )
         with open(file, "rb") as stream:
             head = stream.read(HEAD_BYTES)
         if not head.strip():
