@@ -82,6 +82,10 @@ class _Part:
             self._race = Race(entrants(self._schedule), self._schedule, len(self._schedule.returns))
         return self._race.turn(budget)
 
+    def give_up(self) -> None:
+        """Let go of everything that the race has made."""
+        self._race = self._schedule = None
+
     def placed(self, found: Found) -> list[tuple[int, Operation]]:
         """Operations in the order that was found, each with the event that it is put before."""
         assert self._schedule is not None
@@ -115,6 +119,7 @@ def _decide(history: History, specification: Specification, refusals: bool, budg
                 found = part.turn(adapted, refusals, budget)
             except BudgetSpent as spent:  # of memory there may be more without this one
                 given_up.append(str(spent))
+                part.give_up()
                 if spent.of_time:
                     turns_left = 0
                     break

@@ -35,7 +35,7 @@ def hint(history: History, verdict: Verdict, fail: Any = "refuses") -> str | Non
     changed: Specification = attrs.evolve(specification, initial=value)
     if check(prefix, changed, fail=fail, seconds_cpu_max=_SECONDS_CPU_MAX).linearizable is not True:
         return None
-    given = json.dumps(sorted(value, key=repr) if isinstance(value, frozenset) else value)
+    given = _json(sorted(value, key=repr) if isinstance(value, frozenset) else value)
     return f"nothing that was written before explains that {said}: if it began so, say --initial '{given}'"
 
 
@@ -67,4 +67,6 @@ def _elements(specification: AddIfAbsentSet, blame: Operation) -> tuple[str, Any
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, default=repr)
+    return json.dumps(
+        value, default=lambda other: sorted(other, key=repr) if isinstance(other, frozenset) else repr(other)
+    )

@@ -21,12 +21,13 @@ _OPERATION = r"(?P<process>\S+)\s+:(?P<type>\w+)\s+:(?P<f>\S+)\s+(?P<value>.*\S)
 _IN_LOG = re.compile(_PREFIX + _OPERATION)
 _ALONE = re.compile(r"\s*" + _OPERATION)
 _LOOKS_LIKE_ONE = re.compile(rf"{_PREFIX}\S+\s+:\w")
+_LINE_OF_A_LOG = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d|INFO\b|WARN|ERROR\b|DEBUG\b|TRACE\b).*\bjepsen\.")
 _LOOKS_LIKE_ONE_ALONE = re.compile(r"\s*(?:\d+|:?nemesis)\s+:(?:invoke|ok|fail|info)\s+:\S")
 
 
 def is_jepsen_log(head: list[str]) -> bool:
     """Whether the first lines of a file have an operation in one of these forms, whatever stands before it."""
-    return any(_LOOKS_LIKE_ONE_ALONE.match(text) or "jepsen." in text for text in head)
+    return any(_LOOKS_LIKE_ONE_ALONE.match(text) or _LINE_OF_A_LOG.match(text) for text in head)
 
 
 def jepsen_log(file: IO[bytes], name: str) -> Iterator[Record]:

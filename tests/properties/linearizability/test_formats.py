@@ -279,6 +279,18 @@ def test_independent_keys_are_taken_apart() -> None:
         read_operations(["{:process 0, :type :invoke, :f :write, :value 1}"], keys="independent")
 
 
+def test_edn_that_speaks_of_jepsen_is_no_log() -> None:
+    """Errors in a history name the classes and files in which they were raised."""
+    error = '"jepsen.util$timeout INFO jepsen.util - 3 :invoke"'
+    lines = [
+        "{:process 0, :type :invoke, :f :write, :value 1}",
+        f"{{:process 0, :type :info, :f :write, :value 1, :error {error}}}",
+    ]
+    assert sniff(lines) == "edn"
+    assert sniff([f" {line}" for line in lines]) == "edn"
+    assert read_operations(lines)[1].operations[0].outcome is Outcome.UNKNOWN
+
+
 def test_a_long_array_on_one_line_is_read_in_time() -> None:
     """In pieces, of which none is looked at again for every object in it."""
     pair = '{"process": 0, "type": "invoke", "f": "read"}, {"process": 0, "type": "ok", "f": "read", "value": 3}'

@@ -63,6 +63,15 @@ HINTS = {
 }  # fmt: skip
 
 
+def test_a_beginning_of_any_value_can_be_said(refold: Refold, tmp_path: Path) -> None:
+    """Also one that JSON has not."""
+    (tmp_path / "h.edn").write_text(
+        "{:process 0, :type :invoke, :f :read, :value nil}\n{:process 0, :type :ok, :f :read, :value #{1 [2 :a]}}\n"
+    )
+    (result,) = only_results(refold("check", "h.edn", "--json"))
+    assert result["hint"].startswith("nothing that was written before explains that somebody read [")
+
+
 @pytest.mark.parametrize("case", sorted(HINTS))
 def test_a_beginning_that_nobody_named_is_said_where_another_would_do(
     case: str, refold: Refold, tmp_path: Path
