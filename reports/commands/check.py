@@ -24,6 +24,7 @@ from refold.reports.commands.black_box import BlackBox
 from refold.reports.commands.stored_history import StoredHistory
 from refold.reports.documents.etcd_report import etcd_history, is_etcd_report
 from refold.reports.documents.files import refuse_pipe
+from refold.reports.documents.unpacked import STANDARD_INPUT, unpacked
 from refold.reports.words.values import inert
 from refold.search.objects.application_check import application_named, trial
 
@@ -31,7 +32,7 @@ FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register", "otlp",
 
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE…")
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE…")
 @click.option(
     "--format",
     "format_",
@@ -102,6 +103,7 @@ def check(
       refold check *.edn --initial 0 --nil-reads any                Knossos histories
       refold check ops.jsonl --model set --json
       refold check history.edn --keys independent --seconds 60
+      zcat history.jsonl.gz | refold check -                        standard input; history.jsonl.gz itself will do as well
 
     Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
     """
@@ -198,18 +200,22 @@ class FileJudge:
             "findings": [],
             "blame": None,
         }
+        path = file
         try:
-            refuse_pipe(file)
-            format_ = self.format if self.format != "auto" else self.look(file)
-            result["format"] = format_
-            if format_ == "etcd":
-                self.etcd(file, result, heartbeat)
-            elif format_ == "refold":
-                StoredHistory(file, self.application, result, heartbeat, self.seconds).judge()
-            else:
-                self.black_box.judge(file, format_, result)
+            if file != STANDARD_INPUT:
+                refuse_pipe(file)
+            with unpacked(file) as path:
+                format_ = self.format if self.format != "auto" else self.look(path)
+                result["format"] = format_
+                if format_ == "etcd":
+                    self.etcd(path, result, heartbeat)
+                elif format_ == "refold":
+                    StoredHistory(path, self.application, result, heartbeat, self.seconds).judge()
+                else:
+                    self.black_box.judge(path, format_, result)
         except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
             said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
+            said = said.replace(path, file) if path != file else said
             result["error"] = said if file in said else f"{file}: {said}"
         result["seconds"] = round(time.process_time() - started, 6)
         return result
