@@ -29,8 +29,7 @@ from refold.model.record import (
     Scanned,
     Unknown,
 )
-
-DELETE, PUT = "delete-operation", "put-operation"
+from refold.reports.documents.etcd_files import DELETE, PUT, Answer, Operation, Watch, documents
 
 
 @attrs.frozen
@@ -205,86 +204,51 @@ def _appends(folder: Path) -> tuple[list[Append], list[str]]:
     appends: list[Append] = []
     others = 0
     for file in sorted(folder.glob("client-*/operations.json")):
-        for number, operation in enumerate(_documents(file)):
-            try:
-                made = _append(operation, f"c{operation['ClientId']}", number)
-            except (KeyError, TypeError, AttributeError, IndexError) as error:
-                raise UsageError(
-                    f"{file}: operation {number + 1} is none of etcd's robustness tests ({error!r})"
-                ) from None
+        for number, operation in enumerate(documents(file, Operation)):
+            made = _append(operation, number)
             if made is not None:
                 appends.append(made)
-            elif operation["Input"].get("Type") == "txn":
+            elif operation.Input.Txn is not None:
                 others += 1
     left_out = [f"{others} transactions with more than one write, or on more than one condition"] if others else []
     return appends, [*left_out, "reads, leases, compactions, and events that a watch should have shown and has not"]
 
 
-def _append(operation: dict[str, Any], client: str, number: int) -> Append | None:
-    asked, answer = operation["Input"], operation["Output"]
-    if asked["Type"] != "txn":
+def _append(operation: Operation, number: int) -> Append | None:
+    asked, answer = operation.Input.Txn, operation.Output
+    if asked is None:
         return None
-    writes = [one for one in asked["Txn"].get("OperationsOnSuccess") or () if one["Type"] in (PUT, DELETE)]
-    conditions = asked["Txn"].get("Conditions") or ()
-    others = [one for one in asked["Txn"].get("OperationsOnFailure") or () if one["Type"] in (PUT, DELETE)]
-    if len(writes) != 1 or len(conditions) > 1 or others or (conditions and conditions[0].get("ExpectedVersion")):
+    writes = [write for write in asked.OperationsOnSuccess or () if write.Type in (PUT, DELETE)]
+    others = [write for write in asked.OperationsOnFailure or () if write.Type in (PUT, DELETE)]
+    conditions = asked.Conditions or []
+    if len(writes) != 1 or len(conditions) > 1 or others or any(one.ExpectedVersion for one in conditions):
         return None
-    write = writes[0]
-    put = write["Type"] == PUT
-    key = (write["Put"] if put else write["Delete"])["Key"]
-    txn = answer.get("Txn") or {}
-    shown = [pair for result in txn.get("Results") or () for pair in result.get("KVs") or ()]
-    end = "unknown" if answer.get("Error") else "refused" if txn.get("Failure") else "ok"
+    (write,) = writes
+    txn = answer.Txn or Answer()
+    shown = [pair for result in txn.Results or () for pair in result.KVs or ()]
+    client = f"c{operation.ClientId}"
     return Append(
         f"{client}-{number}",
         client,
-        operation["Call"],
-        operation["Return"],
-        conditions[0].get("ExpectedRevision", 0) if conditions else None,
-        Change(key, write["Type"], _value(write["Put"]["Value"]) if put else None),
-        end,
-        answer.get("Revision", 0),
-        shown[0].get("ModRevision", -1) if shown else -1,
+        operation.Call,
+        operation.Return,
+        conditions[0].ExpectedRevision if conditions else None,
+        Change(write.key, write.Type, write.Put.Value.told if write.Type == PUT else None),
+        "unknown" if answer.Error else "refused" if txn.Failure else "ok",
+        answer.Revision,
+        shown[0].ModRevision if shown else -1,
     )
 
 
 def _watches(folder: Path) -> Iterator[tuple[str, list[tuple[int, Change]]]]:
     """What each watch has shown, in its order."""
     for file in sorted(folder.glob("client-*/watch.json")):
-        for number, watch in enumerate(_documents(file), 1):
-            try:
-                yield (
-                    f"{file.parent.name}, watch {number}",
-                    [
-                        (event["Revision"], Change(event["Key"], event["Type"], _shown(event)))
-                        for response in watch.get("Responses") or ()
-                        for event in response.get("Events") or ()
-                    ],
-                )
-            except (KeyError, TypeError, AttributeError) as error:
-                raise UsageError(f"{file}: watch {number} is none of etcd's robustness tests ({error!r})") from None
-
-
-def _shown(event: dict[str, Any]) -> Any:
-    return None if event["Type"] == DELETE else _value(event.get("Value") or {})
-
-
-def _value(told: dict[str, Any]) -> Any:
-    return told["Hash"] if told.get("Hash") else told.get("Value", "")
-
-
-def _documents(file: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file, one after the other."""
-    decoder = json.JSONDecoder()
-    try:
-        text = file.read_text(encoding="utf-8").strip()
-        position = 0
-        while position < len(text):
-            document, position = decoder.raw_decode(text, position)
-            while position < len(text) and text[position].isspace():
-                position += 1
-            if not isinstance(document, dict):
-                raise UsageError(f"{file}: a report holds JSON objects, one after the other")
-            yield document
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file}: not JSON ({str(error)[:100]})") from None
+        for number, watch in enumerate(documents(file, Watch), 1):
+            yield (
+                f"{file.parent.name}, watch {number}",
+                [
+                    (event.Revision, Change(event.Key, event.Type, event.Value.told if event.Type == PUT else None))
+                    for response in watch.Responses or ()
+                    for event in response.Events or ()
+                ],
+            )

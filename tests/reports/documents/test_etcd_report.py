@@ -195,11 +195,17 @@ def test_what_is_no_report_is_said(refold: Refold, tmp_path: Path) -> None:
     operations = tmp_path / "report" / "client-1" / "operations.json"
     for text, said in (
         ("{", "operations.json: not JSON"),
-        ("[1]", "a report holds JSON objects, one after the other"),
-        ('{"a": 1}', "operation 1 is none of etcd's robustness tests"),
+        ("[1]", "object 1 is no operation of etcd's robustness tests"),
+        ('{"a": 1}', "object 1 is no operation of etcd's robustness tests"),
         ("", "there are no requests with one write in this report"),
     ):
         operations.write_text(text)
         ended = refold("check", "report")
         assert ended.code == 2
         assert said in ended.err
+    store().write(tmp_path / "other")
+    watch = tmp_path / "other" / "client-10" / "watch.json"
+    for revision in (0, [1], None, "7"):
+        event = {"Type": "put-operation", "Key": "a", "Revision": revision}
+        watch.write_text(json.dumps({"Responses": [{"Events": [event]}]}))
+        assert "object 1 is no watch of etcd's robustness tests" in refold("check", "other").err
