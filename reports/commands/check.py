@@ -238,7 +238,7 @@ class FileJudge:
             if is_etcd_report(file):
                 return "etcd"
             raise UsageError(
-                f"{file}: this is a folder, and no report of etcd's robustness tests; name the files in it"
+                f"{file}: this is a directory, and no report of etcd's robustness tests; name the files in it"
             )
         with open(file, "rb") as stream:
             head = stream.read(HEAD_BYTES)
