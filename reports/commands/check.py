@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -15,24 +16,23 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
-from refold.model.documents.history import MalformedHistory
+from refold.model.documents.history import MalformedHistory, to_line
 from refold.model.errors import UsageError
 from refold.model.words import short
 from refold.reports.commands import outcome
+from refold.reports.commands.black_box import BlackBox
 from refold.reports.commands.stored_history import StoredHistory
+from refold.reports.documents.etcd_report import etcd_history, is_etcd_report
 from refold.reports.documents.files import refuse_pipe
+from refold.reports.documents.unpacked import STANDARD_INPUT, unpacked
 from refold.reports.words.values import inert
 from refold.search.objects.application_check import application_named, trial
-from refold.systems.user.errors import let_through, told
 
-FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
-FAILURES: dict[str, Literal["refuses", "nothing"]] = {"edn": "nothing"}
-"""What a failed operation says where nobody said so (``refuses`` in formats that are not here). Knossos and Jepsen write EDN for histories
-in which a failure is whatever certainly did not happen, for any reason: docs/decisions/0009-failures-in-edn.md."""
+FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register", "otlp", "etcd")
 
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE…")
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE…")
 @click.option(
     "--format",
     "format_",
@@ -47,7 +47,11 @@ in which a failure is whatever certainly did not happen, for any reason: docs/de
     " it comes with refold).",
 )
 @click.option(
-    "--model", default="cas-register", metavar="MODEL", help="cas-register (default), set, counter, or MODULE:OBJECT."
+    "--model",
+    default="cas-register",
+    metavar="MODEL",
+    help="cas-register (default), counter, fifo-queue, mutex, set, or MODULE:OBJECT; without a search: kafka, list-append, queue,"
+    " set-full, total-queue.",
 )
 @click.option(
     "--initial", default="null", metavar="VALUE", help="The initial value of every object, as JSON (default: null)."
@@ -64,6 +68,18 @@ in which a failure is whatever certainly did not happen, for any reason: docs/de
     type=click.Choice(("refuses", "nothing")),
     help="A failed operation says that its condition did not hold, or nothing (default: refuses; in EDN, nothing).",
 )
+@click.option(
+    "--keys",
+    type=click.Choice(("one", "independent")),
+    help="Values are pairs of a key and a value, as jepsen.independent writes them, or are not (default: they are not, and where they"
+    " seem to be that is said and nothing is judged).",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="CPU time for each file, after which it is undecided (default: none; memory is limited all the same).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def check(
     files: tuple[str, ...],
@@ -73,6 +89,8 @@ def check(
     initial: str,
     nil_reads: Literal["value", "any"],
     fail: Literal["refuses", "nothing"] | None,
+    keys: Literal["one", "independent"] | None,
+    seconds: float | None,
     as_json: bool,
 ) -> None:
     """Check histories that were recorded before, in production or by another tool.
@@ -84,6 +102,8 @@ def check(
       refold check register.log                                     a Jepsen log: is it linearizable?
       refold check *.edn --initial 0 --nil-reads any                Knossos histories
       refold check ops.jsonl --model set --json
+      refold check history.edn --keys independent --seconds 60
+      zcat history.jsonl.gz | refold check -                        standard input; history.jsonl.gz itself will do as well
 
     Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
     """
@@ -98,7 +118,7 @@ def check(
         if subject is not None:
             with outcome.time_limit(f"application {application!r}"):
                 trial(subject)
-        judge = FileJudge(format_, subject, model, start, nil_reads, fail)
+        judge = FileJudge(format_, subject, model, start, nil_reads, fail, keys=keys or "auto", seconds=seconds)
         results = []
         console = Console(stderr=True)
         with Bar(
@@ -153,17 +173,18 @@ class FileJudge:
         self,
         format_: str,
         application: Application | None,
-        model: str,
-        initial: Any,
-        nil_reads: Literal["value", "any"],
-        fail: Literal["refuses", "nothing"] | None,
+        model: str = "cas-register",
+        initial: Any = None,
+        nil_reads: Literal["value", "any"] = "value",
+        fail: Literal["refuses", "nothing"] | None = None,
+        *,
+        keys: Literal["auto", "one", "independent"] = "auto",
+        seconds: float | None = None,
     ) -> None:
         self.format = format_
         self.application = application
-        self.model = model
-        self.initial = initial
-        self.nil_reads = nil_reads
-        self.fail = fail
+        self.seconds = seconds
+        self.black_box = BlackBox(model, initial, nil_reads, fail, keys, seconds)
 
     def judge(self, file: str, heartbeat: Callable[[float], None]) -> dict[str, Any]:
         """The result object of one file; an error is one sentence in it."""
@@ -179,26 +200,48 @@ class FileJudge:
             "findings": [],
             "blame": None,
         }
+        path = file
         try:
-            refuse_pipe(file)
-            format_ = self.format if self.format != "auto" else self.look(file)
-            result["format"] = format_
-            if format_ == "refold":
-                StoredHistory(file, self.application, result, heartbeat).judge()
-            else:
-                self.black_box(file, format_, result)
+            if file != STANDARD_INPUT:
+                refuse_pipe(file)
+            with unpacked(file) as path:
+                format_ = self.format if self.format != "auto" else self.look(path)
+                result["format"] = format_
+                if format_ == "etcd":
+                    self.etcd(path, result, heartbeat)
+                elif format_ == "refold":
+                    StoredHistory(path, self.application, result, heartbeat, self.seconds).judge()
+                else:
+                    self.black_box.judge(path, format_, result)
         except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
             said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
+            said = said.replace(path, file) if path != file else said
             result["error"] = said if file in said else f"{file}: {said}"
         result["seconds"] = round(time.process_time() - started, 6)
         return result
 
+    def etcd(self, folder: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+        """A report of etcd's robustness tests, put into a history with positions."""
+        records, left_out = etcd_history(folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            path = os.path.join(scratch, "history.jsonl")
+            with open(path, "wb") as file:
+                file.writelines(map(to_line, records))
+            StoredHistory(path, self.application, result, heartbeat, self.seconds).judge()
+        result["not_checked"].extend(left_out)
+
     def look(self, file: str) -> str:
         """The format of a file, from its first lines."""
-        from refold.properties.linearizability import sniff
+        from refold.properties.linearizability.histories.formats import HEAD_BYTES, sniff
 
+        if os.path.isdir(file):
+            if is_etcd_report(file):
+                return "etcd"
+            raise UsageError(
+                f"{file}: this is a directory, and no report of etcd's robustness tests; name the files in it"
+            )
         with open(file, "rb") as stream:
-            head = stream.read(1 << 16)
+            head = stream.read(HEAD_BYTES)
         if not head.strip():
             raise MalformedHistory(1, "the file is empty")
         found = sniff(head.decode("utf-8", "replace").splitlines())
@@ -207,41 +250,6 @@ class FileJudge:
                 1, f"this is none of the formats that refold reads; name it with --format ({', '.join(FORMATS[1:])})"
             )
         return found
-
-    def black_box(self, file: str, format_: str, result: dict[str, Any]) -> None:
-        """A history without positions: is it linearizable?"""
-        from refold.properties.linearizability import check as decide
-        from refold.properties.linearizability import read_operations
-        from refold.reports.words.black_box import verdict_sentences
-        from refold.search.objects.specification import specification_called
-
-        _, history = read_operations(file, format_)
-        if not history.operations:
-            raise UsageError(
-                f"there is no operation in it that a client invoked, so there is nothing to judge (format {format_})"
-            )
-        try:
-            specification = specification_called(self.model, self.initial, self.nil_reads)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        fail = self.fail or FAILURES.get(format_, "refuses")
-        try:
-            verdict = decide(history, specification, fail=fail)
-        except BaseException as error:
-            let_through(error)
-            if ":" not in self.model:
-                raise
-            raise UsageError(f"model {self.model!r}: its code raised {told(error)}") from error
-        result["fail"] = fail
-        result["records"] = history.records
-        result["sentences"] = [verdict_sentences(verdict)]
-        if verdict.reason:
-            result["reason"] = verdict.reason
-        result["verdict"] = verdict.verdict
-        finding = verdict.finding()
-        if finding is not None:
-            result["findings"] = [finding]
-            result["blame"] = finding.get("blame")
 
 
 def tell(result: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
@@ -42,6 +43,10 @@ class OtherApplication(Exception):
     """The application that a history names is not the one that refold knows by that name."""
 
 
+class OutOfTime(Exception):
+    """The CPU time that was allowed is over."""
+
+
 class StoredHistory:
     """One file. `application` is the one that the user gave; without it, the one that the history names counts if it comes with refold:
     code of others is not run because a file says so."""
@@ -52,11 +57,15 @@ class StoredHistory:
         application: Application | None,
         result: dict[str, Any],
         heartbeat: Callable[[float], None],
+        seconds: float | None = None,
     ) -> None:
+        """`seconds`: CPU time that it may take; what was read by then is judged, and the rest is said to be unchecked."""
         self.file = file
         self.given = self.application = application
         self.result = result
         self.heartbeat = heartbeat
+        self.seconds = seconds
+        self.until = None if seconds is None else time.process_time() + seconds
 
     def judge(self) -> None:
         """Put into the result what there is to say; findings so far survive an error."""
@@ -136,6 +145,10 @@ class StoredHistory:
                         break
                 complete = True
                 findings = judge.finish()
+        except OutOfTime:
+            findings = judge.distinct()
+            result["reason"] = f"the {self.seconds:g} s of CPU time were over at line {lines + 1}"
+            result["not_checked"].append(f"everything from line {lines + 1} on: {result['reason']}")
         except outcome.NoAnswer as error:
             findings = judge.distinct()
             raise outcome.NoAnswer(f"line {lines + 1}: {error}") from None
@@ -164,7 +177,7 @@ class StoredHistory:
             if findings:
                 result["verdict"] = "broken"
         if not result["findings"]:
-            result["verdict"] = "held"
+            result["verdict"] = "held" if complete else "undecided"
 
     def records(self, alive: Callable[[], None]) -> Iterator[Any]:
         """The records, with signs of life; raises `OtherApplication` if the events are not those of an application that nobody gave."""
@@ -175,6 +188,8 @@ class StoredHistory:
         def read(done: int) -> None:
             nonlocal beat
             alive()
+            if self.until is not None and time.process_time() > self.until:
+                raise OutOfTime
             if done - beat > 1 << 22:
                 beat = done
                 self.heartbeat(done / size)
