@@ -46,20 +46,30 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"REFOLD_PROFILE is {named!r}, expected one of {', '.join(PROFILES)}")
 
 
+@pytest.hookimpl(specname="pytest_runtest_makereport")
+def pytest_refold_words(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+    """Give a failure its message, before its report is made. (No wrapper: only behind pytest's own hook for unittest is it known what was
+    raised.)"""
+    failure = sys.modules.get("refold.search.failure")
+    if failure is None or call.excinfo is None:
+        return
+    for error in failures(call.excinfo.value, failure.GuaranteeBroken):
+        from refold.reports.words.failure import message
+
+        error.message = message(error)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note on the test's report what refold did; the report travels from workers to the terminal. The report of a test's set-up comes
-    before its call, which is early enough to put failures into words."""
+    """Note on the test's report what refold did; the report travels from workers to the terminal."""
     report = yield
     failure = sys.modules.get("refold.search.failure")
-    if failure is not None:
-        failure.words = words  # type: ignore[attr-defined]
     if call.when == "call" and failure is not None:
         notes: list[dict[str, Any]] = []
         if call.excinfo is not None:
-            notes.extend(broken(call.excinfo.value, failure.GuaranteeBroken))
+            notes.extend(map(summary_of, failures(call.excinfo.value, failure.GuaranteeBroken)))
         machine = sys.modules.get("refold.search.state_machine")
         cls = getattr(getattr(item, "cls", None), "refold_machine", None)
         tally = machine.tallies.pop(cls, None) if machine is not None and cls is not None else None
@@ -70,27 +80,25 @@ def pytest_runtest_makereport(
     return report
 
 
-def words() -> Any:
-    """The words of a failing test's message, imported when there is one."""
-    from refold.reports.words.failure import Sentences
-
-    return Sentences()
-
-
-def broken(error: BaseException, kind: type[BaseException]) -> Iterator[dict[str, Any]]:
-    """What a failure says, also one within a group."""
+def failures(error: BaseException, kind: type[Any]) -> Iterator[Any]:
+    """The failures of this kind in what was raised, also those within a group."""
     if isinstance(error, kind):
-        finding = error.counterexample.finding  # type: ignore[attr-defined]
-        yield {
-            "verdict": "broken",
-            "anomaly": finding.anomaly,
-            "guarantee": finding.guarantee,
-            "actions": [str(action) for action in error.counterexample.plan],  # type: ignore[attr-defined]
-            "replay": error.command,  # type: ignore[attr-defined]
-        }
+        yield error
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from broken(inner, kind)
+            yield from failures(inner, kind)
+
+
+def summary_of(error: Any) -> dict[str, Any]:
+    """What a failure says."""
+    finding = error.counterexample.finding
+    return {
+        "verdict": "broken",
+        "anomaly": finding.anomaly,
+        "guarantee": finding.guarantee,
+        "actions": [str(action) for action in error.counterexample.plan],
+        "replay": error.command,
+    }
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Callable
 from typing import Any
 
 from refold.model.application import Application
@@ -103,7 +102,7 @@ class PlanFile:
 
 
 class Words:
-    """What a failure is put into. These words are plain: only `refold.reports` makes sentences, and has others for pytest."""
+    """What a failure is put into. These words are plain: only `refold.reports` makes sentences."""
 
     def title(self, finding: Finding) -> str:
         """What happened, in one line."""
@@ -124,21 +123,26 @@ class Words:
         return [f"  {command}"]
 
 
-words: Callable[[], Words] = Words
-"""Makes the words of failures; the pytest plugin names those of `refold.reports` here, which nothing in this package may import."""
-
-
 def failure_text(counterexample: Counterexample, command: str, said: Words | None = None) -> str:
     """The whole message of a failing test. The command is its last line."""
-    said = said or words()
+    said = said or Words()
     parts = (said.plan(counterexample), said.why(counterexample), said.command(command))
     return "\n".join([said.title(counterexample.finding), *(line for part in parts for line in ("", *part))])
 
 
 class GuaranteeBroken(AssertionError):
-    """A property found a violation. The message is the shrunk plan, the anomaly, and the command that replays it."""
+    """A property found a violation. This is data: `counterexample`, the `command` that replays it, and the `application` that was run.
 
-    def __init__(self, counterexample: Counterexample, command: str) -> None:
-        super().__init__(failure_text(counterexample, command))
+    `message` is for whoever has better words than the plain ones: the pytest plugin sets it when it makes the report of the test.
+    """
+
+    def __init__(self, counterexample: Counterexample, command: str, application: Application | None = None) -> None:
+        super().__init__(counterexample, command)
         self.counterexample = counterexample
         self.command = command
+        self.application = application
+        self.message = ""
+
+    def __str__(self) -> str:
+        """The message, in plain words where nobody had better ones."""
+        return self.message or failure_text(self.counterexample, self.command)

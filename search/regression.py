@@ -32,7 +32,7 @@ def must_hold(document: dict[str, Any], *, application: str, system: str, elsewh
     if findings:
         counterexample = Counterexample(plan, findings, tuple(run.history), 1, 0.0)
         path = save_plan(counterexample, subject, system, report_dir())
-        raise GuaranteeBroken(counterexample, replay_command(path))
+        raise GuaranteeBroken(counterexample, replay_command(path), subject)
 
 
 def stored_plan(path: str, application: Application, system: SystemPort) -> tuple[Plan, str]:
@@ -46,9 +46,9 @@ def stored_plan(path: str, application: Application, system: SystemPort) -> tupl
     return plan, str(document.get("anomaly") or "")
 
 
-def held(run: Run, plan: Plan, anomaly: str, command: str) -> None:
+def held(run: Run, plan: Plan, anomaly: str, command: str, application: Application) -> None:
     """Raise `GuaranteeBroken` if the run of a stored plan shows anything, first what the plan was kept for."""
     __tracebackhide__ = True
     if run.findings:
         findings = tuple(sorted(run.findings, key=lambda finding: finding.anomaly != anomaly))
-        raise GuaranteeBroken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command)
+        raise GuaranteeBroken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command, application)

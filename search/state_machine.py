@@ -118,7 +118,7 @@ def replay(cls: type[EventSourcedMachine], path: str) -> None:
     plan, anomaly = stored_plan(path, application, system)
     run = execute(system, application, plan, whole=True)
     count(cls, counts(Counter(map(type, run.history))), run.steps)
-    held(run, plan, anomaly, Origin.of(application, cls.system, cls.test, called(cls)).replay(path))
+    held(run, plan, anomaly, Origin.of(application, cls.system, cls.test, called(cls)).replay(path), application)
 
 
 def prove(cls: type[EventSourcedMachine]) -> None:
@@ -129,8 +129,9 @@ def prove(cls: type[EventSourcedMachine]) -> None:
     __tracebackhide__ = True
     empty = vacuous(tally["counts"], 0, ())
     if empty is not None:
-        command = Origin.of(prepared(cls)[0], cls.system, cls.test, called(cls)).search()
-        raise GuaranteeBroken(Counterexample((), (empty,), (), tally["runs"], 0.0), command)
+        application = prepared(cls)[0]
+        command = Origin.of(application, cls.system, cls.test, called(cls)).search()
+        raise GuaranteeBroken(Counterexample((), (empty,), (), tally["runs"], 0.0), command, application)
 
 
 def called(cls: type[EventSourcedMachine]) -> str | None:
@@ -294,7 +295,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
         """Shrink the plan (once per anomaly) and raise."""
         counterexample, command = explained(type(self), self, tuple(self.plan))
         note(command)
-        raise GuaranteeBroken(counterexample, command)
+        raise GuaranteeBroken(counterexample, command, self.subject)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from refold.properties.result import Counterexample
 from refold.reports.words.explanation import explain, title
 from refold.reports.words.plan_list import plan_heading, plan_items, shortened
 from refold.reports.words.values import inert
-from refold.search.failure import Words, failure_text
+from refold.search.failure import GuaranteeBroken, Words, failure_text
 
 
 class Sentences(Words):
@@ -55,3 +55,8 @@ class Sentences(Words):
 def plain_failure(counterexample: Counterexample, replay_command: str) -> str:
     """The message, for whoever does not have it from pytest."""
     return failure_text(counterexample, replay_command, Sentences())
+
+
+def message(error: GuaranteeBroken) -> str:
+    """The message of a failing test."""
+    return failure_text(error.counterexample, error.command, Sentences())
