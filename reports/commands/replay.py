@@ -118,7 +118,7 @@ class StoredPlan:
         result = self.result()
         found = bool(result.counterexamples)
         note = "" if found else replayed(result, self.anomaly)
-        return publish(result, folder, [self.path] if found else [], quiet, note)
+        return publish(result, self.application, folder, [self.path] if found else [], quiet, note)
 
     def result(self) -> Result:
         """What comes of it."""

@@ -17,15 +17,14 @@ from rich.progress import Progress as Bar
 
 from refold.model.application import Application
 from refold.model.errors import UsageError
-from refold.properties.diagnosis.scores import ranked
 from refold.properties.result import Counterexample, Result
-from refold.properties.updates.evidence_graph import evidence_graph
 from refold.reports.commands import outcome
 from refold.reports.documents.files import default_report_dir, ready, write, write_history
 from refold.reports.documents.html import html_report
 from refold.reports.documents.json_report import result_json
 from refold.reports.documents.terminal import print_result
 from refold.reports.pictures.graph_files import write_graph
+from refold.reports.words.explained import explain_result
 from refold.search.campaign import Budget, Campaign, Progress
 from refold.search.determinism.campaign_end import replayed_again
 from refold.search.failure import PlanFile, slug
@@ -166,7 +165,7 @@ class Verification:
         if not shipped(self.application) and not result.interrupted:
             result = self.elsewhere(result)
         with held_back() as waiting:
-            output = publish(result, self.folder, self.plans, quiet)
+            output = publish(result, self.application, self.folder, self.plans, quiet)
         self.interrupted |= waiting.came
         return output
 
@@ -220,22 +219,22 @@ class Verification:
                 return attrs.evolve(campaign.result(), trouble=where)
 
 
-def publish(result: Result, folder: pathlib.Path, plans: list[str], quiet: bool, note: str = "") -> dict[str, Any]:
-    """Write report.html, report.json and history.jsonl, and print the report, with `note` on top, unless quiet."""
-    replays = [replay_command(plan) for plan in plans]
+def publish(
+    result: Result, application: Application, folder: pathlib.Path, plans: list[str], quiet: bool, note: str = ""
+) -> dict[str, Any]:
+    """Write report.html, report.json, history.jsonl and the graphs, and print the report, with `note` on top, unless quiet."""
+    explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans])
     report = folder / "report.html"
     history = result.counterexamples[0].history if result.counterexamples else result.sample
     if history:
         write_history(folder / "history.jsonl", history)
-    diagnosis = ranked(result.counterexamples)
-    for number, example in enumerate(result.counterexamples, 1):
-        graph = evidence_graph(example.history, example.finding) if example.finding.guarantee == "CAS" else None
-        if graph is not None and graph.cycle:
-            write_graph(graph, folder / "graphs", f"{number}-{slug(example.finding.anomaly)}")
-    document = result_json(result, plans=plans, replays=replays, report=str(report), diagnosis=diagnosis)
-    write(report, html_report(result, plans=plans, replays=replays, diagnosis=diagnosis))
+    for number, each in enumerate(explained, 1):
+        if each.graph is not None:
+            write_graph(each.graph, folder / "graphs", f"{number}-{slug(each.finding.anomaly)}")
+    document = result_json(result, explained, report=str(report))
+    write(report, html_report(result, explained))
     write(folder / "report.json", json.dumps(document, indent=1, default=str) + "\n")
     if not quiet:
         with outcome.speaking():
-            print_result(result, plans=plans, replays=replays, report=str(report), diagnosis=diagnosis, note=note)
+            print_result(result, explained, report=str(report), note=note)
     return document

@@ -1,12 +1,15 @@
 """Anomalies: the words for each one: a headline, the rule that it breaks, what usually causes it and the usual fix.
 
-Templates may use the fields of a finding: ``{where}``, ``{event}`` («event 3», or «an event» where there is no position),
-``{position}``, ``{expected}``, ``{actual}``, ``{what}`` (what is wrong: the reason for a refusal that did not come, else what was found).
+Templates may use the fields of a finding: ``{where}``, ``{event}`` ("event 3", or "an event" where there is no position),
+``{position}``, ``{expected}``, ``{actual}``, ``{what}`` (what is wrong: the reason for a refusal that did not come, else what was found),
+``{judge}`` (the property), ``{place}`` (" for index at position 3", as much of it as is known).
 """
 
 from __future__ import annotations
 
 import attrs
+
+from refold.properties.property import Finding
 
 
 @attrs.frozen
@@ -135,7 +138,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "a read between bounds returned something else than what lies between them",
         "a read returns the first events between its bounds, as many as the limit allows, and nothing else",
         "between the bounds are {expected}, it returned {actual}",
-        "an index of -1, a limit of 0 that means «none», bounds that are one off; check the bounds of reads",
+        "an index of -1, a limit of 0 that means none, bounds that are one off; check the bounds of reads",
     ),
     "phantom-entry": Anomaly(
         "a read returned {event}, which is not between its bounds",
@@ -591,13 +594,22 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
 }
 
-UNKNOWN = Anomaly("{anomaly} in {where}", "what is found is what is expected")
+UNKNOWN = Anomaly("the property {judge} does not hold{place}", "")
 """The words for an anomaly that has none of its own."""
 
 
-def anomaly(name: str, guarantee: str = "") -> Anomaly:
-    """The words for the anomaly `name`; a name of the application's own borrows those of a wrong decision."""
-    known = ANOMALIES.get(name)
-    if known is not None:
+def words_of(finding: Finding) -> Anomaly:
+    """The words for a finding. What a property of the user's own says comes first; a name that the application gave to a wrong decision
+    borrows the words of another one."""
+    own = finding.wording
+    known = ANOMALIES.get(finding.anomaly)
+    if known is None and own is None and finding.guarantee == "CAS":
+        known = ANOMALIES["lost-update"]
+    if known is None:
+        definition = own.definition if own is not None else ""
+        known = attrs.evolve(UNKNOWN, rule=definition or f"the property {finding.judge} holds in every history")
+    if own is None:
         return known
-    return ANOMALIES["lost-update"] if guarantee == "CAS" else UNKNOWN
+    return attrs.evolve(
+        known, headline=own.headline or known.headline, rule=own.rule or known.rule, usual=own.fix or known.usual
+    )

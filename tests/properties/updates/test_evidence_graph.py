@@ -15,7 +15,7 @@ from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.properties.suite import checker
 from refold.properties.updates.evidence_graph import CHANGED, Builder, evidence_graph
-from refold.reports.words.cycle import explain_with_cycle
+from refold.reports.words.explained import explain_finding
 from refold.search.campaign import Budget, Campaign
 from refold.search.objects.application_check import EXAMPLES
 from refold.systems.broken import BROKEN
@@ -39,7 +39,8 @@ def test_a_wrong_decision_has_a_cycle_whose_sentences_name_both_writers(name: st
     assert found
     for example, finding in found:
         application = EXAMPLES[BROKEN[name].application]()
-        explained, graph = explain_with_cycle(example.history, finding, application)
+        told = explain_finding(finding, example.history, application)
+        explained, graph = told.explanation, told.graph
         assert graph is not None
         assert graph.cycle
         assert graph.cycle[0].source is not None
