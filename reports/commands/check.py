@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import click
@@ -15,20 +16,20 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
-from refold.model.documents.history import MalformedHistory
 from refold.model.errors import UsageError
 from refold.model.words import short
+from refold.properties.linearizability import HistoryError
 from refold.reports.commands import outcome
-from refold.reports.commands.stored_history import StoredHistory
-from refold.reports.documents.files import refuse_pipe
+from refold.reports.documents.json_report import finding_json
+from refold.reports.words.black_box import verdict_sentences
+from refold.reports.words.stored import SHOWN, explain_judged, sentences
 from refold.reports.words.values import inert
 from refold.search.objects.application_check import application_named, trial
-from refold.systems.user.errors import let_through, told
-
-FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
-FAILURES: dict[str, Literal["refuses", "nothing"]] = {"edn": "nothing"}
-"""What a failed operation says where nobody said so (``refuses`` in formats that are not here). Knossos and Jepsen write EDN for histories
-in which a failure is whatever certainly did not happen, for any reason: docs/decisions/0009-failures-in-edn.md."""
+from refold.search.stored.black_box import BlackBox
+from refold.search.stored.checking import FORMATS, format_of
+from refold.search.stored.files import FileSource, refuse_pipe
+from refold.search.stored.history import StoredHistory
+from refold.search.stored.judged import Judged
 
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")
@@ -113,19 +114,10 @@ def check(
                     task = bar.add_task(f"{number}/{len(files)} {os.path.basename(file)}", total=1.0)
                     results.append(judge.judge(file, lambda share, task=task: bar.update(task, completed=share)))  # type: ignore[misc]
                     bar.remove_task(task)
+                    if judge.interrupted:
+                        break
             except KeyboardInterrupt:
-                results.append(
-                    {
-                        "file": file,
-                        "format": None,
-                        "records": 0,
-                        "verdict": "undecided",
-                        "seconds": 0.0,
-                        "findings": [],
-                        "blame": None,
-                        "error": f"{file}: interrupted",
-                    }
-                )
+                results.append({**nothing(file), "error": interruption(file)})
         if as_json:
             outcome.print_json({"results": results})
         else:
@@ -160,88 +152,92 @@ class FileJudge:
     ) -> None:
         self.format = format_
         self.application = application
-        self.model = model
-        self.initial = initial
-        self.nil_reads = nil_reads
-        self.fail = fail
+        self.black_box = BlackBox(model, initial, nil_reads, fail)
+        self.interrupted = False
 
     def judge(self, file: str, heartbeat: Callable[[float], None]) -> dict[str, Any]:
         """The result object of one file; an error is one sentence in it."""
-        from refold.properties.linearizability import HistoryError
-
         started = time.process_time()
-        result: dict[str, Any] = {
-            "file": file,
-            "format": None,
-            "records": 0,
-            "verdict": "undecided",
-            "seconds": 0.0,
-            "findings": [],
-            "blame": None,
-        }
+        result = nothing(file)
         try:
             refuse_pipe(file)
-            format_ = self.format if self.format != "auto" else self.look(file)
-            result["format"] = format_
+            source = FileSource(file)
+            result["format"] = format_ = self.format if self.format != "auto" else format_of(source)
             if format_ == "refold":
-                StoredHistory(file, self.application, result, heartbeat).judge()
+                stored = StoredHistory(source, self.application, heartbeat=heartbeat, watch=watch)
+                self.interrupted |= positions(stored.judged(), source, result)
             else:
-                self.black_box(file, format_, result)
+                linearizability(self.black_box.judged(source, format_), result)
         except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
-            said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
-            result["error"] = said if file in said else f"{file}: {said}"
+            result["error"] = sentence(file, error)
         result["seconds"] = round(time.process_time() - started, 6)
         return result
 
-    def look(self, file: str) -> str:
-        """The format of a file, from its first lines."""
-        from refold.properties.linearizability import sniff
 
-        with open(file, "rb") as stream:
-            head = stream.read(1 << 16)
-        if not head.strip():
-            raise MalformedHistory(1, "the file is empty")
-        found = sniff(head.decode("utf-8", "replace").splitlines())
-        if found is None:
-            raise MalformedHistory(
-                1, f"this is none of the formats that refold reads; name it with --format ({', '.join(FORMATS[1:])})"
-            )
-        return found
+def watch(application: Application) -> AbstractContextManager[Callable[[], None]]:
+    """Nobody waits for ever for the application's own code, which the events of a file may send round in circles."""
+    return outcome.time_limit(f"application {application.name!r}")
 
-    def black_box(self, file: str, format_: str, result: dict[str, Any]) -> None:
-        """A history without positions: is it linearizable?"""
-        from refold.properties.linearizability import check as decide
-        from refold.properties.linearizability import read_operations
-        from refold.reports.words.black_box import verdict_sentences
-        from refold.search.objects.specification import specification_called
 
-        _, history = read_operations(file, format_)
-        if not history.operations:
-            raise UsageError(
-                f"there is no operation in it that a client invoked, so there is nothing to judge (format {format_})"
-            )
-        try:
-            specification = specification_called(self.model, self.initial, self.nil_reads)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        fail = self.fail or FAILURES.get(format_, "refuses")
-        try:
-            verdict = decide(history, specification, fail=fail)
-        except BaseException as error:
-            let_through(error)
-            if ":" not in self.model:
-                raise
-            raise UsageError(f"model {self.model!r}: its code raised {told(error)}") from error
-        result["fail"] = fail
-        result["records"] = history.records
-        result["sentences"] = [verdict_sentences(verdict)]
-        if verdict.reason:
-            result["reason"] = verdict.reason
-        result["verdict"] = verdict.verdict
-        finding = verdict.finding()
-        if finding is not None:
-            result["findings"] = [finding]
-            result["blame"] = finding.get("blame")
+def nothing(file: str) -> dict[str, Any]:
+    """The result object of a file of which nothing is known yet."""
+    return {
+        "file": file,
+        "format": None,
+        "records": 0,
+        "verdict": "undecided",
+        "seconds": 0.0,
+        "findings": [],
+        "blame": None,
+    }
+
+
+def sentence(file: str, error: BaseException) -> str:
+    """What is wrong with a file."""
+    said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
+    return said if file in said else f"{file}: {said}"
+
+
+def positions(judged: Judged, source: FileSource, result: dict[str, Any]) -> bool:
+    """Put the verdict on a history of refold into the result; returns whether the user interrupted it."""
+    explained = explain_judged(judged, source)
+    result |= {
+        "records": judged.records,
+        "verdict": judged.verdict,
+        "application": None if judged.application is None else judged.application.name,
+        "counts": judged.counts,
+        "not_checked": list(judged.not_checked),
+        "findings": [finding_json(each) for each in explained],
+        "sentences": [sentences(each) for each in explained[:SHOWN]],
+    }
+    if judged.reason:
+        result["reason"] = judged.reason
+    interrupted = isinstance(judged.error, KeyboardInterrupt)
+    if judged.error is not None:
+        result["error"] = interruption(source.name) if interrupted else sentence(source.name, judged.error)
+    return interrupted
+
+
+def interruption(file: str) -> str:
+    """Where Ctrl-C ended it."""
+    return f"{file}: interrupted"
+
+
+def linearizability(judged: Judged, result: dict[str, Any]) -> None:
+    """Put the verdict on a history without positions into the result."""
+    verdict = judged.black_box
+    assert verdict is not None
+    finding = verdict.finding()
+    result |= {
+        "records": judged.records,
+        "verdict": judged.verdict,
+        "fail": judged.fail,
+        "findings": [] if finding is None else [finding],
+        "blame": None if finding is None else finding.get("blame"),
+        "sentences": [verdict_sentences(verdict)],
+    }
+    if judged.reason:
+        result["reason"] = judged.reason
 
 
 def tell(result: dict[str, Any]) -> None:

@@ -26,21 +26,13 @@ from refold.reports.documents.terminal import print_result
 from refold.reports.pictures.graph_files import write_graph
 from refold.reports.words.explained import explain_result
 from refold.search.campaign import Budget, Campaign, Progress
-from refold.search.determinism.campaign_end import replayed_again
 from refold.search.failure import PlanFile, slug
-from refold.search.objects.application_check import application_named, shipped, trial
+from refold.search.objects.application_check import application_named, trial
 from refold.search.objects.provenance import replay_command
 from refold.search.signals import held_back
-from refold.systems.broken import BROKEN
+from refold.search.verification import SECONDS, to_the_end
 from refold.systems.port import SystemPort
-from refold.systems.registry import resolve
-
-DEFAULT_SECONDS = 10.0
-
-
-def suiting(system: str) -> str:
-    """The name of the application that suits a system best."""
-    return BROKEN[system].application if system in BROKEN else "inventory"
+from refold.systems.registry import application_suiting, resolve
 
 
 def application_for(name: str) -> Application:
@@ -56,9 +48,7 @@ def application_for(name: str) -> Application:
     "--system", "systems", multiple=True, metavar="NAME", help="What to verify (default: reference); may be repeated."
 )
 @click.option("--application", metavar="NAME", help="accounts, inventory, rota, or MODULE:OBJECT (default: inventory).")
-@click.option(
-    "--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {DEFAULT_SECONDS:g})."
-)
+@click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
 @click.option("--examples", type=click.IntRange(1), help="Stop after so many runs.")
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
@@ -95,11 +85,11 @@ def verify(
         if seconds is not None and not math.isfinite(seconds):
             raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
         if seconds is None and examples is None:
-            seconds = DEFAULT_SECONDS
+            seconds = SECONDS
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         names = systems or ("reference",)
         resolved = [(name, resolve(name)) for name in names]
-        applications = {name: application_for(application or suiting(name)) for name in names}
+        applications = {name: application_for(application or application_suiting(name)) for name in names}
         ready(folder)
         outputs, troubles = [], []
         for name, system in resolved:
@@ -162,18 +152,17 @@ class Verification:
         """Search, write the files, print; returns the JSON object."""
         result = self.search(quiet)
         self.interrupted = result.interrupted and not result.trouble
-        if not shipped(self.application) and not result.interrupted:
-            result = self.elsewhere(result)
+        result = self.elsewhere(result)
         with held_back() as waiting:
             output = publish(result, self.application, self.folder, self.plans, quiet)
         self.interrupted |= waiting.came
         return output
 
     def elsewhere(self, result: Result) -> Result:
-        """A user's own application, whose code nobody here has read, must fold the same in other processes."""
+        """What is checked at the end, in other processes."""
         known = len(result.counterexamples)
         try:
-            result = replayed_again(result, self.campaign.system, self.application)
+            result = to_the_end(result, self.campaign.system, self.application)
         except KeyboardInterrupt:
             self.interrupted = True
             return attrs.evolve(result, interrupted=True)

@@ -93,7 +93,7 @@ def test_a_black_box_that_is_undecided_says_why(
 ) -> None:
     """Exit code 2, and what ran out."""
     undecided = Verdict("undecided", CasRegister(0), reason="the memory allowed was spent")
-    monkeypatch.setattr("refold.properties.linearizability.check", lambda *args, **kwargs: undecided)
+    monkeypatch.setattr("refold.search.stored.black_box.decide", lambda *args, **kwargs: undecided)
     ended = refold("check", ROOT / "examples/stale-read.jsonl", "--initial", "0")
     assert ended.code == 2
     assert "undecided: the memory allowed was spent" in ended.out
