@@ -89,7 +89,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "oversold": Anomaly(
         "two decisions on one view broke an invariant of {where}: {what}",
         "a decision holds on the state just before its own place in the log",
-        usual="two deciders read the same state, and both appended; append with the version that the decision has read",
+        usual="two decisions were made on the same state, and both were appended; append with the version that the decision has read",
     ),
     "invariant-broken": Anomaly(
         "{where} came into a state that its invariant forbids: {actual}",
@@ -585,6 +585,18 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} is on hold, and nobody is left to confirm it",
         "at rest nothing is on hold",
         usual="the process died between hold and confirmation; give holds an expiry, and a sweeper that frees them",
+    ),
+    "handler-raised": Anomaly(
+        "code of the {where} failed on rows or events that it should never have been given",
+        "whoever handles events is given rows and events that the true log can lead to",
+        usual="a row was lost, or an event was altered, left out or taken in another order; mend what the handler was given, before the"
+        " handler is made to live with it",
+    ),
+    "not-linearizable": Anomaly(
+        "an operation fits into no order of the operations",
+        "an operation takes effect at one moment between its call and its answer",
+        usual="a stale read, a lost update, or an answer that came before the write was safe; look at the operation that is blamed, and at"
+        " what was open beside it",
     ),
     "vacuous-run": Anomaly(
         "the runs prove nothing: something that they are for never happened",

@@ -1,31 +1,15 @@
-"""Guarantees: their codes in plain words, and how each one came out of a campaign."""
+"""How each guarantee came out of a campaign, and what that means."""
 
 from __future__ import annotations
 
 import attrs
 
 from refold.model.words import counted
+from refold.properties.guarantees import GUARANTEES, HARNESS
 from refold.properties.result import Result
-
-GUARANTEES: dict[str, str] = {
-    "LOG": "what was appended is in the log: whole, once, in its place, also after a crash",
-    "CAS": "a conditional append happens if, and only if, its condition holds at its own place in the log",
-    "CKPT": "every event takes effect once, and a checkpoint never runs ahead of the effects",
-    "ORD": "the events of a stream are read and applied in their order",
-    "SNAP": "a snapshot equals the replay up to its position, and never changes",
-    "REPL": "the stored state equals the replay of the log",
-    "DUAL": "two stores that are written for one fact agree, and side effects happen once",
-    "READ": "caches, indexes and views show nothing that was deleted, undone or replaced",
-    "LOCK": "only the present holder of a lock has an effect",
-    "CDC": "a change stream carries every change of its database, once and in order",
-    "LIVE": "once faults stop, every consumer reaches the end of the log by itself",
-}
 
 ALSO: dict[str, tuple[str, ...]] = {"effects": ("ORD",), "visibility": ("ORD",)}
 """Properties that watch over a second guarantee besides their own."""
-
-EXTRA: dict[str, str] = {"HARNESS": "the campaign itself did what it is for: appends, deliveries, conflicts, faults"}
-"""Codes that appear in a report only where they are broken."""
 
 HELD, BROKEN, NOT_CHECKED = "held", "broken", "not checked"
 
@@ -51,7 +35,7 @@ def standings(result: Result) -> tuple[Standing, ...]:
         Standing(
             code,
             BROKEN if code in broken else HELD if code in checked else NOT_CHECKED,
-            GUARANTEES.get(code) or EXTRA.get(code, "a guarantee of your own"),
+            GUARANTEES.get(code) or HARNESS.get(code, "a guarantee of your own"),
         )
         for code in codes
     )
