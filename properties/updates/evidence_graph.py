@@ -95,7 +95,7 @@ def evidence_graph(
     blamed = blame(finding)
     if blamed is None:
         return None
-    builder = Builder(history, subject_of(finding, application), application, begins)
+    builder = Builder(history, subject_of(finding, application), application, begins, blamed.op)
     graph = builder.build(finding.number)
     start = decision_id(blamed.op)
     return Graph(graph, shortest_cycle(graph, start) if start in graph else ())
@@ -136,9 +136,11 @@ class Builder:
         subject: Callable[[Stored], bool],
         application: Application | None,
         begins: int = 0,
+        blamed: str = "",
     ) -> None:
         self.history = history
         self.begins = begins
+        self.blamed = blamed
         self.subject = subject
         self.application = application
         self.graph = networkx.MultiDiGraph()
@@ -194,8 +196,11 @@ class Builder:
         self.views = applied
 
     def matters(self, decision: Node, event: Node) -> bool:
-        """Whether the decision depends on not having the event in its view: facts without a condition depend on nothing but themselves."""
+        """Whether the decision depends on not having the event in its view: facts without a condition depend on nothing but themselves. The
+        decision that is blamed depended on it, whatever its application says."""
         application, command = self.application, decision.record.command
+        if decision.op == self.blamed:
+            return True
         return application is None or command is None or event.op == decision.op or application.conditional(command)
 
     def read(self, decision: Node, in_order: Sequence[Node], own: Node | None) -> None:
