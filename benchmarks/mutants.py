@@ -164,7 +164,10 @@ def tried(clone: pathlib.Path, mutant: Mutant) -> Verdict | None:
     started = time.monotonic()
     place = clone / mutant.path
     before = place.read_text(encoding="utf-8")
-    operator = get_operator(mutant.operator)(**json.loads(mutant.arguments))
+    arguments = json.loads(mutant.arguments)
+    if isinstance(arguments, str):  # Cosmic Ray 8 writes JSON into a column that is JSON
+        arguments = json.loads(arguments)
+    operator = get_operator(mutant.operator)(**arguments)
     after = mutate_code(before, operator, mutant.occurrence)
     if after is None or after == before:
         return None

@@ -29,9 +29,9 @@ from typing import Any
 
 from refold.model.action import Action
 from refold.model.tape import HEADER, Menu, Plan
-from refold.search.campaign import LENGTHS
 from refold.search.objects.application_check import EXAMPLES
 from refold.search.run import Run, execute
+from refold.search.tapes import LENGTHS
 from refold.systems.broken import BROKEN
 from refold.systems.user.module import load_file
 

@@ -24,9 +24,9 @@ import attrs
 from refold.model.action import Action, Append, Crash, CrashAt, CutPower, Deliver, Redeliver
 from refold.model.application import Application
 from refold.model.tape import FAMILIES, PICKS, Group, Menu, Plan
-from refold.search.campaign import LENGTHS
 from refold.search.objects.application_check import EXAMPLES
 from refold.search.run import execute
+from refold.search.tapes import LENGTHS
 from refold.systems.broken import BROKEN, BrokenSystem
 from refold.systems.deployment import Deployment
 from refold.systems.reference import Reference

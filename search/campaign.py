@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import random
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,28 +12,34 @@ from typing import Any
 import attrs
 
 from refold.model.application import Application
-from refold.model.event import Stored
-from refold.model.parts.reading.query import Answered
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
 from refold.search.capabilities import not_checked
+from refold.search.crew import Crew, why_not
+from refold.search.outcome import Outcome, Runner
 from refold.search.run import Run, execute, reproducer
 from refold.search.shrink import Shrinker
 from refold.search.signals import Waiting, held_back
-from refold.search.staleness import Staleness, measure
+from refold.search.staleness import Staleness
 from refold.search.vacuous import PATIENCE, contested, counts, vacuous
 from refold.systems.port import SystemPort
 
-LENGTHS = (48, 96, 192, 384)
-"""Actions per plan, in turn: short plans break simple things and shrink fast, long ones go deep."""
-
 SAMPLES = 16
-"""The first runs, of which the liveliest becomes the sample history; they are run whatever the budget: it depends on the seed alone."""
+"""The first runs, of which the liveliest becomes the sample history. They are made in one process, and for a
+second at least, whatever the budget:
+so what is shown of a search depends on the seed alone, but for systems that are very slow."""
+
+GRACE = 0.15
+"""The share of its budget by which a search may overrun, to shrink what it has found."""
+
+GRACE_SECONDS = 1.0
+"""The same in seconds, at least."""
 
 
 REPLAYED = 8
-"""Those of the first runs that are replayed in other processes: the ones with the most events, in which many states can be seen."""
+"""Those of the first runs that are replayed in other processes: the ones with the most events, in which many
+states can be seen."""
 
 
 @attrs.frozen
@@ -48,7 +54,8 @@ class Progress:
 
 @attrs.frozen
 class Budget:
-    """When to stop: after so many wall-clock `seconds`, or after so many `examples`, or both; and after `distinct` different anomalies.
+    """When to stop: after so many wall-clock `seconds`, or after so many `examples`, or both; and after
+    `distinct` different anomalies.
 
     The wall clock only ends the search; what is found in run n depends on the seed alone.
     """
@@ -56,6 +63,10 @@ class Budget:
     seconds: float | None = 10.0
     examples: int | None = None
     distinct: int = 4
+
+    def exhausted(self, seconds: float) -> bool:
+        """Whether even the time that is granted beyond the budget is over: whatever is under way ends."""
+        return self.seconds is not None and seconds > self.seconds + max(GRACE * self.seconds, GRACE_SECONDS)
 
     def spent(self, seconds: float, examples: int) -> float:
         """The share of the budget that is spent, 0 to 1."""
@@ -67,11 +78,17 @@ class Budget:
         return min(max(shares), 1.0)
 
 
+class OutOfTime(Exception):
+    """The budget ends the shrinking; the shortest plan so far is kept."""
+
+
 class Campaign:
     """Searches one system for broken guarantees.
 
-    `tapes` gives the tapes; the default draws them from a generator seeded with `seed`. `seen` is called with every counterexample
-    before it is shrunk, `found` after that, `progress` now and then. After the first find the search goes on as long again, for
+    `jobs` processes make the runs; what is found does not depend on how many. `tapes` gives tapes of the
+    caller's own, one process then. `seen` is called with every counterexample
+    before it is shrunk, `found` after that, `progress` now and then. After the first find the search goes on
+    as long again, for
     anomalies of other kinds.
     """
 
@@ -86,6 +103,7 @@ class Campaign:
         found: Callable[[Counterexample], None] = lambda counterexample: None,
         progress: Callable[[Progress], None] = lambda progress: None,
         tapes: Callable[[], Iterator[bytes]] | None = None,
+        jobs: int = 1,
     ) -> None:
         self.system = system
         self.application = application
@@ -95,7 +113,10 @@ class Campaign:
         self.found = found
         self.progress = progress
         self.menu = system.menu(application)
-        self.tapes = tapes or self.seeded
+        self.tapes = tapes
+        self.jobs = jobs
+        self.watch: Callable[[], None] = lambda: None
+        """Called before each run, in whichever process makes it: whoever limits its time may start the clock."""
         self.kinds: Counter[type[Any]] = Counter()
         self.observations: Counter[str] = Counter()
         self.staleness = Staleness()
@@ -110,15 +131,6 @@ class Campaign:
         self.liveliest = -1
         self.eventful: list[tuple[int, tuple[Any, ...]]] = []
         self.interrupted = False
-
-    def seeded(self) -> Iterator[bytes]:
-        """Tapes from a generator of its own."""
-        generator = random.Random(self.seed)
-        while True:
-            for length in LENGTHS:
-                yield generator.randbytes(self.menu.length(length))
-                tape = generator.randbytes(self.menu.length(length))
-                yield b"\0" + tape[1:]  # every second run has all families of the core: see docs/decisions/0003-tape.md
 
     def run(self) -> Result:
         """Search. Ctrl-C ends the search early and loses nothing."""
@@ -143,19 +155,33 @@ class Campaign:
         """Run after run, until the budget is spent or it is clear that there is nothing more to see."""
         self.started = self.told = time.perf_counter()
         stop_at: int | None = None
-        for tape in self.tapes():
-            run = execute(self.system, self.application, self.menu.decode(tape))
-            self.count(run)
-            if run.findings:
-                self.report(run)
+        for outcome in self.outcomes():
+            self.count(outcome)
+            if outcome.signature is not None:
+                self.report(outcome)
                 if stop_at is None:
                     stop_at = 2 * self.examples + 50
             self.tell()
             if self.over(stop_at):
                 return
 
+    def outcomes(self) -> Iterator[Outcome]:
+        """The outcomes of all runs, in the order of their numbers: the first ones made here, the others by a
+        crew, if there may be one."""
+        if self.tapes is not None:
+            for number, tape in enumerate(self.tapes()):
+                yield Outcome.of(number, execute(self.system, self.application, self.menu.decode(tape)), keep=True)
+            return
+        make = Runner(self.system, self.application, self.seed, SAMPLES)
+        alone = why_not(self.jobs) != "" or (self.budget.examples or SAMPLES * 2) <= SAMPLES
+        for number in itertools.count() if alone else range(SAMPLES):
+            yield make(number)
+        with Crew(make, self.jobs, SAMPLES, self.watch) as crew:
+            yield from crew.outcomes()
+
     def tell(self) -> None:
-        """Look at the clock, and call `progress` if it was not called for a while; also between the runs of shrinking."""
+        """Look at the clock, and call `progress` if it was not called for a while; also between the runs of
+        shrinking."""
         now = time.perf_counter()
         self.seconds = now - self.started
         if now - self.told > 0.1:
@@ -175,32 +201,32 @@ class Campaign:
         if self.examples == PATIENCE and vacuous(counts(self.kinds), 0, ()) is not None:
             return True
         enough = self.budget.examples if self.budget.examples is not None else SAMPLES
-        return self.examples >= min(SAMPLES, enough) and self.spent() >= 1.0
+        sampled = self.examples >= min(SAMPLES, enough) or self.budget.exhausted(self.seconds)
+        return sampled and self.spent() >= 1.0
 
-    def count(self, run: Run) -> None:
+    def count(self, outcome: Outcome) -> None:
         """Add one run to the books."""
         self.examples += 1
-        self.steps += run.steps
-        self.skipped += run.skipped
-        kinds = Counter(map(type, run.history))
-        self.kinds += kinds
-        self.observations.update(run.observations)
-        if Answered in kinds:
-            self.staleness += measure(run.history)
-        if self.examples <= SAMPLES and not run.findings:
-            self.eventful.append((kinds[Stored], tuple(run.history)))
+        self.steps += outcome.steps
+        self.skipped += outcome.skipped
+        self.kinds += outcome.kinds
+        self.observations.update(outcome.observations)
+        if outcome.staleness is not None:
+            self.staleness += outcome.staleness
+        if self.examples <= SAMPLES and outcome.signature is None and outcome.run is not None:
+            history = tuple(outcome.run.history)
+            self.eventful.append((outcome.events, history))
             self.eventful.sort(key=lambda pair: -pair[0])
             del self.eventful[REPLAYED:]
-        if self.examples <= SAMPLES and not run.findings and len(run.history) < 400:
-            lively = len(kinds)
-            if lively > self.liveliest:
-                self.liveliest, self.sample = lively, tuple(run.history)
+            if len(history) < 400 and len(outcome.kinds) > self.liveliest:
+                self.liveliest, self.sample = len(outcome.kinds), history
 
-    def report(self, run: Run) -> None:
-        """Shrink a failing run, unless its anomaly is known already. Ctrl-C ends the shrinking, and so does a system that is
+    def report(self, outcome: Outcome) -> None:
+        """Shrink a failing run, unless its anomaly is known already. Ctrl-C ends the shrinking, and so does a
+        system that is
         lost meanwhile; what it has come to is kept."""
-        signature = run.findings[0].signature
-        if signature in self.signatures:
+        signature, run = outcome.signature, outcome.run
+        if signature is None or run is None or signature in self.signatures:
             return
         with held_back() as waiting:
             self.signatures.add(signature)
@@ -223,6 +249,8 @@ class Campaign:
             nonlocal best
             waiting.let_in()
             self.tell()
+            if self.budget.exhausted(self.seconds):
+                raise OutOfTime
             found = reproduces(candidate)
             if found is not None and len(found) < len(best):
                 best = found
@@ -232,6 +260,8 @@ class Campaign:
             shrinker = Shrinker(self.menu, remembering)
             best = shrinker.shrink(best)
             minimal = shrinker.finished
+        except OutOfTime:
+            pass
         except BaseException as error:  # whatever it is, it comes after the find
             stopped = error
         final = run

@@ -160,6 +160,8 @@ class Reference:
         self.name = name
         self.parts = dict(parts or {})
         check_parts(name, self.parts, extensions)
+        self.parallel = all(str(part.__module__).startswith("refold.") for part in self.parts.values())
+        """Whether its runs are known to share nothing, so that several processes may make them at once."""
         self.consumers = consumer_specs(self.parts)
         self.extensions: list[type[Extension]] = [
             extension.replaced(self.parts.get(extension.name)) for extension in extensions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pathlib
 import secrets
 import sys
@@ -58,6 +59,11 @@ def application_for(name: str) -> Application:
     metavar="DIR",
     help="Where report.html, report.json, history.jsonl, plans/ and graphs/ go (default: .refold).",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Processes that search. Default: one for each core; for a system of your own one, unless it says «parallel = True».",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def verify(
     systems: tuple[str, ...],
@@ -66,6 +72,7 @@ def verify(
     examples: int | None,
     seed: int | None,
     report_dir: str | None,
+    jobs: int | None,
     as_json: bool,
 ) -> None:
     """Crash, duplicate and reorder a system, and check what it promises.
@@ -95,7 +102,15 @@ def verify(
         for name, system in resolved:
             place = pathlib.Path(folder) / slug(name) if len(names) > 1 else pathlib.Path(folder)
             campaign = Verification(
-                system, name, applications[name], seed, Budget(seconds, examples), place, application, len(names) == 1
+                system,
+                name,
+                applications[name],
+                seed,
+                Budget(seconds, examples),
+                place,
+                application,
+                len(names) == 1,
+                jobs,
             )
             outputs.append(campaign.run(quiet=as_json))
             troubles.extend(campaign.trouble)
@@ -110,6 +125,13 @@ def verify(
                 sys.exit(outcome.FINDINGS)
             whole = len(outputs) == len(names) and not any(output["interrupted"] for output in outputs)
             sys.exit(outcome.HELD if whole and not troubles else outcome.ENVIRONMENT)
+
+
+def processes(system: SystemPort, jobs: int | None) -> int:
+    """How many processes search: as many as the user says; else all cores, if the runs of this system are known to share nothing."""
+    if jobs is not None:
+        return jobs
+    return len(os.sched_getaffinity(0)) if getattr(system, "parallel", False) else 1
 
 
 def together(outputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -133,6 +155,7 @@ class Verification:
         folder: pathlib.Path,
         called: str | None,
         alone: bool = True,
+        jobs: int | None = None,
     ) -> None:
         self.name = name
         self.alone = alone
@@ -141,7 +164,9 @@ class Verification:
         self.plans: list[str] = []
         self.trouble: list[str] = []
         self.file = PlanFile(application, name, str(folder), called=called, seed=seed)
-        self.campaign = Campaign(system, application, seed, budget, seen=self.file.found, found=self.keep)
+        self.campaign = Campaign(
+            system, application, seed, budget, seen=self.file.found, found=self.keep, jobs=processes(system, jobs)
+        )
         self.interrupted = False
 
     def keep(self, counterexample: Counterexample) -> None:
@@ -184,7 +209,9 @@ class Verification:
             TimeRemainingColumn(),
         )
         with (
-            Bar(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar,
+            Bar(
+                *columns, console=console, transient=True, auto_refresh=False, disable=quiet or not console.is_terminal
+            ) as bar,
             outcome.time_limit(f"system {self.name!r}") as alive,
         ):
             task = bar.add_task(self.name, total=1.0, what="")
@@ -192,10 +219,13 @@ class Verification:
             def progress(now: Progress) -> None:
                 alive()
                 bar.update(
-                    task, completed=now.spent, what=f"{now.examples:,} runs, {now.steps:,} steps, {now.found} found"
+                    task,
+                    completed=now.spent,
+                    what=f"{now.examples:,} runs, {now.steps:,} steps, {now.found} found",
+                    refresh=True,  # a thread that does so could not be forked
                 )
 
-            campaign.progress = progress
+            campaign.progress, campaign.watch = progress, alive
             try:
                 return campaign.run()
             except (Exception, outcome.NoAnswer) as error:

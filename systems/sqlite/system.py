@@ -154,6 +154,18 @@ class Sqlite:
             else:
                 self.free.append(workspace)
 
+    @property
+    def parallel(self) -> bool:
+        """Whether several processes may make runs at once: not on one path."""
+        return self.path is None
+
+    def dismiss(self) -> None:
+        """Give back what is kept between runs, in the process that it belongs to."""
+        if self.owner == os.getpid():
+            for workspace in (*self.free, *([] if self.only is None else [self.only])):
+                workspace.close()
+            self.free, self.only = [], None
+
     def in_files(self, places: Mapping[str, Path], folder: tempfile.TemporaryDirectory[str] | None = None) -> Workspace:
         """Databases in real files, opened here or in child processes."""
         closers = [] if folder is None else [folder.cleanup]

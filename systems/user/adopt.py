@@ -39,13 +39,14 @@ def adapt(name: str, make: Callable[[], Any]) -> Any:
     if is_system(made):
         return made
     if hasattr(made, "log") and hasattr(made, "consumers"):
-        system = ForeignSystem(name, make, made)
+        system: Any = ForeignSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
             close_part(name, part)
-        return system
-    capabilities = BROUGHT | log_capabilities(name, made)
-    close_part(name, made)
-    return LogSystem(name, make, capabilities)
+    else:
+        system = LogSystem(name, make, BROUGHT | log_capabilities(name, made))
+        close_part(name, made)
+    system.parallel = bool(getattr(made, "parallel", False))
+    return system
 
 
 def close_part(name: str, part: Any) -> None:

@@ -17,7 +17,8 @@ from refold.model.examples.accounts import Accounts
 from refold.model.examples.inventory import Inventory, Reserve, Restock
 from refold.model.log import AppendRequest, Conflict, Log
 from refold.properties.result import Counterexample, Result
-from refold.search.campaign import LENGTHS, SAMPLES, Budget, Campaign, Progress
+from refold.search.campaign import SAMPLES, Budget, Campaign, Progress
+from refold.search.tapes import LENGTHS, tape
 from refold.search.vacuous import LONG, contested, vacuous
 from refold.systems.reference import EVERYTHING, Reference
 from refold.systems.registry import resolve
@@ -172,11 +173,12 @@ def test_progress_runs_from_nothing_to_all() -> None:
 
 
 def test_tapes_come_in_all_lengths() -> None:
-    """Each of them, again and again."""
-    searched = Campaign(Reference(), Accounts(), 1)
-    tapes = searched.seeded()
-    lengths = {len(next(tapes)) for _ in range(2 * len(LENGTHS))}
-    assert lengths == {searched.menu.length(length) for length in LENGTHS}
+    """Each of them, again and again; and every second one has all families."""
+    menu = Reference().menu(Accounts())
+    tapes = [tape(1, number, menu) for number in range(2 * len(LENGTHS))]
+    assert {len(one) for one in tapes} == {menu.length(length) for length in LENGTHS}
+    assert all(one[0] == 0 for one in tapes[1::2])
+    assert tape(1, 3, menu) == tapes[3] != tape(2, 3, menu)
 
 
 # -- a run proves that it did something
