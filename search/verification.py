@@ -28,13 +28,14 @@ def verify(
     seconds: float | None = SECONDS,
     examples: int | None = None,
     seed: int = 0,
+    jobs: int = 1,
 ) -> Result:
     """Search `system` for broken guarantees, as `refold verify` does, and print and write nothing.
 
     `application` is an object, a class, the name of an example or MODULE:OBJECT; `system` is a name such as ``sqlite?journal=wal``, a
     system, a log, or what makes one. The search ends after so many wall-clock `seconds` or runs (`examples`; None: no such limit), and
-    what it finds in run n depends on the `seed` alone. Each counterexample of the result has the shortest plan that shows it. Ctrl-C
-    ends the search early; the result says so.
+    what it finds in run n depends on the `seed` alone, not on how many processes search (`jobs`). The plan of each counterexample is
+    shrunk. Ctrl-C ends the search early; the result says so.
 
     Raises `UsageError`, `SystemUnavailable`, `BrokenApplication` or `AdapterError` with a sentence that says what is wrong, if nothing was
     found until then; what was found is never lost, and then the sentence is the `trouble` of the result.
@@ -42,9 +43,12 @@ def verify(
     if seconds is None and examples is None:
         raise UsageError("a search needs an end: give seconds, examples, or both")
     subject, port = application_given(application), system_given(system)
-    campaign = Campaign(port, subject, seed, Budget(seconds, examples))
+    campaign = Campaign(port, subject, seed, Budget(seconds, examples), jobs=jobs)
     try:
-        return to_the_end(campaign.run(), port, subject)
+        result = campaign.run()
+        return to_the_end(result, port, subject)
+    except KeyboardInterrupt:  # the search was over
+        return attrs.evolve(result, interrupted=True)
     except (UsageError, BrokenApplication, AdapterError) as error:
         if not campaign.counterexamples:
             raise
