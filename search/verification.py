@@ -46,9 +46,10 @@ def verify(
     campaign = Campaign(port, subject, seed, Budget(seconds, examples), jobs=jobs)
     try:
         result = campaign.run()
-        return to_the_end(result, port, subject)
-    except KeyboardInterrupt:  # the search was over
-        return attrs.evolve(result, interrupted=True)
+        try:
+            return to_the_end(result, port, subject)
+        except KeyboardInterrupt:  # the search was over
+            return attrs.evolve(result, interrupted=True)
     except (UsageError, BrokenApplication, AdapterError) as error:
         if not campaign.counterexamples:
             raise
