@@ -36,10 +36,13 @@ PLACES = (
     "properties/consumers",
     "properties/reading",
     "properties/messages",
+    "properties/appends.py",
     "properties/oracle.py",
     "properties/property.py",
+    "properties/states.py",
     "properties/suite.py",
     "properties/partial_history.py",
+    "properties/window.py",
 )
 """Where mistakes are made."""
 

@@ -112,9 +112,14 @@ def definitions() -> str:
         source = pathlib.Path(inspect.getfile(cls)).resolve().relative_to(DOCS.resolve().parent)
         usually = "" if module in told else (inspect.getdoc(module) or "").partition("\n\n")[2]
         told.append(module)
+        needs = "Needs the application." if judge.needs_application else "Needs no application."
+        definition, _, more = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")
+        clauses = "\n".join(f"- *{name}*: {words}" for name, words in cls.clauses.items())
         parts.append(
-            f"### {judge.name}\n\n**{prose(inspect.cleandoc(cls.__doc__ or ''))}**\n\n"
-            f"Guarantee {judge.guarantee}. {'Needs the application.' if judge.needs_application else 'Needs no application.'} "
+            f"### {judge.name}\n\n**{prose(definition)}**\n\n"
+            + (f"{prose(clauses)}\n\n" if clauses else "")
+            + (f"{prose(more)}\n\n" if more else "")
+            + f"Guarantee {judge.guarantee}. {needs} "
             f"Code: [{source}](../../{source}).\n\n"
             f"{prose(usually)}"
         )

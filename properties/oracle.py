@@ -1,13 +1,16 @@
-"""The truth: an independent fold of the visible log, against which everything stored is compared.
+"""The oracle: an independent fold of the visible log, against which everything stored is compared.
 
-Several properties ask the same questions (which event is at position p, what has consumer c applied, what is the fold of the log
-up to here), so one `Oracle` answers them all. It is fed first and finds nothing itself. Memory: one entry per stream and row, and
-the events behind the slowest consumer (`WINDOW` at least).
+Several properties ask the same questions (which event is at position p, what has consumer c applied, which append is behind this event,
+what is the fold of the log up to here), so one `Oracle` answers them all. Properties read it and never move it: it moves itself, before
+the properties judge a record (appends, states, the progress of consumers) or after them (the log), and finds nothing. Memory: one entry
+per stream and row, the newest appends, and the events behind the slowest consumer (`REMEMBERED` at least).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from weakref import WeakMethod
 
 from refold.model.application import Application
 from refold.model.event import Stored
@@ -17,6 +20,7 @@ from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
     Acknowledged,
+    Applied,
     ConsumerSpec,
     Ignored,
     Opened,
@@ -24,9 +28,17 @@ from refold.model.record import (
     Started,
     Unknown,
 )
+from refold.properties import appends
+from refold.properties.appends import Appends
+from refold.properties.states import States
+from refold.properties.window import Window
 
-WINDOW = 8_192
+REMEMBERED = 8_192
 """Events that are kept even if every consumer has dealt with them, to explain findings and to check late rewinds."""
+
+NEXT, AGAIN, HANDLED, AHEAD = range(4)
+"""What an applied event is for its consumer: the next one; one that was dealt with before; one that was put aside and is handled at last;
+one that comes before others."""
 
 
 class Progress:
@@ -46,10 +58,19 @@ class Progress:
 
 
 class Oracle:
-    """Events by position, their order, the number of events per stream, and the progress of every consumer."""
+    """Events by position, their order, the number of events per stream, the appends behind them, the states of keys, and the progress of
+    every consumer.
 
-    def __init__(self, application: Application | None) -> None:
+    `remembered` replaces the size of every window, so that tests can forget soon.
+    """
+
+    def __init__(self, application: Application | None, remembered: int | None = None) -> None:
         self.application = application
+        self.remembered = remembered
+        self.kept = self.window(REMEMBERED, "").size
+        self.lost = self.window(
+            REMEMBERED, "what a consumer did that began, or began again, behind events older than the newest {size}"
+        )
         self.events: dict[int, Stored] = {}
         self.before: dict[int, int] = {}
         self.order: list[int] = []
@@ -62,8 +83,29 @@ class Oracle:
         self.slow: set[str] = set()
         self.awaited: dict[str, int] = {}
         self.idle = 0
-        self.trim_at = 2 * WINDOW
-        self.low = 0
+        self.trim_at = 2 * self.kept
+        self.low = self.begins = 0
+        self.progress: Progress | None = None
+        self.turn = NEXT
+        self.appends = Appends(
+            self.versions,
+            self.window(
+                appends.REMEMBERED,
+                "whether events were asked for, are visible once and together, and keep their condition: those of appends older than the"
+                " newest {size}",
+            ),
+        )
+        self.states = None if application is None else States(application)
+        self.forgetting: list[WeakMethod[Callable[[], None]]] = []
+
+    def window(self, size: int, unjudged: str) -> Window:
+        """A window of this size, if nothing else was asked for."""
+        return Window(size if self.remembered is None else self.remembered, unjudged)
+
+    def before_forgetting(self, catch_up: Callable[[], None]) -> None:
+        """Call this method before events are forgotten: whoever folds them only when he must has to do it then. The reference is a weak
+        one, because the method's object knows the oracle, and a run has to be gone with its last reference."""
+        self.forgetting.append(WeakMethod(catch_up))
 
     def on_opened(self, number: int, record: Opened) -> None:
         """Who takes part."""
@@ -74,6 +116,7 @@ class Oracle:
     def on_joined(self, number: int, record: Joined) -> None:
         """One more consumer, which has everything before it; nobody can judge one that comes when events are forgotten already."""
         if self.low:
+            self.lost.miss()
             return
         self.consumers[record.spec.name] = progress = Progress(record.spec)
         if record.spec.types:
@@ -98,8 +141,9 @@ class Oracle:
         self.slow.add(record.op)
 
     def on_aborted(self, number: int, record: Aborted) -> None:
-        """It hides nothing any more."""
+        """It hides nothing any more, and will never be seen."""
         self.slow.discard(record.op)
+        self.appends.on_ended(number, record)
 
     def on_unknown(self, number: int, record: Unknown) -> None:
         """Not open any more. Whether it is stored and hidden by an idle transaction will show with the next event that is not."""
@@ -171,25 +215,54 @@ class Oracle:
         else:
             progress.beyond.add(position)
 
+    def on_applied(self, number: int, record: Applied) -> None:
+        """How far the consumer is with this event, before properties judge it."""
+        self.progress = progress = self.consumers.get(record.consumer)
+        if progress is None:
+            return
+        position = record.position
+        if self.before.get(position) == progress.contiguous:
+            self.turn = NEXT
+            if progress.beyond:
+                self.advance(progress, position)
+            else:
+                progress.contiguous = position
+        elif position <= progress.contiguous or position in progress.beyond:
+            self.turn = AGAIN if progress.parked.pop(position, None) is None else HANDLED
+        else:
+            self.turn = AHEAD
+            progress.beyond.add(position)
+
     def on_recovered(self, number: int, record: Recovered) -> None:
-        """A consumer whose rows are volatile, or saved together with the checkpoint, is where it says. Others keep their effects."""
+        """A consumer whose rows are volatile, or saved together with the checkpoint, is where it says. Others keep their effects. One that
+        begins again with events that are forgotten cannot be judged any more."""
         progress = self.consumers.get(record.process)
-        if progress is not None and (progress.spec.volatile or progress.spec.atomic):
-            progress.contiguous = record.position
-            progress.beyond.clear()
+        if progress is None or not (progress.spec.volatile or progress.spec.atomic):
+            return
+        if record.position < self.low:
+            del self.consumers[record.process]
+            self.choosy = [other for other in self.choosy if other is not progress]
+            self.lost.miss()
+            return
+        progress.contiguous = record.position
+        progress.beyond.clear()
 
     def trim(self) -> None:
-        """Forget events that every consumer has dealt with, beyond the window."""
+        """Forget events that every consumer has dealt with, beyond the window; not those that are put aside and may be handled yet."""
+        for catch_up in [method() for method in self.forgetting]:
+            if catch_up is not None:
+                catch_up()
         floor = min((progress.contiguous for progress in self.consumers.values()), default=self.tail)
-        floor = min(floor, self.tail - WINDOW)
+        floor = min(floor, self.tail - self.kept)
         events, before, numbers = self.events, self.before, self.numbers
-        for position in [p for p in events if p < floor]:
+        aside = {position for progress in self.consumers.values() for position in progress.parked}
+        for position in [p for p in events if p < floor and p not in aside]:
             del events[position]
             before.pop(position, None)
             numbers.pop(position, None)
         del self.order[: bisect_left(self.order, floor)]
         self.low = max(self.low, floor)
-        self.trim_at = 2 * max(WINDOW, len(events))
+        self.trim_at = 2 * max(self.kept, len(events))
 
     def positions(self, low: int, high: int) -> list[int]:
         """The visible positions with low < position <= high, in order, as far as they are still kept."""

@@ -19,19 +19,20 @@ of single streams, convergence, extensions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import msgspec
 
 from refold.model.event import Stored
-from refold.model.record import Acknowledged, Opened, Prepared, Retried, Started, Step, Unknown
+from refold.model.record import Acknowledged, Opened, Refused, Retried, Started, Step, Unknown
+from refold.properties.appends import Appends, Operation
 from refold.properties.log.durability import Durability
-from refold.properties.log.identity import REMEMBERED, Identity
+from refold.properties.log.identity import Identity
 from refold.properties.log.visibility import Visibility
 from refold.properties.oracle import Oracle
-from refold.properties.property import Checker, Finding, Handler, Property, forget_oldest
-from refold.properties.suite import Bookkeeping
+from refold.properties.property import Checker, Finding, Handler
+from refold.properties.suite import AppendsKeeper, LogKeeper, in_order
 from refold.properties.updates.decisions import ExpectedVersion
 
 
@@ -70,63 +71,66 @@ def beginning(records: Iterable[Any]) -> Beginning | None:
     return Beginning(first, versions) if first else None
 
 
-class MiddleIdentity(Identity):
-    """`Identity` among the appends that were asked for within the history. Those in `older` were sent before; such an append may be decided
-    anew later on, and have had its effect already."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.older: dict[str, None] = {}
-
-    def handlers(self) -> dict[type, Handler]:
-        """Also what else tells that an append was sent."""
-        return {**super().handlers(), Started: self.on_sent, Unknown: self.on_sent}
-
-    def on_sent(self, number: int, record: Started | Unknown | Retried) -> None:
-        """Before the history began, if nobody has asked for it since."""
-        self.sent(record.op)
+class MiddleAppends(Appends):
+    """`Appends` that were asked for within the history. Of those that were sent before, nobody knows the beginning."""
 
     def sent(self, op: str) -> None:
-        """One that was sent."""
+        """One that was sent: before the history began, if nobody has asked for it since."""
         if op not in self.operations:
-            self.older[op] = None
-            if len(self.older) >= 2 * REMEMBERED:
-                forget_oldest(self.older, REMEMBERED)
+            self.forgotten(op)
 
-    def on_prepared(self, number: int, record: Prepared) -> Finding | None:
-        """Of one that is older nobody knows the rest."""
-        return None if record.op in self.older else super().on_prepared(number, record)
-
-    def on_retried(self, number: int, record: Retried) -> None:
-        """Sent again, so it was sent."""
+    def on_sent(self, number: int, record: Started | Unknown | Retried) -> None:
+        """What else tells that an append was sent."""
         self.sent(record.op)
-        super().on_retried(number, record)
 
-    def on_stored(self, number: int, event: Stored) -> Finding | None:
+    def on_stored(self, number: int, event: Stored) -> None:
         """An event of another append was asked for before the beginning, as far as anybody knows."""
         self.sent(event.operation)
-        return super().on_stored(number, event) if event.operation in self.operations else None
+        super().on_stored(number, event)
+
+
+class MiddleAppendsKeeper(AppendsKeeper):
+    """`AppendsKeeper` that also hears of appends by what was sent."""
+
+    def handlers(self) -> dict[type, Handler]:
+        """Invocations, their events, and what else tells that an append was sent."""
+        sent: Any = cast(MiddleAppends, self.oracle.appends).on_sent
+        return {**super().handlers(), Started: sent, Unknown: sent, Retried: sent}
+
+
+class MiddleIdentity(Identity):
+    """`Identity` among the appends that were asked for within the history."""
+
+    def unasked(self, number: int, event: Any, operation: Operation | None = None) -> Finding | None:
+        """Whoever asked for an event of an unknown append may have done so before."""
+        return None if operation is None else super().unasked(number, event, operation)
 
 
 class MiddleExpectedVersion(ExpectedVersion):
     """`ExpectedVersion` of those appends, in the streams whose version is known."""
 
-    def __init__(self, oracle: Oracle, identity: MiddleIdentity, known: Iterable[str]) -> None:
+    def __init__(self, oracle: Oracle, known: Iterable[str]) -> None:
         super().__init__(oracle)
-        self.older = identity.older
         self.known = frozenset(known)
 
-    def on_prepared(self, number: int, record: Prepared) -> None:
-        """One that is older may take effect on the condition that it had then."""
-        if record.stream in self.known and record.op not in self.older:
-            super().on_prepared(number, record)
+    def on_stored(self, number: int, event: Stored) -> Finding | None:
+        """A stream of which the history has an event."""
+        operation = self.appends.operation
+        known = operation is not None and operation.prepared.stream in self.known
+        return super().on_stored(number, event) if known else None
+
+    def on_refused(self, number: int, record: Refused) -> Finding | None:
+        """A stream of which the history has an event."""
+        operation = self.appends.operations.get(record.op)
+        known = operation is not None and operation.prepared.stream in self.known
+        return super().on_refused(number, record) if known else None
 
 
 class MiddleDurability(Durability):
     """`Durability` of what was confirmed within the history."""
 
-    def __init__(self, identity: Identity, begins: Beginning) -> None:
-        super().__init__(identity)
+    def __init__(self, oracle: Oracle, begins: Beginning) -> None:
+        super().__init__(oracle)
         self.first = begins.position
 
     def on_acknowledged(self, number: int, record: Acknowledged) -> None:
@@ -135,8 +139,8 @@ class MiddleDurability(Durability):
             super().on_acknowledged(number, record)
 
 
-class MiddleBookkeeping(Bookkeeping):
-    """`Bookkeeping` without consumers, whose places are not known: the truth would wait for them."""
+class MiddleLogKeeper(LogKeeper):
+    """`LogKeeper` without consumers, whose places are not known: the oracle would wait for them."""
 
     def handlers(self) -> dict[type, Handler]:
         """All but what is about consumers."""
@@ -149,20 +153,25 @@ class MiddleBookkeeping(Bookkeeping):
         self.oracle.on_opened(number, msgspec.structs.replace(record, consumers=()))
 
 
-def middle_checker(begins: Beginning, plain: Callable[[Any], Any] | None = None) -> Checker:
-    """A checker of what can be judged from there on; `plain` as for `refold.properties.suite.checker`."""
-    oracle = Oracle(None)
-    oracle.tail = oracle.low = begins.position - 1
-    oracle.versions = dict(begins.versions)
+def middle_checker(
+    begins: Beginning, plain: Callable[[Any], Any] | None = None, remembered: int | None = None
+) -> Checker:
+    """A checker of what can be judged from there on; `plain` and `remembered` as for `refold.properties.suite.checker`."""
+    oracle = Oracle(None, remembered)
+    oracle.tail = oracle.low = oracle.begins = begins.position - 1
+    oracle.versions.update(begins.versions)
     oracle.slow.add("whatever was open before the beginning")
-    identity = MiddleIdentity()
-    judges: list[Property] = [
-        identity,
-        MiddleExpectedVersion(oracle, identity, begins.versions),
-        Visibility(oracle),
-        MiddleDurability(identity, begins),
-        MiddleBookkeeping(oracle),
-    ]
+    oracle.appends = MiddleAppends(oracle.versions, oracle.appends.window)
+    judges = in_order(
+        [
+            MiddleAppendsKeeper(oracle),
+            MiddleIdentity(oracle),
+            MiddleExpectedVersion(oracle, begins.versions),
+            Visibility(oracle),
+            MiddleDurability(oracle, begins),
+            MiddleLogKeeper(oracle),
+        ]
+    )
     for judge in judges:
         judge.plain = plain
     return Checker(judges)

@@ -5,22 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, ClassVar
 
 import attrs
 
 from refold.model.application import Application
 from refold.model.record import Step
+from refold.properties.window import Window
 
 Handler = Callable[[int, Any], "Finding | None"]
-
-
-def forget_oldest(entries: dict[Any, Any], kept: int) -> None:
-    """Keep the newest `kept` entries. Called now and then and not for every entry: a dict's front gets the slower to find the more of it
-    is gone."""
-    for key in list(islice(entries, len(entries) - kept)):
-        del entries[key]
 
 
 @attrs.frozen
@@ -99,6 +92,10 @@ class Property:
     """The capability without which a system has nothing that this property could judge."""
     judges: ClassVar[tuple[type, ...]] = ()
     """The records without which this property has judged nothing; none: any that it looks at will do."""
+    after: ClassVar[tuple[str, ...]] = ()
+    """Names of properties, and parts of the oracle, that see a record before this one does: it looks at what they know of it."""
+    windows: Sequence[Window] = ()
+    """What it remembers of the past, as far as that is bounded."""
     plain: Callable[[Any], Any] | None = None
     """How values look in a history that was read from a file; None for histories in memory."""
 
@@ -125,6 +122,10 @@ class Property:
         """What is worth counting and no violation: name -> how often."""
         return {}
 
+    def given_up(self) -> list[str]:
+        """What was not checked because it had to be forgotten, in words; nothing while nothing was forgotten."""
+        return [window.given_up() for window in self.windows if window.dropped]
+
     def finding(
         self,
         anomaly: str,
@@ -138,7 +139,11 @@ class Property:
         actual: Any = None,
         evidence: Sequence[Evidence] = (),
     ) -> Finding:
-        """A finding of this property."""
+        """A finding of this property, under one of its clauses. Raises ValueError for a clause that it does not have."""
+        if self.clauses and clause not in self.clauses:
+            raise ValueError(
+                f"the property {self.name} has no clause {clause!r}; name one of its clauses: {', '.join(self.clauses)}"
+            )
         return Finding(
             anomaly=anomaly,
             guarantee=guarantee or self.guarantee,
@@ -265,6 +270,10 @@ class Checker:
     def observations(self) -> dict[str, int]:
         """What the properties counted."""
         return {name: count for checked in self.properties for name, count in checked.observations().items()}
+
+    def given_up(self) -> tuple[str, ...]:
+        """What was not checked because it had to be forgotten, in words."""
+        return tuple(dict.fromkeys(words for judge in self.properties for words in judge.given_up()))
 
     def distinct(self) -> list[Finding]:
         """One finding per anomaly and place, in the order of their detection."""

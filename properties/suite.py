@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from refold.model.application import Application
@@ -10,7 +10,20 @@ from refold.model.event import Stored
 from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
 from refold.model.parts.consuming.dead_letters import Parked
 from refold.model.parts.side_consumers import Joined
-from refold.model.record import Aborted, Acknowledged, Ignored, Opened, Record, Recovered, Started, Unknown
+from refold.model.record import (
+    Aborted,
+    Acknowledged,
+    Applied,
+    Ignored,
+    Opened,
+    Prepared,
+    Record,
+    Recovered,
+    Refused,
+    Retried,
+    Started,
+    Unknown,
+)
 from refold.properties.consumers.answers import Answers
 from refold.properties.consumers.cache import CacheAtRest, CacheOrder
 from refold.properties.consumers.convergence import Convergence
@@ -41,21 +54,64 @@ from refold.properties.updates.single_writer import SingleWriter
 from refold.properties.updates.views import Views
 
 
-class Bookkeeping(Property):
-    """Feeds the truth, last of all, so that every property judges a record against what was true before it.
+class Keeper(Property):
+    """A part of the oracle that takes its turn among the properties. It finds nothing."""
 
-    How far consumers have come is kept up by `effects`, which judges exactly that.
-    """
-
-    name = "oracle"
     guarantee = ""
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
 
+
+class AppendsKeeper(Keeper):
+    """Which append is behind an event: known before anybody judges the event."""
+
+    name = "appends"
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        self.windows = (oracle.appends.window,)
+
     def handlers(self) -> dict[type, Handler]:
-        """What the truth is made of."""
+        """Invocations and their events."""
+        appends = self.oracle.appends
+        return {Prepared: appends.on_prepared, Stored: appends.on_stored}
+
+
+class StatesKeeper(Keeper):
+    """The states of keys. Folded behind `identity`, which tells an event that is none of the application's from one that is."""
+
+    name = "states"
+    after = ("identity",)
+
+    def handlers(self) -> dict[type, Handler]:
+        """Visible events, given the application."""
+        states = self.oracle.states
+        return {} if states is None else {Stored: states.on_stored}
+
+
+class ProgressKeeper(Keeper):
+    """What an applied event is for its consumer: known before anybody judges the effect."""
+
+    name = "progress"
+
+    def handlers(self) -> dict[type, Handler]:
+        """Effects."""
+        return {Applied: self.oracle.on_applied}
+
+
+class LogKeeper(Keeper):
+    """The visible log, and everything else that a property judges against what was true before the record. It comes behind all of them."""
+
+    name = "oracle"
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        self.windows = (oracle.lost,)
+
+    def handlers(self) -> dict[type, Handler]:
+        """What the oracle is made of."""
         oracle = self.oracle
         table: dict[type, Callable[..., None]] = {
             Opened: oracle.on_opened,
@@ -66,12 +122,31 @@ class Bookkeeping(Property):
             Recovered: oracle.on_recovered,
             Started: oracle.on_started,
             Aborted: oracle.on_aborted,
+            Refused: oracle.appends.on_ended,
+            Retried: oracle.appends.on_retried,
             Acknowledged: oracle.on_acknowledged,
             Unknown: oracle.on_unknown,
             SessionOpened: oracle.on_session_opened,
             SessionClosed: oracle.on_session_closed,
         }
         return table  # type: ignore[return-value]
+
+
+def in_order(parts: Sequence[Property]) -> list[Property]:
+    """The same parts, each behind those that its class names in `after`, and the log's keeper behind all; else as they come.
+
+    Raises ValueError if a part comes, by way of others, after itself.
+    """
+    waiting = sorted(parts, key=lambda part: type(part).name == LogKeeper.name)
+    ordered: list[Property] = []
+    while waiting:
+        names = {part.name for part in waiting}
+        ready = next((part for part in waiting if not names.intersection(part.after)), None)
+        if ready is None:
+            raise ValueError(f"each of these comes after another of them: {', '.join(sorted(names))}")
+        waiting.remove(ready)
+        ordered.append(ready)
+    return ordered
 
 
 LATE: tuple[Callable[[Oracle], Property], ...] = (
@@ -81,8 +156,8 @@ LATE: tuple[Callable[[Oracle], Property], ...] = (
     Commands,
     lambda oracle: TwoStores(),
     lambda oracle: CopyFollowsSource(),
-    lambda oracle: Locks(),
-    lambda oracle: Reservations(),
+    Locks,
+    Reservations,
     Ranges,
     lambda oracle: CreateIfAbsent(),
     lambda oracle: SingleWriter(),
@@ -103,30 +178,27 @@ AWAITED: dict[type, Callable[[Oracle], Property]] = {
 
 
 def early(application: Application | None, oracle: Oracle) -> list[Property]:
-    """The properties of every run."""
-    identity, order, versions = Identity(), CacheOrder(), ExpectedVersion(oracle)
-    checked: list[Property] = [identity, versions]
-    replay = None
+    """The properties of every run, in an order in which they may judge."""
+    replay = None if application is None else ReplayEquality(application, oracle)
+    parts: list[Property] = [AppendsKeeper(oracle), ProgressKeeper(oracle), Identity(oracle), ExpectedVersion(oracle)]
     if application is not None:
-        decisions = Decisions(application, versions)
-        checked += [decisions, Views(application, oracle, decisions)]
-        replay = ReplayEquality(application, oracle)
-    checked += [
+        parts += [StatesKeeper(oracle), Decisions(application, oracle), Views(application, oracle)]
+    parts += [
         Visibility(oracle),
         Reachability(oracle),
-        Durability(identity),
-        Effects(oracle, order, replay),
+        Durability(oracle),
+        Effects(oracle, replay),
         Checkpoints(oracle),
         SnapshotIntegrity(oracle),
     ]
     if application is not None and replay is not None:
-        checked += [SnapshotEquality(application, oracle, replay), replay, CacheAtRest(application, oracle)]
-        checked.append(Sessions(application, oracle))
-        checked += [RebuildEquality(application, oracle, replay), Answers(application, oracle)]
-    checked += [order, Outside(oracle), Letters(oracle), Waits(oracle), Convergence(oracle)]
+        parts += [SnapshotEquality(application, oracle, replay), replay, CacheAtRest(application, oracle)]
+        parts += [Sessions(application, oracle), RebuildEquality(application, oracle, replay)]
+        parts.append(Answers(application, oracle))
+    parts += [CacheOrder(), Outside(oracle), Letters(oracle), Waits(oracle), Convergence(oracle)]
     if application is not None:
-        checked += [make(application) for make in application.properties]
-    return [*checked, Bookkeeping(oracle)]
+        parts += [make(application) for make in application.properties]
+    return in_order([*parts, LogKeeper(oracle)])
 
 
 def properties(application: Application | None) -> list[Property]:
@@ -148,10 +220,12 @@ def checked_on(
     )
 
 
-def checker(application: Application | None, plain: Callable[[Any], Any] | None = None) -> Checker:
+def checker(
+    application: Application | None, plain: Callable[[Any], Any] | None = None, remembered: int | None = None
+) -> Checker:
     """A checker of all properties for one history. For one that was read from a file, `plain` says how the application's values look after
-    a round trip through JSON."""
-    oracle = Oracle(application)
+    a round trip through JSON. `remembered` replaces the size of every window, to forget soon."""
+    oracle = Oracle(application, remembered)
     checked = early(application, oracle)
     for judge in checked:
         judge.plain = plain

@@ -119,6 +119,7 @@ class Campaign:
         """Called before each run, in whichever process makes it: whoever limits its time may start the clock."""
         self.kinds: Counter[type[Any]] = Counter()
         self.observations: Counter[str] = Counter()
+        self.given_up: dict[str, None] = {}
         self.staleness = Staleness()
         self.examples = 0
         self.steps = 0
@@ -211,6 +212,7 @@ class Campaign:
         self.skipped += outcome.skipped
         self.kinds += outcome.kinds
         self.observations.update(outcome.observations)
+        self.given_up.update(dict.fromkeys(outcome.given_up))
         if outcome.staleness is not None:
             self.staleness += outcome.staleness
         if self.examples <= SAMPLES and outcome.signature is None and outcome.run is not None:
@@ -298,7 +300,7 @@ class Campaign:
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },
             counterexamples=tuple(self.counterexamples),
-            not_checked=not_checked(self.system),
+            not_checked=(*not_checked(self.system), *self.given_up),
             checked=checked_on(self.application, self.system.capabilities, self.kinds),
             sample=self.sample,
             samples=tuple(history for _, history in reversed(self.eventful)),

@@ -31,6 +31,7 @@ class Outcome:
     observations: dict[str, int]
     staleness: Staleness | None
     events: int
+    given_up: tuple[str, ...]
     signature: Signature | None
     run: Run | None
 
@@ -46,6 +47,7 @@ class Outcome:
             observations=run.observations,
             staleness=measure(run.history) if Answered in kinds else None,
             events=kinds[Stored],
+            given_up=run.given_up,
             signature=run.findings[0].signature if run.findings else None,
             run=run if keep else None,
         )

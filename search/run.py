@@ -39,6 +39,8 @@ class Run:
     findings: list[Finding]
     settled: bool
     observations: dict[str, int] = attrs.field(factory=dict)
+    given_up: tuple[str, ...] = ()
+    """What was not checked because it had to be forgotten, in words."""
 
     @property
     def steps(self) -> int:
@@ -113,7 +115,15 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
             if (fault := fault_of(error, application)) is not None:
                 raise BrokenApplication(fault) from error
             raise
-    return Run(performed, len(plan) - len(performed), history, judge.distinct(), settled, judge.observations())
+    return Run(
+        performed,
+        len(plan) - len(performed),
+        history,
+        judge.distinct(),
+        settled,
+        judge.observations(),
+        judge.given_up(),
+    )
 
 
 def innocent(application: Application, history: Sequence[Any], plan: Sequence[Action]) -> bool:

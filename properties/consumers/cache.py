@@ -9,20 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from refold.model.application import Application
+from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, Observed, Opened, Recovered
-from refold.properties.consumers.replay import Fold
+from refold.properties.consumers.replay import Fold, fold_for
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class CacheOrder(Property):
-    """For every row of an unordered consumer: the positions of its changes only grow.
-
-    `effects` passes on what unordered consumers apply, so that nobody asks twice who is one.
-    """
+    """For every row of an unordered consumer, since its last restart: an event before the row's newest change leaves the row as it is,
+    also where that change deleted it."""
 
     name = "cache-order"
     guarantee = "READ"
+    clauses = {
+        "deleted stays deleted": "no event before the one that deleted a row brings it back",
+        "newer stays": "no event before the newest change of a row replaces or deletes it",
+    }
     judges = (Applied,)
 
     def __init__(self) -> None:
@@ -30,12 +33,22 @@ class CacheOrder(Property):
         self.rows: dict[str, dict[str, tuple[int, Applied]]] = {}
 
     def handlers(self) -> dict[type, Handler]:
-        """Restarts, which empty a cache."""
-        return {Opened: self.on_opened, Recovered: self.on_recovered}
+        """Changes of rows, and restarts, which empty a cache."""
+        return {
+            Opened: self.on_opened,
+            Joined: self.on_joined,
+            Recovered: self.on_recovered,
+            Applied: self.on_applied,
+        }
 
     def on_opened(self, number: int, record: Opened) -> None:
         """The unordered consumers."""
         self.rows = {spec.name: {} for spec in record.consumers if not spec.ordered}
+
+    def on_joined(self, number: int, record: Joined) -> None:
+        """One more, if it is unordered."""
+        if not record.spec.ordered:
+            self.rows[record.spec.name] = {}
 
     def on_recovered(self, number: int, record: Recovered) -> None:
         """Whatever it knew, it has forgotten."""
@@ -43,7 +56,7 @@ class CacheOrder(Property):
             self.rows[record.process] = {}
 
     def on_applied(self, number: int, record: Applied) -> Finding | None:
-        """Compare with the newest change of each row."""
+        """An event before the newest change of a row leaves it as it is."""
         rows = self.rows.get(record.consumer)
         if rows is None:
             return None
@@ -57,6 +70,7 @@ class CacheOrder(Property):
                         "deleted-item-resurrected" if before is None else "stale-overwrites-newer",
                         record.consumer,
                         number,
+                        clause="deleted stays deleted" if before is None else "newer stays",
                         position=record.position,
                         expected={key: before},
                         actual={key: value},
@@ -71,14 +85,18 @@ class CacheOrder(Property):
 
 
 class CacheAtRest(Property):
-    """At rest at the end of the log, every row of an unordered consumer equals the row of the full fold; rows may be missing only after a
-    crash emptied it.
+    """For every unordered consumer that is at rest at the end of the log: each of its rows equals the row of the full fold; and each row of
+    the full fold is there, unless the consumer was restarted, which empties it.
 
     Kept although `cache-order` sees every undone change before it: this one compares values, and sees rows that never came.
     """
 
     name = "cache"
     guarantee = "READ"
+    clauses = {
+        "rows are right": "at rest every row that is there is that of the full fold",
+        "rows are there": "at rest every row of the full fold is there, unless a restart emptied the consumer",
+    }
     needs_application = True
     judges = (Applied,)
 
@@ -87,19 +105,36 @@ class CacheAtRest(Property):
         self.decider = application
         self.oracle = oracle
         self.folds: dict[str, Fold] = {}
+        oracle.before_forgetting(self.catch_up)
         self.emptied: set[str] = set()
 
     def handlers(self) -> dict[type, Handler]:
         """Restarts, and what is there in the end."""
-        return {Opened: self.on_opened, Recovered: self.on_recovered, Observed: self.on_observed}
+        return {
+            Opened: self.on_opened,
+            Joined: self.on_joined,
+            Recovered: self.on_recovered,
+            Observed: self.on_observed,
+        }
 
     def on_opened(self, number: int, record: Opened) -> None:
         """The unordered consumers."""
         self.folds = {
-            spec.name: Fold(spec, self.decider.projection(spec.projection))
+            spec.name: fold_for(spec, self.decider.projection(spec.projection))
             for spec in record.consumers
             if not spec.ordered
         }
+
+    def on_joined(self, number: int, record: Joined) -> None:
+        """One more, if it is unordered, and no event is forgotten that it has yet to take."""
+        spec = record.spec
+        if not spec.ordered and not self.oracle.low:
+            self.folds[spec.name] = fold_for(spec, self.decider.projection(spec.projection))
+
+    def catch_up(self) -> None:
+        """Fold what is about to be forgotten."""
+        for fold in self.folds.values():
+            fold.advance(self.oracle, self.oracle.tail)
 
     def on_recovered(self, number: int, record: Recovered) -> None:
         """From now on rows may be missing."""
@@ -107,13 +142,17 @@ class CacheAtRest(Property):
             self.emptied.add(record.process)
 
     def on_observed(self, number: int, record: Observed) -> Finding | None:
-        """Compare all rows. A consumer that has stopped before the end is one for `convergence`: what it lacks it has not heard of."""
+        """All rows are those of the full fold. A consumer that has stopped before the end is one for `convergence`: what it lacks it has
+        not heard of."""
         fold = self.folds.get(record.consumer)
         if fold is None or record.position < self.oracle.tail:
             return None
         fold.advance(self.oracle, self.oracle.tail)
         rows: dict[str, Any] = record.rows
+        if rows == fold.rows:
+            return None  # the usual case, decided fast
         wrong = [key for key, value in rows.items() if not self.same(value, fold.rows.get(key))]
+        clause = "rows are right" if wrong else "rows are there"
         if record.consumer not in self.emptied:
             wrong.extend(key for key in fold.rows if key not in rows)
         if not wrong:
@@ -123,6 +162,7 @@ class CacheAtRest(Property):
             "cache-differs",
             record.consumer,
             number,
+            clause=clause,
             position=self.oracle.tail,
             expected={key: fold.rows.get(key) for key in wrong},
             actual={key: rows.get(key) for key in wrong},

@@ -13,10 +13,19 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Convergence(Property):
-    """For every consumer c at rest: position(c) == tail(log)."""
+    """For every consumer c when all is at rest: position(c) == tail(log).
+
+    The position is the one at which c was seen at rest. If some consumers were seen and c was not, it is where the effects of c end; a
+    history in which nobody was seen at rest is not judged.
+    """
 
     name = "convergence"
     guarantee = "LIVE"
+    clauses = {
+        "not before the tail": "a consumer that was seen at rest is not before the end of the log",
+        "not beyond the tail": "a consumer that was seen at rest is not behind the end of the log, where there is nothing",
+        "every consumer": "a consumer that was not seen at rest, while others were, has dealt with every event",
+    }
     judges = (Applied,)
 
     def __init__(self, oracle: Oracle) -> None:
@@ -33,19 +42,41 @@ class Convergence(Property):
         self.resting[record.consumer] = (number, record)
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:
-        """Everybody at the tail?"""
-        oracle = self.oracle
+        """Every consumer is at the tail."""
         for name, (observed, resting) in self.resting.items():
-            if resting.position < oracle.tail:
-                missed = oracle.between(resting.position, oracle.tail)
-                evidence = [Evidence(oracle.numbers[event.position], event, "never arrived") for event in missed[:1]]
+            if resting.position < self.oracle.tail:
+                proof = Evidence(observed, resting, "is where it came to rest")
+                return self.behind("not before the tail", number, name, resting.position, proof)
+            if resting.position > self.oracle.tail:
                 return self.finding(
-                    "never-reaches-tail",
+                    "checkpoint-beyond-tail",
                     name,
                     number,
-                    position=missed[0].position if missed else resting.position,
-                    expected=oracle.tail,
+                    clause="not beyond the tail",
+                    guarantee="CKPT",
+                    position=resting.position,
+                    expected=self.oracle.tail,
                     actual=resting.position,
-                    evidence=[*evidence, Evidence(observed, resting, "is where it came to rest")],
+                    evidence=[Evidence(observed, resting, "is where it came to rest")],
                 )
+        for name, progress in self.oracle.consumers.items() if self.resting else ():
+            if name not in self.resting and progress.contiguous < self.oracle.tail:
+                proof = Evidence(number, record, "is the end")
+                return self.behind("every consumer", number, name, progress.contiguous, proof)
         return None
+
+    def behind(self, clause: str, number: int, name: str, position: int, proof: Evidence) -> Finding:
+        """A consumer has not come to the end."""
+        oracle = self.oracle
+        missed = oracle.between(position, oracle.tail)
+        evidence = [Evidence(oracle.numbers[event.position], event, "never arrived") for event in missed[:1]]
+        return self.finding(
+            "never-reaches-tail",
+            name,
+            number,
+            clause=clause,
+            position=missed[0].position if missed else position,
+            expected=oracle.tail,
+            actual=position,
+            evidence=[*evidence, proof],
+        )

@@ -9,26 +9,36 @@ from __future__ import annotations
 from refold.model.parts.consuming.dead_letters import DeadLetters, Parked
 from refold.model.record import Failed
 from refold.properties.oracle import Oracle
-from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
+from refold.properties.property import Evidence, Finding, Handler, Property
 
 REMEMBERED = 4_096
 """Failures that are remembered as a reason to park an event."""
 
 
 class Letters(Property):
-    """For every consumer: it parks an event only if its handler failed, or if a predecessor in its stream is parked; and at rest its dead
-    letters are exactly the events that it parked and has not handled since.
+    """For every consumer that takes part: it parks an event only if its handler failed on it, or if a predecessor in its stream is parked,
+    and none that it has handled; and the dead letters that it shows are the events that it parked and has not handled since, each once.
 
     Kept although no broken system of the catalogue shows in its dead letters alone: a parked event whose letter is lost is lost for good.
     """
 
     name = "letters"
     guarantee = "CKPT"
+    clauses = {
+        "parked for a cause": "an event is parked only if its handler failed on it, or a predecessor in its stream is parked",
+        "not handled before": "an event that was handled is not parked",
+        "none is lost": "every event that was parked and not handled since is among the dead letters that are shown",
+        "none stays": "a dead letter that is shown is an event that was parked and not handled since, and is there once",
+    }
     judges = (Parked,)
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
+        self.window = oracle.window(
+            REMEMBERED, "whether events were put aside for failures older than the newest {size}"
+        )
+        self.windows = (self.window,)
         self.failed: dict[tuple[str, int], None] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -38,40 +48,59 @@ class Letters(Property):
     def on_failed(self, number: int, record: Failed) -> None:
         """A reason to park it."""
         self.failed[record.consumer, record.position] = None
-        if len(self.failed) >= 2 * REMEMBERED:
-            forget_oldest(self.failed, REMEMBERED)
+        if len(self.failed) >= self.window.full:
+            self.window.trim(self.failed)
 
     def on_parked(self, number: int, record: Parked) -> Finding | None:
-        """Its handler failed, or a predecessor of its stream is parked."""
+        """Its handler failed, or a predecessor of its stream is parked; and it is not handled."""
         progress = self.oracle.consumers.get(record.consumer)
-        parked = () if progress is None else [p for p, stream in progress.parked.items() if stream == record.stream]
-        if (record.consumer, record.position) in self.failed or any(before < record.position for before in parked):
+        position = record.position
+        parked = {} if progress is None else progress.parked
+        done = progress is not None and (position <= progress.contiguous or position in progress.beyond)
+        if done and position not in parked:
+            return self.uncalled("not handled before", number, record, "left as it is: it is handled")
+        event = self.oracle.events.get(position)
+        stream = record.stream if event is None else event.stream
+        failed = (record.consumer, position) in self.failed
+        if failed or any(before < position and name == stream for before, name in parked.items()):
             return None
+        if self.window.dropped:
+            return None
+        return self.uncalled(
+            "parked for a cause", number, record, "handled: its handler has not failed, and no predecessor is parked"
+        )
+
+    def uncalled(self, clause: str, number: int, record: Parked, expected: str) -> Finding:
+        """There was no reason to put the event aside."""
         return self.finding(
             "parked-without-cause",
             record.consumer,
             number,
+            clause=clause,
             guarantee="LIVE",
             position=record.position,
-            expected="handled: its handler has not failed, and no predecessor is parked",
+            expected=expected,
             actual="put aside",
             evidence=[Evidence(number, record, "was put aside all the same")],
         )
 
     def on_letters(self, number: int, record: DeadLetters) -> Finding | None:
-        """Compare."""
+        """The dead letters are what is parked, each event once."""
         progress = self.oracle.consumers.get(record.consumer)
-        if progress is None or set(progress.parked) == set(record.positions):
+        if progress is None or sorted(progress.parked) == sorted(record.positions):
             return None
         oracle = self.oracle
-        wrong = min(set(progress.parked) ^ set(record.positions))
+        lost = set(progress.parked) - set(record.positions)
+        more = [p for p in record.positions if p not in progress.parked or record.positions.count(p) > 1]
+        wrong = min(lost or more)
         evidence = (
             [Evidence(oracle.numbers[wrong], oracle.events[wrong], "is the event")] if wrong in oracle.events else []
         )
         return self.finding(
-            "dead-letter-lost" if wrong in progress.parked else "dead-letter-handled-twice",
+            "dead-letter-lost" if lost else "dead-letter-handled-twice",
             record.consumer,
             number,
+            clause="none is lost" if lost else "none stays",
             position=wrong,
             expected=tuple(sorted(progress.parked)),
             actual=record.positions,

@@ -13,33 +13,41 @@ from typing import Any
 from refold.model.parts.consuming.mailer import Reset
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, CheckpointSaved, Ignored, Opened, Recovered
-from refold.properties.consumers.cache import CacheOrder
 from refold.properties.consumers.replay import ReplayEquality
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import AGAIN, AHEAD, NEXT, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
-WINDOW = 4_096
+REMEMBERED = 4_096
 """Applied events that are remembered as evidence."""
 
 
 class Effects(Property):
-    """For every consumer c and event e: the rows of c change because of e once, after those of e's predecessors in its stream, and no
-    event is dismissed as a duplicate that was never applied.
+    """For every ordered consumer c that takes part, and event e: the rows of c change because of e once, after those of e's predecessors
+    in its stream, and not while one of these is put aside; they change because of nothing that is not in the log; and e is not dismissed
+    as a duplicate unless it was applied. What c did not ask for, and what it put aside, it has dealt with.
 
     Kept although `replay` sees the wrong rows too: this one needs no application, and says which event did it and how.
     """
 
     name = "effects"
     guarantee = "CKPT"
+    clauses = {
+        "once": "an event that was applied does not change rows again",
+        "in the log": "what is applied beyond the end of what was applied before is an event that is in the log",
+        "in the order of streams": "an event is applied after its predecessors in its stream",
+        "not on a hole": "an event is not applied while a predecessor in its stream is put aside",
+        "late is not old": "an event that a later one has overtaken is not dismissed as a duplicate",
+        "only duplicates are dismissed": "in every other case too, what is dismissed as a duplicate was applied",
+    }
     judges = (Applied,)
+    after = ("progress",)
 
-    def __init__(self, oracle: Oracle, order: CacheOrder, replay: ReplayEquality | None = None) -> None:
+    def __init__(self, oracle: Oracle, replay: ReplayEquality | None = None) -> None:
         super().__init__()
         self.oracle = oracle
-        self.order = order
         self.replay = replay
         self.mirrors: dict[str, dict[str, Any]] = {}
-        self.recent: deque[tuple[int, Applied]] = deque(maxlen=WINDOW)
+        self.recent: deque[tuple[int, Applied]] = deque(maxlen=oracle.window(REMEMBERED, "").size)
 
     def handlers(self) -> dict[type, Handler]:
         """Everything that happens to rows."""
@@ -56,7 +64,8 @@ class Effects(Property):
         self.mirrors = {spec.name: {} for spec in record.consumers if spec.ordered}
 
     def rows(self, name: str) -> dict[str, Any]:
-        """The rows of a consumer just before the record at hand: the fold that `replay` has compared them with, if there is one."""
+        """The rows that a consumer ought to have, as `replay` folds them, if it does. Asked only for an event that was dealt with before,
+        which changes no fold, so it does not matter which of the two judges the record first."""
         fold = None if self.replay is None else self.replay.folds.get(name)
         return self.mirrors[name] if fold is None else fold.rows
 
@@ -72,38 +81,35 @@ class Effects(Property):
             self.mirrors[record.process] = dict(record.rows)
 
     def on_applied(self, number: int, record: Applied) -> Finding | None:
-        """Once, and in order."""
-        name = record.consumer
+        """Rows change once because of an event, and in the order of streams."""
         oracle = self.oracle
-        progress = oracle.consumers.get(name)
-        if progress is None:
+        progress = oracle.progress
+        if progress is None or not progress.ordered:
             return None
-        position = record.position
-        expected = oracle.before.get(position) == progress.contiguous
-        if not progress.ordered:
-            oracle.advance(progress, position)
-            return self.order.on_applied(number, record)
+        turn = oracle.turn
+        mirrored = self.replay is None or self.replay.window.dropped
+        if turn == NEXT and not progress.parked and not mirrored:
+            self.recent.append((number, record))  # the usual case, decided fast
+            return None
+        name = record.consumer
         finding = self.passing(number, record) if progress.parked else None
-        if expected and not progress.beyond:
-            progress.contiguous = position
-        elif position <= progress.contiguous or position in progress.beyond:
+        if turn == AGAIN:
             before = self.rows(name)
             changed = [key for key, value in record.writes.items() if not self.same(value, before.get(key))]
-            if progress.parked.pop(position, None) is None and changed:
+            if changed:
                 finding = self.finding(
                     "effect-applied-twice",
                     name,
                     number,
-                    position=position,
+                    clause="once",
+                    position=record.position,
                     expected={key: before.get(key) for key in changed},
                     actual={key: record.writes[key] for key in changed},
                     evidence=self.proof(number, record),
                 )
-        else:
-            if not expected:
-                finding = self.overtaking(number, record)
-            oracle.advance(progress, position)
-        if self.replay is None:
+        elif turn == AHEAD:
+            finding = self.overtaking(number, record)
+        if mirrored:
             self.mirrors[name].update(record.writes)
         self.recent.append((number, record))
         return finding
@@ -130,6 +136,7 @@ class Effects(Property):
                 "unknown-event-applied",
                 record.consumer,
                 number,
+                clause="in the log",
                 guarantee="LOG",
                 position=record.position,
                 expected="an event that is in the log",
@@ -142,6 +149,7 @@ class Effects(Property):
                     "applied-out-of-order",
                     record.consumer,
                     number,
+                    clause="in the order of streams",
                     guarantee="ORD",
                     position=record.position,
                     expected=f"event {passed.position} first",
@@ -166,6 +174,7 @@ class Effects(Property):
                     "applied-out-of-order",
                     record.consumer,
                     number,
+                    clause="not on a hole",
                     guarantee="ORD",
                     position=record.position,
                     expected=f"event {parked} first",
@@ -195,6 +204,7 @@ class Effects(Property):
             "overtaken-event-dropped" if overtaken else "dropped-as-duplicate",
             record.consumer,
             number,
+            clause="late is not old" if overtaken else "only duplicates are dismissed",
             guarantee="ORD" if overtaken else None,
             position=record.position,
             expected="applied",
@@ -204,10 +214,19 @@ class Effects(Property):
 
 
 class Checkpoints(Property):
-    """A checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and never goes back."""
+    """For every consumer that takes part: a checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and
+    does not go back unless somebody told the consumer to begin again, or a volatile one was restarted. A durable consumer that is
+    restarted goes on at its newest checkpoint or later, and not behind events that it has not applied."""
 
     name = "checkpoints"
     guarantee = "CKPT"
+    clauses = {
+        "not ahead of effects": "a checkpoint covers no event that is not applied",
+        "not beyond the tail": "a checkpoint is not behind the end of what is there",
+        "never back": "a checkpoint is not before an earlier one",
+        "restart not back": "a durable consumer goes on no earlier than at its newest checkpoint",
+        "restart within effects": "a durable consumer does not go on behind an event that it has not applied",
+    }
     judges = (CheckpointSaved,)
 
     def __init__(self, oracle: Oracle) -> None:
@@ -224,7 +243,7 @@ class Checkpoints(Property):
         self.saved.pop(record.consumer, None)
 
     def on_saved(self, number: int, record: CheckpointSaved) -> Finding | None:
-        """Not ahead, not back."""
+        """A checkpoint is not ahead of effects, and not before an earlier one."""
         name = record.consumer
         progress = self.oracle.consumers.get(name)
         before = self.saved.get(name)
@@ -237,6 +256,7 @@ class Checkpoints(Property):
                 "checkpoint-beyond-tail" if first is None else "checkpoint-ahead-of-effects",
                 name,
                 number,
+                clause="not beyond the tail" if first is None else "not ahead of effects",
                 position=record.position if first is None else first.position,
                 expected=progress.contiguous,
                 actual=record.position,
@@ -247,6 +267,7 @@ class Checkpoints(Property):
                 "checkpoint-goes-back",
                 name,
                 number,
+                clause="never back",
                 position=record.position,
                 expected=before[1].position,
                 actual=record.position,
@@ -268,6 +289,7 @@ class Checkpoints(Property):
                 "checkpoint-goes-back",
                 record.process,
                 number,
+                clause="restart not back",
                 position=record.position,
                 expected=before[1].position,
                 actual=record.position,
@@ -279,6 +301,7 @@ class Checkpoints(Property):
             "checkpoint-ahead-of-effects",
             record.process,
             number,
+            clause="restart within effects",
             position=record.position,
             expected=progress.contiguous,
             actual=record.position,

@@ -12,7 +12,7 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.properties.consumers.replay import Fold, ReplayEquality, fold_for
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 SIDE_TABLE = "/"
@@ -20,31 +20,45 @@ SIDE_TABLE = "/"
 
 
 class RebuildEquality(Property):
-    """For every rebuild of consumer c that is swapped in at position p: rows(c) == fold(log[:p]).
+    """For every rebuild of an ordered consumer c that is swapped in at position p: rows(c) == fold(log[:p]), side tables included.
 
     Kept although `replay` sees the wrong rows later: this one sees them at the swap, and names the rebuild as their cause.
     """
 
     name = "rebuild"
     guarantee = "REPL"
+    clauses = {
+        "nothing is missing": "rebuilt rows are not those of an earlier position than the one that they stand for",
+        "side tables": "rebuilt side tables have the rows of the live ones, and no others",
+        "read alike": "in every other way too, rebuilt rows are the fold of the log up to the position that they stand for",
+    }
     needs_application = True
+    judges = (Rebuilt,)
 
     def __init__(self, application: Application, oracle: Oracle, replay: ReplayEquality) -> None:
         super().__init__(application)
         self.oracle = oracle
         self.replay = replay
+        self.window = oracle.window(
+            REMEMBERED,
+            "rebuilt rows of another position than the live ones, after events older than the newest {size} were forgotten",
+        )
+        self.windows = (self.window,)
 
     def handlers(self) -> dict[type, Handler]:
         """The moment of the swap."""
         return {Rebuilt: self.on_rebuilt}
 
     def on_rebuilt(self, number: int, record: Rebuilt) -> Finding | None:
-        """Compare with the fold of the live path."""
+        """The rows are the fold of the live path at that position."""
         live = self.replay.folds.get(record.consumer)
-        if live is None or self.oracle.low:
+        if live is None:
             return None
         fold = live
         if live.position != record.position:
+            if self.oracle.low:
+                self.window.miss()
+                return None
             fold = fold_for(live.spec, live.project)
             fold.advance(self.oracle, record.position)
         if self.same(record.rows, fold.rows):
@@ -59,16 +73,17 @@ class RebuildEquality(Property):
         evidence = [Evidence(number, record, "are the rebuilt rows")]
         position = record.position
         if earlier is not None:
-            anomaly, guarantee, position = "rebuild-misses-events", "CKPT", earlier
+            anomaly, guarantee, clause, position = "rebuild-misses-events", "CKPT", "nothing is missing", earlier
             evidence.insert(0, Evidence(self.oracle.numbers[position], self.oracle.events[position], "is not in them"))
         elif all(SIDE_TABLE in key and (key in rows) != (key in fold.rows) for key in wrong):
-            anomaly, guarantee = "side-table-differs", "READ"
+            anomaly, guarantee, clause = "side-table-differs", "READ", "side tables"
         else:
-            anomaly, guarantee = "rebuild-differs", "REPL"
+            anomaly, guarantee, clause = "rebuild-differs", "REPL", "read alike"
         return self.finding(
             anomaly,
             record.consumer,
             number,
+            clause=clause,
             guarantee=guarantee,
             position=position,
             expected={key: fold.rows.get(key) for key in wrong},

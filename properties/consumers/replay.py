@@ -1,4 +1,4 @@
-"""Replay equality: for every consumer c and position p that can be observed, stored rows of c at p == fold(log[:p]) (A10).
+"""Replay equality: for every ordered consumer c and position p at which its rows are seen, stored rows of c at p == fold(log[:p]) (A10).
 
 The *stored* rows are compared, never a fold with itself. Rows are seen whenever an event is applied (the changed rows), after every
 recovery and at rest (all rows). Usually broken by handlers that look at a clock or a random number, and by recovery that starts from
@@ -12,7 +12,7 @@ from typing import Any
 from refold.model.application import Application, Projection
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, ConsumerSpec, Observed, Opened, Recovered, SnapshotTaken
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -55,6 +55,14 @@ class Fold:
         self.position, self.rows = start, dict(rows)
         self.advance(oracle, position)
         return True
+
+    def at(self, oracle: Oracle, position: int) -> Fold | None:
+        """The fold up to another position; None if the events that it needs are no longer kept."""
+        if position == self.position:
+            return self
+        other = fold_for(self.spec, self.project)
+        other.saved = self.saved
+        return other if other.rewind(oracle, position) else None
 
 
 class ChoosyFold(Fold):
@@ -100,10 +108,16 @@ def fold_for(spec: ConsumerSpec, project: Projection) -> Fold:
 
 
 class ReplayEquality(Property):
-    """For every consumer c and observable position p: rows(c, p) == fold(log[:p])."""
+    """For every ordered consumer c and position p at which its rows are seen: rows(c, p) == fold(log[:p]), without the events that c did
+    not ask for. The rows of a consumer whose streams go at speeds of their own are the fold of the events that it was seen to apply."""
 
     name = "replay"
     guarantee = "REPL"
+    clauses = {
+        "rows that change": "the rows that an event changes, as they are afterwards, are those of the fold, and no others change",
+        "rows after a restart": "after a restart all rows are those of the fold up to where the consumer goes on",
+        "rows at rest": "at rest all rows are those of the fold up to where the consumer is",
+    }
     needs_application = True
     judges = (Applied,)
 
@@ -112,6 +126,11 @@ class ReplayEquality(Property):
         self.decider = application
         self.oracle = oracle
         self.folds: dict[str, Fold] = {}
+        self.window = oracle.window(
+            REMEMBERED,
+            "the rows of a consumer that began again behind a place whose events are older than the newest {size}",
+        )
+        self.windows = (self.window,)
 
     def handlers(self) -> dict[type, Handler]:
         """Everything that shows rows."""
@@ -139,7 +158,7 @@ class ReplayEquality(Property):
             self.folds[spec.name] = fold_for(spec, self.decider.projection(spec.projection))
 
     def on_applied(self, number: int, record: Applied) -> Finding | None:
-        """The rows that the event changed."""
+        """The event changed the rows that its projection names, to what it says."""
         fold = self.folds.get(record.consumer)
         if fold is None:
             return None
@@ -164,23 +183,25 @@ class ReplayEquality(Property):
             expected = {key: rows.get(key) for key in writes}
         if writes == expected or (self.plain is not None and self.same(writes, expected)):
             return None
-        return self.differs(number, record.consumer, position, expected, writes, record)
+        return self.differs("rows that change", number, record.consumer, position, expected, writes, record)
 
     def on_recovered(self, number: int, record: Recovered) -> Finding | None:
-        """All rows after a restart."""
+        """After a restart all rows are the fold."""
         fold = self.folds.get(record.process)
         if fold is None or record.rows is None:
             return None
         if (fold.spec.volatile or fold.spec.atomic) and record.position != fold.position:
             if record.position < fold.position:
                 if not fold.rewind(self.oracle, record.position):
+                    del self.folds[record.process]
+                    self.window.miss()
                     return None
             else:
                 fold.advance(self.oracle, record.position)
-        return self.compare(number, record.process, fold, record.rows, record)
+        return self.compare("rows after a restart", number, record.process, fold, record.rows, record)
 
     def on_observed(self, number: int, record: Observed) -> Finding | None:
-        """All rows at rest."""
+        """At rest all rows are the fold."""
         fold = self.folds.get(record.consumer)
         if fold is None:
             return None
@@ -188,7 +209,13 @@ class ReplayEquality(Property):
             fold.catch_up(self.oracle, record.position)
         elif record.position > fold.position:
             fold.advance(self.oracle, record.position)
-        return self.compare(number, record.consumer, fold, record.rows, record)
+        elif record.position < fold.position:
+            earlier = fold.at(self.oracle, record.position)
+            if earlier is None:
+                self.window.miss()
+                return None
+            fold = earlier
+        return self.compare("rows at rest", number, record.consumer, fold, record.rows, record)
 
     def on_snapshot(self, number: int, record: SnapshotTaken) -> None:
         """A place to rewind to later."""
@@ -197,13 +224,14 @@ class ReplayEquality(Property):
             fold.saved = (fold.position, dict(fold.rows))
 
     def compare(
-        self, number: int, consumer: str, fold: Fold, rows: dict[str, Any], record: Recovered | Observed
+        self, clause: str, number: int, consumer: str, fold: Fold, rows: dict[str, Any], record: Recovered | Observed
     ) -> Finding | None:
         """All rows of one consumer."""
         if self.same(rows, fold.rows):
             return None
         keys = sorted(key for key in {*rows, *fold.rows} if not self.same(rows.get(key), fold.rows.get(key)))
         return self.differs(
+            clause,
             number,
             consumer,
             fold.position,
@@ -213,9 +241,16 @@ class ReplayEquality(Property):
         )
 
     def differs(
-        self, number: int, consumer: str, position: int, expected: dict[str, Any], actual: dict[str, Any], record: Any
+        self,
+        clause: str,
+        number: int,
+        consumer: str,
+        position: int,
+        expected: dict[str, Any],
+        actual: dict[str, Any],
+        record: Any,
     ) -> Finding:
-        """The finding."""
+        """These rows are not those of the fold."""
         evidence = [Evidence(number, record, "shows the stored rows")]
         event = self.oracle.events.get(position)
         if event is not None:
@@ -224,6 +259,7 @@ class ReplayEquality(Property):
             "replayed-state-differs",
             consumer,
             number,
+            clause=clause,
             position=position,
             expected=expected,
             actual=actual,

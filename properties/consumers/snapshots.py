@@ -13,26 +13,46 @@ from refold.model.event import Stored
 from refold.model.parts.consuming.journey import Finished
 from refold.model.parts.consuming.upgrade import Upgraded
 from refold.model.record import Settled, SnapshotLoaded, SnapshotTaken
-from refold.properties.consumers.replay import Fold, ReplayEquality
-from refold.properties.oracle import Oracle
+from refold.properties.consumers.replay import ReplayEquality
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 _STREAM = "stream:"
+TAKEN = 4
+"""Snapshots of an owner that are remembered, to recognise one that is loaded."""
 KEPT = 16
 """Events of a stream that are kept unfolded, for snapshots of versions that are not the newest."""
 
 
 class SnapshotIntegrity(Property):
-    """For every snapshot loaded: it is one that was taken, unchanged."""
+    """For every snapshot loaded: it is one that was taken, unchanged in its state, and not of an older schema than it was taken under; none
+    is loaded of a process that came to its end. For every snapshot taken: it is filed under the schema of the code that runs, which is
+    the application's until an upgrade (the first snapshot's, where the application is not known); and what it contains is in the log.
+
+    A snapshot of a stream may contain what readers of the whole log do not see yet; it is judged when everything is at rest.
+    """
 
     name = "snapshot-integrity"
     guarantee = "SNAP"
+    clauses = {
+        "one that was taken": "a snapshot that is loaded was taken, of this owner at this position",
+        "unchanged": "the state of a snapshot that is loaded is the one that was taken",
+        "no older schema": "a snapshot is not loaded under an older schema than it was taken under",
+        "none of the finished": "no snapshot is loaded of a process that came to its end and was not begun anew",
+        "schema of its code": "a snapshot is filed under the schema of the code that runs",
+        "not ahead of the log": "what a snapshot contains is in the log",
+    }
     judges = (SnapshotTaken,)
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.taken: dict[str, tuple[int, SnapshotTaken]] = {}
+        self.taken: dict[str, dict[int, tuple[int, SnapshotTaken]]] = {}
+        self.outdated: set[str] = set()
+        self.window = oracle.window(
+            TAKEN, "whether snapshots were taken that are older than the newest {size} of their owner"
+        )
+        self.windows = (self.window,)
         self.early: list[tuple[int, SnapshotTaken]] = []
         self.finished: dict[str, tuple[int, Finished]] = {}
         self.schema: int | None = None
@@ -56,7 +76,8 @@ class SnapshotIntegrity(Property):
         self.finished[record.owner] = (number, record)
 
     def on_taken(self, number: int, record: SnapshotTaken) -> Finding | None:
-        """Not of what is not in the log, and under the schema of the code that runs."""
+        """It is filed under the schema of the code that runs, and what it contains is in the log."""
+        self.remember(number, record)
         if self.schema is None:
             application = self.oracle.application
             self.schema = record.schema if application is None else application.schema
@@ -65,18 +86,29 @@ class SnapshotIntegrity(Property):
                 "snapshot-under-other-schema",
                 record.owner,
                 number,
+                clause="schema of its code",
                 position=record.position,
                 expected=self.schema,
                 actual=record.schema,
                 evidence=[Evidence(number, record, "was taken by code of another schema")],
             )
-        self.taken[record.owner] = (number, record)
         if self.finished:
             self.finished.pop(record.owner, None)
         if self.oracle.slow and record.owner.startswith(_STREAM):
             self.early.append((number, record))
             return None
         return self.ahead(number, record)
+
+    def remember(self, number: int, record: SnapshotTaken) -> None:
+        """The newest snapshots of an owner, any of which may be loaded."""
+        taken = self.taken.get(record.owner)
+        if taken is None:
+            taken = self.taken[record.owner] = {}
+        taken.pop(record.position, None)
+        taken[record.position] = (number, record)
+        if len(taken) > self.window.size:
+            del taken[next(iter(taken))]
+            self.outdated.add(record.owner)
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:
         """By now everything that was committed is visible."""
@@ -96,6 +128,7 @@ class SnapshotIntegrity(Property):
             "snapshot-ahead-of-log",
             owner,
             number,
+            clause="not ahead of the log",
             position=record.position,
             expected=f"at most {there}, which is where the log ends",
             actual=record.position,
@@ -103,39 +136,85 @@ class SnapshotIntegrity(Property):
         )
 
     def on_loaded(self, number: int, record: SnapshotLoaded) -> Finding | None:
-        """What was taken, to the letter."""
-        taken = self.taken.get(record.owner)
+        """It was taken, by a process that goes on, and is what it was."""
         finished = self.finished.get(record.owner)
         if finished is not None:
             return self.finding(
                 "finished-process-returns",
                 record.owner,
                 number,
+                clause="none of the finished",
                 position=record.position,
                 expected="no snapshot: the process came to its end",
                 actual=record.state,
                 evidence=[Evidence(*finished, "was its end"), Evidence(number, record, "brings it back")],
             )
-        if taken is None or taken[1].position != record.position:
+        taken = self.taken.get(record.owner, {}).get(record.position)
+        if taken is None:
+            return self.never_taken(number, record)
+        if taken[1].state != record.state:
+            return self.changed("unchanged", number, record, taken, taken[1].state, record.state)
+        if taken[1].schema > record.schema:
+            schemas = (f"schema {taken[1].schema}", f"schema {record.schema}")
+            return self.changed("no older schema", number, record, taken, *schemas)
+        return None
+
+    def never_taken(self, number: int, record: SnapshotLoaded) -> Finding | None:
+        """Nobody took a snapshot of this owner at this position, unless it is one that is forgotten."""
+        if record.owner in self.outdated:
+            self.window.miss()
             return None
-        if taken[1].state == record.state and taken[1].schema <= record.schema:
-            return None
+        newest = max(self.taken.get(record.owner, ()), default=None)
+        evidence = (
+            [] if newest is None else [Evidence(*self.taken[record.owner][newest], "is the newest that was saved")]
+        )
+        return self.finding(
+            "snapshot-never-taken",
+            record.owner,
+            number,
+            clause="one that was taken",
+            position=record.position,
+            expected="none at this position" if newest is None else f"one at {newest}, or none",
+            actual=record.position,
+            evidence=[*evidence, Evidence(number, record, "is what was loaded")],
+        )
+
+    def changed(
+        self,
+        clause: str,
+        number: int,
+        record: SnapshotLoaded,
+        taken: tuple[int, SnapshotTaken],
+        expected: Any,
+        actual: Any,
+    ) -> Finding:
+        """What was loaded is not what was saved."""
         return self.finding(
             "snapshot-changed",
             record.owner,
             number,
+            clause=clause,
             position=record.position,
-            expected=taken[1].state,
-            actual=record.state,
+            expected=expected,
+            actual=actual,
             evidence=[Evidence(*taken, "was saved"), Evidence(number, record, "is what came back")],
         )
 
 
 class SnapshotEquality(Property):
-    """For every snapshot s taken at v: s == fold(log[:v])."""
+    """For every snapshot s taken at v: s == fold(log[:v]). That of a stream is the state of its first v events; that of an ordered consumer
+    is its rows; that of a process (``CONSUMER:KEY``) is the consumer's row of that key.
+
+    A snapshot of a stream may contain what readers of the whole log do not see yet; it is judged when everything is at rest.
+    """
 
     name = "snapshots"
     guarantee = "SNAP"
+    clauses = {
+        "of streams": "the snapshot of a stream at version v is the fold of its first v events",
+        "of consumers": "the snapshot of an ordered consumer at position p is its rows by the log up to there",
+        "of processes": "the snapshot of a process at position p is the row of its key by the log up to there",
+    }
     needs_application = True
     judges = (SnapshotTaken,)
 
@@ -145,10 +224,16 @@ class SnapshotEquality(Property):
         self.oracle = oracle
         self.replay = replay
         self.streams: dict[str, list[Any]] = {}
+        self.early: list[tuple[int, SnapshotTaken]] = []
+        self.window = oracle.window(
+            KEPT, "snapshots of states that are older than the newest {size} events of their stream"
+        )
+        self.rewound = oracle.window(REMEMBERED, "snapshots of consumers at events older than the newest {size}")
+        self.windows = (self.window, self.rewound)
 
     def handlers(self) -> dict[type, Handler]:
-        """Events (for the states of streams) and snapshots."""
-        return {Stored: self.on_stored, SnapshotTaken: self.on_taken}
+        """Events (for the states of streams) and snapshots; the end, for snapshots of what a slow append was hiding."""
+        return {Stored: self.on_stored, SnapshotTaken: self.on_taken, Settled: self.on_settled}
 
     def on_stored(self, number: int, event: Stored) -> None:
         """Remember the events of a stream since its last snapshot; fold them only when a snapshot comes."""
@@ -157,8 +242,8 @@ class SnapshotEquality(Property):
             self.streams[event.stream] = [0, None, [event]]
         else:
             tail[2].append(event)
-            if len(tail[2]) > KEPT:
-                self.fold(event.stream, event.version - KEPT // 2)
+            if len(tail[2]) > self.window.size:
+                self.fold(event.stream, event.version - self.window.size // 2)
 
     def fold(self, stream: str, version: int) -> Any:
         """The state of `stream` at `version`; folds up to there for good."""
@@ -176,34 +261,57 @@ class SnapshotEquality(Property):
         return state
 
     def on_taken(self, number: int, record: SnapshotTaken) -> Finding | None:
-        """Compare with the fold at the position that the snapshot claims."""
-        owner = record.owner
-        expected: Any
-        if owner.startswith(_STREAM):
-            stream = owner[len(_STREAM) :]
-            if record.position < self.streams.get(stream, [0])[0]:
-                return None  # older than the fold that is kept: an earlier snapshot was already compared
-            if record.position > self.oracle.versions.get(stream, 0):
-                return None  # not visible yet, or never: `snapshot-integrity` tells
-            expected = self.fold(stream, record.position)
-        else:
-            fold = self.replay.folds.get(owner)
-            if fold is None:
-                return None
-            if fold.position == record.position:
-                expected = fold.rows
-            else:
-                other = Fold(fold.spec, fold.project)
-                other.saved = fold.saved
-                if not other.rewind(self.oracle, record.position):
-                    return None
-                expected = other.rows
+        """It is the fold at the position that it claims."""
+        if record.owner.startswith(_STREAM):
+            return self.of_stream(number, record)
+        return self.of_consumer(number, record)
+
+    def on_settled(self, number: int, record: Settled) -> Finding | None:
+        """By now everything that was committed is visible."""
+        early, self.early = self.early, []
+        return next((finding for taken in early if (finding := self.of_stream(*taken)) is not None), None)
+
+    def of_stream(self, number: int, record: SnapshotTaken) -> Finding | None:
+        """The state of a stream; one that is not visible yet is looked at again at rest."""
+        stream = record.owner[len(_STREAM) :]
+        if record.position > self.oracle.versions.get(stream, 0):
+            if self.oracle.slow:
+                self.early.append((number, record))
+            return None
+        if record.position >= self.streams.get(stream, [0])[0]:
+            return self.compare("of streams", number, record, self.fold(stream, record.position))
+        if self.oracle.low:
+            self.window.miss()
+            return None
+        state = self.decider.initial(stream)
+        for event in self.oracle.between(0, self.oracle.tail):
+            if event.stream == stream and event.version <= record.position:
+                state = self.decider.evolve(state, event.data)
+        return self.compare("of streams", number, record, state)
+
+    def of_consumer(self, number: int, record: SnapshotTaken) -> Finding | None:
+        """The rows of a consumer, or one of them."""
+        name, _, key = record.owner.partition(":")
+        fold = self.replay.folds.get(record.owner) or self.replay.folds.get(name)
+        if fold is None:
+            return None
+        there = fold.at(self.oracle, record.position)
+        if there is None:
+            self.rewound.miss()
+            return None
+        if record.owner in self.replay.folds:
+            return self.compare("of consumers", number, record, there.rows)
+        return self.compare("of processes", number, record, there.rows.get(key))
+
+    def compare(self, clause: str, number: int, record: SnapshotTaken, expected: Any) -> Finding | None:
+        """The snapshot holds what it should."""
         if self.same(record.state, expected):
             return None
         return self.finding(
             "snapshot-differs",
-            owner,
+            record.owner,
             number,
+            clause=clause,
             position=record.position,
             expected=dict(expected) if isinstance(expected, dict) else expected,
             actual=record.state,

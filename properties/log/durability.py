@@ -7,43 +7,43 @@ recovery that gives up at a torn record, and by a new primary that lacks the tai
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Sequence
 
 from refold.model.event import Stored
 from refold.model.record import Acknowledged, Scanned
 from refold.model.words import counted
-from refold.properties.log.identity import Identity, Operation
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
-WINDOW = 10_000
-"""Events that can be named individually when a scan misses some; that any is missing is noticed for all."""
-
-
-def lacking(operation: Operation) -> bool:
-    """Whether fewer events are visible than were asked for. An operation that was decided anew may be stored as it was asked for any of
-    the times: a log that knows its ids answers with what it has."""
-    asked = len(operation.prepared.events)
-    if not operation.earlier:
-        return operation.seen < asked
-    return operation.seen not in {asked, *(len(prepared.events) for prepared in operation.earlier)}
+REMEMBERED = 10_000
+"""Events that can be named one by one when a scan misses some; of older ones it is noticed that the scan shows something else."""
 
 
 class Durability(Property):
-    """For every scan s and event e visible or acknowledged before s: e is in s, at its position."""
+    """For every scan s of what is behind position p, and every event e behind p: if e was visible before s, e is in s, at its position; if
+    its append was acknowledged before s, e is visible by then."""
 
     name = "durability"
     guarantee = "LOG"
     judges = (Stored,)
+    clauses = {
+        "visible": "what was visible before a scan is in the scan, at its position",
+        "acknowledged": "what was acknowledged before a scan is visible, or in the scan at the positions that the answer named",
+    }
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.operations = identity.operations
+        self.operations = oracle.appends.operations
+        self.window = oracle.window(
+            REMEMBERED, "whether a scan of a part of the log shows those events that are older than the newest {size}"
+        )
+        self.windows = (self.window,)
         self.digest = 0
         self.digested = 0
+        self.floor = 0
         self.positions: list[int] = []
         self.ids: list[str] = []
-        self.recent: deque[tuple[int, Stored]] = deque(maxlen=WINDOW)
+        self.known: list[tuple[int, Stored]] = []
         self.unseen: dict[str, tuple[int, Acknowledged]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -52,33 +52,31 @@ class Durability(Property):
 
     def on_stored(self, number: int, event: Stored) -> None:
         """One more event that must stay."""
+        if self.positions and event.position <= self.positions[-1]:
+            self.late(number, event)
+            return
         self.positions.append(event.position)
         self.ids.append(event.id)
-        self.recent.append((number, event))
-        if len(self.ids) >= WINDOW:
+        self.known.append((number, event))
+        if len(self.ids) >= self.window.full:
             self.condense()
 
-    def on_acknowledged(self, number: int, record: Acknowledged) -> None:
-        """If its events are not visible yet, they must be in the next scan."""
-        operation = self.operations.get(record.op)
-        if operation is not None and lacking(operation):
-            self.unseen[record.op] = (number, record)
-
-    def never_seen(self) -> tuple[Operation, int, Acknowledged] | None:
-        """An operation that was acknowledged and is still not visible."""
-        unseen, self.unseen = self.unseen, {}
-        for op, (number, answer) in unseen.items():
-            operation = self.operations.get(op)
-            if operation is not None and lacking(operation):
-                return operation, number, answer
-        return None
+    def late(self, number: int, event: Stored) -> None:
+        """One that becomes visible below others, which `visibility` tells; it has to stay all the same, where nothing is condensed."""
+        place = bisect_right(self.positions, event.position)
+        if event.position > self.floor and event.id not in self.ids[max(place - 1, 0) : place]:
+            self.positions.insert(place, event.position)
+            self.ids.insert(place, event.id)
+            self.known.append((number, event))
 
     def condense(self) -> None:
-        """Keep only a digest of the events so far: memory does not grow with the log."""
-        self.digest ^= self.digest_of(self.positions, self.ids)
-        self.digested += len(self.ids)
-        self.positions.clear()
-        self.ids.clear()
+        """Keep only a digest of all but the newest events: memory does not grow with the log."""
+        size = self.window.size
+        old = len(self.ids) - size
+        self.digest ^= self.digest_of(self.positions[:old], self.ids[:old])
+        self.digested += old
+        self.floor = max(self.floor, *self.positions[:old])
+        del self.positions[:old], self.ids[:old], self.known[: max(len(self.known) - size, 0)]
 
     @staticmethod
     def digest_of(positions: Sequence[int], ids: Sequence[str]) -> int:
@@ -88,57 +86,94 @@ class Durability(Property):
             digest ^= hash(place)
         return digest
 
+    def on_acknowledged(self, number: int, record: Acknowledged) -> None:
+        """What is not visible yet must be so at the next scan; of an append that nobody knows, only its positions tell."""
+        operation = self.operations.get(record.op)
+        if operation is None:
+            if record.positions and record.positions[-1] > (self.positions[-1] if self.positions else 0):
+                self.unseen[record.op] = (number, record)
+        elif operation.lacking():
+            self.unseen[record.op] = (number, record)
+
     def on_scanned(self, number: int, record: Scanned) -> Finding | None:
-        """Compare with all that was ever visible."""
-        if self.unseen and (missed := self.never_seen()) is not None:
-            operation, acknowledged, answer = missed
-            return self.finding(
-                "acknowledged-append-lost",
-                operation.prepared.stream,
-                number,
-                position=answer.positions[0] if answer.positions else None,
-                expected=f"{answer.op} in the log",
-                actual="it is not there",
-                evidence=[
-                    Evidence(acknowledged, answer, "was acknowledged"),
-                    Evidence(number, record, "is a scan without it"),
-                ],
-            )
+        """All that was acknowledged and all that was ever visible is there."""
+        if self.unseen and (finding := self.never_seen(number, record)) is not None:
+            return finding
         if self.as_expected(record):
             return None
-        after = record.after
-        there = set(zip(record.positions, record.ids, strict=True))
-        lost = [(n, e) for n, e in self.recent if e.position > after and (e.position, e.id) not in there]
-        start = bisect_right(self.positions, after)
-        expected = len(self.ids) - start + (self.digested if not after else 0)
-        missing = expected - len(record.ids)
-        self.learn(record, start)
-        if not lost and missing <= 0:
+        lost, expected, changed = self.missing(record)
+        self.learn(record)
+        if not lost and not changed:
             return None  # more than was visible: the business of the property `visibility`
         evidence = [Evidence(n, event, "was in the log") for n, event in lost[:3]]
         return self.finding(
             "acknowledged-append-lost",
             lost[0][1].stream if lost else "log",
             number,
+            clause="visible",
             position=lost[0][1].position if lost else None,
-            expected=f"{counted(expected, 'event')} behind position {after}",
-            actual=counted(len(record.ids), "event"),
+            expected=f"{counted(expected, 'event')} behind position {record.after}",
+            actual=counted(len(record.ids), "event") + (", others than before" if len(record.ids) >= expected else ""),
             evidence=[*evidence, Evidence(number, record, "is a scan without it")],
         )
 
+    def never_seen(self, number: int, record: Scanned) -> Finding | None:
+        """The finding that an append was acknowledged, and is neither visible by now nor where its answer says."""
+        unseen, self.unseen = self.unseen, {}
+        for op, (acknowledged, answer) in unseen.items():
+            operation = self.operations.get(op)
+            gone = any(record.after < place and place not in record.positions for place in answer.positions)
+            if gone if operation is None else operation.lacking():
+                return self.finding(
+                    "acknowledged-append-lost",
+                    "log" if operation is None else operation.prepared.stream,
+                    number,
+                    clause="acknowledged",
+                    position=answer.positions[0] if answer.positions else None,
+                    expected=f"{op} in the log",
+                    actual="it is not there",
+                    evidence=[
+                        Evidence(acknowledged, answer, "was acknowledged"),
+                        Evidence(number, record, "is a scan without it"),
+                    ],
+                )
+        return None
+
     def as_expected(self, record: Scanned) -> bool:
         """Whether the scan shows just what was visible before; the usual case, decided fast."""
+        if record.after and record.after < self.floor:
+            return False
         old = 0 if record.after else self.digested
         start = bisect_right(self.positions, record.after)
         if record.ids[old:] != tuple(self.ids[start:]) or record.positions[old:] != tuple(self.positions[start:]):
             return False
         return not old or self.digest == self.digest_of(record.positions[:old], record.ids[:old])
 
-    def learn(self, record: Scanned, start: int) -> None:
+    def missing(self, record: Scanned) -> tuple[list[tuple[int, Stored]], int, bool]:
+        """Those of the events that can be named which the scan lacks; how many it should hold; and whether others, which are known by
+        their digest alone, are not what they were."""
+        after = record.after
+        there = set(zip(record.positions, record.ids, strict=True))
+        lost = [(n, e) for n, e in self.known if e.position > after and (e.position, e.id) not in there]
+        expected = sum(1 for position in self.positions if position > after)
+        if after and after < self.floor:
+            self.window.miss()
+            return lost, expected, False
+        if after or not self.digested:
+            return lost, expected, False
+        newer = set(zip(self.positions, self.ids, strict=True))
+        old = [place for place in there if place[0] <= self.floor and place not in newer]
+        digest = self.digest_of([place[0] for place in old], [place[1] for place in old])
+        return lost, expected + self.digested, digest != self.digest
+
+    def learn(self, record: Scanned) -> None:
         """From here on, what the scan showed is what must stay."""
+        after = max(record.after, self.floor if record.after else 0)
         if not record.after:
-            self.digested = self.digest = start = 0
-        self.positions[start:] = record.positions
-        self.ids[start:] = record.ids
+            self.digest = self.digested = self.floor = 0
+        start = bisect_right(self.positions, after)
+        shown = sorted({place for place in zip(record.positions, record.ids, strict=True) if place[0] > after})
+        self.positions[start:] = [position for position, _ in shown]
+        self.ids[start:] = [event_id for _, event_id in shown]
         places = set(zip(self.positions, self.ids, strict=True))
-        self.recent = deque((pair for pair in self.recent if (pair[1].position, pair[1].id) in places), maxlen=WINDOW)
+        self.known = [pair for pair in self.known if (pair[1].position, pair[1].id) in places]

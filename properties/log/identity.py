@@ -1,55 +1,55 @@
 """Identity of appends: every visible event was asked for, once, and together with the rest of its batch (A1, A8).
 
-An append is atomic: all of its events become visible, next to each other, or none. A refused or rolled back append leaves no trace. An
-append whose first outcome was unknown, and which was sent again, has at most one effect. What becomes visible is what was asked for: the
-same type and payload, in the same stream. Usually broken by encoders that lose, cut or mix fields (the payload of a batch's last event
-under all of its ids), and by stream names that are not compared letter by letter.
+An append is atomic: wherever the log is at rest, all of its events are visible, next to each other, or none. A refused or rolled back
+append leaves no trace. An append whose first outcome was unknown, and which was sent again, has at most one effect. What becomes visible
+is what was asked for: the same type and payload, in the same stream, whenever it is read. Usually broken by encoders that lose, cut or mix
+fields (the payload of a batch's last event under all of its ids), and by stream names that are not compared letter by letter.
 """
 
 from __future__ import annotations
 
-import msgspec
+from typing import Any
 
 from refold.model.event import NewEvent, Stored
-from refold.model.record import Aborted, Acknowledged, Altered, Prepared, Refused, Retried, Scanned, Settled
-from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
-
-REMEMBERED = 10_000
-"""Finished operations that are remembered, to recognise an event that appears a second time."""
-
-
-class Operation(msgspec.Struct, gc=False):
-    """One append and what has become visible of it; `number` is that of the record `prepared`."""
-
-    number: int
-    prepared: Prepared
-    earlier: tuple[Prepared, ...] = ()
-    seen: int = 0
-    ended: tuple[int, Refused | Aborted] | None = None
-    retried: bool = False
+from refold.model.record import Aborted, Acknowledged, Altered, Refused, Scanned, Settled
+from refold.properties.appends import Operation
+from refold.properties.oracle import Oracle
+from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Identity(Property):
     """For every append a: the visible events of a are none of it or all of it, as they were asked for, adjacent, once; none if a was
-    refused."""
+    refused. Nothing else is visible. A yes names a position for each event, or none at all.
+
+    All of it: as soon as another event is visible, and wherever an append is answered, the log is scanned, or the run has settled.
+    """
 
     name = "identity"
     guarantee = "LOG"
+    after = ("appends",)
     judges = (Stored,)
+    clauses = {
+        "asked for": "an event is visible, or found when the log is read again, only if some append asked for it",
+        "as asked": "an event has the stream, the type and the payload that it was asked for with, whenever it is read",
+        "same place": "an event that is read again has the version that it had before",
+        "once": "no event of an append is visible a second time",
+        "whole": "the events of an append are visible together: all of them, next to each other and in their order, or none",
+        "refused leaves no trace": "no event of an append that was refused or rolled back is visible",
+        "answered in full": "a yes names as many positions as the append has events, or none",
+    }
 
-    def __init__(self) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
-        self.operations: dict[str, Operation] = {}
+        self.oracle = oracle
+        self.appends = oracle.appends
         self.partial: Operation | None = None
         self.last: tuple[int, Stored] | None = None
 
     def handlers(self) -> dict[type, Handler]:
-        """Invocations, visible events, refusals, and the places where a batch must be whole."""
+        """Visible events, refusals, and the places where a batch must be whole."""
         return {
-            Prepared: self.on_prepared,
             Stored: self.on_stored,
             Altered: self.on_altered,
-            Retried: self.on_retried,
             Refused: self.on_ended,
             Aborted: self.on_ended,
             Acknowledged: self.on_acknowledged,
@@ -57,121 +57,135 @@ class Identity(Property):
             Settled: self.on_whole,
         }
 
-    def on_prepared(self, number: int, record: Prepared) -> Finding | None:
-        """A new operation."""
-        operations = self.operations
-        known = operations.get(record.op)
-        if known is not None:  # decided anew, under the same event ids
-            if known.prepared.events != record.events:
-                known.earlier = (*known.earlier, known.prepared)
-            known.number, known.prepared = number, record
-            return None
-        operations[record.op] = Operation(number, record)
-        if len(operations) >= 2 * REMEMBERED:
-            forget_oldest(operations, REMEMBERED)
-        return None
-
     def on_stored(self, number: int, event: Stored) -> Finding | None:
-        """Which operation, which event of it?"""
-        op = event.id.rpartition("/")[0]
-        operation = self.operations.get(op)
+        """It is the next event of an append that is not refused, and no batch is left behind in pieces."""
+        appends = self.appends
+        operation = appends.operation
         if operation is None:
-            if len(self.operations) >= REMEMBERED:
-                return None
-            return self.finding(
-                "phantom-event",
-                event.stream,
-                number,
-                position=event.position,
-                expected="an event that some client appended",
-                actual=event.id,
-                evidence=[Evidence(number, event, "was asked for by nobody")],
-            )
+            return self.unasked(number, event)
         if operation.ended is not None:
-            ended, how = operation.ended
-            return self.finding(
-                "refused-append-visible",
-                event.stream,
-                number,
-                position=event.position,
-                expected="no trace of a refused append",
-                actual=event.id,
-                evidence=[
-                    Evidence(operation.number, operation.prepared, "is the append"),
-                    Evidence(ended, how, "said that it did not happen"),
-                    Evidence(number, event, "is its event"),
-                ],
-            )
+            return self.untrue_refusal(number, event, operation, *operation.ended)
         if self.partial is not None and self.partial is not operation:
             return self.torn(number)
-        wanted = operation.seen
-        events = operation.prepared.events
-        if wanted < len(events) and events[wanted].id == event.id:
-            operation.seen = wanted + 1
-            self.partial = operation if wanted + 1 < len(events) else None
-            self.last = (number, event)
-            asked = events[wanted]
-            if event.data is asked.data and event.stream == operation.prepared.stream and event.type == asked.type:
-                return None
-            return self.compare(number, event, operation, wanted)
-        if event.id in {new.id for new in events[:wanted]}:
-            return self.finding(
-                "double-effect-of-retry" if operation.retried else "duplicate-append",
-                event.stream,
-                number,
-                guarantee="CAS",
-                position=event.position,
-                expected="one effect of this append",
-                actual=f"{event.id} a second time",
-                evidence=[
-                    Evidence(operation.number, operation.prepared, "is the append"),
-                    Evidence(number, event, "is its event, stored again"),
-                ],
-            )
-        if event.id not in {new.id for new in events}:
-            return self.finding(
-                "phantom-event",
-                event.stream,
-                number,
-                position=event.position,
-                expected=f"one of the events of {op}",
-                actual=event.id,
-                evidence=[
-                    Evidence(operation.number, operation.prepared, "is the append"),
-                    Evidence(number, event, "is none of its events"),
-                ],
-            )
-        self.partial = operation
+        place = appends.place
+        if place < 0:
+            return self.out_of_place(number, event, operation)
+        prepared = operation.prepared
+        self.partial = None if operation.seen == len(prepared.events) or operation.whole() else operation
         self.last = (number, event)
-        return self.torn(number, operation.seen + 1)
+        if place < len(prepared.events):
+            asked = prepared.events[place]
+            if event.data is asked.data and event.stream == prepared.stream and event.type == asked.type:
+                return None
+        return self.compare(number, event, operation, place)
+
+    def unasked(self, number: int, event: Stored | Altered, operation: Operation | None = None) -> Finding | None:
+        """An event of no append, or of none of its events; nobody knows where appends are forgotten."""
+        if operation is None and self.appends.window.dropped:
+            return None
+        known = [] if operation is None else [Evidence(operation.number, operation.prepared, "is the append")]
+        return self.finding(
+            "phantom-event",
+            event.stream,
+            number,
+            clause="asked for",
+            position=event.position,
+            expected="an event that some client appended"
+            if operation is None
+            else f"one of the events of {operation.prepared.op}",
+            actual=event.id,
+            evidence=[
+                *known,
+                Evidence(number, event, "was asked for by nobody" if operation is None else "is none of its events"),
+            ],
+        )
+
+    def untrue_refusal(
+        self, number: int, event: Stored, operation: Operation, ended: int, how: Refused | Aborted
+    ) -> Finding:
+        """An event of an append that did not happen."""
+        return self.finding(
+            "refused-append-visible",
+            event.stream,
+            number,
+            clause="refused leaves no trace",
+            position=event.position,
+            expected="no trace of a refused append",
+            actual=event.id,
+            evidence=[
+                Evidence(operation.number, operation.prepared, "is the append"),
+                Evidence(ended, how, "said that it did not happen"),
+                Evidence(number, event, "is its event"),
+            ],
+        )
+
+    def out_of_place(self, number: int, event: Stored, operation: Operation) -> Finding | None:
+        """An event that is not the next one of its append: visible already, none of its events, or one that comes before others."""
+        place = operation.place_of(event.id)
+        if place is None:
+            return self.unasked(number, event, operation)
+        if place >= operation.seen:
+            self.partial = operation
+            self.last = (number, event)
+            return self.torn(number, operation.seen + 1)
+        return self.finding(
+            "double-effect-of-retry" if operation.retried else "duplicate-append",
+            event.stream,
+            number,
+            clause="once",
+            guarantee="CAS",
+            position=event.position,
+            expected="one effect of this append",
+            actual=f"{event.id} a second time",
+            evidence=[
+                Evidence(operation.number, operation.prepared, "is the append"),
+                Evidence(number, event, "is its event, stored again"),
+            ],
+        )
 
     def on_altered(self, number: int, record: Altered) -> Finding | None:
-        """Another form than before; is it one that was asked for?"""
-        op, _, _ = record.id.rpartition("/")
-        operation = self.operations.get(op)
+        """What is read again was asked for, as it looks now, and is where it was."""
+        operation = self.appends.operations.get(record.id.rpartition("/")[0])
         if operation is None:
-            return None
-        ids = [event.id for event in operation.prepared.events]
-        return self.compare(number, record, operation, ids.index(record.id)) if record.id in ids else None
+            return self.unasked(number, record)
+        place = operation.place_of(record.id)
+        if place is None:
+            return self.unasked(number, record, operation)
+        before = self.oracle.events.get(record.position)
+        if before is not None and before.id == record.id and before.version != record.version:
+            seen = Evidence(self.oracle.numbers[record.position], before, "is what readers got")
+            return self.altered(number, record, "same place", before.version, record.version, seen)
+        return self.compare(number, record, operation, place)
 
     def compare(self, number: int, event: Stored | Altered, operation: Operation, place: int) -> Finding | None:
         """Whether the log shows what it was given, the first time or any other time that the operation was decided."""
-        for prepared in (operation.prepared, *operation.earlier):
-            if place < len(prepared.events) and self.is_what(event, prepared.stream, prepared.events[place]):
-                return None
-        prepared = operation.prepared
-        asked = prepared.events[place]
+        asked = operation.asked(place)
+        if any(self.is_what(event, form.stream, new) for form, new in asked):
+            return None
+        prepared, wanted = asked[0]
+        return self.altered(
+            number,
+            event,
+            "as asked",
+            {"stream": prepared.stream, "type": wanted.type, "data": wanted.data},
+            {"stream": event.stream, "type": event.type, "data": event.data},
+            Evidence(operation.number, prepared, "is what was appended"),
+        )
+
+    def altered(
+        self, number: int, event: Stored | Altered, clause: str, expected: Any, actual: Any, before: Evidence
+    ) -> Finding:
+        """The finding that the log gives another event than it was given."""
+        stream = before.record.stream
         return self.finding(
             "event-altered",
-            prepared.stream,
+            stream,
             number,
+            clause=clause,
             position=event.position,
-            expected={"stream": prepared.stream, "type": asked.type, "data": asked.data},
-            actual={"stream": event.stream, "type": event.type, "data": event.data},
-            evidence=[
-                Evidence(operation.number, prepared, "is what was appended"),
-                Evidence(number, event, "is what readers get"),
-            ],
+            expected=expected,
+            actual=actual,
+            evidence=[before, Evidence(number, event, "is what readers get")],
         )
 
     def is_what(self, event: Stored | Altered, stream: str, asked: NewEvent) -> bool:
@@ -180,50 +194,43 @@ class Identity(Property):
             return False
         return asked.data is None or self.same(event.data, asked.data)
 
-    def on_retried(self, number: int, record: Retried) -> None:
-        """From now on a second effect is the retry's."""
-        operation = self.operations.get(record.op)
-        if operation is not None:
-            operation.retried = True
-
     def on_ended(self, number: int, record: Refused | Aborted) -> Finding | None:
-        """Nothing of it may be visible, now or later."""
-        operation = self.operations.get(record.op)
-        if operation is None:
+        """No event of an append that did not happen is visible already."""
+        operation = self.appends.operations.get(record.op)
+        if operation is None or not operation.seen or operation.ended is not None:
             return None
-        if operation.seen:
-            return self.finding(
-                "refused-append-visible",
-                operation.prepared.stream,
-                number,
-                expected="no trace of a refused append",
-                actual=f"{operation.seen} of its events are visible",
-                evidence=[
-                    Evidence(operation.number, operation.prepared, "is the append"),
-                    Evidence(number, record, "says that it did not happen"),
-                ],
-            )
-        operation.ended = (number, record)
-        return None
+        return self.finding(
+            "refused-append-visible",
+            operation.prepared.stream,
+            number,
+            clause="refused leaves no trace",
+            expected="no trace of a refused append",
+            actual=f"{operation.seen} of its events are visible",
+            evidence=[
+                Evidence(operation.number, operation.prepared, "is the append"),
+                Evidence(number, record, "says that it did not happen"),
+            ],
+        )
 
     def on_whole(self, number: int, record: object) -> Finding | None:
         """Wherever the log is at rest, the last batch is complete."""
         return self.torn(number) if self.partial is not None else None
 
     def on_acknowledged(self, number: int, record: Acknowledged) -> Finding | None:
-        """The batch is whole, and the answer names a position for each of its events, or none at all."""
+        """The last batch is complete, and the answer names a position for each of its events, or none at all."""
         if self.partial is not None:
             return self.torn(number)
-        operation = self.operations.get(record.op)
+        operation = self.appends.operations.get(record.op)
         answered = len(record.positions)
         if operation is None or not answered or answered == len(operation.prepared.events):
             return None
-        if any(answered == len(prepared.events) for prepared in operation.earlier):
+        if any(answered == len(form.events) for form in operation.earlier):
             return None
         return self.finding(
             "answer-misses-events",
             operation.prepared.stream,
             number,
+            clause="answered in full",
             expected=f"{len(operation.prepared.events)} positions",
             actual=record.positions,
             evidence=[
@@ -243,6 +250,7 @@ class Identity(Property):
             "partial-batch",
             operation.prepared.stream,
             number,
+            clause="whole",
             expected=len(operation.prepared.events),
             actual=operation.seen if visible is None else visible,
             evidence=evidence,

@@ -1,16 +1,17 @@
 """The bounds algebra of reads: a range holds what is visible between its bounds, and nothing else (A4).
 
 For every read with bounds l, u and limit n: the answer is the first n visible events with l <= position <= u, in order. So it is empty for
-inverted bounds and for n <= 0, and bounds outside of the log mean its ends. Usually broken at the edges: an index of -1, a
-fabricated first entry (catalogue: phantom-position), a limit of 0 that means «no limit».
+inverted bounds and for n <= 0, and bounds outside of the log mean its ends. While a slow append is open, the answer may go on with events
+that readers of the whole log come to later. Usually broken at the edges: an index of -1, a fabricated first entry (catalogue:
+phantom-position), a limit of 0 that means «no limit».
 """
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, pairwise
 
 from refold.model.parts.reading.range_reads import RangeRead
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -20,40 +21,86 @@ class Ranges(Property):
     name = "ranges"
     guarantee = "LOG"
     needs = "bounds"
+    clauses = {
+        "bounds": "every entry of the answer lies between the bounds, both of them included",
+        "limit": "the answer holds no more entries than the limit; for a limit of 0 or less it is empty",
+        "order": "the positions of the answer only grow",
+        "contents": "the entries are the first visible events between the bounds, none left out, each under its own id",
+    }
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
+        self.window = oracle.window(REMEMBERED, "what reads of ranges show of events older than the newest {size}")
+        self.windows = (self.window,)
 
     def handlers(self) -> dict[type, Handler]:
         """Answers."""
         return {RangeRead: self.on_read}
 
     def on_read(self, number: int, record: RangeRead) -> Finding | None:
-        """Compare with the visible log."""
+        """Bounds, order and limit need no log; the contents are compared with what is visible."""
+        positions = record.positions
+        if not self.oracle.low and self.exactly(record):
+            return None  # the usual case, decided fast
+        phantom = [position for position in positions if not record.lower <= position <= record.upper]
+        if phantom:
+            return self.differs("phantom-entry", "bounds", number, record, position=phantom[0])
+        if any(after <= before for before, after in pairwise(positions)):
+            return self.differs("read-out-of-order", "order", number, record, guarantee="ORD")
+        if len(positions) > max(record.limit, 0):
+            return self.differs("range-differs", "limit", number, record)
+        return self.contents(number, record)
+
+    def exactly(self, record: RangeRead) -> bool:
+        """Whether the answer is what is visible, entry by entry."""
+        return tuple(zip(record.positions, record.ids, strict=False)) == self.expected(record) and (
+            len(record.ids) == len(record.positions)
+        )
+
+    def contents(self, number: int, record: RangeRead) -> Finding | None:
+        """The first visible events, and behind them, while appends are open, what was hidden when the log was read last."""
         oracle = self.oracle
         if oracle.low and record.lower <= oracle.low:
-            return None  # those events are no longer kept
-        low, high = max(record.lower, 1) - 1, min(record.upper, oracle.tail)
-        wanted = list(islice(oracle.between(low, high), max(record.limit, 0))) if low < high else []
-        expected = tuple([event.position for event in wanted])
-        if record.positions == expected and record.ids == tuple([event.id for event in wanted]):
+            self.window.miss()
             return None
-        if (
-            oracle.slow
-            and record.positions[: len(expected)] == expected
-            and record.positions[len(expected)] > oracle.tail
-        ):
-            return None  # it goes on with events that were hidden when the log was read last
-        phantom = [position for position in record.positions if not record.lower <= position <= record.upper]
-        unordered = sorted(record.positions) == sorted(expected)
+        expected = self.expected(record)
+        there = tuple(zip(record.positions, record.ids, strict=False))
+        same = there[: len(expected)] == expected and len(record.ids) == len(record.positions)
+        if same and all(oracle.slow and position > oracle.tail for position, _ in there[len(expected) :]):
+            return None
+        return self.differs("range-differs", "contents", number, record)
+
+    def expected(self, record: RangeRead) -> tuple[tuple[int, str], ...]:
+        """Positions and ids of the first visible events between the bounds."""
+        oracle = self.oracle
+        low, high = max(record.lower, 1) - 1, min(record.upper, oracle.tail)
+        if low >= high:
+            return ()
+        return tuple([(event.position, event.id) for event in islice(oracle.between(low, high), max(record.limit, 0))])
+
+    def differs(
+        self,
+        anomaly: str,
+        clause: str,
+        number: int,
+        record: RangeRead,
+        *,
+        guarantee: str | None = None,
+        position: int | None = None,
+    ) -> Finding:
+        """The finding, with both answers: ids are shown where the positions are right."""
+        expected = self.expected(record)
+        places = tuple([position for position, _ in expected])
+        same = places == record.positions
         return self.finding(
-            "phantom-entry" if phantom else "read-out-of-order" if unordered else "range-differs",
+            anomaly,
             "log",
             number,
-            guarantee="ORD" if unordered and not phantom else None,
-            position=phantom[0] if phantom else None,
-            expected=expected,
-            actual=record.positions,
+            clause=clause,
+            guarantee=guarantee,
+            position=position,
+            expected=tuple([event_id for _, event_id in expected]) if same else places,
+            actual=record.ids if same else record.positions,
             evidence=[Evidence(number, record, "is the answer to this read")],
         )

@@ -14,7 +14,8 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Reachability(Property):
-    """At rest, for every stream s: the events that a reader of s finds are 1, 2, 3, …, and a reader of the whole log has seen them all.
+    """For every stream s that is read: the events that a reader of s finds are 1, 2, 3, …, a reader of the whole log has seen them all,
+    and, once the run has settled, there are no others that he has seen.
 
     Kept although an event that was acknowledged and cannot be read is a lost one for `durability` too: this one says where readers stall.
     """
@@ -22,11 +23,16 @@ class Reachability(Property):
     name = "reachability"
     guarantee = "LIVE"
     judges = (Stored,)
+    clauses = {
+        "numbered": "a reader of a stream finds the versions 1, 2, 3, … in this order",
+        "seen": "what a reader of a stream finds, a reader of the whole log has seen",
+        "found": "what a reader of the whole log has seen of a stream, a reader of the stream finds, once the run has settled",
+    }
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-
+        self.numbers: tuple[int, ...] = ()
         self.short: dict[str, tuple[int, StreamScanned]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -34,7 +40,7 @@ class Reachability(Property):
         return {StreamScanned: self.on_scanned, Settled: self.on_settled}
 
     def on_scanned(self, number: int, record: StreamScanned) -> Finding | None:
-        """Compare with what became visible in the whole log."""
+        """No version is missing below the last one, and none is new to a reader of the whole log."""
         versions = record.versions
         visible = self.oracle.versions.get(record.stream, 0)
         if versions and versions[-1] > visible:
@@ -42,6 +48,7 @@ class Reachability(Property):
                 "never-becomes-visible",
                 record.stream,
                 number,
+                clause="seen",
                 expected=f"{record.stream} up to version {versions[-1]} visible to readers of the log",
                 actual=f"up to version {visible}",
                 evidence=[Evidence(number, record, "is what the stream holds")],
@@ -50,25 +57,33 @@ class Reachability(Property):
             self.short[record.stream] = (number, record)
         else:
             self.short.pop(record.stream, None)
-        if versions != tuple(range(1, len(versions) + 1)):
+        if versions != self.numbered(len(versions)):
             return self.finding(
                 "version-gap",
                 record.stream,
                 number,
+                clause="numbered",
                 guarantee="LOG",
-                expected=tuple(range(1, len(versions) + 1)),
+                expected=self.numbered(len(versions)),
                 actual=versions,
                 evidence=[Evidence(number, record, "is what the stream holds")],
             )
         return None
 
+    def numbered(self, count: int) -> tuple[int, ...]:
+        """The versions 1, 2, 3, … of a stream with so many events."""
+        if count > len(self.numbers):
+            self.numbers = tuple(range(1, 2 * count + 1))
+        return self.numbers[:count]
+
     def on_settled(self, number: int, record: Settled) -> Finding | None:
-        """Readers of the whole log have seen events that a reader of their stream does not find."""
+        """No stream is shorter, when it was read last, than what readers of the whole log had seen of it by then."""
         for stream, (scanned, found) in self.short.items():
             return self.finding(
                 "stream-misses-events",
                 stream,
                 number,
+                clause="found",
                 guarantee="LOG",
                 expected=self.oracle.versions[stream],
                 actual=len(found.versions),

@@ -1,7 +1,8 @@
 """Order of the log: versions in a stream are 1, 2, 3, …, and nothing becomes visible below a position that was already readable (A2, A3).
 
 Usually broken by logs that give out positions at insert and show them at commit (catalogue: seq-gap-commit-order): a reader that
-has passed position 2 never sees position 1, which appears later. The full scan at rest shows what tailing readers missed.
+has passed position 2 never sees position 1, which appears later. A full scan shows what tailing readers missed. An answer that names
+positions is held to them: its events are there when readers come to them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 from refold.model.event import Stored
 from refold.model.record import Acknowledged, Disordered, Scanned
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -24,10 +25,25 @@ class Visibility(Property):
     name = "visibility"
     guarantee = "LOG"
     judges = (Stored,)
+    clauses = {
+        "positions grow": "an event becomes visible above all positions that were readable before",
+        "versions": "the versions of a stream become visible as 1, 2, 3, …",
+        "answers below": "a yes names no position that readers have passed without seeing an event there",
+        "answers": "an event at a position that a yes names is one of the append that was answered, and it is there",
+        "pages": "the positions that one read returns only grow",
+        "scans in order": "the positions of a scan only grow, from the one behind which it begins",
+        "scans": "a scan finds nothing below the newest readable position that readers have not seen",
+    }
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
+        self.window = oracle.window(
+            REMEMBERED,
+            "whether late answers name the positions of their events, where these are older than the newest {size}",
+        )
+        self.windows = (self.window,)
+        self.promised: dict[int, tuple[int, Acknowledged]] = {}
 
     def handlers(self) -> dict[type, Handler]:
         """Visible events, answers, pages and scans."""
@@ -39,7 +55,7 @@ class Visibility(Property):
         }
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
-        """Next position, next version."""
+        """Above all that was readable, with the next version of its stream, and at the position that was promised."""
         oracle = self.oracle
         if event.position <= oracle.tail:
             there = oracle.events.get(event.position)
@@ -50,6 +66,7 @@ class Visibility(Property):
                 "duplicate-position" if there is not None else "visible-below-read-position",
                 "log",
                 number,
+                clause="positions grow",
                 position=event.position,
                 expected=f"a position above {oracle.tail}",
                 actual=event.position,
@@ -61,12 +78,38 @@ class Visibility(Property):
                 "duplicate-version" if event.version < version else "version-gap",
                 event.stream,
                 number,
+                clause="versions",
                 position=event.position,
                 expected=version,
                 actual=event.version,
                 evidence=[Evidence(number, event, "has this version")],
             )
-        return None
+        return self.keeps_promises(number, event) if self.promised else None
+
+    def keeps_promises(self, number: int, event: Stored) -> Finding | None:
+        """Whether what readers come to here is what answers have named before: at this position, and at those that they pass now."""
+        broken = None
+        for position in [position for position in self.promised if position <= event.position]:
+            answered, record = self.promised.pop(position)
+            if position < event.position or event.operation != record.op:
+                broken = position, answered, record
+        if broken is None:
+            return None
+        position, answered, record = broken
+        there = event.id if position == event.position else f"nothing: readers have come to position {event.position}"
+        return self.finding(
+            "acknowledged-elsewhere",
+            event.stream,
+            number,
+            clause="answers",
+            position=position,
+            expected=f"an event of {record.op}",
+            actual=there,
+            evidence=[
+                Evidence(answered, record, "says that its own event is there"),
+                Evidence(number, event, "is what readers come to"),
+            ],
+        )
 
     def expected(self, record: Scanned) -> bool:
         """Whether the scan shows just what a tailing reader has seen; the usual case, decided fast."""
@@ -89,6 +132,7 @@ class Visibility(Property):
                         "acknowledged-elsewhere",
                         event.stream,
                         number,
+                        clause="answers",
                         position=position,
                         expected=f"an event of {record.op}",
                         actual=event.id,
@@ -97,7 +141,11 @@ class Visibility(Property):
                             Evidence(number, record, "says that its own event is there"),
                         ],
                     )
-            elif oracle.low < position <= oracle.tail:
+            elif position > oracle.tail:
+                self.promised[position] = (number, record)
+            elif position <= oracle.low:
+                self.forgotten(position)
+            else:
                 own = [event for event in oracle.events.values() if event.operation == record.op]
                 if own:
                     return self.elsewhere(number, record, position, own)
@@ -105,6 +153,7 @@ class Visibility(Property):
                     "visible-below-read-position",
                     "log",
                     number,
+                    clause="answers below",
                     position=position,
                     expected=f"a position above {oracle.tail}, which readers have reached",
                     actual=position,
@@ -115,12 +164,18 @@ class Visibility(Property):
                 )
         return None
 
+    def forgotten(self, position: int) -> None:
+        """Nobody knows any more what readers saw there; where the history had not begun, nobody ever did."""
+        if position > self.oracle.begins:
+            self.window.miss()
+
     def elsewhere(self, number: int, record: Acknowledged, position: int, own: Sequence[Stored]) -> Finding:
         """The events of the append are visible, and not where the answer says."""
         return self.finding(
             "acknowledged-elsewhere",
             own[0].stream,
             number,
+            clause="answers",
             position=position,
             expected=tuple([event.position for event in own]),
             actual=record.positions,
@@ -131,7 +186,7 @@ class Visibility(Property):
         )
 
     def on_disordered(self, number: int, record: Disordered) -> Finding | None:
-        """A reader follows the log in the order of its positions."""
+        """A reader follows the log in the order of its positions: the first one that does not is told."""
         falls = (n for n in range(1, len(record.positions)) if record.positions[n] <= record.positions[n - 1])
         fall = next(falls, None)
         if fall is None:
@@ -140,6 +195,7 @@ class Visibility(Property):
             "read-out-of-order",
             record.reader,
             number,
+            clause="pages",
             guarantee="ORD",
             position=record.positions[fall],
             expected=tuple(sorted(record.positions)),
@@ -159,6 +215,7 @@ class Visibility(Property):
                     "scan-out-of-order",
                     "log",
                     number,
+                    clause="scans in order",
                     guarantee="ORD",
                     position=position,
                     expected=f"a position above {last}",
@@ -171,6 +228,7 @@ class Visibility(Property):
                     "visible-below-read-position",
                     "log",
                     number,
+                    clause="scans",
                     position=position,
                     expected="seen by a reader that tails the log",
                     actual=f"{event_id} appeared behind it",

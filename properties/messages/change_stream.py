@@ -6,23 +6,37 @@ on at the newest change when the stored offset is lost (cdc-resume-at-latest), a
 
 from __future__ import annotations
 
+from typing import Any
+
 from refold.model.parts.messages.change_stream import Copied, CopyAtRest, SnapshotBegun, SourceChanged
 from refold.model.words import counted
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class CopyFollowsSource(Property):
-    """For every row r: the LSN of the copy of r only grows, the copy holds r at most once, never a value that the source did not have;
-    and at rest copy(r) == source(r)."""
+    """For every row r: the LSN of the copy of r never goes back; the copy holds r at most once; what it takes as of an LSN is what the
+    source held of r as of that LSN, and no change that is not committed; and at rest copy(r) == source(r), also where only one of them
+    has r.
+
+    A copy may be emptied for a snapshot: each row of it may be deleted at the LSN of the snapshot, and come back once, no older than it
+    was as of the newest snapshot.
+    """
 
     name = "change-stream"
     guarantee = "CDC"
+    clauses = {
+        "forwards": "the LSN of a row of the copy never goes back; of one that was emptied, not behind its LSN at the newest snapshot",
+        "one row": "the copy holds every row at most once",
+        "committed": "the copy takes no change as of an LSN at which the source has committed none yet",
+        "values of the source": "what the copy takes of a row as of an LSN is what the source held of it then, or nothing at a snapshot's",
+        "equal at rest": "at rest the copy holds the rows of the source with their newest values, and no other rows",
+    }
     needs = "change-stream"
     judges = (SourceChanged,)
 
     def __init__(self) -> None:
         super().__init__()
-        self.source: dict[str, tuple[int, SourceChanged]] = {}
+        self.source: dict[str, list[tuple[int, SourceChanged]]] = {}
         self.copied: dict[str, tuple[int, Copied]] = {}
         self.snapshot = -1
         self.emptied: set[str] = set()
@@ -37,64 +51,93 @@ class CopyFollowsSource(Property):
         }
 
     def on_changed(self, number: int, record: SourceChanged) -> None:
-        """The source moves on."""
-        self.source[record.item] = (number, record)
+        """The source moves on; its changes are kept from the one on that the copy has."""
+        self.source.setdefault(record.item, []).append((number, record))
 
     def on_snapshot(self, number: int, record: SnapshotBegun) -> None:
-        """A copy may be emptied before it is filled again: a row that is deleted as of the snapshot may come back with it."""
+        """The copy may be emptied before it is filled again."""
         self.snapshot = record.lsn
 
     def on_copied(self, number: int, record: Copied) -> Finding | None:
-        """Forwards, and once."""
+        """One row, not older than before, and as the source held it."""
         before = self.copied.get(record.item)
         self.copied[record.item] = (number, record)
         evidence = [] if before is None else [Evidence(*before, "was in the copy")]
         evidence.append(Evidence(number, record, "came on top"))
-        if record.rows > 1:
-            return self.finding(
-                "row-copied-twice",
-                record.item,
-                number,
-                position=record.lsn,
-                expected="one row",
-                actual=counted(record.rows, "row"),
-                evidence=evidence,
-            )
-        back = before is not None and record.lsn < before[1].lsn and record.value != before[1].value
-        if record.value is None and record.lsn == self.snapshot:
+        empties = record.value is None and record.lsn == self.snapshot
+        floor = self.floor(record.item, before)
+        if empties:
             self.emptied.add(record.item)
-        elif record.item in self.emptied:
+        else:
             self.emptied.discard(record.item)
-            back = False
-        if before is not None and back:
-            return self.finding(
+        if record.rows > 1:
+            return self.wrong(
+                "row-copied-twice", "one row", number, record, "one row", counted(record.rows, "row"), evidence
+            )
+        if record.lsn < floor:
+            return self.wrong(
                 "copy-goes-back",
-                record.item,
+                "forwards",
                 number,
-                position=record.lsn,
-                expected=f"LSN {before[1].lsn} or later",
-                actual=f"LSN {record.lsn}",
-                evidence=evidence,
+                record,
+                f"LSN {floor} or later",
+                f"LSN {record.lsn}",
+                evidence,
             )
-        newest = self.source.get(record.item)
-        if newest is None or record.lsn > newest[1].lsn:
-            if record.value is None:
-                return None
-            return self.finding(
-                "copied-before-commit",
-                record.item,
-                number,
-                position=record.lsn,
-                expected="a committed change",
-                actual=record.value,
-                evidence=evidence,
+        return None if empties else self.compare(number, record, evidence)
+
+    def floor(self, item: str, before: tuple[int, Copied] | None) -> int:
+        """The LSN below which the copy may not take this row."""
+        if before is None:
+            return 0
+        if item not in self.emptied:
+            return before[1].lsn
+        return max([change.lsn for _, change in self.source.get(item, ()) if change.lsn <= self.snapshot], default=0)
+
+    def compare(self, number: int, record: Copied, evidence: list[Evidence]) -> Finding | None:
+        """What the source held as of the LSN that the copy names; older changes are not needed any more."""
+        changes = self.source.get(record.item, [])
+        older = sum(change.lsn <= record.lsn for _, change in changes)
+        value = changes[older - 1][1].value if older else None
+        if older > 1:
+            del changes[: older - 1]
+        if record.value == value:
+            return None
+        proof = [Evidence(*changes[0], "is what the source held"), *evidence] if older else evidence
+        proof.sort(key=lambda one: one.number)
+        if not changes or record.lsn > changes[-1][1].lsn:
+            return self.wrong(
+                "copied-before-commit", "committed", number, record, "a committed change", record.value, proof
             )
-        return None
+        return self.wrong("wrong-value-copied", "values of the source", number, record, value, record.value, proof)
+
+    def wrong(
+        self,
+        anomaly: str,
+        clause: str,
+        number: int,
+        record: Copied,
+        expected: Any,
+        actual: Any,
+        evidence: list[Evidence],
+    ) -> Finding:
+        """What the copy took is not what it may take."""
+        return self.finding(
+            anomaly,
+            record.item,
+            number,
+            clause=clause,
+            position=record.lsn,
+            expected=expected,
+            actual=actual,
+            evidence=evidence,
+        )
 
     def on_rest(self, number: int, record: CopyAtRest) -> Finding | None:
-        """Row by row."""
+        """Every row of either side is in both, once, with the source's newest value."""
         for item in sorted({*self.source, *record.rows}):
-            newest = self.source.get(item)
+            changes = self.source.get(item)
+            newest = changes[-1] if changes else None
             value = None if newest is None else newest[1].value
             expected = () if value is None else (value,)
             actual = tuple(record.rows.get(item, ()))
@@ -104,6 +147,7 @@ class CopyFollowsSource(Property):
                     "copy-differs",
                     item,
                     number,
+                    clause="equal at rest",
                     position=None if newest is None else newest[1].lsn,
                     expected=expected,
                     actual=actual,

@@ -1,75 +1,142 @@
 """Effects on the outside world: each once, none by a replay, none forgotten (A12).
 
 What has left the system cannot be taken back, so a consumer that begins again must not send again what it knows to be done.
-Sending twice is excused only by a crash between the sending and the note that it was sent. Usually broken by a rebuild that runs the
-same handlers as the live path (catalogue: side-effects-on-replay) and by a boundary that is one number where single
+Sending twice is excused only by a crash between the sending and the note that it was sent, once for each crash. Usually broken by a
+rebuild that runs the same handlers as the live path (catalogue: side-effects-on-replay) and by a boundary that is one number where single
 later positions were done too (replay-boundary-token-bug).
 """
 
 from __future__ import annotations
 
-from refold.model.parts.consuming.mailer import Covered, Sent
-from refold.model.record import ConsumerSpec, Observed
-from refold.properties.oracle import Oracle, Progress
+from refold.model.parts.consuming.mailer import Covered, MailerJoined, Sent
+from refold.model.record import Crashed, Observed, Recovered
+from refold.properties.messages.coverage import Coverage
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Outside(Property):
     """For every consumer c with effects on the outside world and event e: what is sent for e goes to whom e is about, after what was
-    sent for e's predecessors in its stream, and never after c made durable that e is done; c makes that durable only after it was sent;
-    and at rest every event that c has passed is done."""
+    sent for e's predecessors in its stream, and never after c made durable that e is done; it is sent once, and once more for each crash
+    of c before that; c makes durable that e is done only after it was sent; nothing is sent for anything but an event in the log; and at
+    rest every event that c has passed is done. Such consumers say so when they join, or show it by what they send and note."""
 
     name = "outside"
     guarantee = "REPL"
+    clauses = {
+        "not after it is done": "nothing is sent for an event that the consumer knows to be done",
+        "once for each start": "what is sent for an event that is not noted as done is sent again only after a crash",
+        "for an event": "something is sent because of an event that is in the log",
+        "to whom it is about": "what is sent for an event goes to whom the event is about",
+        "in the order of streams": "what is sent for an event comes after what is sent for its predecessors in its stream",
+        "done only if sent": "an event is noted as done only after something was sent for it",
+        "none forgotten": "at rest every event that the consumer has passed is noted as done",
+    }
     judges = (Sent,)
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.done: dict[str, Progress] = {}
+        self.done = Coverage(
+            oracle, "whether consumers with effects on the outside world did so for events older than the newest {size}"
+        )
+        self.windows = (self.done.window,)
         self.last: dict[str, tuple[int, Covered]] = {}
-        self.went: dict[str, set[int]] = {}
+        self.went: dict[str, dict[int, tuple[int, Sent]]] = {}
+        self.excused: dict[str, set[int]] = {}
         self.newest: dict[tuple[str, str], tuple[int, int, Sent]] = {}
 
     def handlers(self) -> dict[type, Handler]:
-        """What leaves the system, what is noted, and where the consumer comes to rest."""
-        return {Sent: self.on_sent, Covered: self.on_covered, Observed: self.on_observed}
+        """What leaves the system, what is noted, deaths, and where the consumer comes to rest."""
+        return {
+            MailerJoined: self.on_joined,
+            Sent: self.on_sent,
+            Covered: self.on_covered,
+            Crashed: self.on_down,
+            Recovered: self.on_down,
+            Observed: self.on_observed,
+        }
+
+    def on_joined(self, number: int, record: MailerJoined) -> None:
+        """From here on every event asks something of it."""
+        self.begins(record.consumer)
+
+    def begins(self, consumer: str) -> dict[int, tuple[int, Sent]]:
+        """What this consumer has sent and not noted; from here on it is one with effects on the outside world."""
+        if consumer not in self.went:
+            self.went[consumer] = {}
+            self.done.of(consumer)
+        return self.went[consumer]
+
+    def on_down(self, number: int, record: Crashed | Recovered) -> None:
+        """What was sent and not noted by then may be sent once more."""
+        if record.process in self.went:
+            self.excused[record.process] = set(self.went[record.process])
 
     def on_sent(self, number: int, record: Sent) -> Finding | None:
-        """Not if it is known to be done."""
-        self.went.setdefault(record.consumer, set()).add(record.position)  # until it is noted
-        done = self.done.get(record.consumer)
-        position = record.position
-        if done is None or not (position <= done.contiguous or position in done.beyond):
+        """Nothing is sent that is known to be done, nor twice without a crash."""
+        name, position = record.consumer, record.position
+        went = self.begins(name)
+        before = went.get(position)
+        went[position] = (number, record)
+        if self.done.unknown(name, position):
+            return None
+        if self.done.includes(name, position):
+            return self.repeated(number, record)
+        if before is None:
             return self.in_its_place(number, record)
+        excused = self.excused.get(name, set())
+        if position in excused:
+            excused.remove(position)
+            return self.in_its_place(number, record)
+        return self.finding(
+            "side-effect-twice",
+            name,
+            number,
+            clause="once for each start",
+            guarantee="DUAL",
+            position=position,
+            expected="one message",
+            actual=f"sent to {record.to} again",
+            evidence=[
+                Evidence(*before, "was sent"),
+                Evidence(number, record, "was sent again, without a crash between"),
+            ],
+        )
+
+    def repeated(self, number: int, record: Sent) -> Finding | None:
+        """What is known to be done came again."""
+        position = record.position
         event = self.oracle.events.get(position)
+        noted = self.last.get(record.consumer)
         evidence = [] if event is None else [Evidence(self.oracle.numbers[position], event, "is the event")]
-        noted = self.last[record.consumer]
         return self.finding(
             "effect-repeated-on-replay",
             record.consumer,
             number,
+            clause="not after it is done",
             position=position,
             expected="nothing: it is known to be done",
             actual=f"sent to {record.to} again",
             evidence=[
                 *evidence,
-                Evidence(*noted, "is the last note of what is done"),
+                *([] if noted is None else [Evidence(*noted, "is the last note of what is done")]),
                 Evidence(number, record, "came again"),
             ],
         )
 
     def in_its_place(self, number: int, record: Sent) -> Finding | None:
-        """To whom the event is about, and after the earlier ones of its stream; what is not noted yet may come again."""
+        """For an event, to whom it is about, and after the earlier ones of its stream."""
         event = self.oracle.events.get(record.position)
         if event is None:
-            return None
+            return self.without_cause(number, record)
         proof = Evidence(self.oracle.numbers[record.position], event, "is the event")
         if record.to != event.stream:
             return self.finding(
                 "sent-elsewhere",
                 record.consumer,
                 number,
+                clause="to whom it is about",
                 guarantee="DUAL",
                 position=record.position,
                 expected=event.stream,
@@ -84,6 +151,7 @@ class Outside(Property):
             "sent-out-of-order",
             record.consumer,
             number,
+            clause="in the order of streams",
             guarantee="ORD",
             position=record.position,
             expected=f"version {event.version} before version {before[0]}",
@@ -91,52 +159,61 @@ class Outside(Property):
             evidence=[proof, Evidence(before[1], before[2], "went first"), Evidence(number, record, "came after it")],
         )
 
+    def without_cause(self, number: int, record: Sent) -> Finding | None:
+        """There is no such event; of one that is forgotten nothing can be said."""
+        if record.position < self.oracle.low:
+            return None
+        return self.finding(
+            "side-effect-without-cause",
+            record.consumer,
+            number,
+            clause="for an event",
+            guarantee="DUAL",
+            position=record.position,
+            expected="nothing: there is no such event",
+            actual=f"sent to {record.to}",
+            evidence=[Evidence(number, record, "was sent all the same")],
+        )
+
     def on_covered(self, number: int, record: Covered) -> Finding | None:
-        """Done, and known to be."""
-        finding = None
-        position = record.position
-        went = self.went.setdefault(record.consumer, set())
-        done = self.done.get(record.consumer)
-        if done is None:
-            done = self.done[record.consumer] = Progress(ConsumerSpec(name=record.consumer, projection=""))
-        if position not in went and position > done.contiguous and position not in done.beyond:
-            finding = self.finding(
-                "effect-never-happened",
-                record.consumer,
-                number,
-                guarantee="DUAL",
-                position=position,
-                expected="sent",
-                actual="noted as done",
-                evidence=[Evidence(number, record, "notes what was never sent")],
-            )
-        went.discard(position)
-        self.last[record.consumer] = (number, record)
-        self.oracle.advance(done, position)
-        return finding
+        """Only what was sent is noted as done."""
+        name, position = record.consumer, record.position
+        sent = self.begins(name).pop(position, None)
+        self.last[name] = (number, record)
+        known = self.done.includes(name, position)
+        self.done.add(name, position)
+        if sent is not None or known:
+            return None
+        return self.finding(
+            "effect-never-happened",
+            name,
+            number,
+            clause="done only if sent",
+            guarantee="DUAL",
+            position=position,
+            expected="sent",
+            actual="noted as done",
+            evidence=[Evidence(number, record, "notes what was never sent")],
+        )
 
     def on_observed(self, number: int, record: Observed) -> Finding | None:
-        """Everything that it has passed."""
-        done = self.done.get(record.consumer)
-        if done is None or record.position <= done.contiguous:
+        """Every event that it has passed is noted as done."""
+        if record.consumer not in self.went:
             return None
-        missing = [
-            event
-            for event in self.oracle.between(done.contiguous, record.position)
-            if event.position not in done.beyond
-        ]
-        if not missing:
+        missing = self.done.lacking(record.consumer, record.position)
+        if missing is None:
             return None
         return self.finding(
             "effect-never-happened",
             record.consumer,
             number,
+            clause="none forgotten",
             guarantee="DUAL",
-            position=missing[0].position,
+            position=missing.position,
             expected="sent",
             actual="passed over",
             evidence=[
-                Evidence(self.oracle.numbers[missing[0].position], missing[0], "is the event"),
+                Evidence(self.oracle.numbers[missing.position], missing, "is the event"),
                 Evidence(number, record, "has passed it"),
             ],
         )

@@ -1,20 +1,21 @@
 """Side effects: what cannot be taken back happens exactly once for each reason, although relays and managers die and events come again
 (DUAL).
 
-Usually broken by two relays that deliver one row because neither claims it (catalogue: outbox-double-drain), and by commands that get a
-new id each time they are sent (pm-duplicate-commands). A relay that dies between delivery and its note of it may repeat that one
-message: nothing could prevent it."""
+Usually broken by two relays that deliver one row because neither claims it (catalogue: outbox-double-drain), by commands that get a
+new id each time they are sent (pm-duplicate-commands), and by a handler that nobody calls (pm-handler-never-called). A relay that dies
+between delivery and its note of it may repeat that one message, once for each such death: nothing could prevent it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from refold.model.event import Stored
 from refold.model.parts.messages.outbox import Delivered, OutboxAtRest, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
 from refold.model.words import counted
+from refold.properties.messages.coverage import Coverage
 from refold.properties.oracle import Oracle
-from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
+from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.window import Window
 
 REMEMBERED = 65_536
 """Effects that are remembered, to recognise a second one."""
@@ -23,7 +24,8 @@ REMEMBERED = 65_536
 class Occurrences:
     """The first occurrence of each effect, and how many different ones there were."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: Window) -> None:
+        self.window = window
         self.first: dict[Any, tuple[int, Any]] = {}
         self.distinct = 0
 
@@ -34,24 +36,43 @@ class Occurrences:
         if before is None:
             first[reason] = (number, record)
             self.distinct += 1
-            if len(first) >= 2 * REMEMBERED:
-                forget_oldest(first, REMEMBERED)
+            if len(first) >= self.window.full:
+                self.window.trim(first)
         return before
+
+
+def cause(oracle: Oracle, position: int) -> list[Evidence]:
+    """The event at `position`, as evidence."""
+    event = oracle.events.get(position)
+    return [] if event is None else [Evidence(oracle.numbers[position], event, "is the cause")]
 
 
 class OutboxDelivery(Property):
     """For every event e: the outside world acts on the message of e once; more often only after a relay died with e in its hand,
-    delivered; and at rest not less than once."""
+    delivered; and at rest not less than once, and no row is left. It acts on nothing but the messages of events."""
 
     name = "outbox-delivery"
     guarantee = "DUAL"
+    clauses = {
+        "once": "the outside world acts on a message a second time only after a relay died with it in its hand, delivered",
+        "of an event": "what the outside world acts on is the message of an event that is in the log, under the event's id",
+        "each event": "at rest the outside world has acted on the message of every event",
+        "no row left": "at rest every row of the outbox is marked as done",
+    }
     needs = "outbox"
     judges = (Delivered,)
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.effects = Occurrences()
+        self.effects = Occurrences(
+            oracle.window(
+                REMEMBERED, "whether messages of the outbox older than the newest {size} have an effect again"
+            )
+        )
+        self.delivered = Coverage(oracle, "whether messages of events older than the newest {size} ever went out")
+        self.windows = (self.effects.window, self.delivered.window)
+        self.hands: dict[str, str] = {}
         self.excused: dict[str, int] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -59,14 +80,28 @@ class OutboxDelivery(Property):
         return {Delivered: self.on_delivered, RelayDied: self.on_died, OutboxAtRest: self.on_rest}
 
     def on_died(self, number: int, record: RelayDied) -> None:
-        """One repetition of this message is nobody's fault."""
-        if record.message:
+        """A relay that delivered this message last, and died before it noted so, excuses one repetition of it."""
+        if record.message and self.hands.pop(record.relay, "") == record.message:
             self.excused[record.message] = self.excused.get(record.message, 0) + 1
 
     def on_delivered(self, number: int, record: Delivered) -> Finding | None:
-        """Once."""
+        """The message of an event, and the first time that the outside world acts on it, or a repetition that a death excuses."""
+        self.hands[record.relay] = record.message
         if not record.effect:
             return None
+        event = self.oracle.events.get(record.position)
+        if record.position >= self.oracle.low and (event is None or event.id != record.message):
+            return self.finding(
+                "side-effect-without-cause",
+                record.relay,
+                number,
+                clause="of an event",
+                position=record.position,
+                expected="nothing: there is no such event" if event is None else f"message {event.id}",
+                actual=f"message {record.message}",
+                evidence=[*cause(self.oracle, record.position), Evidence(number, record, "delivered it all the same")],
+            )
+        self.delivered.add("outbox", record.position)
         before = self.effects.again(record.position, number, record)
         if before is None:
             return None
@@ -77,6 +112,7 @@ class OutboxDelivery(Property):
             "side-effect-twice",
             record.relay,
             number,
+            clause="once",
             position=record.position,
             expected="one delivery",
             actual=f"a second one, by {record.relay} after {before[1].relay}",
@@ -84,33 +120,52 @@ class OutboxDelivery(Property):
         )
 
     def on_rest(self, number: int, record: OutboxAtRest) -> Finding | None:
-        """Nothing forgotten."""
-        events = sum(self.oracle.versions.values())
-        if self.effects.distinct >= events and not record.rows:
+        """The message of every event has gone out, and no row waits for a relay."""
+        lacking = self.delivered.lacking("outbox", self.oracle.tail)
+        if lacking is None and not record.rows:
             return None
         return self.finding(
             "side-effect-missing",
             "outbox",
             number,
-            expected=f"{counted(events, 'message')} delivered, none left",
-            actual=f"{self.effects.distinct} delivered, {record.rows} left",
-            evidence=[Evidence(number, record, "is the outbox at rest")],
+            clause="no row left" if lacking is None else "each event",
+            position=None if lacking is None else lacking.position,
+            expected="every message delivered, no row left",
+            actual=f"{self.effects.distinct} delivered, {counted(record.rows, 'row')} left",
+            evidence=[
+                *([] if lacking is None else cause(self.oracle, lacking.position)),
+                Evidence(number, record, "is the outbox at rest"),
+            ],
         )
 
 
 class Commands(Property):
-    """For every event e and handler h of the process manager: the command of (e, h) is executed once, and, at rest, not less than once."""
+    """For every event e and handler h of the process manager: the command of (e, h) is executed once, at rest not less than once, and
+    taken for one that is done only if it is; no command is executed for anything but an event; and at rest the manager is done with every
+    event. Its handlers are those that it names at rest, whether they ever ran or not, and those that did."""
 
     name = "commands"
     guarantee = "DUAL"
+    clauses = {
+        "executed once": "the command of an event and a handler is executed at most once",
+        "for an event": "a command is executed because of an event that is in the log",
+        "recognised if done": "a command is taken for one that is done only if that of its event and handler was executed",
+        "each event and handler": "at rest the command of every event and every handler was executed",
+        "done with every event": "at rest the process manager is done with as many events as there are",
+    }
     needs = "process-manager"
     judges = (CommandExecuted,)
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.effects = Occurrences()
-        self.handled: dict[str, int] = {}
+        self.effects = Occurrences(
+            oracle.window(
+                REMEMBERED, "whether commands older than the newest {size} are executed again, or were at all"
+            )
+        )
+        self.executed = Coverage(oracle, "whether commands for events older than the newest {size} were ever executed")
+        self.windows = (self.effects.window, self.executed.window)
 
     def handlers(self) -> dict[type, Handler]:
         """Executions, rest."""
@@ -121,31 +176,44 @@ class Commands(Property):
         }
 
     def on_executed(self, number: int, record: CommandExecuted) -> Finding | None:
-        """Once."""
-        before = self.effects.again((record.position, record.handler), number, record)
+        """Because of an event that is there, and for the first time."""
+        position = record.position
+        evidence = cause(self.oracle, position)
+        if not evidence and position >= self.oracle.low:
+            return self.finding(
+                "command-without-cause",
+                record.handler,
+                number,
+                clause="for an event",
+                position=position,
+                expected="nothing: there is no such event",
+                actual=record.command,
+                evidence=[Evidence(number, record, "was executed all the same")],
+            )
+        self.executed.add(record.handler, position)
+        before = self.effects.again((position, record.handler), number, record)
         if before is None:
-            self.handled[record.handler] = self.handled.get(record.handler, 0) + 1
             return None
-        event: Stored | None = self.oracle.events.get(record.position)
-        cause = [] if event is None else [Evidence(self.oracle.numbers[record.position], event, "is the cause")]
         return self.finding(
             "command-executed-twice",
             record.handler,
             number,
-            position=record.position,
+            clause="executed once",
+            position=position,
             expected=f"{before[1].command} alone",
             actual=f"{record.command} as well",
-            evidence=[*cause, Evidence(*before, "was executed"), Evidence(number, record, "was executed again")],
+            evidence=[*evidence, Evidence(*before, "was executed"), Evidence(number, record, "was executed again")],
         )
 
     def on_recognised(self, number: int, record: CommandRecognised) -> Finding | None:
         """Only what was executed may be taken for done."""
-        if (record.position, record.handler) in self.effects.first or self.effects.distinct > REMEMBERED:
+        if (record.position, record.handler) in self.effects.first or self.effects.window.dropped:
             return None
         return self.finding(
             "command-missing",
             record.handler,
             number,
+            clause="recognised if done",
             position=record.position,
             expected="executed",
             actual=f"{record.command} was taken for one that is done",
@@ -153,16 +221,33 @@ class Commands(Property):
         )
 
     def on_rest(self, number: int, record: ManagerAtRest) -> Finding | None:
-        """Every event, every handler."""
+        """Every event had a command of every handler, and the manager says that it is done with all of them."""
+        for handler in dict.fromkeys((*record.handlers, *self.executed.actors)):
+            lacking = self.executed.lacking(handler, self.oracle.tail)
+            if lacking is not None:
+                return self.finding(
+                    "command-missing",
+                    handler,
+                    number,
+                    clause="each event and handler",
+                    position=lacking.position,
+                    expected="executed",
+                    actual="never sent, or never executed",
+                    evidence=[
+                        *cause(self.oracle, lacking.position),
+                        Evidence(number, record, "is the process manager at rest"),
+                    ],
+                )
         events = sum(self.oracle.versions.values())
-        missing = {handler: done for handler, done in self.handled.items() if done < events}
-        if not missing and record.done >= events:
+        if record.done >= events:
             return None
         return self.finding(
-            "command-missing",
+            "manager-never-done",
             "process-manager",
             number,
-            expected=f"every handler for {counted(events, 'event')}",
-            actual=missing or f"done with {record.done}",
+            clause="done with every event",
+            guarantee="LIVE",
+            expected=events,
+            actual=record.done,
             evidence=[Evidence(number, record, "is the process manager at rest")],
         )

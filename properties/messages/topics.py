@@ -1,7 +1,7 @@
 """Topics: acknowledged messages stay until retention removes them, and a subscriber's tally is the fold of all that were ever there.
 
-For every observable tally t at offset o of the current epoch: t == fold(messages[:o]), whatever retention has removed since; an
-acknowledged message is lost only by a restore from a backup. Usually broken by subscribers that go on behind a gap without a word
+Every tally that is seen counts all messages up to its offset, those that retention has removed too; an acknowledged message is lost
+only to retention and to a restore from a backup. Usually broken by subscribers that go on behind a gap without a word
 (catalogue: retention-trims-undelivered), by recovery from a snapshot that the log no longer reaches
 (stale-snapshot-truncated-log), by a new primary without the tail (acked-lost-on-failover), and by an
 offset that is kept although the topic has begun a new epoch (checkpoint-ahead-of-log).
@@ -15,7 +15,6 @@ from refold.model.parts.messages.topic import (
     Published,
     Restored,
     Tallied,
-    Tally,
     TallyCopied,
     TallyObserved,
     TallyRecovered,
@@ -27,10 +26,24 @@ Shown = Tallied | TallyCopied | TallyRecovered | TallyObserved
 
 
 class Topics(Property):
-    """For every tally t at offset o: t == fold(messages[:o]); for every acknowledged message: it is there until it expires."""
+    """For every tally t at offset o: t == fold(messages[:o]), the messages that are acknowledged and not lost to a restore; at rest o is
+    the newest offset. For every acknowledged message: its offset is one more than that of the message before it; it survives a failover;
+    and it is in every read from its offset or below, until it expires or a restore loses it. A read gives nothing else.
+    """
 
     name = "topics"
     guarantee = "LOG"
+    clauses = {
+        "one message an offset": "a message does not get an offset that another message has",
+        "no gap": "the offset of a message is not more than one above that of the message before it",
+        "survives a failover": "a new primary has every acknowledged message",
+        "reads are exact": "a read gives every message from its bound on that is still there, in order, and nothing else",
+        "new epoch noticed": "a tally is not that of an epoch in which the topic held other messages",
+        "recovered whole": "the tally after a restart is the fold of all messages up to its offset",
+        "gap noticed": "no message that retention removed is missing in a tally",
+        "tally is the fold": "apart from these causes too, a tally is the fold of all messages up to its offset",
+        "reaches the end": "at rest the tally is at the newest offset",
+    }
     needs = "topic"
     judges = (Published,)
 
@@ -41,7 +54,6 @@ class Topics(Property):
         self.tail = 0
         self.folds: dict[int, tuple[int, int]] = {0: (0, 0)}
         self.published: tuple[int, Published] | None = None
-        self.shown = Tally()
         self.cut: tuple[int, FailedOver | Restored] | None = None
         self.expired: tuple[int, Expired] | None = None
 
@@ -62,13 +74,15 @@ class Topics(Property):
     # -- the messages
 
     def on_published(self, number: int, record: Published) -> Finding | None:
-        """The next offset."""
+        """The offset of a message is the one behind that of the message before it."""
         finding = None
         if record.offset != self.tail + 1:
+            taken = record.offset <= self.tail
             finding = self.finding(
-                "duplicate-position" if record.offset <= self.tail else "position-gap",
+                "duplicate-position" if taken else "position-gap",
                 "topic",
                 number,
+                clause="one message an offset" if taken else "no gap",
                 position=record.offset,
                 expected=self.tail + 1,
                 actual=record.offset,
@@ -81,12 +95,12 @@ class Topics(Property):
         return finding
 
     def on_expired(self, number: int, record: Expired) -> None:
-        """Retention may remove what it likes."""
+        """Retention may remove any message, read or not."""
         self.low = record.low
         self.expired = (number, record)
 
     def on_failed_over(self, number: int, record: FailedOver) -> Finding | None:
-        """A new primary may not."""
+        """A new primary has every acknowledged message."""
         finding = None
         if record.tail < self.tail:
             evidence = [] if self.published is None else [Evidence(*self.published, "was acknowledged")]
@@ -94,16 +108,18 @@ class Topics(Property):
                 "acknowledged-append-lost",
                 "topic",
                 number,
+                clause="survives a failover",
                 position=self.tail,
                 expected=f"messages up to offset {self.tail}",
                 actual=f"messages up to offset {record.tail}",
                 evidence=[*evidence, Evidence(number, record, "is a primary without it")],
             )
             self.begin(number, record)
+        self.epoch = record.epoch
         return finding
 
     def on_restored(self, number: int, record: Restored) -> None:
-        """The contract of this fault is that newer messages are gone."""
+        """The contract of this fault is that messages newer than the backup are gone."""
         self.low = record.low
         self.begin(number, record)
 
@@ -115,7 +131,7 @@ class Topics(Property):
         self.cut = (number, record)
 
     def on_read(self, number: int, record: TopicRead) -> Finding | None:
-        """What is still there, from the bound on."""
+        """All that is still there from the bound on, in order, and nothing else."""
         expected = tuple(range(max(record.lower, self.low), self.tail + 1))
         if record.offsets == expected:
             return None
@@ -123,6 +139,7 @@ class Topics(Property):
             "range-differs",
             "topic",
             number,
+            clause="reads are exact",
             expected=expected,
             actual=record.offsets,
             evidence=[Evidence(number, record, "is the answer to this read")],
@@ -131,18 +148,18 @@ class Topics(Property):
     # -- the subscriber
 
     def on_tally(self, number: int, record: Tallied | TallyCopied | TallyRecovered) -> Finding | None:
-        """Compare with the fold."""
-        before, self.shown = self.shown, record.tally
-        return self.judge(number, record, before)
+        """A tally is the fold of the messages up to its offset."""
+        return self.judge(number, record)
 
     def on_observed(self, number: int, record: TallyObserved) -> Finding | None:
-        """At rest, also at the tail."""
-        finding = self.judge(number, record, self.shown)
+        """At rest a tally is that fold too, and at the newest offset."""
+        finding = self.judge(number, record)
         if finding is None and record.tally.offset != self.tail:
             finding = self.finding(
                 "never-reaches-tail",
                 "subscriber",
                 number,
+                clause="reaches the end",
                 guarantee="LIVE",
                 position=record.tally.offset,
                 expected=self.tail,
@@ -151,7 +168,7 @@ class Topics(Property):
             )
         return finding
 
-    def judge(self, number: int, record: Shown, before: Tally) -> Finding | None:
+    def judge(self, number: int, record: Shown) -> Finding | None:
         """The anomaly has the name of what the subscriber did not notice: an epoch, a gap, or neither."""
         tally = record.tally
         expected = self.folds.get(tally.offset)
@@ -159,20 +176,21 @@ class Topics(Property):
             return None
         evidence = [Evidence(number, record, "is its tally")]
         if tally.epoch != self.epoch and self.cut is not None:
-            anomaly, guarantee = "checkpoint-ahead-of-log", "CKPT"
+            anomaly, guarantee, clause = "checkpoint-ahead-of-log", "CKPT", "new epoch noticed"
             evidence.insert(0, Evidence(*self.cut, "began a new epoch"))
         elif type(record) is TallyRecovered:
-            anomaly, guarantee = "recovered-state-partial", "SNAP"
+            anomaly, guarantee, clause = "recovered-state-partial", "SNAP", "recovered whole"
         elif self.expired is not None and expected is not None and tally.count < expected[0]:
-            anomaly, guarantee = "trimmed-message-skipped", "LOG"
+            anomaly, guarantee, clause = "trimmed-message-skipped", "LOG", "gap noticed"
         else:
-            anomaly, guarantee = "replayed-state-differs", "REPL"
+            anomaly, guarantee, clause = "replayed-state-differs", "REPL", "tally is the fold"
         if self.expired is not None and guarantee in ("SNAP", "LOG"):
             evidence.insert(0, Evidence(*self.expired, "removed messages"))
         return self.finding(
             anomaly,
             "subscriber",
             number,
+            clause=clause,
             guarantee=guarantee,
             position=tally.offset,
             expected={"epoch": self.epoch, "count and sum": expected},

@@ -12,11 +12,19 @@ Fact = tuple[str, int]
 
 
 class TwoStores(Property):
-    """For every item i: the versions that the second store holds of i only grow; a repair run finds the noted fact of a dead writer, unless
-    a newer one that is noted too has replaced it; and at rest first(i) == second(i) == the newest version that was written."""
+    """For every item i: the version that the second store holds of i never gets smaller; a repair run finds at least as many facts as
+    dead writers have noted and nobody has finished (one for each item: a newer version that is noted too, or has reached the second
+    store, replaces an older one); and at rest first(i) == second(i) == the newest version of i that was written, also where nothing was.
+    """
 
     name = "two-stores"
     guarantee = "DUAL"
+    clauses = {
+        "never back": "the version that the second store holds of an item never gets smaller",
+        "repair finds": "a repair run finds at least as many facts as dead writers have noted and nobody has finished or replaced",
+        "first at rest": "at rest the first store holds the newest version of every item that was written, and no other item",
+        "second at rest": "at rest the second store holds the newest version of every item that was written, and no other item",
+    }
     needs = "dual-write"
     judges = (SecondWritten,)
 
@@ -40,14 +48,16 @@ class TwoStores(Property):
 
     def on_first(self, number: int, record: FirstWritten) -> None:
         """A fact that the second store must learn."""
-        self.written[record.item] = (number, record)
+        newest = self.written.get(record.item)
+        if newest is None or newest[1].version <= record.version:
+            self.written[record.item] = (number, record)
         if record.noted:
             self.noted[record.item, record.version] = None
             self.newest[record.item] = record.version
             self.orphans.pop(record.item, None)
 
     def on_second(self, number: int, record: SecondWritten) -> Finding | None:
-        """It did; never backwards."""
+        """The second store has learnt of a fact, and holds no older one than before."""
         self.noted.pop((record.item, record.version), None)
         if record.version >= self.newest.get(record.item, 0):
             self.orphans.pop(record.item, None)
@@ -59,6 +69,7 @@ class TwoStores(Property):
             "second-store-goes-back",
             record.item,
             number,
+            clause="never back",
             expected=before[1].holds,
             actual=record.holds,
             evidence=[Evidence(*before, "wrote the newer version"), Evidence(number, record, "overwrote it")],
@@ -70,33 +81,36 @@ class TwoStores(Property):
             self.orphans[record.item] = (number, record)
 
     def on_repaired(self, number: int, record: Repaired) -> Finding | None:
-        """A run that finds nothing although there is something."""
-        if record.found or not self.orphans:
+        """A run finds no fewer facts than dead writers have left."""
+        if record.found >= len(self.orphans):
             return None
         died = next(iter(self.orphans.values()))
         return self.finding(
-            "repair-found-nothing",
+            "repair-found-nothing" if not record.found else "repair-found-too-little",
             died[1].item,
             number,
+            clause="repair finds",
             expected=len(self.orphans),
-            actual=0,
+            actual=record.found,
             evidence=[Evidence(*died, "left this unfinished"), Evidence(number, record, "did not find it")],
         )
 
     def on_rest(self, number: int, record: StoresAtRest) -> Finding | None:
-        """Both agree with what was written."""
-        for item, (wrote, first) in self.written.items():
-            found = (record.first.get(item, 0), record.second.get(item, 0))
-            if found != (first.version, first.version):
-                return self.finding(
-                    "stores-disagree",
-                    item,
-                    number,
-                    expected={"first": first.version, "second": first.version},
-                    actual={"first": found[0], "second": found[1]},
-                    evidence=[
-                        Evidence(wrote, first, "is the newest fact"),
-                        Evidence(number, record, "shows both stores"),
-                    ],
-                )
+        """Both stores hold what was written, and nothing else."""
+        for item in sorted({*self.written, *record.first, *record.second}):
+            wrote = self.written.get(item)
+            newest = 0 if wrote is None else wrote[1].version
+            first, second = record.first.get(item, 0), record.second.get(item, 0)
+            if first == second == newest:
+                continue
+            written = [] if wrote is None else [Evidence(*wrote, "is the newest fact")]
+            return self.finding(
+                "stores-disagree",
+                item,
+                number,
+                clause="second at rest" if first == newest else "first at rest",
+                expected={"first": newest, "second": newest},
+                actual={"first": first, "second": second},
+                evidence=[*written, Evidence(number, record, "shows both stores")],
+            )
         return None

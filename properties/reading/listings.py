@@ -6,22 +6,33 @@ link without a target (dangling-link-stalls)."""
 from __future__ import annotations
 
 from refold.model.parts.reading.links import Archived, LinkDiscarded, LinkShown, ListingAtRest
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Listings(Property):
-    """For every link to event e: it is shown if and only if e is in the log and not archived; and at rest the listing holds exactly the
-    living events."""
+    """For every link that is followed, to event e: e is shown as it is in the log if e is in the log and not archived, and the link is
+    discarded otherwise; at rest the reader is at the end of its links, and the listing holds as many items of each stream as there are
+    living events in it: those that are not archived."""
 
     name = "listings"
     guarantee = "READ"
+    clauses = {
+        "archived stays out": "a link to an event that is archived is not shown",
+        "shown is there": "what is shown is in the log, at this position, in this stream and with this version",
+        "living is shown": "a link to an event that is in the log and not archived is not discarded",
+        "comes to the end": "at rest the reader has dealt with all of its links",
+        "complete at rest": "at rest the listing holds no fewer items of a stream than there are living events in it",
+        "nothing else at rest": "at rest the listing holds no more items of a stream than there are living events in it",
+    }
     needs = "links"
     judges = (LinkShown,)
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
+        self.window = oracle.window(REMEMBERED, "links to events older than the newest {size}")
+        self.windows = (self.window,)
         self.archived: dict[str, tuple[int, Archived]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -34,73 +45,102 @@ class Listings(Property):
         }
 
     def on_archived(self, number: int, record: Archived) -> None:
-        """From now on nobody may see these."""
-        self.archived[record.stream] = (number, record)
+        """From now on nobody may see these; what is archived stays so."""
+        archived = self.archived.get(record.stream)
+        if archived is None or archived[1].position <= record.position:
+            self.archived[record.stream] = (number, record)
 
     def on_shown(self, number: int, record: LinkShown) -> Finding | None:
-        """Living, and there?"""
+        """Only what is not archived is shown, and as it is in the log."""
         archived = self.archived.get(record.stream)
         if archived is not None and record.position <= archived[1].position:
             return self.finding(
                 "archived-item-resurfaced",
                 record.stream,
                 number,
+                clause="archived stays out",
                 position=record.position,
                 expected="discarded",
                 actual="shown",
                 evidence=[Evidence(*archived, "took it away"), Evidence(number, record, "shows it all the same")],
             )
-        if not record.version:
-            return self.finding(
-                "dangling-pointer",
-                record.stream,
-                number,
-                position=record.position,
-                expected="discarded: there is nothing at this position",
-                actual="shown",
-                evidence=[Evidence(number, record, "is shown")],
-            )
-        return None
+        oracle = self.oracle
+        event = oracle.events.get(record.position)
+        if event is None and record.position < oracle.low:
+            self.window.miss()
+            return None
+        if event is not None and (event.stream, event.version) == (record.stream, record.version):
+            return None
+        proof = [] if event is None else [Evidence(oracle.numbers[record.position], event, "is what is there")]
+        return self.finding(
+            "dangling-pointer",
+            record.stream,
+            number,
+            clause="shown is there",
+            position=record.position,
+            expected="discarded: there is nothing like it at this position",
+            actual="shown",
+            evidence=[*proof, Evidence(number, record, "is shown")],
+        )
 
     def on_discarded(self, number: int, record: LinkDiscarded) -> Finding | None:
-        """Really gone?"""
+        """Only what is archived, or not in the log, is discarded."""
         archived = self.archived.get(record.stream)
-        alive = record.position in self.oracle.events
-        if not alive or (archived is not None and record.position <= archived[1].position):
+        event = self.oracle.events.get(record.position)
+        if event is None or event.stream != record.stream:
+            if event is None and record.position < self.oracle.low:
+                self.window.miss()
+            return None
+        if archived is not None and record.position <= archived[1].position:
             return None
         return self.finding(
             "living-pointer-discarded",
             record.stream,
             number,
+            clause="living is shown",
             position=record.position,
             expected="shown",
             actual="discarded",
-            evidence=[Evidence(number, record, "was discarded")],
+            evidence=[
+                Evidence(self.oracle.numbers[record.position], event, "is what it points at"),
+                Evidence(number, record, "was discarded"),
+            ],
         )
 
     def on_rest(self, number: int, record: ListingAtRest) -> Finding | None:
-        """At the end, and complete?"""
+        """The reader is at the end of its links, and the listing holds what is living."""
         if record.cursor < record.links:
             return self.finding(
                 "reader-stuck-at-link",
                 "listing",
                 number,
+                clause="comes to the end",
                 guarantee="LIVE",
                 expected=record.links,
                 actual=record.cursor,
                 evidence=[Evidence(number, record, "is where it came to rest")],
             )
-        for stream, version in self.oracle.versions.items():
+        versions = self.oracle.versions
+        for stream in sorted({*versions, *record.rows}):
             archived = self.archived.get(stream)
-            living = version - (0 if archived is None else archived[1].version)
+            living = versions.get(stream, 0) - (0 if archived is None else archived[1].version)
             shown = record.rows.get(stream, 0)
             if shown != living:
-                return self.finding(
-                    "archived-item-resurfaced" if shown > living else "item-missing",
-                    stream,
-                    number,
-                    expected=living,
-                    actual=shown,
-                    evidence=[Evidence(number, record, "shows the listing at rest")],
-                )
+                return self.miscounted(number, record, stream, living, shown)
         return None
+
+    def miscounted(self, number: int, record: ListingAtRest, stream: str, living: int, shown: int) -> Finding:
+        """The listing holds another number of items of this stream than there are living events."""
+        archived = self.archived.get(stream)
+        return self.finding(
+            "item-missing" if shown < living else "item-too-many" if archived is None else "archived-item-resurfaced",
+            stream,
+            number,
+            clause="complete at rest" if shown < living else "nothing else at rest",
+            expected=living,
+            actual=shown,
+            evidence=[
+                *([] if archived is None else [Evidence(*archived, "took items away")]),
+                Evidence(number, record, "shows the listing at rest"),
+            ],
+        )

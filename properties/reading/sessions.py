@@ -1,5 +1,5 @@
-"""Session guarantees of the reading side: clients read their own writes, never go back in time, and are told when they must wait (READ,
-A14).
+"""Session guarantees of the reading side: clients read their own writes and never go back in time, and a query that must wait ends (READ,
+LIVE, A14).
 
 Usually broken by a query that looks at an eventually consistent view without asking how far it has come (catalogue:
 read-your-own-writes), by a wait on the wrong consumer (sync-wait-bar-wrong) or without an end, and by a cache whose names lack the
@@ -10,14 +10,18 @@ from __future__ import annotations
 from typing import Any
 
 from refold.model.application import Application
+from refold.model.event import Stored
 from refold.model.parts.reading.query import Answered, CachedAtRest, GaveUp, Searched, Waiting
-from refold.model.record import Acknowledged, Settling
+from refold.model.record import Acknowledged, Settled, Settling
 from refold.model.words import counted
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 Write = tuple[int, int, Acknowledged]
 """A version of a stream, and the acknowledgement (with its number) that told a client of it."""
+
+Unresolved = list[tuple[int, Acknowledged]]
+"""Acknowledgements (with their numbers) whose streams and versions are not known yet."""
 
 VERSIONS = 64
 """States of a key that are remembered, newest first; an answer that is older still is not compared."""
@@ -33,20 +37,15 @@ class Histories:
         self.application = application
         self.oracle = oracle
         self.position = 0
-        self.lost = False
+        self.window = oracle.window(VERSIONS, "answers with states older than the newest {size} of their key")
+        oracle.before_forgetting(self.catch_up)
         self.states: dict[str, dict[int, Any]] = {}
         self.newest: dict[str, int] = {}
         self.strange: set[str] = set()
 
     def catch_up(self) -> None:
-        """Fold what has become visible. A key whose events are in streams of other names has no versions to judge by; and who asks for the
-        first time after tens of thousands of events, some of them forgotten, is answered by version alone."""
+        """Fold what has become visible. A key whose events are in streams of other names has no versions to judge by."""
         application, oracle = self.application, self.oracle
-        if self.lost or oracle.low > self.position:
-            self.lost = True
-            self.states.clear()
-            self.newest = oracle.versions
-            return
         for event in oracle.between(self.position, oracle.tail):
             key = application.key(event.data)
             if event.stream != key:
@@ -56,7 +55,7 @@ class Histories:
                 states = self.states[key] = {0: application.initial(key)}
             version = self.newest.get(key, 0) + 1
             states[version] = application.evolve(states[version - 1], event.data)
-            states.pop(version - VERSIONS, None)
+            states.pop(version - self.window.size, None)
             self.newest[key] = version
         self.position = oracle.tail
 
@@ -65,15 +64,31 @@ class Histories:
         if version == 0:
             return (self.application.initial(key),)
         states = self.states.get(key, {})
-        return (states[version],) if version in states else None
+        if version in states:
+            return (states[version],)
+        self.window.miss()
+        return None
 
 
 class Sessions(Property):
     """For every answer a to client c about key k: version(a) is at least that of c's own events of k that were acknowledged before c
-    asked, and that of every earlier answer to c about k; and state(a) is the fold of the first version(a) events of k."""
+    asked and are visible when c is answered, and that of every earlier answer to c about k; version(a) is at most the number of visible
+    events of k, and state(a) is the fold of the first version(a) of them. At rest the query cache holds the newest version of each key
+    that it holds, and the fold that goes with it.
+
+    Judged are keys whose events are in the stream of the same name, which gives them versions, and states at most `VERSIONS` versions
+    old.
+    """
 
     name = "sessions"
     guarantee = "READ"
+    clauses = {
+        "own writes": "an answer contains the client's own events that were acknowledged before it asked",
+        "never back": "an answer is not older than an earlier one to the same client about the same key",
+        "not from the future": "an answer, or a row of the cache at rest, has no more events than are visible",
+        "state is the fold": "an answer of version n, or a row of the cache at rest, is the fold of the first n events of its key",
+        "newest at rest": "at rest the query cache holds no older version of a key than the newest",
+    }
     needs = "queries"
     needs_application = True
     judges = (Answered,)
@@ -82,9 +97,11 @@ class Sessions(Property):
         super().__init__(application)
         self.oracle = oracle
         self.histories = Histories(application, oracle)
-        self.unresolved: dict[str, list[tuple[int, Acknowledged]]] = {}
+        self.windows = (self.histories.window,)
+        oracle.before_forgetting(self.resolve_all)
+        self.unresolved: dict[str, Unresolved] = {}
         self.own: dict[tuple[str, str], Write] = {}
-        self.asked: dict[str, Write | None] = {}
+        self.asked: dict[str, tuple[Write | None, Unresolved]] = {}
         self.answers: dict[tuple[str, str], tuple[int, Answered]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -107,41 +124,65 @@ class Sessions(Property):
             self.resolve(record.client)
 
     def resolve(self, client: str) -> None:
-        """Streams and versions of acknowledged writes; what is not visible yet cannot be asked for."""
+        """Streams and versions of acknowledged writes; what is not visible yet is looked at again when the client asks once more."""
+        hidden = []
         for number, record in self.unresolved.pop(client, ()):
-            event = self.oracle.events.get(record.positions[-1]) if record.positions else None
-            if event is None:
-                continue
-            held = self.own.get((client, event.stream))
-            if held is None or held[0] < event.version:
-                self.own[client, event.stream] = (event.version, number, record)
+            if record.positions and record.positions[-1] > self.oracle.tail:
+                hidden.append((number, record))
+            elif (event := self.written(record)) is not None:
+                held = self.own.get((client, event.stream))
+                if held is None or held[0] < event.version:
+                    self.own[client, event.stream] = (event.version, number, record)
+        if hidden:
+            self.unresolved[client] = hidden[-UNRESOLVED:]
+
+    def written(self, record: Acknowledged) -> Stored | None:
+        """The last event of an acknowledged append, if it is visible and not forgotten."""
+        return self.oracle.events.get(record.positions[-1]) if record.positions else None
+
+    def resolve_all(self) -> None:
+        """Before events are forgotten: whose they are is known from then on."""
+        for client in list(self.unresolved):
+            self.resolve(client)
 
     def on_waiting(self, number: int, record: Waiting) -> None:
         """The question is asked now; what the client writes while it waits is concurrent."""
-        if record.client not in self.asked:
-            self.resolve(record.client)
-            self.asked[record.client] = self.own.get((record.client, record.key))
+        client = record.client
+        if client not in self.asked:
+            self.resolve(client)
+            self.asked[client] = (self.own.get((client, record.key)), list(self.unresolved.get(client, ())))
+
+    def bound(self, client: str, key: str) -> Write | None:
+        """The client's newest own write of `key` from before it asked that is visible by now."""
+        if client not in self.asked:
+            return self.own.get((client, key))
+        newest, hidden = self.asked.pop(client)
+        for number, record in hidden:
+            event = self.written(record)
+            if event is not None and event.stream == key and (newest is None or newest[0] < event.version):
+                newest = (event.version, number, record)
+        return newest
 
     def on_gave_up(self, number: int, record: GaveUp) -> None:
         """The question is over."""
         self.asked.pop(record.client, None)
 
     def on_answered(self, number: int, record: Answered) -> Finding | None:
-        """Own writes, then earlier answers, then the truth of the answer itself."""
+        """It contains the client's own writes, is no older than earlier answers, and is the fold of its version."""
         self.resolve(record.client)
-        own = self.own.get((record.client, record.key))
-        if record.client in self.asked:
-            own = self.asked.pop(record.client)
+        own = self.bound(record.client, record.key)
         histories = self.histories
         histories.catch_up()
         session = (record.client, record.key)
         before = self.answers.get(session)
-        self.answers[session] = (number, record)
+        if before is None or before[1].version <= record.version:
+            self.answers[session] = (number, record)
         if record.key in histories.strange:
             return None
         if own is not None and record.version < own[0]:
             return self.stale(
                 "own-write-not-read",
+                "own writes",
                 number,
                 record,
                 own[0],
@@ -149,29 +190,38 @@ class Sessions(Property):
             )
         if before is not None and record.version < before[1].version:
             return self.stale(
-                "read-goes-back", number, record, before[1].version, Evidence(*before, "showed the client more")
+                "read-goes-back",
+                "never back",
+                number,
+                record,
+                before[1].version,
+                Evidence(*before, "showed the client more"),
             )
         return self.judge(number, record.key, record.version, record.state, record)
 
-    def stale(self, anomaly: str, number: int, record: Answered, version: int, evidence: Evidence) -> Finding:
+    def stale(
+        self, anomaly: str, clause: str, number: int, record: Answered, version: int, evidence: Evidence
+    ) -> Finding:
         """An answer below what this session may see."""
         return self.finding(
             anomaly,
             record.key,
             number,
+            clause=clause,
             expected=f"version {version} or later",
             actual=f"version {record.version}",
             evidence=[evidence, Evidence(number, record, "is what it read afterwards")],
         )
 
     def judge(self, number: int, key: str, version: int, state: Any, record: Any) -> Finding | None:
-        """Whether `state` is that of `key` at `version`."""
+        """There is such a version, and `state` is the fold of so many events of `key`."""
         newest = self.histories.newest.get(key, 0)
         if version > newest:
             return self.finding(
                 "answer-from-the-future",
                 key,
                 number,
+                clause="not from the future",
                 expected=f"at most version {newest}",
                 actual=f"version {version}",
                 evidence=[Evidence(number, record, "shows it")],
@@ -183,13 +233,14 @@ class Sessions(Property):
             "answer-differs",
             key,
             number,
+            clause="state is the fold",
             expected=true[0],
             actual=state,
             evidence=[Evidence(number, record, f"shows it as version {version}")],
         )
 
     def on_cached(self, number: int, record: CachedAtRest) -> Finding | None:
-        """At rest the query cache holds the newest version of what it holds."""
+        """At rest the query cache holds the newest version of each key that it holds, and its state."""
         histories = self.histories
         histories.catch_up()
         for key, (version, state) in record.rows.items():
@@ -201,6 +252,7 @@ class Sessions(Property):
                     "cache-stale-at-rest",
                     key,
                     number,
+                    clause="newest at rest",
                     expected=f"version {newest}, or nothing",
                     actual=f"version {version}",
                     evidence=[Evidence(number, record, "shows the cache at rest")],
@@ -211,14 +263,21 @@ class Sessions(Property):
 
 
 class Waits(Property):
-    """Every query ends: with an answer, or, when its time is up and not before, with the word that there is none; and once faults stop,
-    with an answer.
+    """Every query that has to wait ends before everything is at rest: with an answer, or, when its time is up and not before, with the word
+    that there is none; it does not wait on when its time is up; and once faults stop it ends with an answer, if what it waits for is
+    visible.
 
     Kept although no broken system leaves only a query without an end so far: nobody else looks at readers that wait.
     """
 
     name = "waits"
     guarantee = "LIVE"
+    clauses = {
+        "no longer than its patience": "a query whose patience is at an end does not wait on",
+        "ends": "when everything is at rest no query waits",
+        "not before its time": "a query does not give up before its patience is at an end",
+        "answered in the end": "once faults stop, a query that waits for a visible position does not give up",
+    }
     needs = "queries"
     judges = (Waiting,)
 
@@ -226,36 +285,51 @@ class Waits(Property):
         super().__init__()
         self.oracle = oracle
         self.calm = False
+        self.waiting: dict[str, tuple[int, Waiting]] = {}
 
     def handlers(self) -> dict[type, Handler]:
-        """Waiting queries and their ends."""
-        return {Settling: self.on_settling, Waiting: self.on_waiting, GaveUp: self.on_gave_up}
+        """Waiting queries, their ends, and the end of everything."""
+        return {
+            Settling: self.on_settling,
+            Waiting: self.on_waiting,
+            Answered: self.on_answered,
+            GaveUp: self.on_gave_up,
+            Settled: self.on_settled,
+        }
 
     def on_settling(self, number: int, record: Settling) -> None:
         """From now on nothing is in the way of an answer."""
         self.calm = True
 
     def on_waiting(self, number: int, record: Waiting) -> Finding | None:
-        """Still within its patience?"""
+        """A query waits only while its patience lasts."""
+        self.waiting[record.client] = (number, record)
         if record.ticks < record.patience:
             return None
         return self.finding(
             "query-waits-for-ever",
             record.client,
             number,
+            clause="no longer than its patience",
             position=record.needed,
             expected=f"an end after {counted(record.patience, 'tick')}",
             actual=f"still waiting after {record.ticks}",
             evidence=[Evidence(number, record, "waits on")],
         )
 
+    def on_answered(self, number: int, record: Answered) -> None:
+        """The best of ends."""
+        self.waiting.pop(record.client, None)
+
     def on_gave_up(self, number: int, record: GaveUp) -> Finding | None:
-        """Not before its time; and at rest there is nothing to wait for."""
+        """It had waited as long as was promised; and once faults stop there is nothing to give up for."""
+        self.waiting.pop(record.client, None)
         if record.ticks < record.patience:
             return self.finding(
                 "query-gives-up-early",
                 record.client,
                 number,
+                clause="not before its time",
                 position=record.needed,
                 expected=f"a wait of {record.patience} ticks",
                 actual=f"given up after {record.ticks}",
@@ -267,18 +341,41 @@ class Waits(Property):
             "query-never-answered",
             record.client,
             number,
+            clause="answered in the end",
             position=record.needed,
             expected="an answer: nothing is in the way any more",
             actual="none",
             evidence=[Evidence(number, record, "gave up at rest")],
         )
 
+    def on_settled(self, number: int, record: Settled) -> Finding | None:
+        """Nobody waits any more."""
+        for client, (asked, waiting) in self.waiting.items():
+            return self.finding(
+                "query-waits-for-ever",
+                client,
+                number,
+                clause="ends",
+                position=waiting.needed,
+                expected="an end, with or without an answer",
+                actual="still waiting when everything is at rest",
+                evidence=[
+                    Evidence(asked, waiting, "began to wait, or waited on"),
+                    Evidence(number, record, "is the end"),
+                ],
+            )
+        return None
+
 
 class Pointers(Property):
-    """A search shows exactly those hits whose targets the store holds: no dangling pointer is shown, no living one discarded."""
+    """For every hit that a search returns: it is shown if and only if the store held its target when the search looked."""
 
     name = "pointers"
     guarantee = "READ"
+    clauses = {
+        "none dangling": "a hit whose target the store does not hold is not shown",
+        "all living": "a hit whose target the store holds is not discarded",
+    }
     needs = "queries"
 
     def handlers(self) -> dict[type, Handler]:
@@ -286,13 +383,14 @@ class Pointers(Property):
         return {Searched: self.on_searched}
 
     def on_searched(self, number: int, record: Searched) -> Finding | None:
-        """Hit by hit."""
+        """Each hit is shown if its target is there, and only then."""
         for hit in record.hits:
             if hit.shown != (hit.version > 0):
                 return self.finding(
                     "dangling-pointer" if hit.shown else "living-pointer-discarded",
                     hit.row,
                     number,
+                    clause="none dangling" if hit.shown else "all living",
                     expected="discarded" if hit.shown else "shown",
                     actual="shown" if hit.shown else "discarded",
                     evidence=[

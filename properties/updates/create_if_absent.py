@@ -1,7 +1,8 @@
 """Create if absent: a key has at most one creator between two deletions, and revisions survive deletion (A5, A7).
 
-For every key: creations and deletions alternate; revisions only grow, over deletions too; a creator is refused only if the key was changed
-between its look-up and the answer, or was there. Usually broken where the key was deleted before (catalogue: create-after-delete-race).
+For every key: creations and deletions alternate, beginning with a creation; revisions only grow, over deletions too; a creator is refused
+only if the key was changed between its look-up and the answer, or was there. Usually broken where the key was deleted before (catalogue:
+create-after-delete-race).
 """
 
 from __future__ import annotations
@@ -11,11 +12,18 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class CreateIfAbsent(Property):
-    """For every key: no creation while the key exists, no refusal while it does not, and each revision is greater than the one before."""
+    """For every key: no creation while the key exists, no deletion while it does not; each revision is greater than the one before; and no
+    refusal of a creator who found the key free, or never looked, if nobody has changed it since."""
 
     name = "create-if-absent"
     guarantee = "CAS"
     needs = "bucket"
+    clauses = {
+        "created once": "a key is created only while it does not exist",
+        "deleted once": "a key is deleted only while it exists",
+        "revisions grow": "each revision of a key is greater than the one before, over deletions too",
+        "refused with cause": "a creator is refused only if the key was there, or was changed since the creator looked it up",
+    }
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +44,7 @@ class CreateIfAbsent(Property):
         self.looked[record.client, record.key] = (number, record)
 
     def on_created(self, number: int, record: Created) -> Finding | None:
-        """One winner."""
+        """The key did not exist, and its revision is a new one."""
         key = record.key
         before = self.last.get(key)
         looked = self.looked.pop((record.client, key), None)
@@ -47,16 +55,37 @@ class CreateIfAbsent(Property):
                 evidence.append(Evidence(*looked, "read"))
                 evidence.sort(key=lambda proof: proof.number)
             return self.finding(
-                "duplicate-create", key, number, expected="refused: the key exists", actual="created", evidence=evidence
+                "duplicate-create",
+                key,
+                number,
+                clause="created once",
+                expected="refused: the key exists",
+                actual="created",
+                evidence=evidence,
             )
         return self.grows(number, record)
 
     def on_discarded(self, number: int, record: Discarded) -> Finding | None:
-        """The key is free again."""
-        return self.grows(number, record)
+        """The key existed, and the revision of its tombstone is a new one."""
+        before = self.last.get(record.key)
+        if before is not None and type(before[1]) is Created:
+            return self.grows(number, record)
+        self.last[record.key] = (number, record)
+        return self.finding(
+            "absent-key-deleted",
+            record.key,
+            number,
+            clause="deleted once",
+            expected="nothing: the key does not exist",
+            actual="deleted",
+            evidence=[
+                *([] if before is None else [Evidence(*before, "deleted it")]),
+                Evidence(number, record, "deleted it" if before is None else "deleted it again"),
+            ],
+        )
 
     def grows(self, number: int, record: Created | Discarded) -> Finding | None:
-        """Revisions never go back."""
+        """The revision is greater than the one before."""
         before = self.last.get(record.key)
         self.last[record.key] = (number, record)
         if before is None or before[1].revision < record.revision:
@@ -65,6 +94,7 @@ class CreateIfAbsent(Property):
             "revision-goes-back",
             record.key,
             number,
+            clause="revisions grow",
             guarantee="LOG",
             expected=f"a revision above {before[1].revision}",
             actual=record.revision,
@@ -72,17 +102,22 @@ class CreateIfAbsent(Property):
         )
 
     def on_refused(self, number: int, record: CreateRefused) -> Finding | None:
-        """Only if the key was there, or has changed since the look-up."""
+        """The key was there, or has changed since the look-up; since ever, if nobody knows when the creator looked."""
         looked = self.looked.pop((record.client, record.key), None)
         last = self.last.get(record.key)
         gone = last is None or type(last[1]) is Discarded
-        if looked is None or (last is not None and last[0] > looked[0]) or (looked[1].exists and not gone):
+        since = 0 if looked is None else looked[0]
+        if (last is not None and last[0] > since) or (looked is not None and looked[1].exists and not gone):
             return None
         return self.finding(
             "false-conflict",
             record.key,
             number,
+            clause="refused with cause",
             expected="created: nobody has touched the key since",
             actual="refused",
-            evidence=[Evidence(*looked, "read"), Evidence(number, record, "was refused all the same")],
+            evidence=[
+                *([] if looked is None else [Evidence(*looked, "read")]),
+                Evidence(number, record, "was refused all the same"),
+            ],
         )

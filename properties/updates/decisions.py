@@ -4,6 +4,7 @@ The log is a total order, so this is decided in linear time, whatever stale view
 append whose first event is at position r is evaluated on fold(log[:r]). Two conditions are checked: the expected version, and,
 given the application, the decision itself (decide it again on the true state). A refusal is right if and only if the
 expectation failed at some time between the invocation and the answer, and it names a version that the stream had in that time.
+An append of unknown outcome that was decided anew may take effect in either way; one of them has to be right.
 
 The names. ``duplicate-create``: what may exist once was created again. ``lost-update``: a decision took effect on a state that it had
 not seen and that forbids it. ``oversold``: two decisions on one view broke an invariant. ``write-skew``: two decisions wrote to
@@ -18,11 +19,9 @@ from typing import Any
 from refold.model.application import Application, Refusal
 from refold.model.event import Stored
 from refold.model.record import Prepared, Refused
+from refold.properties.appends import Operation
 from refold.properties.oracle import Oracle
-from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded, forget_oldest
-
-REMEMBERED = 10_000
-"""Appends of unknown outcome that are remembered in case they become visible late."""
+from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
 
 
 def in_order(evidence: list[Evidence]) -> list[Evidence]:
@@ -31,59 +30,54 @@ def in_order(evidence: list[Evidence]) -> list[Evidence]:
 
 
 class ExpectedVersion(Property):
-    """For every visible append with expectation x at place r of stream s: x holds on the number of events of s before r; and a
-    refusal happens only if x failed between the invocation and the answer, and names a version that s had in that time."""
+    """For every visible append with expectation x at place r of stream s: x holds on the version of s before r; and a refusal happens only
+    if x failed between the invocation and the answer, and names a version that s had in that time.
+
+    Not judged are refusals of expectations that demand something else than a version, and, while a slow append is open, the version that a
+    refusal names: readers of the log do not see what it has.
+    """
 
     name = "expected-version"
     guarantee = "CAS"
+    after = ("appends",)
+    clauses = {
+        "holds": "the expectation of an append holds on the version of its stream before the first of its events",
+        "refused with cause": "an append is refused only if its expectation failed between invocation and answer",
+        "names a version": "a refusal names a version that the stream had between invocation and answer",
+    }
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.pending: dict[str, tuple[int, Prepared, int]] = {}
-        self.placed: tuple[int, Prepared, int] | None = None
-        """The append whose place is that of the event at hand: `Decisions`, which comes next, judges it too."""
+        self.appends = oracle.appends
         self.changed: dict[str, tuple[int, Stored]] = {}
-        self.earlier: dict[str, Prepared] = {}
 
     def handlers(self) -> dict[type, Handler]:
-        """Invocations, their first visible event, refusals."""
-        return {
-            Prepared: self.on_prepared,
-            Stored: self.on_stored,
-            Refused: self.on_refused,
-        }
-
-    def on_prepared(self, number: int, record: Prepared) -> None:
-        """A condition to check later, and the version of the stream at its invocation. An operation of unknown outcome that is decided
-        anew may take effect in either way."""
-        pending = self.pending
-        if record.op in pending:
-            self.earlier[record.op] = pending[record.op][1]
-        pending[record.op] = (number, record, self.oracle.versions.get(record.stream, 0))
-        if len(pending) >= 2 * REMEMBERED:
-            forget_oldest(pending, REMEMBERED)
+        """The first visible event of each append, and refusals."""
+        return {Stored: self.on_stored, Refused: self.on_refused}
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
-        """The place of the append is the place of its first event."""
-        self.placed = found = self.pending.pop(event.id.rpartition("/")[0], None)
+        """The place of the append is the place of its first event; there its expectation holds, any of those that it was sent with."""
         previous = self.changed.get(event.stream)
         self.changed[event.stream] = (number, event)
-        if found is None:
+        appends = self.appends
+        operation = appends.operation
+        if operation is None or not appends.first:
             return None
-        invoked, prepared, _ = found
         version = self.oracle.versions.get(event.stream, 0)
+        prepared = operation.prepared
         if prepared.expected.holds(version):
             return None
-        if prepared.op in self.earlier and self.earlier.pop(prepared.op).expected.holds(version):
+        if operation.earlier and any(form.expected.holds(version) for form in operation.earlier):
             return None
-        evidence = [Evidence(invoked, prepared, "read")]
+        evidence = [Evidence(operation.number, prepared, "read")]
         if previous is not None:
             evidence.append(Evidence(*previous, "changed"))
         return self.finding(
             "lost-update",
             event.stream,
             number,
+            clause="holds",
             position=event.position,
             expected=str(prepared.expected),
             actual=f"version {version}",
@@ -91,61 +85,74 @@ class ExpectedVersion(Property):
         )
 
     def on_refused(self, number: int, record: Refused) -> Finding | None:
-        """A refusal needs a conflict; versions only grow, so one at either end of the interval is all that there can be. It ends the
-        operation; a yes does not, because a slow append may still hide its events."""
-        found = self.pending.pop(record.op, None)
-        if found is None:
+        """A refusal needs a conflict; versions only grow, so one at either end of the interval is all that there can be."""
+        operation = self.appends.operations.get(record.op)
+        if operation is None or operation.placed or operation.ended is not None:
             return None
-        invoked, prepared, before = found
+        prepared, before = operation.prepared, operation.before
         if not prepared.expected.versioned:
             return None
         holds = prepared.expected.holds
         version = self.oracle.versions.get(prepared.stream, 0)
         if not holds(version) or not holds(before) or (self.oracle.slow and not holds(record.found)):
-            return self.misnamed(number, record, invoked, prepared, before, version)
+            return self.misnamed(number, record, operation, version)
         return self.finding(
             "false-conflict",
             prepared.stream,
             number,
+            clause="refused with cause",
             expected=f"accepted: the stream is at version {version}",
             actual=f"refused: found version {record.found}",
-            evidence=[Evidence(invoked, prepared, "expected"), Evidence(number, record, "was refused all the same")],
+            evidence=[
+                Evidence(operation.number, prepared, "expected"),
+                Evidence(number, record, "was refused all the same"),
+            ],
         )
 
-    def misnamed(
-        self, number: int, record: Refused, invoked: int, prepared: Prepared, before: int, version: int
-    ) -> Finding | None:
+    def misnamed(self, number: int, record: Refused, operation: Operation, version: int) -> Finding | None:
         """A right refusal that gives a wrong version. Below 0 stands for «not known»; while an append is open, readers do not see all."""
+        before = operation.before
         if record.found < 0 or self.oracle.slow or before <= record.found <= version:
             return None
         return self.finding(
             "conflict-names-wrong-version",
-            prepared.stream,
+            operation.prepared.stream,
             number,
+            clause="names a version",
             expected=f"version {version}" if before == version else f"a version from {before} to {version}",
             actual=f"version {record.found}",
             evidence=[
-                Evidence(invoked, prepared, "expected"),
+                Evidence(operation.number, operation.prepared, "expected"),
                 Evidence(number, record, "was refused with this version"),
             ],
         )
 
 
 class Decisions(Property):
-    """For every visible append of command c at place r: decide(c, fold(log[:r])) gives the very events that were appended, and no
-    state of the fold, of one key or of a group of keys, breaks the application's invariants."""
+    """For every visible append of a command c that is known and conditional, at place r: decide(c, fold(log[:r])) gives the very events
+    that were appended; and no state of the fold, of one key or of a group of keys, breaks the application's invariants.
+
+    A state that breaks an invariant right behind a wrong decision is that decision's, and not told a second time.
+    """
 
     name = "decisions"
     guarantee = "CAS"
     needs_application = True
+    after = ("states",)
+    clauses = {
+        "decided on the truth": "decided again on the state at its place, a conditional command gives the events that were appended",
+        "invariant": "no state of a key breaks the application's invariant",
+        "group invariant": "no states of a group of keys break the application's invariant together",
+    }
 
-    def __init__(self, application: Application, versions: ExpectedVersion) -> None:
+    def __init__(self, application: Application, oracle: Oracle) -> None:
         super().__init__(application)
+        if oracle.states is None:
+            raise ValueError("decisions are judged on states: this oracle has no application to fold them with")
         self.decider = application
-        self.versions = versions
-        self.states: dict[str, Any] = {}
+        self.appends = oracle.appends
+        self.states = oracle.states
         self.changed: dict[str, tuple[int, Stored]] = {}
-        self.scattered: set[str] = set()
         self.groups: dict[str, dict[str, Any]] = {}
         self.grouped: dict[str, tuple[str, int, Stored]] = {}
         self.stale_decisions = 0
@@ -161,28 +168,35 @@ class Decisions(Property):
         return {"stale_decisions": self.stale_decisions}
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
-        """Decide again on the true state, then fold the event."""
-        decider = self.decider
-        key = decider.key(event.data)
-        if key != event.stream:
-            self.scattered.add(key)
-        states = self.states
-        state = states[key] if key in states else decider.initial(key)
-        finding = found = None
-        if (placed := self.versions.placed) is not None:
-            invoked, prepared, _ = placed
-            found = invoked, prepared
-            if prepared.command is not None and decider.conditional(prepared.command):
-                finding = self.judge(number, event, key, state, invoked, prepared)
-        states[key] = after = decider.evolve(state, event.data)
-        if finding is None and self.invariant and (broken := decider.broken_invariant(key, after)) is not None:
-            stale = found is not None and self.stale(key, *found)
-            finding = self.broken("oversold" if stale else "invariant-broken", key, broken, number, event, found)
-        if self.group_invariant:
-            group_finding = self.judge_group(number, event, key, after, found)
-            finding = finding or group_finding
+        """The decision holds on the state before its first event, and the state after the event is one that may be."""
+        key = self.states.key
+        appends = self.appends
+        operation = appends.operation if appends.first else None
+        finding = None
+        if operation is not None:
+            command = operation.prepared.command
+            if command is not None and self.decider.conditional(command):
+                finding = self.judge(number, event, key, operation)
+        if self.invariant or self.group_invariant:
+            after = self.states.states[key]
+            found = None if operation is None else (operation.number, operation.prepared)
+            if finding is None and self.invariant:
+                finding = self.judge_state(number, event, key, after, found)
+            if self.group_invariant:
+                group_finding = self.judge_group(number, event, key, after, found)
+                finding = finding or group_finding
         self.changed[key] = (number, event)
         return finding
+
+    def judge_state(
+        self, number: int, event: Stored, key: str, state: Any, found: tuple[int, Prepared] | None
+    ) -> Finding | None:
+        """Whether the state of a key may be; two decisions on one view have broken it if the key changed since the last one's view."""
+        broken = self.decider.broken_invariant(key, state)
+        if broken is None:
+            return None
+        stale = found is not None and self.stale(key, *found)
+        return self.broken("oversold" if stale else "invariant-broken", "invariant", key, broken, number, event, found)
 
     def stale(self, key: str, invoked: int, prepared: Prepared) -> bool:
         """Whether `key` changed between the view that was decided on and now."""
@@ -193,7 +207,14 @@ class Decisions(Property):
         return number > invoked or (event.stream == prepared.stream and event.version > prepared.seen)
 
     def broken(
-        self, anomaly: str, key: str, what: str, number: int, event: Stored, found: tuple[int, Prepared] | None
+        self,
+        anomaly: str,
+        clause: str,
+        key: str,
+        what: str,
+        number: int,
+        event: Stored,
+        found: tuple[int, Prepared] | None,
     ) -> Finding:
         """A state that must not be."""
         evidence = [] if found is None else [Evidence(*found, "read")]
@@ -203,6 +224,7 @@ class Decisions(Property):
             anomaly,
             key,
             number,
+            clause=clause,
             position=event.position,
             expected="a state that the invariant allows",
             actual=what,
@@ -222,12 +244,13 @@ class Decisions(Property):
         if broken is None:
             return None
         if other is None or other[0] == key:
-            return self.broken("invariant-broken", group, broken, number, event, found)
+            return self.broken("invariant-broken", "group invariant", group, broken, number, event, found)
         evidence = [] if found is None else [Evidence(*found, "read")]
         return self.finding(
             "write-skew",
             group,
             number,
+            clause="group invariant",
             position=event.position,
             expected="states that the invariant of the group allows",
             actual=broken,
@@ -240,22 +263,14 @@ class Decisions(Property):
             ),
         )
 
-    def judge(
-        self, number: int, event: Stored, key: str, state: Any, invoked: int, prepared: Prepared
-    ) -> Finding | None:
-        """Whether the decision holds on `state`, the truth at its place."""
-        expected: Any
-        actual = tuple([wanted.data for wanted in prepared.events])
-        try:
-            events = tuple(self.decider.decide(prepared.command, state))
-        except Refusal as refusal:
-            anomaly, expected = refusal.anomaly, f"refused: {refusal.reason}"
-        else:
-            if as_recorded(actual, events):
-                if self.stale(key, invoked, prepared):
-                    self.stale_decisions += 1
-                return None
-            anomaly, expected = "lost-update", events
+    def judge(self, number: int, event: Stored, key: str, operation: Operation) -> Finding | None:
+        """Whether the decision, or one of those before it, holds on the truth at its place."""
+        prepared, invoked = operation.prepared, operation.number
+        anomaly, expected = self.wrong(prepared)
+        if not anomaly or (operation.earlier and any(not self.wrong(form)[0] for form in operation.earlier)):
+            if self.stale(key, invoked, prepared):
+                self.stale_decisions += 1
+            return None
         evidence = [Evidence(invoked, prepared, "read")]
         changed = self.changed.get(key)
         if changed is not None:
@@ -266,8 +281,19 @@ class Decisions(Property):
             anomaly,
             key,
             number,
+            clause="decided on the truth",
             position=event.position,
             expected=expected,
-            actual=actual,
+            actual=tuple([wanted.data for wanted in prepared.events]),
             evidence=in_order([*evidence, Evidence(number, event, "appended")]),
         )
+
+    def wrong(self, prepared: Prepared) -> tuple[str, Any]:
+        """What is wrong with this decision at this place, and the right one; nothing if it is the right one."""
+        try:
+            events = tuple(self.decider.decide(prepared.command, self.states.prior))
+        except Refusal as refusal:
+            return refusal.anomaly, f"refused: {refusal.reason}"
+        if as_recorded(tuple([wanted.data for wanted in prepared.events]), events):
+            return "", events
+        return "lost-update", events

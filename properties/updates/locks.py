@@ -1,4 +1,4 @@
-"""Locks: at most one holder has an effect per fencing token, and none after a newer token had one (A15).
+"""Locks: effects under a fencing token are those of the client that it was granted to, and none comes after a newer token had one (A15).
 
 A lease ends by the clock, and its holder may not notice: it was paused, or its message was slow. So a lock protects only together with a
 store that compares tokens. Usually broken by a store that does not look at tokens (catalogue: lock-no-fencing), a release that deletes
@@ -9,35 +9,56 @@ those who wait still live (lease-not-checked-after-wait).
 from __future__ import annotations
 
 from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued, Released, Unqueued
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
+
+REMEMBERED = 4_096
+"""Grants without an effect that are remembered for each lock: their tokens may still have one."""
 
 
 class Lock:
     """What is known of one lock: the grant that is not given back, the newest token granted, the newest that had an effect,
-    the last release by somebody who did not hold it."""
+    the last release by somebody who did not hold it, and who was granted those tokens that may still have an effect."""
 
-    __slots__ = ("grant", "granted", "held", "queue", "stray", "write", "written")
+    __slots__ = ("grant", "granted", "held", "holders", "queue", "stray", "write", "written")
 
     def __init__(self) -> None:
         self.grant: tuple[int, Granted] | None = None
         self.held = False
         self.stray: tuple[int, Released] | None = None
         self.granted = 0
+        self.holders: dict[int, tuple[int, Granted]] = {}
         self.write: tuple[int, LockedWrite] | None = None
         self.written = 0
         self.queue: dict[str, tuple[int, Queued]] = {}
 
 
 class Locks(Property):
-    """For every lock: a grant comes when no other lease on it is in force, to somebody who still waits, with a token greater than all
-    before; a write has an effect only if no newer token had one; who asks while no lease is in force is not kept waiting."""
+    """For every lock: a grant comes when no other lease on it is in force, to nobody who has waited too long, for some time, with a token
+    greater than all before; a write has an effect only under a token that was granted to its client, if no newer one had an effect, and
+    is not refused under the newest; who asks while no lease is in force is not kept waiting."""
 
     name = "locks"
     guarantee = "LOCK"
     needs = "lock"
+    clauses = {
+        "one holder": "a lock is granted only when no other lease on it is in force",
+        "still waiting": "a client that waits is granted the lock only before its time to wait is up",
+        "lasting": "a lease ends later than it begins",
+        "new token": "each grant has a token that is greater than all before",
+        "not kept waiting": "a client is told to wait only while a lease is in force",
+        "granted token": "a write has an effect only under a token that was granted",
+        "own token": "a write has an effect only under a token that was granted to the client that writes",
+        "newest token": "no write has an effect after one under a newer token",
+        "refused with cause": "a write under the newest token is not refused",
+    }
 
-    def __init__(self) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
+        self.window = oracle.window(
+            REMEMBERED, "whether writes under a lock bear tokens of grants older than the newest {size}"
+        )
+        self.windows = (self.window,)
         self.locks: dict[str, Lock] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -59,18 +80,22 @@ class Locks(Property):
         return lock
 
     def on_granted(self, number: int, record: Granted) -> Finding | None:
-        """One holder, who is alive, with a new token."""
+        """No lease is in force, the client has not waited too long, and its lease lasts and has a new token."""
         lock = self.lock(record.lock)
         before, held, stray = lock.grant, lock.held, lock.stray
         waited = lock.queue.pop(record.client, None)
         newest = lock.granted
         lock.grant, lock.held, lock.granted = (number, record), True, max(newest, record.token)
         lock.stray = None
+        lock.holders[record.token] = (number, record)
+        if len(lock.holders) >= self.window.full:
+            self.window.trim(lock.holders)
         if before is not None and held and record.at < before[1].until:
             return self.finding(
                 "two-lock-holders",
                 record.lock,
                 number,
+                clause="one holder",
                 expected=f"{before[1].client} alone until {before[1].until}",
                 actual=f"{record.client} has it too, at {record.at}",
                 evidence=[
@@ -84,6 +109,7 @@ class Locks(Property):
                 "lock-granted-to-the-dead",
                 record.lock,
                 number,
+                clause="still waiting",
                 expected=f"nothing: {record.client} waited until {waited[1].until}",
                 actual=f"granted at {record.at}",
                 evidence=[Evidence(*waited, "waits for so long"), Evidence(number, record, "came after that")],
@@ -93,6 +119,7 @@ class Locks(Property):
                 "lease-without-time",
                 record.lock,
                 number,
+                clause="lasting",
                 expected=f"an end after {record.at}",
                 actual=record.until,
                 evidence=[Evidence(number, record, "is over as it begins")],
@@ -102,6 +129,7 @@ class Locks(Property):
                 "fencing-token-reused",
                 record.lock,
                 number,
+                clause="new token",
                 expected=f"a token greater than {newest}",
                 actual=record.token,
                 evidence=[Evidence(*before, "was granted before"), Evidence(number, record, "has no greater token")],
@@ -109,7 +137,7 @@ class Locks(Property):
         return None
 
     def on_queued(self, number: int, record: Queued) -> Finding | None:
-        """Whoever is told to wait waits for somebody."""
+        """Whoever is told to wait waits for the end of a lease that is in force."""
         lock = self.lock(record.lock)
         lock.queue[record.client] = (number, record)
         grant = lock.grant
@@ -121,6 +149,7 @@ class Locks(Property):
             "lock-never-freed",
             record.lock,
             number,
+            clause="not kept waiting",
             expected=f"granted at {record.at}: {ended}",
             actual=f"{record.client} has to wait",
             evidence=[*evidence, Evidence(number, record, "has to wait all the same")],
@@ -139,29 +168,53 @@ class Locks(Property):
             lock.stray = (number, record)
 
     def on_write(self, number: int, record: LockedWrite) -> Finding | None:
-        """No effect under an old token."""
+        """The token was granted, to this client, and no newer one had an effect."""
         lock = self.lock(record.lock)
         before = lock.write
-        own = before is None or record.token > lock.written or before[1].client == record.client
-        if lock.written <= record.token <= lock.granted and own:
-            lock.write, lock.written = (number, record), record.token
-            return None
-        evidence = [] if before is None else [Evidence(*before, "had its effect under a newer token")]
         if record.token > lock.granted:
-            expected, evidence = f"a token that was granted, {lock.granted} at most", []
-        else:
-            expected = f"refused: token {lock.written} was here"
+            expected = f"a token that was granted, {lock.granted} at most"
+            return self.stale("unknown-token-effect", "granted token", number, record, expected, [])
+        if record.token < lock.written:
+            evidence = [] if before is None else [Evidence(*before, "had its effect under a newer token")]
+            return self.stale(
+                "stale-token-effect",
+                "newest token",
+                number,
+                record,
+                f"refused: token {lock.written} was here",
+                evidence,
+            )
+        grant = lock.holders.get(record.token)
+        lock.write, lock.written = (number, record), record.token
+        for token in [token for token in lock.holders if token < record.token]:
+            del lock.holders[token]
+        if grant is None and self.window.dropped:
+            return None
+        if grant is None:
+            expected = f"a token that was granted: {record.token} never was"
+            return self.stale("unknown-token-effect", "granted token", number, record, expected, [])
+        if grant[1].client == record.client:
+            return None
+        evidence = [Evidence(*grant, "was granted this token")]
+        expected = f"a token of its own: this one is {grant[1].client}'s"
+        return self.stale("foreign-token-effect", "own token", number, record, expected, evidence)
+
+    def stale(
+        self, anomaly: str, clause: str, number: int, record: LockedWrite, expected: str, evidence: list[Evidence]
+    ) -> Finding:
+        """The finding that a write had an effect under a token that should have stopped it."""
         return self.finding(
-            "stale-token-effect",
+            anomaly,
             record.lock,
             number,
+            clause=clause,
             expected=expected,
             actual=f"{record.client} wrote under token {record.token}",
-            evidence=[*evidence, Evidence(number, record, "had its effect after it")],
+            evidence=[*evidence, Evidence(number, record, "had its effect all the same")],
         )
 
     def on_fenced(self, number: int, record: FencedOff) -> Finding | None:
-        """The newest token is never refused."""
+        """The token that is refused is not the newest one."""
         lock = self.lock(record.lock)
         if record.token < lock.granted:
             return None
@@ -170,6 +223,7 @@ class Locks(Property):
             "fenced-off-without-cause",
             record.lock,
             number,
+            clause="refused with cause",
             expected=f"accepted: no token is newer than {record.token}",
             actual="refused",
             evidence=[*evidence, Evidence(number, record, "was refused")],

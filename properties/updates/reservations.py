@@ -7,23 +7,35 @@ later step to give it back (catalogue: reservation-leak).
 from __future__ import annotations
 
 from refold.model.parts.claims.reservation import HoldDenied, HoldEnded, HoldsAtRest, HoldTaken
-from refold.properties.property import Evidence, Finding, Handler, Property, forget_oldest
+from refold.properties.oracle import Oracle
+from refold.properties.property import Evidence, Finding, Handler, Property
 
 REMEMBERED = 4_096
 """Holds whose numbers are remembered."""
 
 
 class Reservations(Property):
-    """For every key: a hold is taken while none is, and denied only while one is; it has a number that no other hold has; it ends once; it
-    is swept only after its time; at rest there is none."""
+    """For every key: a hold is taken while none is, and denied only while one is; it has a number that no other hold has; it ends once, and
+    not before it is confirmed, cancelled or swept; it is swept only after its time; at rest there is none."""
 
     name = "reservations"
     guarantee = "CAS"
     needs = "reservation"
     judges = (HoldTaken,)
+    clauses = {
+        "one hold": "a hold on a key is taken only while there is no other",
+        "own number": "no two holds have the same number",
+        "ends once": "only the hold in force is confirmed, cancelled or swept",
+        "time": "a hold is swept only when its time is up",
+        "denied with cause": "a hold is denied only while there is one on the key",
+        "none left": "at rest nothing is on hold",
+        "none vanished": "a hold that is gone at rest was confirmed, cancelled or swept",
+    }
 
-    def __init__(self) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
+        self.window = oracle.window(REMEMBERED, "whether holds have the numbers of holds older than the newest {size}")
+        self.windows = (self.window,)
         self.holds: dict[str, tuple[int, HoldTaken]] = {}
         self.numbers: dict[int, tuple[int, HoldTaken]] = {}
 
@@ -37,18 +49,19 @@ class Reservations(Property):
         }
 
     def on_taken(self, number: int, record: HoldTaken) -> Finding | None:
-        """The key was free."""
+        """Nothing was on hold under this key, and no hold had this number."""
         before = self.holds.get(record.key)
         self.holds[record.key] = (number, record)
         used = self.numbers.get(record.hold)
         self.numbers[record.hold] = (number, record)
-        if len(self.numbers) >= 2 * REMEMBERED:
-            forget_oldest(self.numbers, REMEMBERED)
+        if len(self.numbers) >= self.window.full:
+            self.window.trim(self.numbers)
         if before is None and used is not None:
             return self.finding(
                 "hold-number-reused",
                 record.key,
                 number,
+                clause="own number",
                 expected="a number of its own",
                 actual=record.hold,
                 evidence=[Evidence(*used, "had it before"), Evidence(number, record, "has it again")],
@@ -59,6 +72,7 @@ class Reservations(Property):
             "reserved-twice",
             record.key,
             number,
+            clause="one hold",
             expected=f"refused: on hold for {before[1].client}",
             actual=f"on hold for {record.client} too",
             evidence=[Evidence(*before, "has not ended"), Evidence(number, record, "was taken all the same")],
@@ -73,6 +87,7 @@ class Reservations(Property):
                 "ended-hold-counted",
                 record.key,
                 number,
+                clause="ends once",
                 expected=f"refused: hold {record.hold} is over",
                 actual=record.how,
                 evidence=[*evidence, Evidence(number, record, "is of a hold that was over")],
@@ -84,6 +99,7 @@ class Reservations(Property):
             "hold-swept-early",
             record.key,
             number,
+            clause="time",
             expected=f"kept until {before[1].until}",
             actual=f"swept at {record.at}",
             evidence=[Evidence(*before, "had time left"), Evidence(number, record, "ended it")],
@@ -97,22 +113,37 @@ class Reservations(Property):
             "hold-denied-without-cause",
             record.key,
             number,
+            clause="denied with cause",
             expected="on hold for whoever asks: it is free",
             actual="denied",
             evidence=[Evidence(number, record, "was denied all the same")],
         )
 
     def on_rest(self, number: int, record: HoldsAtRest) -> Finding | None:
-        """Nothing is on hold."""
+        """Nothing is on hold, and nothing has come off hold by itself."""
         for key, hold in record.holds.items():
             before = self.holds.get(key)
             return self.finding(
                 "reservation-leaked",
                 key,
                 number,
+                clause="none left",
                 guarantee="LIVE",
                 expected="free, once nobody will confirm any more",
                 actual=f"still on hold under number {hold}",
-                evidence=[] if before is None else [Evidence(*before, "was never confirmed, cancelled or swept")],
+                evidence=[
+                    *([] if before is None else [Evidence(*before, "was never confirmed, cancelled or swept")]),
+                    Evidence(number, record, "shows what is on hold at rest"),
+                ],
+            )
+        for key, before in self.holds.items():
+            return self.finding(
+                "hold-vanished",
+                key,
+                number,
+                clause="none vanished",
+                expected=f"hold {before[1].hold} confirmed, cancelled or swept",
+                actual="gone",
+                evidence=[Evidence(*before, "was never ended"), Evidence(number, record, "shows nothing on hold")],
             )
         return None

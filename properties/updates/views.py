@@ -1,9 +1,9 @@
 """Views: a client decides on what the log says, not on what it wishes the log said.
 
-For every decision on view v of stream s: v is the fold of a prefix of s. Usually broken by aggregates that are kept in memory: events
-that the log has refused stay in them (catalogue: uncommitted-cleared-on-failure), or a command that was declined leaves its mark
-(failed-command-bumps-version). The state of a view is not recorded, so it is the decision that is compared; of clients that load the
-stream themselves, because what the others read are the rows of a consumer, and those are compared as they are stored.
+Usually broken by aggregates that are kept in memory: events that the log has refused stay in them (catalogue:
+uncommitted-cleared-on-failure), or a command that was declined leaves its mark (failed-command-bumps-version). The state of a view is not
+recorded, so it is the decision that is compared, where it was made on the newest version; of clients that load the stream themselves,
+because what the others read are the rows of a consumer, and those are compared as they are stored.
 """
 
 from __future__ import annotations
@@ -17,24 +17,34 @@ from refold.model.record import Aborted, Declined, Prepared, Refused, Settled, U
 from refold.model.words import counted
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
-from refold.properties.updates.decisions import Decisions
 
 
 class Views(Property):
-    """For every decision of command c on a view at version n of stream s: n <= |s|, and where n = |s|, the decision is that of
-    decide(c, fold(s))."""
+    """For every decision of a known command c on a view of its own stream s at version n: n <= |s|; and where n = |s| and the client read
+    the log, the decision is that of decide(c, fold(s)).
+
+    Not judged while a slow append is open, of which streams may show more than the whole log; nor are keys with events in streams of
+    other names. What an append without an answer has added to a view, the end of the run tells.
+    """
 
     name = "views"
     guarantee = "REPL"
     needs_application = True
     judges = (Prepared, Declined)
+    clauses = {
+        "not ahead": "a view holds no more events than readers of the whole log have seen, or will have seen in the end",
+        "append": "a decision to append, on the newest version, is the one that the fold of the stream gives",
+        "decline": "a decision not to append, on the newest version, is the one that the fold of the stream gives",
+    }
 
-    def __init__(self, application: Application, oracle: Oracle, decisions: Decisions) -> None:
+    def __init__(self, application: Application, oracle: Oracle) -> None:
         super().__init__(application)
+        if oracle.states is None:
+            raise ValueError("views are judged on states: this oracle has no application to fold them with")
         self.decider = application
         self.oracle = oracle
-        self.states = decisions.states
-        self.scattered = decisions.scattered
+        self.states = oracle.states
+        self.versions = oracle.versions
         self.unsaved: dict[tuple[str, str], tuple[int, Refused | Aborted | Unknown]] = {}
         self.asked: dict[str, Prepared] = {}
         self.unanswered: dict[str, dict[str, tuple[int, int]]] = {}
@@ -65,17 +75,19 @@ class Views(Property):
         asked = self.asked.get(record.client)
         if asked is not None and asked.op == record.op:
             events, version = len(asked.events), self.oracle.versions.get(asked.stream, 0)
-            self.unanswered.setdefault(asked.stream, {})[record.op] = (events, version + events)
+            waiting = self.unanswered.get(asked.stream, {})
+            waiting = {op: (size, due) for op, (size, due) in waiting.items() if due > version}
+            self.unanswered[asked.stream] = {**waiting, record.op: (events, version + events)}
 
     def on_prepared(self, number: int, record: Prepared) -> Finding | None:
-        """A decision to append."""
+        """A decision to append is that of the fold, made on no more than there is."""
         self.asked[record.client] = record
-        version = self.oracle.versions.get(record.stream, 0)
+        version = self.versions.get(record.stream, 0)
         if record.seen < version or self.oracle.slow or (record.seen == version and record.source != "log"):
             return None
         if (
             record.command is None
-            or record.stream in self.scattered
+            or record.stream in self.states.scattered
             or record.stream != self.decider.key(record.command)
         ):
             return None  # a stream per entity: its versions and its fold are not those of the key
@@ -84,26 +96,26 @@ class Views(Property):
         expected = self.decide(record)
         actual = tuple([event.data for event in record.events])
         same = isinstance(expected, tuple) and as_recorded(actual, expected)
-        return None if same else self.differs(number, record, expected, actual)
+        return None if same else self.differs(number, record, "append", expected, actual)
 
     def on_declined(self, number: int, record: Declined) -> Finding | None:
-        """A decision not to append."""
-        version = self.oracle.versions.get(record.stream, 0)
+        """A decision not to append is that of the fold, made on no more than there is."""
+        version = self.versions.get(record.stream, 0)
         if record.seen < version or self.oracle.slow or (record.seen == version and record.source != "log"):
             return None
-        if record.command is None or record.stream in self.scattered:
+        if record.command is None or record.stream in self.states.scattered:
             return None
         if record.seen > version:
             return self.ahead(number, record, version)
         expected = self.decide(record)
         if not isinstance(expected, tuple) or not expected:
             return None
-        return self.differs(number, record, expected, f"declined: {record.reason}")
+        return self.differs(number, record, "decline", expected, f"declined: {record.reason}")
 
     def ahead(self, number: int, record: Prepared | Declined, version: int) -> Finding | None:
         """A view of more events than readers of the whole log have seen; of appends without an answer only the end tells."""
         finding = self.differs(
-            number, record, f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
+            number, record, "not ahead", f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
         )
         unanswered = self.unanswered.get(record.stream, {}).values()
         if record.seen > version + sum(events for events, due in unanswered if due > version):
@@ -112,7 +124,7 @@ class Views(Property):
         return None
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:
-        """Have the events come that were in a view?"""
+        """The events that were in a view before readers saw them have come by now."""
         for stream, (seen, finding) in self.doubtful.items():
             if self.oracle.versions.get(stream, 0) < seen:
                 return attrs.evolve(finding, number=number)
@@ -120,14 +132,12 @@ class Views(Property):
 
     def decide(self, record: Prepared | Declined) -> Any:
         """The decision on the true state."""
-        decider, stream = self.decider, record.stream
-        state = self.states[stream] if stream in self.states else decider.initial(stream)
         try:
-            return tuple(decider.decide(record.command, state))
+            return tuple(self.decider.decide(record.command, self.states.of(record.stream)))
         except Refusal as refusal:
             return f"declined: {refusal.reason}"
 
-    def differs(self, number: int, record: Prepared | Declined, expected: Any, actual: Any) -> Finding:
+    def differs(self, number: int, record: Prepared | Declined, clause: str, expected: Any, actual: Any) -> Finding:
         """The finding; its name says whether an append that came to nothing is in the view."""
         unsaved = self.unsaved.get((record.client, record.stream))
         evidence = [] if unsaved is None else [Evidence(*unsaved, "is an append that the log does not have")]
@@ -135,6 +145,7 @@ class Views(Property):
             "view-is-no-replay" if unsaved is None else "decided-on-unsaved-events",
             record.stream,
             number,
+            clause=clause,
             guarantee=None if unsaved is None else "CAS",
             expected=expected,
             actual=actual,

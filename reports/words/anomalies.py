@@ -202,6 +202,26 @@ ANOMALIES: dict[str, Anomaly] = {
         "the journal holds {expected} events, it began with {actual}",
         "the replay reads a follower that is behind, or stops early; replay to the end of the journal",
     ),
+    "epoch-reused": Anomaly(
+        "{where} took an entity over in an epoch that is not new",
+        "each takeover begins an epoch that is newer than all before",
+        usual="the epoch is counted in a node's own memory, or read at a follower; take it from one counter, in the step of the takeover",
+    ),
+    "two-writers-of-one-epoch": Anomaly(
+        "{where} appended an event in an epoch that belongs to another node",
+        "an epoch has one writer",
+        usual="two nodes were given the same epoch, or one writes under the epoch that it has read; compare the node as well as the epoch",
+    ),
+    "unknown-writer-accepted": Anomaly(
+        "{where} appended an event in an epoch that nobody took",
+        "only a writer that has taken the entity over appends its events",
+        usual="the journal refuses old epochs and takes all others; accept the epoch of the last takeover and no other",
+    ),
+    "absent-key-deleted": Anomaly(
+        "{where} was deleted, and it was not there",
+        "creations and deletions of a key alternate",
+        usual="the deletion does not look whether the key exists, or two clients delete one entry; make it conditional on the revision",
+    ),
     "revision-goes-back": Anomaly(
         "the revision of {where} did not grow",
         "the highest revision of a key survives its deletion",
@@ -272,6 +292,13 @@ ANOMALIES: dict[str, Anomaly] = {
         "the snapshot of {where} at {position} contains what is not in the log",
         "a snapshot is made of the log alone",
         usual="the snapshot was taken before the append was accepted; take it after the log's answer",
+    ),
+    "snapshot-never-taken": Anomaly(
+        "a snapshot of {where} at {position} was loaded, and nobody had taken one",
+        "what is loaded is a snapshot that was taken",
+        "expected {expected}, one at {actual} was loaded",
+        "snapshots are kept under names that others use too, or the position is kept apart from the state; save both as one value under "
+        "the owner's full name",
     ),
     "snapshot-changed": Anomaly(
         "the snapshot of {where} at {position} is not what was saved",
@@ -456,6 +483,11 @@ ANOMALIES: dict[str, Anomaly] = {
         "at rest a listing shows everything that is there",
         usual="a link was passed without being followed; move the checkpoint only behind what was dealt with",
     ),
+    "item-too-many": Anomaly(
+        "{where} has {expected} living items, and the listing shows {actual}",
+        "at rest a listing shows what is there, and each item once",
+        usual="a link was followed twice, or an item was filed under another stream; move the checkpoint in the step that shows the item",
+    ),
     "reader-stuck-at-link": Anomaly(
         "the reader of {where} stays at link {actual} of {expected}",
         "a reader comes to the end of its links, whatever they point at",
@@ -471,15 +503,35 @@ ANOMALIES: dict[str, Anomaly] = {
         "every message is delivered at least once",
         usual="a row is struck off before its delivery, or its claim outlives its holder; mark rows after delivery, let claims expire",
     ),
+    "side-effect-without-cause": Anomaly(
+        "{where} sent a message to the outside world that is not that of {event}",
+        "a message goes out because of an event, and is the message of that event",
+        "expected {expected}, found {actual}",
+        "messages were published before the event was committed, or their rows and the events are written apart; write both in one "
+        "transaction",
+    ),
     "command-executed-twice": Anomaly(
         "handler {where} had two commands executed because of {event}",
         "an event leads to one execution of each handler's command",
         usual="the command gets a new id each time it is sent; make the id a function of the event's id and the handler",
     ),
     "command-missing": Anomaly(
-        "everything is at rest, and not every command was executed",
+        "the command of handler {where} for {event} was never executed",
         "an event leads to one execution of each handler's command",
-        usual="progress is saved before the command is sent, or two commands share an id; send first, then save",
+        usual="progress is saved before the command is sent, two commands share an id, or a handler is not registered; send first, then "
+        "save, and name every handler",
+    ),
+    "command-without-cause": Anomaly(
+        "handler {where} had a command executed for {event}, which is not in the log",
+        "a command is executed because of an event that is in the log",
+        "expected {expected}, found {actual}",
+        "the event was handed over before it was committed; read triggers from the log alone",
+    ),
+    "manager-never-done": Anomaly(
+        "everything is at rest, and the process manager is done with {actual} of {expected} events",
+        "once faults stop, a process manager comes to the end of its events",
+        "there are {expected} events, it is done with {actual}",
+        "an error ends its loop, or progress is saved by a process that was replaced; go on from the log, and poll now and then",
     ),
     "second-store-goes-back": Anomaly(
         "the second store went back to an older version of {where}",
@@ -492,9 +544,14 @@ ANOMALIES: dict[str, Anomaly] = {
         "a repair job finishes what dead writers have left",
         usual="the job looks for marks that a crash does not make; test recovery itself with faults",
     ),
+    "repair-found-too-little": Anomaly(
+        "a repair job ran and found {actual} of {expected} facts that crashes had left unfinished",
+        "a repair job finishes what dead writers have left",
+        usual="the job stops at the first fact, or looks at one writer only; let it go through all that is noted and unfinished",
+    ),
     "stores-disagree": Anomaly(
-        "everything is at rest, and two stores disagree about {where}",
-        "two stores that are written for one fact agree at rest",
+        "everything is at rest, and two stores disagree about {where}, or with what was written of it",
+        "two stores that are written for one fact agree at rest on the newest",
         usual="a crash between two writes that nothing remembers; log first, or one transaction with an outbox row",
     ),
     "row-copied-twice": Anomaly(
@@ -512,6 +569,12 @@ ANOMALIES: dict[str, Anomaly] = {
         "only committed changes are copied",
         usual="the connector reads behind the commit; read the log of committed changes",
     ),
+    "wrong-value-copied": Anomaly(
+        "row {where} of the copy is {actual}, which the table did not hold as of that change",
+        "the copy takes a row as the table held it",
+        "the table held {expected}, the copy took {actual}",
+        "the row's value and its log position are read at two times, or a row of another key is written; take both from one change",
+    ),
     "copy-differs": Anomaly(
         "everything is at rest, and row {where} of the copy is not that of the table",
         "at rest the copy equals its source",
@@ -522,6 +585,16 @@ ANOMALIES: dict[str, Anomaly] = {
         "a write to {where} had an effect, although a newer holder of its lock had written before",
         "a write under a lock has an effect only if no newer token had one",
         usual="a holder that was paused past its lease does not know; give every lease a growing token, and let the store compare it",
+    ),
+    "unknown-token-effect": Anomaly(
+        "a write to {where} had an effect under a token that nobody was granted",
+        "a write under a lock has an effect only under a token that was granted",
+        usual="the store takes every token that is not older than the last; let it know the newest grant, or make tokens hard to invent",
+    ),
+    "foreign-token-effect": Anomaly(
+        "a write to {where} had an effect under the token of another client",
+        "a write under a lock has an effect only under a token that was granted to the client that writes",
+        usual="the token is kept in a place that clients share, or is not unique; keep it with the grant, and never pass it on",
     ),
     "two-lock-holders": Anomaly(
         "the lock on {where} was given away while somebody held it",
@@ -580,6 +653,11 @@ ANOMALIES: dict[str, Anomaly] = {
         "a hold is denied only while there is another",
         "expected it {expected}, found it {actual}",
         "one hold stops more than its own key",
+    ),
+    "hold-vanished": Anomaly(
+        "the hold on {where} is gone, and nobody confirmed, cancelled or swept it",
+        "a hold ends when it is confirmed, cancelled or swept",
+        usual="the book is kept in memory, or an entry is overwritten; end holds in one place, and write down how",
     ),
     "reservation-leaked": Anomaly(
         "{where} is on hold, and nobody is left to confirm it",

@@ -182,7 +182,7 @@ class StoredHistory:
             "refold",
             seen.kinds.total(),
             tuple(findings),
-            (*not_checked, *seen.unnamed()),
+            (*not_checked, *seen.unnamed(), *judge.given_up()),
             happened,
             application if begins is None else None,
             reason=reason,

@@ -122,7 +122,7 @@ class StoredPlan:
             seconds=time.perf_counter() - started,
             counts=counts(kinds),
             counterexamples=found,
-            not_checked=not_checked(self.system),
+            not_checked=(*not_checked(self.system), *run.given_up),
             checked=checked_on(self.application, self.system.capabilities, kinds),
             sample=tuple(run.history),
         )

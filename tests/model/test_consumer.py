@@ -17,6 +17,7 @@ from refold.model.process import ProcessDied
 from refold.model.record import (
     Applied,
     CheckpointSaved,
+    Disordered,
     Failed,
     Held,
     Ignored,
@@ -25,7 +26,7 @@ from refold.model.record import (
     SnapshotTaken,
 )
 
-from .built import consumer, filled, run_on
+from .built import consumer, filled, request, run_on
 
 DESIGNS = [(Consumer, "pointers"), (AtomicConsumer, "states"), (SnapshotConsumer, "totals"), (CacheConsumer, "views")]
 ORDERED = DESIGNS[:3]
@@ -356,3 +357,26 @@ def test_an_emptied_cache_does_not_bring_back_what_was_deleted_before() -> None:
         reader.redeliver(back)
     assert reader.store.rows() == {}
     assert not [record for record in records if isinstance(record, Held)]
+
+
+class Reordered(Log):
+    """Gives the events at these positions, in this order, whoever asks."""
+
+    page: tuple[int, ...] = ()
+
+    def read(self, after: int, limit: int) -> Any:
+        """One page, always the same."""
+        return [self.entries[position - 1] for position in self.page]
+
+
+@pytest.mark.parametrize("page", [(1, 2), (2,), (1, 2, 3), (2, 1), (1, 3, 2), (3, 2, 1)], ids=str)
+def test_a_page_that_comes_in_the_wrong_order_is_told(page: tuple[int, ...]) -> None:
+    """By the consumer that has read it, also where it has two events only; it is the log that is to blame."""
+    log = Reordered()
+    log.page = page
+    for n, name in enumerate(("ada", "bob", "cleo"), 1):
+        log.append(request(f"w-{n}", name))
+    reader, records = consumer(Consumer, "pointers", log)
+    reader.fetch()
+    told = [(record.reader, record.positions) for record in records if isinstance(record, Disordered)]
+    assert told == ([] if list(page) == sorted(page) else [("pointers", page)])

@@ -120,6 +120,7 @@ BAD: dict[str, tuple[str, tuple[Any, ...], tuple[Any, ...]]] = {
     ),
     "archived-item-resurfaced": ("READ", (ONE, ARCHIVED, SHOWN), (ONE, SHOWN, ARCHIVED)),
     "item-missing": ("READ", (ONE, ListingAtRest(1, 1, {})), (ONE, SHOWN, ListingAtRest(1, 1, {"acme": 1}))),
+    "item-too-many": ("READ", (ONE, ListingAtRest(1, 1, {"acme": 2})), (ONE, ListingAtRest(1, 1, {"acme": 1}))),
     "reader-stuck-at-link": ("LIVE", (ONE, ListingAtRest(0, 1, {})), (ONE, ARCHIVED, ListingAtRest(1, 1, {}))),
     "side-effect-twice": (
         "DUAL",
@@ -132,6 +133,19 @@ BAD: dict[str, tuple[str, tuple[Any, ...], tuple[Any, ...]]] = {
         (ONE, executed(1), executed(1, command="d")),
         (ONE, executed(1), executed(1, "invoice")),
     ),
+    "side-effect-without-cause": ("DUAL", (ONE, sent(position=2)), (ONE, TWO, sent(position=2))),
+    "command-without-cause": ("DUAL", (ONE, executed(2)), (ONE, TWO, executed(2))),
+    "manager-never-done": (
+        "LIVE",
+        (ONE, executed(1), ManagerAtRest(0)),
+        (ONE, executed(1), ManagerAtRest(1)),
+    ),
+    "repair-found-too-little": (
+        "DUAL",
+        (FIRST, DIED, FirstWritten("writer-2", "y", 1, True), WriterDied("writer-2", "y", 1), Repaired(1)),
+        (FIRST, DIED, FirstWritten("writer-2", "y", 1, True), WriterDied("writer-2", "y", 1), Repaired(2)),
+    ),
+    "wrong-value-copied": ("CDC", (row(1, 1), row(2, 2), put(1, 2)), (row(1, 1), row(2, 2), put(1, 1))),
     "command-missing": (
         "DUAL",
         (ONE, executed(1), CommandRecognised("c", "invoice", 1)),
@@ -152,7 +166,7 @@ BAD: dict[str, tuple[str, tuple[Any, ...], tuple[Any, ...]]] = {
     "copy-goes-back": (
         "CDC",
         (row(1, 1), row(2, 2), put(2, 2), put(1, 1)),
-        (row(1, 1), row(2, 2), SnapshotBegun(2), put(2, None), put(1, 1), put(2, 2)),
+        (row(1, 1), SourceChanged(2, "b", 2), put(1, 1), SnapshotBegun(2), put(2, None), put(1, 1)),
     ),
     "copied-before-commit": ("CDC", (row(1, 1), put(2, 2)), (row(1, 1), row(2, 2), put(2, 2))),
     "copy-differs": ("CDC", (row(1, 1), CopyAtRest({})), (row(1, 1), row(2, None), CopyAtRest({}))),
@@ -188,7 +202,7 @@ def test_every_anomaly_of_these_properties_is_here() -> None:
     for file in FILES:
         text = (pathlib.Path(home.__file__).parent / f"{file}.py").read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("finding", "stale"):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("finding", "stale", "wrong"):
                 names |= {
                     leaf.value
                     for leaf in ast.walk(node.args[0])

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import functools
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
 from refold.model.action import Submit
+from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.parts.messages.outbox import Delivered, Drain
 from refold.model.record import Applied, Observed, Opened, Prepared, Scanned, Settled, Settling
 from refold.properties.oracle import Oracle
-from refold.properties.suite import AWAITED, LATE, checked_on, checker, early, kinds_of, properties
+from refold.properties.property import Checker, Property
+from refold.properties.suite import (
+    AWAITED,
+    LATE,
+    Keeper,
+    checked_on,
+    checker,
+    early,
+    in_order,
+    kinds_of,
+    properties,
+)
+from refold.search.objects.application_check import application_named
 from refold.search.run import execute
+from refold.systems.broken import BROKEN
 from refold.systems.reference import Reference
+
+from ..search.found import SIXTEEN, plans
+from .cases import CASES
+from .cases.records import OPENED, event
+from .test_verdicts import BAD
 
 ADA = Submit("alice", Register("acme", "ada"))
 
@@ -51,3 +77,112 @@ def test_a_property_that_had_nothing_to_judge_has_checked_nothing() -> None:
     plain = {guarantee for _, guarantee in checked_on(Accounts(), everything, {*empty, Prepared, Stored, Applied})}
     assert {"LOG", "CAS", "CKPT", "REPL", "LIVE"} <= plain
     assert not {"SNAP", "LOCK", "DUAL", "CDC"} & plain
+
+
+# -- the order in which properties judge a record
+
+
+def made() -> Iterator[tuple[Application, tuple[Any, ...]]]:
+    """Every case, guilty and innocent, an event that no application knows, and runs of broken systems."""
+    yield Accounts(), (OPENED, event(1, 1, None, "nobody-1/0"))
+    for _, _, records in BAD.values():
+        yield Accounts(), (OPENED, *records)
+    for case in CASES.values():
+        application = Accounts() if case.application is None else case.application
+        for records in (case.history, case.twin):
+            yield application, records if records and type(records[0]) is Opened else (OPENED, *records)
+    for name in SIXTEEN:
+        application = application_named(BROKEN[name].application)
+        system = BROKEN[name].system()
+        for plan in plans(system, application, 2, 60):
+            yield application, tuple(execute(system, application, plan, whole=True).history)
+
+
+@functools.cache
+def histories() -> list[tuple[Application, tuple[Any, ...]]]:
+    """The same, made once."""
+    return list(made())
+
+
+def verdict(
+    application: Application, history: tuple[Any, ...], order: Callable[[list[Property]], list[Property]]
+) -> Any:
+    """What is found when the parts judge in this order, up to an error, if there is one."""
+    judge = Checker(order(early(application, Oracle(application))), late)
+    failed = None
+    try:
+        for record in history:
+            judge.feed(record)
+        judge.finish()
+    except Exception as error:
+        failed = type(error)
+    return failed, {(one.judge, one.clause, one.anomaly, one.where, one.number) for one in judge.findings}
+
+
+def late(kind: type) -> list[Property]:
+    """The properties of extensions are those of other tests."""
+    return []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_order_that_keeps_what_classes_say_gives_the_same_verdicts(seed: int) -> None:
+    """What a property needs to have been judged before it, its class says in `after`, and nothing else matters."""
+
+    def shuffled(parts: list[Property]) -> list[Property]:
+        random.Random(seed).shuffle(parts)
+        return in_order(parts)
+
+    for application, history in histories():
+        assert verdict(application, history, shuffled) == verdict(application, history, in_order)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(name, part.name) for part in early(Accounts(), Oracle(Accounts())) for name in part.after]
+    + [("views", "oracle")],
+)
+def test_every_order_that_a_class_asks_for_is_needed(first: str, then: str) -> None:
+    """Where the part comes before what it asks for, some verdict is another one."""
+
+    def wrong(parts: list[Property]) -> list[Property]:
+        early_bird = next(part for part in parts if part.name == then)
+        parts.remove(early_bird)
+        parts.insert([part.name for part in parts].index(first), early_bird)
+        return parts
+
+    assert any(
+        verdict(application, history, wrong) != verdict(application, history, in_order)
+        for application, history in histories()
+    )
+
+
+def test_parts_that_wait_for_each_other_are_a_mistake_that_is_told() -> None:
+    class Hen(Property):
+        name, guarantee, after = "hen", "LOG", ("egg",)
+
+    class Egg(Property):
+        name, guarantee, after = "egg", "LOG", ("hen",)
+
+    with pytest.raises(ValueError, match="egg, hen"):
+        in_order([Hen(), Egg()])
+
+
+def test_properties_read_the_oracle_and_do_not_move_it() -> None:
+    """Only its own parts do: with all properties left out, it comes to the same end."""
+
+    def state(oracle: Oracle) -> Any:
+        consumers = {name: (p.contiguous, set(p.beyond), dict(p.parked)) for name, p in oracle.consumers.items()}
+        seen = {op: (one.seen, one.placed, one.retried) for op, one in oracle.appends.operations.items()}
+        states = None if oracle.states is None else oracle.states.states
+        return oracle.tail, oracle.low, list(oracle.order), dict(oracle.versions), consumers, seen, states
+
+    for application, history in histories()[1:]:
+        ends = []
+        for keep in (True, False):
+            oracle = Oracle(application)
+            parts = [part for part in early(application, oracle) if keep or isinstance(part, Keeper)]
+            judge = Checker(parts, late)
+            for record in history:
+                judge.feed(record)
+            ends.append(state(oracle))
+        assert ends[0] == ends[1]

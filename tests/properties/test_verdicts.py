@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from refold.model.event import NewEvent, Stored
-from refold.model.examples.accounts import Accounts, Delete, Deleted, Register, Registered, Released, Rename
+from refold.model.examples.accounts import Accounts, Delete, Register, Registered, Released, Rename
 from refold.model.examples.inventory import Inventory, Reserve, Reserved, Restocked
-from refold.model.expectation import ANY, NO_STREAM, AnyExpectation, Exact
+from refold.model.expectation import NO_STREAM, Exact
 from refold.model.parts.claims.entity import Journaled, TookOver
 from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
 from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued
@@ -37,7 +37,6 @@ from refold.model.parts.reading.revisioned_keys import Created, Discarded
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
-    Acknowledged,
     Altered,
     Applied,
     CheckpointSaved,
@@ -47,7 +46,6 @@ from refold.model.record import (
     Failed,
     Ignored,
     Observed,
-    Opened,
     Prepared,
     Recovered,
     Refused,
@@ -64,58 +62,10 @@ from refold.model.record import (
 from refold.properties.property import Finding
 from refold.properties.suite import checker
 
-ADA, BOB = Registered("acme", "ada"), Registered("acme", "bob")
-GONE = Deleted("acme", "ada")
-ROW = ("acme", 1, "acme")
-OPENED = Opened(
-    1,
-    "by hand",
-    "accounts",
-    ("alice", "bob"),
-    (
-        ConsumerSpec(name="index", projection="pointers"),
-        ConsumerSpec(name="totals", projection="totals", volatile=True, snapshots=True),
-        ConsumerSpec(name="cache", projection="views", ordered=False, volatile=True),
-    ),
-)
-
-
-def asked(
-    op: str, *payloads: Any, expected: AnyExpectation = ANY, command: Any = None, stream: str = "acme"
-) -> Prepared:
-    """An invocation."""
-    events = tuple(NewEvent(f"{op}/{n}", type(p).__name__, p) for n, p in enumerate(payloads))
-    if command is None:
-        command = Register("acme", payloads[0].name)
-    return Prepared(op.partition("-")[0], op, command, "store", stream, 0, expected, events)
-
-
-def event(position: int, version: int, payload: Any, id: str, stream: str = "acme") -> Stored:
-    """A visible event."""
-    return Stored(position, stream, version, id, type(payload).__name__, payload)
-
-
-def yes(op: str, *positions: int) -> Acknowledged:
-    """The log's yes."""
-    return Acknowledged(op.partition("-")[0], op, positions)
-
+from .cases.records import ADA, BOB, DELETED, FIRST, GONE, OPENED, ROW, SECOND, asked, event, yes
 
 PUBLISHED = (Published("alice", 1, 1), Published("alice", 2, 2))
 ZOE = Registered("zeta", "zoe")
-FIRST = (asked("alice-1", ADA, expected=NO_STREAM), event(1, 1, ADA, "alice-1/0"), yes("alice-1", 1))
-"""Alice registers ada at position 1: the beginning of most histories (records 2, 3, 4)."""
-SECOND = (
-    asked("bob-1", BOB, expected=Exact(1)),
-    event(2, 2, BOB, "bob-1/0"),
-    yes("bob-1", 2),
-)
-"""Bob registers bob at position 2 (records 5, 6, 7)."""
-DELETED = (
-    asked("bob-1", GONE, expected=Exact(1), command=Delete("acme", "ada")),
-    event(2, 2, GONE, "bob-1/0"),
-    yes("bob-1", 2),
-)
-"""Bob deletes ada at position 2."""
 
 
 def judged(*records: Any, application: Any = None) -> list[Finding]:
@@ -354,6 +304,17 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "LIVE",
         (HoldTaken("alice", "seat-1", 1, 2, 0), HoldsAtRest({"seat-1": 1})),
     ),
+    "hold-vanished": ("reservations", "CAS", (HoldTaken("alice", "seat-1", 1, 2, 0), HoldsAtRest({}))),
+    "unknown-token-effect": (
+        "locks",
+        "LOCK",
+        (Granted("alice", "ledger", 1, 8, 0), LockedWrite("alice", "ledger", 2)),
+    ),
+    "foreign-token-effect": (
+        "locks",
+        "LOCK",
+        (Granted("alice", "ledger", 1, 8, 0), LockedWrite("bob", "ledger", 1)),
+    ),
     # reads and views
     "read-out-of-order": ("visibility", "ORD", (*FIRST, *SECOND, Disordered("index", (2, 1)))),
     "range-differs": ("ranges", "LOG", (*FIRST, RangeRead(1, 9, 9, (), ()))),
@@ -415,6 +376,10 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "CAS",
         (TookOver("node-1", 1, 0), Journaled("node-1", 1, 1), TookOver("node-2", 2, 0)),
     ),
+    "epoch-reused": ("single-writer", "CAS", (TookOver("node-1", 1, 0), TookOver("node-2", 1, 0))),
+    "two-writers-of-one-epoch": ("single-writer", "CAS", (TookOver("node-1", 1, 0), Journaled("node-2", 1, 1))),
+    "unknown-writer-accepted": ("single-writer", "CAS", (TookOver("node-1", 1, 0), Journaled("node-2", 2, 1))),
+    "absent-key-deleted": ("create-if-absent", "CAS", (Discarded("bob", "lamp", 1),)),
     "revision-goes-back": (
         "create-if-absent",
         "LOG",
@@ -446,12 +411,24 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     ),
     "parked-without-cause": ("letters", "LIVE", (*FIRST, Parked("index", 1, "acme", 1))),
     "dead-letter-handled-twice": ("letters", "CKPT", (*FIRST, Settling(), DeadLetters("index", (1,)))),
+    "snapshot-never-taken": (
+        "snapshot-integrity",
+        "SNAP",
+        (
+            *FIRST,
+            SnapshotTaken("stream:acme", 1, frozenset({"ada"}), 1),
+            SnapshotLoaded("stream:acme", 0, frozenset(), 1),
+        ),
+    ),
+    "answer-from-the-future": ("answers", "READ", (*FIRST, StreamAnswered("index", "acme", 2, []), Settled(0))),
     "answer-differs": ("answers", "REPL", (*FIRST, StreamAnswered("index", "acme", 1, []))),
     "effect-repeated-on-replay": (
         "outside",
         "REPL",
         (*FIRST, Sent("mailer", 1, "acme"), Covered("mailer", 1), Sent("mailer", 1, "acme")),
     ),
+    "side-effect-twice": ("outside", "DUAL", (*FIRST, Sent("mailer", 1, "acme"), Sent("mailer", 1, "acme"))),
+    "side-effect-without-cause": ("outside", "DUAL", (*FIRST, Sent("mailer", 2, "acme"))),
     "sent-elsewhere": ("outside", "DUAL", (*FIRST, Sent("mailer", 1, "zeta"))),
     "sent-out-of-order": (
         "outside",
@@ -607,7 +584,8 @@ def test_an_event_that_is_read_again_is_still_what_was_asked_for() -> None:
     assert (altered.anomaly, altered.guarantee, altered.where, altered.position) == ("event-altered", "LOG", "acme", 1)
     assert (altered.expected["data"], altered.actual["data"]) == (ADA, BOB)
     assert [proof.number for proof in altered.evidence] == [2, 5]
-    assert judged(*FIRST, Altered(1, "acme", 1, "nobody-1/0", "Registered", BOB)) == []
+    (phantom,) = judged(*FIRST, Altered(1, "acme", 1, "nobody-1/0", "Registered", BOB))
+    assert (phantom.anomaly, phantom.position) == ("phantom-event", 1)
 
 
 @pytest.mark.parametrize("id", ["alice-1/", "alice-1/first", "alice-1/-1", "/0", ""])
@@ -729,6 +707,8 @@ INNOCENT: dict[str, tuple[Any, ...]] = {
         Recovered("cache", 1, {}),
         Settling(),
         Observed("cache", 1, {}),
+        Observed("index", 1, {"ada@acme": ROW}),
+        Observed("totals", 1, {"acme": 1}),
         Settled(0),
     ),
     "a-volatile-consumer-begins-again": (
@@ -738,6 +718,8 @@ INNOCENT: dict[str, tuple[Any, ...]] = {
         Applied("totals", 1, {"acme": 1}),
         Settling(),
         Observed("totals", 1, {"acme": 1}),
+        Observed("index", 1, {"ada@acme": ROW}),
+        Observed("cache", 1, {"ada@acme": "acme"}),
         Settled(0),
     ),
     "recovery-from-a-snapshot": (
@@ -819,7 +801,8 @@ def test_a_cache_that_stops_before_the_end_is_late_and_not_wrong() -> None:
     """What it lacks is what it never heard of: that it never does is the anomaly, and its name is another."""
     settled = (*FIRST, Settling(), Observed("cache", 0, {}), Settled(0))
     assert [f.anomaly for f in judged(*settled)] == ["never-reaches-tail"]
-    there = (*FIRST, Settling(), Observed("cache", 1, {}), Settled(0))
+    others = (Observed("index", 1, {"ada@acme": ROW}), Observed("totals", 1, {"acme": 1}))
+    there = (*FIRST, Settling(), Observed("cache", 1, {}), *others, Settled(0))
     assert [f.anomaly for f in judged(*there)] == ["cache-differs"]
 
 

@@ -21,6 +21,16 @@ from refold.model.record import Held, Ignored, Record, Recovered, record_kind
 
 
 @record_kind
+class MailerJoined(Record, frozen=True, tag="mailer-joined"):
+    """One more consumer takes part from here on. It has no rows; it owes the outside world one effect for each event."""
+
+    consumer: str
+
+    def __str__(self) -> str:
+        return f"{self.consumer} takes part from here on, with effects on the outside world"
+
+
+@record_kind
 class Reset(Record, frozen=True, tag="reset"):
     """Somebody told a consumer to begin again after `position`."""
 
@@ -152,7 +162,8 @@ class Mailer(SideConsumer):
     design = MailConsumer
 
     def announce(self, consumer: Consumer) -> None:
-        """Without a promise about rows."""
+        """It promises effects and no rows."""
+        self.emit(MailerJoined(consumer.name))
 
     @classmethod
     def groups(cls, commands: Sequence[Any], clients: Sequence[str], consumers: Any) -> list[Group]:

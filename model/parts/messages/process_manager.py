@@ -12,7 +12,7 @@ from refold.model.action import Action, action_kind
 from refold.model.event import Stored
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
-from refold.model.words import counted
+from refold.model.words import counted, listed
 
 HANDLERS = ("ship", "invoice")
 BACK = (1, 2)
@@ -82,12 +82,14 @@ class ManagerRestarted(Record, frozen=True, tag="manager-restarted"):
 
 @record_kind
 class ManagerAtRest(Record, frozen=True, tag="manager-at-rest"):
-    """At rest the process manager is done with `done` events."""
+    """At rest the process manager is done with `done` events. These are its handlers: each owes a command for each event."""
 
     done: int
+    handlers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"at rest the process manager is done with {counted(self.done, 'event')}"
+        owed = f", its handlers are {listed(self.handlers)}" if self.handlers else ""
+        return f"at rest the process manager is done with {counted(self.done, 'event')}{owed}"
 
 
 class ProcessManager(Extension):
@@ -179,6 +181,6 @@ class ProcessManager(Extension):
         return True
 
     def rest(self) -> None:
-        """How far it has come."""
+        """How far it has come, and who owes commands."""
         if self.used:
-            self.emit(ManagerAtRest(self.done))
+            self.emit(ManagerAtRest(self.done, HANDLERS))

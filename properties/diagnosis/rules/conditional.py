@@ -111,6 +111,7 @@ CAS_RULES: Rules = {
     ),
     "two-live-writers": (
         shows(0.7, "old-writer-accepted", "writers-interleave", "took-over-without-replay"),
+        shows(0.7, "epoch-reused", "two-writers-of-one-epoch", "unknown-writer-accepted"),
         shows(0.2, "duplicate-version", "version-gap", "lost-update"),
         after(0.4, "took-over", "take-over"),
         never(0.7, "took-over", "take-over"),

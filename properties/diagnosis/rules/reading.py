@@ -55,12 +55,17 @@ DUAL_RULES: Rules = {
         after(0.4, "manage", "manage-again", "command-executed"),
         never(0.8, "manage", "manage-again", "command-executed"),
     ),
+    "pm-handler-never-called": (
+        shows(0.6, "command-missing"),
+        after(0.4, "manage", "manage-again", "command-executed"),
+        never(0.8, "manage", "manage-again", "command-executed"),
+    ),
     "vacuous-scenario": (shows(0.9, "vacuous-run"),),
 }
 
 LOCK_RULES: Rules = {
     "lock-no-fencing": (
-        shows(0.65, "stale-token-effect"),
+        shows(0.65, "stale-token-effect", "foreign-token-effect"),
         after(0.3, "pause", "paused", "jump-clock"),
         after(0.2, "locked-write"),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from refold.model.event import Stored
 from refold.model.parts.messages.dual_write import DualWrite, Fact
 from refold.model.parts.messages.outbox import Outbox, Row
-from refold.model.parts.messages.process_manager import ProcessManager
+from refold.model.parts.messages.process_manager import HANDLERS, ProcessManager
 from refold.systems.broken.registry import broken
 
 
@@ -83,3 +83,21 @@ class PmDuplicateCommands(ProcessManager):
     def command_id(self, event: Stored, handler: str) -> str:
         """A fresh number each time."""
         return f"command-{len(self.executed) + 1}"
+
+
+@broken(
+    "pm-handler-never-called",
+    "process-manager",
+    guarantee="DUAL",
+    reference="nestjs/cqrs#487; protean#1048",
+    fix="register handlers under unique names, and refuse a second registration",
+    tier=2,
+)
+class PmHandlerNeverCalled(ProcessManager):
+    """Registers handlers under the name of their class. Two handlers have the same name in two modules, so only one of them is ever
+    called, and nobody misses the commands of the other."""
+
+    def dispatch(self, event: Stored, handler: str) -> None:
+        """Whoever was registered last."""
+        if handler == HANDLERS[-1]:
+            super().dispatch(event, handler)

@@ -119,6 +119,6 @@ def test_a_decider_that_is_wrong_on_the_newest_state_is_no_race(allowed: int) ->
         def broken_invariant(self, key: str, state: Any) -> str | None:
             return None if state >= -allowed else f"{state} bolts"
 
-    (found, *_) = Campaign(Reference(), Menu(), 1, Budget(None, 30)).run().counterexamples
+    (found, *_) = Campaign(Reference(), Menu(), 2, Budget(None, 30)).run().counterexamples
     assert (found.finding.anomaly, len(found.plan)) == ("invariant-broken", allowed + 1)
     assert diagnose(found.findings, found.history) == []

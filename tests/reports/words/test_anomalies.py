@@ -30,10 +30,12 @@ def trees() -> Iterator[tuple[pathlib.Path, ast.AST]]:
 
 
 def strings(node: ast.AST) -> Iterator[str]:
-    """The texts in an expression."""
-    for leaf in ast.walk(node):
-        if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str):
-            yield leaf.value
+    """The texts that an expression may come to: not those of a condition on which it depends."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    for inner in ast.iter_child_nodes(node):
+        if not (isinstance(node, ast.IfExp) and inner is node.test):
+            yield from strings(inner)
 
 
 def helpers() -> set[str]:

@@ -1,0 +1,36 @@
+"""States: the state of every key, folded from the visible events; the part of the oracle that needs the application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.application import Application
+from refold.model.event import Stored
+
+
+class States:
+    """The state of every key after the newest visible event.
+
+    `key` is that of the event at hand, `prior` its state before that event. `scattered` are keys with events in streams of other names,
+    whose versions are not those of the key.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.decider = application
+        self.states: dict[str, Any] = {}
+        self.scattered: set[str] = set()
+        self.key = ""
+        self.prior: Any = None
+
+    def of(self, key: str) -> Any:
+        """The state of `key`."""
+        return self.states[key] if key in self.states else self.decider.initial(key)
+
+    def on_stored(self, number: int, event: Stored) -> None:
+        """Fold one event."""
+        decider, states = self.decider, self.states
+        self.key = key = decider.key(event.data)
+        if key != event.stream:
+            self.scattered.add(key)
+        self.prior = prior = states[key] if key in states else decider.initial(key)
+        states[key] = decider.evolve(prior, event.data)

@@ -1,0 +1,371 @@
+"""Cases of the properties of consumers: (property, clause) -> a history that only this clause convicts, and its innocent twin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.application import Rows, Writes
+from refold.model.event import Stored
+from refold.model.examples.accounts import Accounts, Register, Registered
+from refold.model.parts.consuming.dead_letters import DeadLetters, Parked
+from refold.model.parts.consuming.journey import Finished
+from refold.model.parts.consuming.mailer import Reset
+from refold.model.parts.consuming.rebuild import Rebuilt, StreamAnswered
+from refold.model.parts.consuming.upgrade import Upgraded
+from refold.model.parts.side_consumers import Joined
+from refold.model.record import (
+    Applied,
+    CheckpointSaved,
+    ConsumerSpec,
+    Failed,
+    Ignored,
+    Observed,
+    Opened,
+    Recovered,
+    Settled,
+    Settling,
+    SnapshotLoaded,
+    SnapshotTaken,
+    Started,
+)
+
+from .case import Case
+from .records import BOB, DELETED, FIRST, ROW, SECOND, asked, event, yes
+
+ZOE = Registered("zeta", "zoe")
+OTHER = (
+    asked("bob-2", ZOE, command=Register("zeta", "zoe"), stream="zeta"),
+    event(2, 1, ZOE, "bob-2/0", "zeta"),
+    yes("bob-2", 2),
+)
+"""Zoe registers in another stream, at position 2."""
+BOTH = (*FIRST, *SECOND)
+"""Two events of acme: ada at position 1, bob at position 2."""
+
+# -- effects and checkpoints
+
+
+def index(position: int, name: str, row: tuple[str, int, str] | None = ROW, org: str = "acme") -> Applied:
+    """The index applies an event."""
+    return Applied("index", position, {f"{name}@{org}": row})
+
+
+def saved(position: int, name: str = "index") -> CheckpointSaved:
+    """A checkpoint."""
+    return CheckpointSaved(name, position)
+
+
+ADA_THERE = index(1, "ada")
+BOB_THERE = index(2, "bob", ROW)
+ZOE_THERE = index(2, "zoe", ("zeta", 1, "zeta"), "zeta")
+
+REPLAY = frozenset({"replay"})
+
+EFFECTS = {
+    ("effects", "once"): Case(
+        (*FIRST, ADA_THERE, index(1, "ada", ("acme", 9, "acme"))),
+        (*FIRST, ADA_THERE, index(1, "ada", ROW)),
+        also=REPLAY,
+    ),
+    ("effects", "in the log"): Case(
+        (*FIRST, ADA_THERE, index(2, "bob", ROW)),
+        (*BOTH, ADA_THERE, index(2, "bob", ROW)),
+    ),
+    ("effects", "in the order of streams"): Case(
+        (*BOTH, BOB_THERE, ADA_THERE),
+        (*BOTH, ADA_THERE, BOB_THERE),
+    ),
+    ("effects", "not on a hole"): Case(
+        (*BOTH, Failed("index", 1), Parked("index", 1, "acme", 1), BOB_THERE),
+        (*BOTH, Failed("index", 1), Parked("index", 1, "acme", 1), ADA_THERE, BOB_THERE),
+    ),
+    ("effects", "late is not old"): Case(
+        (*FIRST, *OTHER, ZOE_THERE, Ignored("index", 1)),
+        (*FIRST, *OTHER, ZOE_THERE, Ignored("index", 2)),
+    ),
+    ("effects", "only duplicates are dismissed"): Case(
+        (*BOTH, ADA_THERE, Ignored("index", 2)),
+        (*BOTH, ADA_THERE, Ignored("index", 1)),
+    ),
+    ("checkpoints", "not ahead of effects"): Case(
+        (*BOTH, ADA_THERE, saved(2)),
+        (*BOTH, ADA_THERE, saved(1)),
+    ),
+    ("checkpoints", "not beyond the tail"): Case(
+        (*FIRST, ADA_THERE, saved(2)),
+        (*FIRST, ADA_THERE, saved(1)),
+    ),
+    ("checkpoints", "never back"): Case(
+        (*BOTH, ADA_THERE, BOB_THERE, saved(2), saved(1)),
+        (*BOTH, ADA_THERE, BOB_THERE, saved(2), Reset("index", 0), saved(1)),
+    ),
+    ("checkpoints", "restart not back"): Case(
+        (*FIRST, ADA_THERE, saved(1), Recovered("index", 0, None)),
+        (*FIRST, ADA_THERE, saved(1), Recovered("index", 1, None)),
+    ),
+    ("checkpoints", "restart within effects"): Case(
+        (*FIRST, Recovered("index", 1, None)),
+        (*FIRST, Recovered("index", 0, None)),
+    ),
+}
+
+# -- rows
+
+ROWS = {
+    ("replay", "rows that change"): Case(
+        (*FIRST, index(1, "ada", ("acme", 7, "acme"))),
+        (*FIRST, index(1, "ada", ROW)),
+    ),
+    ("replay", "rows after a restart"): Case(
+        (*FIRST, ADA_THERE, Recovered("index", 0, {})),
+        (*FIRST, ADA_THERE, Recovered("index", 0, {"ada@acme": ROW})),
+    ),
+    ("replay", "rows at rest"): Case(
+        (*FIRST, ADA_THERE, Observed("index", 1, {})),
+        (*FIRST, ADA_THERE, Observed("index", 1, {"ada@acme": ROW})),
+    ),
+    ("cache-order", "deleted stays deleted"): Case(
+        (*FIRST, *DELETED, Applied("cache", 2, {"ada@acme": None}), Applied("cache", 1, {"ada@acme": "acme"})),
+        (*FIRST, *DELETED, Applied("cache", 1, {"ada@acme": "acme"}), Applied("cache", 2, {"ada@acme": None})),
+    ),
+    ("cache-order", "newer stays"): Case(
+        (*BOTH, Applied("cache", 2, {"ada@acme": "acme"}), Applied("cache", 1, {"ada@acme": "zeta"})),
+        (*BOTH, Applied("cache", 2, {"ada@acme": "acme"}), Applied("cache", 1, {"ada@acme": "acme"})),
+    ),
+    ("cache", "rows are right"): Case(
+        (
+            *FIRST,
+            Applied("cache", 1, {"ada@acme": "acme"}),
+            Observed("cache", 1, {"ada@acme": "acme", "bob@acme": "acme"}),
+        ),
+        (*FIRST, Applied("cache", 1, {"ada@acme": "acme"}), Observed("cache", 1, {"ada@acme": "acme"})),
+    ),
+    ("cache", "rows are there"): Case(
+        (*FIRST, Applied("cache", 1, {"ada@acme": "acme"}), Observed("cache", 1, {})),
+        (*FIRST, Applied("cache", 1, {"ada@acme": "acme"}), Recovered("cache", 1, {}), Observed("cache", 1, {})),
+    ),
+}
+
+# -- convergence
+
+
+def at_rest(indexed: int = 1, totalled: int = 1) -> tuple[Any, ...]:
+    """The three consumers at the end of FIRST, two of them at these positions."""
+    return (
+        Observed("index", indexed, {"ada@acme": ROW} if indexed else {}),
+        Observed("totals", totalled, {"acme": 1} if totalled else {}),
+        Observed("cache", 1, {"ada@acme": "acme"}),
+    )
+
+
+CONVERGENCE = {
+    ("convergence", "not before the tail"): Case(
+        (*FIRST, Settling(), *at_rest(indexed=0), Settled(0)),
+        (*FIRST, Settling(), *at_rest(indexed=1), Settled(0)),
+    ),
+    ("convergence", "not beyond the tail"): Case(
+        (*FIRST, Settling(), *at_rest(totalled=2), Settled(0)),
+        (*FIRST, Settling(), *at_rest(totalled=1), Settled(0)),
+    ),
+    ("convergence", "every consumer"): Case(
+        (*FIRST, Settling(), *at_rest()[1:], Settled(0)),
+        (*FIRST, Settling(), *at_rest(), Settled(0)),
+    ),
+}
+
+# -- dead letters
+
+PARKED = Parked("index", 1, "acme", 1)
+ASIDE = (*FIRST, Failed("index", 1), PARKED)
+
+LETTERS = {
+    ("letters", "parked for a cause"): Case(
+        (*FIRST, PARKED),
+        (*FIRST, Failed("index", 1), PARKED),
+    ),
+    ("letters", "not handled before"): Case(
+        (*FIRST, ADA_THERE, Failed("index", 1), PARKED),
+        (*FIRST, Failed("index", 1), PARKED, ADA_THERE),
+    ),
+    ("letters", "none is lost"): Case(
+        (*ASIDE, DeadLetters("index", ())),
+        (*ASIDE, DeadLetters("index", (1,))),
+    ),
+    ("letters", "none stays"): Case(
+        (*ASIDE, ADA_THERE, DeadLetters("index", (1,))),
+        (*ASIDE, ADA_THERE, DeadLetters("index", ())),
+    ),
+}
+
+# -- answers and rebuilds
+
+
+class WithSideTable(Accounts):
+    """Accounts with one more read model: names, and in a side table how many there are of each organisation."""
+
+    def project(self, event: Stored, rows: Rows) -> Writes:
+        """A row for each name, and the count of its organisation."""
+        org, name = event.data.org, event.data.name
+        return {name: org, f"count/{org}": rows.get(f"count/{org}", 0) + 1}
+
+    def projection(self, name: str) -> Any:
+        """One more than usual."""
+        return self.project if name == "names" else super().projection(name)
+
+
+NAMES = Opened(
+    1, "by hand", "accounts", ("alice", "bob"), (ConsumerSpec(name="names", projection="names", volatile=True),)
+)
+
+
+def rebuilt(position: int, **rows: Any) -> Rebuilt:
+    """The names are rebuilt; the side table is called `count`."""
+    count = {f"count/{org}": number for org, number in rows.pop("count", {}).items()}
+    return Rebuilt("names", position, {**rows, **count})
+
+
+REBUILDS = {
+    ("rebuild", "nothing is missing"): Case(
+        (NAMES, *BOTH, rebuilt(2, ada="acme", count={"acme": 1})),
+        (NAMES, *BOTH, rebuilt(1, ada="acme", count={"acme": 1})),
+        WithSideTable(),
+    ),
+    ("rebuild", "side tables"): Case(
+        (NAMES, *FIRST, rebuilt(1, ada="acme")),
+        (NAMES, *FIRST, rebuilt(1, ada="acme", count={"acme": 1})),
+        WithSideTable(),
+    ),
+    ("rebuild", "read alike"): Case(
+        (NAMES, *FIRST, rebuilt(1, ada="ACME", count={"acme": 1})),
+        (NAMES, *FIRST, rebuilt(1, ada="acme", count={"acme": 1})),
+        WithSideTable(),
+    ),
+    ("answers", "state is the fold"): Case(
+        (*BOTH, StreamAnswered("index", "acme", 1, frozenset({"ada", "bob"}))),
+        (*BOTH, StreamAnswered("index", "acme", 2, frozenset({"ada", "bob"}))),
+    ),
+    ("answers", "not from the future"): Case(
+        (*FIRST, StreamAnswered("index", "acme", 2, frozenset({"ada"})), Settled(0)),
+        (*FIRST, StreamAnswered("index", "acme", 1, frozenset({"ada"})), Settled(0)),
+    ),
+}
+
+# -- snapshots
+
+
+def taken(position: int, state: Any, owner: str = "stream:acme", schema: int = 1) -> SnapshotTaken:
+    """A snapshot is saved."""
+    return SnapshotTaken(owner, position, state, schema)
+
+
+def loaded(position: int, state: Any, owner: str = "stream:acme", schema: int = 1) -> SnapshotLoaded:
+    """A snapshot comes back."""
+    return SnapshotLoaded(owner, position, state, schema)
+
+
+ONLY_ADA, TWO_NAMES = frozenset({"ada"}), frozenset({"ada", "bob"})
+HIDDEN = (*FIRST, asked("bob-1", BOB), Started("bob", "bob-1", (2,)))
+"""Bob's event is in its stream, and readers of the whole log do not see it yet."""
+APPEARS = (event(2, 2, BOB, "bob-1/0"), yes("bob-1", 2))
+TOTALS = (*FIRST, Applied("totals", 1, {"acme": 1}))
+JOURNEYS = Joined(ConsumerSpec(name="journeys", projection="totals", atomic=True))
+UNDER_WAY = (JOURNEYS, *FIRST, Applied("journeys", 1, {"acme": 1}))
+JOURNEY = "journeys:acme"
+
+SNAPSHOTS = {
+    ("snapshot-integrity", "one that was taken"): Case(
+        (*FIRST, taken(1, ONLY_ADA), loaded(0, frozenset())),
+        (*FIRST, taken(1, ONLY_ADA), loaded(1, ONLY_ADA)),
+    ),
+    ("snapshot-integrity", "unchanged"): Case(
+        (*FIRST, taken(1, ONLY_ADA), loaded(1, TWO_NAMES)),
+        (*FIRST, taken(1, ONLY_ADA), loaded(1, ONLY_ADA)),
+    ),
+    ("snapshot-integrity", "no older schema"): Case(
+        (*FIRST, Upgraded(2, 1), taken(1, ONLY_ADA, schema=2), loaded(1, ONLY_ADA, schema=1)),
+        (*FIRST, Upgraded(2, 1), taken(1, ONLY_ADA, schema=2), loaded(1, ONLY_ADA, schema=2)),
+    ),
+    ("snapshot-integrity", "none of the finished"): Case(
+        (*UNDER_WAY, taken(1, 1, JOURNEY), Finished(JOURNEY), loaded(1, 1, JOURNEY)),
+        (*UNDER_WAY, taken(1, 1, JOURNEY), loaded(1, 1, JOURNEY), Finished(JOURNEY)),
+    ),
+    ("snapshot-integrity", "schema of its code"): Case(
+        (*FIRST, Upgraded(2, 1), taken(1, ONLY_ADA, schema=1)),
+        (*FIRST, Upgraded(2, 1), taken(1, ONLY_ADA, schema=2)),
+    ),
+    ("snapshot-integrity", "not ahead of the log"): Case(
+        (*FIRST, taken(2, TWO_NAMES)),
+        (*FIRST, taken(1, ONLY_ADA)),
+    ),
+    ("snapshots", "of streams"): Case(
+        (taken(0, ONLY_ADA),),
+        (taken(0, frozenset()),),
+    ),
+    ("snapshots", "of consumers"): Case(
+        (*TOTALS, taken(1, {"acme": 2}, "totals")),
+        (*TOTALS, taken(1, {"acme": 1}, "totals")),
+    ),
+    ("snapshots", "of processes"): Case(
+        (*UNDER_WAY, taken(1, 2, JOURNEY)),
+        (*UNDER_WAY, taken(1, 1, JOURNEY)),
+    ),
+}
+
+CASES: dict[tuple[str, str], Case] = {**EFFECTS, **ROWS, **CONVERGENCE, **LETTERS, **REBUILDS, **SNAPSHOTS}
+"""One for each clause."""
+
+
+def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
+    """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
+    tail = Joined(ConsumerSpec(name="tail", projection="views", ordered=False))
+    return [
+        # an older state than one that was compared already, one that was hidden when it was taken
+        ("snapshots", "of streams", (*BOTH, taken(2, TWO_NAMES), taken(1, TWO_NAMES))),
+        ("snapshots", "of streams", (*HIDDEN, taken(2, ONLY_ADA), *APPEARS, Settled(0))),
+        (
+            "snapshots",
+            "of consumers",
+            (
+                *BOTH,
+                Applied("totals", 1, {"acme": 1}),
+                Applied("totals", 2, {"acme": 2}),
+                taken(1, {"acme": 2}, "totals"),
+            ),
+        ),
+        ("snapshot-integrity", "not ahead of the log", (*FIRST, taken(2, {"acme": 1}, "totals"))),
+        ("snapshot-integrity", "not ahead of the log", (*HIDDEN, taken(3, ONLY_ADA), *APPEARS, Settled(0))),
+        ("snapshot-integrity", "one that was taken", (*FIRST, loaded(1, ONLY_ADA))),
+        ("answers", "state is the fold", (*HIDDEN, StreamAnswered("index", "acme", 2, ONLY_ADA), *APPEARS, Settled(0))),
+        ("answers", "state is the fold", (*FIRST, StreamAnswered("index", "zeta", 0, ONLY_ADA))),
+        (
+            "replay",
+            "rows at rest",
+            (*BOTH, ADA_THERE, BOB_THERE, Observed("index", 1, {"ada@acme": ROW, "bob@acme": ROW})),
+        ),
+        ("replay", "rows that change", (*FIRST, Applied("index", 1, {"ada@acme": ROW, "eve@acme": ROW}))),
+        ("letters", "parked for a cause", (*FIRST, *OTHER, Failed("index", 1), PARKED, Parked("index", 2, "acme", 2))),
+        ("letters", "none stays", (*FIRST, DeadLetters("index", (1,)))),
+        ("letters", "none stays", (*ASIDE, DeadLetters("index", (1, 1)))),
+        (
+            "cache-order",
+            "newer stays",
+            (*FIRST, tail, *SECOND, Applied("tail", 2, {"x": "b"}), Applied("tail", 1, {"x": "a"})),
+        ),
+        ("cache-order", "newer stays", (*BOTH, Applied("cache", 2, {"x": "b"}), Applied("cache", 1, {"x": None}))),
+        ("cache", "rows are right", (*FIRST, tail, Observed("tail", 1, {"ada@acme": "zeta"}))),
+        ("cache", "rows are there", (*FIRST, tail, Observed("tail", 1, {}))),
+        ("convergence", "every consumer", (*FIRST, tail, ADA_THERE, Settling(), *at_rest(), Settled(0))),
+    ]
+
+
+def also_right() -> list[tuple[Any, ...]]:
+    """Histories that come close to breaking a clause."""
+    return [
+        (*HIDDEN, taken(2, TWO_NAMES), *APPEARS, Settled(0)),
+        (*HIDDEN, StreamAnswered("index", "acme", 2, TWO_NAMES), *APPEARS, Settled(0)),
+        (*BOTH, taken(1, ONLY_ADA), taken(2, TWO_NAMES), loaded(1, ONLY_ADA)),
+        (*BOTH, ADA_THERE, BOB_THERE, Observed("index", 1, {"ada@acme": ROW})),
+        (*FIRST, StreamAnswered("index", "zeta", 0, frozenset())),
+        (*BOTH, Failed("index", 1), PARKED, Parked("index", 2, "acme", 2), DeadLetters("index", (2, 1))),
+        (*FIRST, Settling(), Settled(0)),
+    ]

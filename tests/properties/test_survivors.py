@@ -1,0 +1,76 @@
+"""Details of properties that no other test demands: each was changed once by a mutant that all tests let pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from refold.model.parts.claims.entity import Journaled, TookOver
+from refold.model.parts.messages.change_stream import Copied, SourceChanged
+from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
+from refold.model.parts.messages.topic import Published, Restored, Tallied, Tally
+from refold.model.record import CheckpointSaved, Ignored, Scanned, SnapshotTaken
+
+from .cases.records import ADA, FIRST, SECOND, asked, event
+from .test_clauses import judged
+
+
+def signatures(*records: Any) -> list[tuple[str, str]]:
+    """Anomaly and guarantee of what is found."""
+    return [one.signature for one in judged(records, None)]
+
+
+def test_a_scan_shows_what_readers_who_follow_the_log_have_missed() -> None:
+    """Though they have seen all that there is above it."""
+    missed = Scanned((1, 2), ("bob-1/0", "alice-1/0"))
+    assert signatures(asked("alice-1", ADA), event(2, 1, ADA, "alice-1/0"), missed) == [
+        ("visible-below-read-position", "LOG")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("executed", "rest", "anomaly"),
+    [
+        ((CommandExecuted("c1", "ship", 1), CommandExecuted("c2", "ship", 2)), ManagerAtRest(1), "manager-never-done"),
+        ((CommandExecuted("c1", "ship", 1),), ManagerAtRest(2), "command-missing"),
+    ],
+    ids=["not done with every event", "one command was not executed"],
+)
+def test_either_is_a_process_manager_that_has_left_something_undone(
+    executed: tuple[CommandExecuted, ...], rest: ManagerAtRest, anomaly: str
+) -> None:
+    """That the manager says that it is done does not excuse a handler, nor the other way round."""
+    assert [found for found, _ in signatures(*FIRST, *SECOND, *executed, rest)] == [anomaly]
+
+
+def test_a_tally_that_is_wrong_in_its_own_epoch_has_noticed_that_the_topic_began_anew() -> None:
+    """So that is not its name, and not its guarantee."""
+    anew = (Published("alice", 1, 1), Published("alice", 1, 2), Restored(2, 1, 1), Published("alice", 5, 2))
+    assert signatures(*anew, Tallied(Tally(2, 2, 2, 2))) == [("replayed-state-differs", "REPL")]
+    assert signatures(*anew, Tallied(Tally(1, 2, 2, 2))) == [("checkpoint-ahead-of-log", "CKPT")]
+
+
+def test_only_the_deletion_of_a_snapshot_excuses_a_copy_that_goes_back() -> None:
+    """One that was copied from the stream does not."""
+    changed = (SourceChanged(1, "a", 1), Copied(1, "a", 1, 1), SourceChanged(2, "a", None))
+    assert signatures(*changed, Copied(2, "a", None, 0), Copied(1, "a", 1, 1)) == [("copy-goes-back", "CDC")]
+
+
+def test_an_event_that_should_not_have_been_accepted_is_the_last_proof_of_it() -> None:
+    """After whose the entity was, and the event before."""
+    records = (TookOver("node-1", 1, 0), Journaled("node-1", 1, 1), Journaled("node-1", 1, 1))
+    (finding,) = judged(records, None)
+    assert [proof.record for proof in finding.evidence] == list(records)
+
+
+def test_a_snapshot_of_a_stream_without_events_holds_what_a_key_begins_with() -> None:
+    assert signatures(*FIRST, SnapshotTaken("stream:zeta", 0, frozenset({"zoe"}), 1)) == [("snapshot-differs", "SNAP")]
+    assert signatures(*FIRST, SnapshotTaken("stream:zeta", 0, frozenset(), 1)) == []
+
+
+def test_what_a_consumer_dismisses_counts_as_applied_only_where_it_promises_no_order() -> None:
+    """A cache that takes an event for older than its row has dealt with it; an ordered consumer has not."""
+    assert signatures(*FIRST, Ignored("cache", 1), CheckpointSaved("cache", 1)) == []
+    found = signatures(*FIRST, Ignored("index", 1), CheckpointSaved("index", 1))
+    assert found == [("dropped-as-duplicate", "CKPT"), ("checkpoint-ahead-of-effects", "CKPT")]

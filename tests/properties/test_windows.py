@@ -1,0 +1,286 @@
+"""Memory that is given up: with windows of a few entries nobody is accused wrongly, and what is not judged is said.
+
+Every history here is longer than its windows, so that every path on which something is forgotten is taken.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from refold.model.examples.accounts import Accounts, Register, Registered
+from refold.model.expectation import at_version
+from refold.model.parts.claims.reservation import HoldEnded, HoldTaken
+from refold.model.parts.consuming.dead_letters import Parked
+from refold.model.parts.consuming.rebuild import Rebuilt
+from refold.model.parts.messages.outbox import Delivered
+from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised
+from refold.model.parts.reading.query import Answered
+from refold.model.parts.reading.range_reads import RangeRead
+from refold.model.parts.side_consumers import Joined
+from refold.model.record import (
+    Acknowledged,
+    Applied,
+    ConsumerSpec,
+    Failed,
+    Opened,
+    Prepared,
+    Recovered,
+    Retried,
+    Scanned,
+    SnapshotTaken,
+    Stored,
+)
+from refold.properties.property import Checker
+from refold.properties.suite import checker
+from refold.properties.window import Window
+from refold.search.objects.application_check import application_named
+from refold.search.run import execute
+from refold.systems.broken import BROKEN
+from refold.systems.registry import correct_systems, resolve
+
+from ..search.found import SHOWN_BY_PLANS, plans
+from .cases.records import asked, event, yes
+
+SMALL = 8
+"""Entries that a window of these tests remembers."""
+
+
+def histories(system: str, application: str, seeds: int, length: int = 400) -> Iterator[list[Any]]:
+    """Histories of random plans, to their ends."""
+    port, subject = resolve(system), application_named(application)
+    menu = port.menu(subject)
+    for seed in range(seeds):
+        tape = random.Random(seed).randbytes(menu.length(length))
+        yield execute(port, subject, menu.decode(tape), whole=True).history
+
+
+def fed(judge: Checker, history: list[Any]) -> Checker:
+    """The checker at the end of the history."""
+    for record in history:
+        judge.feed(record)
+    judge.finish()
+    return judge
+
+
+@pytest.mark.parametrize("application", ["accounts", "inventory", "rota"])
+@pytest.mark.parametrize("system", correct_systems())
+def test_no_right_system_is_accused_by_judges_that_forget(system: str, application: str) -> None:
+    """Also not where consumers begin again, or come to events that are forgotten."""
+    subject = application_named(application)
+    for history in histories(system, application, 3):
+        judge = fed(checker(subject, remembered=SMALL), history)
+        assert judge.findings == [], judge.findings[0]
+
+
+@pytest.mark.parametrize("system", correct_systems())
+def test_nothing_is_given_up_while_nothing_is_forgotten(system: str) -> None:
+    """With windows of the usual size, in runs as a search makes them."""
+    for history in histories(system, "accounts", 2):
+        assert fed(checker(Accounts()), history).given_up() == ()
+
+
+def test_a_window_forgets_the_oldest_and_says_what_that_costs() -> None:
+    window = Window(2, "whether numbers come again that are older than the newest {size}")
+    entries = dict.fromkeys(range(4))
+    assert window.full == len(entries)
+    assert window.given_up() == ""
+    window.trim(entries)
+    assert list(entries) == [2, 3]
+    assert window.dropped == 2
+    assert window.given_up() == "whether numbers come again that are older than the newest 2"
+
+
+@pytest.mark.parametrize("name", SHOWN_BY_PLANS)
+def test_what_judges_that_forget_do_not_find_they_say(name: str) -> None:
+    """They accuse only where those with a good memory do; and where they find less, they have given something up."""
+    system, subject = BROKEN[name].system(), application_named(BROKEN[name].application)
+    for plan in plans(system, subject, 6, 200):
+        history = execute(system, subject, plan, whole=True).history
+        known, forgot = fed(checker(subject), history), fed(checker(subject, remembered=SMALL), history)
+        found, still = ({one.judge for one in judge.findings} for judge in (known, forgot))
+        assert still <= found
+        assert still == found or forgot.given_up()
+
+
+# -- one thing after the other, in logs that are longer than the windows
+
+
+NOBODY = Opened(1, "by hand", "accounts", ("alice",), ())
+"""Nobody consumes, so that nothing but the window keeps events."""
+
+
+def appends(count: int, first: int = 1) -> tuple[Any, ...]:
+    """So many appends to one stream, the first at this position, each with its answer."""
+    records: list[Any] = []
+    for n in range(first, first + count):
+        name, op = f"user{n}", f"alice-{n}"
+        payload = Registered("acme", name)
+        records += [
+            asked(op, payload, expected=at_version(n - 1), command=Register("acme", name)),
+            event(n, n, payload, f"{op}/0"),
+            yes(op, n),
+        ]
+    return tuple(records)
+
+
+def scan(*positions: int, after: int = 0, other: int = 0) -> Scanned:
+    """A scan that shows these positions, one of them (`other`) under an id that is not its own."""
+    ids = tuple(f"alice-{n}/0" if n != other else "mallory-1/0" for n in positions)
+    return Scanned(positions, ids, after)
+
+
+def verdict(*records: Any, opened: Opened = NOBODY) -> tuple[list[str], list[str]]:
+    """The anomalies that judges with small windows find, and the first words of what they have given up."""
+    judge = fed(checker(Accounts(), remembered=SMALL), [opened, *records])
+    return [one.anomaly for one in judge.findings], [" ".join(words.split()[:4]) for words in judge.given_up()]
+
+
+APPENDS_GIVEN_UP = "whether events were asked"
+FEW, MANY = appends(SMALL), appends(5 * SMALL)
+EVERYTHING = range(1, 5 * SMALL + 1)
+
+
+def test_a_phantom_is_convicted_as_long_as_no_append_is_forgotten_and_not_judged_from_then_on() -> None:
+    """In a log of any length: nothing is switched off while nothing was forgotten."""
+    for count, found in ((SMALL, True), (2 * SMALL - 1, True), (2 * SMALL, False)):
+        phantom = event(count + 1, count + 1, Registered("acme", "zoe"), "nobody-1/0")
+        assert verdict(*appends(count), phantom)[0] == (["phantom-event"] if found else [])
+    assert APPENDS_GIVEN_UP in verdict(*MANY)[1]
+    assert APPENDS_GIVEN_UP not in verdict(*FEW)[1]
+
+
+def test_an_append_that_is_sent_again_after_it_was_forgotten_is_not_judged() -> None:
+    """Its effect may be there already."""
+    again = Prepared("alice", "alice-1", Register("acme", "user1"), "store", "acme", 40, at_version(40), MANY[0].events)
+    assert verdict(*MANY, Retried("alice", "alice-1"), again, yes("alice-1", 1), scan(*EVERYTHING))[0] == []
+
+
+@pytest.mark.parametrize("missing", [1, 7, 40])
+def test_that_an_event_is_missing_is_noticed_whether_it_is_remembered_or_only_digested(missing: int) -> None:
+    """Only its name is lost."""
+    shown = [n for n in EVERYTHING if n != missing]
+    assert verdict(*MANY, scan(*EVERYTHING))[0] == []
+    assert verdict(*MANY, scan(*shown))[0] == ["acknowledged-append-lost"]
+    assert verdict(*MANY, scan(*shown), scan(*shown))[0] == ["acknowledged-append-lost"]
+    assert verdict(*MANY, scan(*EVERYTHING, other=missing))[0] == ["acknowledged-append-lost"]
+
+
+def test_an_event_that_was_lost_and_is_back_is_none_that_is_missing() -> None:
+    """What a scan showed is what must stay from then on, in digests too."""
+    shown = [n for n in EVERYTHING if n != 1]
+    assert verdict(*MANY, scan(*shown), scan(*EVERYTHING), scan(*EVERYTHING))[0] == ["acknowledged-append-lost"]
+    assert verdict(*MANY, scan(*shown), *appends(20, 41), scan(*shown, *range(41, 61)))[0] == [
+        "acknowledged-append-lost"
+    ]
+
+
+def test_a_scan_that_begins_among_forgotten_events_is_judged_from_the_remembered_ones_on_and_that_is_said() -> None:
+    shown = [n for n in EVERYTHING if n > 3]
+    found, given_up = verdict(*MANY, scan(*shown, after=3), scan(*EVERYTHING))
+    assert (found, "whether a scan of" in given_up) == ([], True)
+    assert verdict(*MANY, scan(*shown[:-1], after=3))[0] == ["acknowledged-append-lost"]
+    assert "whether a scan of" not in verdict(*MANY, scan(*EVERYTHING), scan(39, 40, after=38))[1]
+
+
+def test_a_read_of_forgotten_events_is_judged_by_its_bounds_and_that_its_contents_are_not_is_said() -> None:
+    assert verdict(*MANY, RangeRead(1, 2, 9, (), ())) == ([], [APPENDS_GIVEN_UP, "what reads of ranges"])
+    assert verdict(*MANY, RangeRead(1, 2, 9, (3,), ("x/0",)))[0] == ["phantom-entry"]
+    assert verdict(*MANY, RangeRead(1, 2, 9, (2, 1), ("x/0", "y/0")))[0] == ["read-out-of-order"]
+    assert verdict(*MANY, RangeRead(40, 40, 9, (), ())) == (["range-differs"], [APPENDS_GIVEN_UP])
+
+
+def test_a_late_answer_about_a_forgotten_event_is_not_judged_and_that_is_said() -> None:
+    late = Acknowledged("alice", "alice-1", (2,))
+    assert verdict(*MANY, late) == ([], [APPENDS_GIVEN_UP, "whether late answers name"])
+    assert verdict(*MANY, Acknowledged("alice", "alice-40", (39,)))[0] == ["acknowledged-elsewhere"]
+
+
+def test_the_number_of_a_forgotten_hold_may_come_again_and_that_is_said() -> None:
+    holds = [
+        record
+        for n in range(1, 30)
+        for record in (HoldTaken("alice", "seat-1", n, n + 2, n), HoldEnded("seat-1", n, "confirmed", n))
+    ]
+    assert verdict(*holds, HoldTaken("bob", "seat-1", 1, 90, 80)) == ([], ["whether holds have the"])
+    assert verdict(*holds, HoldTaken("bob", "seat-1", 29, 90, 80))[0] == ["hold-number-reused"]
+
+
+def test_side_effects_of_forgotten_events_are_not_judged_and_that_is_said() -> None:
+    delivered = [Delivered("relay-1", f"alice-{n}/0", n, True) for n in EVERYTHING]
+    executed = [CommandExecuted(f"command-{n}", "ship", n) for n in EVERYTHING]
+    assert "whether messages of the" in verdict(*MANY, *delivered, delivered[0])[1]
+    assert verdict(*MANY, *delivered, delivered[-1])[0] == ["side-effect-twice"]
+    found, given_up = verdict(*MANY, *executed, executed[0], CommandRecognised("command-99", "ship", 99))
+    assert (found, "whether commands older than" in given_up) == ([], True)
+    assert verdict(*MANY[:6], *executed[:2], CommandRecognised("command-99", "ship", 99))[0] == ["command-missing"]
+
+
+CONSUMERS = (
+    ConsumerSpec(name="totals", projection="totals", volatile=True, snapshots=True),
+    ConsumerSpec(name="cache", projection="views", ordered=False, volatile=True),
+)
+
+
+def consumed(*extra: Any) -> list[Any]:
+    """A log that consumers follow, event by event, and more."""
+    records: list[Any] = []
+    rows: dict[str, Any] = {}
+    for n in EVERYTHING:
+        appended = appends(1, n)
+        stored: Stored = appended[1]
+        writes = Accounts().projection("views")(stored, rows)
+        rows.update(writes)
+        records += [*appended, Applied("totals", n, {"acme": n}), Applied("cache", n, dict(writes))]
+    return [*records, *extra]
+
+
+def test_a_consumer_that_begins_again_behind_what_is_forgotten_is_not_judged_and_that_is_said() -> None:
+    """It reads events that nobody knows any more; one that begins where they are known is judged."""
+    opened = Opened(1, "by hand", "accounts", ("alice",), CONSUMERS)
+    again = (Recovered("totals", 0, {}), Applied("totals", 1, {"acme": 1}), Applied("totals", 2, {"acme": 9}))
+    found, given_up = verdict(*consumed(*again), opened=opened)
+    assert (found, "what a consumer did" in given_up) == ([], True)
+    assert verdict(*consumed(), opened=opened) == ([], [APPENDS_GIVEN_UP])
+    from_snapshot = (SnapshotTaken("totals", 40, {"acme": 40}, 1), Recovered("totals", 40, {"acme": 40}))
+    assert verdict(*consumed(*from_snapshot), opened=opened) == ([], [APPENDS_GIVEN_UP])
+
+
+def test_a_consumer_that_joins_when_events_are_forgotten_is_not_judged_and_that_is_said() -> None:
+    joined = Joined(ConsumerSpec(name="late", projection="totals"))
+    opened = Opened(1, "by hand", "accounts", ("alice",), CONSUMERS)
+    found, given_up = verdict(*consumed(joined, Applied("late", 7, {"acme": 99})), opened=opened)
+    assert (found, "what a consumer did" in given_up) == ([], True)
+
+
+def test_failures_are_forgotten_one_day_and_that_is_said() -> None:
+    opened = Opened(1, "by hand", "accounts", ("alice",), CONSUMERS)
+    failed = [Failed("totals", n) for n in range(100, 140)]
+    old = Parked("totals", 41, "acme", 1)
+    found, given_up = verdict(*consumed(Failed("totals", 41), *failed, old), opened=opened)
+    assert (found, "whether events were put" in given_up) == ([], True)
+    assert verdict(*consumed(old), opened=opened)[0] == ["parked-without-cause"]
+    assert verdict(*consumed(Failed("totals", 41), Parked("totals", 41, "acme", 1)), opened=opened)[0] == []
+
+
+def test_answers_and_snapshots_of_states_that_are_forgotten_are_not_judged_and_that_is_said() -> None:
+    """Old states of keys, and old snapshots of streams; what is new is judged however long the log is."""
+    old = Answered("bob", "acme", "store", 3, ["nobody"], 37, 37)
+    assert verdict(*MANY, old) == ([], [APPENDS_GIVEN_UP, "answers with states older"])
+    assert verdict(*MANY, Answered("bob", "acme", "store", 40, ["nobody"], 0, 0))[0] == ["answer-differs"]
+    assert verdict(*MANY, Answered("alice", "acme", "store", 39, [], 1, 1))[0] == ["own-write-not-read"]
+    assert verdict(*MANY, SnapshotTaken("stream:acme", 3, ["nobody"], 1)) == (
+        [],
+        [APPENDS_GIVEN_UP, "snapshots of states that"],
+    )
+    assert verdict(*MANY, SnapshotTaken("stream:acme", 40, ["nobody"], 1))[0] == ["snapshot-differs"]
+
+
+def test_a_rebuild_of_another_position_is_not_judged_when_events_are_forgotten_and_that_is_said() -> None:
+    opened = Opened(1, "by hand", "accounts", ("alice",), CONSUMERS)
+    found, given_up = verdict(*consumed(Rebuilt("totals", 39, {"acme": 99})), opened=opened)
+    assert (found, "rebuilt rows of another" in given_up) == ([], True)
+    assert verdict(*consumed(Rebuilt("totals", 40, {"acme": 99})), opened=opened)[0] == ["rebuild-differs"]
