@@ -38,14 +38,13 @@ def strings(node: ast.AST) -> Iterator[str]:
             yield from strings(inner)
 
 
-def helpers() -> set[str]:
-    """The functions that make findings, or have them made: what they are given first is the anomaly."""
+def helpers(tree: ast.AST) -> set[str]:
+    """The functions of a file that make findings, or have them made: what they are given first is the anomaly."""
     found = {"finding", "Finding"}
-    for _, tree in trees():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef):
-                parameters = [argument.arg for argument in node.args.args if argument.arg != "self"]
-                found |= {node.name} if parameters[:1] == ["anomaly"] else set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            parameters = [argument.arg for argument in node.args.args if argument.arg != "self"]
+            found |= {node.name} if parameters[:1] == ["anomaly"] else set()
     return found
 
 
@@ -53,8 +52,8 @@ def names() -> dict[str, pathlib.Path]:
     """What may be the name of an anomaly: the first thing that a finding is given, what is put into a variable of that name, what an
     example calls a refused command that succeeded, and whatever is spelled as names are."""
     found: dict[str, pathlib.Path] = {}
-    makers = helpers()
     for path, tree in trees():
+        makers = helpers(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and KEBAB.fullmatch(node.value):
                 found[node.value] = path
