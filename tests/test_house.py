@@ -153,7 +153,12 @@ def test_every_folder_is_installed() -> None:
 
 
 IMPORT = re.compile(r"^\s*(?:from (refold[\w.]*) import|import (refold[\w.]*))", re.MULTILINE)
-PUBLIC = {"refold", *(f"refold.{door}" for door in DOORS[1:]), "refold.properties.linearizability"}
+PUBLIC = {
+    "refold",
+    *(f"refold.{door}" for door in DOORS[1:]),
+    "refold.properties.linearizability",
+    "refold.systems.gate",
+}
 
 
 def shown() -> list[pathlib.Path]:

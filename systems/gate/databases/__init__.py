@@ -1,0 +1,1 @@
+"""Connections to databases whose statements, commits and rollbacks are crossings."""

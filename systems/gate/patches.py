@@ -1,0 +1,124 @@
+"""Patches: names of libraries that mean something else for the code of actors, for as long as a gate is open.
+
+Everybody else calls through to the original, also while a gate is open: each replacement asks first whose code it is that calls. A name
+that a module of the user's or of a library has imported (``from time import sleep``) is replaced there as well.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, ClassVar, Self
+
+from refold.systems.gate.users import patched_modules
+
+Replacements = dict[str, Any]
+"""What takes the place of ``module.name`` or ``module.Class.name``."""
+
+
+SOURCES = (
+    "runtime.clock",
+    "runtime.threads",
+    "runtime.chance",
+    "runtime.hosting",
+    "databases.sqlite",
+    "databases.postgres",
+    "network.sockets",
+)
+"""Modules of this room that replace something."""
+
+INHERITED = object()
+"""In place of an original that the class itself did not have."""
+
+
+class Patches:
+    """All replacements; the first to enter puts them in place, the last to leave takes them out."""
+
+    _all: ClassVar[Patches | None] = None
+
+    def __init__(self) -> None:
+        self.sources: list[tuple[str, Callable[[], Replacements]]] = []
+        self.entered = 0
+        self._made: dict[int, Replacements] = {}
+        self._undo: list[tuple[Any, str, Any]] = []
+        self._originals: dict[int, tuple[Any, Any]] = {}
+        """Each original, and what takes its place, by the original's `id`."""
+        self._scanned: dict[int, ModuleType] = {}
+        self._imported: list[tuple[ModuleType, str, Any]] = []
+        """Names under which modules have imported an original."""
+
+    @classmethod
+    def all(cls) -> Patches:
+        """Those of this process."""
+        if cls._all is None:
+            cls._all = cls()
+            for name in SOURCES:
+                importlib.import_module(f"refold.systems.gate.{name}").register(cls._all)
+        return cls._all
+
+    def add(self, library: str, replacements: Callable[[], Replacements]) -> None:
+        """Replace names once `library` has been imported by somebody; nothing is imported for it."""
+        self.sources.append((library, replacements))
+
+    def __enter__(self) -> Self:
+        self.entered += 1
+        if self.entered == 1:
+            self._put()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.entered -= 1
+        if self.entered == 0:
+            for owner, name, original in reversed(self._undo):
+                if original is INHERITED:
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, original)
+            self._undo.clear()
+
+    def _put(self) -> None:
+        for number, (library, replacements) in enumerate(self.sources):
+            if library not in sys.modules:
+                continue
+            if number not in self._made:
+                self._make(number, replacements())
+            for place, replacement in self._made[number].items():
+                self._replace(*_owner(place), replacement)
+        self._look_for_imports()
+        for module, name, original in self._imported:
+            if vars(module).get(name) is original:
+                self._replace(module, name, self._originals[id(original)][1])
+
+    def _make(self, number: int, replacements: Replacements) -> None:
+        self._made[number] = replacements
+        for place, replacement in replacements.items():
+            owner, name = _owner(place)
+            if isinstance(owner, ModuleType):
+                original = vars(owner)[name]
+                self._originals[id(original)] = (original, replacement)
+                self._scanned.clear()  # one that has been looked through may have this one
+
+    def _look_for_imports(self) -> None:
+        """Look through the modules that have come since the last time."""
+        for module in patched_modules(self._scanned):
+            self._scanned[id(module)] = module
+            for name, value in list(vars(module).items()):
+                found = self._originals.get(id(value))
+                if found is not None and found[0] is value and (module, name, value) not in self._imported:
+                    self._imported.append((module, name, value))
+
+    def _replace(self, owner: Any, name: str, replacement: Any) -> None:
+        self._undo.append((owner, name, vars(owner).get(name, INHERITED)))
+        setattr(owner, name, replacement)
+
+
+def _owner(place: str) -> tuple[Any, str]:
+    """The module or class that has the name, and the name."""
+    path, _, name = place.rpartition(".")
+    try:
+        return importlib.import_module(path), name
+    except ModuleNotFoundError:
+        module, _, cls = path.rpartition(".")
+        return getattr(importlib.import_module(module), cls), name

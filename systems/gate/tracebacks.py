@@ -1,0 +1,31 @@
+"""Tracebacks of the user's code, as if no gate had been there."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from types import TracebackType
+
+HERE = os.path.dirname(__file__) + os.sep
+"""Where the code of this room is."""
+
+
+def forget_locals(error: BaseException | None) -> None:
+    """Empty the frames in which an error was raised, and those of what led to it, as when nobody has it any more: a connection that was
+    open there is closed. The lines of the user's traceback stay; those of this room go."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = _without_ours(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    if trace is None:
+        return None
+    rest = _without_ours(trace.tb_next)
+    if trace.tb_frame.f_code.co_filename.startswith(HERE):
+        return rest
+    trace.tb_next = rest
+    return trace
