@@ -7,7 +7,7 @@ a role is borrowed for a record that lacks a field, there is no reason, and the 
 
 from __future__ import annotations
 
-BECAUSE: dict[str, str] = {
+BECAUSE: dict[str, str | tuple[str, ...]] = {
     "is folded to something else in another process": "the events up to it are the same, and so is the code",
     "is decided in another way in another process": "the command and the events are the same, and so is the code",
     "was asked for by nobody": "no client ever sent an append with the id {id}",
@@ -53,7 +53,11 @@ BECAUSE: dict[str, str] = {
     "undid it": "it comes from event {position}, which is older, and was stored later",
     "shows the rows at rest": "nothing was left to deliver",
     "never arrived": "{where} came to rest before position {position}",
-    "is where it came to rest": "{consumer} has nothing left that it would do by itself",
+    "is where it came to rest": (
+        "{consumer} has nothing left that it would do by itself",
+        "the listing follows no link behind link {cursor} of {links}",
+        "it says {tally}",
+    ),
     # -- the log
     "is none of its events": "it has the id {id}, and that append asked for other events",
     "is what was appended": "{client} asked for {ids} with it, in stream {stream}",
@@ -67,10 +71,10 @@ BECAUSE: dict[str, str] = {
     "is what readers come to": "readers find {id} at position {position}",
     "is what one read returned": "its positions come in this order: {in_order}",
     "is what the stream holds": "a read of stream {stream} returned the versions {versions}",
-    "is the answer to this read": "it returned {got}, where {wanted} was expected",
+    "is the answer to this read": "it returned {got}, where {wanted} would be right",
     # -- decisions, and appends under a condition
     "was refused with this version": "{op} expected version {found}, which is the one that was there",
-    "decided on this view": "version {seen} of {stream}, in {source}, leads to another decision",
+    "decided on this view": "{client} says that it saw version {seen} of {stream}, in {source}",
     "is an append that the log does not have": "{op} of {client} never became visible",
     "created it": "{client} was told so, at revision {revision}",
     "created it again": "{client} was told so, at revision {revision}, and nobody had deleted {key} in between",
@@ -89,8 +93,8 @@ BECAUSE: dict[str, str] = {
     "is in force": "it lasts until {until}, and nobody has given it back",
     "is of an older lease": "token {token} was not the newest any more",
     "was granted all the same": "{client} was given token {token} at {at}",
-    "waits for so long": "{client} was told at {at} that the lock is taken, and has been waiting since",
-    "came after that": "{client} was given the lock at {at}, although another client had been waiting for longer",
+    "waits for so long": "{client} was told at {at} that the lock is taken, and waits for it until {until}",
+    "came after that": "{client} was given the lock at {at}",
     "is over as it begins": "it is granted at {at} and ends at {until}",
     "was granted before": "{client} had token {token}",
     "has no greater token": "{client} was given token {token}, and tokens grow",
@@ -148,8 +152,8 @@ BECAUSE: dict[str, str] = {
     "was discarded": "the listing took event {position} of {stream} for gone",
     "shows the listing at rest": "it shows another number of items of {where} than there are",
     # -- messages and second stores
-    "is the cause": "it is the event that this is done for",
-    "is the event": "it is the event that this is about",
+    "is the cause": "what was done, or not done, is done for event {position}",
+    "is the event": "it stands at position {position}, as version {version} of {stream}",
     "is the last note of what is done": "{consumer} had noted that everything up to position {position} is done",
     "came again": "{consumer} wrote to {to} because of event {position} once more",
     "was sent": "{consumer} wrote to {to} because of event {position}",
@@ -167,12 +171,12 @@ BECAUSE: dict[str, str] = {
     "was executed again": "handler {handler} had {command} executed for event {position}",
     "was executed all the same": "handler {handler} had {command} executed, and no event is at position {position}",
     "was dismissed, although it was never executed": "{command} was taken for one that is done",
-    "is the outbox at rest": "{rows} rows are left in it",
-    "is the process manager at rest": "it says that it is done with {done} events",
+    "is the outbox at rest": "what is left in it is {rows}",
+    "is the process manager at rest": "it counts {done} as done",
     "wrote the newer version": "{writer} had told the second store of version {version} of {item}",
     "overwrote it": "the second store holds version {holds} of {item} since then",
     "left this unfinished": "{writer} died before the second store heard of version {version} of {item}",
-    "did not find it": "the repair job found {found}",
+    "did not find it": "what the repair job found unfinished is {found}",
     "is the newest fact": "{writer} wrote version {version} of {item} to the first store",
     "shows both stores": "the two hold different versions of {where}",
     "was in the copy": "the copy had the change at LSN {lsn}",
@@ -185,7 +189,7 @@ BECAUSE: dict[str, str] = {
     "removed messages": "the topic begins at offset {low} since then",
     "is its tally": "it says {tally}",
 }
-"""Role of a piece of evidence -> the reason."""
+"""Role of a piece of evidence -> the reason, or one for each kind of record that may have the role."""
 
 WITHOUT_REASON = (
     "is the end",

@@ -6,6 +6,8 @@ Works for every anomaly: a finding's evidence says what each record has to do wi
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -103,12 +105,13 @@ def reason(proof: Evidence, finding: Finding) -> str:
     return _said(BECAUSE, proof, finding)
 
 
-def _said(templates: dict[str, str], proof: Evidence, finding: Finding, **more: str) -> str:
+def _said(templates: Mapping[str, str | tuple[str, ...]], proof: Evidence, finding: Finding, **more: str) -> str:
     template = templates.get(proof.role, "")
-    try:
-        return template.format_map({**facts(proof.record, finding), **more})
-    except (KeyError, IndexError, AttributeError):
-        return ""  # the role is borrowed for another kind of record
+    known = {**facts(proof.record, finding), **more}
+    for one in (template,) if isinstance(template, str) else template:
+        with suppress(KeyError, IndexError, AttributeError):  # the role is borrowed for another kind of record
+            return one.format_map(known)
+    return ""
 
 
 def _unseen(proof: Evidence, finding: Finding) -> str:
