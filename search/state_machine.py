@@ -47,8 +47,7 @@ from refold.properties.suite import checker
 from refold.search import failure
 from refold.search.capabilities import not_checked
 from refold.search.failure import GuaranteeBroken
-from refold.search.objects.application_check import application_named, christen, trial
-from refold.search.objects.object_names import name_of
+from refold.search.objects.given import application_given, system_given
 from refold.search.objects.provenance import Origin, running_test
 from refold.search.profiles import fitting, standard
 from refold.search.regression import held, stored_plan
@@ -56,8 +55,6 @@ from refold.search.run import BrokenApplication, execute, fault_of, reproducer, 
 from refold.search.shrink import Shrinker
 from refold.search.vacuous import counts, vacuous
 from refold.systems.port import DeploymentPort, SystemPort
-from refold.systems.registry import resolve
-from refold.systems.user.adopt import adopt
 from refold.systems.user.errors import let_through, told
 
 SHORT, MIDDLE, LONG = BURSTS = (32, 128, 512)
@@ -301,21 +298,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 @functools.cache
 def prepared(cls: type[EventSourcedMachine]) -> tuple[Application, SystemPort, Menu]:
     """What all runs of one machine share."""
-    application = cls.application
-    if isinstance(application, str):
-        application = application_named(application)
-    elif isinstance(application, type):
-        application = application()
-    christen(application, type(application).__name__)
-    trial(application)
-    system: SystemPort
-    if isinstance(cls.system, str):
-        system = resolve(cls.system)
-    else:
-        found = cls.system
-        makes = isinstance(found, type) or not hasattr(found, "open")
-        name = name_of(found) if makes else None  # a system that is there already bears its own
-        system = adopt(name or str(getattr(found, "__name__", type(found).__name__)), found)
+    application, system = application_given(cls.application), system_given(cls.system)
     return application, system, system.menu(application)
 
 
