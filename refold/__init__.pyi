@@ -4,6 +4,7 @@ from .properties.property import Evidence as Evidence
 from .properties.property import Finding as Finding
 from .properties.property import Property as Property
 from .properties.result import Result as Result
+from .search.failure import Broken as Broken
 from .search.regression import must_hold as must_hold
 from .search.run import execute as execute
 from .search.state_machine import machine as machine

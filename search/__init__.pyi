@@ -1,5 +1,6 @@
 from .campaign import Budget as Budget
 from .campaign import Campaign as Campaign
+from .failure import Broken as Broken
 from .failure import GuaranteeBroken as GuaranteeBroken
 from .regression import must_hold as must_hold
 from .run import Run as Run

@@ -37,7 +37,7 @@ def test_the_users_test_file_is_the_example_and_is_short() -> None:
 def test_the_users_test_file_passes_on_both_systems(tmp_path: pathlib.Path) -> None:
     """As a user runs it, in a folder of its own."""
     (tmp_path / "test_seats.py").write_text(seats())
-    code, printed = run("pytest -q test_seats.py --refold-profile=quick", tmp_path)
+    code, printed = run("pytest test_seats.py --refold-profile=quick", tmp_path)
     assert code == 0, printed
     assert "2 passed" in printed
     assert printed.count(": held;") == 2, printed

@@ -18,15 +18,17 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
-import networkx
 
 from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.record import Acknowledged, Applied, Opened, Prepared, Recovered, Refused
 from refold.properties.property import Finding
+
+if TYPE_CHECKING:
+    import networkx
 
 READ = "read"
 CHANGED = "changed"
@@ -143,6 +145,8 @@ class Builder:
         self.blamed = blamed
         self.subject = subject
         self.application = application
+        import networkx  # takes longer than most searches, and few finds need it
+
         self.graph = networkx.MultiDiGraph()
         self.decisions: dict[str, Node] = {}
         self.events: list[Node] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import pathlib
@@ -20,11 +19,9 @@ from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.properties.result import Counterexample, Result
 from refold.reports.commands import outcome
-from refold.reports.documents.files import default_report_dir, ready, write, write_history
-from refold.reports.documents.html import html_report
-from refold.reports.documents.json_report import result_json
+from refold.reports.documents.files import default_report_dir, ready
+from refold.reports.documents.report_folder import REPORT, write_report
 from refold.reports.documents.terminal import print_result
-from refold.reports.pictures.graph_files import write_graph
 from refold.reports.words.explained import explain_result
 from refold.search.campaign import Budget, Campaign, Progress
 from refold.search.failure import PlanFile, slug
@@ -243,17 +240,8 @@ def publish(
 ) -> dict[str, Any]:
     """Write report.html, report.json, history.jsonl and the graphs, and print the report, with `note` on top, unless quiet."""
     explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans])
-    report = folder / "report.html"
-    history = result.counterexamples[0].history if result.counterexamples else result.sample
-    if history:
-        write_history(folder / "history.jsonl", history)
-    for number, each in enumerate(explained, 1):
-        if each.graph is not None:
-            write_graph(each.graph, folder / "graphs", f"{number}-{slug(each.finding.anomaly)}")
-    document = result_json(result, explained, report=str(report))
-    write(report, html_report(result, explained))
-    write(folder / "report.json", json.dumps(document, indent=1, default=str) + "\n")
+    document = write_report(result, explained, folder)
     if not quiet:
         with outcome.speaking():
-            print_result(result, explained, report=str(report), note=note)
+            print_result(result, explained, report=str(folder / REPORT), note=note)
     return document

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from refold.model.tape import Plan
 from refold.model.words import counted
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
-from refold.reports.words.explained import Explained, explain
-from refold.reports.words.plan_list import shortened
+from refold.reports.words.explained import Explained
+from refold.reports.words.plan_list import Item, plan_heading, plan_items, shortened
 from refold.reports.words.values import inert
-from refold.search.failure import GuaranteeBroken, Words, failure_text
+from refold.search.failure import Words, failure_text
 
 
 class Sentences(Words):
@@ -27,14 +30,7 @@ class Sentences(Words):
         items, heading = self.explained.plan, self.explained.plan_heading
         if not items:
             return ["There is no plan to show: it is all runs together in which it did not happen."]
-        first, between, last = shortened(items)
-        gap = f"  … {counted(between, 'action')} between; all are in the file of the command below"
-        return [
-            f"{heading[0].upper()}{heading[1:]}:",
-            *(f"  {item.label} {item.words}" for item in first),
-            *([gap] if between else []),
-            *(f"  {item.label} {item.words}" for item in last),
-        ]
+        return listed(items, heading)
 
     def why(self, counterexample: Counterexample) -> list[str]:
         """Let, Then, However; the usual cause; what else the run shows."""
@@ -49,19 +45,37 @@ class Sentences(Words):
         lines += ["", f"Usual cause and fix: {explanation.usual}"] if explanation.usual else []
         return lines + [f"The same run also shows {other.title}" for other in self.explained.also]
 
+    def page(self, page: str) -> list[str]:
+        """Where the report with the pictures is."""
+        return [f"Report: {inert(page)}"] if page else []
+
     def command(self, command: str) -> list[str]:
         """In a line of its own, to be copied."""
         return ["Replay it:", inert(command)]
 
 
-def failure_message(explained: Explained) -> str:
-    """The message of a test that failed with this counterexample."""
+def listed(items: Sequence[Item], heading: str) -> list[str]:
+    """A plan under its heading."""
+    first, between, last = shortened(items)
+    gap = f"  … {counted(between, 'action')} between; all are in the file of the command below"
+    return [
+        f"{heading[0].upper()}{heading[1:]}:",
+        *(f"  {item.label} {item.words}" for item in first),
+        *([gap] if between else []),
+        *(f"  {item.label} {item.words}" for item in last),
+    ]
+
+
+def failure_message(explained: Explained, page: str = "") -> str:
+    """The message of a test that failed with this counterexample; `page` is where its report is."""
     example = explained.counterexample
     if example is None:
         raise ValueError("this explains a finding alone; give what `explain` makes of a counterexample")
-    return failure_text(example, explained.replay, Sentences(explained))
+    return failure_text(example, explained.replay, Sentences(explained), page)
 
 
-def message(error: GuaranteeBroken) -> str:
-    """The message of a failure that pytest caught."""
-    return failure_message(explain(error.counterexample, error.application, replay=error.command, diagnosed=False))
+def plan_lines(plan: Plan) -> list[str]:
+    """The actions that led to an error of the user's own rules."""
+    example = Counterexample(plan, (), (), 0, 0.0)
+    items = plan_items(example)
+    return listed(items, plan_heading(example, items))

@@ -23,12 +23,12 @@ from refold.reports.documents.files import write_history
 from refold.reports.documents.html import html_report
 from refold.reports.documents.json_report import result_json
 from refold.reports.documents.terminal import terminal_report
+from refold.reports.documents.test_report import tell
 from refold.reports.words.explained import Explained, explain, explain_finding
 from refold.reports.words.explanation import by_evidence, title
-from refold.reports.words.failure import message
 from refold.reports.words.stored import explain_judged
 from refold.search.campaign import Budget, Campaign
-from refold.search.failure import GuaranteeBroken
+from refold.search.failure import Broken
 from refold.search.objects.application_check import EXAMPLES
 from refold.search.run import execute
 from refold.search.stored.checking import check
@@ -63,7 +63,9 @@ def test_terminal_page_json_test_and_stored_history_tell_the_same_story(name: st
     page = re.sub(r"<[^>]+>", "", html_report(whole, [told])).replace("&#39;", "'").replace("&#34;", '"')
     text = terminal_report(whole, [told], width=10_000)
     (scripted,) = result_json(whole, [told], report=None)["findings"]
-    failure = message(GuaranteeBroken(example, told.replay, application))
+    error = Broken(example, told.replay, application=application)
+    tell(error, "test_x.py::TestX::test_holds", None)
+    failure = str(error)
     for heading, line in told.explanation.lines():
         assert line in page.replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&")
         assert line in re.sub(r" +", " ", text)
