@@ -52,23 +52,29 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["REFOLD_REPLAY"] = plan
     if profile := config.getoption("--refold-profile"):
         os.environ["REFOLD_PROFILE"] = profile
+    if config.getoption("fulltrace", False):
+        os.environ["REFOLD_FULL_TRACE"] = "1"
     named = os.environ.get("REFOLD_PROFILE", "")
     if named and named not in PROFILES:
         raise pytest.UsageError(f"REFOLD_PROFILE is {named!r}, expected one of {', '.join(PROFILES)}")
+
+
+@pytest.hookimpl(specname="pytest_runtest_makereport")
+def pytest_refold_words(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+    """Give a failure its page and its message, before its report is made. (No wrapper: only behind pytest's own hook for unittest is it
+    known what was raised.)"""
+    if "refold.search.failure" in sys.modules and call.excinfo is not None:
+        from refold.reports.documents.test_report import tell
+
+        tell(call.excinfo.value, item.nodeid, item.config.getoption("--hypothesis-seed", None))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note on the test's report what refold did, and leave of a failure what it says; the report travels from workers to the terminal. The
-    report of a test's set-up comes before its call, which is early enough to put failures into words, and to give them a page."""
+    """Note on the test's report what refold did, and leave of a failure what it says; the report travels from workers to the terminal."""
     failure = sys.modules.get("refold.search.failure")
-    if failure is not None:
-        failure.words = words  # type: ignore[attr-defined]
-        failure.whole_traces = item.config.getoption("fulltrace", False)  # type: ignore[attr-defined]
-        seed = item.config.getoption("--hypothesis-seed", None)
-        failure.keep_page = lambda error, test: page(error, test, seed)  # type: ignore[attr-defined]
     if failure is None or call.when != "call":
         return (yield)
     cls = getattr(getattr(item, "cls", None), "refold_machine", None)
@@ -92,20 +98,6 @@ def pytest_runtest_makereport(
     if notes:
         report.user_properties.append((KEY, {"test": short_id(item.nodeid), "notes": notes}))
     return report
-
-
-def words() -> Any:
-    """The words of a failing test's message, imported when there is one."""
-    from refold.reports.words.failure import Sentences
-
-    return Sentences()
-
-
-def page(error: Any, test: str, seed: Any) -> None:
-    """Write the page of a failure; imported when there is one."""
-    from refold.reports.documents.test_report import keep_page
-
-    keep_page(error, test, seed)
 
 
 def shorten(report: pytest.TestReport, item: pytest.Item, error: BaseException) -> None:

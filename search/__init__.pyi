@@ -8,3 +8,7 @@ from .run import execute as execute
 from .shrink import Shrinker as Shrinker
 from .state_machine import EventSourcedMachine as EventSourcedMachine
 from .state_machine import machine as machine
+from .stored.checking import check as check
+from .stored.judged import Judged as Judged
+from .stored.plan import replay as replay
+from .verification import verify as verify

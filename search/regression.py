@@ -35,7 +35,7 @@ def must_hold(document: dict[str, Any], *, application: str, system: str, elsewh
     if findings:
         counterexample = Counterexample(plan, findings, tuple(run.history), 1, 0.0)
         path = save_plan(counterexample, subject, system, report_dir())
-        raise Broken(counterexample, replay_command(path))
+        raise Broken(counterexample, replay_command(path), application=subject)
 
 
 def shown(run: Run) -> tuple[Finding, ...]:
@@ -55,12 +55,12 @@ def stored_plan(path: str, application: Application, system: SystemPort) -> tupl
     return plan, str(document.get("anomaly") or "")
 
 
-def held(run: Run, plan: Plan, anomaly: str, command: str) -> None:
+def held(run: Run, plan: Plan, anomaly: str, command: str, application: Application) -> None:
     """Raise `Broken` if the run of a stored plan shows anything, first what the plan was kept for."""
     __tracebackhide__ = True
     if found := shown(run):
         findings = tuple(sorted(found, key=lambda finding: finding.anomaly != anomaly))
-        raise Broken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command)
+        raise Broken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command, application=application)
 
 
 def stored_plans(test: str, application: Application, system: SystemPort) -> Iterator[tuple[str, Plan | None, str]]:

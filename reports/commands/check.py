@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import click
@@ -16,19 +17,27 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
-from refold.model.documents.history import MalformedHistory, to_line
+from refold.model.documents.history import to_line
 from refold.model.errors import UsageError
 from refold.model.words import short
+from refold.properties.accounts.finding import Account
+from refold.properties.linearizability import HistoryError
 from refold.reports.commands import outcome
-from refold.reports.commands.black_box import BlackBox
-from refold.reports.commands.stored_history import StoredHistory
 from refold.reports.documents.etcd_report import etcd_history, is_etcd_report
-from refold.reports.documents.files import refuse_pipe
+from refold.reports.documents.json_report import finding_json
 from refold.reports.documents.unpacked import STANDARD_INPUT, unpacked
+from refold.reports.words.black_box import account_sentences, verdict_sentences
+from refold.reports.words.stored import SHOWN, explain_judged, sentences
 from refold.reports.words.values import inert
 from refold.search.objects.application_check import application_named, trial
+from refold.search.stored.black_box import BlackBox
+from refold.search.stored.checking import FORMATS as READ
+from refold.search.stored.checking import format_of
+from refold.search.stored.files import FileSource, refuse_pipe
+from refold.search.stored.history import FINDINGS_MAX, StoredHistory
+from refold.search.stored.judged import Judged
 
-FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register", "otlp", "etcd")
+FORMATS = (*READ, "etcd")
 
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")
@@ -133,19 +142,10 @@ def check(
                     task = bar.add_task(f"{number}/{len(files)} {os.path.basename(file)}", total=1.0)
                     results.append(judge.judge(file, lambda share, task=task: bar.update(task, completed=share)))  # type: ignore[misc]
                     bar.remove_task(task)
+                    if judge.interrupted:
+                        break
             except KeyboardInterrupt:
-                results.append(
-                    {
-                        "file": file,
-                        "format": None,
-                        "records": 0,
-                        "verdict": "undecided",
-                        "seconds": 0.0,
-                        "findings": [],
-                        "blame": None,
-                        "error": f"{file}: interrupted",
-                    }
-                )
+                results.append({**nothing(file), "error": interruption(file)})
         if as_json:
             outcome.print_json({"results": results})
         else:
@@ -185,40 +185,40 @@ class FileJudge:
         self.application = application
         self.seconds = seconds
         self.black_box = BlackBox(model, initial, nil_reads, fail, keys, seconds)
+        self.interrupted = False
 
     def judge(self, file: str, heartbeat: Callable[[float], None]) -> dict[str, Any]:
         """The result object of one file; an error is one sentence in it."""
-        from refold.properties.linearizability import HistoryError
-
         started = time.process_time()
-        result: dict[str, Any] = {
-            "file": file,
-            "format": None,
-            "records": 0,
-            "verdict": "undecided",
-            "seconds": 0.0,
-            "findings": [],
-            "blame": None,
-        }
+        result = nothing(file)
         path = file
         try:
             if file != STANDARD_INPUT:
                 refuse_pipe(file)
             with unpacked(file) as path:
-                format_ = self.format if self.format != "auto" else self.look(path)
-                result["format"] = format_
-                if format_ == "etcd":
-                    self.etcd(path, result, heartbeat)
-                elif format_ == "refold":
-                    StoredHistory(path, self.application, result, heartbeat, self.seconds).judge()
-                else:
-                    self.black_box.judge(path, format_, result)
+                self.look(path, result, heartbeat)
         except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
-            said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
-            said = said.replace(path, file) if path != file else said
-            result["error"] = said if file in said else f"{file}: {said}"
+            result["error"] = sentence(file, error)
+        if path != file and "error" in result:
+            result["error"] = result["error"].replace(path, file)
         result["seconds"] = round(time.process_time() - started, 6)
         return result
+
+    def look(self, path: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+        """What there is to say of a plain file, or of a folder."""
+        source = FileSource(path)
+        result["format"] = format_ = self.format if self.format != "auto" else recognised(source)
+        if format_ == "etcd":
+            self.etcd(path, result, heartbeat)
+        elif format_ == "refold":
+            self.positions(source, result, heartbeat)
+        else:
+            linearizability(self.black_box.judged(source, format_), result)
+
+    def positions(self, source: FileSource, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+        """A history of refold."""
+        stored = StoredHistory(source, self.application, heartbeat=heartbeat, watch=watch, seconds=self.seconds)
+        self.interrupted |= positions(stored.judged(), source, result)
 
     def etcd(self, folder: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
         """A report of etcd's robustness tests, put into a history with positions."""
@@ -227,29 +227,104 @@ class FileJudge:
             path = os.path.join(scratch, "history.jsonl")
             with open(path, "wb") as file:
                 file.writelines(map(to_line, records))
-            StoredHistory(path, self.application, result, heartbeat, self.seconds).judge()
+            self.positions(FileSource(path), result, heartbeat)
         result["not_checked"].extend(left_out)
 
-    def look(self, file: str) -> str:
-        """The format of a file, from its first lines."""
-        from refold.properties.linearizability.histories.formats import HEAD_BYTES, sniff
 
-        if os.path.isdir(file):
-            if is_etcd_report(file):
-                return "etcd"
-            raise UsageError(
-                f"{file}: this is a directory, and no report of etcd's robustness tests; name the files in it"
-            )
-        with open(file, "rb") as stream:
-            head = stream.read(HEAD_BYTES)
-        if not head.strip():
-            raise MalformedHistory(1, "the file is empty")
-        found = sniff(head.decode("utf-8", "replace").splitlines())
-        if found is None:
-            raise MalformedHistory(
-                1, f"this is none of the formats that refold reads; name it with --format ({', '.join(FORMATS[1:])})"
-            )
-        return found
+def recognised(source: FileSource) -> str:
+    """The format of a file or a folder."""
+    if not os.path.isdir(source.name):
+        return format_of(source)
+    if is_etcd_report(source.name):
+        return "etcd"
+    raise UsageError(
+        f"{source.name}: this is a directory, and no report of etcd's robustness tests; name the files in it"
+    )
+
+
+def watch(application: Application) -> AbstractContextManager[Callable[[], None]]:
+    """Nobody waits for ever for the application's own code, which the events of a file may send round in circles."""
+    return outcome.time_limit(f"application {application.name!r}")
+
+
+def nothing(file: str) -> dict[str, Any]:
+    """The result object of a file of which nothing is known yet."""
+    return {
+        "file": file,
+        "format": None,
+        "records": 0,
+        "verdict": "undecided",
+        "seconds": 0.0,
+        "findings": [],
+        "blame": None,
+    }
+
+
+def sentence(file: str, error: BaseException) -> str:
+    """What is wrong with a file."""
+    said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
+    return said if file in said else f"{file}: {said}"
+
+
+def positions(judged: Judged, source: FileSource, result: dict[str, Any]) -> bool:
+    """Put the verdict on a history of refold into the result; returns whether the user interrupted it."""
+    explained = explain_judged(judged, source)
+    result |= {
+        "records": judged.records,
+        "verdict": judged.verdict,
+        "application": None if judged.application is None else judged.application.name,
+        "counts": judged.counts,
+        "not_checked": list(judged.not_checked),
+        "findings": [finding_json(each) for each in explained],
+        "sentences": [sentences(each) for each in explained[:SHOWN]],
+    }
+    if judged.reason:
+        result["reason"] = judged.reason
+    interrupted = isinstance(judged.error, KeyboardInterrupt)
+    if judged.error is not None:
+        result["error"] = interruption(source.name) if interrupted else sentence(source.name, judged.error)
+    return interrupted
+
+
+def interruption(file: str) -> str:
+    """Where Ctrl-C ended it."""
+    return f"{file}: interrupted"
+
+
+def linearizability(judged: Judged, result: dict[str, Any]) -> None:
+    """Put the verdict on a history without positions into the result."""
+    if judged.account is not None:
+        accounts(judged, judged.account, result)
+        return
+    verdict = judged.black_box
+    assert verdict is not None
+    finding = verdict.finding()
+    said = verdict_sentences(verdict)
+    result |= {
+        "records": judged.records,
+        "verdict": judged.verdict,
+        "fail": judged.fail,
+        "findings": [] if finding is None else [finding],
+        "blame": None if finding is None else finding.get("blame"),
+    }
+    if judged.hint:
+        result["hint"] = judged.hint
+        said.append(f"Mind {judged.hint}")
+    result["sentences"] = [said]
+    if judged.reason:
+        result["reason"] = judged.reason
+
+
+def accounts(judged: Judged, account: Account, result: dict[str, Any]) -> None:
+    """Put into the result what a model says that is judged without a search."""
+    result |= {
+        "records": judged.records,
+        "verdict": judged.verdict,
+        "findings": [entry.as_json() for entry in account.broken[:FINDINGS_MAX]],
+        "observed": [entry.as_json() for entry in account.observed[:FINDINGS_MAX]],
+        "not_checked": list(judged.not_checked),
+        "sentences": account_sentences(account),
+    }
 
 
 def tell(result: dict[str, Any]) -> None:

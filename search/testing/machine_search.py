@@ -203,7 +203,8 @@ class MachineSearch:
         for counterexample in self.books.counterexamples:
             if counterexample.finding.signature == signature:
                 plan = self.plans[signature]
-                return Broken(counterexample, self.file.origin.replay(plan), self.books.result(), plan)
+                command = self.file.origin.replay(plan)
+                return Broken(counterexample, command, self.books.result(), plan, self.application)
         raise LookupError(signature)
 
     # -- the whole test --------------------------------------------------------------------------------------------------------------
@@ -230,11 +231,10 @@ class MachineSearch:
             gc.unfreeze()
         notes = list(getattr(found, "__notes__", ()))
         if isinstance(found, Broken):
-            failure.keep_page(found, self.cls.test)
             found.aside, found.__notes__ = notes, []
         elif notes:
             found.__notes__ = [note for note in notes if not note.startswith(TAPE_NOTE)]
-        if not failure.whole_traces:
+        if not failure.whole_traces():
             found.__traceback__ = None if isinstance(found, Broken) else of_the_user(found.__traceback__)
         raise found from found.__cause__
 
@@ -324,7 +324,7 @@ class MachineSearch:
             counterexample = Counterexample((), (empty,), self.books.sample, self.books.examples, 0.0)
             self.books.counterexamples.append(counterexample)
             self.books.tell()
-            raise Broken(counterexample, self.file.origin.search(), self.books.result())
+            raise Broken(counterexample, self.file.origin.search(), self.books.result(), application=self.application)
 
     def tally(self) -> dict[str, Any]:
         """What the runs came to, for a line in a summary."""
@@ -345,12 +345,11 @@ def replay(cls: type[Any], path: str) -> None:
     run = execute(search.system, search.application, plan, whole=True)
     search.book(run)
     try:
-        held(run, plan, anomaly, search.file.origin.replay(path))
+        held(run, plan, anomaly, search.file.origin.replay(path), search.application)
     except Broken as error:
         search.books.counterexamples.append(error.counterexample)
         search.books.tell()
         error.result, error.plan = search.books.result(), path
-        failure.keep_page(error, cls.test)
         raise
 
 

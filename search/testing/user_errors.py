@@ -8,8 +8,7 @@ from types import TracebackType
 import hypothesis
 
 from refold.model.tape import Plan
-from refold.properties.result import Counterexample
-from refold.search import failure
+from refold.search.failure import PlanNote
 from refold.systems.user.errors import OURS
 
 HYPOTHESIS = os.path.dirname(hypothesis.__file__) + os.sep
@@ -26,8 +25,8 @@ class OutOfPatience(BaseException):
 
 def with_plan(error: Exception, plan: Plan) -> Exception:
     """The error of a rule of the user's, with the actions that led to it."""
-    text = "\n".join(failure.words().plan(Counterexample(plan, (), (), 0, 0.0)))
-    error.__notes__ = [text, *(note for note in getattr(error, "__notes__", ()) if note != text)]
+    said = PlanNote.of(plan)
+    error.__notes__ = [said, *(note for note in getattr(error, "__notes__", ()) if note != said)]
     return error
 
 
