@@ -25,6 +25,8 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "expected": "it asked for {expected} of stream {stream}",
     "was refused all the same": "the log said that it found version {found}",
     "became visible late": "readers had gone past position {position} by then",
+    "was read at this position": "a reader found {id} at position {position}",
+    "is read there now": "a later reader found {id} at position {position}",
     "was visible at this position": "it had been read at position {position} before",
     "has this version": "the log stored it as version {version} of {stream}",
     "is a scan of the log": "it returned {positions}",

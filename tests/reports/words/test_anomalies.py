@@ -16,8 +16,8 @@ from refold.reports.words.because import BECAUSE, WITHOUT_REASON
 from refold.search.capabilities import CAPABILITIES
 
 ROOT = pathlib.Path(__file__).parents[3]
-NO_ANOMALIES = ("diagnosis", "linearizability", "strategies", "stored", "testing")
-"""Folders whose names are those of rows, models, strategies, formats, and of Hypothesis."""
+NO_ANOMALIES = ("accounts", "diagnosis", "linearizability", "strategies", "stored", "testing")
+"""Folders whose names are those of rows, models, strategies, formats, and of Hypothesis; what accounts find is told where it is found."""
 KEBAB = re.compile(r"[a-z]+(?:-[a-z]+)+")
 
 
