@@ -75,6 +75,11 @@ class GapTombstones(Log):
         super().restart()
         self.bury(range(1, self.next_position))
 
+    def undo(self, batch: Sequence[Stored]) -> None:
+        """And those of an append under which the disk failed."""
+        super().undo(batch)
+        self.bury(event.position for event in batch)
+
     def bury(self, positions: Iterable[int]) -> None:
         """A tombstone at each of these positions that holds no event."""
         self.tombstones.update(positions)
