@@ -95,7 +95,7 @@ def test_what_is_left_out_is_there_for_those_who_ask(tmp_path: Path) -> None:
     assert "Failing test case: guarantees(" in run(tmp_path, "-v", "-k", "Bad").stdout
     whole = run(tmp_path, "--full-trace", "-k", "Bad").stdout
     assert "def test_holds" in whole
-    assert "def run_engine" in whole
+    assert "def _execute_once_for_engine" in whole
     for style in ("line", "no"):
         done = run(tmp_path, f"--tb={style}", "-k", "Bad").stdout
         assert done.count("replayed-state-differs (REPL)") == 1 + (style == "line"), done
@@ -202,6 +202,7 @@ def test_the_summary_says_how_much_is_not_checked_and_where_to_read_it(tmp_path:
     assert lines[0].endswith(number[0])
     assert [line[:36] for line in lines[2:]] == [
         "    not checked: appends that take t",
+        "    not checked: failing syncs: no s",
         "    not checked: what only these par",
     ]
 
