@@ -95,7 +95,7 @@ def test_what_is_left_out_is_there_for_those_who_ask(tmp_path: Path) -> None:
     assert "Failing test case: guarantees(" in run(tmp_path, "-v", "-k", "Bad").stdout
     whole = run(tmp_path, "--full-trace", "-k", "Bad").stdout
     assert "def test_holds" in whole
-    assert "def _execute_once_for_engine" in whole
+    assert "machine_search.py" in whole
     for style in ("line", "no"):
         done = run(tmp_path, f"--tb={style}", "-k", "Bad").stdout
         assert done.count("replayed-state-differs (REPL)") == 1 + (style == "line"), done

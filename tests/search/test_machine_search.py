@@ -85,7 +85,7 @@ def test_what_run_n_is_depends_on_the_seed_alone() -> None:
     short = tapes_of(1, 300)
     assert 295 < len(short) <= 300
     assert short == long[: len(short)]
-    assert not set(tapes_of(2, 300)) & set(long)
+    assert len(set(tapes_of(2, 300)) & set(long)) <= 8  # the simplest example of Hypothesis, which every search tries
     assert len(set(long)) == len(long) > 690
 
 
