@@ -35,8 +35,9 @@ def test_what_a_system_cannot_do_is_listed_as_not_checked() -> None:
 def test_what_sqlite_lacks_is_named_whole_and_in_short() -> None:
     """Scripts get a text for each, readers one line for all parts of the model together."""
     texts = not_checked(resolve("sqlite"))
-    assert len(texts) == 1 + len(EXTENSIONS)
-    slow, parts = in_short([*texts, "replays in other processes: no run held"])[::2]
+    assert len(texts) == 2 + len(EXTENSIONS)
+    slow, syncs, _, parts = in_short([*texts, "replays in other processes: no run held"])
+    assert syncs.startswith("failing syncs: no sync of this system is made to fail")
     assert slow.startswith("appends that take their position early")
     assert parts.startswith(
         "what only these parts of the model show, which the system lacks: queries, listings of pointers, "
