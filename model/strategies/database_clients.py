@@ -45,6 +45,15 @@ class Database(Log):
     def cut_power(self, how: str) -> None:
         """What is lost is lost from both."""
         super().cut_power(how)
+        self.rebuild()
+
+    def undo(self, batch: Sequence[Stored]) -> None:
+        """What the disk has not taken is in neither."""
+        super().undo(batch)
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """The rows, from the change records."""
         self.rows.clear()
         for event in self.entries:
             self.change(event)

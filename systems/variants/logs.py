@@ -60,9 +60,15 @@ class GapTombstones(Log):
     def commit(self, op: str) -> Appended | Conflict:
         """Positions that were not used after all are dead."""
         _, batch = self.open[op]
-        outcome = super().commit(op)
+        try:
+            return super().commit(op)
+        finally:
+            self.bury(event.position for event in batch)
+
+    def undo(self, batch: Sequence[Stored]) -> None:
+        """So are those of an append under which the disk failed."""
+        super().undo(batch)
         self.bury(event.position for event in batch)
-        return outcome
 
     def abort(self, op: str) -> None:
         """So are these."""
