@@ -1,24 +1,34 @@
 """How long a verdict on a black-box history takes, against its length and its clients.
 
     python benchmarks/linearizability.py                     a table, and a plot as linearizability.svg
-    python benchmarks/linearizability.py --compare 100000    small random histories against every order tried
+    python benchmarks/linearizability.py --compare 100000    small random histories of each model against every order tried
+    python benchmarks/linearizability.py --table             every length, number of clients and share of unknown outcomes
+    python benchmarks/linearizability.py --table --porcupine benchmarks/porcupine/driver      the same, side by side
 
 The histories are of one compare-and-set register with five values; `bad` has the last read changed to a value that
-nobody wrote, so that all of the history has to be searched.
+nobody wrote, so that all of the history has to be searched. In the table a read in the middle is changed like that, or
+a cas in the middle has the other answer, which may still be linearizable. refold's seconds are CPU time, Porcupine's wall.
 """
 
 import argparse
 import math
+import subprocess
+import tempfile
 import time
 from pathlib import Path
 from random import Random
 
-from refold.properties.linearizability import CasRegister, check
+import attrs
+
+from refold.properties.linearizability import CasRegister, History, Outcome, check
 from refold.properties.linearizability.exhaustive import linearizable_by_trying
 from refold.properties.linearizability.generated import arbitrary_history, register_history, spoiled
+from refold.properties.linearizability.models import OPERATIONS
 
 LENGTHS = (100, 1_000, 10_000, 100_000)
 CLIENTS = (5, 10, 20, 40)
+UNKNOWN = (0, 1, 5, 20, 40)
+"""Per cent of the operations, in the table."""
 COLOURS = {5: "#4e79a7", 10: "#59a14f", 20: "#f28e2b", 40: "#e15759"}
 Row = tuple[int, int, str, str, float]
 
@@ -39,6 +49,60 @@ def measure(lengths: tuple[int, ...], unknown: float, seconds_cpu_max: float) ->
                     f"| {length} | {clients} | {kind} | {verdict.verdict} | {seconds:.3f} | {micro:.0f} |", flush=True
                 )
     return rows
+
+
+def table(lengths: tuple[int, ...], seconds_max: float, driver: str | None) -> int:
+    """Rows as in a table of Porcupine's and refold's verdicts; the number of disagreements."""
+    print(
+        "| n | clients | unknown | good | bad read in the middle | flipped cas in the middle |\n|--:|--:|--:|---|---|---|"
+    )
+    differences = 0
+    for length in lengths:
+        for clients in CLIENTS:
+            for unknown in UNKNOWN:
+                good = register_history(Random(f"{length} {clients} {unknown}"), length, clients, unknown=unknown / 100)
+                cells = []
+                for history in (good, spoiled(Random(1), good, 0.5), flipped(good)):
+                    verdict = check(history, CasRegister(), seconds_cpu_max=seconds_max)
+                    letter = {True: "L", False: "N", None: "?"}[verdict.linearizable]
+                    cell = f"{letter} {verdict.seconds_cpu:.4f}"
+                    if driver is not None:
+                        other, seconds = porcupine(driver, history, seconds_max)
+                        cell += f" / {other} {seconds:.4f}"
+                        differences += "?" not in (letter, other) and letter != other
+                    cells.append(cell)
+                print(f"| {length:,} | {clients} | {unknown}% | {' | '.join(cells)} |", flush=True)
+    print(f"{differences} disagreements")
+    return differences
+
+
+def flipped(history: History) -> History:
+    """The history with the other answer of the cas in its middle."""
+    operations = list(history.operations)
+    changes = [n for n, one in enumerate(operations) if one.f == "cas" and one.outcome is not Outcome.UNKNOWN]
+    number = changes[len(changes) // 2]
+    outcome = Outcome.FAIL if operations[number].outcome is Outcome.OK else Outcome.OK
+    operations[number] = attrs.evolve(operations[number], outcome=outcome)
+    return attrs.evolve(history, operations=tuple(operations))
+
+
+def porcupine(driver: str, history: History, seconds_max: float) -> tuple[str, float]:
+    """Porcupine's verdict on a history of a register, and the seconds inside its call."""
+    lines = [""] * history.events
+    for number, one in enumerate(history.operations):
+        first, second = one.argument if one.f == "cas" else (one.argument or 0, 0)
+        kind = {"read": "r", "write": "w", "cas": "s"}[one.f]
+        lines[one.invoked] = f"c {number} {one.process} {kind} {first} {second}"
+        if one.returned is not None:
+            ok, unknown = one.outcome is Outcome.OK, one.outcome is Outcome.UNKNOWN
+            has, value = (1, one.result) if one.f == "read" and ok and one.result is not None else (0, 0)
+            lines[one.returned] = f"e {number} {one.process} {ok:d} {has} {value} {unknown:d}"
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(lines) + "\n")
+        file.flush()
+        said = subprocess.run([driver, str(seconds_max), file.name], capture_output=True, text=True, check=True)
+    _, verdict, seconds = said.stdout.split()
+    return verdict, float(seconds)
 
 
 def plot(rows: list[Row], path: Path) -> None:
@@ -81,17 +145,23 @@ def plot(rows: list[Row], path: Path) -> None:
 
 
 def compare(count: int, seed: int) -> int:
-    """Small histories of register, set and counter against the definition; the number of differences."""
-    random = Random(seed)
-    differences = linearizable = 0
-    started = time.process_time()
-    for _ in range(count):
-        history, specification = arbitrary_history(random)
-        expected = linearizable_by_trying(history.operations, specification)
-        linearizable += expected
-        differences += check(history, specification).linearizable is not expected
-    seconds = time.process_time() - started
-    print(f"{count} histories, {linearizable} linearizable, {differences} differences, {seconds:.1f} s of CPU time")
+    """Small histories of every object against the definition, half of them of odd values; the number of differences."""
+    differences = 0
+    for model in OPERATIONS:
+        random = Random(f"{seed} {model}")
+        wrong = linearizable = 0
+        started = time.process_time()
+        for number in range(count):
+            history, specification = arbitrary_history(random, odd=number % 2 == 1, model=model)
+            expected = linearizable_by_trying(history.operations, specification)
+            linearizable += expected
+            wrong += check(history, specification).linearizable is not expected
+        seconds = time.process_time() - started
+        print(
+            f"{model}: {count} histories, {linearizable} linearizable, {wrong} differences, {seconds:.1f} s CPU",
+            flush=True,
+        )
+        differences += wrong
     return differences
 
 
@@ -99,8 +169,13 @@ def main() -> int:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--compare", type=int, metavar="COUNT", help="compare that many small histories with the definition"
+        "--compare",
+        type=int,
+        metavar="COUNT",
+        help="compare that many small histories of each model with the definition",
     )
+    parser.add_argument("--table", action="store_true", help="the table of lengths, clients and unknown outcomes")
+    parser.add_argument("--porcupine", metavar="DRIVER", help="in the table, Porcupine too, by this program")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--longest", type=int, default=LENGTHS[-1], help="operations of the longest history")
     parser.add_argument("--unknown", type=float, default=0.0, help="share of operations with unknown outcome")
@@ -109,6 +184,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.compare:
         return min(1, compare(options.compare, options.seed))
+    if options.table:
+        lengths = tuple(length for length in LENGTHS if length <= options.longest)
+        return min(1, table(lengths, min(options.seconds, 10.0), options.porcupine))
     rows = measure(tuple(length for length in LENGTHS if length <= options.longest), options.unknown, options.seconds)
     plot(rows, options.plot)
     return 0

@@ -23,11 +23,12 @@ from refold.model.action import ACTIONS
 from refold.model.documents import vocabulary as vocabulary  # the order of what it makes known is that of the pages
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts
+from refold.properties.guarantees import GUARANTEES
 from refold.properties.property import Property
 from refold.properties.suite import properties
 from refold.reports.commands.cli import main as command
 from refold.reports.words.anomalies import ANOMALIES
-from refold.reports.words.guarantees import ALSO, GUARANTEES
+from refold.reports.words.guarantees import ALSO
 from refold.search.capabilities import CAPABILITIES
 from refold.search.vacuous import COUNTED
 from refold.systems.broken import BROKEN

@@ -13,3 +13,7 @@ class SystemUnavailable(Exception):
 
 class OutcomeUnknown(Exception):
     """The append may have happened or not; the client hears nothing."""
+
+
+class NoAnswer(BaseException):
+    """Something did not answer in time. No `Exception`, so that code under test that catches all of those cannot swallow it."""

@@ -1,4 +1,4 @@
-"""The guarantees: their codes, and in plain words what each one says."""
+"""The codes of the guarantees, in plain words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GUARANTEES: dict[str, str] = {
     "CDC": "a change stream carries every change of its database, once and in order",
     "LIVE": "once faults stop, every consumer reaches the end of the log by itself",
 }
-"""What a system may promise."""
+"""Code -> what is promised."""
 
-EXTRA: dict[str, str] = {"HARNESS": "the campaign itself did what it is for: appends, deliveries, conflicts, faults"}
-"""Codes that appear in a report only where they are broken."""
+HARNESS: dict[str, str] = {"HARNESS": "the campaign itself did what it is for: appends, deliveries, conflicts, faults"}
+"""The code of what refold promises of itself, which a report names only where it is broken."""

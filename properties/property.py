@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -24,13 +26,25 @@ class Evidence:
 
 
 @attrs.frozen
+class Wording:
+    """What a user's own property says about its findings. `headline` is a template, as those of `refold.reports` are; `rule` and `fix` are
+    plain text. `definition` is the clause of the property that is broken, or the beginning of its docstring, for want of a rule."""
+
+    headline: str = ""
+    rule: str = ""
+    fix: str = ""
+    definition: str = ""
+
+
+@attrs.frozen
 class Finding:
     """A violated guarantee. Data only: sentences are made in `refold.reports`.
 
     `anomaly` is its name, `guarantee` the code of the catalogue (LOG, CAS, CKPT, ORD, SNAP, REPL, DUAL, READ, LOCK, CDC, LIVE),
     `judge` is the property that found it, `where` the consumer, stream or client, `position` the first divergent
     position (None where there is none), `expected` and `actual` the two values that differ, `number` the record of the history at which
-    it showed, `clause` the part of the property's definition that does not hold."""
+    it showed, `clause` the part of the property's definition that does not hold, `wording` what a property of the user's own says about
+    it."""
 
     anomaly: str
     guarantee: str
@@ -42,6 +56,7 @@ class Finding:
     actual: Any = None
     evidence: tuple[Evidence, ...] = ()
     clause: str = ""
+    wording: Wording | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def signature(self) -> tuple[str, str]:
@@ -65,6 +80,13 @@ class Property:
     guarantee: ClassVar[str]
     clauses: ClassVar[Mapping[str, str]] = {}
     """Name of a clause of the definition -> the clause in words."""
+    headline: ClassVar[str] = ""
+    """For a property of your own: what happened, in one line. ``{where}``, ``{position}``, ``{event}``, ``{expected}`` and ``{actual}``
+    stand for what the finding has there."""
+    rule: ClassVar[str] = ""
+    """For a property of your own: what should have been. Without it, the clause or the first sentence of the docstring."""
+    fix: ClassVar[str] = ""
+    """For a property of your own: the usual cause, and what to do about it."""
     needs_application: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     """The capability without which a system has nothing that this property could judge."""
@@ -133,7 +155,21 @@ class Property:
             actual=actual,
             evidence=tuple(evidence),
             clause=clause,
+            wording=self.wording(clause),
         )
+
+    @classmethod
+    def wording(cls, clause: str) -> Wording | None:
+        """What it says about a finding under this clause; None for refold's own properties, for which `refold.reports` has the words."""
+        if cls.__module__.partition(".")[0] == "refold":
+            return None
+        return Wording(cls.headline, cls.rule, cls.fix, cls.clauses.get(clause) or first_sentence(cls.__doc__))
+
+
+def first_sentence(docstring: str | None) -> str:
+    """What a docstring begins with, in one line and without its full stop."""
+    paragraph = inspect.cleandoc(docstring or "").partition("\n\n")[0]
+    return re.split(r"\.(?:\s|$)", " ".join(paragraph.split()), maxsplit=1)[0]
 
 
 def as_recorded(recorded: Sequence[Any], expected: Sequence[Any]) -> bool:

@@ -31,14 +31,14 @@ class Counterexample:
 
 @attrs.frozen
 class Result:
-    """One campaign: `examples` runs, `steps` actions performed, `skipped` ones not enabled; `counts` of what really happened
-    (appended, delivered, redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …); `not_checked` in plain
-    words; `sample` is the history of one passing run, for the picture of a verdict that held; `samples` are those that are worth another
-    replay, the shortest first."""
+    """One campaign: `examples` runs from `seed` (None: not known), `steps` actions performed, `skipped` ones not enabled; `counts` of what
+    really happened (appended, delivered, redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …); `not_checked`
+    in plain words; `sample` is the history of one passing run, for the picture of a verdict that held; `samples` are those that are worth
+    another replay, the shortest first."""
 
     system: str
     application: str
-    seed: int
+    seed: int | None
     examples: int
     steps: int
     skipped: int

@@ -7,6 +7,8 @@ your own code. refold runs generated plans of commands, deliveries, faults and c
 
     TestSeats = machine(Seats(), "sqlite").TestCase     # pytest collects this
 
+Outside of pytest `verify` searches, `replay` runs a stored plan again, and `check` judges a recorded history; each returns a value.
+
 The rooms have front doors of their own: `refold.model`, `refold.properties`, `refold.systems`, `refold.search`, `refold.reports`.
 """
 

@@ -1,4 +1,4 @@
-"""The pytest plugin: options, where reports go, and a section in the terminal summary.
+"""The pytest plugin: options, where reports go, the report of a failing test, and what is said about a test that held.
 
 It is imported by every pytest run of an environment that has refold, so it imports nothing of refold until a refold test has run.
 Options travel in the environment, which reaches the workers of pytest-xdist too.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -18,16 +18,27 @@ KEY = "refold"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--refold-profile``, ``--report-dir`` and the ini option ``refold_report_dir``."""
+    """The options, which begin with ``--refold-``, and the ini option ``refold_report_dir``."""
     group = parser.getgroup("refold", "refold: verification of event-sourced systems")
     group.addoption(
-        "--refold-profile", choices=PROFILES, default=None, help="how long refold tests search (default: default)"
+        "--refold-profile",
+        choices=PROFILES,
+        default=None,
+        help="how long each refold test searches, if it finds nothing: quick 2 s, default 10 s, ci 1 min, deep 10 min;"
+        " a test that sets max_examples makes so many runs instead (default: default)",
     )
     group.addoption(
         "--refold-replay", metavar="PLAN", default=None, help="refold tests run this plan instead of searching"
     )
-    group.addoption("--report-dir", dest="refold_report_dir", default=None, help="where refold writes failing plans")
-    parser.addini("refold_report_dir", "where refold writes failing plans (default: .refold)", default="")
+    group.addoption(
+        "--refold-report-dir",
+        "--report-dir",
+        dest="refold_report_dir",
+        metavar="DIR",
+        default=None,
+        help="where refold writes the plans and reports of failing tests (--report-dir is the former name)",
+    )
+    parser.addini("refold_report_dir", "where refold writes plans and reports (default: .refold)", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,60 +52,98 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["REFOLD_REPLAY"] = plan
     if profile := config.getoption("--refold-profile"):
         os.environ["REFOLD_PROFILE"] = profile
+    if config.getoption("fulltrace", False):
+        os.environ["REFOLD_FULL_TRACE"] = "1"
     named = os.environ.get("REFOLD_PROFILE", "")
     if named and named not in PROFILES:
         raise pytest.UsageError(f"REFOLD_PROFILE is {named!r}, expected one of {', '.join(PROFILES)}")
+
+
+@pytest.hookimpl(specname="pytest_runtest_makereport")
+def pytest_refold_words(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+    """Give a failure its page and its message, before its report is made. (No wrapper: only behind pytest's own hook for unittest is it
+    known what was raised.)"""
+    if "refold.search.failure" in sys.modules and call.excinfo is not None:
+        from refold.reports.documents.test_report import tell
+
+        tell(call.excinfo.value, item.nodeid, item.config.getoption("--hypothesis-seed", None))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note on the test's report what refold did; the report travels from workers to the terminal. The report of a test's set-up comes
-    before its call, which is early enough to put failures into words."""
-    report = yield
+    """Note on the test's report what refold did, and leave of a failure what it says; the report travels from workers to the terminal."""
     failure = sys.modules.get("refold.search.failure")
-    if failure is not None:
-        failure.words = words  # type: ignore[attr-defined]
-    if call.when == "call" and failure is not None:
-        notes: list[dict[str, Any]] = []
-        if call.excinfo is not None:
-            notes.extend(broken(call.excinfo.value, failure.GuaranteeBroken))
-        machine = sys.modules.get("refold.search.state_machine")
-        cls = getattr(getattr(item, "cls", None), "refold_machine", None)
-        tally = machine.tallies.pop(cls, None) if machine is not None and cls is not None else None
-        if tally is not None:
-            notes.append({"verdict": "held" if report.passed else "ran", **tally})
-        if notes:
-            report.user_properties.append((KEY, {"test": item.nodeid, "notes": notes}))
+    if failure is None or call.when != "call":
+        return (yield)
+    cls = getattr(getattr(item, "cls", None), "refold_machine", None)
+    searches = getattr(sys.modules.get("refold.search.testing.machine_search"), "searches", {})
+    search = searches.pop(cls, None)
+    noise = ""
+    if search is not None:
+        noise = vars(item).pop("hypothesis_report_information", "")
+    report = yield
+    error = call.excinfo.value if call.excinfo is not None else None
+    notes: list[dict[str, Any]] = []
+    if isinstance(error, failure.Broken):
+        if not item.config.getoption("fulltrace", False):
+            shorten(report, item, error)
+        noise = "\n".join([*error.aside, noise]).strip()
+        notes.append(summary_of(error))
+    elif search is not None:
+        notes.append({"verdict": "held" if report.passed else "ran", **search.tally()})
+    if noise and item.config.getoption("verbose") > 0:
+        report.sections.append(("Hypothesis", noise))
+    if notes:
+        report.user_properties.append((KEY, {"test": short_id(item.nodeid), "notes": notes}))
     return report
 
 
-def words() -> Any:
-    """The words of a failing test's message, imported when there is one."""
-    from refold.reports.words.failure import Sentences
+def shorten(report: pytest.TestReport, item: pytest.Item, error: BaseException) -> None:
+    """Leave the message of a failure, and the line of the test where it is; the frames above it are refold's and Hypothesis's."""
+    shown: Any = report.longrepr
+    crash, trace = getattr(shown, "reprcrash", None), getattr(shown, "reprtraceback", None)
+    if crash is None or trace is None:
+        return
+    path, line, _ = item.location
+    crash.path, crash.lineno = path, (line or 0) + 1
+    trace.extraline = None
+    style = item.config.getoption("tbstyle", "auto")
+    entries = [] if style == "line" else trace.reprentries[-1:]  # «line» means the line of the crash, which pytest adds
+    end = "\n" if style == "native" else ""
+    for entry in entries:
+        name = crash.message.partition(":")[0]
+        entry.lines = [f"E   {line}".rstrip() + end for line in f"{name}: {error}".splitlines()]
+        entry.reprfuncargs = entry.reprlocals = None
+        entry.reprfileloc = crash
+    trace.reprentries = entries
+    if hasattr(shown, "chain"):
+        shown.chain = [(trace, crash, None)]
 
-    return Sentences()
+
+def short_id(test: str) -> str:
+    """A test's name without the method that all of refold's have."""
+    return test.removesuffix("::test_holds").removesuffix("::runTest")
 
 
-def broken(error: BaseException, kind: type[BaseException]) -> Iterator[dict[str, Any]]:
-    """What a failure says, also one within a group."""
-    if isinstance(error, kind):
-        finding = error.counterexample.finding  # type: ignore[attr-defined]
-        yield {
-            "verdict": "broken",
-            "anomaly": finding.anomaly,
-            "guarantee": finding.guarantee,
-            "actions": [str(action) for action in error.counterexample.plan],  # type: ignore[attr-defined]
-            "replay": error.command,  # type: ignore[attr-defined]
-        }
-    elif isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from broken(inner, kind)
+def summary_of(error: Any) -> dict[str, Any]:
+    """What a failure says."""
+    finding = error.counterexample.finding
+    return {
+        "verdict": "broken",
+        "anomaly": finding.anomaly,
+        "guarantee": finding.guarantee,
+        "actions": [str(action) for action in error.counterexample.plan],
+        "replay": error.command,
+    }
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line per refold test; for a broken one its anomaly and the command that replays it."""
+    """A line for each refold test that held, and what it has to say about stored plans; more of it if asked for. What broke has said so
+    above, unless pytest was told to leave that out."""
+    config = terminalreporter.config
+    verbose = config.getoption("verbose")
     seen = [
         value
         for reports in terminalreporter.stats.values()
@@ -102,34 +151,48 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for key, value in getattr(report, "user_properties", ())
         if key == KEY
     ]
-    if not seen:
-        return
-    terminalreporter.section("refold")
-    verbose = terminalreporter.config.getoption("verbose") > 0
-    for value in seen:
-        for entry in value["notes"]:
-            terminalreporter.write_line(summary(value["test"], entry))
-            for line in unseen(entry) if verbose else ():
-                terminalreporter.write_line(line)
+    silent = config.getoption("tbstyle", "auto") in ("no", "line")
+    lines = [line for value in seen for entry in value["notes"] for line in said(value["test"], entry, verbose, silent)]
+    lines += interrupted()
+    if lines:
+        terminalreporter.section("refold")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
-def unseen(entry: dict[str, Any]) -> list[str]:
-    """What a test does not check, a line for each."""
-    from refold.search.capabilities import in_short
-
-    return [f"    not checked: {text}" for text in in_short(entry.get("not_checked", ()))]
-
-
-def summary(test: str, entry: dict[str, Any]) -> str:
-    """One test in one line (two if it is broken)."""
-    from refold.model.words import counted
-    from refold.reports.words.sentences import kind_words
-
+def said(test: str, entry: dict[str, Any], verbose: int, silent: bool) -> list[str]:
+    """What the summary says about one test; `silent` if its failure is not shown."""
     if entry["verdict"] == "broken":
-        actions = counted(len(entry["actions"]), "action")
-        return f"{test}: BROKEN {entry['anomaly']} ({entry['guarantee']}), {actions}\n    {entry['replay']}"
-    counts = ", ".join(f"{number} {kind_words(name, number)}" for name, number in entry["counts"].items() if number)
+        return [f"{test}: {entry['anomaly']}", f"    {entry['replay']}"] if silent else []
+    stored = [f"{test}: {note}" for note in entry.get("notes", ())]
+    if verbose < 0:
+        return stored
+    return [f"{test}: {entry['verdict']}; {done(entry)}", *(details(entry) if verbose > 0 else ()), *stored]
+
+
+def done(entry: dict[str, Any]) -> str:
+    """What a search came to, in a line."""
+    from refold.model.words import counted
+
     lacking = len(entry["not_checked"])
     open_ = f"; not checked: {lacking}, see pytest -v" if lacking else ""
-    done = f"{counted(entry['runs'], 'run')}, {counted(entry['steps'], 'step')}"
-    return f"{test}: {entry['verdict']}; {done}: {counts}{open_}"
+    return f"{counted(entry['runs'], 'run')}, {counted(entry['steps'], 'step')}{open_}"
+
+
+def details(entry: dict[str, Any]) -> list[str]:
+    """What happened in the runs, and what a test does not check, a line for each."""
+    from refold.reports.words.sentences import kind_words
+    from refold.search.capabilities import in_short
+
+    counts = ", ".join(f"{number} {kind_words(name, number)}" for name, number in entry["counts"].items() if number)
+    return [f"    {counts}", *(f"    not checked: {text}" for text in in_short(entry["not_checked"]))]
+
+
+def interrupted() -> list[str]:
+    """What searches had come to that Ctrl-C ended, in this process."""
+    searches = getattr(sys.modules.get("refold.search.testing.machine_search"), "searches", {})
+    lines = []
+    for search in (search for search in searches.values() if search.interrupted):
+        lines.append(f"{short_id(search.cls.test)}: interrupted; {done(search.tally())}")
+        lines += [f"    found {known[0]}: refold replay {plan}" for known, plan in search.plans.items()]
+    return lines

@@ -8,13 +8,13 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Callable
 from typing import Any
 
 from refold.model.application import Application
 from refold.model.documents.plan import plan_to_json
+from refold.model.tape import Plan
 from refold.properties.property import Finding
-from refold.properties.result import Counterexample
+from refold.properties.result import Counterexample, Result
 from refold.search.objects.provenance import Origin
 
 SLUG_MAX = 80
@@ -103,7 +103,7 @@ class PlanFile:
 
 
 class Words:
-    """What a failure is put into. These words are plain: only `refold.reports` makes sentences, and has others for pytest."""
+    """What a failure is put into. These words are plain: only `refold.reports` makes sentences."""
 
     def title(self, finding: Finding) -> str:
         """What happened, in one line."""
@@ -119,26 +119,71 @@ class Words:
         finding = counterexample.finding
         return [f"  expected  {finding.expected}", f"  found     {finding.actual}"]
 
+    def page(self, page: str) -> list[str]:
+        """Where the report is, if there is one."""
+        return [f"  report  {page}"] if page else []
+
     def command(self, command: str) -> list[str]:
         """How to see it again."""
         return [f"  {command}"]
 
 
-words: Callable[[], Words] = Words
-"""Makes the words of failures; the pytest plugin names those of `refold.reports` here, which nothing in this package may import."""
-
-
-def failure_text(counterexample: Counterexample, command: str, said: Words | None = None) -> str:
+def failure_text(counterexample: Counterexample, command: str, said: Words | None = None, page: str = "") -> str:
     """The whole message of a failing test. The command is its last line."""
-    said = said or words()
-    parts = (said.plan(counterexample), said.why(counterexample), said.command(command))
-    return "\n".join([said.title(counterexample.finding), *(line for part in parts for line in ("", *part))])
+    said = said or Words()
+    parts = (said.plan(counterexample), said.why(counterexample), said.page(page), said.command(command))
+    told = (line for part in parts if part for line in ("", *part))
+    return "\n".join([said.title(counterexample.finding), *told])
 
 
-class GuaranteeBroken(AssertionError):
-    """A property found a violation. The message is the shrunk plan, the anomaly, and the command that replays it."""
+class Broken(AssertionError):
+    """A property found a violation. It is data; in plain words it says the shrunk plan, the anomaly, and the command that replays it.
 
-    def __init__(self, counterexample: Counterexample, command: str) -> None:
-        super().__init__(failure_text(counterexample, command))
+    `counterexample`, `command`, `application` and `result`, the whole search, are for whoever writes a report, and gives this a `message`
+    in better words: the pytest plugin does, when it makes the report of the test. `plan` is the file of the plan, "" if there is none.
+    """
+
+    def __init__(
+        self,
+        counterexample: Counterexample,
+        command: str,
+        result: Result | None = None,
+        plan: str = "",
+        application: Application | None = None,
+    ) -> None:
+        super().__init__(counterexample, command)
         self.counterexample = counterexample
         self.command = command
+        self.result = result
+        self.plan = plan
+        self.application = application
+        self.message = ""
+        self.aside: list[str] = []
+        """What Hypothesis says about its example, which this message says better."""
+
+    def __str__(self) -> str:
+        """The message, in plain words where nobody had better ones."""
+        return self.message or failure_text(self.counterexample, self.command)
+
+
+class PlanNote(str):
+    """The actions that led to an error of the user's, as a note to it: plain words, and the plan for whoever has better ones."""
+
+    plan: Plan
+
+    @classmethod
+    def of(cls, plan: Plan) -> PlanNote:
+        """The note about this plan."""
+        note = cls("\n".join(Words().plan(Counterexample(plan, (), (), 0, 0.0))))
+        note.plan = plan
+        return note
+
+
+def whole_traces() -> bool:
+    """Whether failures of machines keep the frames of refold and Hypothesis; the pytest plugin says so with ``--full-trace``."""
+    return bool(os.environ.get("REFOLD_FULL_TRACE"))
+
+
+Broken.__module__ = "refold"  # the name that users see and import
+GuaranteeBroken = Broken
+"""The former name."""

@@ -1,8 +1,9 @@
-"""Settings of Hypothesis for machines: what the user chose, and what tapes need.
+"""How long a test searches, and the settings of Hypothesis that it searches with.
 
-A burst is one big draw, which Hypothesis takes for carelessness, and a run takes as long as it takes. So whatever the user sets, no
-health check complains, there is no deadline that nobody asked for, and the phase «explain» is left out. Everything else is the user's:
-a field that differs from Hypothesis's profile was chosen by somebody.
+A profile is a length of time. It counts until somebody sets `max_examples`, in a test of their own or in a profile of Hypothesis's:
+then so many runs are made, however long they take. Every other field of the settings is the user's too, where it differs from
+Hypothesis's own profile; what nobody set is as machines need it: no health check complains that a tape is one big draw, there is no
+deadline, and the phase «explain» is left out.
 """
 
 from __future__ import annotations
@@ -14,40 +15,54 @@ from hypothesis import HealthCheck, Phase, settings
 
 from refold.model.errors import UsageError
 from refold.model.words import suggestion
+from refold.search.campaign import Budget
 
-PROFILES = {
-    "quick": {"max_examples": 20, "stateful_step_count": 10},
-    "default": {"max_examples": 100, "stateful_step_count": 20},
-    "ci": {"max_examples": 300, "stateful_step_count": 30},
-    "deep": {"max_examples": 3000, "stateful_step_count": 50},
-}
-"""Name of a profile -> Hypothesis settings; chosen with ``--refold-profile`` (or REFOLD_PROFILE). Without one, Hypothesis decides."""
+PROFILES = {"quick": 2.0, "default": 10.0, "ci": 60.0, "deep": 600.0}
+"""Name of a profile -> seconds that each test searches; chosen with ``--refold-profile`` (or REFOLD_PROFILE)."""
+
+UNTOUCHED = 100
+"""`max_examples` of Hypothesis for whom nobody sets it."""
+
+STEPS_OF_HYPOTHESIS, STEPS = 50, 10
+"""`stateful_step_count` for whom nobody sets it: Hypothesis's, and ours. A run begins with a plan of a hundred actions or more, and what
+shows only at rest hides in long runs."""
 
 PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
 """All of Hypothesis's phases but «explain», which traces every line and takes longer than everything else together."""
 
 
-def profile() -> dict[str, int]:
-    """The settings of the profile that the environment names; raises `UsageError` if there is none of that name."""
+def seconds_of_profile() -> float | None:
+    """The time of the profile that the environment names, None if it names none; raises `UsageError` if there is none of that name."""
     name = os.environ.get("REFOLD_PROFILE", "")
     if name and name not in PROFILES:
         raise UsageError(
             f"REFOLD_PROFILE is {name!r}{suggestion(name, PROFILES)}, expected one of {', '.join(PROFILES)}"
         )
-    return PROFILES.get(name, {})
+    return PROFILES.get(name)
+
+
+def budget(given: settings) -> Budget:
+    """When a search with these settings ends: after the runs that somebody asked for, else after the time of the profile."""
+    loaded, seconds = settings(), seconds_of_profile()
+    if given.max_examples != loaded.max_examples:
+        return Budget(seconds=None, examples=given.max_examples)
+    if seconds is None and loaded.max_examples != UNTOUCHED:
+        return Budget(seconds=None, examples=loaded.max_examples)
+    return Budget(seconds=seconds or PROFILES["default"])
 
 
 def standard() -> settings:
-    """The settings of a machine for which the user has chosen none."""
+    """The settings of a machine for which the user has chosen none; raises `UsageError` for a profile that does not exist."""
+    seconds_of_profile()
     return fitting(settings())
 
 
 def fitting(given: settings) -> settings:
-    """The settings that the user gave, with what tapes need; Hypothesis's profile is the one that is loaded now."""
+    """The settings that the user gave, with what machines need; Hypothesis's profile is the one that is loaded now."""
     loaded = settings()
-    changes: dict[str, Any] = {
-        name: value for name, value in profile().items() if getattr(given, name) == getattr(loaded, name)
-    }
+    changes: dict[str, Any] = {}
+    if given.stateful_step_count == loaded.stateful_step_count == STEPS_OF_HYPOTHESIS:
+        changes["stateful_step_count"] = STEPS
     if given.deadline == loaded.deadline:
         changes["deadline"] = None
     if set(given.phases) == set(Phase):

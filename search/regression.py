@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from refold.model.application import Application
@@ -12,7 +13,7 @@ from refold.model.tape import Plan
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.search.determinism.in_other_processes import replay_elsewhere
-from refold.search.failure import GuaranteeBroken, report_dir, save_plan
+from refold.search.failure import Broken, report_dir, save_plan
 from refold.search.objects.application_check import application_named
 from refold.search.objects.provenance import replay_command
 from refold.search.run import Run, execute
@@ -22,7 +23,7 @@ from refold.systems.registry import consumer_names, resolve
 
 
 def must_hold(document: dict[str, Any], *, application: str, system: str, elsewhere: bool = False) -> None:
-    """Run the plan in `document`, and with `elsewhere` fold its events in other processes too; raises `GuaranteeBroken`, with the plan in a
+    """Run the plan in `document`, and with `elsewhere` fold its events in other processes too; raises `Broken`, with the plan in a
     file for the command that replays it."""
     __tracebackhide__ = True
     subject = application_named(application)
@@ -34,7 +35,7 @@ def must_hold(document: dict[str, Any], *, application: str, system: str, elsewh
     if findings:
         counterexample = Counterexample(plan, findings, tuple(run.history), 1, 0.0)
         path = save_plan(counterexample, subject, system, report_dir())
-        raise GuaranteeBroken(counterexample, replay_command(path))
+        raise Broken(counterexample, replay_command(path), application=subject)
 
 
 def shown(run: Run) -> tuple[Finding, ...]:
@@ -54,9 +55,32 @@ def stored_plan(path: str, application: Application, system: SystemPort) -> tupl
     return plan, str(document.get("anomaly") or "")
 
 
-def held(run: Run, plan: Plan, anomaly: str, command: str) -> None:
-    """Raise `GuaranteeBroken` if the run of a stored plan shows anything, first what the plan was kept for."""
+def held(run: Run, plan: Plan, anomaly: str, command: str, application: Application) -> None:
+    """Raise `Broken` if the run of a stored plan shows anything, first what the plan was kept for."""
     __tracebackhide__ = True
     if found := shown(run):
         findings = tuple(sorted(found, key=lambda finding: finding.anomaly != anomaly))
-        raise GuaranteeBroken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command)
+        raise Broken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command, application=application)
+
+
+def stored_plans(test: str, application: Application, system: SystemPort) -> Iterator[tuple[str, Plan | None, str]]:
+    """The plans in the report directory that were found by this test: the file, the plan, and why there is none if it cannot be run."""
+    for path in sorted(pathlib.Path(report_dir(), "plans").glob("*.json")):
+        try:
+            document = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            continue  # whose it is cannot be seen; replaying it says what is wrong with it
+        if not isinstance(document, dict) or not same_test(str(document.get("test") or ""), test):
+            continue
+        try:
+            plan, _ = stored_plan(str(path), application, system)
+        except MalformedPlan as error:
+            yield str(path), None, str(error).removeprefix(f"{path}: ")
+        else:
+            yield str(path), plan, ""
+
+
+def same_test(one: str, other: str) -> bool:
+    """Whether two tests are one, seen from two working directories perhaps: FILE::CLASS, whatever the method is called."""
+    names = sorted((one.rpartition("::")[0], other.rpartition("::")[0]), key=len)
+    return bool(names[0]) and (names[0] == names[1] or names[1].endswith(f"/{names[0]}"))

@@ -89,21 +89,9 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
                 settled = True
     except BaseException as error:
         let_through(error)
-        if (fault := faulty_property(error, application)) is not None:
-            raise BrokenApplication(fault) from error
         if under_way is not None:
             keep(under_way)  # it was begun, and a plan without it would not come to this
-        blame = blamed(error, application)
-        if blame is None:
-            if (fault := faulty_part(error, system)) is not None:
-                raise UsageError(fault) from error
-            if not isinstance(error, Exception):
-                raise BrokenApplication(f"{system.name}: its code raised {told(error)}") from error
-            raise
-        if not findings:
-            if not innocent(application, history, plan):
-                raise BrokenApplication(blame) from error
-            findings.append(corrupted(history, blame))
+        attribute(error, system, application, plan, history, findings)
     finally:
         if deployment is not None:
             deployment.close()
@@ -124,6 +112,32 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
         judge.observations(),
         judge.given_up(),
     )
+
+
+def attribute(
+    error: BaseException,
+    system: SystemPort,
+    application: Application,
+    plan: Sequence[Action],
+    history: Sequence[Any],
+    findings: list[Finding],
+) -> None:
+    """Whose error it is that ended a run, to be called while it is handled. If an innocent application choked on what the system gave it,
+    that is a finding; everything else is raised: a mistake of the user's as a sentence (`BrokenApplication`, `UsageError`), any other error
+    as it is."""
+    if (fault := faulty_property(error, application)) is not None:
+        raise BrokenApplication(fault) from error
+    blame = blamed(error, application)
+    if blame is None:
+        if (fault := faulty_part(error, system)) is not None:
+            raise UsageError(fault) from error
+        if not isinstance(error, Exception):
+            raise BrokenApplication(f"{system.name}: its code raised {told(error)}") from error
+        raise error
+    if not findings:
+        if not innocent(application, history, plan):
+            raise BrokenApplication(blame) from error
+        findings.append(corrupted(history, blame))
 
 
 def innocent(application: Application, history: Sequence[Any], plan: Sequence[Action]) -> bool:

@@ -1,70 +1,47 @@
 """Hypothesis state machines: the harness as a test of your own suite.
 
-`machine(application, system)` makes a `RuleBasedStateMachine` class; its `TestCase` is what pytest collects. Subclass the
-class to add rules and invariants of your own. Three rules run a burst, a piece of tape that holds many actions in one draw, which is
-twenty times as fast as drawing each of them; beside them there is one rule per kind of action.
+`machine(application, system)` makes a `RuleBasedStateMachine` class; its `TestCase` is what pytest collects. Subclass the class to add
+rules and invariants of your own. A machine without rules of its own runs whole plans, as `refold verify` does. One with rules begins
+each run with such a plan; then come its rules, short pieces of tape, and one rule per kind of action.
 """
 
 from __future__ import annotations
 
-import base64
 import functools
-import os
 import re
-import zlib
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any, ClassVar
 
-from hypothesis import event, note, settings, target
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from refold.model.action import CORE_ACTIONS, Action, Submit
-from refold.model.application import Application
-from refold.model.tape import Menu, Plan
-from refold.properties.result import Counterexample
+from refold.model.tape import Plan
 from refold.properties.suite import checker
-from refold.search import failure
-from refold.search.capabilities import not_checked
 from refold.search.failure import GuaranteeBroken
-from refold.search.objects.application_check import application_named, christen, trial
-from refold.search.objects.object_names import name_of
-from refold.search.objects.provenance import Origin, running_test
-from refold.search.profiles import fitting, standard
-from refold.search.regression import held, stored_plan
-from refold.search.run import BrokenApplication, execute, fault_of, reproducer, undisturbed
-from refold.search.shrink import Shrinker
-from refold.search.vacuous import counts, vacuous
-from refold.systems.port import DeploymentPort, SystemPort
-from refold.systems.registry import resolve
-from refold.systems.user.adopt import adopt
-from refold.systems.user.errors import let_through, told
+from refold.search.profiles import standard
+from refold.search.run import Run, attribute
+from refold.search.testing.draws import Tape, burst_tapes, spare_hypothesis, tapes
+from refold.search.testing.machine_search import MachineSearch, search, searches, searching
+from refold.search.testing.subject import prepared
+from refold.systems.port import DeploymentPort
+from refold.systems.user.errors import OURS, let_through
 
-SHORT, MIDDLE, LONG = BURSTS = (32, 128, 512)
-"""Words per burst. Hypothesis gives up on a run that draws more than 8,192 bytes, so not longer."""
+__all__ = ["EventSourcedMachine", "GuaranteeBroken", "Tape", "machine", "prepared", "searches"]
 
-tallies: dict[type, dict[str, Any]] = {}
-"""Machine class -> what its runs amounted to: ``runs``, ``steps``, ``counts``, and ``not_checked``, texts; read (and taken away) by the
-pytest plugin."""
+SHORT = 32
+"""Words in a piece of tape between rules."""
 
+MARKS = ("hypothesis_stateful_rule", "hypothesis_stateful_initialize_rule", "hypothesis_stateful_invariant")
+"""Attributes by which Hypothesis knows rules, initializers and invariants."""
 
-class Tape(bytes):
-    """A tape whose repr is short: Hypothesis prints it when a test fails, and what it says can be pasted back."""
-
-    def __repr__(self) -> str:
-        return f"Tape.unpack({base64.b85encode(zlib.compress(self, 9)).decode()!r})"
-
-    @classmethod
-    def unpack(cls, text: str) -> Tape:
-        """The inverse of the repr."""
-        return cls(zlib.decompress(base64.b85decode(text)))
-
-
-def tapes(words: int) -> st.SearchStrategy[Tape]:
-    """Tapes of so many words, each drawn in one go."""
-    length = Menu.length(words)
-    return st.binary(min_size=length, max_size=length).map(Tape)
+SAYS_WHAT = {"application", "system", "settings", "standard_settings", "test"}
+"""Attributes of a machine class that say what is run; whatever else a subclass defines takes part in its runs, but for what Hypothesis's
+decorators leave there."""
 
 
 def one_of(*kinds: type[Action]) -> st.SearchStrategy[Action]:
@@ -77,63 +54,28 @@ def kinds(rule: str) -> list[type[Action]]:
     return [kind for kind in CORE_ACTIONS.values() if kind.rule == rule]
 
 
-def quietly(test: Callable[[Any], None]) -> Callable[[Any], None]:
-    """The test, with settings that suit tapes and the garbage collector at rest; one that passes because nothing happened in any of its
-    runs fails."""
+def test_of(cls: type[EventSourcedMachine]) -> Callable[[Any], None]:
+    """The method of its `TestCase`."""
 
-    @functools.wraps(test)
-    def run(self: Any) -> None:
+    def test_holds(self: Any) -> None:
+        """Whether every guarantee holds."""
         __tracebackhide__ = True
-        cls = type(self).refold_machine
-        cls.test = running_test()
-        plan = os.environ.get("REFOLD_REPLAY")
-        if plan:
-            return replay(cls, plan)
-        self.settings = standard() if self.settings is cls.standard_settings else fitting(self.settings)
-        with undisturbed():
-            test(self)
-        return prove(cls)
+        search(type(self).refold_machine, standard() if self.settings is cls.standard_settings else self.settings)
 
-    return run
+    file, line = where_it_is_written()
+    place = (lambda: None).__code__.replace(co_filename=file, co_firstlineno=line)
+    test_holds.place_as = FunctionType(place, {})  # type: ignore[attr-defined]
+    test_holds.is_hypothesis_test = True  # type: ignore[attr-defined]
+    test_holds._hypothesis_state_machine_class = cls  # type: ignore[attr-defined]
+    return test_holds
 
 
-def replay(cls: type[EventSourcedMachine], path: str) -> None:
-    """The plan in this file instead of a search; raises `GuaranteeBroken`."""
-    __tracebackhide__ = True
-    application, system, _ = prepared(cls)
-    plan, anomaly = stored_plan(path, application, system)
-    run = execute(system, application, plan, whole=True)
-    count(cls, counts(run.history, run.performed), run.steps)
-    held(run, plan, anomaly, Origin.of(application, cls.system, cls.test, called(cls)).replay(path))
-
-
-def prove(cls: type[EventSourcedMachine]) -> None:
-    """Raise `GuaranteeBroken` if the runs of this machine have appended and delivered nothing at all (A17)."""
-    tally = tallies.get(cls)
-    if tally is None:
-        return
-    __tracebackhide__ = True
-    empty = vacuous(tally["counts"], 0, ())
-    if empty is not None:
-        command = Origin.of(prepared(cls)[0], cls.system, cls.test, called(cls)).search()
-        raise GuaranteeBroken(Counterexample((), (empty,), (), tally["runs"], 0.0), command)
-
-
-def called(cls: type[EventSourcedMachine]) -> str | None:
-    """What the user calls the application, if he does not just give it."""
-    return cls.application if isinstance(cls.application, str) else None
-
-
-def count(cls: type[EventSourcedMachine], happened: dict[str, int], steps: int) -> None:
-    """Add a run to the tally of its machine."""
-    unseen = list(not_checked(prepared(cls)[1]))
-    tally = tallies.setdefault(
-        cls, {"runs": 0, "steps": 0, "counts": dict.fromkeys(happened, 0), "not_checked": unseen}
-    )
-    tally["runs"] += 1
-    tally["steps"] += steps
-    for name, number in happened.items():
-        tally["counts"][name] += number
+def where_it_is_written() -> tuple[str, int]:
+    """File and line of the user's code that is running now, for pytest: the test is where the machine is made."""
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
 
 
 class EventSourcedMachine(RuleBasedStateMachine):
@@ -152,12 +94,18 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.TestCase.settings = cls.standard_settings = standard()
-        cls.TestCase.refold_machine = cls  # type: ignore[attr-defined]
-        cls.TestCase.runTest = quietly(cls.TestCase.runTest)  # type: ignore[method-assign,assignment]
+        spare_hypothesis()
+        case: Any = cls.TestCase
+        case.settings = cls.standard_settings = standard()
+        case.refold_machine = cls
+        case.runTest = case.test_holds = test_of(cls)
 
     def __init__(self) -> None:
         super().__init__()
+        self.around = sys.exc_info()[1]
+        """What is being handled while this runs, which has nothing to do with it."""
+        self.searching: MachineSearch = searching(type(self))
+        self.searching.patiently()
         self.subject, self.port, self.menu = prepared(type(self))
         self.checker = checker(self.subject)
         self.records: list[Any] = []
@@ -165,26 +113,54 @@ class EventSourcedMachine(RuleBasedStateMachine):
         with self.errors():
             self.deployment: DeploymentPort = self.port.open(self.subject, self.checker.recorder(self.records))
 
+    @classmethod
+    def added(cls) -> Iterator[tuple[str, Any]]:
+        """What subclasses of this class define: names and values."""
+        for base in cls.__mro__[: cls.__mro__.index(EventSourcedMachine)]:
+            for name, value in vars(base).items():
+                if name not in SAYS_WHAT and not name.startswith("_hypothesis_"):
+                    yield name, value
+
+    @classmethod
+    def has_own_rules(cls) -> bool:
+        """Whether Hypothesis has to choose what happens: a subclass has rules or initializers."""
+        return any(hasattr(value, mark) for _, value in cls.added() for mark in MARKS[:2])
+
+    @classmethod
+    def as_a_campaign(cls) -> bool:
+        """Whether runs are those of a campaign, and no method of a subclass takes part in them."""
+        return not any(callable(value) for _, value in cls.added())
+
+    @classmethod
+    def performs(cls, plan: Plan) -> None:
+        """A run of this plan, from beginning to end; raises `Broken`, and whatever rules of the user's game raise."""
+        __tracebackhide__ = True
+        running = cls()
+        try:
+            running.play(plan)
+        finally:
+            running.teardown()
+
     @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Hypothesis takes only an `Exception` for a failure of the test: what else the code under test raises becomes one."""
+    def errors(self, under_way: Action | None = None) -> Iterator[None]:
+        """What the code under test raises is told as in `refold verify`; Hypothesis takes only an `Exception` for a failure."""
         try:
             yield
-        except Exception:
-            raise
         except BaseException as error:
             let_through(error)
-            raise BrokenApplication(
-                fault_of(error, self.subject) or f"{self.port.name}: its code raised {told(error)}"
-            ) from error
+            if under_way is not None:
+                self.plan.append(under_way)  # it was begun, and a plan without it would not come to this
+            attribute(error, self.port, self.subject, self.plan, self.records, self.checker.findings)
 
     def choices(self, kinds: tuple[type[Action], ...]) -> st.SearchStrategy[Action]:
         """The menu's actions of these kinds; if the system has none of them, something that is always possible."""
         return chosen(type(self), kinds)
 
     def perform(self, action: Action) -> bool:
-        """Do one action; raises `GuaranteeBroken` if a property finds something."""
-        with self.errors():
+        """Do one action; raises `Broken` if a property finds something."""
+        __tracebackhide__ = True
+        done = False
+        with self.errors(action):
             done = self.deployment.perform(action)
         if done:
             self.plan.append(action)
@@ -192,37 +168,32 @@ class EventSourcedMachine(RuleBasedStateMachine):
             self.fail()
         return done
 
-    @initialize(tape=st.sampled_from(BURSTS).flatmap(tapes))
+    def look(self) -> None:
+        """Check the invariants of subclasses, between two actions; Hypothesis does it only between two rules."""
+        __tracebackhide__ = True
+        pending = [one for one in getattr(self, "_initialize_rules_to_run", ()) if one.function is not FIRST]
+        for invariant in invariants(type(self)):
+            if (invariant.check_during_init or not pending) and all(holds(self) for holds in invariant.preconditions):
+                invariant.function(self)
+
+    @initialize(tape=burst_tapes())
     def first_burst(self, tape: bytes) -> None:
-        """Every run begins with a burst: drawn one by one, actions take long to get anywhere."""
-        self.play(tape)
+        """Every run begins with a plan as campaigns run them: drawn one by one, actions take long to get anywhere."""
+        self.searching.rounds.latest = tape
+        self.play(self.menu.decode(tape))
 
     @rule(tape=tapes(SHORT))
     def short_burst(self, tape: bytes) -> None:
         """Some actions in one draw."""
-        self.play(tape)
+        self.play(self.menu.decode(tape))
 
-    @rule(tape=tapes(MIDDLE))
-    def burst(self, tape: bytes) -> None:
-        """Many actions in one draw."""
-        self.play(tape)
-
-    @rule(tape=tapes(LONG))
-    def long_burst(self, tape: bytes) -> None:
-        """Very many actions in one draw."""
-        self.play(tape)
-
-    def play(self, tape: bytes) -> None:
-        """Perform the actions on a tape."""
-        perform, keep, findings = self.deployment.perform, self.plan.append, self.checker.findings
-        with self.errors():
-            for action in self.menu.decode(tape):
-                if perform(action):
-                    keep(action)
-                    if findings:
-                        break
-        if findings:
-            self.fail()
+    def play(self, plan: Plan) -> None:
+        """Perform the actions of a plan, with a look at the invariants after each."""
+        __tracebackhide__ = True
+        looks = bool(invariants(type(self)))
+        for action in plan:
+            if self.perform(action) and looks:
+                self.look()
 
     @rule(action=one_of(*kinds("submit")))
     def submit(self, action: Action) -> None:
@@ -255,53 +226,53 @@ class EventSourcedMachine(RuleBasedStateMachine):
         self.perform(action)
 
     def teardown(self) -> None:
-        """Faults stop; everything must converge; then the books are closed."""
+        """Faults stop; everything must converge; then the books are closed. After a failure there is nothing to be judged."""
+        __tracebackhide__ = True
         try:
-            if not self.checker.findings:
-                with self.errors():
-                    self.deployment.settle()
-                    self.checker.finish()
-                if self.checker.findings:
-                    self.fail()
-                self.leave_traces()
+            error = sys.exc_info()[1]
+            if error is self.around or error is None or type(error).__module__.startswith("hypothesis."):
+                self.settle()  # also when Hypothesis gave the run up: it has happened
+            elif not self.checker.findings:
+                self.searching.failing(tuple(self.plan), error)
+                self.counted(settled=False)
         finally:
             self.deployment.close()
 
-    def leave_traces(self) -> None:
-        """Events and targets for ``--hypothesis-show-statistics``."""
-        drawn = len(set(map(type, self.records)))
-        happened = counts(self.records, self.plan)
-        count(type(self), happened, len(self.plan))
-        for name, number in happened.items():
-            event(f"{name}: {'none' if not number else 'some' if number < 10 else 'many'}")
-        target(float(drawn), label="kinds of records in one run")
+    def settle(self) -> None:
+        """The end of a run; raises `Broken` if it shows something."""
+        __tracebackhide__ = True
+        with self.errors():
+            self.deployment.settle()
+            self.checker.finish()
+        if self.checker.findings:
+            self.fail()
+        self.counted(settled=True)
+
+    def counted(self, settled: bool) -> None:
+        """Add this run to the books of the search."""
+        if not self.searching.trying:
+            self.searching.count(self.run(settled))
+
+    def run(self, settled: bool) -> Run:
+        """This run as data."""
+        observed = self.checker.observations()
+        return Run(list(self.plan), 0, list(self.records), list(self.checker.distinct()), settled, observed)
 
     def fail(self) -> None:
-        """Shrink the plan (once per anomaly) and raise."""
-        counterexample, command = explained(type(self), self, tuple(self.plan))
-        note(command)
-        raise GuaranteeBroken(counterexample, command)
+        """Raise `Broken`, with the shrunk plan."""
+        __tracebackhide__ = True
+        self.counted(settled=False)
+        self.searching.convict(self.run(settled=False))
+
+
+FIRST = EventSourcedMachine.first_burst.hypothesis_stateful_initialize_rule.function  # type: ignore[attr-defined]
 
 
 @functools.cache
-def prepared(cls: type[EventSourcedMachine]) -> tuple[Application, SystemPort, Menu]:
-    """What all runs of one machine share."""
-    application = cls.application
-    if isinstance(application, str):
-        application = application_named(application)
-    elif isinstance(application, type):
-        application = application()
-    christen(application, type(application).__name__)
-    trial(application)
-    system: SystemPort
-    if isinstance(cls.system, str):
-        system = resolve(cls.system)
-    else:
-        found = cls.system
-        makes = isinstance(found, type) or not hasattr(found, "open")
-        name = name_of(found) if makes else None  # a system that is there already bears its own
-        system = adopt(name or str(getattr(found, "__name__", type(found).__name__)), found)
-    return application, system, system.menu(application)
+def invariants(cls: type[EventSourcedMachine]) -> tuple[Any, ...]:
+    """The invariants that subclasses have, each once."""
+    named = {name: getattr(getattr(cls, name, None), MARKS[2], None) for name, _ in cls.added()}
+    return tuple(invariant for invariant in named.values() if invariant is not None)
 
 
 @functools.cache
@@ -312,40 +283,9 @@ def chosen(cls: type[EventSourcedMachine], kinds: tuple[type[Action], ...]) -> s
     return st.sampled_from(found or [action for action in actions if isinstance(action, Submit)])
 
 
-_explained: dict[tuple[type, tuple[str, str]], tuple[Counterexample, str]] = {}
-
-
-def explained(cls: type[EventSourcedMachine], machine: EventSourcedMachine, plan: Plan) -> tuple[Counterexample, str]:
-    """The shrunk counterexample for this anomaly, and the command that replays it.
-
-    Hypothesis runs a failing test many times while it shrinks the draws; the plan is shrunk at the first of them and remembered.
-    """
-    finding = machine.checker.findings[0]
-    known = _explained.get((cls, finding.signature))
-    if known is not None:
-        return known
-    application, system, menu = machine.subject, machine.port, machine.menu
-
-    reproduces = reproducer(system, application, finding.signature)
-    findings, history = tuple(machine.checker.distinct()), tuple(machine.records)
-    file = failure.PlanFile(application, cls.system, failure.report_dir(), test=cls.test, called=called(cls))
-    file.found(Counterexample(plan, findings, history, 0, 0.0))
-    minimal = False
-    if reproduces(plan) is not None:
-        shrinker = Shrinker(menu, reproduces)
-        plan = shrinker.shrink(plan)
-        minimal = shrinker.finished
-        run = execute(system, application, plan, whole=True)
-        findings = tuple(sorted(run.findings, key=lambda other: other.signature != finding.signature))
-        history = tuple(run.history)
-    counterexample = Counterexample(plan, findings, history, 0, 0.0, minimal)
-    _explained[cls, finding.signature] = result = counterexample, file.origin.replay(file.shrunk(counterexample))
-    return result
-
-
 def machine(application: Any, system: Any = "reference") -> type[EventSourcedMachine]:
     """A machine class for `application` (instance, class or name) on `system` (name or object); its `TestCase` is the test."""
     cls = application if isinstance(application, type) else type(application)
-    name = application if isinstance(application, str) else getattr(application, "name", "") or cls.__name__
-    title = re.sub(r"\W", "", str(name).title())
+    name = re.split(r"\W+", application) if isinstance(application, str) else [cls.__name__]
+    title = "".join(part[:1].upper() + part[1:] for part in name)
     return type(f"{title}Machine", (EventSourcedMachine,), {"application": application, "system": system})

@@ -51,7 +51,7 @@ SHOWN_BY: dict[str, str] = {
 WITHIN = {one.name: one.within for one in COUNTED if one.within}
 """Count -> the count of what it happens in."""
 
-OFTEN = 1_000
+OFTEN = 5_000
 """How often something must have happened for what only happens in it to be missed."""
 
 WALK = 64

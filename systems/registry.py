@@ -94,6 +94,13 @@ def correct_systems() -> list[str]:
     ]
 
 
+def application_suiting(system: str) -> str:
+    """The name of the application that suits the system of this name best."""
+    from refold.systems.broken import BROKEN
+
+    return BROKEN[system].application if system in BROKEN else "inventory"
+
+
 def consumer_names(system: SystemPort) -> tuple[str, ...]:
     """All consumers that a plan for this system may name, those of extensions included."""
     extensions: Iterable[type[Extension]] = getattr(system, "extensions", ())

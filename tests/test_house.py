@@ -177,3 +177,59 @@ def test_users_are_shown_front_doors_only(page: pathlib.Path) -> None:
     """Nothing deeper is public, so nothing deeper is in an example."""
     for deep in IMPORT.findall(page.read_text(encoding="utf-8")):
         assert set(filter(None, deep)) <= PUBLIC, f"{page}: {deep}"
+
+
+SPELLED = re.compile(r"\brefold(?:\.[A-Za-z_]\w*)+")
+
+
+def said(path: pathlib.Path) -> Iterator[str]:
+    """The sentences of a file that users may be told: texts with blanks in them that are no docstrings."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    alone = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value and node not in alone:
+            yield node.value
+
+
+def is_public(name: str) -> bool:
+    """Whether this is a front door, or a name at one."""
+    if name in PUBLIC:
+        return True
+    door, _, last = name.rpartition(".")
+    return door in PUBLIC and last in dir(importlib.import_module(door))
+
+
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_messages_name_only_what_is_public(path: pathlib.Path) -> None:
+    """What a message names can be imported as it stands there."""
+    for sentence in said(path):
+        for name in SPELLED.findall(sentence):
+            if path.stem == "otlp":
+                continue  # attributes of spans
+            assert is_public(name.rstrip(".")), f"{path}: {sentence!r} names {name}, which is no front door"
+
+
+def test_private_names_in_messages_would_be_seen() -> None:
+    """The names that are looked for are of this kind."""
+    assert SPELLED.findall(
+        "a subclass of refold.model.Application, or of refold.properties.log.durability.Durability."
+    ) == [
+        "refold.model.Application",
+        "refold.properties.log.durability.Durability",
+    ]
+    assert is_public("refold.model.Application")
+    assert not is_public("refold.properties.log.durability.Durability")
+    assert not is_public("refold.model.Nonsense")
+
+
+def test_the_root_door_is_on_one_screen() -> None:
+    """Fewer than sixteen names, and help() shows what they are."""
+    import pydoc
+
+    import refold
+
+    assert len(refold.__all__) < 16
+    assert {"verify", "replay", "check", "machine", "Application"} <= set(refold.__all__)
+    shown = pydoc.render_doc(refold, renderer=pydoc.plaintext)
+    for name in ("verify(", "replay(", "check(", "machine(", "class Application"):
+        assert name in shown, name

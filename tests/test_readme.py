@@ -8,6 +8,8 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
+import pytest
+
 from .consoles import ROOT, blocks, check, run
 
 README = ROOT / "README.md"
@@ -35,7 +37,7 @@ def test_the_users_test_file_is_the_example_and_is_short() -> None:
 def test_the_users_test_file_passes_on_both_systems(tmp_path: pathlib.Path) -> None:
     """As a user runs it, in a folder of its own."""
     (tmp_path / "test_seats.py").write_text(seats())
-    code, printed = run("pytest -q test_seats.py --refold-profile=quick", tmp_path)
+    code, printed = run("pytest test_seats.py --refold-profile=quick", tmp_path)
     assert code == 0, printed
     assert "2 passed" in printed
     assert printed.count(": held;") == 2, printed
@@ -46,6 +48,17 @@ def test_every_console_prints_what_it_says(tmp_path: pathlib.Path) -> None:
     shutil.copy(ROOT / "examples" / "test_seats.py", tmp_path)
     wrong = check(README, tmp_path)
     assert not wrong, "\n\n".join(wrong)
+
+
+def test_the_functions_return_what_the_comments_say(capsys: pytest.CaptureFixture[str]) -> None:
+    """The block is run as it stands."""
+    program = next(body for body in blocks(TEXT, "python") if "verify(" in body)
+    exec(compile(program, "README.md", "exec"), {})
+    verdict, again, checked, *report = capsys.readouterr().out.splitlines()
+    assert f"# {verdict}\n" in program
+    assert f"print(again.verdict)  # {again}\n" in program
+    assert f": {checked}\n" in program
+    assert report[0].startswith("BROKEN: checkpoint-before-effect with application accounts")
 
 
 def test_pictures_are_up_to_date() -> None:

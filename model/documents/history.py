@@ -12,13 +12,11 @@ from typing import Any, Union
 
 import msgspec
 
-from refold.model.action import Action
 from refold.model.application import Application
 from refold.model.documents import vocabulary as vocabulary  # imported for the actions and records that it makes known
 from refold.model.documents.json_values import encode
 from refold.model.documents.plan import (
     MalformedPlan,
-    action_from_json,
     action_to_json,
     command_classes,
     command_from_json,
@@ -186,13 +184,3 @@ class HistoryReader:
     def command(self, value: Any) -> Any:
         """A command; one that was not recorded (null) stays out."""
         return None if value is None else command_from_json(value, self.commands)
-
-
-def action_of(step: Step, application: Application | None) -> Action | Any:
-    """The action of a step that was read from a file: an `Action` if it can be understood, else what was written."""
-    if isinstance(step.action, Action):
-        return step.action
-    try:
-        return action_from_json(step.action, {} if application is None else command_classes(application))
-    except MalformedPlan:
-        return step.action

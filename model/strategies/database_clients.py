@@ -42,18 +42,18 @@ class Database(Log):
         row = self.row(event.stream)
         self.rows[event.stream] = View(self.application.evolve(row.state, event.data), event.version)
 
+    def undo(self, batch: Sequence[Stored]) -> None:
+        """What the disk has failed to keep is no change of a row either."""
+        super().undo(batch)
+        self.fold()
+
     def cut_power(self, how: str) -> None:
         """What is lost is lost from both."""
         super().cut_power(how)
-        self.rebuild()
+        self.fold()
 
-    def undo(self, batch: Sequence[Stored]) -> None:
-        """What the disk has not taken is in neither."""
-        super().undo(batch)
-        self.rebuild()
-
-    def rebuild(self) -> None:
-        """The rows, from the change records."""
+    def fold(self) -> None:
+        """The rows are what the change records say."""
         self.rows.clear()
         for event in self.entries:
             self.change(event)

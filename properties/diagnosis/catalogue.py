@@ -12,7 +12,7 @@ import pathlib
 import attrs
 import msgspec
 
-from refold.properties.guarantees import EXTRA, GUARANTEES
+from refold.properties.guarantees import GUARANTEES, HARNESS
 
 FILE = pathlib.Path(__file__).with_name("catalogue.json")
 
@@ -49,7 +49,7 @@ def markdown() -> str:
         "",
         "Tier 1 must be found, tier 2 is found next, tier 3 later. The codes of the guarantees:",
         "",
-        *(f"- **{code}**: {words}" for code, words in {**GUARANTEES, **EXTRA}.items()),
+        *(f"- **{code}**: {words}" for code, words in (GUARANTEES | HARNESS).items()),
         "",
         "| name | what goes wrong | guarantees | shortest scenario | public references | usual fix | tier |",
         "|---|---|---|---|---|---|--:|",

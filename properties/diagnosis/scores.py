@@ -12,7 +12,7 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -22,7 +22,6 @@ from refold.properties.diagnosis.catalogue import Row, catalogue
 from refold.properties.diagnosis.facts import Facts, tag_of
 from refold.properties.diagnosis.rules import RULES
 from refold.properties.property import Finding
-from refold.properties.result import Counterexample
 
 SHOWN = 3
 """Diagnoses that a report shows."""
@@ -53,17 +52,6 @@ def diagnose(findings: Sequence[Finding], history: Sequence[Any], most: int = 8)
     order = {name: n for n, name in enumerate(catalogue())}
     found.sort(key=lambda diagnosis: (-diagnosis.score, order[diagnosis.row.name]))
     return found[:most]
-
-
-def ranked(counterexamples: Iterable[Counterexample]) -> dict[int, list[tuple[str, float, tuple[str, ...]]]]:
-    """Number of the counterexample (from 0) -> the names of the best rows, their scores and reasons, as reports take them."""
-    return {
-        n: [
-            (diagnosis.row.name, diagnosis.score, diagnosis.because)
-            for diagnosis in diagnose(example.findings, example.history, SHOWN)
-        ]
-        for n, example in enumerate(counterexamples)
-    }
 
 
 def judge(row: Row, facts: Facts, words: frozenset[str]) -> Diagnosis:

@@ -9,7 +9,7 @@ from refold.properties.linearizability.checker import check
 from refold.properties.linearizability.error import HistoryError
 from refold.properties.linearizability.histories.formats import read_operations, sniff
 from refold.properties.linearizability.models import specification_named
-from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
+from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister, FifoQueue, Mutex
 from refold.properties.linearizability.operation import History, Operation, Outcome
 from refold.properties.linearizability.specification import IMPOSSIBLE, Role, Specification
 from refold.properties.linearizability.verdict import Verdict
@@ -19,8 +19,10 @@ __all__ = [
     "AddIfAbsentSet",
     "BoundedCounter",
     "CasRegister",
+    "FifoQueue",
     "History",
     "HistoryError",
+    "Mutex",
     "Operation",
     "Outcome",
     "Role",

@@ -1,12 +1,12 @@
 """Histories from a seeded generator: arbitrary small ones, and long ones that a real register could have given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from random import Random
 from typing import Any, Literal
 
 import attrs
 
-from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
+from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister, FifoQueue, Mutex
 from refold.properties.linearizability.operation import History, Operation, Outcome
 from refold.properties.linearizability.specification import IMPOSSIBLE, Specification
 
@@ -15,12 +15,30 @@ __all__ = ["arbitrary_history", "register_history", "spoiled"]
 _UNLIKELY = 777
 """A value that nobody writes."""
 
+ODD: tuple[tuple[Hashable, ...], ...] = (
+    (1, True, "1", 1.0),
+    (0, False, None, ""),
+    ((1,), (True,), 1),
+    ((0, (1,)), (False, (1,)), (0, (True,))),
+    ((), None, "nil", "null"),
+)
+"""Values that are easily taken for each other."""
+
 
 def arbitrary_history(
-    random: Random, *, operations_max: int = 8, clients_max: int = 4
+    random: Random,
+    *,
+    operations_max: int = 8,
+    clients_max: int = 4,
+    odd: bool = False,
+    model: str | None = None,
 ) -> tuple[History, Specification]:
-    """A small history with any answers at all, unknown ones included, of any built-in object."""
-    specification, call, answer = random.choice(_objects(random.randint(1, 3)))
+    """A small history with any answers at all, unknown ones included; `odd`: of odd values; `model`: of that built-in
+    object, or of any."""
+    count = random.randint(1, 3)
+    values = random.choice(ODD)[:count] if odd else range(count)
+    objects = _objects(values)
+    specification, call, answer = objects[random.choice(list(objects)) if model is None else model]
     count, clients = random.randint(1, operations_max), random.randint(1, clients_max)
     operations: list[Operation] = []
     open_calls: dict[int, int] = {}
@@ -60,7 +78,7 @@ def register_history(
             if len(made) == operations:
                 continue
             open_calls[client] = len(made)
-            made.append(Operation(names[client], *_register_call(random, values), invoked=event))
+            made.append(Operation(names[client], *_register_call(random, range(values)), invoked=event))
             event += 1
         elif number in acted:
             made[number] = attrs.evolve(made[number], returned=event)
@@ -96,24 +114,24 @@ def spoiled(random: Random, history: History, at: float, how: Literal["unlikely"
     return attrs.evolve(history, operations=tuple(operations))
 
 
-def _register_call(random: Random, values: int) -> tuple[str, Any]:
+def _register_call(random: Random, values: Sequence[Hashable]) -> tuple[str, Any]:
     f = random.choice(("read", "write", "cas"))
     if f == "read":
         return f, None
-    return f, random.randrange(values) if f == "write" else (random.randrange(values), random.randrange(values))
+    return f, random.choice(values) if f == "write" else (random.choice(values), random.choice(values))
 
 
 _Call = Callable[[Random], tuple[str, Any]]
 _Answer = Callable[[Random, Operation], Any]
 
 
-def _objects(values: int) -> list[tuple[Specification, _Call, _Answer]]:
-    def elements(random: Random) -> tuple[int, ...]:
-        return tuple(value for value in range(values) if random.random() < 0.5)
+def _objects(values: Sequence[Hashable]) -> dict[str, tuple[Specification, _Call, _Answer]]:
+    def elements(random: Random) -> tuple[Hashable, ...]:
+        return tuple(value for value in values if random.random() < 0.5)
 
     def set_call(random: Random) -> tuple[str, Any]:
         f = random.choice(("add", "add", "remove", "contains", "read"))
-        return f, None if f == "read" else random.randrange(values)
+        return f, None if f == "read" else random.choice(values)
 
     def set_answer(random: Random, operation: Operation) -> Any:
         if operation.f == "contains":
@@ -123,11 +141,22 @@ def _objects(values: int) -> list[tuple[Specification, _Call, _Answer]]:
     def counter_call(random: Random) -> tuple[str, Any]:
         return ("read", None) if random.random() < 0.4 else ("add", random.choice((-1, 1, 2)))
 
-    def read_answer(random: Random, operation: Operation) -> Any:
-        return random.randrange(values) if operation.f == "read" else None
+    def count(random: Random, operation: Operation) -> Any:
+        return random.randrange(len(values)) if operation.f == "read" else None
 
-    return [
-        (CasRegister(0), lambda random: _register_call(random, values), read_answer),
-        (AddIfAbsentSet(), set_call, set_answer),
-        (BoundedCounter(0, 0, values), counter_call, read_answer),
-    ]
+    def read_answer(random: Random, operation: Operation) -> Any:
+        return random.choice(values) if operation.f == "read" else None
+
+    def queue_call(random: Random) -> tuple[str, Any]:
+        return ("dequeue", None) if random.random() < 0.5 else ("enqueue", random.choice(values))
+
+    def queue_answer(random: Random, operation: Operation) -> Any:
+        return random.choice(values) if operation.f == "dequeue" else None
+
+    return {
+        "fifo-queue": (FifoQueue(), queue_call, queue_answer),
+        "mutex": (Mutex(), lambda random: (random.choice(("acquire", "release")), None), lambda *_: None),
+        "cas-register": (CasRegister(values[0]), lambda random: _register_call(random, values), read_answer),
+        "set": (AddIfAbsentSet(), set_call, set_answer),
+        "counter": (BoundedCounter(0, 0, len(values)), counter_call, count),
+    }

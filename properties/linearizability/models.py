@@ -1,19 +1,44 @@
-"""Specifications by name: `cas-register`, `set`, `counter`. A user's own is found by `refold.search.objects.specification`.
+"""Specifications by name: `cas-register`, `set`, `counter`, `mutex`, `fifo-queue`.
+
+A user's own is found by `refold.search.objects.specification`.
 
 Bounds of a counter follow its name like a query: `counter?minimum=0&maximum=10`; `none` is no bound.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister
+from refold.properties.linearizability.objects import AddIfAbsentSet, BoundedCounter, CasRegister, FifoQueue, Mutex
 from refold.properties.linearizability.specification import Specification
 from refold.properties.linearizability.value import brief, frozen
 
-__all__ = ["MODELS", "specification_named"]
+__all__ = ["KEPT_ACCOUNTS", "MODELS", "OPERATIONS", "models_with", "specification_named"]
 
-MODELS = ("cas-register", "counter", "set")
+OPERATIONS: dict[str, tuple[str, ...]] = {
+    "cas-register": ("read", "write", "cas"),
+    "counter": ("add", "increment", "decrement", "read"),
+    "fifo-queue": ("enqueue", "dequeue"),
+    "mutex": ("acquire", "release"),
+    "set": ("add", "remove", "contains", "read"),
+}
+"""The operations of what is built in."""
+KEPT_ACCOUNTS: dict[str, tuple[str, ...]] = {
+    "kafka": ("send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions"),
+    "list-append": ("append", "read"),
+    "queue": ("enqueue", "dequeue", "drain"),
+    "set-full": ("add", "read"),
+    "total-queue": ("enqueue", "dequeue", "drain"),
+}
+"""The operations of what `refold.properties.accounts` judges, without a search."""
+MODELS = tuple(OPERATIONS)
 """The names of what is built in."""
+
+
+def models_with(operations: Iterable[str]) -> list[str]:
+    """The built-in models that have all these operations."""
+    asked = set(operations)
+    return [model for model, known in (OPERATIONS | KEPT_ACCOUNTS).items() if asked <= set(known)]
 
 
 def specification_named(name: str, initial: Any = None, nil_reads: Literal["value", "any"] = "value") -> Specification:
@@ -27,11 +52,16 @@ def specification_named(name: str, initial: Any = None, nil_reads: Literal["valu
         raise ValueError(f"model {model!r} takes no options, found {query!r}")
     if model == "cas-register":
         return CasRegister(frozen(initial), nil_reads_any=nil_reads == "any")
-    if model == "set":
+    if model == "mutex":
+        if initial is not None and not isinstance(initial, bool):
+            raise ValueError(f"a mutex starts from true (held) or false, not from {brief(initial)}")
+        return Mutex(initial)
+    if model in ("set", "fifo-queue"):
         if initial is not None and not isinstance(initial, list | tuple):
-            raise ValueError(f"a set starts from a list of elements, not from {brief(initial)}")
-        return AddIfAbsentSet(frozen(initial))
-    raise ValueError(f"unknown model {name!r}: use {', '.join(MODELS)} or MODULE:OBJECT")
+            what = "a set starts from a list of elements" if model == "set" else "a queue starts from a list of items"
+            raise ValueError(f"{what}, not from {brief(initial)}")
+        return AddIfAbsentSet(frozen(initial)) if model == "set" else FifoQueue(frozen(initial))
+    raise ValueError(f"unknown model {name!r}: use {', '.join(sorted((*MODELS, *KEPT_ACCOUNTS)))} or MODULE:OBJECT")
 
 
 def _bounds(query: str) -> dict[str, int | None]:

@@ -24,6 +24,8 @@ class Outcome(enum.Enum):
     UNKNOWN = "info"
     """It may take effect at any time after its invocation, or never."""
 
+    __hash__ = object.__hash__  # it is part of a million keys
+
 
 @attrs.frozen(slots=True)
 class Operation:

@@ -8,7 +8,7 @@ __all__ = ["brief", "exact", "frozen", "same"]
 
 def same(left: object, right: object) -> bool:
     """Equality of recorded values: true is not 1, nor is [true] the same as [1]."""
-    if type(left) is tuple:
+    if type(left) is tuple or type(left) is frozenset:
         return left == right and exact(left) == exact(right)
     return left == right and isinstance(left, bool) is isinstance(right, bool)
 
@@ -24,12 +24,28 @@ def brief(value: object, length_max: int = 60) -> str:
     return text if len(text) <= length_max else f"{text[: length_max - 1]}…"
 
 
+class _Truth:
+    """Stands for true or false where Python would take them for 1 or 0."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+_TRUE, _FALSE = _Truth("true"), _Truth("false")
+
+
 def exact(value: Any) -> Hashable:
-    """A key under which true is not 1, which Python would take for the same."""
-    if isinstance(value, bool):
-        return bool, value
-    if type(value) is tuple:
+    """A key under which true is not 1, which Python would take for the same. The key of a key is the key itself."""
+    kind = type(value)
+    if kind is bool:
+        return _TRUE if value else _FALSE
+    if kind is tuple:
         return tuple(map(exact, value))
+    if kind is frozenset:
+        return frozenset(map(exact, value))
     return value  # type: ignore[no-any-return]
 
 

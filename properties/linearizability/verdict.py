@@ -84,6 +84,6 @@ def describe(specification: Specification, operation: Operation) -> str:
     where = ""
     if operation.line_invoked is not None:
         where = f" (line {operation.line_invoked})"
-        if operation.line_returned is not None:
+        if operation.line_returned not in (None, operation.line_invoked):
             where = f" (lines {operation.line_invoked} to {operation.line_returned})"
     return f"{brief(operation.process)}: {said}{where}"

@@ -2,7 +2,8 @@
 
 Usually broken by logs that give out positions at insert and show them at commit (catalogue: seq-gap-commit-order): a reader that
 has passed position 2 never sees position 1, which appears later. A full scan shows what tailing readers missed. An answer that names
-positions is held to them: its events are there when readers come to them.
+positions is held to them: its events are there when readers come to them. And the event at a position stays there: after a failover to a
+copy that lacks the tail, position 7 may be another one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from refold.model.event import Stored
-from refold.model.record import Acknowledged, Disordered, Scanned
+from refold.model.record import Acknowledged, Altered, Disordered, Scanned
 from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
@@ -30,6 +31,7 @@ class Visibility(Property):
         "versions": "the versions of a stream become visible as 1, 2, 3, …",
         "answers below": "a yes names no position that readers have passed without seeing an event there",
         "answers": "an event at a position that a yes names is one of the append that was answered, and it is there",
+        "stays": "the event at a position is still that one when the position is read again",
         "pages": "the positions that one read returns only grow",
         "scans in order": "the positions of a scan only grow, from the one behind which it begins",
         "scans": "a scan finds nothing below the newest readable position that readers have not seen",
@@ -49,6 +51,7 @@ class Visibility(Property):
         """Visible events, answers, pages and scans."""
         return {
             Stored: self.on_stored,
+            Altered: self.on_altered,
             Acknowledged: self.on_acknowledged,
             Disordered: self.on_disordered,
             Scanned: self.on_scanned,
@@ -108,6 +111,25 @@ class Visibility(Property):
             evidence=[
                 Evidence(answered, record, "says that its own event is there"),
                 Evidence(number, event, "is what readers come to"),
+            ],
+        )
+
+    def on_altered(self, number: int, record: Altered) -> Finding | None:
+        """The event at a position is the one that was read there before; whether it looks as it did is for `identity` to say."""
+        there = self.oracle.events.get(record.position)
+        if there is None or record.id == there.id:
+            return None
+        return self.finding(
+            "duplicate-position",
+            "log",
+            number,
+            clause="stays",
+            position=record.position,
+            expected=there.id,
+            actual=record.id,
+            evidence=[
+                Evidence(self.oracle.numbers[record.position], there, "was read at this position"),
+                Evidence(number, record, "is read there now"),
             ],
         )
 

@@ -18,15 +18,17 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
-import networkx
 
 from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.record import Acknowledged, Applied, Opened, Prepared, Recovered, Refused
 from refold.properties.property import Finding
+
+if TYPE_CHECKING:
+    import networkx
 
 READ = "read"
 CHANGED = "changed"
@@ -84,16 +86,18 @@ class Graph:
         return sorted(found, key=lambda edge: (edge.source.number, edge.target.number, ORDER.index(edge.kind)))
 
 
-def evidence_graph(history: Sequence[Any], finding: Finding, application: Application | None = None) -> Graph | None:
+def evidence_graph(
+    history: Sequence[Any], finding: Finding, application: Application | None = None, begins: int = 0
+) -> Graph | None:
     """The graph of a finding about a decision; None if the finding's evidence names no decision.
 
     With the application, all events on the finding's key (or group of keys) take part, in whatever streams they are; without it
-    those in the streams that the evidence names.
+    those in the streams that the evidence names. `begins`: how many records of the history came before the first that is given.
     """
     blamed = blame(finding)
     if blamed is None:
         return None
-    builder = Builder(history, subject_of(finding, application), application)
+    builder = Builder(history, subject_of(finding, application), application, begins, blamed.op)
     graph = builder.build(finding.number)
     start = decision_id(blamed.op)
     return Graph(graph, shortest_cycle(graph, start) if start in graph else ())
@@ -129,11 +133,20 @@ class Builder:
     """Makes the graph in one walk through the history, up to the record at which the finding showed."""
 
     def __init__(
-        self, history: Sequence[Any], subject: Callable[[Stored], bool], application: Application | None
+        self,
+        history: Sequence[Any],
+        subject: Callable[[Stored], bool],
+        application: Application | None,
+        begins: int = 0,
+        blamed: str = "",
     ) -> None:
         self.history = history
+        self.begins = begins
+        self.blamed = blamed
         self.subject = subject
         self.application = application
+        import networkx  # takes longer than most searches, and few finds need it
+
         self.graph = networkx.MultiDiGraph()
         self.decisions: dict[str, Node] = {}
         self.events: list[Node] = []
@@ -164,8 +177,9 @@ class Builder:
     def collect(self, last: int) -> None:
         """Decisions, events of the subject, answers, and when each consumer applied which position."""
         applied: dict[str, dict[int, int]] = {}
-        first = max(last - RECORDS_MAX, 0)
-        for number, record in enumerate(self.history[first:last], start=first + 1):
+        end = last - self.begins
+        first = max(end - RECORDS_MAX, 0)
+        for number, record in enumerate(self.history[first:end], start=self.begins + first + 1):
             kind = type(record)
             if kind is Prepared:
                 self.decisions[record.op] = Node(decision_id(record.op), number, record, record.op)
@@ -186,8 +200,11 @@ class Builder:
         self.views = applied
 
     def matters(self, decision: Node, event: Node) -> bool:
-        """Whether the decision depends on not having the event in its view: facts without a condition depend on nothing but themselves."""
+        """Whether the decision depends on not having the event in its view: facts without a condition depend on nothing but themselves. The
+        decision that is blamed depended on it, whatever its application says."""
         application, command = self.application, decision.record.command
+        if decision.op == self.blamed:
+            return True
         return application is None or command is None or event.op == decision.op or application.conditional(command)
 
     def read(self, decision: Node, in_order: Sequence[Node], own: Node | None) -> None:

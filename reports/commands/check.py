@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import click
@@ -15,24 +17,31 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
-from refold.model.documents.history import MalformedHistory
+from refold.model.documents.history import to_line
 from refold.model.errors import UsageError
 from refold.model.words import short
+from refold.properties.accounts.finding import Account
+from refold.properties.linearizability import HistoryError
 from refold.reports.commands import outcome
-from refold.reports.commands.stored_history import StoredHistory
-from refold.reports.documents.files import refuse_pipe
+from refold.reports.documents.etcd_report import etcd_history, is_etcd_report
+from refold.reports.documents.json_report import finding_json
+from refold.reports.documents.unpacked import STANDARD_INPUT, unpacked
+from refold.reports.words.black_box import account_sentences, verdict_sentences
+from refold.reports.words.stored import SHOWN, explain_judged, sentences
 from refold.reports.words.values import inert
 from refold.search.objects.application_check import application_named, trial
-from refold.systems.user.errors import let_through, told
+from refold.search.stored.black_box import BlackBox
+from refold.search.stored.checking import FORMATS as READ
+from refold.search.stored.checking import format_of
+from refold.search.stored.files import FileSource, refuse_pipe
+from refold.search.stored.history import FINDINGS_MAX, StoredHistory
+from refold.search.stored.judged import Judged
 
-FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register")
-FAILURES: dict[str, Literal["refuses", "nothing"]] = {"edn": "nothing"}
-"""What a failed operation says where nobody said so (``refuses`` in formats that are not here). Knossos and Jepsen write EDN for histories
-in which a failure is whatever certainly did not happen, for any reason: docs/decisions/0009-failures-in-edn.md."""
+FORMATS = (*READ, "etcd")
 
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE…")
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE…")
 @click.option(
     "--format",
     "format_",
@@ -47,7 +56,11 @@ in which a failure is whatever certainly did not happen, for any reason: docs/de
     " it comes with refold).",
 )
 @click.option(
-    "--model", default="cas-register", metavar="MODEL", help="cas-register (default), set, counter, or MODULE:OBJECT."
+    "--model",
+    default="cas-register",
+    metavar="MODEL",
+    help="cas-register (default), counter, fifo-queue, mutex, set, or MODULE:OBJECT; without a search: kafka, list-append, queue,"
+    " set-full, total-queue.",
 )
 @click.option(
     "--initial", default="null", metavar="VALUE", help="The initial value of every object, as JSON (default: null)."
@@ -64,6 +77,18 @@ in which a failure is whatever certainly did not happen, for any reason: docs/de
     type=click.Choice(("refuses", "nothing")),
     help="A failed operation says that its condition did not hold, or nothing (default: refuses; in EDN, nothing).",
 )
+@click.option(
+    "--keys",
+    type=click.Choice(("one", "independent")),
+    help="Values are pairs of a key and a value, as jepsen.independent writes them, or are not (default: they are not, and where they"
+    " seem to be that is said and nothing is judged).",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="CPU time for each file, after which it is undecided (default: none; memory is limited all the same).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def check(
     files: tuple[str, ...],
@@ -73,6 +98,8 @@ def check(
     initial: str,
     nil_reads: Literal["value", "any"],
     fail: Literal["refuses", "nothing"] | None,
+    keys: Literal["one", "independent"] | None,
+    seconds: float | None,
     as_json: bool,
 ) -> None:
     """Check histories that were recorded before, in production or by another tool.
@@ -84,6 +111,8 @@ def check(
       refold check register.log                                     a Jepsen log: is it linearizable?
       refold check *.edn --initial 0 --nil-reads any                Knossos histories
       refold check ops.jsonl --model set --json
+      refold check history.edn --keys independent --seconds 60
+      zcat history.jsonl.gz | refold check -                        standard input; history.jsonl.gz itself will do as well
 
     Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
     """
@@ -98,7 +127,7 @@ def check(
         if subject is not None:
             with outcome.time_limit(f"application {application!r}"):
                 trial(subject)
-        judge = FileJudge(format_, subject, model, start, nil_reads, fail)
+        judge = FileJudge(format_, subject, model, start, nil_reads, fail, keys=keys or "auto", seconds=seconds)
         results = []
         console = Console(stderr=True)
         with Bar(
@@ -113,19 +142,10 @@ def check(
                     task = bar.add_task(f"{number}/{len(files)} {os.path.basename(file)}", total=1.0)
                     results.append(judge.judge(file, lambda share, task=task: bar.update(task, completed=share)))  # type: ignore[misc]
                     bar.remove_task(task)
+                    if judge.interrupted:
+                        break
             except KeyboardInterrupt:
-                results.append(
-                    {
-                        "file": file,
-                        "format": None,
-                        "records": 0,
-                        "verdict": "undecided",
-                        "seconds": 0.0,
-                        "findings": [],
-                        "blame": None,
-                        "error": f"{file}: interrupted",
-                    }
-                )
+                results.append({**nothing(file), "error": interruption(file)})
         if as_json:
             outcome.print_json({"results": results})
         else:
@@ -153,95 +173,158 @@ class FileJudge:
         self,
         format_: str,
         application: Application | None,
-        model: str,
-        initial: Any,
-        nil_reads: Literal["value", "any"],
-        fail: Literal["refuses", "nothing"] | None,
+        model: str = "cas-register",
+        initial: Any = None,
+        nil_reads: Literal["value", "any"] = "value",
+        fail: Literal["refuses", "nothing"] | None = None,
+        *,
+        keys: Literal["auto", "one", "independent"] = "auto",
+        seconds: float | None = None,
     ) -> None:
         self.format = format_
         self.application = application
-        self.model = model
-        self.initial = initial
-        self.nil_reads = nil_reads
-        self.fail = fail
+        self.seconds = seconds
+        self.black_box = BlackBox(model, initial, nil_reads, fail, keys, seconds)
+        self.interrupted = False
 
     def judge(self, file: str, heartbeat: Callable[[float], None]) -> dict[str, Any]:
         """The result object of one file; an error is one sentence in it."""
-        from refold.properties.linearizability import HistoryError
-
         started = time.process_time()
-        result: dict[str, Any] = {
-            "file": file,
-            "format": None,
-            "records": 0,
-            "verdict": "undecided",
-            "seconds": 0.0,
-            "findings": [],
-            "blame": None,
-        }
+        result = nothing(file)
+        path = file
         try:
-            refuse_pipe(file)
-            format_ = self.format if self.format != "auto" else self.look(file)
-            result["format"] = format_
-            if format_ == "refold":
-                StoredHistory(file, self.application, result, heartbeat).judge()
-            else:
-                self.black_box(file, format_, result)
+            if file != STANDARD_INPUT:
+                refuse_pipe(file)
+            with unpacked(file) as path:
+                self.look(path, result, heartbeat)
         except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
-            said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
-            result["error"] = said if file in said else f"{file}: {said}"
+            result["error"] = sentence(file, error)
+        if path != file and "error" in result:
+            result["error"] = result["error"].replace(path, file)
         result["seconds"] = round(time.process_time() - started, 6)
         return result
 
-    def look(self, file: str) -> str:
-        """The format of a file, from its first lines."""
-        from refold.properties.linearizability import sniff
+    def look(self, path: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+        """What there is to say of a plain file, or of a folder."""
+        source = FileSource(path)
+        result["format"] = format_ = self.format if self.format != "auto" else recognised(source)
+        if format_ == "etcd":
+            self.etcd(path, result, heartbeat)
+        elif format_ == "refold":
+            self.positions(source, result, heartbeat)
+        else:
+            linearizability(self.black_box.judged(source, format_), result)
 
-        with open(file, "rb") as stream:
-            head = stream.read(1 << 16)
-        if not head.strip():
-            raise MalformedHistory(1, "the file is empty")
-        found = sniff(head.decode("utf-8", "replace").splitlines())
-        if found is None:
-            raise MalformedHistory(
-                1, f"this is none of the formats that refold reads; name it with --format ({', '.join(FORMATS[1:])})"
-            )
-        return found
+    def positions(self, source: FileSource, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+        """A history of refold."""
+        stored = StoredHistory(source, self.application, heartbeat=heartbeat, watch=watch, seconds=self.seconds)
+        self.interrupted |= positions(stored.judged(), source, result)
 
-    def black_box(self, file: str, format_: str, result: dict[str, Any]) -> None:
-        """A history without positions: is it linearizable?"""
-        from refold.properties.linearizability import check as decide
-        from refold.properties.linearizability import read_operations
-        from refold.reports.words.black_box import verdict_sentences
-        from refold.search.objects.specification import specification_called
+    def etcd(self, folder: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+        """A report of etcd's robustness tests, put into a history with positions."""
+        records, left_out = etcd_history(folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            path = os.path.join(scratch, "history.jsonl")
+            with open(path, "wb") as file:
+                file.writelines(map(to_line, records))
+            self.positions(FileSource(path), result, heartbeat)
+        result["not_checked"].extend(left_out)
 
-        _, history = read_operations(file, format_)
-        if not history.operations:
-            raise UsageError(
-                f"there is no operation in it that a client invoked, so there is nothing to judge (format {format_})"
-            )
-        try:
-            specification = specification_called(self.model, self.initial, self.nil_reads)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        fail = self.fail or FAILURES.get(format_, "refuses")
-        try:
-            verdict = decide(history, specification, fail=fail)
-        except BaseException as error:
-            let_through(error)
-            if ":" not in self.model:
-                raise
-            raise UsageError(f"model {self.model!r}: its code raised {told(error)}") from error
-        result["fail"] = fail
-        result["records"] = history.records
-        result["sentences"] = [verdict_sentences(verdict)]
-        if verdict.reason:
-            result["reason"] = verdict.reason
-        result["verdict"] = verdict.verdict
-        finding = verdict.finding()
-        if finding is not None:
-            result["findings"] = [finding]
-            result["blame"] = finding.get("blame")
+
+def recognised(source: FileSource) -> str:
+    """The format of a file or a folder."""
+    if not os.path.isdir(source.name):
+        return format_of(source)
+    if is_etcd_report(source.name):
+        return "etcd"
+    raise UsageError(
+        f"{source.name}: this is a directory, and no report of etcd's robustness tests; name the files in it"
+    )
+
+
+def watch(application: Application) -> AbstractContextManager[Callable[[], None]]:
+    """Nobody waits for ever for the application's own code, which the events of a file may send round in circles."""
+    return outcome.time_limit(f"application {application.name!r}")
+
+
+def nothing(file: str) -> dict[str, Any]:
+    """The result object of a file of which nothing is known yet."""
+    return {
+        "file": file,
+        "format": None,
+        "records": 0,
+        "verdict": "undecided",
+        "seconds": 0.0,
+        "findings": [],
+        "blame": None,
+    }
+
+
+def sentence(file: str, error: BaseException) -> str:
+    """What is wrong with a file."""
+    said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
+    return said if file in said else f"{file}: {said}"
+
+
+def positions(judged: Judged, source: FileSource, result: dict[str, Any]) -> bool:
+    """Put the verdict on a history of refold into the result; returns whether the user interrupted it."""
+    explained = explain_judged(judged, source)
+    result |= {
+        "records": judged.records,
+        "verdict": judged.verdict,
+        "application": None if judged.application is None else judged.application.name,
+        "counts": judged.counts,
+        "not_checked": list(judged.not_checked),
+        "findings": [finding_json(each) for each in explained],
+        "sentences": [sentences(each) for each in explained[:SHOWN]],
+    }
+    if judged.reason:
+        result["reason"] = judged.reason
+    interrupted = isinstance(judged.error, KeyboardInterrupt)
+    if judged.error is not None:
+        result["error"] = interruption(source.name) if interrupted else sentence(source.name, judged.error)
+    return interrupted
+
+
+def interruption(file: str) -> str:
+    """Where Ctrl-C ended it."""
+    return f"{file}: interrupted"
+
+
+def linearizability(judged: Judged, result: dict[str, Any]) -> None:
+    """Put the verdict on a history without positions into the result."""
+    if judged.account is not None:
+        accounts(judged, judged.account, result)
+        return
+    verdict = judged.black_box
+    assert verdict is not None
+    finding = verdict.finding()
+    said = verdict_sentences(verdict)
+    result |= {
+        "records": judged.records,
+        "verdict": judged.verdict,
+        "fail": judged.fail,
+        "findings": [] if finding is None else [finding],
+        "blame": None if finding is None else finding.get("blame"),
+    }
+    if judged.hint:
+        result["hint"] = judged.hint
+        said.append(f"Mind {judged.hint}")
+    result["sentences"] = [said]
+    if judged.reason:
+        result["reason"] = judged.reason
+
+
+def accounts(judged: Judged, account: Account, result: dict[str, Any]) -> None:
+    """Put into the result what a model says that is judged without a search."""
+    result |= {
+        "records": judged.records,
+        "verdict": judged.verdict,
+        "findings": [entry.as_json() for entry in account.broken[:FINDINGS_MAX]],
+        "observed": [entry.as_json() for entry in account.observed[:FINDINGS_MAX]],
+        "not_checked": list(judged.not_checked),
+        "sentences": account_sentences(account),
+    }
 
 
 def tell(result: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ import click
 from refold.model.application import UnknownProjection
 from refold.model.documents.history import MalformedHistory
 from refold.model.documents.plan import MalformedPlan
+from refold.model.errors import NoAnswer as NoAnswer
 from refold.model.errors import SystemUnavailable, UsageError
 from refold.search.run import BrokenApplication
 from refold.systems.user.errors import OURS, AdapterError, line_of
@@ -33,10 +34,6 @@ NOT_THE_USERS = (
     *(pathlib.Path(path) for path in {*sysconfig.get_paths().values()} if path != sysconfig.get_path("data")),
 )
 """Folders of code that is not the user's: refold, the standard library, installed packages."""
-
-
-class NoAnswer(BaseException):
-    """Something did not answer in time. No `Exception`, so that code under test that catches all of those cannot swallow it."""
 
 
 SENTENCES = (

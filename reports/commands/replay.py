@@ -6,34 +6,19 @@ import json
 import pathlib
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import attrs
 import click
 
-from refold.model.application import Application
-from refold.model.documents.plan import MalformedPlan, check_document, check_names, plan_from_json
-from refold.model.errors import UsageError
-from refold.model.tape import Plan
-from refold.model.words import short
-from refold.properties.result import Counterexample, Result
-from refold.properties.suite import checked_on
 from refold.reports.commands import outcome
-from refold.reports.commands.verify import application_for, publish, suiting, together
-from refold.reports.documents.files import default_report_dir, read_plan_document
+from refold.reports.commands.verify import application_for, publish, together
+from refold.reports.documents.files import default_report_dir
 from refold.reports.words.guarantees import replayed
-from refold.search.capabilities import not_checked
-from refold.search.determinism.campaign_end import replayed_again
 from refold.search.determinism.in_other_processes import ANOMALY
 from refold.search.failure import slug
-from refold.search.objects.provenance import named
-from refold.search.run import execute
-from refold.search.vacuous import counts, idle
-from refold.systems.port import SystemPort
-from refold.systems.registry import consumer_names, resolve
+from refold.search.stored.plan import StoredPlan
 
 
 @click.command(short_help="Run stored plans again, here or on another system.")
@@ -66,7 +51,7 @@ def replay(
     """
     folder = pathlib.Path(report_dir or default_report_dir())
     with outcome.sentences(str(folder)), outcome.aside():
-        stored = [StoredPlan.read(plan, system, application) for plan in plans]
+        stored = [StoredPlan.of(plan, system, application, application_for) for plan in plans]
         if emit_test:
             with outcome.speaking():
                 click.echo(test_source(stored))
@@ -74,90 +59,19 @@ def replay(
         several = len(stored) > 1
         outputs = []
         for plan in stored:
-            outputs.append(plan.run(folder / slug(pathlib.Path(plan.path).stem) if several else folder, as_json))
+            outputs.append(told(plan, folder / slug(pathlib.Path(plan.path).stem) if several else folder, as_json))
         if as_json:
             outcome.print_json(together(outputs) if several else outputs[0])
         broken = any(output["verdict"] == "broken" for output in outputs)
         sys.exit(outcome.FINDINGS if broken else outcome.HELD)
 
 
-@attrs.frozen
-class StoredPlan:
-    """A plan out of a file, with everything that it needs."""
-
-    path: str
-    document: dict[str, Any]
-    system_name: str
-    system: SystemPort
-    application_name: str
-    application: Application
-    actions: Plan
-
-    @classmethod
-    def read(cls, path: str, system: str | None, application: str | None) -> StoredPlan:
-        """The plan in a file, for this system and application or else for those that it names; raises `MalformedPlan`, `UsageError`."""
-        document = read_plan_document(path)
-        try:
-            check_document(document)
-            check_about(document)
-            system_name = named(path, document, "system", system) or "reference"
-            application_name = named(path, document, "application", application) or suiting(system_name)
-            port = resolve(system_name)
-            subject = application_for(application_name)
-            actions = plan_from_json(document, subject)
-            check_names(actions, port.clients, consumer_names(port))
-        except (MalformedPlan, UsageError) as error:
-            raise type(error)(f"{path}: {error}") from None
-        return cls(path, document, system_name, port, application_name, subject, actions)
-
-    @property
-    def anomaly(self) -> str:
-        """What it was kept for."""
-        return str(self.document.get("anomaly") or "")
-
-    def run(self, folder: pathlib.Path, quiet: bool) -> dict[str, Any]:
-        """Run it, report; returns the JSON object."""
-        result = self.result()
-        found = bool(result.counterexamples)
-        note = "" if found else replayed(result, self.anomaly)
-        return publish(result, folder, [self.path] if found else [], quiet, note)
-
-    def result(self) -> Result:
-        """What comes of it."""
-        started = time.perf_counter()
-        with outcome.time_limit(f"system {self.system_name!r}"):
-            run = execute(self.system, self.application, self.actions, whole=True)
-        found: tuple[Counterexample, ...] = ()
-        shown = run.findings or [finding for finding in (idle(run.steps),) if finding is not None]
-        if shown:
-            findings = tuple(sorted(shown, key=lambda finding: finding.anomaly != self.anomaly))
-            found = (Counterexample(self.actions, findings, tuple(run.history), 1, 0.0),)
-        kinds = Counter(map(type, run.history))
-        result = Result(
-            system=self.system.name,
-            application=self.application.name,
-            seed=int(self.document.get("seed") or 0),
-            examples=1,
-            steps=run.steps,
-            skipped=run.skipped,
-            seconds=time.perf_counter() - started,
-            counts=counts(run.history, run.performed),
-            counterexamples=found,
-            not_checked=(*not_checked(self.system), *run.given_up),
-            checked=checked_on(self.application, self.system.capabilities, kinds),
-            sample=tuple(run.history),
-        )
-        if self.anomaly == ANOMALY and not found:
-            return replayed_again(result, self.system, self.application)
-        return result
-
-
-def check_about(document: dict[str, Any]) -> None:
-    """Whether the fields around the actions are what a replay can use; raises `MalformedPlan`."""
-    for field, kind, words in (("system", str, "a name"), ("application", str, "a name"), ("seed", int, "a number")):
-        value = document.get(field)
-        if value is not None and not isinstance(value, kind):
-            raise MalformedPlan(f"{field} is {short(value)}, expected {words}")
+def told(plan: StoredPlan, folder: pathlib.Path, quiet: bool) -> dict[str, Any]:
+    """Run it, report; returns the JSON object."""
+    result = plan.result(outcome.time_limit)
+    found = bool(result.counterexamples)
+    note = "" if found else replayed(result, plan.anomaly)
+    return publish(result, plan.application, folder, [plan.path] if found else [], quiet, note)
 
 
 def test_source(plans: Sequence[StoredPlan]) -> str:
@@ -171,16 +85,16 @@ def test_source(plans: Sequence[StoredPlan]) -> str:
 def test_functions(plans: Sequence[StoredPlan]) -> Iterator[str]:
     """A test for each plan; those for the same anomaly are numbered."""
     many = Counter(plan.anomaly for plan in plans)
-    told: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
     for plan in plans:
-        told[plan.anomaly] += 1
-        number = f"_{told[plan.anomaly]}" if many[plan.anomaly] > 1 else ""
-        constant = "PLAN" if len(plans) == 1 else f"PLAN_{told.total()}"
+        numbers[plan.anomaly] += 1
+        number = f"_{numbers[plan.anomaly]}" if many[plan.anomaly] > 1 else ""
+        constant = "PLAN" if len(plans) == 1 else f"PLAN_{numbers.total()}"
         name = re.sub(r"\W", "_", slug(plan.anomaly or "plan"))
         actions = json.dumps(plan.document["actions"], indent=4)
         where = ", elsewhere=True" if plan.anomaly == ANOMALY else ""
         yield (
-            "\n" * (told.total() > 1)
+            "\n" * (numbers.total() > 1)
             + f'''
 {constant} = json.loads(r"""{{"refold": "plan", "version": 1, "actions": {actions}}}""")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import pathlib
@@ -18,31 +17,20 @@ from rich.progress import Progress as Bar
 
 from refold.model.application import Application
 from refold.model.errors import UsageError
-from refold.properties.diagnosis.scores import ranked
 from refold.properties.result import Counterexample, Result
-from refold.properties.updates.evidence_graph import evidence_graph
 from refold.reports.commands import outcome
-from refold.reports.documents.files import default_report_dir, ready, write, write_history
-from refold.reports.documents.html import html_report
-from refold.reports.documents.json_report import result_json
+from refold.reports.documents.files import default_report_dir, ready
+from refold.reports.documents.report_folder import REPORT, write_report
 from refold.reports.documents.terminal import print_result
-from refold.reports.pictures.graph_files import write_graph
+from refold.reports.words.explained import explain_result
 from refold.search.campaign import Budget, Campaign, Progress
-from refold.search.determinism.campaign_end import replayed_again
 from refold.search.failure import PlanFile, slug
-from refold.search.objects.application_check import application_named, shipped, trial
+from refold.search.objects.application_check import application_named, trial
 from refold.search.objects.provenance import replay_command
 from refold.search.signals import held_back
-from refold.systems.broken import BROKEN
+from refold.search.verification import SECONDS, to_the_end
 from refold.systems.port import SystemPort
-from refold.systems.registry import resolve
-
-DEFAULT_SECONDS = 10.0
-
-
-def suiting(system: str) -> str:
-    """The name of the application that suits a system best."""
-    return BROKEN[system].application if system in BROKEN else "inventory"
+from refold.systems.registry import application_suiting, resolve
 
 
 def application_for(name: str) -> Application:
@@ -58,9 +46,7 @@ def application_for(name: str) -> Application:
     "--system", "systems", multiple=True, metavar="NAME", help="What to verify (default: reference); may be repeated."
 )
 @click.option("--application", metavar="NAME", help="accounts, inventory, rota, or MODULE:OBJECT (default: inventory).")
-@click.option(
-    "--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {DEFAULT_SECONDS:g})."
-)
+@click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
 @click.option("--examples", type=click.IntRange(1), help="Stop after so many runs.")
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
@@ -103,11 +89,11 @@ def verify(
         if seconds is not None and not math.isfinite(seconds):
             raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
         if seconds is None and examples is None:
-            seconds = DEFAULT_SECONDS
+            seconds = SECONDS
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         names = systems or ("reference",)
         resolved = [(name, resolve(name)) for name in names]
-        applications = {name: application_for(application or suiting(name)) for name in names}
+        applications = {name: application_for(application or application_suiting(name)) for name in names}
         ready(folder)
         outputs, troubles = [], []
         for name, system in resolved:
@@ -188,18 +174,17 @@ class Verification:
         """Search, write the files, print; returns the JSON object."""
         result = self.search(quiet)
         self.interrupted = result.interrupted and not result.trouble
-        if not shipped(self.application) and not result.interrupted:
-            result = self.elsewhere(result)
+        result = self.elsewhere(result)
         with held_back() as waiting:
-            output = publish(result, self.folder, self.plans, quiet)
+            output = publish(result, self.application, self.folder, self.plans, quiet)
         self.interrupted |= waiting.came
         return output
 
     def elsewhere(self, result: Result) -> Result:
-        """A user's own application, whose code nobody here has read, must fold the same in other processes."""
+        """What is checked at the end, in other processes."""
         known = len(result.counterexamples)
         try:
-            result = replayed_again(result, self.campaign.system, self.application)
+            result = to_the_end(result, self.campaign.system, self.application)
         except KeyboardInterrupt:
             self.interrupted = True
             return attrs.evolve(result, interrupted=True)
@@ -250,22 +235,13 @@ class Verification:
                 return attrs.evolve(campaign.result(), trouble=where)
 
 
-def publish(result: Result, folder: pathlib.Path, plans: list[str], quiet: bool, note: str = "") -> dict[str, Any]:
-    """Write report.html, report.json and history.jsonl, and print the report, with `note` on top, unless quiet."""
-    replays = [replay_command(plan) for plan in plans]
-    report = folder / "report.html"
-    history = result.counterexamples[0].history if result.counterexamples else result.sample
-    if history:
-        write_history(folder / "history.jsonl", history)
-    diagnosis = ranked(result.counterexamples)
-    for number, example in enumerate(result.counterexamples, 1):
-        graph = evidence_graph(example.history, example.finding) if example.finding.guarantee == "CAS" else None
-        if graph is not None and graph.cycle:
-            write_graph(graph, folder / "graphs", f"{number}-{slug(example.finding.anomaly)}")
-    document = result_json(result, plans=plans, replays=replays, report=str(report), diagnosis=diagnosis)
-    write(report, html_report(result, plans=plans, replays=replays, diagnosis=diagnosis))
-    write(folder / "report.json", json.dumps(document, indent=1, default=str) + "\n")
+def publish(
+    result: Result, application: Application, folder: pathlib.Path, plans: list[str], quiet: bool, note: str = ""
+) -> dict[str, Any]:
+    """Write report.html, report.json, history.jsonl and the graphs, and print the report, with `note` on top, unless quiet."""
+    explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans])
+    document = write_report(result, explained, folder)
     if not quiet:
         with outcome.speaking():
-            print_result(result, plans=plans, replays=replays, report=str(report), diagnosis=diagnosis, note=note)
+            print_result(result, explained, report=str(folder / REPORT), note=note)
     return document

@@ -24,13 +24,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.errors import UsageError
-from refold.properties.diagnosis.scores import diagnose
 from refold.properties.result import Counterexample
 from refold.reports.commands import outcome
 from refold.reports.documents.console import console
 from refold.reports.documents.files import default_report_dir, ready, write
 from refold.reports.documents.tables import Column, print_table
 from refold.reports.words.diagnosis import diagnosis_json
+from refold.reports.words.explained import explain
 from refold.reports.words.references import parts
 from refold.search.campaign import Budget, Campaign
 from refold.search.failure import save_plan
@@ -195,8 +195,8 @@ def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
             campaign.progress = lambda progress: alive()
             campaign.search()
     except (Exception, outcome.NoAnswer) as error:
-        told = outcome.as_sentence(error) or f"{type(error).__name__}: {error}"
-        trouble = f"{name}, seed {seed}: {told}"
+        why = outcome.as_sentence(error) or f"{type(error).__name__}: {error}"
+        trouble = f"{name}, seed {seed}: {why}"
         return {
             "name": name,
             "seed": seed,
@@ -208,18 +208,22 @@ def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
     found: Counterexample | None = campaign.counterexamples[0] if campaign.counterexamples else None
     if found is None:
         return {"name": name, "seed": seed, "found": False, "seconds_cpu": seconds}
+    plan = save_plan(found, application, name, folder, seed=seed) if found.plan else ""
+    told = explain(found, application, plan_file=plan)
     return {
         "name": name,
         "seed": seed,
         "found": True,
         "anomaly": found.finding.anomaly,
+        "headline": told.explanation.headline,
+        "explanation": [f"{heading}: {line}" for heading, line in told.explanation.lines()],
         "guarantee": found.finding.guarantee,
         "seconds_cpu": seconds,
         "actions": len(found.plan),
-        "plan": save_plan(found, application, name, folder, seed=seed) if found.plan else None,
-        "sentences": [str(action) for action in found.plan],
+        "plan": told.plan_file or None,
+        "sentences": [item.sentence for item in told.plan],
         "properties": sorted({finding.judge for finding in found.findings}),
-        "diagnosis": diagnosis_json(diagnose(found.findings, found.history, 3)),
+        "diagnosis": diagnosis_json(told.diagnoses),
     }
 
 
@@ -235,6 +239,8 @@ def summary(name: str, trials: list[dict[str, Any]]) -> dict[str, Any]:
         "guarantee_expected": system.guarantee,
         "found": all(one["found"] for one in trials),
         "anomaly": typical.get("anomaly"),
+        "headline": typical.get("headline", ""),
+        "explanation": typical.get("explanation", []),
         "diagnosis": typical.get("diagnosis", []),
         "seconds_cpu": round(statistics.median(one["seconds_cpu"] for one in trials), 4),
         "seconds_cpu_max": round(max(one["seconds_cpu"] for one in trials), 4),

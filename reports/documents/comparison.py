@@ -86,25 +86,6 @@ def print_comparison(rows: Sequence[Row], to: Console | None = None) -> None:
         to.print(line)
 
 
-def comparison_markdown(rows: Sequence[Row]) -> str:
-    """The same two tables for a page of the documentation."""
-    lines = [
-        "| strategy | violations per 1,000 | refused | retries | latency, median | latency, 99 % | commands per 1,000 ticks |"
-        " blocked | messages per command |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {row.strategy} | {row.violations_per_1000:g} | {row.refusals:,} | {row.retries:,} | {row.latency_median} | {row.latency_p99}"
-        f" | {row.throughput:.0f} | {row.unavailable:.1%} | {row.messages_per_command:.1f} |"
-        for row in rows
-    ]
-    lines += ["", f"| strategy | {' | '.join(FAULTS)} |", "|---|" + "---:|" * len(FAULTS)]
-    for row in rows:
-        cells = (f"{f['violations_per_1000']:g} ({f['unavailable']:.1%})" for f in row.faults.values())
-        lines.append(f"| {row.strategy} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
 def _rate(rate: float) -> Text:
     return Text(f"{rate:.1f}", style="red") if rate else Text("0")
 

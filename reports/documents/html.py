@@ -13,17 +13,17 @@ from markupsafe import Markup
 
 from refold.model.record import Settled, Settling, Step
 from refold.model.words import counted
-from refold.properties.diagnosis.catalogue import Row, catalogue
+from refold.properties.diagnosis.catalogue import Row
+from refold.properties.diagnosis.scores import SHOWN
 from refold.properties.property import Finding
-from refold.properties.result import Counterexample, Result
-from refold.reports.documents.json_report import Diagnosis
+from refold.properties.result import Result
 from refold.reports.pictures.graph_picture import graph_svg
 from refold.reports.pictures.scene import scene
 from refold.reports.pictures.spacetime import Picture
-from refold.reports.words.cycle import explain_with_cycle
-from refold.reports.words.explanation import Explanation, compared, headline
+from refold.reports.words.explained import Explained
+from refold.reports.words.explanation import Explanation, compared
 from refold.reports.words.guarantees import HELD, caution, conclusion, ending, green, standings
-from refold.reports.words.plan_list import LINES_MAX, Item, plan_heading, plan_items
+from refold.reports.words.plan_list import LINES_MAX, Item
 from refold.reports.words.references import parts
 from refold.reports.words.sentences import kind_words, owner_words, record_sentence
 from refold.reports.words.values import inert, name
@@ -54,12 +54,12 @@ class Chapter:
     where: str
     explained: Explanation
     graph: Markup
-    plan: list[Item]
+    plan: tuple[Item, ...]
     plan_heading: str
     plan_long: bool
     compared: tuple[tuple[str, str, str], ...]
     others: list[tuple[str, str, str]]
-    diagnosis: list[tuple[str, str, Row | None, str]]
+    diagnosis: list[tuple[Row, str, str]]
     plan_file: str
     replay: str
     picture: Markup
@@ -69,24 +69,9 @@ class Chapter:
     records: int
 
 
-def html_report(
-    result: Result,
-    *,
-    plans: Sequence[str] = (),
-    replays: Sequence[str] = (),
-    diagnosis: Diagnosis | None = None,
-) -> str:
-    """The whole report: `plans` and `replays` are, for each counterexample, its file and the command that replays it."""
-    chapters = [
-        _chapter(
-            n,
-            example,
-            plans[n] if n < len(plans) else "",
-            replays[n] if n < len(replays) else "",
-            (diagnosis or {}).get(n, ()),
-        )
-        for n, example in enumerate(result.counterexamples)
-    ]
+def html_report(result: Result, explained: Sequence[Explained]) -> str:
+    """The whole report; `explained` are the counterexamples of the result."""
+    chapters = [_chapter(n, each) for n, each in enumerate(explained, start=1)]
     sample = _sample(result) if result.sample and not chapters else None
     text = _template().render(
         result=result,
@@ -120,45 +105,36 @@ def _template() -> jinja2.Template:
     return environment.from_string(source)
 
 
-def _chapter(
-    n: int,
-    example: Counterexample,
-    plan_file: str,
-    replay: str,
-    diagnosis: Sequence[tuple[str, float, Sequence[str]]],
-) -> Chapter:
-    finding = example.finding
-    explained, graph = explain_with_cycle(example.history, finding)
-    lines, left_out = _lines(example.history, finding, explained)
-    items = plan_items(example)
-    what = scene(example.history, finding, explained.numbers)
-    svg = Picture(what, finding, f"what led to {finding.anomaly}", explained.numbers).svg() if what.rows else ""
-    known = catalogue()
+def _chapter(number: int, told: Explained) -> Chapter:
+    finding, history, numbers = told.finding, told.history, told.explanation.numbers
+    lines, left_out = _lines(history, finding, told.explanation)
+    what = scene(history, finding, numbers)
+    svg = Picture(what, finding, f"what led to {finding.anomaly}", numbers).svg() if what.rows else ""
     return Chapter(
-        number=n + 1,
+        number=number,
         finding=attrs.evolve(
             finding, anomaly=inert(finding.anomaly), guarantee=inert(finding.guarantee), judge=inert(finding.judge)
         ),
-        headline=headline(finding),
+        headline=told.explanation.headline,
         where=owner_words(finding.where),
-        explained=explained,
-        graph=Markup(graph_svg(graph)) if graph is not None and graph.cycle else Markup(),
-        plan=items,
-        plan_heading=plan_heading(example, items),
-        plan_long=len(items) > LINES_MAX,
+        explained=told.explanation,
+        graph=Markup(graph_svg(told.graph)) if told.graph is not None else Markup(),
+        plan=told.plan,
+        plan_heading=told.plan_heading,
+        plan_long=len(told.plan) > LINES_MAX,
         compared=compared(finding),
-        others=[(inert(other.anomaly), inert(other.guarantee), headline(other)) for other in example.findings[1:]],
-        diagnosis=[
-            (name(row), f"{score:.0%}", known.get(row), inert("; ".join(because)))
-            for row, score, because in diagnosis[:3]
+        others=[
+            (inert(other.finding.anomaly), inert(other.finding.guarantee), other.explanation.headline)
+            for other in told.also
         ],
-        plan_file=inert(plan_file),
-        replay=inert(replay),
+        diagnosis=[(each.row, f"{each.score:.0%}", inert("; ".join(each.because))) for each in told.diagnoses[:SHOWN]],
+        plan_file=inert(told.plan_file),
+        replay=inert(told.replay),
         picture=Markup(svg),
         notes=what.notes,
         lines=lines,
         left_out=left_out,
-        records=len(example.history),
+        records=len(history),
     )
 
 

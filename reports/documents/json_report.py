@@ -2,51 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from refold.properties.property import Finding
 from refold.properties.result import Result
-from refold.reports.words.cycle import explain_with_cycle
-from refold.reports.words.explanation import Explanation, explain, headline
+from refold.reports.words.diagnosis import diagnosis_json
+from refold.reports.words.explained import Explained
 from refold.reports.words.guarantees import standings
-from refold.reports.words.plan_list import plan_items
-from refold.reports.words.values import inert, plain
-
-Diagnosis = Mapping[int, Sequence[tuple[str, float, Sequence[str]]]]
-"""Number of the counterexample (from 0) -> rows of the catalogue with their scores and what speaks for them, best first."""
+from refold.reports.words.values import plain
 
 
-def result_json(
-    result: Result,
-    *,
-    plans: Sequence[str],
-    replays: Sequence[str],
-    report: str | None,
-    diagnosis: Diagnosis | None = None,
-) -> dict[str, Any]:
-    """What `refold verify --json` prints: `plans` and `replays` are, for each counterexample, its file and the command that replays it."""
-    diagnosis = diagnosis or {}
-    findings = []
-    for n, example in enumerate(result.counterexamples):
-        items = plan_items(example)
-        findings.append(
-            {
-                **finding_json(example.finding, explain_with_cycle(example.history, example.finding)[0]),
-                "actions": len(example.plan),
-                "plan": plans[n] if n < len(plans) else None,
-                "replay": replays[n] if n < len(replays) else None,
-                "diagnosis": [
-                    {"row": row, "score": plain(score), "because": [inert(text) for text in because]}
-                    for row, score, because in diagnosis.get(n, ())
-                ],
-                "sentences": [item.sentence for item in items],
-                "performed": [item.step for item in items],
-                "minimal": example.minimal,
-                "found_at": example.found_at,
-                "also": [finding_json(other) for other in example.findings[1:]],
-            }
-        )
+def result_json(result: Result, explained: Sequence[Explained], *, report: str | None) -> dict[str, Any]:
+    """What `refold verify --json` prints; `explained` are the counterexamples of the result."""
+    findings = [
+        {
+            **finding_json(each),
+            "actions": len(each.plan),
+            "plan": each.plan_file or None,
+            "replay": each.replay or None,
+            "diagnosis": diagnosis_json(each.diagnoses),
+            "sentences": [item.sentence for item in each.plan],
+            "performed": [item.step for item in each.plan],
+            "minimal": each.counterexample is not None and each.counterexample.minimal,
+            "found_at": each.counterexample.found_at if each.counterexample is not None else 0,
+            "also": [finding_json(other) for other in each.also],
+        }
+        for each in explained
+    ]
     return {
         "system": result.system,
         "application": result.application,
@@ -66,19 +48,19 @@ def result_json(
     }
 
 
-def finding_json(finding: Finding, explained: Explanation | None = None) -> dict[str, Any]:
-    """One finding, without the plan that leads to it; `explained` is what is said of it, if that is more than its evidence says."""
-    explained = explained or explain(finding)
+def finding_json(explained: Explained) -> dict[str, Any]:
+    """One finding, without the plan that leads to it."""
+    finding = explained.finding
     return {
         "anomaly": finding.anomaly,
         "guarantee": finding.guarantee,
         "property": finding.judge,
-        "headline": headline(finding),
+        "headline": explained.explanation.headline,
         "where": finding.where,
         "number": finding.number,
         "position": finding.position,
         "expected": plain(finding.expected),
         "actual": plain(finding.actual),
         "evidence": [{"number": proof.number, "role": proof.role} for proof in finding.evidence],
-        "explanation": [f"{heading}: {line}" for heading, line in explained.lines()],
+        "explanation": [f"{heading}: {line}" for heading, line in explained.explanation.lines()],
     }

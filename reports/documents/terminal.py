@@ -16,12 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from refold.model.words import counted
-from refold.properties.diagnosis.catalogue import catalogue
-from refold.properties.result import Counterexample, Result
+from refold.properties.diagnosis.scores import SHOWN
+from refold.properties.result import Result
 from refold.reports.documents.console import Trimmed, console
-from refold.reports.documents.json_report import Diagnosis
-from refold.reports.words.cycle import explain_with_cycle
-from refold.reports.words.explanation import title
+from refold.reports.words.explained import Explained
+from refold.reports.words.explanation import Explanation
 from refold.reports.words.guarantees import (
     BROKEN,
     GIVEN_UP,
@@ -34,7 +33,7 @@ from refold.reports.words.guarantees import (
     green,
     standings,
 )
-from refold.reports.words.plan_list import plan_heading, plan_items, shortened
+from refold.reports.words.plan_list import shortened
 from refold.reports.words.references import spelled_out
 from refold.reports.words.sentences import kind_words
 from refold.reports.words.values import inert, name
@@ -48,35 +47,27 @@ TABLE_WIDTH_MIN = 60
 
 
 def terminal_report(
-    result: Result,
-    *,
-    plans: Sequence[str] = (),
-    replays: Sequence[str] = (),
-    report: str | None = None,
-    diagnosis: Diagnosis | None = None,
-    width: int = 100,
+    result: Result, explained: Sequence[Explained], *, report: str | None = None, width: int = 100
 ) -> str:
     """The same as `print_result`, as a string without colours."""
     out = io.StringIO()
     file = cast(IO[str], Trimmed(out))
     to = Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
-    print_result(result, to, plans=plans, replays=replays, report=report, diagnosis=diagnosis)
+    print_result(result, explained, to, report=report)
     return out.getvalue()
 
 
 def print_result(
     result: Result,
+    explained: Sequence[Explained],
     to: Console | None = None,
     *,
-    plans: Sequence[str] = (),
-    replays: Sequence[str] = (),
     report: str | None = None,
-    diagnosis: Diagnosis | None = None,
     note: str = "",
 ) -> None:
-    """Print a campaign: `plans` and `replays` are, for each counterexample, its file and the command that replays it; `note` is a sentence
-    that follows the verdict."""
-    _Printer(to or console()).result(result, plans, replays, report, diagnosis or {}, note)
+    """Print a campaign: `explained` are its counterexamples, `report` is the path of the page; `note` is a sentence that follows the
+    verdict."""
+    _Printer(to or console()).result(result, explained, report, note)
 
 
 class _Printer:
@@ -107,28 +98,20 @@ class _Printer:
         """A command: never wrapped, to be copied as it is."""
         self.to.print(self.text(command, "bold"), soft_wrap=True)
 
-    def result(
-        self,
-        result: Result,
-        plans: Sequence[str],
-        replays: Sequence[str],
-        report: str | None,
-        diagnosis: Diagnosis,
-        note: str,
-    ) -> None:
+    def result(self, result: Result, explained: Sequence[Explained], report: str | None, note: str) -> None:
         """Everything."""
-        self.verdict(result)
+        self.verdict(result, explained)
         if note:
             self.say(note)
         self.guarantees(result)
         self.counts(result)
-        for n, example in enumerate(result.counterexamples):
-            self.counterexample(n, example, diagnosis, plans[n] if n < len(plans) else "")
-            if n < len(plans):
-                self.say(f"plan: {plans[n]}", "dim", 2)
-            if n < len(replays) and n + 1 < len(result.counterexamples):
+        for n, each in enumerate(explained, start=1):
+            self.counterexample(n, each)
+            if each.plan_file:
+                self.say(f"plan: {each.plan_file}", "dim", 2)
+            if each.replay and n < len(explained):
                 self.say("replay it:", "dim", 2)
-                self.command(replays[n])
+                self.command(each.replay)
         self.to.print()
         if conclusion(result) == HELD:
             self.say(green(result))
@@ -136,18 +119,18 @@ class _Printer:
             self.say(said)
         if report is not None:
             self.say(f"report with pictures: {report}")
-        if result.counterexamples and len(replays) >= len(result.counterexamples):
-            self.say("replay it:" if len(replays) == 1 else "replay the last one:", "dim")
-            self.command(replays[len(result.counterexamples) - 1])
+        if explained and explained[-1].replay:
+            self.say("replay it:" if len(explained) == 1 else "replay the last one:", "dim")
+            self.command(explained[-1].replay)
 
-    def verdict(self, result: Result) -> None:
+    def verdict(self, result: Result, explained: Sequence[Explained]) -> None:
         """The first lines: held or broken, who, how much."""
         rows = standings(result)
         system, application = name(result.system), name(result.application)
         ended = conclusion(result)
         self.say(f"{ended.upper()}: {system} with application {application}", STYLES[ended] + " bold")
-        for example in result.counterexamples:
-            self.say(f"- {title(example.finding)}", indent=2)
+        for each in explained:
+            self.say(f"- {each.title}", indent=2)
         tally = [(sum(row.verdict == verdict for row in rows), verdict) for verdict in (HELD, BROKEN, NOT_CHECKED)]
         parts = [f"{number} {verdict}" for number, verdict in tally if number]
         done = f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s, seed {result.seed}"
@@ -184,46 +167,45 @@ class _Printer:
         for text in in_short(result.not_checked):
             self.say(f"not checked: {text}", "yellow")
 
-    def counterexample(self, n: int, example: Counterexample, diagnosis: Diagnosis, plan: str) -> None:
-        """One finding: headline, plan, explanation."""
-        finding = example.finding
+    def counterexample(self, number: int, told: Explained) -> None:
+        """One finding: headline, plan, explanation, diagnosis."""
         self.to.print()
-        self.say(f"{n + 1}. {title(finding)}", "bold red")
-        self.plan(example, plan)
-        self.explanation(example)
-        for other in example.findings[1:]:
-            self.say(f"the same run also shows {title(other)}", indent=2)
-        for place, (row, score, because) in enumerate(diagnosis.get(n, ())[:3]):
-            self.say(f"{'looks like' if place == 0 else 'or'}: {row} ({score:.0%})", "bold" if place == 0 else "", 2)
-            if place == 0 and because:
-                self.say(f"because {'; '.join(because)}", "", 4)
-            if place == 0 and (known := catalogue().get(row)) is not None:
-                self.say(f"{known.what}; usual fix: {known.fix}; reported as {spelled_out(known.references)}", "", 4)
+        self.say(f"{number}. {told.title}", "bold red")
+        self.plan(told)
+        self.explanation(told.explanation)
+        for other in told.also:
+            self.say(f"the same run also shows {other.title}", indent=2)
+        for place, found in enumerate(told.diagnoses[:SHOWN]):
+            best, row = place == 0, found.row
+            self.say(f"{'looks like' if best else 'or'}: {row.name} ({found.score:.0%})", "bold" if best else "", 2)
+            if best and found.because:
+                self.say(f"because {'; '.join(found.because)}", "", 4)
+            if best:
+                self.say(f"{row.what}; usual fix: {row.fix}; reported as {spelled_out(row.references)}", "", 4)
 
-    def plan(self, example: Counterexample, file: str) -> None:
+    def plan(self, told: Explained) -> None:
         """The actions; of a long plan the beginning and the end, so that the explanation is not far below."""
-        items = plan_items(example)
-        if not items:
+        if not told.plan:
             return
-        self.say(f"{plan_heading(example, items)}:", "dim", 2)
-        first, between, last = shortened(items)
-        width = max(len(item.label) for item in items)
+        self.say(f"{told.plan_heading}:", "dim", 2)
+        first, between, last = shortened(told.plan)
+        width = max(len(item.label) for item in told.plan)
         for item in first:
             self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")
         if between:
-            self.say(f"… {counted(between, 'action')} between; all are in {file or 'the plan'}", "dim", 4)
+            where = told.plan_file or "the plan"
+            self.say(f"… {counted(between, 'action')} between; all are in {where}", "dim", 4)
         for item in last:
             self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")
 
-    def explanation(self, example: Counterexample) -> None:
+    def explanation(self, explanation: Explanation) -> None:
         """Let / Then / However; of a wrong decision the cycle that it makes."""
-        explained, _ = explain_with_cycle(example.history, example.finding)
         heading = ""
-        for word, line in explained.lines():
+        for word, line in explanation.lines():
             if word != heading:
                 self.say(word, "bold", 2)
                 heading = word
             label, _, rest = line.partition(" ") if line.startswith("(") else ("", "", line)
             self.item(label, rest, 4 if label else 3, "red" if word == "However" else "")
-        if explained.usual:
-            self.say(f"usual cause and fix: {explained.usual}", "", 2)
+        if explanation.usual:
+            self.say(f"usual cause and fix: {explanation.usual}", "", 2)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pathlib
 from io import BytesIO
 
-import networkx
-
 from refold.properties.updates.evidence_graph import CHANGED, Edge, Graph, Node
 from refold.reports.words.sentences import event_words, record_sentence
 from refold.reports.words.values import inert, name, value
@@ -29,6 +27,8 @@ def edge_label(edge: Edge) -> str:
 
 def graphml(graph: Graph) -> bytes:
     """GraphML: nodes with `kind`, `label`, `record`, `sentence`; edges with `kind`, `label`, `violation`."""
+    import networkx  # takes longer than the rest of a report, and few reports need it
+
     plain = networkx.MultiDiGraph()
     for node in graph.nodes:
         plain.add_node(

@@ -16,7 +16,7 @@ from refold.properties.property import Finding
 from refold.reports.pictures.scene import Gap, Scene, scene
 from refold.reports.pictures.symbols import LEGEND, SHAPES, cross
 from refold.reports.pictures.timeline import LOG, Mark, lane_kind, lane_name
-from refold.reports.words.cycle import explain_with_cycle
+from refold.reports.words.explained import explain_finding
 from refold.reports.words.values import inert
 
 GUTTER = 78
@@ -70,7 +70,7 @@ STYLE = """
 
 def spacetime_svg(history: Sequence[Any], finding: Finding | None = None, *, title: str = "") -> str:
     """The picture of a history, as one `<svg>` element; with a finding, of what led to it."""
-    named = {} if finding is None else explain_with_cycle(history, finding)[0].numbers
+    named = {} if finding is None else explain_finding(finding, history).explanation.numbers
     return Picture(scene(history, finding, named), finding, title, named).svg()
 
 

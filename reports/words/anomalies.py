@@ -1,12 +1,15 @@
 """Anomalies: the words for each one: a headline, the rule that it breaks, what usually causes it and the usual fix.
 
-Templates may use the fields of a finding: ``{where}``, ``{event}`` («event 3», or «an event» where there is no position),
-``{position}``, ``{expected}``, ``{actual}``, ``{what}`` (what is wrong: the reason for a refusal that did not come, else what was found).
+Templates may use the fields of a finding: ``{where}``, ``{event}`` ("event 3", or "an event" where there is no position),
+``{position}``, ``{expected}``, ``{actual}``, ``{what}`` (what is wrong: the reason for a refusal that did not come, else what was found),
+``{judge}`` (the property), ``{place}`` (" for index at position 3", as much of it as is known).
 """
 
 from __future__ import annotations
 
 import attrs
+
+from refold.properties.property import Finding
 
 
 @attrs.frozen
@@ -86,7 +89,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "oversold": Anomaly(
         "two decisions on one view broke an invariant of {where}: {what}",
         "a decision holds on the state just before its own place in the log",
-        usual="two deciders read the same state, and both appended; append with the version that the decision has read",
+        usual="two decisions were made on the same state, and both were appended; append with the version that the decision has read",
     ),
     "invariant-broken": Anomaly(
         "{where} came into a state that its invariant forbids: {actual}",
@@ -135,7 +138,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "a read between bounds returned something else than what lies between them",
         "a read returns the first events between its bounds, as many as the limit allows, and nothing else",
         "between the bounds are {expected}, it returned {actual}",
-        "an index of -1, a limit of 0 that means «none», bounds that are one off; check the bounds of reads",
+        "an index of -1, a limit of 0 that means none, bounds that are one off; check the bounds of reads",
     ),
     "phantom-entry": Anomaly(
         "a read returned {event}, which is not between its bounds",
@@ -661,6 +664,18 @@ ANOMALIES: dict[str, Anomaly] = {
         "at rest nothing is on hold",
         usual="the process died between hold and confirmation; give holds an expiry, and a sweeper that frees them",
     ),
+    "handler-raised": Anomaly(
+        "code of the {where} failed on rows or events that it should never have been given",
+        "whoever handles events is given rows and events that the true log can lead to",
+        usual="a row was lost, or an event was altered, left out or taken in another order; mend what the handler was given, before the"
+        " handler is made to live with it",
+    ),
+    "not-linearizable": Anomaly(
+        "an operation fits into no order of the operations",
+        "an operation takes effect at one moment between its call and its answer",
+        usual="a stale read, a lost update, or an answer that came before the write was safe; look at the operation that is blamed, and at"
+        " what was open beside it",
+    ),
     "vacuous-run": Anomaly(
         "the runs prove nothing: something that they are for never happened",
         "whatever can happen happens in a campaign of some length",
@@ -669,13 +684,22 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
 }
 
-UNKNOWN = Anomaly("{anomaly} in {where}", "what is found is what is expected")
+UNKNOWN = Anomaly("the property {judge} does not hold{place}", "")
 """The words for an anomaly that has none of its own."""
 
 
-def anomaly(name: str, guarantee: str = "") -> Anomaly:
-    """The words for the anomaly `name`; a name of the application's own borrows those of a wrong decision."""
-    known = ANOMALIES.get(name)
-    if known is not None:
+def words_of(finding: Finding) -> Anomaly:
+    """The words for a finding. What a property of the user's own says comes first; a name that the application gave to a wrong decision
+    borrows the words of another one."""
+    own = finding.wording
+    known = ANOMALIES.get(finding.anomaly)
+    if known is None and own is None and finding.guarantee == "CAS":
+        known = ANOMALIES["lost-update"]
+    if known is None:
+        definition = own.definition if own is not None else ""
+        known = attrs.evolve(UNKNOWN, rule=definition or f"the property {finding.judge} holds in every history")
+    if own is None:
         return known
-    return ANOMALIES["lost-update"] if guarantee == "CAS" else UNKNOWN
+    return attrs.evolve(
+        known, headline=own.headline or known.headline, rule=own.rule or known.rule, usual=own.fix or known.usual
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from refold.model.words import counted
+from refold.properties.accounts.finding import Account, Entry
 from refold.properties.linearizability import Operation, Verdict
 from refold.properties.linearizability.value import brief
 from refold.properties.linearizability.verdict import describe
@@ -50,3 +51,21 @@ def spoken(verdict: Verdict, operation: Operation) -> str:
     """``client 3, cas 1 -> 2: refused (lines 4 to 9)``."""
     who = brief(operation.process)
     return inert(f"client {who}, {describe(verdict.specification, operation).removeprefix(f'{who}: ')}")
+
+
+def account_sentences(account: Account) -> list[list[str]]:
+    """What an account has found, one line each: the first of every kind, and how many more there are of it."""
+    lines = []
+    for entries, lead in ((account.broken, ""), (account.observed, "observed: ")):
+        kinds: dict[str, list[Entry]] = {}
+        for entry in entries:
+            kinds.setdefault(entry.anomaly, []).append(entry)
+        for name, of_kind in kinds.items():
+            first = of_kind[0]
+            on = "" if first.key is None else f", in {brief(first.key)}"
+            where = f" (line {first.lines[0]})" if len(first.lines) == 1 else ""
+            if len(first.lines) > 1:
+                where = f" (lines {', '.join(map(str, first.lines[:-1]))} and {first.lines[-1]})"
+            more = f"; and {len(of_kind) - 1:,} more" if len(of_kind) > 1 else ""
+            lines.append(inert(f"{lead}{name}: {first.said}{on}{where}{more}"))
+    return [lines]

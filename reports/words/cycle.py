@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from refold.model.application import Application
 from refold.properties.property import Finding
-from refold.properties.updates.evidence_graph import APPENDED, CHANGED, READ, Edge, Graph, Node, evidence_graph
-from refold.reports.words.anomalies import anomaly
-from refold.reports.words.explanation import Explanation, explain, headline
+from refold.properties.updates.evidence_graph import APPENDED, CHANGED, READ, Edge, Graph, Node
+from refold.reports.words.explanation import Explanation, headline, however, usual
 from refold.reports.words.sentences import record_sentence, source_words
 from refold.reports.words.values import name
 
 
-def explain_with_cycle(
-    history: Sequence[Any], finding: Finding, application: Application | None = None
-) -> tuple[Explanation, Graph | None]:
-    """The explanation of any finding: by its cycle where there is one, else by its evidence; and the graph that was used."""
-    graph = evidence_graph(history, finding, application) if finding.guarantee == "CAS" else None
-    if graph is None or not graph.cycle:
-        return explain(finding), graph
-    return explain_cycle(graph, finding), graph
-
-
-def explain_cycle(graph: Graph, finding: Finding) -> Explanation:
+def by_cycle(graph: Graph, finding: Finding) -> Explanation:
     """Let / Then / However of a graph with a cycle."""
     told, labels = in_turn(graph), numbers(graph)
     lets = tuple((labels[node.id], node.number, record_sentence(node.record)) for node in told)
     thens = tuple(edge_sentence(edge, labels) for edge in graph.cycle)
     start = labels[graph.cycle[0].source.id]
-    words = anomaly(finding.anomaly, finding.guarantee)
-    however = f"{words.rule}: {start} would have to come before itself: a contradiction"
-    return Explanation(headline(finding), lets, thens, however, words.usual)
+    contradiction = however(finding, f"{start} would have to come before itself")
+    return Explanation(headline(finding), lets, thens, contradiction, usual(finding))
 
 
 def in_turn(graph: Graph) -> list[Node]:

@@ -1,11 +1,13 @@
-"""The explanation of a finding: Let (the records that matter), Then (one «because» each), However (the contradiction).
+"""The explanation of a finding by its evidence: Let (the records that matter), Then (one "because" each), However (the contradiction).
 
-Works for every anomaly: a finding's evidence says what each record has to do with it (its role), and the role has a reason here. Where
-a role has none, the record itself is the reason.
+Works for every anomaly: a finding's evidence says what each record has to do with it (its role), and `because` has a reason for the role.
 """
 
 from __future__ import annotations
 
+import string
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -14,72 +16,14 @@ from refold.model.event import Stored
 from refold.model.record import Aborted, Prepared
 from refold.model.words import places
 from refold.properties.property import Evidence, Finding
-from refold.reports.words.anomalies import anomaly
+from refold.reports.words.anomalies import words_of
+from refold.reports.words.because import BECAUSE, WORDS
 from refold.reports.words.sentences import owner_words, record_sentence, source_words
 from refold.reports.words.vacuous import why_nothing
 from refold.reports.words.values import fields_of, inert, name, rows, told
 
-BECAUSE: dict[str, str] = {
-    "is folded to something else in another process": "the events up to it are the same, and so is the code",
-    "is decided in another way in another process": "the command and the events are the same, and so is the code",
-    "was asked for by nobody": "no client ever sent an append with the id {id}",
-    "is the append": "it asked for the events {ids}",
-    "said that it did not happen": "{op} was {outcome}",
-    "says that it did not happen": "{op} was {outcome}",
-    "is its event": "its id is {id}",
-    "is its event, stored again": "its id is {id}, which was in the log before",
-    "is the append of a batch": "it asked for {count} events in one step: {ids}",
-    "is the last event that is visible of it": "its id is {id}, and the rest did not follow it",
-    "read": "{source} held version {seen} of {stream} at that time",
-    "changed": "it stands right before the next event of {stream}, at position {position}",
-    "changed another key": "it is the newest event that the invariant covers before the next one, at position {position}",
-    "appended": "it went into the log at position {position}, as version {version} of {stream}",
-    "expected": "it asked for {expected} of stream {stream}",
-    "was refused all the same": "the log said that it found version {found}",
-    "became visible late": "readers had gone past position {position} by then",
-    "was visible at this position": "it had been read at position {position} before",
-    "has this version": "the log stored it as version {version} of {stream}",
-    "is a scan of the log": "it returned {positions}",
-    "was acknowledged": "{client} heard the log's yes: {positions}",
-    "was in the log": "it had been read at position {position}",
-    "is a scan without it": "it returned {positions}",
-    "changed the row before": "{consumer} then stored {writes}",
-    "changed it again": "{consumer} stored {writes} for event {position}, whose effect it already had",
-    "was applied": "{consumer} stored {writes} for it",
-    "comes first in the stream": "it is version {version} of {stream}",
-    "follows it": "it is version {version} of {stream}",
-    "was applied first all the same": "{consumer} stored {writes} for event {position}",
-    "was dismissed, although it was never applied": "{consumer} took event {position} for one that it had dealt with",
-    "is not applied": "{where} has stored no effect of event {position} so far",
-    "says that it is": "it covers everything up to position {position}",
-    "was saved before": "{consumer} said that everything up to {position} was done",
-    "is behind it": "{consumer} now says {position}",
-    "goes on behind events that were never applied": "{process} reads on after position {position}",
-    "contains what is not in the log": "it is made for {position}, and the log ends before that",
-    "was saved": "it held {state}",
-    "is what came back": "it holds {state}",
-    "claims to be the fold up to this position": "it was saved for {position} of {owner}",
-    "is the last event that they contain": "{where} is at position {position}",
-    "shows the stored rows": "they were read back from the store",
-    "is the newer change": "it comes from event {position}",
-    "undid it": "it comes from event {position}, which is older, and was stored later",
-    "shows the rows at rest": "nothing was left to deliver",
-    "never arrived": "{where} came to rest before position {position}",
-    "is where it came to rest": "{consumer} has nothing left that it would do by itself",
-}
-"""Role of a piece of evidence -> the reason; fields are those of the record."""
-
-
 REFUSED = "refused: "
 """What the expectation of a finding begins with, where the application's own words for a refusal follow."""
-
-WORDS: dict[str, str] = {
-    "read": "had read version {seen} of {stream}",
-    "changed": "changed {stream} before that decision took effect",
-    "appended": "appended to {stream}",
-    "expected": "was free to go ahead",
-}
-"""Roles that need more words than their name."""
 
 
 @attrs.frozen
@@ -109,7 +53,7 @@ class Explanation:
 
 def headline(finding: Finding) -> str:
     """What happened, in one line."""
-    return _fill(anomaly(finding.anomaly, finding.guarantee).headline, finding)
+    return _fill(words_of(finding).headline, finding)
 
 
 def title(finding: Finding) -> str:
@@ -117,26 +61,41 @@ def title(finding: Finding) -> str:
     return f"{inert(finding.anomaly)} ({inert(finding.guarantee)}): {headline(finding)}"
 
 
-def explain(finding: Finding) -> Explanation:
-    """Let / Then / However."""
-    words = anomaly(finding.anomaly, finding.guarantee)
-    lets = tuple(
-        (f"({n})", proof.number, record_sentence(proof.record)) for n, proof in enumerate(finding.evidence, start=1)
-    )
-    thens = tuple(_then(n, proof, finding) for n, proof in enumerate(finding.evidence, start=1))
-    contrast = _fill(words.contrast, finding)
-    usual = why_nothing(finding.actual) if finding.anomaly == "vacuous-run" else words.usual
-    return Explanation(headline(finding), lets, thens, f"{words.rule}: {contrast}: a contradiction", usual)
+def usual(finding: Finding) -> str:
+    """The usual cause, and the fix."""
+    return why_nothing(finding.actual) if finding.anomaly == "vacuous-run" else inert(words_of(finding).usual)
 
 
-def _then(n: int, proof: Evidence, finding: Finding) -> str:
+def by_evidence(finding: Finding) -> Explanation:
+    """Let / Then / However, the evidence in the order of the history."""
+    proofs = sorted(finding.evidence, key=lambda proof: proof.number)
+    labels = {id(proof): f"({n})" for n, proof in enumerate(proofs, start=1)}
+    lets = tuple((labels[id(proof)], proof.number, record_sentence(proof.record)) for proof in proofs)
+    decision = next((labels[id(proof)] for proof in proofs if isinstance(proof.record, Prepared)), "the decision")
+    thens = tuple(_then(labels[id(proof)], proof, finding, decision) for proof in proofs)
+    return Explanation(headline(finding), lets, thens, however(finding, contrast(finding)), usual(finding))
+
+
+def however(finding: Finding, contradiction: str) -> str:
+    """The rule, and how it is contradicted."""
+    return f"{inert(words_of(finding).rule)}: {contradiction}: a contradiction"
+
+
+def contrast(finding: Finding) -> str:
+    """Expected against found, as far as the finding says."""
+    if finding.expected is None and finding.actual is None:
+        return f"record {finding.number} says something else"
+    return _fill(words_of(finding).contrast, finding)
+
+
+def _then(label: str, proof: Evidence, finding: Finding, decision: str) -> str:
     why = reason(proof, finding)
-    return f"({n}) {words_of(proof, finding)}" + (f", because {why}" if why else "")
+    return f"{label} {role_words(proof, finding, decision)}" + (f", because {why}" if why else "")
 
 
-def words_of(proof: Evidence, finding: Finding) -> str:
-    """The role in words."""
-    return _said(WORDS, proof, finding) or inert(proof.role)
+def role_words(proof: Evidence, finding: Finding, decision: str) -> str:
+    """The role in words; `decision` is what the explanation calls the decision that it is about."""
+    return _said(WORDS, proof, finding, decision=decision) or inert(proof.role)
 
 
 def reason(proof: Evidence, finding: Finding) -> str:
@@ -146,35 +105,39 @@ def reason(proof: Evidence, finding: Finding) -> str:
     return _said(BECAUSE, proof, finding)
 
 
-def _said(templates: dict[str, str], proof: Evidence, finding: Finding) -> str:
+def _said(templates: Mapping[str, str | tuple[str, ...]], proof: Evidence, finding: Finding, **more: str) -> str:
     template = templates.get(proof.role, "")
-    try:
-        return template.format_map(facts(proof.record, finding))
-    except (KeyError, IndexError, AttributeError):
-        return ""  # the role is borrowed for another kind of record
+    known = {**facts(proof.record, finding), **more}
+    for one in (template,) if isinstance(template, str) else template:
+        with suppress(KeyError, IndexError, AttributeError):  # the role is borrowed for another kind of record
+            return one.format_map(known)
+    return ""
 
 
 def _unseen(proof: Evidence, finding: Finding) -> str:
-    """Whether the change came after what the decision had read."""
-    for n, other in enumerate(finding.evidence, start=1):
+    """That the change came after what the decision had read; nothing if it did not."""
+    for other in finding.evidence:
         seen, changed = other.record, proof.record
         if isinstance(seen, Prepared) and isinstance(changed, Stored) and seen.seen < changed.version:
-            return f"it is version {changed.version} of {name(changed.stream)}, and ({n}) had seen version {seen.seen} only"
+            return f"it is version {changed.version} of {name(changed.stream)}, and the decision had seen version {seen.seen} only"
     return ""
 
 
 def facts(record: Any, finding: Finding) -> dict[str, str]:
     """The fields of a record in words, and a few things that follow from them."""
     found = {key: told(inner, 300) for key, inner in (fields_of(record) or {}).items()}
-    found["where"] = _where(finding)
+    found |= {"where": _where(finding), "wanted": told(finding.expected, 300), "got": told(finding.actual, 300)}
     if "positions" in found:
         found["positions"] = places(record.positions)
+        found["in_order"] = ", ".join(map(str, record.positions))
     if "writes" in found:
         found["writes"] = rows(record.writes, 300)
     if "source" in found:
         found["source"] = source_words(record.source)
     if "owner" in found:
         found["owner"] = owner_words(record.owner)
+    if "tally" in found:
+        found["tally"] = inert(str(record.tally))
     if isinstance(record, Prepared):
         found["count"] = str(len(record.events))
         found["ids"] = ", ".join(name(event.id) for event in record.events[:6]) + (
@@ -189,17 +152,33 @@ def _where(finding: Finding) -> str:
     return owner_words(finding.where)
 
 
+class _Fields(string.Formatter):
+    """Fills in what there is, and leaves every other pair of braces as it stands: a headline may be the user's."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        """The value of a field, without a way into its attributes."""
+        return kwargs.get(field_name, "{" + field_name + "}"), field_name
+
+
 def _fill(template: str, finding: Finding) -> str:
     """A template with the fields of the finding; values cannot smuggle fields in, because they are filled in once."""
-    return template.format(
-        anomaly=inert(finding.anomaly),
-        where=_where(finding),
-        event="an event" if finding.position is None else f"event {finding.position}",
-        position="?" if finding.position is None else str(finding.position),
-        what=_what(finding),
-        expected=_quoted(finding.expected),
-        actual=_quoted(finding.actual),
-    )
+    place = f" for {_where(finding)}" if finding.where else ""
+    place += "" if finding.position is None else f" at position {finding.position}"
+    fields = {
+        "anomaly": inert(finding.anomaly),
+        "judge": inert(finding.judge),
+        "where": _where(finding),
+        "place": place,
+        "event": "an event" if finding.position is None else f"event {finding.position}",
+        "position": "?" if finding.position is None else str(finding.position),
+        "what": _what(finding),
+        "expected": _quoted(finding.expected),
+        "actual": _quoted(finding.actual),
+    }
+    try:
+        return inert(_Fields().vformat(template, (), fields))
+    except (ValueError, LookupError):
+        return inert(template)
 
 
 def _what(finding: Finding) -> str:
@@ -214,7 +193,7 @@ def _what(finding: Finding) -> str:
 
 def _quoted(thing: Any) -> str:
     """Words are quoted, so that they do not run into the sentence around them."""
-    return f"«{told(thing)}»" if isinstance(thing, str) else told(thing)
+    return f'"{told(thing)}"' if isinstance(thing, str) else told(thing)
 
 
 def compared(finding: Finding) -> tuple[tuple[str, str, str], ...]:
@@ -229,7 +208,7 @@ def compared(finding: Finding) -> tuple[tuple[str, str, str], ...]:
         ]
         if found:
             return tuple(found)
-    unit = anomaly(finding.anomaly, finding.guarantee).unit
+    unit = words_of(finding).unit
     if isinstance(expected, int) and isinstance(actual, int):
         return (("", unit.format(expected), unit.format(actual)),)
     return (("", told(expected), told(actual)),)

@@ -3,55 +3,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from refold.model.tape import Plan
 from refold.model.words import counted
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
-from refold.reports.words.explanation import explain, title
-from refold.reports.words.plan_list import plan_heading, plan_items, shortened
+from refold.reports.words.explained import Explained
+from refold.reports.words.plan_list import Item, plan_heading, plan_items, shortened
 from refold.reports.words.values import inert
 from refold.search.failure import Words, failure_text
 
 
 class Sentences(Words):
-    """The words of this package; the pytest plugin puts them in the place of the plain ones."""
+    """The words of this package for one counterexample, in the place of the plain ones."""
+
+    def __init__(self, explained: Explained) -> None:
+        self.explained = explained
 
     def title(self, finding: Finding) -> str:
         """What happened, in one line."""
-        return title(finding)
+        return self.explained.title
 
     def plan(self, counterexample: Counterexample) -> list[str]:
         """Each action as a sentence; of a long plan the beginning and the end."""
-        items = plan_items(counterexample)
+        items, heading = self.explained.plan, self.explained.plan_heading
         if not items:
             return ["There is no plan to show: it is all runs together in which it did not happen."]
-        heading = plan_heading(counterexample, items)
-        first, between, last = shortened(items)
-        gap = f"  … {counted(between, 'action')} between; all are in the file of the command below"
-        return [
-            f"{heading[0].upper()}{heading[1:]}:",
-            *(f"  {item.label} {item.words}" for item in first),
-            *([gap] if between else []),
-            *(f"  {item.label} {item.words}" for item in last),
-        ]
+        return listed(items, heading)
 
     def why(self, counterexample: Counterexample) -> list[str]:
         """Let, Then, However; the usual cause; what else the run shows."""
-        explained = explain(counterexample.finding)
+        explanation = self.explained.explanation
         lines: list[str] = []
         heading = ""
-        for word, line in explained.lines():
+        for word, line in explanation.lines():
             if word != heading:
                 lines.append(word)
                 heading = word
             lines.append(f"  {line}")
-        lines += ["", f"Usual cause and fix: {explained.usual}"] if explained.usual else []
-        return lines + [f"The same run also shows {title(other)}" for other in counterexample.findings[1:]]
+        lines += ["", f"Usual cause and fix: {explanation.usual}"] if explanation.usual else []
+        return lines + [f"The same run also shows {other.title}" for other in self.explained.also]
+
+    def page(self, page: str) -> list[str]:
+        """Where the report with the pictures is."""
+        return [f"Report: {inert(page)}"] if page else []
 
     def command(self, command: str) -> list[str]:
         """In a line of its own, to be copied."""
         return ["Replay it:", inert(command)]
 
 
-def plain_failure(counterexample: Counterexample, replay_command: str) -> str:
-    """The message, for whoever does not have it from pytest."""
-    return failure_text(counterexample, replay_command, Sentences())
+def listed(items: Sequence[Item], heading: str) -> list[str]:
+    """A plan under its heading."""
+    first, between, last = shortened(items)
+    gap = f"  … {counted(between, 'action')} between; all are in the file of the command below"
+    return [
+        f"{heading[0].upper()}{heading[1:]}:",
+        *(f"  {item.label} {item.words}" for item in first),
+        *([gap] if between else []),
+        *(f"  {item.label} {item.words}" for item in last),
+    ]
+
+
+def failure_message(explained: Explained, page: str = "") -> str:
+    """The message of a test that failed with this counterexample; `page` is where its report is."""
+    example = explained.counterexample
+    if example is None:
+        raise ValueError("this explains a finding alone; give what `explain` makes of a counterexample")
+    return failure_text(example, explained.replay, Sentences(explained), page)
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The actions that led to an error of the user's own rules."""
+    example = Counterexample(plan, (), (), 0, 0.0)
+    items = plan_items(example)
+    return listed(items, plan_heading(example, items))

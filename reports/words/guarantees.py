@@ -1,12 +1,11 @@
-"""Guarantees: their codes in plain words, and how each one came out of a campaign."""
+"""How each guarantee came out of a campaign, and what that means."""
 
 from __future__ import annotations
 
 import attrs
 
 from refold.model.words import counted
-from refold.properties.guarantees import EXTRA
-from refold.properties.guarantees import GUARANTEES as GUARANTEES
+from refold.properties.guarantees import GUARANTEES, HARNESS
 from refold.properties.result import Result
 
 ALSO: dict[str, tuple[str, ...]] = {"effects": ("ORD",), "visibility": ("ORD",)}
@@ -36,7 +35,7 @@ def standings(result: Result) -> tuple[Standing, ...]:
         Standing(
             code,
             BROKEN if code in broken else HELD if code in checked else NOT_CHECKED,
-            GUARANTEES.get(code) or EXTRA.get(code, "a guarantee of your own"),
+            GUARANTEES.get(code) or HARNESS.get(code, "a guarantee of your own"),
         )
         for code in codes
     )

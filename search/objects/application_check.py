@@ -82,6 +82,9 @@ def check_property(title: str, application: Application, cls: Any) -> None:
     missing = [name for name in ("name", "guarantee") if not isinstance(getattr(cls, name, None), str)]
     if missing:
         raise BrokenApplication(f"{title}: property {cls.__name__} lacks {' and '.join(missing)}, a short text each")
+    for name in ("headline", "rule", "fix"):
+        if not isinstance(said := getattr(cls, name), str):
+            raise BrokenApplication(f"{title}: {name} of property {cls.__name__} is {short(said)}, expected a text")
     table = ask(title, f"{cls.__name__}.handlers", lambda: cls(application).handlers())
     if not isinstance(table, dict) or not all(isinstance(kind, type) for kind in table):
         raise BrokenApplication(

@@ -39,7 +39,8 @@ class Origin:
 
     def fields(self) -> dict[str, Any]:
         """The fields of a plan document, without the application."""
-        return {"system": self.system, **({"unnamed": self.unnamed, "test": self.test} if self.unnamed else {})}
+        unnamed = {"unnamed": self.unnamed} if self.unnamed else {}
+        return {"system": self.system, **unnamed, **({"test": self.test} if self.test or self.unnamed else {})}
 
     def replay(self, plan: str) -> str:
         """The command that runs the plan in this file again; without a name and a test, a sentence that says how to come by one."""

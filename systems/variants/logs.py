@@ -65,11 +65,6 @@ class GapTombstones(Log):
         finally:
             self.bury(event.position for event in batch)
 
-    def undo(self, batch: Sequence[Stored]) -> None:
-        """So are those of an append under which the disk failed."""
-        super().undo(batch)
-        self.bury(event.position for event in batch)
-
     def abort(self, op: str) -> None:
         """So are these."""
         if op in self.open:
@@ -80,6 +75,11 @@ class GapTombstones(Log):
         """And all that were taken when the log died."""
         super().restart()
         self.bury(range(1, self.next_position))
+
+    def undo(self, batch: Sequence[Stored]) -> None:
+        """And those of an append under which the disk failed."""
+        super().undo(batch)
+        self.bury(event.position for event in batch)
 
     def bury(self, positions: Iterable[int]) -> None:
         """A tombstone at each of these positions that holds no event."""

@@ -584,8 +584,20 @@ def test_an_event_that_is_read_again_is_still_what_was_asked_for() -> None:
     assert (altered.anomaly, altered.guarantee, altered.where, altered.position) == ("event-altered", "LOG", "acme", 1)
     assert (altered.expected["data"], altered.actual["data"]) == (ADA, BOB)
     assert [proof.number for proof in altered.evidence] == [2, 5]
-    (phantom,) = judged(*FIRST, Altered(1, "acme", 1, "nobody-1/0", "Registered", BOB))
-    assert (phantom.anomaly, phantom.position) == ("phantom-event", 1)
+    phantoms = judged(*FIRST, Altered(1, "acme", 1, "nobody-1/0", "Registered", BOB))
+    assert {(one.anomaly, one.position) for one in phantoms} == {("phantom-event", 1), ("duplicate-position", 1)}
+
+
+def test_what_was_read_at_a_position_stays_there() -> None:
+    """A log that gives another event under the position has lost what was there, although somebody has asked for the other one."""
+    (altered,) = judged(*FIRST, asked("bob-2", ADA), Altered(1, "acme", 1, "bob-2/0", "Registered", ADA))
+    assert (altered.anomaly, altered.guarantee, altered.clause, altered.position) == (
+        "duplicate-position",
+        "LOG",
+        "stays",
+        1,
+    )
+    assert [proof.number for proof in altered.evidence] == [3, 6]
 
 
 @pytest.mark.parametrize("id", ["alice-1/", "alice-1/first", "alice-1/-1", "/0", ""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -24,9 +25,16 @@ from refold.model.record import (
     Settling,
     Step,
 )
+from refold.properties.diagnosis.catalogue import Row, catalogue
+from refold.properties.diagnosis.scores import Diagnosis
 from refold.properties.property import Evidence, Finding
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checker, properties
+from refold.reports.documents.html import html_report
+from refold.reports.documents.json_report import result_json
+from refold.reports.documents.terminal import terminal_report
+from refold.reports.words.explained import Explained, explain, explain_result
+from refold.reports.words.failure import failure_message
 from refold.systems.broken import BROKEN
 
 ADA = Register("acme", "ada")
@@ -121,6 +129,45 @@ def deaf() -> Counterexample:
     """A wake-up is lost."""
     plan = (Deliver("index", 0), Submit("alice", ADA))
     return run("lost-wakeup", plan)
+
+
+def explained(
+    told: Result,
+    plans: Sequence[str] = (),
+    replays: Sequence[str] = (),
+    diagnosis: Mapping[int, Sequence[tuple[str, float, tuple[str, ...]]]] | None = None,
+) -> tuple[Explained, ...]:
+    """The counterexamples of a result; `diagnosis`, in the place of their own: number (from 0) -> row, score, reasons."""
+    found = []
+    for n, each in enumerate(explain_result(told, Accounts(), plans, replays)):
+        diagnoses = tuple(Diagnosis(row(name), score, because) for name, score, because in (diagnosis or {}).get(n, ()))
+        found.append(attrs.evolve(each, diagnoses=diagnoses))
+    return tuple(found)
+
+
+def row(name: str) -> Row:
+    """The row of this name; one that is hostile through and through, if there is none."""
+    return catalogue().get(name) or attrs.evolve(catalogue()["check-then-append"], name=name, what=name, fix=name)
+
+
+def page_of(told: Result, **options: Any) -> str:
+    """Its page."""
+    return html_report(told, explained(told, **options))
+
+
+def text_of(told: Result, *, report: str | None = None, width: int = 100, **options: Any) -> str:
+    """Its text."""
+    return terminal_report(told, explained(told, **options), report=report, width=width)
+
+
+def json_of(told: Result, *, report: str | None = None, **options: Any) -> dict[str, Any]:
+    """What a script gets of it."""
+    return result_json(told, explained(told, **options), report=report)
+
+
+def message_of(example: Counterexample, replay: str) -> str:
+    """The message of a test that fails with it."""
+    return failure_message(explain(example, Accounts(), replay=replay, diagnosed=False))
 
 
 SPECIMENS = {

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from refold.model.errors import UsageError
-from refold.search.profiles import PROFILES, fitting, standard
-from refold.search.state_machine import machine, tallies
+from refold.search.profiles import PROFILES, STEPS, budget, fitting, standard
+from refold.search.state_machine import machine, searches
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def loaded() -> Iterator[None]:
 def ran(case: Any) -> int:
     """How many runs the test makes."""
     case("runTest").runTest()
-    return int(tallies.pop(case.refold_machine)["runs"])
+    return int(searches.pop(case.refold_machine).tally()["runs"])
 
 
 def test_settings_are_assigned_as_everywhere_in_hypothesis() -> None:
@@ -92,14 +92,26 @@ def test_a_profile_that_is_loaded_after_the_machine_was_made_counts(request: pyt
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_sets_how_long_machines_search(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless the user says how long; the rest of his settings does not change that."""
+    """In seconds, unless the user says how many runs; the rest of his settings does not change that."""
     monkeypatch.setenv("REFOLD_PROFILE", profile)
-    wanted = PROFILES[profile]
-    for chosen in (machine("accounts").TestCase.settings, fitting(settings(print_blob=True))):
-        assert chosen.max_examples == wanted["max_examples"]
-        assert chosen.stateful_step_count == wanted["stateful_step_count"]
-    chosen = fitting(settings(max_examples=7))
-    assert (chosen.max_examples, chosen.stateful_step_count) == (7, wanted["stateful_step_count"])
+    for chosen in (machine("accounts").TestCase.settings, settings(print_blob=True), settings()):
+        assert (budget(chosen).seconds, budget(chosen).examples) == (PROFILES[profile], None)
+        assert fitting(chosen).stateful_step_count == STEPS
+    assert (budget(settings(max_examples=7)).seconds, budget(settings(max_examples=7)).examples) == (None, 7)
+
+
+def test_without_a_profile_the_default_one_counts() -> None:
+    """Ten seconds."""
+    assert budget(settings()).seconds == PROFILES["default"]
+
+
+def test_the_number_of_examples_in_a_profile_of_hypothesis_counts(
+    loaded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless a profile of refold's is named, which is meant for these tests."""
+    assert (budget(settings()).seconds, budget(settings()).examples) == (None, 3)
+    monkeypatch.setenv("REFOLD_PROFILE", "quick")
+    assert budget(settings()).seconds == PROFILES["quick"]
 
 
 def test_a_profile_that_does_not_exist_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from refold.search.state_machine import (
     Tape,
     machine,
     prepared,
-    tallies,
+    searches,
 )
 from refold.systems.reference import Reference
 from refold.systems.registry import resolve
@@ -194,7 +194,7 @@ def test_every_run_is_settled_and_closed() -> None:
 
     run_state_machine_as_test(Watched, settings=SHORT)
     assert {type(record) for record in ended} == {Settled}
-    tally = tallies.pop(Watched)
+    tally = searches.pop(Watched).tally()
     assert tally["runs"] == len(ended)
     assert tally["steps"] > 0
     assert tally["counts"]["appended"] > 0
@@ -232,7 +232,7 @@ def test_the_seed_of_hypothesis_decides_what_is_run(tmp_path: Path) -> None:
     summaries = []
     for seed in ("5", "5", "6"):
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", f"--hypothesis-seed={seed}", str(file), "-p", "no:cacheprovider"],
+            [sys.executable, "-m", "pytest", f"--hypothesis-seed={seed}", str(file), "-p", "no:cacheprovider"],
             cwd=tmp_path,
             env={key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
             capture_output=True,

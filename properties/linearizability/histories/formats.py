@@ -1,223 +1,119 @@
-"""Histories from anywhere: the line formats, what tells them apart, and how each becomes records.
+"""Histories from anywhere: the formats, what tells them apart, and how each becomes records.
 
-`minimal` is JSON lines that any language can write; `jepsen-log` is what Jepsen prints; `edn` is what Jepsen and
-Knossos store; `register` is one word per field. Histories of refold itself are recognised here and read elsewhere.
+`minimal` is JSON that any language can write; `jepsen-log` is what Jepsen prints; `edn` is what Jepsen and Knossos store;
+`register` is one word per field; `otlp` is what collectors of OpenTelemetry write. Histories of refold itself are
+recognised here and read elsewhere.
 """
 
-import codecs
 import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
-
-import msgspec
+from typing import IO, Literal
 
 from refold.properties.linearizability.error import HistoryError
-from refold.properties.linearizability.histories.edn import edn_maps, edn_value
+from refold.properties.linearizability.histories.edn import edn
+from refold.properties.linearizability.histories.jepsen_log import is_jepsen_log, jepsen_log
+from refold.properties.linearizability.histories.keys import apart, together
+from refold.properties.linearizability.histories.minimal import minimal
+from refold.properties.linearizability.histories.otlp import otlp
 from refold.properties.linearizability.histories.record import Record, history_of
+from refold.properties.linearizability.histories.register import register
 from refold.properties.linearizability.operation import History
-from refold.properties.linearizability.value import brief, frozen
 
-__all__ = ["FORMATS", "read_operations", "sniff"]
+__all__ = ["FORMATS", "Keys", "read_operations", "read_records", "sniff"]
 
-_LINE_LENGTH_MAX = 1 << 20
-_DEPTH_MAX = 64
-_LINES_SNIFFED = 200
-_JEPSEN_LOG = re.compile(r"jepsen\.util\b[\s-]*(?P<process>\S+)\s+:(?P<type>\w+)\s+:(?P<f>\S+)\s+(?P<value>.*\S)\s*\Z")
+HEAD_BYTES = 1 << 18
+"""What is looked at of a file to see its format."""
 _REGISTER = re.compile(r"[ce] -?\d+ \S+ \S+ \S+ \S+")
-_REGISTER_CALLS = {"r": "read", "w": "write", "s": "cas"}
+_TYPE = re.compile(r'"type"\s*:\s*"(invoke|ok|fail|info)"')
+
+Keys = Literal["auto", "one", "independent"]
+"""Whether values are pairs of a key and a value: no, yes, or refuse to judge where they seem to be."""
 
 
 def sniff(lines: Iterable[str]) -> str | None:
     """The format that the first lines of a file are in: one of `FORMATS`, `refold`, or None."""
-    for line, _ in zip(lines, range(_LINES_SNIFFED), strict=False):
+    head = list(islice(lines, 10_000))
+    for line in head:
         text = line.lstrip("\ufeff").strip()
         if not text or text.startswith(";"):
             continue
-        if "jepsen.util" in text:
-            return "jepsen-log"
         if _REGISTER.match(text):
             return "register"
+        if text.startswith("{") and any('"resourceSpans"' in other for other in head):
+            return "otlp"
         if re.match(r'\{\s*"', text):
-            return "minimal" if re.search(r'"type"\s*:\s*"(invoke|ok|fail|info)"', text) else "refold"
-        if re.match(r"[\[(#{]|\{\s*:", text):
-            return "edn"
-    return None
+            return "minimal" if _TYPE.search(text) else "refold"
+        break
+    if is_jepsen_log(head):
+        return "jepsen-log"
+    start = re.sub(r"^(?:\s+|;.*\n)+", "", "\n".join(head).lstrip("\ufeff"))
+    if re.match(r'\[\s*(?:\{\s*"|\]\s*\Z)', start):
+        return "minimal"
+    return "edn" if re.match(r"[\[(#{]|\{\s*:", start) else None
 
 
-def read_operations(source: str | os.PathLike[str] | Iterable[str], format: str = "auto") -> tuple[str, History]:
+def read_operations(
+    source: str | os.PathLike[str] | Iterable[str], format: str = "auto", keys: Keys = "auto"
+) -> tuple[str, History]:
     """The format and the operations of a file, or of the lines given; `HistoryError` if they cannot be read."""
-    if isinstance(source, str | os.PathLike):
-        name = os.fspath(source)
-        try:
-            with Path(source).open("rb") as file:
-                return _read(file, name, format)
-        except OSError as error:
-            raise HistoryError(name, None, error.strerror or "unreadable", "check the path") from None
-    text = "".join(line if line.endswith("\n") else f"{line}\n" for line in source)
-    return _read(io.BytesIO(text.encode("utf-8", "surrogatepass")), "history", format)
+    with _opened(source) as (file, name):
+        found = _format(file, name, format)
+        return found, history_of(_records(file, name, found, keys), name)
 
 
-def _read(file: IO[bytes], name: str, format: str) -> tuple[str, History]:
+def read_records(path: str | os.PathLike[str], format: str = "auto", keys: Keys = "auto") -> tuple[str, list[Record]]:
+    """The format and the records of a file, one for each line of it that says something; `HistoryError` likewise."""
+    with _opened(path) as (file, name):
+        found = _format(file, name, format)
+        return found, list(_records(file, name, found, keys))
+
+
+@contextmanager
+def _opened(source: str | os.PathLike[str] | Iterable[str]) -> Iterator[tuple[IO[bytes], str]]:
+    """A file, or lines as one, and what it is called."""
+    if not isinstance(source, str | os.PathLike):
+        text = "".join(line if line.endswith("\n") else f"{line}\n" for line in source)
+        yield io.BytesIO(text.encode("utf-8", "surrogatepass")), "history"
+        return
+    name = os.fspath(source)
+    try:
+        with Path(source).open("rb") as file:
+            yield file, name
+    except OSError as error:
+        raise HistoryError(name, None, error.strerror or "unreadable", "check the path") from None
+
+
+def _format(file: IO[bytes], name: str, format: str) -> str:
     if format == "auto":
-        head = file.read(1 << 16)
+        head = file.read(HEAD_BYTES)
         file.seek(0)
         found = sniff(head.decode("utf-8", "replace").splitlines())
         if found is None or found not in FORMATS:
             what = "the format is not recognised" if found is None else "this is a history of refold's own format"
             raise HistoryError(name, 1, what, f"name one of {', '.join(sorted(FORMATS))}")
-        format = found
-    elif format not in FORMATS:
+        return found
+    if format not in FORMATS:
         raise HistoryError(name, None, f"unknown format {format!r}", f"name one of {', '.join(sorted(FORMATS))}")
-    return format, history_of(FORMATS[format](file, name), name)
+    return format
 
 
-def _pieces(file: IO[bytes], name: str) -> Iterator[tuple[int, str]]:
-    """The text with the number of the line it is on, in lines or pieces of long ones."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    line = 1
-    while raw := file.readline(_LINE_LENGTH_MAX):
-        try:
-            yield line, decoder.decode(raw)
-        except UnicodeDecodeError as error:
-            raise HistoryError(
-                name, line, f"byte {error.object[error.start]:#04x} is not UTF-8", "write UTF-8"
-            ) from None
-        line += raw.endswith(b"\n")
-    if decoder.getstate()[0]:
-        raise HistoryError(name, line, "the file ends in the middle of a character", "the file was cut: complete it")
-
-
-def _lines(file: IO[bytes], name: str) -> Iterator[tuple[int, str]]:
-    for line, text in _pieces(file, name):
-        if len(text) > _LINE_LENGTH_MAX // 4:
-            raise HistoryError(name, line, "a line of more than 256 KiB", "write one event a line")
-        yield line, text
-
-
-def _minimal(file: IO[bytes], name: str) -> Iterator[Record]:
-    decoder = msgspec.json.Decoder()
-    for line, text in _lines(file, name):
-        if text.isspace():
-            continue
-        if len(text) > _DEPTH_MAX and _depth(text) > _DEPTH_MAX:
-            raise HistoryError(
-                name, line, f"nested more than {_DEPTH_MAX} deep", "histories are flat: remove the nesting"
-            )
-        try:
-            fields = decoder.decode(text)
-        except (msgspec.DecodeError, ValueError) as error:
-            raise HistoryError(name, line, f"not JSON ({error})", "write one JSON object a line") from None
-        if not isinstance(fields, dict):
-            raise HistoryError(name, line, "not a JSON object", 'write {"process":…,"type":…,"f":…,"value":…}')
-        yield _record(name, line, fields, "", frozen)
-
-
-def _depth(text: str) -> int:
-    """How deep brackets nest at most; those in strings count too, which is good enough to refuse the absurd."""
-    depth = deepest = 0
-    for character in re.findall(r"[\[\]{}]", text):
-        depth += 1 if character in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _edn(file: IO[bytes], name: str) -> Iterator[Record]:
-    for line, fields in edn_maps((text for _, text in _pieces(file, name)), name):
-        yield _record(name, line, fields, ":", lambda value: value)
-
-
-def _record(name: str, line: int, fields: dict[Any, Any], mark: str, freeze: Callable[[Any], Any]) -> Record:
-    """A record from the fields of a map; names start with `mark`, and so do the names that are values."""
-    missing = [field for field in ("process", "type", "f") if mark + field not in fields]
-    if missing:
-        raise HistoryError(
-            name, line, f"no {mark}{missing[0]}", f"give each event {mark}process, {mark}type and {mark}f"
-        )
-    process, type_, f = (fields[mark + field] for field in ("process", "type", "f"))
-    if isinstance(process, float | bool) or not isinstance(process, int | str):
-        raise HistoryError(name, line, f"process {brief(process)}", "use an integer or a name")
-    for field, value in (("type", type_), ("f", f)):
-        if not isinstance(value, str) or not value.startswith(mark):
-            raise HistoryError(
-                name, line, f"{mark}{field} is {brief(value)}", f"use a name such as {mark}invoke or {mark}read"
-            )
-    client = process != "nemesis" and not (mark and isinstance(process, str) and process.startswith(mark))
-    value, key = fields.get(f"{mark}value"), fields.get(f"{mark}key")
-    return Record(
-        line, process, type_.removeprefix(mark), f.removeprefix(mark), freeze(value), freeze(key), client=client
-    )
-
-
-def _jepsen_log(file: IO[bytes], name: str) -> Iterator[Record]:
-    values: dict[str, Any] = {}
-    for line, text in _lines(file, name):
-        if "jepsen.util" not in text:
-            continue
-        match = _JEPSEN_LOG.search(text)
-        if match is None:
-            what = "not a line of a Jepsen log"
-            raise HistoryError(name, line, what, "write jepsen.util - PROCESS :invoke|:ok|:fail|:info :F VALUE")
-        process, told = match["process"], match["value"]
-        if told not in values:
-            if len(values) > 10_000:
-                values.clear()
-            values[told] = edn_value(told, name, line)
-        value, more = values[told]
-        if more and match["type"] in ("invoke", "ok"):
-            raise HistoryError(name, line, f"more than one value in {brief(told)}", "write one value")
-        client = not process.startswith(":") and process != "nemesis"
-        if client and not (process.isascii() and process.isdigit() and len(process) < 100):
-            raise HistoryError(name, line, f"process {brief(process)}", "use an integer")
-        yield Record(line, int(process) if client else process, match["type"], match["f"], value, client=client)
-
-
-def _register(file: IO[bytes], name: str) -> Iterator[Record]:
-    open_calls: dict[str, str] = {}
-    for line, text in _lines(file, name):
-        words = text.split()
-        if not words:
-            continue
-        try:
-            if words[0] == "c":
-                _, call, client, kind, first, second = words
-                f = open_calls[call] = _REGISTER_CALLS[kind]
-                value: Any = None if f == "read" else _number(first)
-                if f == "cas":
-                    value = (value, _number(second))
-                yield Record(line, _number(client), "invoke", f, value, call=call)
-            elif words[0] == "e":
-                _, call, client, ok, has_value, told, unknown = words
-                f = open_calls.pop(call, "call")
-                end = "info" if _flag(unknown) else "ok" if _flag(ok) else "fail"
-                result = _number(told) if f == "read" and _flag(has_value) else None
-                yield Record(line, _number(client), end, f, result, call=call)
-            else:
-                raise ValueError("neither a call (c) nor a return (e)")
-        except (ValueError, KeyError) as error:
-            what = f"not a line of the register format ({brief(str(error), 80)})"
-            remedy = "write `c ID CLIENT KIND A B` or `e ID CLIENT OK HASVALUE VALUE UNKNOWN`"
-            raise HistoryError(name, line, what, remedy) from None
-
-
-def _number(word: str) -> int:
-    if not re.fullmatch(r"-?[0-9]{1,1000}", word):
-        raise ValueError(f"{word[:20]} is not a number")
-    return int(word)
-
-
-def _flag(word: str) -> bool:
-    if word not in ("0", "1"):
-        raise ValueError(f"{word[:20]} is not 0 or 1")
-    return word == "1"
+def _records(file: IO[bytes], name: str, format: str, keys: Keys) -> Iterator[Record]:
+    records = FORMATS[format](file, name)
+    if keys == "one":
+        return records
+    return apart(records, name) if keys == "independent" else together(records, name)
 
 
 FORMATS: dict[str, Callable[[IO[bytes], str], Iterator[Record]]] = {
-    "edn": _edn,
-    "jepsen-log": _jepsen_log,
-    "minimal": _minimal,
-    "register": _register,
+    "edn": edn,
+    "jepsen-log": jepsen_log,
+    "minimal": minimal,
+    "otlp": otlp,
+    "register": register,
 }
 """What reads each format."""

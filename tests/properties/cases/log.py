@@ -86,6 +86,10 @@ CASES: dict[tuple[str, str], Case] = {
         (*FIRST, asked("carol-1", CLEO, expected=Exact(2)), yes("carol-1", 2), ODD, event(2, 2, BOB, "bob-1/0")),
         (*FIRST, asked("carol-1", CLEO, expected=Exact(2)), yes("carol-1", 3), ODD, event(2, 2, BOB, "bob-1/0")),
     ),
+    ("visibility", "stays"): Case(
+        (*FIRST, asked("bob-1", ADA), Altered(1, "acme", 1, "bob-1/0", "Registered", ADA)),
+        (*FIRST, asked("bob-1", ADA), Altered(1, "acme", 1, "alice-1/0", "Registered", ADA)),
+    ),
     ("visibility", "pages"): Case(
         (*FIRST, *SECOND, Disordered("observer", (2, 1))),
         (*FIRST, *SECOND, Disordered("observer", (1, 2))),

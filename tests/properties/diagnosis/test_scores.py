@@ -13,7 +13,7 @@ from refold.model.examples.inventory import Inventory, Reserve, Reserved
 from refold.model.record import Opened
 from refold.properties.diagnosis.catalogue import catalogue
 from refold.properties.diagnosis.rules import RULES
-from refold.properties.diagnosis.scores import SHOWN, Diagnosis, diagnose, ranked
+from refold.properties.diagnosis.scores import SHOWN, Diagnosis, diagnose
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.search.campaign import Budget, Campaign
@@ -91,13 +91,6 @@ def test_a_history_out_of_a_file_gives_the_same_diagnosis(name: str) -> None:
     back = tuple(HistoryReader().records(lines))
     first, second = (diagnose(found.findings, history)[0] for history in (found.history, back))
     assert first.row == second.row
-
-
-def test_reports_get_names_scores_and_reasons() -> None:
-    found = example("lost-wakeup")
-    assert found is not None
-    first = diagnosed("lost-wakeup")[0]
-    assert ranked([found])[0][0] == ("lost-wakeup", first.score, first.because)
 
 
 def test_no_findings_have_no_diagnosis() -> None:

@@ -6,13 +6,17 @@ from random import Random
 
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from refold.properties.linearizability import (
     IMPOSSIBLE,
     AddIfAbsentSet,
     BoundedCounter,
     CasRegister,
+    FifoQueue,
     History,
+    Mutex,
     Operation,
     Outcome,
     Role,
@@ -24,6 +28,13 @@ from refold.properties.linearizability import (
 )
 from refold.properties.linearizability.exhaustive import linearizable_by_trying
 from refold.properties.linearizability.generated import arbitrary_history, register_history, spoiled
+from refold.properties.linearizability.searches import budget
+from refold.properties.linearizability.searches.just_in_time import depth_first, frontier, relaxed
+from refold.properties.linearizability.searches.race import Race
+from refold.properties.linearizability.searches.schedule import Schedule
+from refold.properties.linearizability.searches.wing_gong import wing_gong
+
+from . import independent
 
 RECORDED = Path(__file__).parents[2] / "data" / "histories"
 EXPECTED: dict[str, bool] = json.loads((RECORDED / "expected.json").read_text())
@@ -31,7 +42,7 @@ EXPECTED: dict[str, bool] = json.loads((RECORDED / "expected.json").read_text())
 
 def says_nothing(operation: Operation, specification: Specification) -> bool:
     """Whether the specification leaves the operation out of the search."""
-    assert isinstance(specification, CasRegister | AddIfAbsentSet | BoundedCounter)
+    assert isinstance(specification, CasRegister | AddIfAbsentSet | BoundedCounter | FifoQueue | Mutex)
     return specification.role(operation) is Role.NOTHING
 
 
@@ -98,7 +109,7 @@ def test_a_recorded_history_has_its_known_verdict(file: str) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_small_histories_agree_with_every_order_tried(seed: int) -> None:
-    """Register, set and counter, up to eight operations of four clients, unknown outcomes included."""
+    """Every built-in object, up to eight operations of four clients, unknown outcomes included."""
     random = Random(seed)
     verdicts = set()
     for _ in range(1000):
@@ -112,6 +123,33 @@ def test_small_histories_agree_with_every_order_tried(seed: int) -> None:
             partial_order_is_allowed(verdict, history, specification)
         verdicts.add(verdict.verdict)
     assert len(verdicts) == 2
+
+
+@pytest.mark.parametrize("odd", [False, True], ids=["plain values", "odd values"])
+def test_small_histories_agree_with_another_opinion(odd: bool) -> None:
+    """Of one that shares no code with the checker, nor its idea of which values are equal."""
+    random = Random(11)
+    verdicts: dict[tuple[str, bool | None], int] = {}
+    for _ in range(3000):
+        history, specification = arbitrary_history(random, operations_max=6, odd=odd)
+        verdict = check(history, specification).linearizable
+        assert verdict is independent.opinion(history.operations, specification), (history, specification)
+        met = type(specification).__name__, verdict
+        verdicts[met] = verdicts.get(met, 0) + 1
+    assert min(verdicts.values()) > 100
+
+
+def test_in_a_set_true_is_not_one_either() -> None:
+    """Neither is it taken for present, nor for the one that was read."""
+    one = Operation(1, "add", 1, Outcome.OK, None, 0, 1)
+    true = Operation(1, "add", True, Outcome.OK, None, 2, 3)
+    read = Operation(1, "read", None, Outcome.OK, (1, True), 4, 5)
+    assert check(History((one, true, read), 6), AddIfAbsentSet()).linearizable is True
+    less = attrs.evolve(read, result=(True,), invoked=2, returned=3)
+    assert check(History((one, less), 4), AddIfAbsentSet()).linearizable is False
+    there = AddIfAbsentSet(frozenset({True}))
+    assert check(History((one, true), 4), there).linearizable is False
+    assert check(History((one,), 2), there).linearizable is True
 
 
 @attrs.frozen
@@ -216,3 +254,46 @@ def test_the_same_history_has_the_same_witness() -> None:
     """Nothing depends on time or hash order."""
     history = register_history(Random(3), 300, 10, unknown=0.05)
     assert check(history, CasRegister()).linearization == check(history, CasRegister()).linearization
+
+
+@pytest.mark.parametrize("short_of", ["memory", "time"])
+def test_an_object_without_an_order_is_the_answer_whatever_becomes_of_the_others(
+    short_of: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one would need more memory, or more time, than there is; alone it is undecided."""
+    hard = spoiled(Random(1), register_history(Random(1), 5000, 20, unknown=0.05), 0.9).operations
+    easy = (
+        Operation("x", "write", 1, Outcome.OK, None, 0, 1, key="easy"),
+        Operation("x", "read", None, Outcome.OK, 2, 2, 3, key="easy"),
+    )
+    late = tuple(attrs.evolve(one, invoked=one.invoked + 4, returned=(one.returned or 0) + 4) for one in hard)
+    both, limit = (*late, *easy), None
+    if short_of == "time":
+        both, limit = (*easy, *late), 0.0
+    for operations, linearizable in ((both, False), (late, None)):
+        used = iter([0, 1 << 40])
+        monkeypatch.setattr(budget, "_memory_bytes", lambda used=used: next(used, 0) if short_of == "memory" else 0)
+        verdict = check(History(operations, 10_004), CasRegister(), seconds_cpu_max=limit)
+        assert verdict.linearizable is linearizable
+        assert verdict.key == (None if linearizable is None else "easy")
+    assert verdict.reason is not None
+    assert short_of in verdict.reason
+
+
+@given(st.integers(0, 2**64), st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_every_search_alone_is_right(seed: int, odd: bool) -> None:
+    """Whichever wins the race: the verdict, and for a no the first return that cannot be, but for the relaxed one, which only says
+    that it is not the first."""
+    history, specification = arbitrary_history(Random(seed), operations_max=6, odd=odd)
+    schedule = Schedule(history.operations, specification)
+    expected = linearizable_by_trying(history.operations, specification)
+    moments = set()
+    for search in (wing_gong, frontier, depth_first, relaxed):
+        if search is relaxed and isinstance(specification, FifoQueue):
+            continue  # an endless supply of items makes an endless number of queues: alone it need not end
+        found = Race([search], schedule, len(schedule.returns)).run(budget.Budget(None, 1 << 40))
+        assert found.linearizable is expected
+        if found.earliest:
+            moments.add(found.moments)
+    assert len(moments) <= 1

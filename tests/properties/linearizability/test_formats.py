@@ -49,14 +49,34 @@ SAME_HISTORY = {
     ],
     "register": ["c 0 0 w 1 0", "c 1 1 s 1 2", "e 0 0 1 0 0 0", "e 1 1 0 0 0 0"],
 }
+SAME_HISTORY["minimal, in an array"] = ["[", ",\n".join(SAME_HISTORY["minimal"]), "]"]
+SAME_HISTORY["minimal, in an array of one line"] = ["[" + ", ".join(SAME_HISTORY["minimal"]) + "]"]
+SAME_HISTORY["jepsen-log, operations alone"] = [
+    line.partition(" - ")[2] for line in SAME_HISTORY["jepsen-log"] if "util" in line
+]
+SAME_HISTORY["jepsen-log, of today"] = [
+    "2024-05-01 12:00:00,000{GMT}\tINFO\t[main] jepsen.cli: Test options:",
+    " {:concurrency 5,",
+    '  :nodes ["n1" "n2"]}',
+    *["2024-05-01 12:00:01,000{GMT}\tINFO\t[main] jepsen.db: Setting up DB"] * 500,
+    *[
+        line.replace("INFO  jepsen.util - ", "2024-05-01 12:00:02,000{GMT}\tINFO\t[jepsen worker 1] jepsen.util: ")
+        for line in SAME_HISTORY["jepsen-log"]
+    ],
+    "2024-05-01 12:00:09,000{GMT}\tINFO\t[main] jepsen.util: Waiting for the cluster",
+]
+SAME_HISTORY["jepsen-log, of a thread"] = [
+    line.replace("util - ", "util: [ 1350999542 ] ") for line in SAME_HISTORY["jepsen-log"]
+]
 
 
 @pytest.mark.parametrize("format", sorted(SAME_HISTORY))
 def test_one_history_is_the_same_in_every_format(format: str) -> None:
     """And the format is recognised."""
-    assert sniff(SAME_HISTORY[format]) == format
-    found, history = read_operations(SAME_HISTORY[format])
-    assert found == format
+    lines, name = SAME_HISTORY[format], format.partition(",")[0]
+    assert sniff("\n".join(lines).splitlines()) == name
+    found, history = read_operations(lines)
+    assert found == name
     seen = [(o.process, o.f, o.argument, o.outcome, o.invoked, o.returned) for o in history.operations]
     assert seen == [(0, "write", 1, Outcome.OK, 0, 2), (1, "cas", (1, 2), Outcome.FAIL, 1, 3)]
     assert check(history, CasRegister()).linearizable is True
@@ -94,6 +114,14 @@ UNREADABLE = {
     "the file ends inside the '{' of line 1": ["[{:process 1, :type :invoke"],
     "a map with a key that has no value": ["[{:process}]"],
     "line 1: 9x is not a number": ["c 0 9x w 1 0"],
+    "the file ends inside the array": ['[{"process": 1, "type": "invoke", "f": "read"},', ""],
+    "line 2: not JSON": ['[{"process": 1, "type": "invoke", "f": "read"},', '{"process": 1, "type"}]'],
+    "line 2: unexpected ';'": ['[{"process": 1, "type": "invoke", "f": "read"}', ";]"],
+    "line 1: '[' after the end of the array": ['[{"process": 1, "type": "invoke", "f": "read"}] [1]'],
+    "line 2: not a JSON object": ['[{"process": 1, "type": "invoke", "f": "read"},', "3]"],
+    "line 1: a read of (7, None), so values seem to be pairs": [
+        '{"process": 1, "type": "invoke", "f": "read", "value": [7, null]}'
+    ],
     "more than one value": ["INFO jepsen.util - 1 :invoke :write 3 4"],
 }
 
@@ -219,3 +247,70 @@ def test_a_damaged_file_gives_a_verdict_or_a_sentence(tmp_path: Path) -> None:
         decided += verdict_or_sentence(content, tmp_path / "history").endswith("linearizable")
         assert time.process_time() - started < 10
     assert 20 < decided < 180
+
+
+INDEPENDENT = [
+    "{:process 0, :type :invoke, :f :write, :value [1 5]}",
+    "{:process 0, :type :ok, :f :write, :value [1 5]}",
+    "{:process 0, :type :invoke, :f :write, :value [2 6]}",
+    "{:process 0, :type :ok, :f :write, :value [2 6]}",
+    "{:process 1, :type :invoke, :f :read, :value [1 nil]}",
+    "{:process 1, :type :ok, :f :read, :value [1 5]}",
+    "{:process 2, :type :invoke, :f :cas, :value [2 [6 7]]}",
+    "{:process 2, :type :info, :f :cas, :value :timed-out}",
+]
+
+
+def test_independent_keys_are_taken_apart() -> None:
+    """Whoever does not say so is told, and is not given a verdict on one register; whoever says no gets it."""
+    _, history = read_operations(INDEPENDENT, keys="independent")
+    assert [(one.key, one.argument, one.result) for one in history.operations] == [
+        (1, 5, 5),
+        (2, 6, 6),
+        (1, None, 5),
+        (2, (6, 7), None),
+    ]
+    assert check(history, CasRegister()).linearizable is True
+    with pytest.raises(HistoryError, match=r"line 5: a read of \(1, None\).*--keys independent"):
+        read_operations(INDEPENDENT)
+    _, history = read_operations(INDEPENDENT[:-2], keys="one")
+    assert check(history, CasRegister()).linearizable is False
+    with pytest.raises(HistoryError, match="line 1: the value of write is 1, and not a pair"):
+        read_operations(["{:process 0, :type :invoke, :f :write, :value 1}"], keys="independent")
+
+
+def test_edn_that_speaks_of_jepsen_is_no_log() -> None:
+    """Errors in a history name the classes and files in which they were raised."""
+    error = '"jepsen.util$timeout INFO jepsen.util - 3 :invoke"'
+    lines = [
+        "{:process 0, :type :invoke, :f :write, :value 1}",
+        f"{{:process 0, :type :info, :f :write, :value 1, :error {error}}}",
+    ]
+    assert sniff(lines) == "edn"
+    assert sniff([f" {line}" for line in lines]) == "edn"
+    assert read_operations(lines)[1].operations[0].outcome is Outcome.UNKNOWN
+
+
+def test_a_long_array_on_one_line_is_read_in_time() -> None:
+    """In pieces, of which none is looked at again for every object in it."""
+    pair = '{"process": 0, "type": "invoke", "f": "read"}, {"process": 0, "type": "ok", "f": "read", "value": 3}'
+    started = time.process_time()
+    _, history = read_operations(["[" + ", ".join([pair] * 30_000) + "]"])
+    assert len(history.operations) == 30_000
+    assert time.process_time() - started < 30
+
+
+def test_edn_is_the_same_whether_a_line_is_read_in_one_go_or_in_words() -> None:
+    """A comment in the line makes the difference."""
+    lines = [
+        "[{:process 0, :type :invoke, :f :write, :value 1, :time 12}",
+        "{:process 1, :type :invoke, :f :cas :value [1, 2]}",
+        "  {:process 2 :type :invoke :f :read}",
+        "{:process 0, :type :ok, :f :write, :value -1.5}",
+        "{:process 1, :type :fail, :f :cas, :value [nil true]}",
+        "{:process 2, :type :ok, :f :read, :value :a}",
+        "]",
+    ]
+    slow = [line.replace("}", "} ; said") for line in lines]
+    assert read_operations(lines) == read_operations(slow)
+    assert [one.line_invoked for one in read_operations(lines)[1].operations] == [1, 2, 3]

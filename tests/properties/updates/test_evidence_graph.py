@@ -7,17 +7,20 @@ from typing import Any
 import networkx
 import pytest
 
+from refold.model.action import Deliver, Submit
 from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Accounts, Register, Registered
+from refold.model.examples.inventory import Inventory, Reserve, Restock
 from refold.model.expectation import ANY
 from refold.model.record import Opened, Prepared
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.properties.suite import checker
 from refold.properties.updates.evidence_graph import CHANGED, Builder, evidence_graph
-from refold.reports.words.cycle import explain_with_cycle
+from refold.reports.words.explained import explain_finding
 from refold.search.campaign import Budget, Campaign
 from refold.search.objects.application_check import EXAMPLES
+from refold.search.run import execute
 from refold.systems.broken import BROKEN
 from refold.systems.reference import Reference
 
@@ -39,7 +42,8 @@ def test_a_wrong_decision_has_a_cycle_whose_sentences_name_both_writers(name: st
     assert found
     for example, finding in found:
         application = EXAMPLES[BROKEN[name].application]()
-        explained, graph = explain_with_cycle(example.history, finding, application)
+        told = explain_finding(finding, example.history, application)
+        explained, graph = told.explanation, told.graph
         assert graph is not None
         assert graph.cycle
         assert graph.cycle[0].source is not None
@@ -101,3 +105,25 @@ def test_the_decisions_of_a_correct_system_have_no_cycle(seed: int) -> None:
 def test_a_finding_without_a_decision_has_no_graph() -> None:
     finding = Finding("never-reaches-tail", "LIVE", "convergence", "index", 1)
     assert evidence_graph([], finding) is None
+
+
+class Unprotected(Inventory):
+    """Nobody told it that a reservation has a condition."""
+
+    def conditional(self, command: Restock | Reserve) -> bool:
+        return False
+
+    def decide(self, command: Restock | Reserve, state: int) -> Any:
+        return super().decide(command, 100)
+
+
+def test_a_wrong_decision_has_a_cycle_also_where_its_application_takes_it_for_a_fact() -> None:
+    """What broke the invariant is that it had not read the change, whatever the application thinks of the command."""
+    last = Reserve("bolt", 1)
+    plan = (Submit("alice", Restock("bolt", 1)), Deliver("store", 0), Submit("alice", last), Submit("bob", last))
+    run = execute(Reference(), Unprotected(), plan, whole=True)
+    finding = run.findings[0]
+    assert finding.guarantee == "CAS"
+    graph = evidence_graph(run.history, finding, Unprotected())
+    assert graph is not None
+    assert graph.cycle

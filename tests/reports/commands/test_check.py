@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from refold.properties.linearizability import CasRegister, Verdict
+from refold.search.stored.files import FileSource
 
 from ..conftest import Ended, only, only_results, plan_of
 from ..goldens import compare
@@ -93,7 +94,7 @@ def test_a_black_box_that_is_undecided_says_why(
 ) -> None:
     """Exit code 2, and what ran out."""
     undecided = Verdict("undecided", CasRegister(0), reason="the memory allowed was spent")
-    monkeypatch.setattr("refold.properties.linearizability.check", lambda *args, **kwargs: undecided)
+    monkeypatch.setattr("refold.search.stored.black_box.decide", lambda *args, **kwargs: undecided)
     ended = refold("check", ROOT / "examples/stale-read.jsonl", "--initial", "0")
     assert ended.code == 2
     assert "undecided: the memory allowed was spent" in ended.out
@@ -311,3 +312,29 @@ def test_a_history_without_an_operation_proves_nothing(refold: Refold, tmp_path:
     (tmp_path / "none.log").write_text("INFO jepsen.util - :nemesis :info :start nil\n")
     ended = refold("check", "none.log", "--format", "jepsen-log")
     assert (ended.code, "no operation in it" in ended.err) == (2, True)
+
+
+def test_ctrl_c_keeps_what_was_found_and_leaves_the_other_files_alone(
+    refold: Refold, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Exit code 2, with the findings so far."""
+    plan = plan_of(refold, "expected-any-misuse")
+    refold("replay", plan, "--report-dir", "again")
+    history = tmp_path / "again" / "history.jsonl"
+    lines = FileSource.lines
+
+    def interrupted(self: FileSource, heartbeat: Any = None) -> Any:
+        if heartbeat is None:
+            yield from lines(self)
+        else:
+            yield from lines(self, heartbeat)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(FileSource, "lines", interrupted)
+    ended = refold("check", history, history, "--json")
+    assert ended.code == 2
+    (only,) = only_results(ended)
+    assert only["verdict"] == "broken"
+    assert only["findings"][0]["guarantee"] == "CAS"
+    assert only["error"].endswith(": interrupted")
+    assert only["records"] == len(history.read_text().splitlines())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -75,11 +76,9 @@ def test_every_printed_command_shows_the_failure_again(refold: Refold, tmp_path:
     (tmp_path / "till.py").write_text(TILL)
     (tmp_path / "test_till.py").write_text(SUITE)
     done = pytest_on(tmp_path, "--refold-profile=quick", "--hypothesis-seed=1", "test_till.py")
-    commands = {
-        line.partition("::")[2].partition("::")[0]: after.strip()
-        for line, after in zip(done.stdout.splitlines(), done.stdout.splitlines()[1:], strict=False)
-        if ": BROKEN oversold" in line
-    }
+    commands = dict(
+        re.findall(r"^_+ (\w+)\.test_holds _+$.*?^E   Replay it:\nE   (.*?)$", done.stdout, re.MULTILINE | re.DOTALL)
+    )
     assert set(commands) == {"TestInline", "TestNamed", "TestHidden", "TestSystem"}
     for test, command in commands.items():
         program, *words = shlex.split(command)
@@ -99,7 +98,8 @@ def test_every_printed_command_shows_the_failure_again(refold: Refold, tmp_path:
     assert refold("replay", plan, "--application", "till.py:Till").code == 0
     assert refold("replay", plan, "--application", "test_till.py:SMALL").code == 1
     held = pytest_on(tmp_path, "test_till.py::TestNamed", f"--refold-replay={plan}")
-    assert "BROKEN oversold (CAS), 2 actions" in held.stdout
+    assert "refold.Broken: oversold (CAS)" in held.stdout
+    assert "The plan, 2 actions:" in held.stdout
 
 
 @pytest.mark.parametrize("name", ["test_till.py:SMALL", "test_till:SMALL"])

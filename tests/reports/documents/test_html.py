@@ -13,12 +13,10 @@ from refold.model.examples.accounts import Accounts
 from refold.model.tape import Menu
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
-from refold.reports.documents.html import html_report
-from refold.reports.documents.terminal import terminal_report
 from refold.reports.words.sentences import record_sentence
 from refold.systems.reference import Reference
 
-from ..specimens import HOSTILE, SPECIMENS, blind, checkpoint_first, hostile, result
+from ..specimens import HOSTILE, SPECIMENS, blind, checkpoint_first, hostile, page_of, result, text_of
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 ALLOWED = {
@@ -110,7 +108,7 @@ def harmless(page: str) -> Reader:
 def test_a_report_holds_everything_there_is_to_say(name: str) -> None:
     """Verdict, plan, explanation, picture, history, replay command."""
     example = SPECIMENS[name]()
-    page = html_report(
+    page = page_of(
         result(name, example),
         replays=["refold replay x.json"],
         diagnosis={0: [(name, 0.93, ("one reason", "another"))]},
@@ -128,7 +126,7 @@ def test_a_report_holds_everything_there_is_to_say(name: str) -> None:
 @pytest.mark.parametrize("name", SPECIMENS)
 def test_text_picture_and_list_give_a_record_the_same_number(name: str) -> None:
     """Also where the text follows a cycle, whose records are not those of the evidence."""
-    page = html_report(result(name, SPECIMENS[name]()))
+    page = page_of(result(name, SPECIMENS[name]()))
     told = re.findall(r'class="label">\((\d+)\)</span> = .*?\[record (\d+)\]', page)
     listed = re.findall(r"<i>(\d+)</i><em>(\d+)</em>", page)
     picture = re.search(r'<svg[^>]*class="st".*?</svg>', page, re.S)
@@ -142,30 +140,30 @@ def test_text_picture_and_list_give_a_record_the_same_number(name: str) -> None:
 
 def test_several_findings_do_not_get_in_each_others_way() -> None:
     """Links stay inside their own article."""
-    harmless(html_report(result("two", checkpoint_first(), blind(), checkpoint_first())))
+    harmless(page_of(result("two", checkpoint_first(), blind(), checkpoint_first())))
 
 
 def test_a_held_report_shows_one_run_and_what_green_does_not_prove() -> None:
     """The picture of a passing run, if there is one."""
-    page = html_report(result("reference", sample=run(60)))
+    page = page_of(result("reference", sample=run(60)))
     text = "".join(harmless(page).text)
     assert "does not prove" in text
     assert "One of the runs that held" in text
-    assert "One of the runs that held" not in html_report(result("reference"))
+    assert "One of the runs that held" not in page_of(result("reference"))
 
 
 def test_an_empty_result_has_a_report() -> None:
     """Nothing ran; and a finding without plan, history or evidence can be shown as well."""
-    harmless(html_report(result("nothing", examples=0, steps=0, counts={}, checked=(), not_checked=())))
+    harmless(page_of(result("nothing", examples=0, steps=0, counts={}, checked=(), not_checked=())))
     vacuous = Finding(
         "vacuous-run", "HARNESS", "vacuous", "campaign", 0, expected={"crashes": "at least one"}, actual={"crashes": 0}
     )
-    harmless(html_report(result("nothing", Counterexample((), (vacuous,), (), 1, 0.0))))
+    harmless(page_of(result("nothing", Counterexample((), (vacuous,), (), 1, 0.0))))
 
 
 def test_hostile_strings_are_inert() -> None:
     """They are shown, and do nothing."""
-    page = html_report(
+    page = page_of(
         result(HOSTILE[0], hostile(), application=HOSTILE[1], not_checked=HOSTILE, counts=dict.fromkeys(HOSTILE, 1)),
         plans=[HOSTILE[0]],
         replays=[HOSTILE[1]],
@@ -193,7 +191,7 @@ def test_a_long_history_stays_readable_and_small() -> None:
     history = run(4_000)[:5_000]
     assert len(history) == 5_000
     finding = Finding("cache-differs", "READ", "cache", "cache", 4_000, position=7, expected={"a": 1}, actual={"a": 2})
-    page = html_report(result("long", Counterexample((), (finding,), history, 1, 1.0)))
+    page = page_of(result("long", Counterexample((), (finding,), history, 1, 1.0)))
     assert len(page) < 2_000_000
     reader = harmless(page)
     assert "more records are in the list below" in "".join(reader.text)
@@ -217,11 +215,11 @@ def test_a_long_history_stays_readable_and_small() -> None:
 def test_only_what_was_looked_at_to_the_end_is_said_to_hold(changes: dict[str, Any], word: str, said: str) -> None:
     """The title, the banner and the reason, here and on the terminal."""
     told = result("reference", **changes)
-    text = "".join(harmless(html_report(told)).text)
+    text = "".join(harmless(page_of(told)).text)
     assert f"refold: {word}: reference" in text
     assert said in text
     assert ("Green means" in text) == (word == "held")
-    printed = " ".join(terminal_report(told).split())
+    printed = " ".join(text_of(told).split())
     assert printed.startswith(f"{word.upper()}: reference with application")
     assert said in printed
     assert ("Green means" in printed) == (word == "held")
@@ -230,7 +228,7 @@ def test_only_what_was_looked_at_to_the_end_is_said_to_hold(changes: dict[str, A
 def test_a_find_is_a_find_however_the_campaign_ended() -> None:
     """Broken, and why there is no more."""
     told = result("checkpoint-before-effect", checkpoint_first(), interrupted=True, trouble="the server is gone")
-    text = "".join(harmless(html_report(told)).text)
+    text = "".join(harmless(page_of(told)).text)
     assert "refold: broken: checkpoint-before-effect" in text
     assert "given up: the server is gone" in text
-    assert terminal_report(told).startswith("BROKEN: ")
+    assert text_of(told).startswith("BROKEN: ")

@@ -7,11 +7,10 @@ import io
 import pytest
 
 from refold.reports.documents.console import console
-from refold.reports.documents.terminal import print_result, terminal_report
-from refold.reports.words.failure import plain_failure
+from refold.reports.documents.terminal import print_result
 
 from ..goldens import compare
-from ..specimens import SPECIMENS, blind, checkpoint_first, hostile, result
+from ..specimens import SPECIMENS, blind, checkpoint_first, explained, hostile, message_of, result, text_of
 
 REPLAY = "refold replay .refold/plans/example.json"
 
@@ -19,14 +18,14 @@ REPLAY = "refold replay .refold/plans/example.json"
 @pytest.mark.parametrize("name", SPECIMENS)
 def test_the_message_of_a_failing_test_is_a_program_that_can_be_read_aloud(name: str) -> None:
     """Plan, explanation, and in the last line the command."""
-    text = plain_failure(SPECIMENS[name](), REPLAY)
+    text = message_of(SPECIMENS[name](), REPLAY)
     assert text.splitlines()[-1] == REPLAY
     compare(f"failure-{name}.txt", text)
 
 
 def test_a_broken_result_begins_with_the_verdict_and_ends_with_the_command() -> None:
     """Two counterexamples, one diagnosis."""
-    text = terminal_report(
+    text = text_of(
         result("two-bugs", checkpoint_first(), blind()),
         plans=["plans/a.json", "plans/b.json"],
         replays=["refold replay plans/a.json", "refold replay plans/b.json"],
@@ -41,7 +40,7 @@ def test_a_broken_result_begins_with_the_verdict_and_ends_with_the_command() -> 
 
 def test_a_held_result_says_what_green_does_not_prove() -> None:
     """No findings; a guarantee that nothing checked is not called held."""
-    text = terminal_report(result("reference"))
+    text = text_of(result("reference"))
     assert text.startswith("HELD: reference")
     assert "it does not prove" in text
     compare("terminal-held.txt", text)
@@ -49,7 +48,7 @@ def test_a_held_result_says_what_green_does_not_prove() -> None:
 
 def test_an_empty_result_can_be_printed() -> None:
     """Nothing ran, nothing was counted, nothing was checked."""
-    text = terminal_report(
+    text = text_of(
         result("nothing", examples=0, steps=0, seconds=0.0, counts={}, checked=(), not_checked=(), interrupted=True)
     )
     assert "nothing was counted" in text
@@ -65,9 +64,9 @@ def test_no_word_is_lost_at_any_width(width: int) -> None:
         return "".join(text.split()).replace("─", "")
 
     broken = result("checkpoint-before-effect", checkpoint_first())
-    text = terminal_report(broken, replays=[REPLAY], width=width)
+    text = text_of(broken, replays=[REPLAY], width=width)
     assert "…" not in text
-    for line in plain_failure(checkpoint_first(), REPLAY).splitlines()[3:6]:
+    for line in message_of(checkpoint_first(), REPLAY).splitlines()[3:6]:
         assert words(line) in words(text)
     assert text.rstrip("\n").splitlines()[-1] == REPLAY
 
@@ -76,10 +75,10 @@ def test_hostile_strings_cannot_reach_the_terminal() -> None:
     """No escape, no control character, no markup, in either form."""
     example = hostile()
     for text in (
-        terminal_report(
+        text_of(
             result("\x1b[31mred", example), plans=["\x1bplan"], replays=["refold replay 'a\x1b[2Jb'"], report="\x07"
         ),
-        plain_failure(example, "refold replay 'a\x1b[2Jb'"),
+        message_of(example, "refold replay 'a\x1b[2Jb'"),
     ):
         assert all(line.isprintable() for line in text.split("\n"))
         assert "[bold red]markup[/bold red]" in text
@@ -90,11 +89,12 @@ def test_no_color_means_no_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
     out = io.StringIO()
-    print_result(result("x", blind()), console(out))
+    told = result("x", blind())
+    print_result(told, explained(told), console(out))
     assert "\x1b[" in out.getvalue()
     monkeypatch.setenv("NO_COLOR", "1")
     out = io.StringIO()
-    print_result(result("x", blind()), console(out))
+    print_result(told, explained(told), console(out))
     assert "\x1b" not in out.getvalue()
 
 
@@ -102,6 +102,7 @@ def test_a_terminal_without_unicode_gets_escapes_and_no_error() -> None:
     """An ASCII terminal is still a terminal."""
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding="ascii")
-    print_result(result("größe", hostile()), console(out, width=100), replays=[REPLAY])
+    told = result("größe", hostile())
+    print_result(told, explained(told, replays=[REPLAY]), console(out, width=100))
     out.flush()
     assert raw.getvalue().splitlines()[-1].decode() == REPLAY

@@ -9,13 +9,9 @@ import attrs
 from refold.model.action import Action, Append, Crash, Deliver, Prepare, Restart, Submit
 from refold.model.examples.accounts import Register
 from refold.properties.result import Counterexample
-from refold.reports.documents.html import html_report
-from refold.reports.documents.json_report import result_json
-from refold.reports.documents.terminal import terminal_report
-from refold.reports.words.failure import plain_failure
 from refold.reports.words.plan_list import ENDS, plan_heading, plan_items, shortened
 
-from ..specimens import ADA, blind, checkpoint_first, result, run
+from ..specimens import ADA, blind, checkpoint_first, json_of, message_of, page_of, result, run, text_of
 
 
 def impossible() -> Counterexample:
@@ -37,7 +33,7 @@ def test_the_numbers_are_those_of_the_steps() -> None:
     items = plan_items(example)
     assert [item.label for item in items] == ["-", "1.", "2.", "-", "3."]
     assert items[0].words.endswith(" (not possible here)")
-    page = html_report(result("x", example))
+    page = page_of(result("x", example))
     steps = re.findall(r'class="bandtext"[^>]*>(?:<title>[^<]*</title>)?(\d+\. [^<]*)<', page)
     assert steps == [f"{item.label} {item.sentence}".replace("'", "&#39;") for item in items if item.step]
     assert page.count('<li class="idle">') == 2
@@ -48,12 +44,12 @@ def test_actions_that_were_not_possible_are_counted_and_marked() -> None:
     """In the terminal, in the message of a test and for scripts."""
     example = impossible()
     heading = "the plan, 5 actions; 2 of them were not possible here:"
-    assert heading in terminal_report(result("x", example))
-    assert heading.capitalize() in plain_failure(example, "refold replay x.json")
-    for text in (terminal_report(result("x", example)), plain_failure(example, "refold replay x.json")):
+    assert heading in text_of(result("x", example))
+    assert heading.capitalize() in message_of(example, "refold replay x.json")
+    for text in (text_of(result("x", example)), message_of(example, "refold replay x.json")):
         assert text.count(" (not possible here)") == 2
         assert re.search(r"^ +3\. bob ", text, re.M)
-    (finding,) = result_json(result("x", example), plans=[], replays=[], report=None)["findings"]
+    (finding,) = json_of(result("x", example), report=None)["findings"]
     assert finding["performed"] == [None, 1, 2, None, 3]
 
 
@@ -79,7 +75,7 @@ def test_only_a_plan_that_was_shrunk_to_its_end_is_said_to_be_minimal() -> None:
     shrunk, replayed = blind(), attrs.evolve(blind(), minimal=False)
     assert plan_heading(shrunk, plan_items(shrunk)) == "a plan that shows it, 3 actions; none of them can be left out"
     assert plan_heading(replayed, plan_items(replayed)) == "the plan, 3 actions"
-    assert "shortest" not in html_report(result("x", shrunk))
+    assert "shortest" not in page_of(result("x", shrunk))
 
 
 def test_of_a_long_plan_the_ends_are_shown() -> None:
@@ -87,12 +83,12 @@ def test_of_a_long_plan_the_ends_are_shown() -> None:
     example = long()
     first, between, last = shortened(plan_items(example))
     assert (len(first), between, len(last)) == (ENDS, 263, ENDS)
-    text = terminal_report(result("x", example), plans=["plans/a.json"])
+    text = text_of(result("x", example), plans=["plans/a.json"])
     assert "… 263 actions between; all are in plans/a.json" in text
     assert len(re.findall(r"^ +\d+\. ", text, re.M)) == 2 * ENDS
     assert re.search(r"^ +303\. bob ", text, re.M)
-    message = plain_failure(example, "refold replay plans/a.json").splitlines()
+    message = message_of(example, "refold replay plans/a.json").splitlines()
     assert "  … 263 actions between; all are in the file of the command below" in message
-    page = html_report(result("x", example))
+    page = page_of(result("x", example))
     assert "<summary>The plan, 303 actions</summary>" in page
     assert page.count("<li value=") == 303

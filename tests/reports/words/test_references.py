@@ -7,10 +7,9 @@ import re
 import pytest
 
 from refold.properties.diagnosis.catalogue import catalogue
-from refold.reports.documents.html import html_report
 from refold.reports.words.references import parts, spelled_out
 
-from ..specimens import blind, result
+from ..specimens import blind, page_of, result
 
 MARTEN = "https://github.com/JasperFx/marten/issues/"
 
@@ -51,6 +50,6 @@ def test_no_reference_of_the_catalogue_is_a_bare_number() -> None:
 
 def test_the_page_links_the_reports_of_the_first_diagnosis() -> None:
     """They lead out of the page and load nothing."""
-    page = html_report(result("x", blind()), diagnosis={0: [("check-then-append", 0.9, ())]})
+    page = page_of(result("x", blind()), diagnosis={0: [("check-then-append", 0.9, ())]})
     assert f'<a href="{MARTEN}1665" rel="noreferrer">marten#1665</a>' in page
     assert "; orchestrix." in page

@@ -47,7 +47,8 @@ from refold.model.record import (
 )
 from refold.properties.property import Evidence, Finding
 from refold.reports.words.anomalies import ANOMALIES
-from refold.reports.words.explanation import BECAUSE, explain, headline
+from refold.reports.words.because import BECAUSE
+from refold.reports.words.explanation import by_evidence, headline
 from refold.reports.words.sentences import action_sentence, kind_words, record_sentence
 from refold.reports.words.vacuous import why_nothing
 from refold.reports.words.values import inert, plain, told, value
@@ -90,7 +91,7 @@ RECORDS: list[Any] = [
     Crashed("index", 2),
     Crashed("log", 0),
     PowerCut("log", "torn"),
-    DiskFailed("log", "short"),
+    DiskFailed("log", "full"),
     Settling(),
     Settled(0),
     Settled(3),
@@ -165,7 +166,7 @@ def test_every_anomaly_has_a_headline_and_a_contradiction() -> None:
     """The golden file is what a person reads first."""
     texts = []
     for anomaly in [*sorted(ANOMALIES), "not-in-the-table"]:
-        explained = explain(typical(anomaly))
+        explained = by_evidence(typical(anomaly))
         texts.append(f"{anomaly}\n  {explained.headline}\n  However, {explained.however}.\n  Usual: {explained.usual}")
     compare("anomalies.txt", "\n".join(texts))
 
@@ -175,7 +176,7 @@ def test_a_reason_never_fails_whatever_record_it_meets(role: str) -> None:
     """A role may be borrowed for another kind of record."""
     for record in RECORDS:
         finding = Finding("lost-update", "CAS", "p", "acme", 1, evidence=(Evidence(1, record, role),))
-        (sentence,) = explain(finding).thens
+        (sentence,) = by_evidence(finding).thens
         assert sentence.startswith("(1) ")
         assert not sentence.endswith("because ")
 
@@ -186,7 +187,9 @@ def test_a_finding_without_position_or_evidence_can_be_told() -> None:
         "vacuous-run", "HARNESS", "vacuous", "campaign", 0, expected={"crashes": "at least one"}, actual={"crashes": 0}
     )
     assert headline(finding) == "the runs prove nothing: something that they are for never happened"
-    assert explain(finding).however.endswith("at least one of each was expected, found crashes = 0: a contradiction")
+    assert by_evidence(finding).however.endswith(
+        "at least one of each was expected, found crashes = 0: a contradiction"
+    )
 
 
 def test_oversold_speaks_of_a_stock_only_where_the_application_does() -> None:
@@ -208,7 +211,7 @@ def test_oversold_speaks_of_a_stock_only_where_the_application_does() -> None:
 def test_a_role_without_a_reason_has_no_filler() -> None:
     """The record itself shows it, and stands right above."""
     finding = Finding("copy-differs", "CDC", "copy", "a", 2, evidence=(Evidence(2, RECORDS[0], "is the newest fact"),))
-    assert explain(finding).thens == ("(1) is the newest fact",)
+    assert by_evidence(finding).thens == ("(1) is the newest fact",)
 
 
 def test_lists_in_findings_are_no_python() -> None:
@@ -289,7 +292,7 @@ def test_a_run_that_proves_nothing_has_the_cause_of_what_is_missing(missing: tup
     """Refused commands are no cause of missing crashes."""
     counts = dict.fromkeys(missing, 0)
     finding = Finding("vacuous-run", "HARNESS", "vacuous", "campaign", 0, expected=counts, actual=counts)
-    assert explain(finding).usual.startswith(cause)
+    assert by_evidence(finding).usual.startswith(cause)
 
 
 def test_every_count_that_can_be_missing_has_a_cause() -> None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from refold.model.action import Deliver, Submit
 from refold.model.application import Application
-from refold.properties.diagnosis.scores import ranked
+from refold.properties.diagnosis.scores import SHOWN, diagnose
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.search.determinism.campaign_end import replayed_again
@@ -79,7 +79,10 @@ def test_what_differs_elsewhere_is_a_counterexample_with_a_plan_of_its_own() -> 
     assert {type(action) for action in found.plan} <= {Submit, Deliver}
     assert sum(type(action) is Submit for action in found.plan) == found.finding.position
     assert found.history[found.finding.number - 1] == found.finding.evidence[0].record
-    assert {row for row, *_ in ranked([found])[0]} >= {"nondeterministic-handler", "hash-order-dependence"}
+    assert {each.row.name for each in diagnose(found.findings, found.history, SHOWN)} >= {
+        "nondeterministic-handler",
+        "hash-order-dependence",
+    }
 
 
 def test_what_cannot_be_replayed_is_named_as_not_checked() -> None:

@@ -380,6 +380,10 @@ class Lame(Property):
     [
         ([Lame(None)], "expected classes derived from refold.Property"),
         ([type("Nameless", (Property,), {"guarantee": "X"})], "property Nameless lacks name"),
+        (
+            [type("Odd", (Property,), {"name": "odd", "guarantee": "X", "headline": 7})],
+            "headline of property Odd is 7, expected a text",
+        ),
         ([type("Idle", (Property,), {"name": "idle", "guarantee": "X"})], "Idle.handlers() raised NotImplementedError"),
     ],
 )

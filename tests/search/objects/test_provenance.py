@@ -27,7 +27,7 @@ def test_objects_with_names_are_replayed_by_name() -> None:
     origin = Origin.of(own.SHOP, own.make, "test_shop.py::TestShop")
     assert origin.replay(PLAN) == "refold replay 'plans/over sold.json'"
     file = "tests/search/objects/own_objects.py"
-    assert origin.fields() == {"system": f"{file}:make"}
+    assert origin.fields() == {"system": f"{file}:make", "test": "test_shop.py::TestShop"}
     assert origin.search() == f"refold verify --system {file}:make --application {file}:SHOP --examples 64"
 
 

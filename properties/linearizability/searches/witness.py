@@ -4,20 +4,19 @@ A trail says at which moment each change went into the order. The rest follows: 
 suits it; a write that never was needed goes in just before the first write that could overwrite it.
 """
 
-from refold.properties.linearizability.configuration import Trail
 from refold.properties.linearizability.operation import Outcome
-from refold.properties.linearizability.schedule import Schedule
-from refold.properties.linearizability.search import steps
+from refold.properties.linearizability.searches.found import Order, Trail, steps
+from refold.properties.linearizability.searches.schedule import Schedule
 from refold.properties.linearizability.specification import Role
 
 __all__ = ["linearize"]
 
 
-def linearize(schedule: Schedule, trail: Trail, until: int) -> list[tuple[int, int]]:
+def linearize(schedule: Schedule, trail: Trail, until: int) -> Order:
     """The order after `until` moments and the calls up to the next: (operation, the event it is put before)."""
     changes = list(steps(trail))[::-1]
     needed = {number for number, _ in changes}
-    order: list[tuple[int, int]] = []
+    order: Order = []
     state = schedule.initial
     waiting: dict[int, None] = {}
     overwritable: dict[int, None] = {}

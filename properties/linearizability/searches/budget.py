@@ -3,7 +3,6 @@
 import resource
 import sys
 import time
-from pathlib import Path
 
 __all__ = ["Budget", "BudgetSpent"]
 
@@ -11,7 +10,11 @@ _LOOK_EVERY = 4096
 
 
 class BudgetSpent(Exception):
-    """Time or memory ran out; the text says which."""
+    """Time, memory or the work allowed ran out; the text says which. Of time there is no more for anybody."""
+
+    def __init__(self, said: str, *, of_time: bool = False) -> None:
+        super().__init__(said)
+        self.of_time = of_time
 
 
 class Budget:
@@ -22,7 +25,7 @@ class Budget:
         self._memory_max = memory_bytes_max
         self._started = time.process_time()
         self._memory_before = _memory_bytes()
-        self._until_look = 0
+        self._until_look = _LOOK_EVERY
 
     @property
     def seconds_cpu(self) -> float:
@@ -36,7 +39,7 @@ class Budget:
             return
         self._until_look = _LOOK_EVERY
         if self._seconds_max is not None and self.seconds_cpu > self._seconds_max:
-            raise BudgetSpent(f"the budget of {self._seconds_max:g} s of CPU time was spent")
+            raise BudgetSpent(f"the budget of {self._seconds_max:g} s of CPU time was spent", of_time=True)
         if _memory_bytes() - self._memory_before > self._memory_max:
             raise BudgetSpent(f"the budget of {self._memory_max / (1 << 20):.0f} MiB of memory was spent")
 
@@ -44,7 +47,8 @@ class Budget:
 def _memory_bytes() -> int:
     """Memory of this process: now, or its peak where the system does not tell what it is now."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
     except (OSError, ValueError, IndexError):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024

@@ -19,15 +19,14 @@ become too. So only the maximal ones are kept, and the size of a search depends 
 """
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from refold.properties.linearizability.schedule import Candidate, Moment, Schedule
+from refold.properties.linearizability.searches.found import Trail
+from refold.properties.linearizability.searches.schedule import Candidate, Moment, Schedule
 from refold.properties.linearizability.specification import Role
 
-__all__ = ["Configurations", "Trail", "arrive", "expand", "keep"]
+__all__ = ["Configurations", "arrive", "expand", "keep"]
 
-Trail: TypeAlias = tuple[int, int, Any] | None
-"""The changes put in the order, the last one first: (operation, index of the moment, the trail before it)."""
 Configurations: TypeAlias = dict[int, dict[int, Trail]]
 """State -> the maximal sets of bits that were found with it, each with one way to get there."""
 

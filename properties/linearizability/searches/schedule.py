@@ -6,6 +6,7 @@ same steps, so the specification is asked once for each state and effect, howeve
 
 import heapq
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import attrs
@@ -55,7 +56,6 @@ class Schedule:
         """Effect of each operation."""
         self.roles: list[Role] = []
         """Role of each effect."""
-        self._effect_ids: dict[Hashable, int] = {}
         self._examples: list[Operation] = []
         self._states: list[Any] = []
         self._state_ids: dict[Hashable, int] = {}
@@ -67,12 +67,24 @@ class Schedule:
             for number, operation in enumerate(self.operations)
             if operation.outcome is not Outcome.UNKNOWN and operation.returned is not None
         ]
-        self.returns = [number for _, number in sorted(finished)]
-        self._slots, self._slot_count = self._assign_slots()
-        self.unknown = self._unknown_by_effect()
+        finished.sort()
+        self.all_known = len(finished) == len(self.operations)
+        """Whether no operation is of unknown outcome."""
+        self.returns = [number for _, number in finished]
+
+    @cached_property
+    def unknown(self) -> dict[int, list[tuple[int, int]]]:
         """Effect -> (operation, its free bit) of the changes of unknown outcome with it, the first invoked first."""
-        self.unknown_by_bit = {free: number for group in self.unknown.values() for number, free in group}
+        return self._unknown_by_effect()
+
+    @cached_property
+    def unknown_by_bit(self) -> dict[int, int]:
         """Free bit -> the change of unknown outcome that it belongs to."""
+        return {free: number for group in self.unknown.values() for number, free in group}
+
+    @cached_property
+    def _slots_and_count(self) -> tuple[list[int], int]:
+        return self._assign_slots()
 
     def step(self, state: int, effect: int) -> int:
         """The state after `effect`, or -1 where the specification does not allow it."""
@@ -96,19 +108,32 @@ class Schedule:
 
     def _admit(self, operations: Sequence[Operation]) -> None:
         role_of = getattr(self.specification, "role", None)
+        refusals, silent = self._refusals, -1
+        known: dict[Hashable, int] = {}
         for operation in operations:
-            if operation.outcome is Outcome.FAIL and not self._refusals:
+            outcome = operation.outcome
+            if outcome is Outcome.FAIL and not refusals:
                 continue
-            role = Role.CHANGES if role_of is None else role_of(operation)
-            if role is Role.NOTHING or (role is Role.OBSERVES and operation.outcome is Outcome.UNKNOWN):
-                continue
-            identity = (operation.f, exact(operation.argument), operation.outcome, exact(operation.result))
-            effect = self._effect_ids.setdefault(identity, len(self._examples))
-            if effect == len(self._examples):
-                self._examples.append(operation)
-                self.roles.append(role)
-            self.operations.append(operation)
-            self.effects.append(effect)
+            argument, result = operation.argument, operation.result
+            identity = (
+                operation.f,
+                argument if type(argument) is int or argument is None else exact(argument),
+                outcome,
+                result if type(result) is int or result is None else exact(result),
+            )
+            effect = known.get(identity)
+            if effect is None:
+                role = Role.CHANGES if role_of is None else role_of(operation)
+                if role is Role.NOTHING or (role is Role.OBSERVES and outcome is Outcome.UNKNOWN):
+                    effect = silent
+                else:
+                    effect = len(self._examples)
+                    self._examples.append(operation)
+                    self.roles.append(role)
+                known[identity] = effect
+            if effect != silent:
+                self.operations.append(operation)
+                self.effects.append(effect)
 
     def _state_id(self, state: Any) -> int:
         number = self._state_ids.setdefault(exact(state), len(self._states))
@@ -138,7 +163,7 @@ class Schedule:
 
     def _unknown_by_effect(self) -> dict[int, list[tuple[int, int]]]:
         by_effect: dict[int, list[tuple[int, int]]] = {}
-        bit = 1 << 2 * self._slot_count
+        bit = 1 << 2 * self._slots_and_count[1]
         for number, operation in enumerate(self.operations):
             if operation.outcome is Outcome.UNKNOWN:
                 by_effect.setdefault(self.effects[number], []).append((number, bit))
@@ -147,7 +172,7 @@ class Schedule:
 
     def bits(self, number: int) -> tuple[int, int]:
         """The free bit and the met bit of an operation that returns."""
-        free = 1 << 2 * self._slots[number]
+        free = 1 << 2 * self._slots_and_count[0][number]
         return free, free << 1
 
 

@@ -7,32 +7,13 @@
   what was taken twice is counted from then on. Settles bad histories with many unknown outcomes.
 """
 
-from collections.abc import Generator, Iterator
-from typing import TypeAlias
-
 import attrs
 
-from refold.properties.linearizability.configuration import Configurations, Trail, arrive, expand, keep
-from refold.properties.linearizability.schedule import Moment, Schedule
+from refold.properties.linearizability.searches.configuration import Configurations, arrive, expand, keep
+from refold.properties.linearizability.searches.found import Found, Search, Trail, steps
+from refold.properties.linearizability.searches.schedule import Moment, Schedule
 
-__all__ = ["Found", "Search", "depth_first", "frontier", "relaxed", "steps"]
-
-
-@attrs.frozen(slots=True)
-class Found:
-    """The end of a search."""
-
-    linearizable: bool
-    moments: int
-    """Moments passed: all of them, or those up to the return that no configuration allows."""
-    trails: list[Trail]
-    """One way through, or the ways that lead up to the return that cannot be."""
-    earliest: bool = True
-    """Whether no earlier moment is impossible as well."""
-
-
-Search: TypeAlias = Generator[int, None, Found]
-"""Yields the work done since the last time; returns what it found."""
+__all__ = ["depth_first", "frontier", "relaxed"]
 
 
 def frontier(schedule: Schedule, until: int, spent: int = -1) -> Search:
@@ -104,13 +85,6 @@ def relaxed(schedule: Schedule, until: int) -> Search:
         if not overdrawn:
             return attrs.evolve(found, trails=[trail])
         limited |= overdrawn
-
-
-def steps(trail: Trail) -> Iterator[tuple[int, int]]:
-    """The steps of a trail, the last one first: (operation, index of the moment)."""
-    while trail is not None:
-        operation, index, trail = trail
-        yield operation, index
 
 
 def _draw(schedule: Schedule, trail: Trail) -> tuple[set[int], Trail]:

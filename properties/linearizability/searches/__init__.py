@@ -1,0 +1,1 @@
+"""The searches for an order of operations, and the race between them."""

@@ -1,0 +1,41 @@
+"""The verdict on a stored history."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from refold.model.application import Application
+from refold.properties.accounts.finding import Account
+from refold.properties.linearizability import Verdict
+from refold.properties.property import Finding
+
+HELD, BROKEN, UNDECIDED = "held", "broken", "undecided"
+
+
+@attrs.frozen
+class Judged:
+    """What there is to say about a stored history.
+
+    `verdict` is ``held`` or ``broken`` for a history of refold, ``linearizable`` or ``not linearizable`` for one that shows no positions,
+    and ``undecided`` where it could not be read, or judged, to its end and nothing was found by then. `records` were read. `findings` are
+    those of refold's properties, judged with `application` (None: without one); `black_box` is the verdict on a history without
+    positions, and `fail` what a failed operation was taken to say there. `not_checked` is in plain words, `counts` is what happened,
+    `reason` says why nothing was decided, `hint` under which other assumption there would be no contradiction, `account` is what a model
+    without a search says, and `error` is what ended the reading too early: what was found before is kept.
+    """
+
+    verdict: str
+    format: str
+    records: int = 0
+    findings: tuple[Finding, ...] = ()
+    not_checked: tuple[str, ...] = ()
+    counts: dict[str, int] = attrs.field(factory=dict)
+    application: Application | None = None
+    black_box: Verdict | None = None
+    fail: Literal["refuses", "nothing"] | None = None
+    reason: str = ""
+    hint: str = ""
+    account: Account | None = None
+    error: BaseException | None = attrs.field(default=None, eq=False)

@@ -1,0 +1,1 @@
+"""The test of a machine: what Hypothesis draws for it, and what is made of that."""

@@ -1,0 +1,64 @@
+"""`verify`: search a system for broken guarantees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from refold.model.application import Application
+from refold.model.errors import UsageError
+from refold.properties.result import Result
+from refold.search.campaign import Budget, Campaign
+from refold.search.determinism.campaign_end import replayed_again
+from refold.search.objects.application_check import shipped
+from refold.search.objects.given import application_given, system_given
+from refold.search.run import BrokenApplication
+from refold.systems.port import SystemPort
+from refold.systems.user.errors import AdapterError
+
+SECONDS = 10.0
+"""Wall-clock time that a search takes where nobody says otherwise."""
+
+
+def verify(
+    application: Application | type[Application] | str,
+    system: Any = "reference",
+    *,
+    seconds: float | None = SECONDS,
+    examples: int | None = None,
+    seed: int = 0,
+    jobs: int = 1,
+) -> Result:
+    """Search `system` for broken guarantees, as `refold verify` does, and print and write nothing.
+
+    `application` is an object, a class, the name of an example or MODULE:OBJECT; `system` is a name such as ``sqlite?journal=wal``, a
+    system, a log, or what makes one. The search ends after so many wall-clock `seconds` or runs (`examples`; None: no such limit), and
+    what it finds in run n depends on the `seed` alone, not on how many processes search (`jobs`). The plan of each counterexample is
+    shrunk. Ctrl-C ends the search early; the result says so.
+
+    Raises `UsageError`, `SystemUnavailable`, `BrokenApplication` or `AdapterError` with a sentence that says what is wrong, if nothing was
+    found until then; what was found is never lost, and then the sentence is the `trouble` of the result.
+    """
+    if seconds is None and examples is None:
+        raise UsageError("a search needs an end: give seconds, examples, or both")
+    subject, port = application_given(application), system_given(system)
+    campaign = Campaign(port, subject, seed, Budget(seconds, examples), jobs=jobs)
+    try:
+        result = campaign.run()
+        try:
+            return to_the_end(result, port, subject)
+        except KeyboardInterrupt:  # the search was over
+            return attrs.evolve(result, interrupted=True)
+    except (UsageError, BrokenApplication, AdapterError) as error:
+        if not campaign.counterexamples:
+            raise
+        return attrs.evolve(campaign.result(), interrupted=True, trouble=str(error))
+
+
+def to_the_end(result: Result, system: SystemPort, application: Application) -> Result:
+    """The result of a search that went to its end, after one more check: a user's own application, whose code nobody here has read, must
+    fold the same in other processes."""
+    if shipped(application) or result.interrupted:
+        return result
+    return replayed_again(result, system, application)
