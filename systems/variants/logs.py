@@ -60,9 +60,10 @@ class GapTombstones(Log):
     def commit(self, op: str) -> Appended | Conflict:
         """Positions that were not used after all are dead."""
         _, batch = self.open[op]
-        outcome = super().commit(op)
-        self.bury(event.position for event in batch)
-        return outcome
+        try:
+            return super().commit(op)
+        finally:
+            self.bury(event.position for event in batch)
 
     def abort(self, op: str) -> None:
         """So are these."""

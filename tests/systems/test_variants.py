@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from refold.model.action import Submit
+from refold.model.action import DISK_FAILURES, Begin, Commit, DiskFailureKind, FailDisk, Submit
 from refold.model.examples.accounts import Register
+from refold.model.examples.inventory import Restock
 from refold.model.parts.claims.idle_session import CloseSession, OpenSession
 from refold.model.parts.consuming.group import Work
+from refold.model.record import DiskFailed
 from refold.search.campaign import Budget, Campaign
 from refold.search.objects.application_check import EXAMPLES
 from refold.search.run import execute
@@ -46,3 +48,22 @@ def test_every_variant_names_rows_of_the_zoo_that_it_cures() -> None:
 
 def test_a_variant_is_resolved_by_name() -> None:
     assert resolve("reference?with=log-first").name == "reference?with=log-first"
+
+
+@pytest.mark.parametrize("how", DISK_FAILURES)
+def test_places_that_a_slow_append_has_left_are_buried_although_the_disk_fails_at_its_new_ones(
+    how: DiskFailureKind,
+) -> None:
+    """Its stream has moved since it began, so that it takes new places at its commit; readers would wait for the old ones for ever."""
+    restock = Restock("bolt", 1)
+    plan = (
+        Begin("bob", restock),
+        Submit("alice", restock),
+        FailDisk("log", how),
+        Commit("bob"),
+        Submit("carol", restock),
+    )
+    run = execute(resolve("reference?with=gap-tombstones"), EXAMPLES["inventory"](), plan, whole=True)
+    assert [finding.anomaly for finding in run.findings] == []
+    assert len(run.performed) == 5
+    assert DiskFailed("log", how) in run.history
