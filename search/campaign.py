@@ -85,11 +85,9 @@ class OutOfTime(Exception):
 class Campaign:
     """Searches one system for broken guarantees.
 
-    `jobs` processes make the runs; what is found does not depend on how many. `tapes` gives tapes of the
-    caller's own, one process then. `seen` is called with every counterexample
-    before it is shrunk, `found` after that, `progress` now and then. After the first find the search goes on
-    as long again, for
-    anomalies of other kinds.
+    `jobs` processes make the runs; what is found does not depend on how many. `tapes` gives tapes of the caller's own, one process
+    then. `seen` is called with every counterexample before it is shrunk, `found` after that, `progress` now and then. After the first
+    find the search goes on as long again, for anomalies of other kinds.
     """
 
     def __init__(
@@ -116,7 +114,7 @@ class Campaign:
         self.tapes = tapes
         self.jobs = jobs
         self.watch: Callable[[], None] = lambda: None
-        """Called before each run, in whichever process makes it: whoever limits its time may start the clock."""
+        """Called by the processes of a crew before each run: whoever limits its time may start the clock there."""
         self.kinds: Counter[type[Any]] = Counter()
         self.happened: Counter[str] = Counter(counts((), ()))
         self.observations: Counter[str] = Counter()
@@ -168,22 +166,21 @@ class Campaign:
                 return
 
     def outcomes(self) -> Iterator[Outcome]:
-        """The outcomes of all runs, in the order of their numbers: the first ones made here, the others by a
-        crew, if there may be one."""
+        """The outcomes of all runs, in the order of their numbers: the first ones made here, the others by a crew if there may be one."""
         if self.tapes is not None:
             for number, tape in enumerate(self.tapes()):
                 yield Outcome.of(number, execute(self.system, self.application, self.menu.decode(tape)), keep=True)
             return
         make = Runner(self.system, self.application, self.seed, SAMPLES)
         alone = why_not(self.jobs) != "" or (self.budget.examples or SAMPLES * 2) <= SAMPLES
-        for number in itertools.count() if alone else range(SAMPLES):
-            yield make(number)
+        if alone:
+            yield from map(make, itertools.count())
+        yield from map(make, range(SAMPLES))
         with Crew(make, self.jobs, SAMPLES, self.watch) as crew:
             yield from crew.outcomes()
 
     def tell(self) -> None:
-        """Look at the clock, and call `progress` if it was not called for a while; also between the runs of
-        shrinking."""
+        """Look at the clock, and call `progress` if it was not called for a while; also between the runs of shrinking."""
         now = time.perf_counter()
         self.seconds = now - self.started
         if now - self.told > 0.1:
@@ -226,9 +223,8 @@ class Campaign:
                 self.liveliest, self.sample = len(outcome.kinds), history
 
     def report(self, outcome: Outcome) -> None:
-        """Shrink a failing run, unless its anomaly is known already. Ctrl-C ends the shrinking, and so does a
-        system that is
-        lost meanwhile; what it has come to is kept."""
+        """Shrink a failing run, unless its anomaly is known already. Ctrl-C ends the shrinking, and so does a system that is lost
+        meanwhile; what it has come to is kept."""
         signature, run = outcome.signature, outcome.run
         if signature is None or run is None or signature in self.signatures:
             return

@@ -1,14 +1,12 @@
 """A crew: processes that make the runs of one campaign side by side.
 
-They are forked, so they have the user's objects as they are, whatever these are and wherever they come from.
-Each is given the next chunk of run
-numbers when it has done its last one; what they make is merged in the order of the numbers, so nothing that
-comes of it depends on how many
-there are. Where processes cannot be forked safely (not on Linux, or with threads running), there is no crew,
-and `why_not` says why.
+They are forked, so they have the user's objects as they are, whatever these are and wherever they come from. Each is given the next
+chunk of run numbers when it has done its last one; what they make is merged in the order of the numbers, so nothing that comes of it
+depends on how many there are. Where processes cannot be forked safely (not on Linux, or with threads running), there is no crew, and
+`why_not` says why.
 
-Contract: a worker may die at any moment. Its chunk is made again by another; a chunk that ends two workers
-ends the campaign with a sentence.
+Contract: a worker may die at any moment. Its chunk is made again by another; a chunk that ends two workers ends the campaign with a
+sentence.
 """
 
 from __future__ import annotations
@@ -77,11 +75,10 @@ def die_with_parent() -> None:
 def portable(error: BaseException) -> BaseException:
     """The error, if it can travel; else one that says the same."""
     try:
-        if type(pickle.loads(pickle.dumps(error))) is type(error):
-            return error
+        travels = type(pickle.loads(pickle.dumps(error))) is type(error)
     except BaseException:  # whatever an error's own code does when it is copied
-        return UsageError(f"{type(error).__name__}: {error}")
-    return UsageError(f"{type(error).__name__}: {error}")
+        travels = False
+    return error if travels else UsageError(f"{type(error).__name__}: {error}")
 
 
 class Dismissed(BaseException):

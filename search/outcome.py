@@ -21,9 +21,8 @@ Signature = tuple[str, str]
 
 @attrs.frozen
 class Outcome:
-    """What run `number` (from 0) amounted to. `signature` is that of its first finding; `run` is there for
-    the first runs of a campaign, and
-    for the first run of a process that shows a signature."""
+    """What run `number` (from 0) amounted to. `signature` is that of its first finding; `run` is there for the first runs of a campaign,
+    and for the first run of a process that shows a signature."""
 
     number: int
     steps: int

@@ -1,5 +1,4 @@
-"""Tapes: which plans a search tries. The tape of run number n depends on the seed and on n alone, so runs can
-be made anywhere, in any order."""
+"""Tapes: which plans a search tries. The tape of run n depends on the seed and on n alone, so runs can be made anywhere, in any order."""
 
 from __future__ import annotations
 
@@ -12,8 +11,7 @@ LENGTHS = (48, 96, 192, 384)
 
 
 def tape(seed: int, number: int, menu: Menu) -> bytes:
-    """The tape of run `number` (from 0) of a search with this seed. Of two runs of one length, the second has
-    all families of the core:
+    """The tape of run `number` (from 0) of a search with this seed. Of two runs of one length, the second has all families of the core:
     docs/decisions/0003-tape.md."""
     length = menu.length(LENGTHS[number // 2 % len(LENGTHS)])
     drawn = hashlib.shake_128(f"refold/{seed}/{number}".encode()).digest(length)

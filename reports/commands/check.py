@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,7 +16,6 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
-from refold.model.documents.history import to_line
 from refold.model.errors import UsageError
 from refold.model.words import short
 from refold.properties.accounts.finding import Account
@@ -33,7 +31,7 @@ from refold.search.objects.application_check import application_named, trial
 from refold.search.stored.black_box import BlackBox
 from refold.search.stored.checking import FORMATS as READ
 from refold.search.stored.checking import format_of
-from refold.search.stored.files import FileSource, refuse_pipe
+from refold.search.stored.files import FileSource, MemorySource, Source, refuse_pipe
 from refold.search.stored.history import FINDINGS_MAX, StoredHistory
 from refold.search.stored.judged import Judged
 
@@ -215,7 +213,7 @@ class FileJudge:
         else:
             linearizability(self.black_box.judged(source, format_), result)
 
-    def positions(self, source: FileSource, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+    def positions(self, source: Source, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
         """A history of refold."""
         stored = StoredHistory(source, self.application, heartbeat=heartbeat, watch=watch, seconds=self.seconds)
         self.interrupted |= positions(stored.judged(), source, result)
@@ -223,11 +221,7 @@ class FileJudge:
     def etcd(self, folder: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
         """A report of etcd's robustness tests, put into a history with positions."""
         records, left_out = etcd_history(folder)
-        with tempfile.TemporaryDirectory() as scratch:
-            path = os.path.join(scratch, "history.jsonl")
-            with open(path, "wb") as file:
-                file.writelines(map(to_line, records))
-            self.positions(FileSource(path), result, heartbeat)
+        self.positions(MemorySource.of(records, folder), result, heartbeat)
         result["not_checked"].extend(left_out)
 
 
@@ -266,7 +260,7 @@ def sentence(file: str, error: BaseException) -> str:
     return said if file in said else f"{file}: {said}"
 
 
-def positions(judged: Judged, source: FileSource, result: dict[str, Any]) -> bool:
+def positions(judged: Judged, source: Source, result: dict[str, Any]) -> bool:
     """Put the verdict on a history of refold into the result; returns whether the user interrupted it."""
     explained = explain_judged(judged, source)
     result |= {

@@ -44,10 +44,7 @@ class BlackBox:
             return self.accounted(source, format, self.model)
         started = time.process_time()
         history = source if isinstance(source, History) else self.operations(source, format)
-        if not history.operations:
-            raise UsageError(
-                f"there is no operation in it that a client invoked, so there is nothing to judge (format {format})"
-            )
+        refuse_nothing(bool(history.operations), format)
         fail = self.fail or FAILURES.get(format, "refuses")
         try:
             left = None if self.seconds is None else max(self.seconds - (time.process_time() - started), 0.0)
@@ -75,10 +72,7 @@ class BlackBox:
         if isinstance(source, History):
             raise UsageError(f"model {model!r} is judged from a file or from lines of text, not from operations")
         _, records = read_records(given(source), format, self.keys)
-        if not any(record.client for record in records):
-            raise UsageError(
-                f"there is no operation in it that a client invoked, so there is nothing to judge (format {format})"
-            )
+        refuse_nothing(any(record.client for record in records), format)
         try:
             account = account_named(model, records, source.name)
         except ValueError as error:
@@ -104,6 +98,14 @@ class BlackBox:
             return specification_called(self.model, self.initial, self.nil_reads)
         except ValueError as error:
             raise UsageError(str(error)) from None
+
+
+def refuse_nothing(operations: bool, format: str) -> None:
+    """Raise `UsageError` if there is no operation to judge."""
+    if not operations:
+        raise UsageError(
+            f"there is no operation in it that a client invoked, so there is nothing to judge (format {format})"
+        )
 
 
 def given(source: Source) -> Any:

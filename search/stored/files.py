@@ -17,6 +17,7 @@ from refold.model.documents.plan import MalformedPlan
 from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.record import Record
+from refold.properties.linearizability.histories.formats import HEAD_BYTES
 
 PLAN_BYTES_MAX = 64 * 1024 * 1024
 LINES_A_BEAT = 256
@@ -75,9 +76,9 @@ class MemorySource:
     name: str = "history"
 
     @classmethod
-    def of(cls, records: Iterable[Any]) -> MemorySource:
+    def of(cls, records: Iterable[Any], name: str = "history") -> MemorySource:
         """Of records of refold, of maps as JSON has them, or of lines of text. Raises `UsageError` for anything else."""
-        return cls(tuple(line_of(number, record) for number, record in enumerate(records, start=1)))
+        return cls(tuple(line_of(number, record) for number, record in enumerate(records, start=1)), name)
 
     @property
     def size(self) -> int:
@@ -112,7 +113,7 @@ def line_of(number: int, record: Any) -> bytes:
     )
 
 
-def head_of(source: Source, bytes_max: int = 1 << 16) -> str:
+def head_of(source: Source, bytes_max: int = HEAD_BYTES) -> str:
     """The first lines."""
     head = b""
     for line in source.lines():
