@@ -101,19 +101,20 @@ def pytest_runtest_makereport(
 
 
 def shorten(report: pytest.TestReport, item: pytest.Item, error: BaseException) -> None:
-    """Leave the message of a failure, and the line of the test where it is; the frames above it are refold's and Hypothesis's."""
+    """Leave the message of a failure, and the line of the test where it is; the frames above it are refold's and Hypothesis's. The short
+    summary has the first line of the message: in CI pytest would print all of it once more."""
     shown: Any = report.longrepr
     crash, trace = getattr(shown, "reprcrash", None), getattr(shown, "reprtraceback", None)
     if crash is None or trace is None:
         return
     path, line, _ = item.location
     crash.path, crash.lineno = path, (line or 0) + 1
+    name, crash.message = crash.message.partition(":")[0], crash.message.partition("\n")[0]
     trace.extraline = None
     style = item.config.getoption("tbstyle", "auto")
     entries = [] if style == "line" else trace.reprentries[-1:]  # «line» means the line of the crash, which pytest adds
     end = "\n" if style == "native" else ""
     for entry in entries:
-        name = crash.message.partition(":")[0]
         entry.lines = [f"E   {line}".rstrip() + end for line in f"{name}: {error}".splitlines()]
         entry.reprfuncargs = entry.reprlocals = None
         entry.reprfileloc = crash

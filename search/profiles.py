@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, _settings, settings
 
 from refold.model.errors import UsageError
 from refold.model.words import suggestion
@@ -54,7 +54,14 @@ def budget(given: settings) -> Budget:
 def standard() -> settings:
     """The settings of a machine for which the user has chosen none; raises `UsageError` for a profile that does not exist."""
     seconds_of_profile()
-    return fitting(settings())
+    chosen = fitting(settings())
+    return settings(chosen, derandomize=False) if in_ci() else chosen
+
+
+def in_ci() -> bool:
+    """Whether the settings are those that Hypothesis loads by itself where it sees that it runs in CI. They are derandomized: every push
+    would search the same runs. A profile of the user's that has the same name is none of Hypothesis's."""
+    return settings.get_profile(settings.get_current_profile_name()) is getattr(_settings, "CI", None)
 
 
 def fitting(given: settings) -> settings:

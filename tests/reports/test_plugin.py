@@ -66,6 +66,14 @@ def test_the_summary_has_a_line_for_every_test_that_held(workers: tuple[str, ...
     assert "Traceback" not in done.stderr
 
 
+def test_in_ci_the_message_is_printed_once(tmp_path: Path) -> None:
+    """pytest does not shorten its summary there: it has the first line of each message."""
+    done = run(tmp_path, "-k", "Bad", variables={"CI": "true"})
+    assert done.stdout.count("refold replay") == 1
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert line.startswith("FAILED test_shop.py::TestBad::test_holds - refold.Broken: ")
+
+
 def test_a_green_test_says_nothing_with_q_and_everything_with_v(tmp_path: Path) -> None:
     """What happened in the runs."""
     quiet = run(tmp_path, "-q", "-k", "Good")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -119,3 +122,23 @@ def test_a_profile_that_does_not_exist_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("REFOLD_PROFILE", "deeep")
     with pytest.raises(UsageError, match=r"REFOLD_PROFILE is 'deeep' \(did you mean 'deep'\?\), expected one of quick"):
         machine("accounts")
+
+
+IN_CI = """
+from hypothesis import settings
+from refold.search.state_machine import machine
+
+case = machine("accounts").TestCase
+print(case.settings.derandomize, settings(case.settings, derandomize=True).derandomize)
+settings.register_profile("ci", derandomize=True)
+settings.load_profile("ci")
+print(machine("accounts").TestCase.settings.derandomize)
+"""
+
+
+def test_every_push_searches_other_runs_unless_the_user_says_so() -> None:
+    """Hypothesis derandomizes where it sees that it is in CI."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_CI], env={**os.environ, "CI": "true"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True", "True"]
