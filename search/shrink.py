@@ -18,7 +18,9 @@ from refold.model.tape import Menu, Plan
 Reproduces = Callable[[Plan], "Plan | None"]
 """Runs a plan; the actions performed up to the anomaly if it is still the same, else None."""
 
-PAIRS_UP_TO = 24
+PAIRS_UP_TO = 64
+"""Actions of a plan of which pairs are tried; in longer ones something may be left that goes only together."""
+RECOUNTED_UP_TO = 24
 COUNTING: dict[type, str] = {Deliver: "consumer", Redeliver: "consumer", CrashAt: "process"}
 """Actions with a number that counts what other actions leave (messages in flight, events, durable steps), and whose it is."""
 
@@ -33,6 +35,7 @@ class Shrinker:
         self.reproduces = reproduces
         self.most = most
         self.tried = 0
+        self.paired = True
         self.rank: dict[Action, int] = {}
         self.kinds: dict[type, list[Action]] = {}
         for action in menu.actions():
@@ -42,8 +45,8 @@ class Shrinker:
 
     @property
     def finished(self) -> bool:
-        """Whether every trial that shrinking asked for was allowed: then no action can be left out."""
-        return self.tried < self.most
+        """Whether every trial that shrinking asked for was allowed, of pairs too: then no action can be left out."""
+        return self.tried < self.most and self.paired
 
     def attempt(self, plan: Plan) -> Plan | None:
         """Run a candidate."""
@@ -84,25 +87,26 @@ class Shrinker:
         return plan
 
     def delete_pairs(self, plan: Plan) -> Plan:
-        """Delete two actions that only make sense together (a crash and its restart)."""
-        if len(plan) > PAIRS_UP_TO:
+        """Delete two actions that only make sense together (a crash and its restart), near ones first."""
+        self.paired = len(plan) <= PAIRS_UP_TO
+        if not self.paired:
             return plan
-        again = True
-        while again:
-            again = False
-            for first in range(len(plan) - 2, -1, -1):
-                for second in range(len(plan) - 1, first, -1):
-                    found = self.attempt(plan[:first] + plan[first + 1 : second] + plan[second + 1 :])
-                    if found is not None and len(found) < len(plan):
-                        plan, again = found, True
-                        break
-                if again:
-                    break
+        distance = 1
+        while distance < len(plan):
+            first = len(plan) - distance - 1
+            while first >= 0:
+                second = first + distance
+                found = self.attempt(plan[:first] + plan[first + 1 : second] + plan[second + 1 :])
+                if found is not None and len(found) < len(plan):
+                    plan, distance = found, 1
+                    first = min(first, len(plan) - distance)
+                first -= 1
+            distance += 1
         return plan
 
     def recount(self, plan: Plan) -> Plan:
         """Delete an action and let a later one count anew: without the first of three in flight, the third is the second."""
-        if len(plan) > PAIRS_UP_TO:
+        if len(plan) > RECOUNTED_UP_TO:
             return plan
         for first in range(len(plan) - 2, -1, -1):
             for place in range(first + 1, len(plan)):

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from refold.model.event import Stored
 from refold.model.parts.consuming.mailer import Reset
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, CheckpointSaved, Ignored, Opened, Recovered
 from refold.properties.consumers.replay import ReplayEquality
-from refold.properties.oracle import AGAIN, AHEAD, NEXT, Oracle
+from refold.properties.oracle import AGAIN, AHEAD, NEXT, Oracle, Progress
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 REMEMBERED = 4_096
@@ -248,9 +249,8 @@ class Checkpoints(Property):
         progress = self.oracle.consumers.get(name)
         before = self.saved.get(name)
         self.saved[name] = (number, record)
-        if progress is not None and record.position > progress.contiguous:
-            missing = self.oracle.between(progress.contiguous, record.position)
-            first = next((event for event in missing if event.position not in progress.beyond), None)
+        first = self.unapplied(progress, record.position)
+        if progress is not None and (first is not None or record.position > max(progress.contiguous, self.oracle.tail)):
             evidence = [] if first is None else [Evidence(self.oracle.numbers[first.position], first, "is not applied")]
             return self.finding(
                 "checkpoint-beyond-tail" if first is None else "checkpoint-ahead-of-effects",
@@ -275,6 +275,13 @@ class Checkpoints(Property):
             )
         return None
 
+    def unapplied(self, progress: Progress | None, position: int) -> Stored | None:
+        """The first event up to there that is not applied. Positions may have gaps, and a checkpoint in one covers what is before it."""
+        if progress is None or position <= progress.contiguous:
+            return None
+        missing = self.oracle.between(progress.contiguous, position)
+        return next((event for event in missing if event.position not in progress.beyond), None)
+
     def on_recovered(self, number: int, record: Recovered) -> Finding | None:
         """A durable consumer goes on where its effects end, at the latest; a volatile one begins again, its checkpoint too."""
         progress = self.oracle.consumers.get(record.process)
@@ -295,7 +302,10 @@ class Checkpoints(Property):
                 actual=record.position,
                 evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "goes on behind it")],
             )
-        if record.position <= progress.contiguous:
+        if (
+            record.position <= max(progress.contiguous, self.oracle.tail)
+            and self.unapplied(progress, record.position) is None
+        ):
             return None
         return self.finding(
             "checkpoint-ahead-of-effects",

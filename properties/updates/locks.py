@@ -2,13 +2,13 @@
 
 A lease ends by the clock, and its holder may not notice: it was paused, or its message was slow. So a lock protects only together with a
 store that compares tokens. Usually broken by a store that does not look at tokens (catalogue: lock-no-fencing), a release that deletes
-whatever lock it finds (lock-release-steals), a clock that stands still (lock-time-frozen), and a queue that forgets to ask whether
-those who wait still live (lease-not-checked-after-wait).
+whatever lock it finds (lock-release-steals), a renewal that prolongs whatever lease it finds (lock-renewed-by-name), a clock that stands
+still (lock-time-frozen), and a queue that forgets to ask whether those who wait still live (lease-not-checked-after-wait).
 """
 
 from __future__ import annotations
 
-from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued, Released, Unqueued
+from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued, Released, Renewed, Unqueued
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
@@ -17,14 +17,16 @@ REMEMBERED = 4_096
 
 
 class Lock:
-    """What is known of one lock: the grant that is not given back, the newest token granted, the newest that had an effect,
-    the last release by somebody who did not hold it, and who was granted those tokens that may still have an effect."""
+    """What is known of one lock: the last grant, whether it is not given back and until when it lasts, its last renewal, the newest token
+    granted, the newest that had an effect, the last release by somebody who did not hold it, and who was granted those tokens that may still have an effect."""
 
-    __slots__ = ("grant", "granted", "held", "holders", "queue", "stray", "write", "written")
+    __slots__ = ("grant", "granted", "held", "holders", "queue", "renewal", "stray", "until", "write", "written")
 
     def __init__(self) -> None:
         self.grant: tuple[int, Granted] | None = None
         self.held = False
+        self.until = 0
+        self.renewal: tuple[int, Renewed] | None = None
         self.stray: tuple[int, Released] | None = None
         self.granted = 0
         self.holders: dict[int, tuple[int, Granted]] = {}
@@ -32,11 +34,22 @@ class Lock:
         self.written = 0
         self.queue: dict[str, tuple[int, Queued]] = {}
 
+    def lasts(self, verb: str) -> list[Evidence]:
+        """The last grant and its last renewal; `verb` says what of them counts."""
+        if self.grant is None:
+            return []
+        renewal = self.renewal
+        return (
+            [Evidence(*self.grant, verb)]
+            if renewal is None
+            else [Evidence(*self.grant, "was granted"), Evidence(*renewal, verb)]
+        )
+
 
 class Locks(Property):
     """For every lock: a grant comes when no other lease on it is in force, to nobody who has waited too long, for some time, with a token
-    greater than all before; a write has an effect only under a token that was granted to its client, if no newer one had an effect, and
-    is not refused under the newest; who asks while no lease is in force is not kept waiting."""
+    greater than all before; a lease is renewed only for the client whose grant is the last one and not given back; a write has an effect
+    only under a token that was granted to its client, if no newer one had an effect, and is not refused under the newest; who asks while no lease is in force is not kept waiting."""
 
     name = "locks"
     guarantee = "LOCK"
@@ -45,6 +58,8 @@ class Locks(Property):
         "one holder": "a lock is granted only when no other lease on it is in force",
         "still waiting": "a client that waits is granted the lock only before its time to wait is up",
         "lasting": "a lease ends later than it begins",
+        "renewed by its holder": "a lease is renewed only for the client that was granted it last and has not given it back",
+        "renewal lasting": "a renewed lease ends later than it is renewed",
         "new token": "each grant has a token that is greater than all before",
         "not kept waiting": "a client is told to wait only while a lease is in force",
         "granted token": "a write has an effect only under a token that was granted",
@@ -65,6 +80,7 @@ class Locks(Property):
         """Grants, refusals, releases and effects."""
         return {
             Granted: self.on_granted,
+            Renewed: self.on_renewed,
             Queued: self.on_queued,
             Unqueued: self.on_unqueued,
             Released: self.on_released,
@@ -82,24 +98,24 @@ class Locks(Property):
     def on_granted(self, number: int, record: Granted) -> Finding | None:
         """No lease is in force, the client has not waited too long, and its lease lasts and has a new token."""
         lock = self.lock(record.lock)
-        before, held, stray = lock.grant, lock.held, lock.stray
+        before, held, stray, until, lasting = lock.grant, lock.held, lock.stray, lock.until, lock.lasts("is in force")
         waited = lock.queue.pop(record.client, None)
         newest = lock.granted
         lock.grant, lock.held, lock.granted = (number, record), True, max(newest, record.token)
-        lock.stray = None
+        lock.stray, lock.until, lock.renewal = None, record.until, None
         lock.holders[record.token] = (number, record)
         if len(lock.holders) >= self.window.full:
             self.window.trim(lock.holders)
-        if before is not None and held and record.at < before[1].until:
+        if before is not None and held and record.at < until:
             return self.finding(
                 "two-lock-holders",
                 record.lock,
                 number,
                 clause="one holder",
-                expected=f"{before[1].client} alone until {before[1].until}",
+                expected=f"{before[1].client} alone until {until}",
                 actual=f"{record.client} has it too, at {record.at}",
                 evidence=[
-                    Evidence(*before, "is in force"),
+                    *lasting,
                     *([Evidence(*stray, "is of an older lease")] if stray is not None else ()),
                     Evidence(number, record, "was granted all the same"),
                 ],
@@ -136,15 +152,48 @@ class Locks(Property):
             )
         return None
 
+    def on_renewed(self, number: int, record: Renewed) -> Finding | None:
+        """It is the lease of the client that renews it, and lasts from now on."""
+        lock = self.lock(record.lock)
+        grant = lock.grant
+        if grant is None and self.window.dropped:
+            return None
+        own = grant is not None and (record.client, record.token) == (grant[1].client, grant[1].token)
+        if not own or not lock.held:
+            whose = (
+                "nobody's" if grant is None or not lock.held else f"{grant[1].client}'s, under token {grant[1].token}"
+            )
+            return self.finding(
+                "lease-renewed-by-another",
+                record.lock,
+                number,
+                clause="renewed by its holder",
+                expected=f"refused: the lease is {whose}",
+                actual=f"renewed for {record.client} under token {record.token}",
+                evidence=[*lock.lasts("is the last grant"), Evidence(number, record, "was renewed all the same")],
+            )
+        lock.until, lock.renewal = record.until, (number, record)
+        if record.until <= record.at:
+            return self.finding(
+                "lease-without-time",
+                record.lock,
+                number,
+                clause="renewal lasting",
+                expected=f"an end after {record.at}",
+                actual=record.until,
+                evidence=[Evidence(number, record, "is over as it begins")],
+            )
+        return None
+
     def on_queued(self, number: int, record: Queued) -> Finding | None:
         """Whoever is told to wait waits for the end of a lease that is in force."""
         lock = self.lock(record.lock)
         lock.queue[record.client] = (number, record)
         grant = lock.grant
-        if grant is not None and lock.held and record.at < grant[1].until:
+        if grant is not None and lock.held and record.at < lock.until:
             return None
         ended = "no lease was ever granted" if grant is None else f"the lease of {grant[1].client} is over"
-        evidence = [] if grant is None else [Evidence(*grant, "is over")]
+        evidence = lock.lasts("is over")
         return self.finding(
             "lock-never-freed",
             record.lock,

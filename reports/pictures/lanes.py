@@ -32,6 +32,7 @@ PLACES: dict[str, Place] = {
     "locked-write": Place("guarded store", "client", "append", "stored"),
     "fenced-off": Place("client", "guarded store", "no", "no"),
     "clock-jumped": Place("lock service"),
+    "time-passed": Place("lock service"),
     "hold-taken": Place("client", "holds", "yes", "yes"),
     "hold-denied": Place("client", "holds", "no", "no"),
     "hold-ended": Place("holds"),

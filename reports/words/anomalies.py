@@ -601,6 +601,12 @@ ANOMALIES: dict[str, Anomaly] = {
         "at most one lease on a lock is in force",
         usual="a release deletes whatever lock it finds; compare the token and delete in one step",
     ),
+    "lease-renewed-by-another": Anomaly(
+        "the lease on {where} was renewed for somebody who does not hold it",
+        "a lease is renewed only for the client that was granted it last and has not given it back",
+        "expected {expected}, found {actual}",
+        "a renewal sets a new end for whatever lease it finds under the name; compare the token and extend in one step",
+    ),
     "lease-without-time": Anomaly(
         "the lock on {where} was given away for no time at all",
         "a lease ends after it begins",

@@ -94,6 +94,9 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     # -- locks and reservations
     "is in force": "it lasts until {until}, and nobody has given it back",
     "is of an older lease": "token {token} was not the newest any more",
+    "was granted": "{client} was given token {token} at {at}",
+    "is the last grant": "{client} was given token {token} at {at}, and nobody was given the lock after that",
+    "was renewed all the same": "{client} was told that its lease under token {token} lasts until {until}",
     "was granted all the same": "{client} was given token {token} at {at}",
     "waits for so long": "{client} was told at {at} that the lock is taken, and waits for it until {until}",
     "came after that": "{client} was given the lock at {at}",

@@ -69,7 +69,7 @@ def test_no_right_system_is_accused_wherever_the_recording_begins(system: str, a
 def test_what_breaks_after_the_beginning_is_found(system: str, anomaly: str) -> None:
     """Though half of the history is gone."""
     found = set()
-    for history in histories(system, BROKEN[system].application, 8):
+    for history in histories(system, BROKEN[system].application, 16):
         for start in (len(history) // 4, len(history) // 2):
             found.update(finding.anomaly for finding in judged(recorded(history, start)) or ())
     assert anomaly in found

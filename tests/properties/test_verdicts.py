@@ -16,7 +16,7 @@ from refold.model.examples.inventory import Inventory, Reserve, Reserved, Restoc
 from refold.model.expectation import NO_STREAM, Exact
 from refold.model.parts.claims.entity import Journaled, TookOver
 from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
-from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued
+from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued, Renewed
 from refold.model.parts.claims.lock import Released as LockReleased
 from refold.model.parts.claims.reservation import HoldDenied, HoldEnded, HoldsAtRest, HoldTaken
 from refold.model.parts.consuming.dead_letters import DeadLetters, Parked
@@ -235,6 +235,11 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "locks",
         "LOCK",
         (Granted("alice", "ledger", 1, 8, 0), LockReleased("bob", "ledger", 0), Granted("bob", "ledger", 2, 15, 7)),
+    ),
+    "lease-renewed-by-another": (
+        "locks",
+        "LOCK",
+        (Granted("alice", "ledger", 1, 8, 0), Granted("bob", "ledger", 2, 16, 8), Renewed("alice", "ledger", 1, 17, 9)),
     ),
     "lease-without-time": ("locks", "LOCK", (Granted("alice", "ledger", 1, 8, 8),)),
     "lock-granted-to-the-dead": (

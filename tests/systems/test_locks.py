@@ -9,7 +9,18 @@ import pytest
 from refold.model.examples.accounts import Accounts
 from refold.model.examples.inventory import Inventory
 from refold.model.parts.claims.lease import LEASE, LockService
-from refold.model.parts.claims.lock import Acquire, Granted, LockedWrite, Pause, Release, Resume, WriteLocked
+from refold.model.parts.claims.lock import (
+    Acquire,
+    Granted,
+    LockedWrite,
+    PassTime,
+    Pause,
+    Release,
+    Renew,
+    Renewed,
+    Resume,
+    WriteLocked,
+)
 from refold.model.parts.claims.reservation import HOLD, Hold, HoldsAtRest, HoldSeat, ReservationBook, Reservations
 from refold.search.campaign import Budget, Campaign
 from refold.search.run import execute
@@ -19,6 +30,7 @@ from refold.systems.reference import Reference
 ROWS = (
     "lock-no-fencing",
     "lock-release-steals",
+    "lock-renewed-by-name",
     "lock-time-frozen",
     "lease-not-checked-after-wait",
     "reservation-leak",
@@ -123,3 +135,15 @@ def test_a_hold_stays_until_it_ends_or_is_swept() -> None:
     assert [swept for _, swept in book.sweep()] == [hold]
     assert not book.end("seat", hold.number)
     assert book.take("seat", "bob") is not None
+
+
+def test_a_renewed_lease_lasts_and_an_old_holder_renews_nothing() -> None:
+    """Half a lease passes, alice renews, another half: bob has to wait. Renewed too late, her lease is not his."""
+    acts = (Acquire("alice"), PassTime(), Renew("alice"), PassTime(), Acquire("bob"))
+    run = execute(Reference(), Inventory(), acts)
+    assert not run.findings
+    assert [record.client for record in run.history if type(record) is Granted] == ["alice"]
+    late = execute(Reference(), Inventory(), (Acquire("alice"), PassTime(), PassTime(), Acquire("bob"), Renew("alice")))
+    assert not late.findings
+    assert [record.client for record in late.history if type(record) is Granted] == ["alice", "bob"]
+    assert not [record for record in late.history if type(record) is Renewed]

@@ -1,8 +1,9 @@
 """Leases: locks that end by themselves, numbered with fencing tokens.
 
 Contract: at any time at most one lease on a name is in force; each grant has a token greater than every token before; a release ends
-the holder's own lease and no other. What a lease cannot promise: that its holder is awake. A holder that was paused
-past the end of its lease still believes in it, so whatever it writes must show its token to a store that compares tokens.
+the holder's own lease and no other, a renewal prolongs the holder's own lease and no other. What a lease cannot promise: that its holder
+is awake. A holder that was paused past the end of its lease still believes in it, so whatever it writes must show its token to a store
+that compares tokens.
 """
 
 from __future__ import annotations
@@ -53,6 +54,14 @@ class LockService:
         """Whether the lease with this token is in force."""
         lease = self.live(name)
         return lease is not None and lease.token == token
+
+    def renew(self, name: str, token: int) -> Lease | None:
+        """Compare and extend: the lease with this token lasts from now on anew; None if it is not in force any more."""
+        lease = self.live(name)
+        if lease is None or lease.token != token:
+            return None
+        self.leases[name] = lease = Lease(lease.holder, token, self.now() + self.lease)
+        return lease
 
     def release(self, name: str, token: int) -> None:
         """Compare and delete: end the lease on `name` if it is the one with this token."""

@@ -53,6 +53,16 @@ class Release(Action, frozen=True, tag="release"):
 
 
 @action_kind
+class Renew(Action, frozen=True, tag="renew"):
+    """A client that was given the lock asks for more time."""
+
+    client: str
+
+    def __str__(self) -> str:
+        return f"{self.client} renews its lease"
+
+
+@action_kind
 class Pause(Action, frozen=True, tag="pause"):
     """A client stops for longer than a lease lasts, right before its next write (garbage collection, a suspended machine).
 
@@ -83,6 +93,14 @@ class JumpClock(Action, frozen=True, tag="jump-clock"):
 
     def __str__(self) -> str:
         return "the clock of the lock service jumps forward past every lease"
+
+
+@action_kind
+class PassTime(Action, frozen=True, tag="pass-time"):
+    """Half a lease passes on the clock of the lock service, as it does while everybody works."""
+
+    def __str__(self) -> str:
+        return "half a lease passes"
 
 
 @record_kind
@@ -137,6 +155,32 @@ class Released(Record, frozen=True, tag="released"):
 
     def __str__(self) -> str:
         return f"{self.client} gives back the lock on {self.lock} that it was given under token {self.token}"
+
+
+@record_kind
+class Renewed(Record, frozen=True, tag="renewed"):
+    """The lock service told `client`, at `at` on its clock, that the lease that it was given under `token` lasts until `until`."""
+
+    phrase = "a lease was renewed"
+
+    client: str
+    lock: str
+    token: int
+    until: int
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.client} is told at {self.at} that its lease on {self.lock} under token {self.token} is renewed until {self.until}"
+
+
+@record_kind
+class TimePassed(Record, frozen=True, tag="time-passed"):
+    """`ticks` went by on the clock of the lock service."""
+
+    ticks: int
+
+    def __str__(self) -> str:
+        return f"{counted(self.ticks, 'tick')} pass on the clock of the lock service"
 
 
 @record_kind
@@ -277,6 +321,7 @@ class Locks(Pauses, LockService):
     counts = (
         count("pauses", "clients that stopped for longer than a lease lasts", Paused),
         count("leases", "leases that the lock service granted", Granted),
+        count("renewals", "leases that the lock service renewed", Renewed),
     )
 
     def __init__(
@@ -296,6 +341,8 @@ class Locks(Pauses, LockService):
             (cls.family, 8, [Acquire(client) for client in clients[:2]]),
             (cls.family, 6, [WriteLocked(client) for client in clients[:2]]),
             (cls.family, 4, [Release(client) for client in clients[:2]]),
+            (cls.family, 4, [Renew(client) for client in clients[:2]]),
+            (cls.family, 4, [PassTime()]),
             *super().groups(commands, clients[:2], consumers),
         ]
 
@@ -306,6 +353,8 @@ class Locks(Pauses, LockService):
             Acquire: self.on_acquire,
             WriteLocked: self.on_write,
             Release: self.on_release,
+            Renew: self.on_renew,
+            PassTime: self.on_time,
         }
 
     # -- clients
@@ -369,6 +418,27 @@ class Locks(Pauses, LockService):
         self.release(LOCK, lease.token)
         self.emit(Released(action.client, LOCK, lease.token))
         self.serve()
+        return True
+
+    def on_renew(self, action: Renew) -> bool:
+        lease = self.held.get(action.client)
+        if lease is None or self.clients[action.client].paused:
+            return False
+        self.step(action)
+        renewed = self.renew(LOCK, lease.token)
+        if renewed is None:
+            del self.held[action.client]
+        else:
+            self.held[action.client] = Lease(action.client, lease.token, renewed.until)
+            self.emit(Renewed(action.client, LOCK, lease.token, renewed.until, self.clock_now()))
+        return True
+
+    def on_time(self, action: PassTime) -> bool:
+        if not self.leases:
+            return False
+        self.step(action)
+        self.skew += LEASE // 2
+        self.emit(TimePassed(LEASE // 2))
         return True
 
     # -- the lock service

@@ -74,6 +74,7 @@ LOCK_RULES: Rules = {
         after(0.5, "released", "release"),
         never(0.7, "released", "release"),
     ),
+    "lock-renewed-by-name": (shows(0.8, "lease-renewed-by-another"), after(0.2, "renew", "renewed")),
     "lock-time-frozen": (shows(0.75, "lock-never-freed", "lease-without-time"), after(0.2, "queued")),
     "lease-not-checked-after-wait": (
         shows(0.75, "lock-granted-to-the-dead"),

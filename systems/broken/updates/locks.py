@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from refold.model.parts.claims.lease import Lease
 from refold.model.parts.claims.lock import Locks
 from refold.model.parts.claims.reservation import Hold, Reservations
 from refold.systems.broken.registry import broken
@@ -35,6 +36,22 @@ class LockReleaseSteals(Locks):
     def release(self, name: str, token: int) -> None:
         """Just delete it."""
         self.leases.pop(name, None)
+
+
+@broken(
+    "lock-renewed-by-name",
+    "lock",
+    guarantee="LOCK",
+    reference="redisson/redisson#597",
+    fix="compare and extend in one step: renew only the lease with one's own token",
+)
+class LockRenewedByName(Locks):
+    """Prolongs whatever lease it finds under the name. A holder whose lease is over is told that it still has the lock, as its successor is."""
+
+    def renew(self, name: str, token: int) -> Lease | None:
+        """Just set a new end."""
+        lease = self.live(name)
+        return None if lease is None else super().renew(name, lease.token)
 
 
 @broken(

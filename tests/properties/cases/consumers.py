@@ -42,6 +42,9 @@ OTHER = (
 BOTH = (*FIRST, *SECOND)
 """Two events of acme: ada at position 1, bob at position 2."""
 
+LATER = event(5, 2, BOB, "bob-1/0")
+"""Bob at position 5: nothing is at 2 to 4."""
+
 # -- effects and checkpoints
 
 
@@ -361,6 +364,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
 def also_right() -> list[tuple[Any, ...]]:
     """Histories that come close to breaking a clause."""
     return [
+        # a checkpoint between two positions covers what is before it
+        (*FIRST, asked("bob-1", BOB), LATER, yes("bob-1", 5), ADA_THERE, saved(4), Recovered("index", 4, None)),
         (*HIDDEN, taken(2, TWO_NAMES), *APPEARS, Settled(0)),
         (*HIDDEN, StreamAnswered("index", "acme", 2, TWO_NAMES), *APPEARS, Settled(0)),
         (*BOTH, taken(1, ONLY_ADA), taken(2, TWO_NAMES), loaded(1, ONLY_ADA)),

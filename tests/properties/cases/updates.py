@@ -13,7 +13,7 @@ from refold.model.examples.accounts import Delete, Register, Registered
 from refold.model.examples.inventory import Inventory, Reserved, Restocked
 from refold.model.expectation import ANY, NO_STREAM, STREAM_EXISTS, Exact, Fenced
 from refold.model.parts.claims.entity import Journaled, TookOver, WriterRefused
-from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued, Released
+from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued, Released, Renewed
 from refold.model.parts.claims.reservation import HoldDenied, HoldEnded, HoldsAtRest, HoldTaken
 from refold.model.parts.reading.revisioned_keys import Created, CreateRefused, Discarded, LookedUp
 from refold.model.record import Declined, Prepared, Refused, Retried, Settled, Started, Unknown
@@ -186,6 +186,14 @@ CASES: dict[tuple[str, str], Case] = {
         (LEASE, Queued("bob", "ledger", 9, 0), Released("alice", "ledger", 1), NEXT),
     ),
     ("locks", "lasting"): Case((Granted("alice", "ledger", 1, 8, 8),), (Granted("alice", "ledger", 1, 9, 8),)),
+    ("locks", "renewed by its holder"): Case(
+        (LEASE, Granted("bob", "ledger", 2, 16, 8), Renewed("alice", "ledger", 1, 17, 9)),
+        (LEASE, Granted("bob", "ledger", 2, 16, 8), Renewed("bob", "ledger", 2, 17, 9)),
+    ),
+    ("locks", "renewal lasting"): Case(
+        (LEASE, Renewed("alice", "ledger", 1, 7, 7)),
+        (LEASE, Renewed("alice", "ledger", 1, 8, 7)),
+    ),
     ("locks", "new token"): Case(
         (LEASE, Released("alice", "ledger", 1), Granted("bob", "ledger", 1, 8, 0)),
         (LEASE, Released("alice", "ledger", 1), Granted("bob", "ledger", 2, 8, 0)),
@@ -308,6 +316,15 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("single-writer", "refused with cause", (WriterRefused("node-1", 1),)),
         ("single-writer", "refused with cause", (Journaled("node-1", 1, 1), WriterRefused("node-2", 1))),
         ("locks", "one holder", (LEASE, Released("bob", "ledger", 0), Granted("bob", "ledger", 2, 15, 7))),
+        ("locks", "one holder", (LEASE, Renewed("alice", "ledger", 1, 12, 4), Granted("bob", "ledger", 2, 19, 11))),
+        ("locks", "renewed by its holder", (Renewed("alice", "ledger", 1, 8, 0),)),
+        ("locks", "renewed by its holder", (LEASE, Renewed("bob", "ledger", 1, 12, 4))),
+        (
+            "locks",
+            "renewed by its holder",
+            (LEASE, Released("alice", "ledger", 1), Renewed("alice", "ledger", 1, 12, 4)),
+        ),
+        ("locks", "not kept waiting", (LEASE, Renewed("alice", "ledger", 1, 12, 4), Queued("bob", "ledger", 20, 12))),
         ("locks", "not kept waiting", (Queued("bob", "ledger", 8, 0),)),
         ("locks", "not kept waiting", (LEASE, Released("alice", "ledger", 1), Queued("bob", "ledger", 9, 1))),
         ("locks", "granted token", (LockedWrite("alice", "ledger", 1),)),
@@ -334,6 +351,14 @@ def also_right() -> list[tuple[Any, ...]]:
     """Histories that come close to breaking a clause."""
     sent = (asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"))
     return [
+        (
+            LEASE,
+            Renewed("alice", "ledger", 1, 12, 4),
+            Queued("bob", "ledger", 19, 11),
+            Granted("bob", "ledger", 2, 20, 12),
+        ),
+        # the lease is over, but nobody else has had one
+        (LEASE, Renewed("alice", "ledger", 1, 17, 9)),
         # decided anew, and stored under the condition, or as the decision, of any of the times
         (*FIRST, *sent, Retried("bob", "bob-1"), asked("bob-1", BOB, expected=NO_STREAM), event(2, 2, BOB, "bob-1/0")),
         (*FIRST, *sent, Retried("bob", "bob-1"), asked("bob-1", ADA, expected=Exact(1)), event(2, 2, BOB, "bob-1/0")),
