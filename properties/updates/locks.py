@@ -18,7 +18,8 @@ REMEMBERED = 4_096
 
 class Lock:
     """What is known of one lock: the last grant, whether it is not given back and until when it lasts, its last renewal, the newest token
-    granted, the newest that had an effect, the last release by somebody who did not hold it, and who was granted those tokens that may still have an effect."""
+    granted, the newest that had an effect, the last release by somebody who did not hold it, and who was
+    granted those tokens that may still have an effect."""
 
     __slots__ = ("grant", "granted", "held", "holders", "queue", "renewal", "stray", "until", "write", "written")
 
@@ -49,7 +50,8 @@ class Lock:
 class Locks(Property):
     """For every lock: a grant comes when no other lease on it is in force, to nobody who has waited too long, for some time, with a token
     greater than all before; a lease is renewed only for the client whose grant is the last one and not given back; a write has an effect
-    only under a token that was granted to its client, if no newer one had an effect, and is not refused under the newest; who asks while no lease is in force is not kept waiting."""
+    only under a token that was granted to its client, if no newer one had an effect, and is not refused under the newest; who asks while no
+    lease is in force is not kept waiting."""
 
     name = "locks"
     guarantee = "LOCK"

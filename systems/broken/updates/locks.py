@@ -46,7 +46,8 @@ class LockReleaseSteals(Locks):
     fix="compare and extend in one step: renew only the lease with one's own token",
 )
 class LockRenewedByName(Locks):
-    """Prolongs whatever lease it finds under the name. A holder whose lease is over is told that it still has the lock, as its successor is."""
+    """Prolongs whatever lease it finds under the name. A holder whose lease is over is told that it still has the
+    lock, and so is its successor."""
 
     def renew(self, name: str, token: int) -> Lease | None:
         """Just set a new end."""
