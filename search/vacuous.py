@@ -52,8 +52,8 @@ WITHIN = {one.name: one.within for one in COUNTED if one.within}
 """Count -> the count of what it happens in."""
 
 OFTEN = 5_000
-"""How often something must have happened for what only happens in it to be missed. A crash in an append needs a log that says when it
-writes: one that is started, as a user's own log may be, but seldom or never names a step of its own is not accused by fewer appends."""
+"""How often something must have happened for what only happens in it to be missed. So high because a user's own log may declare that it
+can die in an append, and call `durable` seldom: that it never does, only many appends tell. Its class does not."""
 
 WALK = 64
 """Commands that `contested` decides."""
