@@ -161,7 +161,7 @@ LATE: tuple[Callable[[Oracle], Property], ...] = (
     Ranges,
     lambda oracle: CreateIfAbsent(),
     lambda oracle: SingleWriter(),
-    lambda oracle: Topics(),
+    Topics,
 )
 """Properties of extensions, made when the first record of theirs occurs. No two share a kind of record, nor with the others."""
 

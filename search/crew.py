@@ -40,6 +40,12 @@ AHEAD = 4
 GRACE_SECONDS = 2.0
 """How long workers have to give back what they hold (files, child processes) before they are killed."""
 
+AGAIN_SECONDS = 0.01
+"""How long a dismissal waits that was swallowed."""
+
+PR_SET_PDEATHSIG = 1
+"""The option of Linux's `prctl` that names the signal for the death of the parent."""
+
 ATTEMPTS = 2
 """How often a chunk is given out: what ends two workers would end a third."""
 
@@ -67,9 +73,21 @@ class Worker:
 
 
 def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent is no more: nobody waits for what it makes."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    """End this process when its parent is no more: nobody waits for what it makes. On Linux the kernel sees to it, elsewhere a thread."""
+    parent = os.getppid()
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError, TypeError):
+        threading.Thread(target=watch, args=(parent,), daemon=True).start()
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def watch(parent: int) -> None:
+    """Look every second whether the parent is still there."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def portable(error: BaseException) -> BaseException:
@@ -90,11 +108,28 @@ def dismissed(number: int, frame: FrameType | None) -> None:
     raise Dismissed
 
 
+def swallowed(unraisable: sys.UnraisableHookArgs) -> None:
+    """Python swallows what is raised in a destructor or in the callback of a weak reference. A dismissal comes once more a moment later,
+    when that is over; of everything else Python tells as ever."""
+    if unraisable.exc_type is Dismissed:
+        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def obey() -> None:
+    """From now on SIGTERM dismisses this process, wherever it is."""
+    signal.signal(signal.SIGTERM, dismissed)
+    sys.unraisablehook = swallowed
+
+
 def work(make: Runner, alive: Callable[[], None], pipe: Connection) -> None:
     """The life of a worker: chunk after chunk, until there are no more or it is told to end."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, dismissed)
+    obey()
     gc.freeze()
     try:
         chunks(make, alive, pipe)

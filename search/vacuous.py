@@ -52,7 +52,8 @@ WITHIN = {one.name: one.within for one in COUNTED if one.within}
 """Count -> the count of what it happens in."""
 
 OFTEN = 5_000
-"""How often something must have happened for what only happens in it to be missed."""
+"""How often something must have happened for what only happens in it to be missed. So high because a user's own log may declare that it
+can die in an append, and call `durable` seldom: that it never does, only many appends tell. Its class does not."""
 
 WALK = 64
 """Commands that `contested` decides."""

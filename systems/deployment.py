@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from refold.model.action import (
     CORE_ACTIONS,
@@ -140,6 +140,7 @@ class Deployment:
         self.note: Emit = getattr(emit, "unjudged", emit)
         self.log = log
         self.capabilities = capabilities
+        self.checked: set[type] = set()
         self.snapshots: SnapshotPort = SnapshotStore() if snapshots is None else snapshots
         self.clock = Clock()
         context = Context(application, log, self.snapshots, self.clock, emit)
@@ -242,31 +243,37 @@ class Deployment:
             table.update(self.handlers_of(extension))
         return table
 
-    @functools.cached_property
+    @property
     def slow(self) -> SlowLog:
         """The log, which can do slow appends."""
-        if isinstance(self.log, SlowLog):
-            return self.log
-        raise self.unable(SlowLog)
+        self.require(SlowLog)
+        return cast(SlowLog, self.log)
 
-    @functools.cached_property
+    @property
     def powered(self) -> PoweredLog:
         """The log, whose machine can lose power."""
-        if isinstance(self.log, PoweredLog):
-            return self.log
-        raise self.unable(PoweredLog)
+        self.require(PoweredLog)
+        return cast(PoweredLog, self.log)
 
-    @functools.cached_property
+    @property
     def failing(self) -> FailingLog:
         """The log, whose disk can fail."""
-        if isinstance(self.log, FailingLog):
-            return self.log
-        raise self.unable(FailingLog)
+        self.require(FailingLog)
+        return cast(FailingLog, self.log)
 
-    def unable(self, port: type) -> UsageError:
-        """The error that the log lacks methods which a capability needs."""
+    def require(self, port: type) -> None:
+        """Check, the first time, that the log has the methods of a capability. Raises UsageError if it has not.
+
+        What was checked is kept in a set. A `cached_property` would write into the instance's dict, and Python would then look up every
+        attribute of this object the slow way.
+        """
+        if port in self.checked:
+            return
+        if isinstance(self.log, port):
+            self.checked.add(port)
+            return
         lacking = [name for name in vars(port) if not name.startswith("_") and not hasattr(self.log, name)]
-        return UsageError(
+        raise UsageError(
             f"{self.name}: its log is a {type(self.log).__name__} without {' and '.join(f'{name}()' for name in lacking)}, which a"
             " capability of the system needs; leave that out of the capabilities, or give the log the methods"
         )

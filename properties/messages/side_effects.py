@@ -71,7 +71,10 @@ class OutboxDelivery(Property):
             )
         )
         self.delivered = Coverage(oracle, "whether messages of events older than the newest {size} ever went out")
-        self.windows = (self.effects.window, self.delivered.window)
+        self.excuses = oracle.window(
+            REMEMBERED, "whether messages of the outbox go out again for deaths older than the newest {size}"
+        )
+        self.windows = (self.effects.window, self.delivered.window, self.excuses)
         self.hands: dict[str, str] = {}
         self.excused: dict[str, int] = {}
 
@@ -82,7 +85,9 @@ class OutboxDelivery(Property):
     def on_died(self, number: int, record: RelayDied) -> None:
         """A relay that delivered this message last, and died before it noted so, excuses one repetition of it."""
         if record.message and self.hands.pop(record.relay, "") == record.message:
-            self.excused[record.message] = self.excused.get(record.message, 0) + 1
+            self.excused[record.message] = self.excused.pop(record.message, 0) + 1
+            if len(self.excused) >= self.excuses.full:
+                self.excuses.trim(self.excused)
 
     def on_delivered(self, number: int, record: Delivered) -> Finding | None:
         """The message of an event, and the first time that the outside world acts on it, or a repetition that a death excuses."""
@@ -105,8 +110,13 @@ class OutboxDelivery(Property):
         before = self.effects.again(record.position, number, record)
         if before is None:
             return None
-        if self.excused.get(record.message):
-            self.excused[record.message] -= 1
+        left = self.excused.pop(record.message, 0)
+        if left > 1:
+            self.excused[record.message] = left - 1
+        if left:
+            return None
+        if self.excuses.dropped:
+            self.excuses.miss()
             return None
         return self.finding(
             "side-effect-twice",

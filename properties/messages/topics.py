@@ -20,7 +20,11 @@ from refold.model.parts.messages.topic import (
     TallyRecovered,
     TopicRead,
 )
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
+
+REMEMBERED = 65_536
+"""Offsets whose fold is remembered."""
 
 Shown = Tallied | TallyCopied | TallyRecovered | TallyObserved
 
@@ -47,8 +51,10 @@ class Topics(Property):
     needs = "topic"
     judges = (Published,)
 
-    def __init__(self) -> None:
+    def __init__(self, oracle: Oracle) -> None:
         super().__init__()
+        self.window = oracle.window(REMEMBERED, "tallies at offsets of topics older than the newest {size}")
+        self.windows = (self.window,)
         self.epoch = 1
         self.low = 1
         self.tail = 0
@@ -88,8 +94,12 @@ class Topics(Property):
                 actual=record.offset,
                 evidence=[Evidence(number, record, "was acknowledged")],
             )
-        count, total = self.folds.get(record.offset - 1, (0, 0))
-        self.folds[record.offset] = (count + 1, total + record.number)
+        before = self.folds.get(record.offset - 1, None if self.window.dropped else (0, 0))
+        if before is not None:
+            count, total = before
+            self.folds[record.offset] = (count + 1, total + record.number)
+            if len(self.folds) >= self.window.full:
+                self.window.trim(self.folds)
         self.tail = record.offset
         self.published = (number, record)
         return finding
@@ -173,6 +183,9 @@ class Topics(Property):
         tally = record.tally
         expected = self.folds.get(tally.offset)
         if expected == (tally.count, tally.total):
+            return None
+        if expected is None and self.window.dropped and tally.offset <= self.tail:
+            self.window.miss()
             return None
         evidence = [Evidence(number, record, "is its tally")]
         if tally.epoch != self.epoch and self.cut is not None:

@@ -9,7 +9,6 @@ import pathlib
 import statistics
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -33,6 +32,7 @@ from refold.reports.words.diagnosis import diagnosis_json
 from refold.reports.words.explained import explain
 from refold.reports.words.references import parts
 from refold.search.campaign import Budget, Campaign
+from refold.search.crew import die_with_parent
 from refold.search.failure import save_plan
 from refold.search.objects.application_check import application_named
 from refold.systems.broken import BROKEN
@@ -161,7 +161,7 @@ def trials_of(tasks: list[tuple[str, int, str]], jobs: int) -> Iterator[dict[str
         for task in tasks:
             yield trial(*task)
         return
-    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=die_with, initargs=(os.getpid(),)) as pool:
+    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=die_with_parent) as pool:
         pending: set[Future[dict[str, Any]]] = {pool.submit(trial, *task) for task in tasks}
         try:
             while pending:
@@ -171,17 +171,6 @@ def trials_of(tasks: list[tuple[str, int, str]], jobs: int) -> Iterator[dict[str
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def die_with(parent: int) -> None:
-    """End this process when its parent is no more: nobody waits for what it finds."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def trial(name: str, seed: int, folder: str) -> dict[str, Any]:

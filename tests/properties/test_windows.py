@@ -16,8 +16,9 @@ from refold.model.expectation import at_version
 from refold.model.parts.claims.reservation import HoldEnded, HoldTaken
 from refold.model.parts.consuming.dead_letters import Parked
 from refold.model.parts.consuming.rebuild import Rebuilt
-from refold.model.parts.messages.outbox import Delivered
+from refold.model.parts.messages.outbox import Delivered, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised
+from refold.model.parts.messages.topic import Published, Tallied, Tally
 from refold.model.parts.reading.query import Answered
 from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.parts.side_consumers import Joined
@@ -284,3 +285,37 @@ def test_a_rebuild_of_another_position_is_not_judged_when_events_are_forgotten_a
     found, given_up = verdict(*consumed(Rebuilt("totals", 39, {"acme": 99})), opened=opened)
     assert (found, "rebuilt rows of another" in given_up) == ([], True)
     assert verdict(*consumed(Rebuilt("totals", 40, {"acme": 99})), opened=opened)[0] == ["rebuild-differs"]
+
+
+def topic_with(offset: int, total: int) -> Checker:
+    """A topic of fifty messages, and a tally that is shown at last."""
+    messages = [Published("alice", 1, n) for n in range(1, 51)]
+    return fed(checker(None, remembered=SMALL), [*messages, Tallied(Tally(1, offset, offset, total))])
+
+
+def test_a_tally_at_a_remembered_offset_is_judged_and_one_at_a_forgotten_offset_is_said_not_to_be() -> None:
+    assert [finding.anomaly for finding in topic_with(50, 49).findings] == ["replayed-state-differs"]
+    assert [topic_with(offset, offset).findings for offset in (50, 2)] == [[], []]
+    late = topic_with(2, 7)
+    assert not late.findings
+    assert "tallies at offsets of topics older than the newest 8" in late.given_up()
+
+
+def relayed(deaths: int, again: int) -> Checker:
+    """Messages that relays delivered before they died; then one of them goes out again."""
+    log = [event(n, n, Registered("acme", "ada"), f"op-{n}/0") for n in range(1, deaths + 2)]
+    history: list[Any] = list(log)
+    for stored in log[:deaths]:
+        history += [Delivered("r", stored.id, stored.position, True), RelayDied("r", stored.id)]
+    last = log[deaths]
+    history += [Delivered("r", last.id, last.position, True)]
+    return fed(checker(None, remembered=SMALL), [*history, Delivered("r", log[again].id, again + 1, True)])
+
+
+def test_a_death_excuses_a_repetition_and_none_is_judged_when_deaths_are_forgotten_and_that_is_said() -> None:
+    twice = "side-effect-twice"
+    assert twice in {finding.anomaly for finding in relayed(3, 3).findings}
+    assert twice not in {finding.anomaly for finding in relayed(3, 1).findings}
+    forgotten = relayed(40, 40)
+    assert twice not in {finding.anomaly for finding in forgotten.findings}
+    assert any("deaths older than the newest 8" in words for words in forgotten.given_up())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,23 @@ def test_nothing_is_left_running_or_on_disk(tmp_path: Path, monkeypatch: pytest.
 def test_one_process_is_a_reason_of_its_own() -> None:
     assert why_not(1) == "one process was asked for"
     assert why_not(2) == ""
+
+
+def test_a_dismissal_that_comes_in_the_callback_of_a_weak_reference_is_not_lost() -> None:
+    """Python swallows what is raised there."""
+    script = """
+import os, signal, time, weakref
+from refold.search import crew
+class Thing: pass
+crew.obey()
+thing = Thing()
+kept = weakref.ref(thing, lambda gone: [os.kill(os.getpid(), signal.SIGTERM), time.sleep(0)])
+try:
+    del thing
+    while True:
+        time.sleep(0.01)
+except crew.Dismissed:
+    print("dismissed")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("dismissed\n", "")
