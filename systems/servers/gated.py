@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
 from refold.model.errors import OutcomeUnknown
-from refold.model.process import ProcessDied
 from refold.systems.gate.crossing import Blocked, Raised, Returned, Status, Stopped
 from refold.systems.gate.gate import Gate
 from refold.systems.gate.network.proxy import Monitor
@@ -81,9 +80,15 @@ class Gated:
     def abort(self, op: str) -> None:
         """Its client dies."""
         assert self.gate is not None
-        name = self.open.pop(op)
-        self.gate.kill(name)
-        del self.writers[name]
+        self.bury(self.gate, self.open.pop(op))
+
+    def bury(self, gate: Gate, name: str) -> None:
+        """A writer's client dies; its connection ends, also in a server that does not notice by itself."""
+        self.writers.pop(name, None)
+        gate.kill(name)
+        for monitor, backend in gate.abandoned:
+            monitor.end(backend)
+        gate.abandoned.clear()
 
     def close(self) -> None:
         """Nobody is left at the gate."""
@@ -124,13 +129,10 @@ class Gated:
             answered: Any = status.value
             if isinstance(answered, Appended | Conflict):
                 return answered
-        self.writers.pop(name, None)
         assert self.gate is not None
-        self.gate.kill(name)
+        self.bury(self.gate, name)
+        if isinstance(status, Raised) and isinstance(status.error, self.refused):
+            raise OutcomeUnknown(str(status.error)) from status.error
         if isinstance(status, Raised):
-            if isinstance(status.error, self.refused):
-                raise OutcomeUnknown(str(status.error)) from status.error
-            if isinstance(status.error, ProcessDied):
-                raise status.error
             raise status.error
         raise OutcomeUnknown(f"{name} {status}")
