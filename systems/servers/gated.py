@@ -66,12 +66,6 @@ class Gated:
             return self.writers[name].taken if isinstance(status, Stopped) else ()
         return self.answer(name, status)
 
-    def append(self, request: AppendRequest) -> Appended | Conflict:
-        """Let a writer append whole. One that waits for an open transaction gives up, and has no answer."""
-        gate, name = self.ready()
-        gate.start(name, self.writers[name].append, request)
-        return self.finish(gate, name)
-
     def commit(self, op: str) -> Appended | Conflict:
         """Let it go on to its end."""
         assert self.gate is not None

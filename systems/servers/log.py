@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from refold.model.application import Application
-from refold.model.errors import DidNotRecover, OutcomeUnknown
+from refold.model.errors import DidNotRecover, OutcomeUnknown, SystemUnavailable
 from refold.model.process import Process, ProcessDied
 from refold.systems.servers.server import NotStarted, Server
 
@@ -20,10 +20,13 @@ class ServerLog(Process):
     name = "log"
     trouble: tuple[type[BaseException], ...] = (OSError,)
     """What the client library raises when the server is away, slow or out of order."""
+    waiting: tuple[type[BaseException], ...] = ()
+    """What of it says no more than that somebody else is in the way."""
 
     def __init__(self, server: Server | None, application: Application) -> None:
         self.server = server
         self.application = application
+        self.damage: str | None = None
 
     def connect(self) -> None:
         """Connect, and find the log."""
@@ -40,8 +43,13 @@ class ServerLog(Process):
             self.server.kill()
         self.disconnect()
 
+    def create(self) -> None:
+        """An empty log."""
+        raise NotImplementedError
+
     def restart(self) -> None:
-        """The server is started again. Raises `DidNotRecover` if it does not come back, or without the log."""
+        """The server is started again. If it does not come back, or without the log, it begins anew with an empty one, as an operator
+        without a backup has to, so that what it held is missed; `damage` says what it said."""
         super().restart()
         try:
             if self.server is not None:
@@ -49,13 +57,18 @@ class ServerLog(Process):
             self.connect()
         except (NotStarted, *self.trouble) as error:
             self.disconnect()
-            raise DidNotRecover(str(error).strip() or type(error).__name__) from error
+            if self.server is None:
+                raise SystemUnavailable(f"the server at url= does not come back: {said(error)}") from error
+            self.damage = said(error)
+            self.server.renew()
+            self.create()
+            self.connect()
 
     def sure(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do something that changes the log; where the answer does not come, the outcome is unknown."""
         try:
             return work(*arguments)
-        except ProcessDied:
+        except (ProcessDied, *self.waiting):
             raise
         except self.trouble as error:
             self.again()
@@ -67,7 +80,7 @@ class ServerLog(Process):
         try:
             self.connect()
         except self.trouble as error:
-            raise DidNotRecover(str(error).strip() or type(error).__name__) from error
+            raise DidNotRecover(said(error)) from error
 
     def looked(self, work: Callable[..., T], *arguments: Any) -> T:
         """Read something; a connection that has broken is replaced once. Raises `DidNotRecover` if that does not help."""
@@ -78,8 +91,13 @@ class ServerLog(Process):
         try:
             return work(*arguments)
         except self.trouble as error:
-            raise DidNotRecover(str(error).strip() or type(error).__name__) from error
+            raise DidNotRecover(said(error)) from error
 
     def close(self) -> None:
         """Give the connections back; the server is the system's."""
         self.disconnect()
+
+
+def said(error: BaseException) -> str:
+    """An error on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
