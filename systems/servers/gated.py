@@ -42,7 +42,7 @@ class Gated:
         host: str,
         port: int,
         protocol: str,
-        waiting: Callable[[], Waiting],
+        waiting: Callable[[], Waiting] | None,
         refused: type[Exception],
     ) -> None:
         self.make = make
@@ -99,7 +99,7 @@ class Gated:
         """The gate, and a writer with nothing to do. Raises `OutcomeUnknown` if the server does not let one in."""
         try:
             if self.gate is None:
-                self.monitor = self.waiting()
+                self.monitor = self.waiting() if self.waiting is not None else None
                 self.gate = Gate()
                 self.gate.__enter__()
                 self.gate.proxy(*self.address, self.monitor)

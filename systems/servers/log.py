@@ -18,9 +18,9 @@ class ServerLog(Process):
     connections."""
 
     name = "log"
-    trouble: tuple[type[BaseException], ...] = (OSError,)
+    trouble: tuple[type[Exception], ...] = (OSError,)
     """What the client library raises when the server is away, slow or out of order."""
-    waiting: tuple[type[BaseException], ...] = ()
+    waiting: tuple[type[Exception], ...] = ()
     """What of it says no more than that somebody else is in the way."""
 
     def __init__(self, server: Server | None, application: Application) -> None:
@@ -55,7 +55,7 @@ class ServerLog(Process):
             if self.server is not None:
                 self.server.up()
             self.connect()
-        except (NotStarted, *self.trouble) as error:
+        except (*self.trouble, NotStarted) as error:
             self.disconnect()
             if self.server is None:
                 raise SystemUnavailable(f"the server at url= does not come back: {said(error)}") from error

@@ -60,7 +60,9 @@ PATIENCE = "10ms"
 class Session:
     """A connection that appends: what an application would write."""
 
-    def __init__(self, connection: psycopg.Connection[Any], application: Application, durable: Callable[[], None]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], application: Application, durable: Callable[[], None]
+    ) -> None:
         self.connection = connection
         self.encode = application.encode
         self.durable = durable
@@ -89,7 +91,8 @@ class Session:
         if known:
             return Appended(tuple([position for (position,) in known]))
         version = execute(
-            "select coalesce(max(version), 0), pg_current_xact_id()::text from events where stream = %s", (request.stream,)
+            "select coalesce(max(version), 0), pg_current_xact_id()::text from events where stream = %s",
+            (request.stream,),
         ).fetchone()[0]  # type: ignore[index]
         if not request.expected.holds(version):
             return Conflict(version)
@@ -112,12 +115,19 @@ class PostgresLog(ServerLog):
     waiting = (psycopg.errors.LockNotAvailable,)
 
     def __init__(
-        self, server: PostgresServer | None, application: Application, conninfo: str, schema: str, settings: dict[str, str]
+        self,
+        server: PostgresServer | None,
+        application: Application,
+        conninfo: str,
+        schema: str,
+        settings: dict[str, str],
     ) -> None:
         super().__init__(server, application)
         self.schema = schema
         self.address = conninfo
-        options = f"-c search_path={schema} -c synchronous_commit={settings['synchronous_commit']} -c statement_timeout=20s"
+        options = (
+            f"-c search_path={schema} -c synchronous_commit={settings['synchronous_commit']} -c statement_timeout=20s"
+        )
         self.query = GAP_SAFE if settings["reader"] == "gap-safe" else NAIVE
         self.gap_safe = settings["reader"] == "gap-safe"
         self.conninfo = psycopg.conninfo.make_conninfo(conninfo, options=options, connect_timeout=10)
@@ -193,7 +203,10 @@ class PostgresLog(ServerLog):
         """Events that a query finds."""
         decode = self.application.decode
         found = self.connection.execute(query, arguments).fetchall()
-        return [Stored(*row[:5], decode(row[4], msgspec.json.decode(row[5]))) for row in found]
+        return [
+            Stored(position, stream, version, event, kind, decode(kind, msgspec.json.decode(data)))
+            for position, stream, version, event, kind, data in found
+        ]
 
 
 def reset(conninfo: str, schema: str) -> None:
@@ -234,7 +247,9 @@ class Postgres(ServerSystem):
     def __init__(self, **options: str) -> None:
         super().__init__(**options)
         if self.url is not None and options.get("crash") == "kill":
-            raise UsageError("system 'postgres': crash=kill is given with url=, and a server that is not refold's is not killed")
+            raise UsageError(
+                "system 'postgres': crash=kill is given with url=, and a server that is not refold's is not killed"
+            )
         self.settings["crash"] = options.get("crash") or ("kill" if self.url is None else "cut")
         if self.settings["crash"] == "never":
             self.capabilities -= {CRASH_LOG, CRASH_LOG_AT_STEP}

@@ -161,7 +161,7 @@ class RedisLog(ServerLog):
     def ask(self, request: AppendRequest) -> Appended | Conflict:
         """Read the version, and have the script append if it is still that one; who loses a race looks again."""
         while True:
-            version = int(self.client.hget(self.keys[1], request.stream) or 0)  # type: ignore[arg-type]
+            version = int(self.client.hget(self.keys[1], request.stream) or 0)
             holds = request.expected.holds(version)
             if not holds and not self.client.hexists(self.keys[2], request.op):
                 return Conflict(version)
@@ -178,9 +178,7 @@ class RedisLog(ServerLog):
     def arguments(self, request: AppendRequest, version: int) -> list[Any]:
         """What the script wants."""
         encode = self.application.encode
-        events = [
-            msgspec.json.encode((event.id, event.type, encode(event.data))).decode() for event in request.events
-        ]
+        events = [msgspec.json.encode((event.id, event.type, encode(event.data))).decode() for event in request.events]
         return [request.op, request.stream, version, self.maxlen, *events]
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
@@ -190,9 +188,7 @@ class RedisLog(ServerLog):
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """Redis has one stream here, which is read whole."""
         return [
-            event
-            for event in self.looked(self.entries, "-", None)
-            if event.stream == stream and event.version > after
+            event for event in self.looked(self.entries, "-", None) if event.stream == stream and event.version > after
         ]
 
     def entries(self, start: str, limit: int | None) -> Sequence[Stored]:

@@ -114,9 +114,7 @@ def test_deaths_in_the_middle_of_an_append(postgres: Make) -> None:
         assert len(records(run, Stored)) == there
 
 
-def test_a_server_that_has_lost_its_files_begins_anew_and_all_is_missed(
-    postgres: Make, server: PostgresServer
-) -> None:
+def test_a_server_that_has_lost_its_files_begins_anew_and_all_is_missed(postgres: Make, server: PostgresServer) -> None:
     system = postgres()
     run = execute(system, APPLICATION, [Submit("bob", NUTS)])
     restart = server.launch

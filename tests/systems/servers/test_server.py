@@ -101,7 +101,7 @@ class Nowhere(Small):
 def test_a_server_that_does_not_start_is_told_and_leaves_nothing(state: pathlib.Path) -> None:
     with pytest.raises(NotStarted, match="server small: it ended while it started; it said: no room for files"):
         Stillborn().up()
-    with pytest.raises(NotStarted, match="server small: cannot be run .*No such file or directory.*nowhere"):
+    with pytest.raises(NotStarted, match=r"server small: cannot be run .*No such file or directory.*nowhere"):
         Nowhere().up()
     assert list(state.rglob("*.json")) == []
 
@@ -109,7 +109,7 @@ def test_a_server_that_does_not_start_is_told_and_leaves_nothing(state: pathlib.
 def test_a_server_that_does_not_answer_is_told_at_its_deadline() -> None:
     deaf = Deaf()
     deaf.deadline = 0.3
-    with pytest.raises(NotStarted, match="did not answer within 0.3 seconds; it said: thinking"):
+    with pytest.raises(NotStarted, match=r"did not answer within 0.3 seconds; it said: thinking"):
         deaf.up()
 
 
