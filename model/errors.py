@@ -17,8 +17,3 @@ class OutcomeUnknown(Exception):
 
 class NoAnswer(BaseException):
     """Something did not answer in time. No `Exception`, so that code under test that catches all of those cannot swallow it."""
-
-
-class DidNotRecover(Exception):
-    """A log does not come back after a fault, or comes back and cannot be read; the message says what it said. Raised by `restart` and
-    `read`. It is a finding and not an error of the environment."""

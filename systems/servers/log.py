@@ -1,4 +1,4 @@
-"""What the logs on servers have in common: they die with their server, come back with it, and say so if they do not."""
+"""What the logs on servers have in common: they die with their server, and come back with it or begin anew."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from refold.model.application import Application
-from refold.model.errors import DidNotRecover, OutcomeUnknown, SystemUnavailable
+from refold.model.errors import OutcomeUnknown, SystemUnavailable
 from refold.model.process import Process, ProcessDied
 from refold.systems.servers.server import NotStarted, Server
 
@@ -44,46 +44,58 @@ class ServerLog(Process):
         self.disconnect()
 
     def create(self) -> None:
-        """An empty log."""
+        """An empty log. Raises `NotStarted`."""
         raise NotImplementedError
 
     def restart(self) -> None:
-        """The server is started again. If it does not come back, or without the log, it begins anew with an empty one, as an operator
-        without a backup has to, so that what it held is missed; `damage` says what it said."""
+        """The server is started again, and the log found."""
         super().restart()
         try:
             if self.server is not None:
                 self.server.up()
             self.connect()
-        except (*self.trouble, NotStarted) as error:
-            self.disconnect()
-            if self.server is None:
-                raise SystemUnavailable(f"the server at url= does not come back: {said(error)}") from error
-            self.damage = said(error)
-            self.server.renew()
-            self.create()
+        except NotStarted as error:
+            self.begin_anew(error)
+        except self.trouble as error:
+            self.begin_anew(error)
+
+    def begin_anew(self, error: Exception) -> None:
+        """The server does not come back, or without the log: an empty one takes its place, as an operator without a backup has to have it,
+        so that what it held is missed. `damage` says what it said."""
+        self.disconnect()
+        if self.server is None:
+            raise SystemUnavailable(f"the server named by url= does not answer any more: {said(error)}") from error
+        self.damage = said(error)
+        self.server.renew()
+        self.create()
+        try:
             self.connect()
+        except self.trouble as again:
+            raise NotStarted(f"a new server does not let anybody in: {said(again)}") from again
 
     def sure(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do something that changes the log; where the answer does not come, the outcome is unknown."""
         try:
             return work(*arguments)
-        except (ProcessDied, *self.waiting):
+        except ProcessDied:
             raise
         except self.trouble as error:
-            self.again()
-            raise OutcomeUnknown(str(error).strip()) from error
+            if not isinstance(error, self.waiting):
+                self.again()
+            raise OutcomeUnknown(said(error)) from error
 
     def again(self) -> None:
-        """A connection that failed is replaced. Raises `DidNotRecover` if there is none to be had."""
+        """A connection that failed is replaced; a server that does not take one is started again."""
         self.disconnect()
         try:
             self.connect()
-        except self.trouble as error:
-            raise DidNotRecover(said(error)) from error
+        except self.trouble:
+            if self.server is not None:
+                self.server.kill()
+            self.restart()
 
     def looked(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Read something; a connection that has broken is replaced once. Raises `DidNotRecover` if that does not help."""
+        """Read something; a connection that has broken is replaced once. What cannot be read then, cannot be read at all."""
         try:
             return work(*arguments)
         except self.trouble:
@@ -91,7 +103,8 @@ class ServerLog(Process):
         try:
             return work(*arguments)
         except self.trouble as error:
-            raise DidNotRecover(said(error)) from error
+            self.begin_anew(error)
+        return work(*arguments)
 
     def close(self) -> None:
         """Give the connections back; the server is the system's."""

@@ -28,13 +28,13 @@ import msgspec
 from refold.model.application import Application
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
 from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP, SLOW_APPEND
-from refold.model.errors import DidNotRecover, SystemUnavailable
+from refold.model.errors import SystemUnavailable
 from refold.model.event import Stored
 from refold.systems.servers.catalogue import OFFERS, Options
 from refold.systems.servers.gated import Gated
 from refold.systems.servers.log import ServerLog, said
 from refold.systems.servers.nats_client import Client, NatsError
-from refold.systems.servers.server import Server
+from refold.systems.servers.server import NotStarted, Server
 from refold.systems.servers.system import CAN, ServerSystem
 
 STREAM = "refold"
@@ -201,7 +201,7 @@ class NatsLog(ServerLog):
                     num_replicas=1,
                 )
         except self.trouble as error:
-            raise DidNotRecover(said(error)) from error
+            raise NotStarted(said(error)) from error
 
     def session(self) -> Session:
         """A connection of its own."""
@@ -286,4 +286,4 @@ class Nats(ServerSystem):
         try:
             return NatsLog(server, application, self.settings)
         except OSError as error:
-            raise DidNotRecover(said(error)) from error
+            raise NotStarted(said(error)) from error

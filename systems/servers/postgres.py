@@ -27,14 +27,14 @@ import psycopg
 from refold.model.application import Application
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
 from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP, SLOW_APPEND
-from refold.model.errors import DidNotRecover, OutcomeUnknown, UsageError
+from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.systems.gate.databases.postgres import Waits, asked_for
 from refold.systems.servers.catalogue import OFFERS, Options
 from refold.systems.servers.gated import Gated
 from refold.systems.servers.log import ServerLog, said
 from refold.systems.servers.postgres_server import PostgresServer
-from refold.systems.servers.server import Server
+from refold.systems.servers.server import NotStarted, Server
 from refold.systems.servers.system import CAN, ServerSystem
 
 TABLE = """
@@ -143,7 +143,7 @@ class PostgresLog(ServerLog):
         try:
             reset(self.address, self.schema)
         except psycopg.Error as error:
-            raise DidNotRecover(said(error)) from error
+            raise NotStarted(said(error)) from error
 
     def session(self) -> Session:
         """A connection of its own."""
@@ -173,10 +173,7 @@ class PostgresLog(ServerLog):
 
     def append(self, request: AppendRequest) -> Appended | Conflict:
         """One that would wait for an open transaction gives up, and has no answer."""
-        try:
-            return self.sure(self.writer.append, request)
-        except psycopg.errors.LockNotAvailable as error:
-            raise OutcomeUnknown(str(error).strip()) from error
+        return self.sure(self.writer.append, request)
 
     def begin(self, request: AppendRequest) -> tuple[int, ...] | Appended | Conflict:
         """An append that stops before its COMMIT; it has taken its positions."""

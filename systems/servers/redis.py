@@ -30,11 +30,11 @@ from redis.retry import Retry
 from refold.model.application import Application
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
 from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP
-from refold.model.errors import DidNotRecover, SystemUnavailable, UsageError
+from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.event import Stored
 from refold.systems.servers.catalogue import OFFERS, Options
 from refold.systems.servers.log import ServerLog, said
-from refold.systems.servers.server import Server
+from refold.systems.servers.server import NotStarted, Server
 from refold.systems.servers.system import ServerSystem
 
 PERSISTENCE = {
@@ -134,7 +134,7 @@ class RedisLog(ServerLog):
         try:
             self.client.delete(*self.keys)
         except self.trouble as error:
-            raise DidNotRecover(said(error)) from error
+            raise NotStarted(said(error)) from error
 
     def connect(self) -> None:
         """Connect, and have the script ready."""
@@ -231,7 +231,7 @@ class Redis(ServerSystem):
         try:
             return RedisLog(ours, application, ours.url if ours else str(self.url), self.prefix, self.settings)
         except (redis.RedisError, ValueError) as error:
-            raise DidNotRecover(said(error)) from error
+            raise NotStarted(said(error)) from error
 
     def dismiss(self) -> None:
         """Also the keys on a server that is not ours."""

@@ -20,7 +20,7 @@ from refold.model.declarations.capability import (
     Capability,
 )
 from refold.model.declarations.ports import DrivenLog
-from refold.model.errors import DidNotRecover, SystemUnavailable, UsageError
+from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.process import Emit
 from refold.model.tape import Menu
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
@@ -102,13 +102,13 @@ class ServerSystem:
             if server is not None:
                 server.up()
             return self.make_log(server, application)
-        except (NotStarted, DidNotRecover) as error:
+        except NotStarted as error:
             if server is None or server.keeper is None:
                 raise SystemUnavailable(f"system {self.kind!r}: {error}") from error
         try:
             server.renew()
             return self.make_log(server, application)
-        except (NotStarted, DidNotRecover) as error:
+        except NotStarted as error:
             raise SystemUnavailable(f"system {self.kind!r}: {error}") from error
 
     def ours(self) -> Server | None:
