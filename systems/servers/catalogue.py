@@ -7,14 +7,12 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from refold.model.errors import SystemUnavailable
-
-if TYPE_CHECKING:
-    from refold.systems.servers.system import ServerSystem
+from refold.systems.port import SystemPort
 
 Options = dict[str, tuple[tuple[str, ...], str]]
 
@@ -49,12 +47,12 @@ class Offer:
             )
         return found
 
-    def make(self, options: dict[str, str]) -> ServerSystem:
+    def make(self, options: dict[str, str]) -> SystemPort:
         """The system; raises `UsageError` and `SystemUnavailable`."""
         self.check()
         module, _, name = self.place.partition(":")
         made: Callable[[dict[str, str]], Any] = getattr(import_module(module), name).from_options
-        system: ServerSystem = made(options)
+        system: SystemPort = made(options)
         return system
 
 

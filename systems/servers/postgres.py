@@ -6,7 +6,7 @@ when it commits, so a reader that goes on behind the highest number it has seen 
 seq-gap-commit-order).
 
 Settings that matter: ``reader=naive`` reads that way; ``gap-safe`` (the default) stops before a missing number for as long as any
-transaction is under way that may hold it. ``synchronous_commit=off`` acknowledges before the log is written: SIGKILL loses
+writer is under way that may hold it. ``synchronous_commit=off`` acknowledges before the log is written: SIGKILL loses
 acknowledged events. ``crash=kill`` kills the server with all its processes, ``crash=cut`` only ends the connections; a server
 named by ``url=`` is never killed, and gets a schema of its own, which is dropped at the end.
 
@@ -43,14 +43,11 @@ create table events (
     type text not null, data text not null, unique (stream, version)
 )"""
 COLUMNS = "position, stream, version, id, type, data"
-NAIVE = f"select {COLUMNS} from events where position > %s order by position limit %s"
-GAP_SAFE = f"""
-with page as (select {COLUMNS} from events where position > %s order by position limit %s)
-select {COLUMNS} from (select *, position - row_number() over (order by position) as skipped from page) as numbered
-where skipped = %s or pg_snapshot_xmin(pg_current_snapshot()) = pg_snapshot_xmax(pg_current_snapshot())
-order by position"""
-"""A number is missing, or was rolled back, or belongs to a transaction under way: where none is, the snapshot's bounds are equal. Writers
-have a transaction number before they take a position."""
+PAGE = f"select {COLUMNS} from events where position > %s order by position limit %s"
+WRITING = "pg_advisory_xact_lock_shared(hashtext(current_schema()))"
+"""What writers hold from before they take a position until they have committed."""
+NOBODY_WRITES = "select pg_try_advisory_xact_lock(hashtext(current_schema()))"
+"""Whether no writer is under way; until the end of the transaction then none begins."""
 TRIES = 20
 """How often an append looks again after somebody else was faster, before it says so."""
 PATIENCE = "10ms"
@@ -91,7 +88,7 @@ class Session:
         if known:
             return Appended(tuple([position for (position,) in known]))
         version = execute(
-            "select coalesce(max(version), 0), pg_current_xact_id()::text from events where stream = %s",
+            f"select coalesce(max(version), 0), {WRITING} from (select version from events where stream = %s) as stream",
             (request.stream,),
         ).fetchone()[0]  # type: ignore[index]
         if not request.expected.holds(version):
@@ -128,7 +125,6 @@ class PostgresLog(ServerLog):
         options = (
             f"-c search_path={schema} -c synchronous_commit={settings['synchronous_commit']} -c statement_timeout=20s"
         )
-        self.query = GAP_SAFE if settings["reader"] == "gap-safe" else NAIVE
         self.gap_safe = settings["reader"] == "gap-safe"
         self.conninfo = psycopg.conninfo.make_conninfo(conninfo, options=options, connect_timeout=10)
         self.connection: psycopg.Connection[Any]
@@ -189,7 +185,22 @@ class PostgresLog(ServerLog):
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """As the option `reader` says."""
-        return self.looked(self.rows, self.query, (after, limit, after) if self.gap_safe else (after, limit))
+        return self.looked(self.up_to_a_gap if self.gap_safe else self.page, after, limit)
+
+    def page(self, after: int, limit: int) -> Sequence[Stored]:
+        """What is there."""
+        return self.rows(PAGE, (after, limit))
+
+    def up_to_a_gap(self, after: int, limit: int) -> Sequence[Stored]:
+        """What is there, up to a missing number that somebody may still fill: where nobody writes, nobody will."""
+        page = self.page(after, limit)
+        if not page or page[-1].position == after + len(page):
+            return page
+        with self.connection.transaction():
+            row = self.connection.execute(NOBODY_WRITES).fetchone()
+            if row is not None and row[0]:
+                return self.page(after, limit)
+        return [event for number, event in enumerate(page, 1) if event.position == after + number]
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """What is committed of one stream."""

