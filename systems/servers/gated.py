@@ -77,16 +77,21 @@ class Gated:
         self.bury(self.gate, self.open.pop(op))
 
     def bury(self, gate: Gate, name: str) -> None:
-        """A writer's client dies; its connection ends, also in a server that does not notice by itself."""
+        """A writer's client dies. Its connection has ended when this returns, also in a server that does not notice by itself."""
         self.writers.pop(name, None)
         gate.kill(name)
-        for monitor, backend in gate.abandoned:
-            monitor.end(backend)
         gate.abandoned.clear()
+        for backend, actor in list(gate.backends.items()):
+            if actor == name and self.monitor is not None:
+                self.monitor.end(backend)
+                del gate.backends[backend]
 
     def close(self) -> None:
         """Nobody is left at the gate."""
         gate, self.gate = self.gate, None
+        if gate is not None:
+            for name in [*self.writers]:
+                self.bury(gate, name)
         monitor, self.monitor = self.monitor, None
         self.writers.clear()
         self.open.clear()

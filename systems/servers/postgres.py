@@ -151,7 +151,8 @@ class PostgresLog(ServerLog):
         self.writer = self.session()
         self.connection = self.writer.connection
         self.connection.execute(f"set lock_timeout = '{PATIENCE}'")
-        self.connection.execute("select max(position) from events")
+        self.final = 0
+        self.up_to_a_gap(0, 1 << 40)
 
     def disconnect(self) -> None:
         """Whoever is at the gate dies as well."""
@@ -192,15 +193,29 @@ class PostgresLog(ServerLog):
         return self.rows(PAGE, (after, limit))
 
     def up_to_a_gap(self, after: int, limit: int) -> Sequence[Stored]:
-        """What is there, up to a missing number that somebody may still fill: where nobody writes, nobody will."""
+        """What is there, up to a missing number that somebody may still fill: where nobody writes, nobody will. What one reader has found to
+        be final (all positions up to `final`), no other waits for."""
         page = self.page(after, limit)
-        if not page or page[-1].position == after + len(page):
-            return page
+        if page and page[-1].position != after + len(page) and page[-1].position > self.final:
+            page = self.checked(page, after, limit)
+        if page and after <= self.final:
+            self.final = max(self.final, page[-1].position)
+        return page
+
+    def checked(self, page: Sequence[Stored], after: int, limit: int) -> Sequence[Stored]:
+        """A page with gaps, read again if nobody writes, else cut off."""
         with self.connection.transaction():
             row = self.connection.execute(NOBODY_WRITES).fetchone()
             if row is not None and row[0]:
                 return self.page(after, limit)
-        return [event for number, event in enumerate(page, 1) if event.position == after + number]
+        start = max(after, self.final)
+        dense = [event.position for event in page if event.position > start]
+        end = start
+        for position in dense:
+            if position != end + 1:
+                break
+            end = position
+        return [event for event in page if event.position <= end]
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """What is committed of one stream."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from refold.model.action import Abort, Action, Begin, Commit, Crash, CrashAt, Restart, Submit
+from refold.model.action import Abort, Action, Begin, Commit, Crash, CrashAt, Deliver, Restart, Submit
 from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.event import Stored
 from refold.model.examples.inventory import Inventory, Restock
@@ -186,3 +186,12 @@ def test_options_that_do_not_fit_are_told(name: str, words: str) -> None:
 @pytest.mark.parametrize("system", ["postgres", "postgres?synchronous_commit=off&reader=naive"])
 def test_names_lead_back_to_the_system(system: str) -> None:
     assert resolve(resolve(system).name).name == resolve(system).name
+
+
+def test_a_gap_that_one_reader_has_passed_holds_no_other_up(postgres: Make) -> None:
+    """A consumer that comes to an old gap while somebody writes goes on: nobody would tell it when that is over."""
+    old_gap: list[Action] = [Submit("bob", NUTS), Begin("alice", BOLTS), Abort("alice"), Submit("bob", NUTS)]
+    run = execute(
+        postgres(), APPLICATION, [*old_gap, Begin("carol", BOLTS), *[Deliver("cache", 0)] * 4, Abort("carol")]
+    )
+    assert anomalies(run) == set()
