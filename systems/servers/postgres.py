@@ -193,8 +193,8 @@ class PostgresLog(ServerLog):
         return self.rows(PAGE, (after, limit))
 
     def up_to_a_gap(self, after: int, limit: int) -> Sequence[Stored]:
-        """What is there, up to a missing number that somebody may still fill: where nobody writes, nobody will. What one reader has found to
-        be final (all positions up to `final`), no other waits for."""
+        """What is there, up to a missing number that somebody may still fill: where nobody writes, nobody will. What one reader
+        has found to be final (all positions up to `final`), no other waits for."""
         page = self.page(after, limit)
         if page and page[-1].position != after + len(page) and page[-1].position > self.final:
             page = self.checked(page, after, limit)
