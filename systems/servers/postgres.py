@@ -69,12 +69,18 @@ class Session:
         """One transaction; who loses a race looks again whether the condition still holds."""
         outcome: Appended | Conflict = Conflict(-1)
         for _ in range(TRIES):
+            self.connection.execute("BEGIN")
             try:
-                with self.connection.transaction():
-                    outcome = self.insert(request)
-                    self.durable()
+                outcome = self.insert(request)
+                self.durable()
+                self.connection.execute("COMMIT")
             except psycopg.errors.UniqueViolation:
+                self.connection.execute("ROLLBACK")
                 continue
+            except BaseException:
+                with contextlib.suppress(psycopg.Error):  # the connection may be gone, and the transaction with it
+                    self.connection.execute("ROLLBACK")
+                raise
             self.durable()
             return outcome
         return outcome
