@@ -8,11 +8,13 @@ SEED ?=
 REPORTS ?= reports/generated
 ARGS ?=
 
+# What a system on a server needs: make verify SYSTEM='redis?persistence=everysec' installs refold[redis].
+server := $(filter postgres redis nats,$(firstword $(subst ?, ,$(SYSTEM))))
 systems := $(if $(SYSTEM),--system '$(SYSTEM)',--system reference --system sqlite)
 
 .PHONY: verify test lint types wheel bench mutants clean
 
-verify: $(VENV)/.ready
+verify: $(VENV)/.ready $(if $(server),$(VENV)/.ready-$(server))
 	$(BIN)/refold verify $(systems) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --report-dir $(REPORTS)
 
 test: $(VENV)/.ready
@@ -41,6 +43,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "refold needs Python 3.11 or newer; name it with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(VENV)/.ready-%: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
 	touch $@
 
 clean:

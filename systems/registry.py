@@ -12,6 +12,7 @@ from refold.model.extension import Extension
 from refold.model.words import suggestion
 from refold.systems.port import SystemPort
 from refold.systems.reference import Reference
+from refold.systems.servers.catalogue import OFFERS, Offer
 from refold.systems.user.adopt import adopt
 from refold.systems.user.module import load, no_object
 
@@ -72,11 +73,16 @@ def _sqlite_needs() -> tuple[str, str]:
     return apsw.sqlite_lib_version(), ""
 
 
+def _on_server(offer: Offer) -> Known:
+    return Known(offer.name, offer.what, offer.make, lambda: (offer.check(), ""), lambda: offer.options)
+
+
 KNOWN: dict[str, Known] = {
     known.name: known
     for known in (
         Known("reference", "the reference model, in memory", _reference, lambda: ("", ""), _reference_options),
         Known("sqlite", "an event log and its consumers in SQLite files", _sqlite, _sqlite_needs, _sqlite_options),
+        *map(_on_server, OFFERS.values()),
     )
 }
 

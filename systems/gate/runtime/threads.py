@@ -71,6 +71,12 @@ class Lock:
         """As the real one."""
         return self._lock.locked()
 
+    def _at_fork_reinit(self) -> None:
+        """As the real one: `threading` asks for it in a child of this process, for threads that were begun at a gate."""
+        self._lock = _allocate()
+        self.owner = None
+        self.waiting = []
+
     def __enter__(self) -> bool:
         return self.acquire()
 

@@ -1,0 +1,137 @@
+"""Appends that stop at the gate: ordinary code becomes a slow append, because its COMMIT waits for a decision.
+
+The code connects through a loopback proxy of refold's and knows nothing of it. Nothing but the gate is needed to open, commit and roll
+back its transactions one after another in one thread of a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from refold.model.declarations.append import Appended, AppendRequest, Conflict
+from refold.model.errors import OutcomeUnknown
+from refold.systems.gate.crossing import Blocked, Raised, Returned, Status, Stopped
+from refold.systems.gate.gate import Gate
+from refold.systems.gate.network.proxy import Monitor
+
+
+class Writer(Protocol):
+    """A connection of its own that appends."""
+
+    taken: tuple[int, ...]
+
+    def append(self, request: AppendRequest, /) -> Appended | Conflict:
+        """Append conditionally."""
+
+
+class Waiting(Monitor, Protocol):
+    """Knows who waits for whom in the server."""
+
+    def close(self) -> None:
+        """End its connection."""
+
+
+class Gated:
+    """Writers at a gate of their own, which is opened when the first is needed and closed with the run. `refused` are the errors of the
+    client library."""
+
+    def __init__(
+        self,
+        make: Callable[[], Writer],
+        host: str,
+        port: int,
+        protocol: str,
+        waiting: Callable[[], Waiting] | None,
+        refused: type[Exception],
+    ) -> None:
+        self.make = make
+        self.address = (host, port, protocol)
+        self.waiting = waiting
+        self.refused = refused
+        self.gate: Gate | None = None
+        self.monitor: Waiting | None = None
+        self.writers: dict[str, Writer] = {}
+        self.open: dict[str, str] = {}
+        """Operation -> the writer that has it open."""
+
+    def begin(self, request: AppendRequest, until: str) -> tuple[int, ...] | Appended | Conflict:
+        """Let a writer append up to the crossing that begins with these words: the positions that it has taken by then, none if it waits
+        in the server; or its answer, if it has one already."""
+        gate, name = self.ready()
+        gate.start(name, self.writers[name].append, request)
+        status = gate.until(name, until)
+        if isinstance(status, Stopped | Blocked):
+            self.open[request.op] = name
+            return self.writers[name].taken if isinstance(status, Stopped) else ()
+        return self.answer(name, status)
+
+    def commit(self, op: str) -> Appended | Conflict:
+        """Let it go on to its end."""
+        assert self.gate is not None
+        return self.finish(self.gate, self.open.pop(op))
+
+    def abort(self, op: str) -> None:
+        """Its client dies."""
+        assert self.gate is not None
+        self.bury(self.gate, self.open.pop(op))
+
+    def bury(self, gate: Gate, name: str) -> None:
+        """A writer's client dies. Its connection has ended when this returns, also in a server that does not notice by itself."""
+        self.writers.pop(name, None)
+        gate.kill(name)
+        gate.abandoned.clear()
+        for backend, actor in list(gate.backends.items()):
+            if actor == name and self.monitor is not None:
+                self.monitor.end(backend)
+                del gate.backends[backend]
+
+    def close(self) -> None:
+        """Nobody is left at the gate."""
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            for name in [*self.writers]:
+                self.bury(gate, name)
+        monitor, self.monitor = self.monitor, None
+        self.writers.clear()
+        self.open.clear()
+        if gate is not None:
+            gate.__exit__(None, None, None)
+        if monitor is not None:
+            monitor.close()
+
+    def ready(self) -> tuple[Gate, str]:
+        """The gate, and a writer with nothing to do. Raises `OutcomeUnknown` if the server does not let one in."""
+        try:
+            if self.gate is None:
+                self.monitor = self.waiting() if self.waiting is not None else None
+                self.gate = Gate()
+                self.gate.__enter__()
+                self.gate.proxy(*self.address, self.monitor)
+            name = next(name for number in range(1, 100) if (name := f"writer {number}") not in self.open.values())
+            if name not in self.writers:
+                self.writers[name] = self.gate.run(name, self.make)
+        except self.refused as error:
+            raise OutcomeUnknown(str(error)) from error
+        return self.gate, name
+
+    def finish(self, gate: Gate, name: str) -> Appended | Conflict:
+        """Step after step to the end."""
+        status = gate.status(name)
+        while isinstance(status, Stopped):
+            status = gate.step(name)
+        return self.answer(name, status)
+
+    def answer(self, name: str, status: Status) -> Appended | Conflict:
+        """What a writer has come to."""
+        if isinstance(status, Returned):
+            answered: Any = status.value
+            if isinstance(answered, Appended | Conflict):
+                return answered
+        assert self.gate is not None
+        self.bury(self.gate, name)
+        if isinstance(status, Raised) and isinstance(status.error, self.refused):
+            raise OutcomeUnknown(str(status.error)) from status.error
+        if isinstance(status, Raised):
+            raise status.error
+        raise OutcomeUnknown(f"{name} {status}")

@@ -1,0 +1,124 @@
+"""A client of NATS as small as a log needs it: requests and their answers, one after another, on one connection."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+CRLF = b"\r\n"
+
+
+class NatsError(OSError):
+    """The server refuses something, or is gone."""
+
+
+@attrs.frozen
+class Message:
+    """What came back: `status` is "" for a message, else a number that the server says in place of one."""
+
+    data: bytes
+    status: str
+    headers: Mapping[str, str]
+
+
+class Client:
+    """One connection. Every method raises `OSError` if the server is gone, or does not answer within `seconds`."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1", seconds: float = 10.0) -> None:
+        self.socket = socket.create_connection((host, port), seconds)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.rest = b""
+        self.inbox = f"_INBOX.{secrets.token_hex(8)}"
+        self.number = 0
+        try:
+            self.line()
+            options = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True, "lang": "python"}
+            self.socket.sendall(b"CONNECT %s\r\nSUB %s.* 1\r\n" % (json.dumps(options).encode(), self.inbox.encode()))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hang up."""
+        self.socket.close()
+
+    def request(self, subject: str, data: bytes = b"", headers: Mapping[str, str] | None = None) -> Message:
+        """Publish, and wait for the answer."""
+        return self.answer(self.publish(subject, data, headers or {}))
+
+    def requests(self, subject: str, data: bytes) -> list[Message]:
+        """Publish, and wait for all answers up to one with a status."""
+        number = self.publish(subject, data, {})
+        found = []
+        while not (message := self.answer(number)).status:
+            found.append(message)
+        return found
+
+    def api(self, name: str, /, **details: object) -> dict[str, Any]:
+        """Ask JetStream; raises `NatsError` if it refuses."""
+        message = self.request(f"$JS.API.{name}", json.dumps(details).encode() if details else b"")
+        if message.status:
+            raise NatsError(f"NATS: {name}: status {message.status}")
+        answer: dict[str, Any] = json.loads(message.data)
+        if "error" in answer:
+            raise NatsError(f"NATS: {name}: {answer['error'].get('description', answer['error'])}")
+        return answer
+
+    def publish(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
+        """Send a message; the number of the inbox for the answers."""
+        self.number += 1
+        reply = f"{self.inbox}.{self.number}"
+        if headers:
+            head = "".join(["NATS/1.0\r\n", *(f"{name}: {value}\r\n" for name, value in headers.items()), "\r\n"])
+            sizes = f"HPUB {subject} {reply} {len(head)} {len(head) + len(data)}\r\n"
+            self.socket.sendall((sizes + head).encode() + data + CRLF)
+        else:
+            self.socket.sendall(f"PUB {subject} {reply} {len(data)}\r\n".encode() + data + CRLF)
+        return self.number
+
+    def answer(self, number: int) -> Message:
+        """The next message in an inbox; what comes late for others is dropped."""
+        while True:
+            words = self.line().decode().split()
+            if words[0] == "PING":
+                self.socket.sendall(b"PONG\r\n")
+            elif words[0] == "-ERR":
+                raise NatsError(f"NATS: {' '.join(words[1:])}")
+            elif words[0] in ("MSG", "HMSG"):
+                body = self.bytes(int(words[-1]))
+                self.bytes(2)
+                if words[1].rpartition(".")[2] == str(number):
+                    return message_of(body, int(words[-2]) if words[0] == "HMSG" else 0)
+
+    def line(self) -> bytes:
+        """One line."""
+        while CRLF not in self.rest:
+            self.more()
+        line, _, self.rest = self.rest.partition(CRLF)
+        return line
+
+    def bytes(self, count: int) -> bytes:
+        """So many bytes."""
+        while len(self.rest) < count:
+            self.more()
+        found, self.rest = self.rest[:count], self.rest[count:]
+        return found
+
+    def more(self) -> None:
+        """Whatever has come."""
+        data = self.socket.recv(65536)
+        if not data:
+            raise NatsError("NATS: the server has hung up")
+        self.rest += data
+
+
+def message_of(body: bytes, head: int) -> Message:
+    """A message, of which the first `head` bytes are its headers."""
+    first, *lines = body[:head].decode().split("\r\n")
+    headers = {name: value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
+    return Message(body[head:], first.removeprefix("NATS/1.0").strip()[:3], headers)

