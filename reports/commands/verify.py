@@ -240,7 +240,7 @@ def publish(
 ) -> dict[str, Any]:
     """Write report.html, report.json, history.jsonl and the graphs, and print the report, with `note` on top, unless quiet."""
     explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans])
-    document = write_report(result, explained, folder)
+    document = write_report(result, explained, folder, application)
     if not quiet:
         with outcome.speaking():
             print_result(result, explained, report=str(folder / REPORT), note=note)
