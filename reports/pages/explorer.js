@@ -38,14 +38,14 @@ function reversed(story) {
   return effects;
 }
 
-const LIT_MAX = 2000;
+const LIT_MAX = 60;
 
 function walk(start, next) {
   const met = new Set();
   const open = [start];
   while (open.length && met.size < LIT_MAX) {
-    for (const at of next(open.pop())) {
-      if (!met.has(at)) {
+    for (const at of next(open.shift())) {
+      if (!met.has(at) && met.size < LIT_MAX) {
         met.add(at);
         open.push(at);
       }
@@ -124,7 +124,7 @@ class Explorer {
 
   strip(item, at) {
     const { story, x } = this;
-    const svg = element(item, "svg", { class: "st strip", width: LANE * this.columns.length, "aria-hidden": "true" });
+    const svg = element(item, "svg", { class: "st track", width: LANE * this.columns.length, "aria-hidden": "true" });
     const number = at + this.first;
     for (const [lane, begins, ends, what] of story.faults) {
       if (number < begins || (ends && number > ends) || !(x.has(lane) || lane < 0)) continue;
@@ -139,7 +139,8 @@ class Explorer {
     if (from !== undefined && from !== to) {
       const line = story.words[story.line[at]];
       const side = Math.sign(to - from);
-      element(svg, "line", { class: `a ${line}`, x1: from, x2: to - side * 8, y1: 12, y2: 12 });
+      element(svg, "line", { class: `a ${line}`, x1: from, x2: to - side * 12, y1: 12, y2: 12 });
+      element(svg, "polygon", { class: `ah ${line}`, points: `${to - side * 8},12 ${to - side * 14},8.5 ${to - side * 14},15.5` });
     }
     element(svg, "use", { href: `#shape-${story.words[story.shape[at]]}`, x: to - 9, y: 3, width: 18, height: 18 });
   }
@@ -227,7 +228,7 @@ class Explorer {
     this.find("output").value = all ? "" : `${count} of ${this.items.length}`;
   }
 
-  select(at, scroll = true) {
+  select(at, linked = true) {
     if (at < 0 || at >= this.items.length) return;
     for (const [item, how] of this.lit) item.classList.remove(how);
     this.index = at;
@@ -244,11 +245,15 @@ class Explorer {
     for (const [one, how] of this.lit) one.classList.add(how);
     this.find("[type=range]").value = at;
     this.panel(at);
-    if (!scroll) return;
+    this.show(item);
+    requestAnimationFrame(() => this.show(item));
+    if (linked) history.replaceState(null, "", `#${item.id}`);
+  }
+
+  show(item) {
     const list = this.find(".list");
     const top = item.getBoundingClientRect().top - list.getBoundingClientRect().top;
-    if (top < 70 || top > list.clientHeight - 50) list.scrollTop += top - list.clientHeight / 3;
-    history.replaceState(null, "", `#${item.id}`);
+    if (top < 70 || top > list.clientHeight - 50) list.scrollTop += top - list.clientHeight / 2;
   }
 
   panel(at) {
@@ -261,6 +266,15 @@ class Explorer {
     const led = [...causesOf(story, at)].sort((a, b) => a - b);
     this.links(panel, "because of", led);
     this.links(panel, "leads to", [...effectsOf(story, at)].sort((a, b) => a - b));
+    const wrong = [...now].filter(([, [, should]]) => story.words[should]);
+    if (wrong.length) {
+      element(panel, "h4", {}, "Not as it should be");
+      const list = element(panel, "ul");
+      for (const [cell, [text, should]] of wrong) {
+        const [lane, item] = story.cells[cell];
+        element(list, "li", {}, `${story.lanes[lane]?.[0] ?? ""}, ${story.words[item]}: ${story.words[text] || "nothing"}; should be ${story.words[should]}`);
+      }
+    }
     const lanes = new Map();
     for (const cell of new Set([...before.keys(), ...now.keys()])) {
       const lane = story.cells[cell][0];
@@ -311,10 +325,6 @@ async function begin() {
   };
   addEventListener("hashchange", follow);
   for (const explorer of explorers) explorer.select(explorer.story.open - explorer.first, false);
-  for (const explorer of explorers) {
-    const chosen = explorer.find(".chosen");
-    explorer.find(".list").scrollTop = chosen ? chosen.offsetTop - 200 : 0;
-  }
   for (const frame of document.querySelectorAll(".scroll")) {
     const ring = frame.querySelector(".violation");
     if (ring) frame.scrollLeft = ring.getBoundingClientRect().left - frame.getBoundingClientRect().left - frame.clientWidth / 3;

@@ -17,7 +17,7 @@ REACH = 12
 def symbols() -> Markup:
     """Every shape once; the script draws them by name."""
     drawn = "".join(
-        f'<symbol id="shape-{shape}" viewBox="{-REACH} {-REACH} {2 * REACH} {2 * REACH}">{draw(0, 0)}</symbol>'
+        f'<symbol class="st" id="shape-{shape}" viewBox="{-REACH} {-REACH} {2 * REACH} {2 * REACH}">{draw(0, 0)}</symbol>'
         for shape, draw in SHAPES.items()
     )
     return Markup(f'<svg class="st symbols" width="0" height="0" aria-hidden="true"><style>{STYLE}</style>{drawn}</svg>')

@@ -20,6 +20,7 @@ from refold.model.record import (
     ConsumerSpec,
     Crashed,
     Declined,
+    Disordered,
     Failed,
     Held,
     Ignored,
@@ -30,11 +31,13 @@ from refold.model.record import (
     Recovered,
     Refused,
     Retried,
+    Scanned,
     Settling,
     SnapshotLoaded,
     SnapshotTaken,
     Started,
     Step,
+    StreamScanned,
     Unknown,
 )
 from refold.model.words import places
@@ -54,6 +57,10 @@ TEXT_MAX = 400
 """Characters of one item."""
 TAIL = 6
 """Events at the end of the log that are shown one by one."""
+
+
+PASSING = (Step, Settling, Scanned, StreamScanned, Disordered)
+"""Records that say nothing of what is held from then on."""
 
 
 class Holdings:
@@ -104,7 +111,7 @@ class Holdings:
         write = self.table.get(type(record))
         if write is not None:
             write(record)
-        elif lane and not isinstance(record, Step | Settling):
+        elif lane and not isinstance(record, PASSING):
             self.put(lane, str(record.__struct_config__.tag).replace("-", " "), record_sentence(record))
         for finding in self.judge.findings[self.seen_findings :]:
             self.found(finding, lane)

@@ -158,7 +158,7 @@ class Picture:
         height = self.y + FOOT
         what = safe(self.title or self.describe())
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="st" role="img" width="{self.width:g}" height="{height:g}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="st" role="{"group" if self.prefix else "img"}" aria-label="{what}" width="{self.width:g}" height="{height:g}" '
             f'viewBox="0 0 {self.width:g} {height:g}" direction="ltr"><title>{what}</title><style>{STYLE}</style>'
         )
         lives = []
@@ -241,7 +241,7 @@ class Picture:
         if self.prefix:
             first, last = mark.numbers[0], mark.numbers[-1]
             self.links.append(
-                f'<a href="#{self.prefix}{first}" data-first="{first}" data-last="{last}" aria-label="{self.prefix}{first}">'
+                f'<a href="#{self.prefix}{first}" data-first="{first}" data-last="{last}" aria-label="{self.prefix}{first}" tabindex="-1">'
                 f'<rect class="hit" x="0" y="{self.y:g}" width="{self.width:g}" height="{ROW}"><title>{safe(mark.title)}</title></rect></a>'
             )
         self.y += ROW
