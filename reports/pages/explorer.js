@@ -268,7 +268,7 @@ class Explorer {
     this.links(panel, "leads to", [...effectsOf(story, at)].sort((a, b) => a - b));
     const wrong = [...now].filter(([, [, should]]) => story.words[should]);
     if (wrong.length) {
-      element(panel, "h4", {}, "Not as it should be");
+      element(panel, "h3", {}, "Not as it should be");
       const list = element(panel, "ul");
       for (const [cell, [text, should]] of wrong) {
         const [lane, item] = story.cells[cell];
@@ -284,7 +284,7 @@ class Explorer {
     const same = (a, b) => a?.[0] === b?.[0] && a?.[1] === b?.[1];
     for (const lane of [...lanes.keys()].sort((a, b) => a - b)) {
       const [name, kind] = story.lanes[lane] ?? ["", ""];
-      element(panel, "h4", {}, kind ? `${name} (${kind})` : name);
+      element(panel, "h3", {}, kind ? `${name} (${kind})` : name);
       const table = element(element(panel, "table"), "tbody");
       for (const cell of lanes.get(lane)) {
         const [held, past] = [now.get(cell), before.get(cell)];
