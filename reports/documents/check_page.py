@@ -18,11 +18,11 @@ from refold.properties.linearizability import Verdict
 from refold.properties.linearizability.verdict import describe
 from refold.reports.documents.files import write
 from refold.reports.pages.assets import policy, script, style, template
+from refold.reports.pages.evidence import evidence
 from refold.reports.pages.explorer import explorer, symbols
 from refold.reports.pages.operations import NOUN, Order, identity, story_of_operations
 from refold.reports.pages.records import story_of
 from refold.reports.pictures.clients import Bar, clients_svg
-from refold.reports.pictures.graph_picture import graph_svg
 from refold.reports.pictures.scene import scene
 from refold.reports.pictures.spacetime import Picture
 from refold.reports.words.black_box import account_sentences, verdict_sentences
@@ -117,7 +117,7 @@ def of_records(judged: Judged, source: Source) -> dict[str, Any]:
     return {
         "findings": findings,
         "lead": [f"{counted(more, 'more finding')} {'is' if more == 1 else 'are'} in the JSON"] if more > 0 else [],
-        "graph": Markup(graph_svg(graph)) if graph is not None else "",
+        "graph": evidence(graph) if graph is not None else "",
         "picture": Markup(picture),
         "picture_heading": "What happened, from top to bottom",
         "notes": what.notes,

@@ -19,9 +19,9 @@ from refold.properties.diagnosis.scores import SHOWN
 from refold.properties.property import Finding
 from refold.properties.result import Result
 from refold.reports.pages.assets import policy, script, style
+from refold.reports.pages.evidence import evidence
 from refold.reports.pages.explorer import explorer, symbols
 from refold.reports.pages.records import story_of
-from refold.reports.pictures.graph_picture import graph_svg
 from refold.reports.pictures.scene import scene
 from refold.reports.pictures.spacetime import Picture
 from refold.reports.words.explained import Explained
@@ -113,7 +113,7 @@ def _chapter(number: int, told: Explained, application: Application | None) -> C
         headline=told.explanation.headline,
         where=owner_words(finding.where),
         explained=told.explanation,
-        graph=Markup(graph_svg(told.graph)) if told.graph is not None else Markup(),
+        graph=evidence(told.graph, prefix) if told.graph is not None else Markup(),
         plan=told.plan,
         plan_heading=told.plan_heading,
         plan_long=len(told.plan) > LINES_MAX,

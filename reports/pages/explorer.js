@@ -67,6 +67,7 @@ export function matching(story, texts, wanted) {
 
 const SVG = "http://www.w3.org/2000/svg";
 const LANE = 18;
+const LANE_MIN = 5;
 
 function element(parent, name, attributes = {}, text = "") {
   const made = parent.namespaceURI === SVG || name === "svg" ? document.createElementNS(SVG, name) : document.createElement(name);
@@ -104,10 +105,12 @@ class Explorer {
   strips() {
     const { story } = this;
     this.columns = [...new Set([...story.lane, ...story.origin])].filter((lane) => lane >= 0).sort((a, b) => a - b);
-    this.x = new Map(this.columns.map((lane, n) => [lane, LANE * (n + 0.5)]));
-    this.root.style.setProperty("--strip", `${Math.max(LANE * this.columns.length, 4)}px`);
+    const room = this.find(".list").clientWidth * 0.35;
+    this.wide = Math.max(LANE_MIN, Math.min(LANE, Math.floor(room / Math.max(this.columns.length, 1))));
+    this.x = new Map(this.columns.map((lane, n) => [lane, this.wide * (n + 0.5)]));
+    this.root.style.setProperty("--strip", `${Math.max(this.wide * this.columns.length, 4)}px`);
     const head = this.find(".lanes");
-    const svg = element(head, "svg", { class: "st", width: LANE * this.columns.length, height: 62, "aria-hidden": "true" });
+    const svg = element(head, "svg", { class: "st", width: this.wide * this.columns.length, height: 62, "aria-hidden": "true" });
     for (const lane of this.columns) {
       const label = element(svg, "text", { transform: `translate(${this.x.get(lane) + 4} 60) rotate(-60)` }, story.lanes[lane][0].slice(0, 11));
       element(label, "title", {}, story.lanes[lane].join(", "));
@@ -124,12 +127,12 @@ class Explorer {
 
   strip(item, at) {
     const { story, x } = this;
-    const svg = element(item, "svg", { class: "st track", width: LANE * this.columns.length, "aria-hidden": "true" });
+    const svg = element(item, "svg", { class: "st track", width: this.wide * this.columns.length, "aria-hidden": "true" });
     const number = at + this.first;
     for (const [lane, begins, ends, what] of story.faults) {
       if (number < begins || (ends && number > ends) || !(x.has(lane) || lane < 0)) continue;
-      const left = lane < 0 ? 0 : x.get(lane) - LANE / 2;
-      const band = element(svg, "rect", { class: "fault", x: left, y: 0, width: lane < 0 ? "100%" : LANE, height: "100%" });
+      const left = lane < 0 ? 0 : x.get(lane) - this.wide / 2;
+      const band = element(svg, "rect", { class: "fault", x: left, y: 0, width: lane < 0 ? "100%" : this.wide, height: "100%" });
       element(band, "title", {}, story.words[what]);
     }
     for (const lane of this.columns) element(svg, "line", { class: "life", x1: x.get(lane), x2: x.get(lane), y1: 0, y2: "100%" });
@@ -327,7 +330,8 @@ async function begin() {
   for (const explorer of explorers) explorer.select(explorer.story.open - explorer.first, false);
   for (const frame of document.querySelectorAll(".scroll")) {
     const ring = frame.querySelector(".violation");
-    if (ring) frame.scrollLeft = ring.getBoundingClientRect().left - frame.getBoundingClientRect().left - frame.clientWidth / 3;
+    if (ring && frame.classList.contains("tall")) frame.scrollTop = ring.getBoundingClientRect().top - frame.getBoundingClientRect().top - frame.clientHeight / 2;
+    if (ring) frame.scrollLeft += ring.getBoundingClientRect().left - frame.getBoundingClientRect().left - frame.clientWidth / 3;
   }
   follow();
   document.documentElement.dataset.ready = "yes";

@@ -53,7 +53,7 @@ def story_of_operations(verdict: Verdict, order: Order) -> Story:
     """Rows of operations."""
     board, states = Board(), dict[Hashable, Any]()
     rows: list[Row] = []
-    last: dict[Hashable, int] = {}
+    last: dict[Hashable, int] = {}  # key -> the row that changed its state last
     for number, operation in enumerate(order.operations, start=1):
         blamed = identity(operation) == order.blame
         before = states.get(operation.key, verdict.specification.initial)
@@ -68,9 +68,9 @@ def story_of_operations(verdict: Verdict, order: Order) -> Story:
             states[operation.key] = after
         board.put(client(operation.process), "last operation in the order", said)
         if blamed:
-            board.put(STATE, item, shown(before), f"something that explains «{said}»")
+            board.put(STATE, item, shown(before), f"what explains {said}")
         text = said if number <= order.placed else f"{said}; {'fits into no order' if blamed else 'not in the order'}"
-        causes = tuple(cause for cause in (last.get(("state", operation.key)), last.get(operation.process)) if cause)
+        causes = (last[operation.key],) if operation.key in last else ()
         outcome = operation.outcome
         shape = {Outcome.OK: "yes", Outcome.FAIL: "no", Outcome.UNKNOWN: "unknown"}[outcome]
         rows.append(
@@ -86,14 +86,18 @@ def story_of_operations(verdict: Verdict, order: Order) -> Story:
                 style="bad" if blamed else "",
             )
         )
-        last[operation.process] = number
-        if number <= order.placed:
-            last[("state", operation.key)] = number
-    first = max(0, len(rows) - OPERATIONS_MAX) if len(rows) > OPERATIONS_MAX else 0
+        if number <= order.placed and states[operation.key] != before:
+            last[operation.key] = number
+    first = max(0, len(rows) - OPERATIONS_MAX)
     lanes = {row.lane: Lane(row.lane, inert(row.lane.partition(" ")[2]), "client") for row in rows}
     opens = order.numbers[order.blame] if order.blame in order.numbers else len(rows)
     first = min(first, max(opens - OPERATIONS_MAX // 2, 0))
-    return Story(rows[first : first + OPERATIONS_MAX], [*lanes.values(), Lane(STATE, "the object", "")], (), "", NOUN, opens)
+    return Story(rows[first : first + OPERATIONS_MAX], [Lane(STATE, "the object", ""), *sorted(lanes.values(), key=by_name)], (), "", NOUN, opens)
+
+
+def by_name(lane: Lane) -> tuple[int, str]:
+    """Numbers by their size."""
+    return (len(lane.name) if lane.name.isdigit() else 99, lane.name)
 
 
 def stepped(verdict: Verdict, state: Any, operation: Operation) -> Any:

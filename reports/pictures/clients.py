@@ -74,7 +74,7 @@ def drawn(bar: Bar, x: int, rows: Mapping[int, int], bottom: int, prefix: str) -
     """A bar that is a link to its row; its words are clipped to its own width."""
     top = HEAD + ROW * rows[bar.begins]
     end = bottom if bar.ends is None else HEAD + ROW * rows[bar.ends] + 8
-    kind = "blamed" if bar.blamed else {"ok": "bar", "fail": "fail"}.get(bar.outcome, "info")
+    kind = "blamed violation" if bar.blamed else {"ok": "bar", "fail": "fail"}.get(bar.outcome, "info")
     label = f"{bar.number}. {bar.words}" if bar.placed else f"✗ {bar.words}" if bar.blamed else bar.words
     style = ' class="endtext"' if bar.blamed else ""
     high = max(end - top, ROW + 5)
