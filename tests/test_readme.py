@@ -58,7 +58,7 @@ def test_the_functions_return_what_the_comments_say(capsys: pytest.CaptureFixtur
     assert f"# {verdict}\n" in program
     assert f"print(again.verdict)  # {again}\n" in program
     assert f": {checked}\n" in program
-    assert report[0].startswith("BROKEN: checkpoint-before-effect with application accounts")
+    assert report[0].startswith("BROKEN (1 of 11 broken): checkpoint-before-effect with application accounts")
 
 
 def test_pictures_are_up_to_date() -> None:

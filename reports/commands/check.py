@@ -138,7 +138,9 @@ def check(
         if subject is not None:
             with outcome.time_limit(f"application {application!r}"):
                 trial(subject)
-        judge = FileJudge(format_, subject, model, start, nil_reads, fail, keys=keys or "auto", seconds=seconds, pages=pages)
+        judge = FileJudge(
+            format_, subject, model, start, nil_reads, fail, keys=keys or "auto", seconds=seconds, pages=pages
+        )
         results = []
         console = Console(stderr=True)
         with Bar(

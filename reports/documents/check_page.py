@@ -157,7 +157,9 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
         if order.numbers.get(identity(one)) in shown
     ]
     drawn, left_out = clients_svg(bars, f"{NOUN}-", "the operations of each client, from call to answer")
-    notes = ["a bar goes from call to answer; its number is its place in the order that was found; dashed bars have no answer"]
+    notes = [
+        "a bar goes from call to answer; its number is its place in the order that was found; dashed bars have no answer"
+    ]
     if left_out:
         notes.append(f"{counted(left_out, 'more operation')} {'is' if left_out == 1 else 'are'} in the list below")
     findings = []
@@ -212,7 +214,9 @@ class CheckPages:
         ]
         tally = Counter(row["verdict"] for row in rows)
         path = self.folder / INDEX
-        write(path, template("index.html").render(rows=rows, tally=tally.items(), style=style(), policy=policy()) + "\n")
+        write(
+            path, template("index.html").render(rows=rows, tally=tally.items(), style=style(), policy=policy()) + "\n"
+        )
         return str(path)
 
 

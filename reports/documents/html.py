@@ -24,15 +24,16 @@ from refold.reports.pages.explorer import explorer, symbols
 from refold.reports.pages.records import story_of
 from refold.reports.pictures.scene import scene
 from refold.reports.pictures.spacetime import Picture
+from refold.reports.words.counts import listed
 from refold.reports.words.explained import Explained
 from refold.reports.words.explanation import Explanation, compared
-from refold.reports.words.guarantees import HELD, caution, conclusion, ending, green, standings
+from refold.reports.words.guarantees import HELD, caution, conclusion, ending, extent, green, standings
 from refold.reports.words.plan_list import LINES_MAX, Item
 from refold.reports.words.references import parts
-from refold.reports.words.sentences import kind_words, owner_words
+from refold.reports.words.sentences import owner_words
 from refold.reports.words.values import inert, name
 from refold.search.capabilities import in_short
-from refold.search.vacuous import OF_PARTS
+
 
 @attrs.frozen
 class Chapter:
@@ -72,11 +73,8 @@ def html_report(result: Result, explained: Sequence[Explained], application: App
         system=name(result.system),
         application=name(result.application),
         standings=standings(result),
-        counts=[
-            (kind_words(kind, number), number)
-            for kind, number in result.counts.items()
-            if number or kind not in OF_PARTS
-        ],
+        counts=listed(result.counts),
+        extent=extent(standings(result)),
         chapters=chapters,
         sample=sample,
         conclusion=conclusion(result),

@@ -20,7 +20,9 @@ def symbols() -> Markup:
         f'<symbol class="st" id="shape-{shape}" viewBox="{-REACH} {-REACH} {2 * REACH} {2 * REACH}">{draw(0, 0)}</symbol>'
         for shape, draw in SHAPES.items()
     )
-    return Markup(f'<svg class="st symbols" width="0" height="0" aria-hidden="true"><style>{STYLE}</style>{drawn}</svg>')
+    return Markup(
+        f'<svg class="st symbols" width="0" height="0" aria-hidden="true"><style>{STYLE}</style>{drawn}</svg>'
+    )
 
 
 def explorer(story: Story, *, records: int = 0, opened: bool = False) -> Markup:

@@ -92,7 +92,14 @@ def story_of_operations(verdict: Verdict, order: Order) -> Story:
     lanes = {row.lane: Lane(row.lane, inert(row.lane.partition(" ")[2]), "client") for row in rows}
     opens = order.numbers[order.blame] if order.blame in order.numbers else len(rows)
     first = min(first, max(opens - OPERATIONS_MAX // 2, 0))
-    return Story(rows[first : first + OPERATIONS_MAX], [Lane(STATE, "the object", ""), *sorted(lanes.values(), key=by_name)], (), "", NOUN, opens)
+    return Story(
+        rows[first : first + OPERATIONS_MAX],
+        [Lane(STATE, "the object", ""), *sorted(lanes.values(), key=by_name)],
+        (),
+        "",
+        NOUN,
+        opens,
+    )
 
 
 def by_name(lane: Lane) -> tuple[int, str]:

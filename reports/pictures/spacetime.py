@@ -98,8 +98,8 @@ def safe(text: str) -> str:
 
 
 class Picture:
-    """Draws a scene. `badges`: number of a record -> what the explanation calls it. With a `prefix`, such as ``record-``, every row is a link
-    to its record in the list."""
+    """Draws a scene. `badges`: number of a record -> what the explanation calls it. With a `prefix`, such as ``record-``, every row is a
+    link to its record in the list."""
 
     def __init__(
         self,

@@ -231,4 +231,4 @@ def test_a_find_is_a_find_however_the_campaign_ended() -> None:
     text = "".join(harmless(page_of(told)).text)
     assert "refold: broken: checkpoint-before-effect" in text
     assert "given up: the server is gone" in text
-    assert text_of(told).startswith("BROKEN: ")
+    assert text_of(told).startswith("BROKEN (")

@@ -32,7 +32,7 @@ def test_a_broken_result_begins_with_the_verdict_and_ends_with_the_command() -> 
         report=".refold/report.html",
         diagnosis={0: [("checkpoint-before-effect", 0.93, ("a checkpoint comes first", "there was a crash"))]},
     )
-    assert text.startswith("BROKEN: two-bugs")
+    assert text.startswith("BROKEN (2 of 11 broken")
     assert text.rstrip("\n").splitlines()[-1] == "refold replay plans/b.json"
     assert "it does not prove that" in text
     compare("terminal-broken.txt", text)
@@ -41,7 +41,7 @@ def test_a_broken_result_begins_with_the_verdict_and_ends_with_the_command() -> 
 def test_a_held_result_says_what_green_does_not_prove() -> None:
     """No findings; a guarantee that nothing checked is not called held."""
     text = text_of(result("reference"))
-    assert text.startswith("HELD: reference")
+    assert text.startswith("HELD (")
     assert "it does not prove" in text
     compare("terminal-held.txt", text)
 
