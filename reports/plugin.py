@@ -192,9 +192,12 @@ def extent_of(entry: dict[str, Any]) -> str:
 def details(entry: dict[str, Any]) -> list[str]:
     """What happened in the runs, and what a test does not check, a line for each."""
     from refold.reports.words.counts import grouped
+    from refold.reports.words.guarantees import NOT_CHECKED, rated
     from refold.search.capabilities import in_short
 
     lines = [f"    {group}: {said}" for group, said in grouped(entry["counts"])]
+    codes = [row.code for row in rated(entry["checked"]) if row.verdict == NOT_CHECKED]
+    lines += [f"    not checked, for want of anything to judge: {' '.join(codes)}"] if codes else []
     return [*lines, *(f"    not checked: {text}" for text in in_short(entry["not_checked"]))]
 
 

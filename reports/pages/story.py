@@ -24,8 +24,8 @@ FRAME_CHANGES = 256
 @attrs.frozen
 class Row:
     """One step. `lane` is where it is drawn, with `shape`; an arrow of style `line` comes from `origin`; `key` is what it is about.
-    `causes` are the numbers of the rows that it follows from. `style` is ``bad``, ``step`` or "", `badge` what the explanation calls it; `quiet`:
-    it may be folded away."""
+    `causes` are the numbers of the rows that it follows from. `style` is ``bad``, ``step`` or "", `badge` what the explanation calls it;
+    `quiet`: it may be folded away."""
 
     number: int
     text: str

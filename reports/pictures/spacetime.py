@@ -157,8 +157,10 @@ class Picture:
         self.legend()
         height = self.y + FOOT
         what = safe(self.title or self.describe())
+        role = "group" if self.prefix else "img"
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="st" role="{"group" if self.prefix else "img"}" aria-label="{what}" width="{self.width:g}" height="{height:g}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="st" role="{role}" aria-label="{what}"'
+            f' width="{self.width:g}" height="{height:g}" '
             f'viewBox="0 0 {self.width:g} {height:g}" direction="ltr"><title>{what}</title><style>{STYLE}</style>'
         )
         lives = []

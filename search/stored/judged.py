@@ -23,7 +23,8 @@ class Judged:
     those of refold's properties, judged with `application` (None: without one); `black_box` is the verdict on a history without
     positions, and `fail` what a failed operation was taken to say there. `not_checked` is in plain words, `counts` is what happened,
     `reason` says why nothing was decided, `hint` under which other assumption there would be no contradiction, `account` is what a model
-    without a search says, `operations` are those of a history without positions, and `error` is what ended the reading too early: what was found before is kept.
+    without a search says, `operations` are those of a history without positions, and `error` is what
+    ended the reading too early: what was found before is kept.
     """
 
     verdict: str
