@@ -79,8 +79,7 @@ def drawn(bar: Bar, x: int, rows: Mapping[int, int], bottom: int, prefix: str) -
     style = ' class="endtext"' if bar.blamed else ""
     high = max(end - top, ROW + 5)
     return (
-        f'<a href="#{prefix}{bar.number}" data-first="{bar.number}" data-last="{bar.number}" tabindex="-1"'
-        f' aria-label="{safe(label)}"><title>{safe(label)}</title>'
+        f'<a href="#{prefix}{bar.number}" data-first="{bar.number}" data-last="{bar.number}" tabindex="-1"><title>{safe(label)}</title>'
         f'<rect class="{kind}" x="{x + GAP / 2:g}" y="{top}" width="{COLUMN - GAP}" height="{high}" rx="3"/>'
         f'<text{style} x="{x + GAP}" y="{top + 13}">{safe(clipped(label, COLUMN - GAP - 10))}</text></a>'
     )
