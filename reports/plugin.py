@@ -168,8 +168,9 @@ def said(test: str, entry: dict[str, Any], verbose: int, silent: bool) -> list[s
     stored = [f"{test}: {note}" for note in entry.get("notes", ())]
     if verbose < 0:
         return stored
+    more = "; see pytest -v" if entry["not_checked"] and not verbose else ""
     return [
-        f"{test}: {entry['verdict']}{extent_of(entry)}; {done(entry)}",
+        f"{test}: {entry['verdict']}{extent_of(entry)}; {done(entry)}{more}",
         *(details(entry) if verbose > 0 else ()),
         *stored,
     ]
