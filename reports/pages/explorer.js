@@ -111,8 +111,8 @@ class Explorer {
     this.root.style.setProperty("--strip", `${Math.max(this.wide * this.columns.length, 4)}px`);
     const head = this.find(".lanes");
     const svg = element(head, "svg", { class: "st", width: this.wide * this.columns.length, height: 62, "aria-hidden": "true" });
-    for (const lane of this.columns) {
-      const label = element(svg, "text", { transform: `translate(${this.x.get(lane) + 4} 60) rotate(-60)` }, story.lanes[lane][0].slice(0, 11));
+    for (const lane of this.wide < 12 ? [] : this.columns) {
+      const label = element(svg, "text", { transform: `translate(${this.x.get(lane) + 4} 60) rotate(-60)` }, story.lanes[lane][0].slice(0, 9));
       element(label, "title", {}, story.lanes[lane].join(", "));
     }
     const watch = new IntersectionObserver((seen) => {
