@@ -168,25 +168,38 @@ def said(test: str, entry: dict[str, Any], verbose: int, silent: bool) -> list[s
     stored = [f"{test}: {note}" for note in entry.get("notes", ())]
     if verbose < 0:
         return stored
-    return [f"{test}: {entry['verdict']}; {done(entry)}", *(details(entry) if verbose > 0 else ()), *stored]
+    more = "; see pytest -v" if entry["not_checked"] and not verbose else ""
+    return [
+        f"{test}: {entry['verdict']}{extent_of(entry)}; {done(entry)}{more}",
+        *(details(entry) if verbose > 0 else ()),
+        *stored,
+    ]
 
 
 def done(entry: dict[str, Any]) -> str:
     """What a search came to, in a line."""
     from refold.model.words import counted
 
-    lacking = len(entry["not_checked"])
-    open_ = f"; not checked: {lacking}, see pytest -v" if lacking else ""
-    return f"{counted(entry['runs'], 'run')}, {counted(entry['steps'], 'step')}{open_}"
+    return f"{counted(entry['runs'], 'run')}, {counted(entry['steps'], 'step')}"
+
+
+def extent_of(entry: dict[str, Any]) -> str:
+    """How many guarantees were not checked, which `pytest -v` explains."""
+    from refold.reports.words.guarantees import extent, rated
+
+    return f" ({extent(rated(entry['checked']))})"
 
 
 def details(entry: dict[str, Any]) -> list[str]:
     """What happened in the runs, and what a test does not check, a line for each."""
-    from refold.reports.words.sentences import kind_words
+    from refold.reports.words.counts import grouped
+    from refold.reports.words.guarantees import NOT_CHECKED, rated
     from refold.search.capabilities import in_short
 
-    counts = ", ".join(f"{number} {kind_words(name, number)}" for name, number in entry["counts"].items() if number)
-    return [f"    {counts}", *(f"    not checked: {text}" for text in in_short(entry["not_checked"]))]
+    lines = [f"    {group}: {said}" for group, said in grouped(entry["counts"])]
+    codes = [row.code for row in rated(entry["checked"]) if row.verdict == NOT_CHECKED]
+    lines += [f"    not checked, for want of anything to judge: {' '.join(codes)}"] if codes else []
+    return [*lines, *(f"    not checked: {text}" for text in in_short(entry["not_checked"]))]
 
 
 def interrupted() -> list[str]:

@@ -21,7 +21,9 @@ from refold.model.words import short
 from refold.properties.accounts.finding import Account
 from refold.properties.linearizability import HistoryError
 from refold.reports.commands import outcome
+from refold.reports.documents.check_page import CheckPages
 from refold.reports.documents.etcd_report import etcd_history, is_etcd_report
+from refold.reports.documents.files import ready
 from refold.reports.documents.json_report import finding_json
 from refold.reports.documents.unpacked import STANDARD_INPUT, unpacked
 from refold.reports.words.black_box import account_sentences, verdict_sentences
@@ -87,6 +89,11 @@ FORMATS = (*READ, "etcd")
     metavar="S",
     help="CPU time for each file, after which it is undecided (default: none; memory is limited all the same).",
 )
+@click.option(
+    "--report-dir",
+    metavar="DIR",
+    help="Write a page for each history here, which one steps through; for several, an index.html too (default: none).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def check(
     files: tuple[str, ...],
@@ -98,6 +105,7 @@ def check(
     fail: Literal["refuses", "nothing"] | None,
     keys: Literal["one", "independent"] | None,
     seconds: float | None,
+    report_dir: str | None,
     as_json: bool,
 ) -> None:
     """Check histories that were recorded before, in production or by another tool.
@@ -110,11 +118,16 @@ def check(
       refold check *.edn --initial 0 --nil-reads any                Knossos histories
       refold check ops.jsonl --model set --json
       refold check history.edn --keys independent --seconds 60
+      refold check *.edn --report-dir pages                         a page for each, and pages/index.html
       zcat history.jsonl.gz | refold check -                        standard input; history.jsonl.gz itself will do as well
 
     Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
     """
-    with outcome.sentences(), outcome.aside():
+    with outcome.sentences(report_dir), outcome.aside():
+        pages = None
+        if report_dir is not None:
+            ready(report_dir)
+            pages = CheckPages(report_dir)
         try:
             start = json.loads(initial)
         except (ValueError, RecursionError):
@@ -125,7 +138,9 @@ def check(
         if subject is not None:
             with outcome.time_limit(f"application {application!r}"):
                 trial(subject)
-        judge = FileJudge(format_, subject, model, start, nil_reads, fail, keys=keys or "auto", seconds=seconds)
+        judge = FileJudge(
+            format_, subject, model, start, nil_reads, fail, keys=keys or "auto", seconds=seconds, pages=pages
+        )
         results = []
         console = Console(stderr=True)
         with Bar(
@@ -144,12 +159,15 @@ def check(
                         break
             except KeyboardInterrupt:
                 results.append({**nothing(file), "error": interruption(file)})
+        index = pages.index(results) if pages is not None and len(results) > 1 else ""
         if as_json:
             outcome.print_json({"results": results})
         else:
             with outcome.speaking():
                 for result in results:
                     tell(result)
+                if index:
+                    click.echo(f"index of the pages: {index}")
         sys.exit(exit_code(results))
 
 
@@ -178,7 +196,10 @@ class FileJudge:
         *,
         keys: Literal["auto", "one", "independent"] = "auto",
         seconds: float | None = None,
+        pages: CheckPages | None = None,
     ) -> None:
+        self.pages = pages
+        self.file = ""
         self.format = format_
         self.application = application
         self.seconds = seconds
@@ -189,7 +210,7 @@ class FileJudge:
         """The result object of one file; an error is one sentence in it."""
         started = time.process_time()
         result = nothing(file)
-        path = file
+        path = self.file = file
         try:
             if file != STANDARD_INPUT:
                 refuse_pipe(file)
@@ -211,12 +232,21 @@ class FileJudge:
         elif format_ == "refold":
             self.positions(source, result, heartbeat)
         else:
-            linearizability(self.black_box.judged(source, format_), result)
+            judged = self.black_box.judged(source, format_)
+            linearizability(judged, result)
+            self.page(judged, source, result)
 
     def positions(self, source: Source, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
         """A history of refold."""
         stored = StoredHistory(source, self.application, heartbeat=heartbeat, watch=watch, seconds=self.seconds)
-        self.interrupted |= positions(stored.judged(), source, result)
+        judged = stored.judged()
+        self.interrupted |= positions(judged, source, result)
+        self.page(judged, source, result)
+
+    def page(self, judged: Judged, source: Source, result: dict[str, Any]) -> None:
+        """Write the page, if pages are asked for."""
+        if self.pages is not None and not self.interrupted:
+            result["report"] = self.pages.add(judged, source, self.file)
 
     def etcd(self, folder: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
         """A report of etcd's robustness tests, put into a history with positions."""
@@ -336,3 +366,5 @@ def tell(result: dict[str, Any]) -> None:
     application = f", with application {inert(result['application'])}" if result.get("application") else ""
     about = f"{result['format']}{application}, {result['records']:,} records, {result['seconds']:.2f} s"
     click.echo(f"{result['file']}: {result['verdict']} ({about})")
+    if result.get("report"):
+        click.echo(f"    page: {result['report']}")

@@ -27,6 +27,7 @@ from refold.search.stored.plan import StoredPlan
 @click.option("--application", metavar="NAME", help="Decide with another application than the plan names.")
 @click.option("--report-dir", metavar="DIR", help="Where the report goes (default: .refold).")
 @click.option("--emit-test", is_flag=True, help="Print a pytest test that runs this plan, and do nothing else.")
+@click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all counts.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def replay(
     plans: tuple[str, ...],
@@ -34,6 +35,7 @@ def replay(
     application: str | None,
     report_dir: str | None,
     emit_test: bool,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     """Run a plan again, here or on another system; of several plans, each.
@@ -59,19 +61,21 @@ def replay(
         several = len(stored) > 1
         outputs = []
         for plan in stored:
-            outputs.append(told(plan, folder / slug(pathlib.Path(plan.path).stem) if several else folder, as_json))
+            outputs.append(
+                told(plan, folder / slug(pathlib.Path(plan.path).stem) if several else folder, as_json, verbose)
+            )
         if as_json:
             outcome.print_json(together(outputs) if several else outputs[0])
         broken = any(output["verdict"] == "broken" for output in outputs)
         sys.exit(outcome.FINDINGS if broken else outcome.HELD)
 
 
-def told(plan: StoredPlan, folder: pathlib.Path, quiet: bool) -> dict[str, Any]:
+def told(plan: StoredPlan, folder: pathlib.Path, quiet: bool, verbose: bool) -> dict[str, Any]:
     """Run it, report; returns the JSON object."""
     result = plan.result(outcome.time_limit)
     found = bool(result.counterexamples)
     note = "" if found else replayed(result, plan.anomaly)
-    return publish(result, plan.application, folder, [plan.path] if found else [], quiet, note)
+    return publish(result, plan.application, folder, [plan.path] if found else [], quiet, note, verbose)
 
 
 def test_source(plans: Sequence[StoredPlan]) -> str:

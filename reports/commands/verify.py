@@ -61,6 +61,7 @@ def application_for(name: str) -> Application:
     type=click.IntRange(1),
     help="Processes that search. Default: one for each core; for a system of your own one, unless it says «parallel = True».",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all counts.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def verify(
     systems: tuple[str, ...],
@@ -70,6 +71,7 @@ def verify(
     seed: int | None,
     report_dir: str | None,
     jobs: int | None,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     """Crash, duplicate and reorder a system, and check what it promises.
@@ -109,7 +111,7 @@ def verify(
                 len(names) == 1,
                 jobs,
             )
-            outputs.append(campaign.run(quiet=as_json))
+            outputs.append(campaign.run(quiet=as_json, verbose=verbose))
             troubles.extend(campaign.trouble)
             if campaign.interrupted:
                 break
@@ -170,13 +172,13 @@ class Verification:
         """The shrunk plan takes the place of the one that is on disk since it was found."""
         self.plans.append(self.file.shrunk(counterexample))
 
-    def run(self, quiet: bool) -> dict[str, Any]:
+    def run(self, quiet: bool, verbose: bool = False) -> dict[str, Any]:
         """Search, write the files, print; returns the JSON object."""
         result = self.search(quiet)
         self.interrupted = result.interrupted and not result.trouble
         result = self.elsewhere(result)
         with held_back() as waiting:
-            output = publish(result, self.application, self.folder, self.plans, quiet)
+            output = publish(result, self.application, self.folder, self.plans, quiet, verbose=verbose)
         self.interrupted |= waiting.came
         return output
 
@@ -236,12 +238,18 @@ class Verification:
 
 
 def publish(
-    result: Result, application: Application, folder: pathlib.Path, plans: list[str], quiet: bool, note: str = ""
+    result: Result,
+    application: Application,
+    folder: pathlib.Path,
+    plans: list[str],
+    quiet: bool,
+    note: str = "",
+    verbose: bool = False,
 ) -> dict[str, Any]:
     """Write report.html, report.json, history.jsonl and the graphs, and print the report, with `note` on top, unless quiet."""
     explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans])
-    document = write_report(result, explained, folder)
+    document = write_report(result, explained, folder, application)
     if not quiet:
         with outcome.speaking():
-            print_result(result, explained, report=str(folder / REPORT), note=note)
+            print_result(result, explained, report=str(folder / REPORT), note=note, verbose=verbose)
     return document

@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 import click
 import jinja2
@@ -27,14 +28,16 @@ from refold.properties.result import Counterexample
 from refold.reports.commands import outcome
 from refold.reports.documents.console import console
 from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.html import html_report
 from refold.reports.documents.tables import Column, print_table
 from refold.reports.words.diagnosis import diagnosis_json
 from refold.reports.words.explained import explain
 from refold.reports.words.references import parts
 from refold.search.campaign import Budget, Campaign
 from refold.search.crew import die_with_parent
-from refold.search.failure import save_plan
+from refold.search.failure import save_plan, slug
 from refold.search.objects.application_check import application_named
+from refold.search.objects.provenance import replay_command
 from refold.systems.broken import BROKEN
 
 SECONDS_MAX = 30.0
@@ -198,7 +201,9 @@ def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
     if found is None:
         return {"name": name, "seed": seed, "found": False, "seconds_cpu": seconds}
     plan = save_plan(found, application, name, folder, seed=seed) if found.plan else ""
-    told = explain(found, application, plan_file=plan)
+    told = explain(found, application, plan_file=plan, replay=replay_command(plan) if plan else "")
+    report = pathlib.Path(folder) / "pages" / f"{slug(name)}-{seed}.html"
+    write(report, html_report(campaign.result(), [told], application))
     return {
         "name": name,
         "seed": seed,
@@ -210,6 +215,7 @@ def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
         "seconds_cpu": seconds,
         "actions": len(found.plan),
         "plan": told.plan_file or None,
+        "report": str(report),
         "sentences": [item.sentence for item in told.plan],
         "properties": sorted({finding.judge for finding in found.findings}),
         "diagnosis": diagnosis_json(told.diagnoses),
@@ -236,6 +242,7 @@ def summary(name: str, trials: list[dict[str, Any]]) -> dict[str, Any]:
         "actions": typical.get("actions"),
         "actions_max": max((one.get("actions", 0) for one in trials), default=0),
         "plan": typical.get("plan"),
+        "report": typical.get("report"),
         "sentences": typical.get("sentences", []),
         "properties": typical.get("properties", []),
         "seeds": [one["seed"] for one in trials],
@@ -265,6 +272,7 @@ def page(rows: list[dict[str, Any]]) -> str:
         rows=rows,
         parts=parts,
         verdict=verdict,
+        page_of=lambda report: quote(f"pages/{pathlib.Path(report).name}"),
         found=sum(row["found"] for row in rows),
         seeds=span(seeds),
     )

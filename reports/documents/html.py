@@ -1,9 +1,10 @@
-"""The report as one HTML file that needs nothing else: no scripts, no styles, no fonts, no pictures from elsewhere."""
+"""The report as one HTML file that needs nothing else: no scripts, no styles, no fonts, no pictures from elsewhere. It is complete without
+its own script, too, with which one steps through the history."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -11,37 +12,27 @@ import attrs
 import jinja2
 from markupsafe import Markup
 
-from refold.model.record import Settled, Settling, Step
+from refold.model.application import Application
 from refold.model.words import counted
 from refold.properties.diagnosis.catalogue import Row
 from refold.properties.diagnosis.scores import SHOWN
 from refold.properties.property import Finding
 from refold.properties.result import Result
-from refold.reports.pictures.graph_picture import graph_svg
+from refold.reports.pages.assets import policy, script, style
+from refold.reports.pages.evidence import evidence
+from refold.reports.pages.explorer import explorer, symbols
+from refold.reports.pages.records import story_of
 from refold.reports.pictures.scene import scene
 from refold.reports.pictures.spacetime import Picture
+from refold.reports.words.counts import listed
 from refold.reports.words.explained import Explained
 from refold.reports.words.explanation import Explanation, compared
-from refold.reports.words.guarantees import HELD, caution, conclusion, ending, green, standings
+from refold.reports.words.guarantees import HELD, caution, conclusion, ending, extent, green, standings
 from refold.reports.words.plan_list import LINES_MAX, Item
 from refold.reports.words.references import parts
-from refold.reports.words.sentences import kind_words, owner_words, record_sentence
+from refold.reports.words.sentences import owner_words
 from refold.reports.words.values import inert, name
 from refold.search.capabilities import in_short
-from refold.search.vacuous import OF_PARTS
-
-RECORDS_MAX = 10_000
-"""Records that the list of a history holds at most."""
-
-
-@attrs.frozen
-class Line:
-    """One record in the list of a history."""
-
-    number: int
-    kind: str
-    text: str
-    badge: str
 
 
 @attrs.frozen
@@ -64,25 +55,26 @@ class Chapter:
     replay: str
     picture: Markup
     notes: tuple[str, ...]
-    lines: list[Line]
-    left_out: int
-    records: int
+    prefix: str
+    explorer: Markup
 
 
-def html_report(result: Result, explained: Sequence[Explained]) -> str:
-    """The whole report; `explained` are the counterexamples of the result."""
-    chapters = [_chapter(n, each) for n, each in enumerate(explained, start=1)]
-    sample = _sample(result) if result.sample and not chapters else None
+def html_report(result: Result, explained: Sequence[Explained], application: Application | None = None) -> str:
+    """The whole report; `explained` are the counterexamples of the result. With the application, the explorer says what the fold of the
+    log is at every step."""
+    chapters = [_chapter(n, each, application) for n, each in enumerate(explained, start=1)]
+    sample = _sample(result, application) if result.sample and not chapters else None
     text = _template().render(
         result=result,
+        style=style(),
+        script=script(),
+        policy=policy(),
+        symbols=symbols(),
         system=name(result.system),
         application=name(result.application),
         standings=standings(result),
-        counts=[
-            (kind_words(kind, number), number)
-            for kind, number in result.counts.items()
-            if number or kind not in OF_PARTS
-        ],
+        counts=listed(result.counts),
+        extent=extent(standings(result)),
         chapters=chapters,
         sample=sample,
         conclusion=conclusion(result),
@@ -105,11 +97,12 @@ def _template() -> jinja2.Template:
     return environment.from_string(source)
 
 
-def _chapter(number: int, told: Explained) -> Chapter:
+def _chapter(number: int, told: Explained, application: Application | None) -> Chapter:
     finding, history, numbers = told.finding, told.history, told.explanation.numbers
-    lines, left_out = _lines(history, finding, told.explanation)
+    prefix = "" if number == 1 else f"f{number}-"
     what = scene(history, finding, numbers)
-    svg = Picture(what, finding, f"what led to {finding.anomaly}", numbers).svg() if what.rows else ""
+    title = f"what led to {finding.anomaly}"
+    svg = Picture(what, finding, title, numbers, f"{prefix}record-").svg() if what.rows else ""
     return Chapter(
         number=number,
         finding=attrs.evolve(
@@ -118,7 +111,7 @@ def _chapter(number: int, told: Explained) -> Chapter:
         headline=told.explanation.headline,
         where=owner_words(finding.where),
         explained=told.explanation,
-        graph=Markup(graph_svg(told.graph)) if told.graph is not None else Markup(),
+        graph=evidence(told.graph, prefix) if told.graph is not None else Markup(),
         plan=told.plan,
         plan_heading=told.plan_heading,
         plan_long=len(told.plan) > LINES_MAX,
@@ -132,34 +125,27 @@ def _chapter(number: int, told: Explained) -> Chapter:
         replay=inert(told.replay),
         picture=Markup(svg),
         notes=what.notes,
-        lines=lines,
-        left_out=left_out,
-        records=len(history),
+        prefix=prefix,
+        explorer=_explorer(history, application, finding, numbers, prefix) if history else Markup(),
     )
 
 
-def _sample(result: Result) -> dict[str, Any]:
+def _explorer(
+    history: Sequence[Any],
+    application: Application | None,
+    finding: Finding | None,
+    numbers: Mapping[int, str],
+    prefix: str,
+) -> Markup:
+    """The history, to be stepped through; of one run at most a few are long, so they begin unfolded only with the script."""
+    return explorer(story_of(history, application, finding, numbers, prefix=prefix), records=len(history))
+
+
+def _sample(result: Result, application: Application | None) -> dict[str, Any]:
     what = scene(result.sample)
-    lines, left_out = _lines(result.sample, None, None)
-    picture = Markup(Picture(what, None, "one run that held").svg())
+    picture = Markup(Picture(what, None, "one run that held", prefix="record-").svg())
     return {
         "picture": picture,
         "notes": what.notes,
-        "lines": lines,
-        "left_out": left_out,
-        "records": len(result.sample),
+        "explorer": _explorer(result.sample, application, None, {}, ""),
     }
-
-
-def _lines(history: Sequence[Any], finding: Finding | None, explained: Explanation | None) -> tuple[list[Line], int]:
-    """The records as sentences, those that the explanation names with its labels; of a very long history the part that matters."""
-    badges = {} if explained is None else explained.numbers
-    violation = 0 if finding is None else finding.number
-    start = max(violation - RECORDS_MAX * 9 // 10, 0) if len(history) > RECORDS_MAX else 0
-    shown = history[start : start + RECORDS_MAX]
-    lines = []
-    for number, record in enumerate(shown, start=start + 1):
-        heading = isinstance(record, (Step, Settling, Settled))
-        kind = "bad" if number == violation else "step" if heading else ""
-        lines.append(Line(number, kind, record_sentence(record), badges.get(number, "")))
-    return lines, len(history) - len(shown)

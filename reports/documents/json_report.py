@@ -8,7 +8,7 @@ from typing import Any
 from refold.properties.result import Result
 from refold.reports.words.diagnosis import diagnosis_json
 from refold.reports.words.explained import Explained
-from refold.reports.words.guarantees import standings
+from refold.reports.words.guarantees import standings, verdict_line
 from refold.reports.words.values import plain
 
 
@@ -33,6 +33,7 @@ def result_json(result: Result, explained: Sequence[Explained], *, report: str |
         "system": result.system,
         "application": result.application,
         "verdict": result.verdict,
+        "verdict_line": verdict_line(result),
         "seed": result.seed,
         "examples": result.examples,
         "steps": result.steps,

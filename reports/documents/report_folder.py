@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from refold.model.application import Application
 from refold.properties.result import Result
 from refold.reports.documents.files import write, write_history
 from refold.reports.documents.html import html_report
@@ -19,7 +20,9 @@ REPORT = "report.html"
 """The page; everything else lies beside it."""
 
 
-def write_report(result: Result, explained: Sequence[Explained], folder: pathlib.Path) -> dict[str, Any]:
+def write_report(
+    result: Result, explained: Sequence[Explained], folder: pathlib.Path, application: Application | None = None
+) -> dict[str, Any]:
     """Write report.html, report.json, history.jsonl and the graphs; returns what report.json holds."""
     history = result.counterexamples[0].history if result.counterexamples else result.sample
     if history:
@@ -29,6 +32,6 @@ def write_report(result: Result, explained: Sequence[Explained], folder: pathlib
             write_graph(each.graph, folder / "graphs", f"{number}-{slug(each.finding.anomaly)}")
     report = folder / REPORT
     document = result_json(result, explained, report=str(report))
-    write(report, html_report(result, explained))
+    write(report, html_report(result, explained, application))
     write(folder / "report.json", json.dumps(document, indent=1, default=str) + "\n")
     return document

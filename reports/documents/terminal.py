@@ -19,6 +19,7 @@ from refold.model.words import counted
 from refold.properties.diagnosis.scores import SHOWN
 from refold.properties.result import Result
 from refold.reports.documents.console import Trimmed, console
+from refold.reports.words.counts import grouped
 from refold.reports.words.explained import Explained
 from refold.reports.words.explanation import Explanation
 from refold.reports.words.guarantees import (
@@ -30,30 +31,37 @@ from refold.reports.words.guarantees import (
     caution,
     conclusion,
     ending,
+    extent,
     green,
     standings,
 )
 from refold.reports.words.plan_list import shortened
 from refold.reports.words.references import spelled_out
-from refold.reports.words.sentences import kind_words
 from refold.reports.words.values import inert, name
 from refold.search.capabilities import in_short
-from refold.search.vacuous import OF_PARTS
 
 STYLES = {HELD: "green", BROKEN: "bold red", NOT_CHECKED: "dim", GIVEN_UP: "red", INTERRUPTED: "yellow"}
+
+PLAN_MAX, ALSO_MAX = 12, 2
+"""Actions of a plan, and further findings of its run, that are shown without `verbose`."""
 
 TABLE_WIDTH_MIN = 60
 """Columns below which the table of guarantees is a list."""
 
 
 def terminal_report(
-    result: Result, explained: Sequence[Explained], *, report: str | None = None, width: int = 100
+    result: Result,
+    explained: Sequence[Explained],
+    *,
+    report: str | None = None,
+    width: int = 100,
+    verbose: bool = False,
 ) -> str:
     """The same as `print_result`, as a string without colours."""
     out = io.StringIO()
     file = cast(IO[str], Trimmed(out))
     to = Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
-    print_result(result, explained, to, report=report)
+    print_result(result, explained, to, report=report, verbose=verbose)
     return out.getvalue()
 
 
@@ -64,17 +72,19 @@ def print_result(
     *,
     report: str | None = None,
     note: str = "",
+    verbose: bool = False,
 ) -> None:
     """Print a campaign: `explained` are its counterexamples, `report` is the path of the page; `note` is a sentence that follows the
-    verdict."""
-    _Printer(to or console()).result(result, explained, report, note)
+    verdict. What leads to a finding fits on a screen, unless `verbose`."""
+    _Printer(to or console(), verbose).result(result, explained, report, note)
 
 
 class _Printer:
     """Prints the parts of a report in their order."""
 
-    def __init__(self, to: Console) -> None:
+    def __init__(self, to: Console, verbose: bool = False) -> None:
         self.to = to
+        self.verbose = verbose
 
     def say(self, text: str, style: str = "", indent: int = 0) -> None:
         """One paragraph; it wraps, and a word that is too long for a line is folded."""
@@ -103,8 +113,11 @@ class _Printer:
         self.verdict(result, explained)
         if note:
             self.say(note)
-        self.guarantees(result)
-        self.counts(result)
+        if explained and not self.verbose:
+            self.in_short(result)
+        else:
+            self.guarantees(result)
+            self.counts(result)
         for n, each in enumerate(explained, start=1):
             self.counterexample(n, each)
             if each.plan_file:
@@ -128,16 +141,21 @@ class _Printer:
         rows = standings(result)
         system, application = name(result.system), name(result.application)
         ended = conclusion(result)
-        self.say(f"{ended.upper()}: {system} with application {application}", STYLES[ended] + " bold")
+        self.say(f"{ended.upper()} ({extent(rows)}): {system} with application {application}", STYLES[ended] + " bold")
         for each in explained:
             self.say(f"- {each.title}", indent=2)
-        tally = [(sum(row.verdict == verdict for row in rows), verdict) for verdict in (HELD, BROKEN, NOT_CHECKED)]
-        parts = [f"{number} {verdict}" for number, verdict in tally if number]
         done = f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s, seed {result.seed}"
-        self.say(f"{counted(len(rows), 'guarantee')}: {', '.join(parts)}")
         self.say(done)
         if early := ending(result):
             self.say(early, STYLES[GIVEN_UP if result.trouble else INTERRUPTED])
+
+    def in_short(self, result: Result) -> None:
+        """The guarantees by their codes, so that the finding is near."""
+        rows = standings(result)
+        for verdict in (BROKEN, HELD, NOT_CHECKED):
+            if codes := [row.code for row in rows if row.verdict == verdict]:
+                self.say(f"{verdict}: {' '.join(codes)}", STYLES[verdict])
+        self.say("what happened, and what each guarantee means: -v, or the page", "dim")
 
     def guarantees(self, result: Result) -> None:
         """One line for each guarantee."""
@@ -158,12 +176,10 @@ class _Printer:
 
     def counts(self, result: Result) -> None:
         """What really happened, and what was not looked at."""
-        if result.counts:
-            told = [(kind, number) for kind, number in result.counts.items() if number or kind not in OF_PARTS]
-            said = ", ".join(f"{number:,} {kind_words(kind, number)}" for kind, number in told)
-            self.say(f"what happened: {said}")
-        else:
+        if not result.counts:
             self.say("what happened: nothing was counted", "yellow")
+        for group, said in grouped(result.counts) if result.counts else ():
+            self.say(f"{group}: {said}")
         for text in in_short(result.not_checked):
             self.say(f"not checked: {text}", "yellow")
 
@@ -173,12 +189,15 @@ class _Printer:
         self.say(f"{number}. {told.title}", "bold red")
         self.plan(told)
         self.explanation(told.explanation)
-        for other in told.also:
+        shown = told.also if self.verbose else told.also[:ALSO_MAX]
+        for other in shown:
             self.say(f"the same run also shows {other.title}", indent=2)
-        for place, found in enumerate(told.diagnoses[:SHOWN]):
+        if len(told.also) > len(shown):
+            self.say(f"… and {counted(len(told.also) - len(shown), 'more finding')}: -v, or the page", indent=2)
+        for place, found in enumerate(told.diagnoses[: SHOWN if self.verbose else 1]):
             best, row = place == 0, found.row
             self.say(f"{'looks like' if best else 'or'}: {row.name} ({found.score:.0%})", "bold" if best else "", 2)
-            if best and found.because:
+            if best and self.verbose and found.because:
                 self.say(f"because {'; '.join(found.because)}", "", 4)
             if best:
                 self.say(f"{row.what}; usual fix: {row.fix}; reported as {spelled_out(row.references)}", "", 4)
@@ -188,7 +207,7 @@ class _Printer:
         if not told.plan:
             return
         self.say(f"{told.plan_heading}:", "dim", 2)
-        first, between, last = shortened(told.plan)
+        first, between, last = shortened(told.plan, None if self.verbose else PLAN_MAX)
         width = max(len(item.label) for item in told.plan)
         for item in first:
             self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")

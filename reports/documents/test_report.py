@@ -40,7 +40,7 @@ def reported(error: Broken, test: str, seed: Any) -> tuple[Explained, str]:
     explained = explain_result(result, error.application, plans, replays)
     told = explained[own.index(True)] if any(own) else explain(example, error.application, replay=error.command)
     try:
-        write_report(result, explained, folder)
+        write_report(result, explained, folder, error.application)
     except OSError as trouble:
         return told, inert(f"not written, {trouble.filename or folder}: {trouble.strerror}")
     return told, str(folder / REPORT)

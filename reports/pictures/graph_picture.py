@@ -1,125 +1,119 @@
-"""The evidence graph as an inline SVG: decisions on the left, events of the log on the right, the violation in red.
+"""The cycle of a wrong decision as an inline SVG: what must come before what, one box below the other, the way back on the left.
 
-Time runs from top to bottom, one row per node in the order of the history, so labels have a line of their own and cannot overlap.
-Every node and edge has a tooltip with its whole sentence. All strings are inert.
+Every box and every arrow has a row of its own, and the words of an arrow stand beside it, so nothing lies on anything else. The picture is
+narrow enough for a telephone. Every node and edge has a tooltip with its whole sentence. All strings are inert.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from refold.properties.updates.evidence_graph import APPENDED, CHANGED, READ, REAL_TIME, Edge, Graph, Node
+from refold.properties.updates.evidence_graph import REAL_TIME, Edge, Graph, Node
 from refold.reports.pictures.graph_files import edge_label, node_label
-from refold.reports.pictures.spacetime import clipped, safe
-from refold.reports.words.cycle import cast, edge_sentence, numbers
+from refold.reports.pictures.spacetime import breadth, clipped, safe
+from refold.reports.words.cycle import edge_sentence, numbers
 from refold.reports.words.sentences import record_sentence
+from refold.reports.words.values import inert
 
-WIDTH, ROW, HEAD, FOOT = 1000, 64, 46, 16
-LEFT, RIGHT, BOX, HEIGHT = 20, 600, 380, 34
-"""Left edges of the two columns, and the size of a node."""
-NODES_MAX = 40
-"""Nodes that are drawn; of a larger graph the cycle and what stands next to it in time."""
+WIDTH, BOX_LEFT, LINE, GAP, EDGE = 330, 34, 17, 10, 46
+"""The width of the picture, the left edge of its boxes, the height of a line of text, the padding of a box, and the height of an arrow."""
+LINES_MAX = 3
+"""Lines of text in a box."""
 
 STYLE = """
 .ev{--ink:#1b2430;--soft:#5a6675;--line:#aab4c0;--paper:#fff;--blue:#1f5fbf;--red:#c4161c;--tint:#fdeaea}
 @media (prefers-color-scheme:dark){.ev{--ink:#e4e9ef;--soft:#9aa7b5;--line:#5a6675;--paper:#161b22;
 --blue:#79b0ff;--red:#ff7b78;--tint:#3c1d20}}
 .ev text{font:12px ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--ink)}
-.ev .head{font-weight:650;font-size:13px}.ev .kind{fill:var(--soft);font-size:11px;paint-order:stroke;stroke:var(--paper);stroke-width:4px}
-.ev rect{fill:var(--paper);stroke:var(--line);stroke-width:1.5}.ev rect.decision{stroke:var(--blue)}
-.ev .bad rect{stroke:var(--red);fill:var(--tint)}
-.ev path{fill:none;stroke:var(--line);stroke-width:1.4}.ev path.real{stroke-dasharray:2 4}.ev polygon{fill:var(--line)}
-.ev .bad path{stroke:var(--red);stroke-width:2.4}.ev .bad polygon{fill:var(--red)}.ev .bad .kind{fill:var(--red);font-weight:650}
+.ev .head{font-weight:650;font-size:13px}
+.ev rect{fill:var(--tint);stroke:var(--red);stroke-width:1.5}.ev path{fill:none;stroke:var(--red);stroke-width:2.2}
+.ev .real path{stroke-dasharray:2 4}.ev polygon{fill:var(--red)}.ev .kind{fill:var(--red);font-weight:650}
 """
 
 
 def graph_svg(graph: Graph, *, title: str = "what must come before what") -> str:
-    """The picture as one `<svg>` element."""
+    """The cycle as one `<svg>` element."""
     return Drawing(graph, title).svg()
 
 
 class Drawing:
-    """Draws one graph."""
+    """Draws the cycle of one graph."""
 
     def __init__(self, graph: Graph, title: str) -> None:
         self.graph = graph
         self.title = title
-        self.nodes, self.left_out = visible(graph)
-        self.row = {node.id: n for n, node in enumerate(self.nodes)}
+        self.nodes = [edge.source for edge in graph.cycle]
         self.numbers = numbers(graph)
         self.labels = {node.id: f"[record {node.number}]" for node in self.nodes} | self.numbers
-        self.cycle = {node.id for edge in graph.cycle for node in (edge.source, edge.target)}
+        self.lines = [wrapped(f"{self.numbers[node.id]} {node_label(node)}") for node in self.nodes]
+        self.tops: list[int] = []
+        y = 6
+        for lines in self.lines:
+            self.tops.append(y)
+            y += self.height(lines) + EDGE
+        self.bottom = y
+
+    def height(self, lines: list[str]) -> int:
+        """Of a box."""
+        return LINE * len(lines) + 2 * GAP - 4
 
     def svg(self) -> str:
-        """Arrows below their labels, below nodes; the violation above the rest."""
-        height = HEAD + ROW * (len(self.nodes) - 1) + HEIGHT + FOOT + (20 if self.left_out else 0)
-        edges = [edge for edge in self.graph.edges if edge.source.id in self.row and edge.target.id in self.row]
-        edges.sort(key=lambda edge: edge in self.graph.cycle)
-        arrows, labels = zip(*map(self.edge, edges), strict=True) if edges else ((), ())
+        """Arrows, then boxes."""
+        edges = list(self.graph.cycle)
         parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="ev" role="img" width="{WIDTH}" height="{height}" '
-            f'viewBox="0 0 {WIDTH} {height}" direction="ltr"><title>{safe(self.title)}</title><style>{STYLE}</style>',
-            f'<text class="head" x="{LEFT}" y="22">decisions</text><text class="head" x="{RIGHT}" y="22">events in the log</text>',
-            *arrows,
-            *labels,
-            *(self.node(node) for node in self.nodes),
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="ev" role="img" width="{WIDTH}" height="{self.bottom}" '
+            f'viewBox="0 0 {WIDTH} {self.bottom}" direction="ltr"><title>{safe(self.title)}</title><style>{STYLE}</style>',
+            *(self.edge(n, edge) for n, edge in enumerate(edges)),
+            *(self.node(n, node) for n, node in enumerate(self.nodes)),
         ]
-        if self.left_out:
-            parts.append(f'<text class="kind" x="{LEFT}" y="{height - 8}">{self.left_out:,} more are not drawn</text>')
         return "".join([*parts, "</svg>"])
 
-    def node(self, node: Node) -> str:
-        """A box with its label and tooltip."""
-        x, y = self.place(node)
-        bad = ' class="bad"' if node.id in self.cycle else ""
-        label = clipped(f"{self.numbers.get(node.id, '')} {node_label(node)}".lstrip(), BOX - 16)
+    def node(self, n: int, node: Node) -> str:
+        """A box with its lines and its tooltip."""
+        top, lines = self.tops[n], self.lines[n]
+        text = "".join(
+            f'<text x="{BOX_LEFT + GAP}" y="{top + GAP + 10 + LINE * row}">{safe(line)}</text>'
+            for row, line in enumerate(lines)
+        )
         return (
-            f"<g{bad}><title>{safe(record_sentence(node.record))} [record {node.number}]</title>"
-            f'<rect class="{"decision" if node.decision else "event"}" x="{x}" y="{y}" width="{BOX}" height="{HEIGHT}" '
-            f'rx="{14 if node.decision else 3}"/><text x="{x + 10}" y="{y + 22}">{safe(label)}</text></g>'
+            f'<g class="bad"><title>{safe(record_sentence(node.record))} [record {node.number}]</title>'
+            f'<rect x="{BOX_LEFT}" y="{top}" width="{WIDTH - BOX_LEFT - 4}" height="{self.height(lines)}" '
+            f'rx="{14 if node.decision else 3}"/>{text}</g>'
         )
 
-    def place(self, node: Node) -> tuple[int, int]:
-        """The upper left corner."""
-        return (LEFT if node.decision else RIGHT), HEAD + ROW * self.row[node.id]
-
-    def edge(self, edge: Edge) -> tuple[str, str]:
-        """An arrow and its label, with a tooltip: straight between the columns, curved within one."""
-        (x1, y1), (x2, y2) = self.place(edge.source), self.place(edge.target)
-        bad = ' class="bad"' if edge in self.graph.cycle else ""
-        real = ' class="real"' if edge.kind == REAL_TIME else ""
-        middle = HEIGHT // 2
-        if edge.kind in (READ, CHANGED):
-            a, b, side = (x1 + BOX, x2, 1) if x1 < x2 else (x1, x2 + BOX, -1)
-            shift = -6 if edge.kind == READ else 6
-            ya, yb = y1 + middle + shift, y2 + middle + shift
-            path = f"M{a} {ya}L{b - 8 * side} {yb}"
-            tip = f"{b},{yb} {b - 9 * side},{yb - 5} {b - 9 * side},{yb + 5}"
-            share = 0.37 if edge.kind == READ else 0.24
-            at, anchor = (a + (b - a) * share, ya + (yb - ya) * share - 4), "middle"
+    def edge(self, n: int, edge: Edge) -> str:
+        """An arrow to the next box, or from the last one back to the first, with its words beside it."""
+        begins = self.tops[n] + self.height(self.lines[n])
+        x = BOX_LEFT + 26
+        if n + 1 < len(self.nodes):
+            ends = self.tops[n + 1]
+            path, tip = f"M{x} {begins}V{ends - 8}", f"{x},{ends} {x - 5},{ends - 9} {x + 5},{ends - 9}"
         else:
-            down = 1 if y2 >= y1 else -1
-            ya, yb = (y1 + HEIGHT, y2) if down > 0 else (y1, y2 + HEIGHT)
-            x = x1 + (BOX - 90 if edge.kind == APPENDED else 200)
-            bulge = x + (30 if abs(self.row[edge.target.id] - self.row[edge.source.id]) > 1 else 0)
-            path = f"M{x} {ya}Q{bulge} {(ya + yb) / 2:g} {x} {yb - 8 * down}"
-            tip = f"{x},{yb} {x - 5},{yb - 9 * down} {x + 5},{yb - 9 * down}"
-            at, anchor = (x - 8, yb - 11 if down > 0 else yb + 16), "end"
-        text = f'<text class="kind" x="{at[0]:g}" y="{at[1]:g}" text-anchor="{anchor}">{safe(edge_label(edge))}</text>'
-        title = f"<g{bad}><title>{safe(edge_sentence(edge, self.labels))}</title>"
-        return f'{title}<path{real} d="{path}"/><polygon points="{tip}"/></g>', f"{title}{text}</g>"
+            back = self.tops[0] + self.height(self.lines[0]) // 2
+            path = f"M{x} {begins}V{begins + 20}H14V{back}H{BOX_LEFT - 8}"
+            tip = f"{BOX_LEFT},{back} {BOX_LEFT - 9},{back - 5} {BOX_LEFT - 9},{back + 5}"
+        kind = "bad real" if edge.kind == REAL_TIME else "bad"
+        return (
+            f'<g class="{kind}"><title>{safe(edge_sentence(edge, self.labels))}</title><path d="{path}"/><polygon points="{tip}"/>'
+            f'<text class="kind" x="{x + 12}" y="{begins + EDGE // 2 + 4}">{safe(edge_label(edge))}</text></g>'
+        )
 
 
-def visible(graph: Graph) -> tuple[Sequence[Node], int]:
-    """The nodes to draw, in the order of the history, and how many are left out."""
-    nodes = graph.nodes
-    if len(nodes) <= NODES_MAX:
-        return nodes, 0
-    wanted = {node.id for node in cast(graph)} if graph.cycle else set()
-    last = max((n for n, node in enumerate(nodes) if node.id in wanted), default=len(nodes) - 1)
-    for node in reversed(nodes[: last + 1]):
-        if len(wanted) >= NODES_MAX:
+def wrapped(text: str) -> list[str]:
+    """A label in lines that fit into a box; what is too long is cut."""
+    room = WIDTH - BOX_LEFT - 2 * GAP - 8
+    lines = [""]
+    for word in inert(text).split(" "):
+        longer = f"{lines[-1]} {word}".lstrip()
+        if breadth(longer) <= room or not lines[-1]:
+            lines[-1] = longer
+        elif len(lines) < LINES_MAX:
+            lines.append(word)
+        else:
+            lines[-1] = clipped(f"{longer} …", room)
             break
-        wanted.add(node.id)
-    shown = [node for node in nodes if node.id in wanted]
-    return shown, len(nodes) - len(shown)
+    return [clipped(line, room) for line in lines]
+
+
+def past(graph: Graph) -> list[tuple[int, str]]:
+    """What else happened on the same key before: number of the record and its sentence, of every node that is not in the cycle."""
+    drawn = {edge.source.id for edge in graph.cycle}
+    return [(node.number, record_sentence(node.record)) for node in graph.nodes if node.id not in drawn]

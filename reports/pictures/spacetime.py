@@ -98,10 +98,16 @@ def safe(text: str) -> str:
 
 
 class Picture:
-    """Draws a scene. `badges`: number of a record -> what the explanation calls it."""
+    """Draws a scene. `badges`: number of a record -> what the explanation calls it. With a `prefix`, such as ``record-``, every row is a
+    link to its record in the list."""
 
     def __init__(
-        self, what: Scene, finding: Finding | None, title: str = "", badges: Mapping[int, str] | None = None
+        self,
+        what: Scene,
+        finding: Finding | None,
+        title: str = "",
+        badges: Mapping[int, str] | None = None,
+        prefix: str = "",
     ) -> None:
         self.scene = what
         self.finding = finding
@@ -113,9 +119,11 @@ class Picture:
             width = self.spread(LANE_NARROW, MARGIN_NARROW)
         self.width = min(width, max(FRAME, self.x[self.lanes[-1]] + MARGIN_NARROW))
         self.badges = badges or {}
+        self.prefix = prefix
         self.y: float = HEAD
         self.below: list[str] = []
         self.above: list[str] = []
+        self.links: list[str] = []
         self.down: dict[str, float] = {}
         self.dead: list[tuple[str, float, float]] = []
 
@@ -149,8 +157,10 @@ class Picture:
         self.legend()
         height = self.y + FOOT
         what = safe(self.title or self.describe())
+        role = "group" if self.prefix else "img"
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="st" role="img" width="{self.width:g}" height="{height:g}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="st" role="{role}" aria-label="{what}"'
+            f' width="{self.width:g}" height="{height:g}" '
             f'viewBox="0 0 {self.width:g} {height:g}" direction="ltr"><title>{what}</title><style>{STYLE}</style>'
         )
         lives = []
@@ -165,7 +175,7 @@ class Picture:
             )
         names, self.above = self.above, []
         self.names(16)
-        return "".join([head, *self.below, *lives, *self.above, *names, "</svg>"])
+        return "".join([head, *self.below, *lives, *self.above, *names, *self.links, "</svg>"])
 
     def legend(self) -> None:
         """What the shapes and arrows mean that were drawn."""
@@ -230,6 +240,12 @@ class Picture:
         else:
             self.drawn(mark, middle, violated)
         self.numbers(mark, middle)
+        if self.prefix:
+            first, last = mark.numbers[0], mark.numbers[-1]
+            self.links.append(
+                f'<a href="#{self.prefix}{first}" data-first="{first}" data-last="{last}" aria-label="{self.prefix}{first}" tabindex="-1">'
+                f'<rect class="hit" x="0" y="{self.y:g}" width="{self.width:g}" height="{ROW}"><title>{safe(mark.title)}</title></rect></a>'
+            )
         self.y += ROW
         if violated:
             self.verdict(mark)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
+
 import attrs
 
 from refold.model.words import counted
@@ -25,12 +27,18 @@ class Standing:
 
 def standings(result: Result) -> tuple[Standing, ...]:
     """Every guarantee with its verdict; a guarantee that nothing checked is never called held."""
-    broken = {finding.guarantee for example in result.counterexamples for finding in example.findings}
+    return rated(
+        result.checked, {finding.guarantee for example in result.counterexamples for finding in example.findings}
+    )
+
+
+def rated(pairs: Iterable[Iterable[str]], broken: Collection[str] = ()) -> tuple[Standing, ...]:
+    """Every guarantee with its verdict, from the (property, guarantee) `pairs` that had something to judge."""
     checked: set[str] = set()
-    for pair in result.checked:
+    for pair in pairs:
         checked.update(word for word in pair if word in GUARANTEES)
         checked.update(code for word in pair for code in ALSO.get(word, ()))
-    codes = [*GUARANTEES, *sorted((broken | checked) - set(GUARANTEES))]
+    codes = [*GUARANTEES, *sorted({*broken, *checked} - set(GUARANTEES))]
     return tuple(
         Standing(
             code,
@@ -39,6 +47,19 @@ def standings(result: Result) -> tuple[Standing, ...]:
         )
         for code in codes
     )
+
+
+def extent(rows: Sequence[Standing]) -> str:
+    """How far a verdict goes: ``3 of 11 not checked``, ``all 11 checked``, ``1 of 11 broken, 3 not checked``."""
+    lacking, broken = (sum(row.verdict == verdict for row in rows) for verdict in (NOT_CHECKED, BROKEN))
+    if broken:
+        return f"{broken} of {len(rows)} broken" + (f", {lacking} not checked" if lacking else "")
+    return f"{lacking} of {len(rows)} not checked" if lacking else f"all {len(rows)} checked"
+
+
+def verdict_line(result: Result) -> str:
+    """The verdict and how far it goes: ``held (3 of 11 not checked)``."""
+    return f"{conclusion(result)} ({extent(standings(result))})"
 
 
 INTERRUPTED, GIVEN_UP = "interrupted", "given up"

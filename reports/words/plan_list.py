@@ -77,8 +77,10 @@ def plan_heading(example: Counterexample, items: Sequence[Item]) -> str:
     return "; ".join([f"the plan, {actions}", *said])
 
 
-def shortened(items: Sequence[Item]) -> tuple[Sequence[Item], int, Sequence[Item]]:
-    """Of a long plan its beginning, the number of actions between, and its end; else all, 0 and nothing."""
-    if len(items) <= LINES_MAX:
+def shortened(items: Sequence[Item], lines_max: int | None = None) -> tuple[Sequence[Item], int, Sequence[Item]]:
+    """Of a long plan its beginning, the number of actions between, and its end; else all, 0 and nothing. `lines_max` is what is not long
+    yet (None: `LINES_MAX`)."""
+    if len(items) <= (lines_max or LINES_MAX):
         return items, 0, ()
-    return items[:ENDS], len(items) - 2 * ENDS, items[-ENDS:]
+    ends = lines_max // 2 if lines_max else ENDS
+    return items[:ends], len(items) - 2 * ends, items[-ends:]

@@ -63,6 +63,7 @@ class BlackBox:
             fail=fail,
             reason=verdict.reason or "",
             hint=(hint(history, verdict, fail) or "") if doubtful else "",
+            operations=history.operations,
         )
 
     def accounted(self, source: Source | History, format: str, model: str) -> Judged:

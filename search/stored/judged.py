@@ -8,7 +8,7 @@ import attrs
 
 from refold.model.application import Application
 from refold.properties.accounts.finding import Account
-from refold.properties.linearizability import Verdict
+from refold.properties.linearizability import Operation, Verdict
 from refold.properties.property import Finding
 
 HELD, BROKEN, UNDECIDED = "held", "broken", "undecided"
@@ -23,7 +23,8 @@ class Judged:
     those of refold's properties, judged with `application` (None: without one); `black_box` is the verdict on a history without
     positions, and `fail` what a failed operation was taken to say there. `not_checked` is in plain words, `counts` is what happened,
     `reason` says why nothing was decided, `hint` under which other assumption there would be no contradiction, `account` is what a model
-    without a search says, and `error` is what ended the reading too early: what was found before is kept.
+    without a search says, `operations` are those of a history without positions, and `error` is what
+    ended the reading too early: what was found before is kept.
     """
 
     verdict: str
@@ -38,4 +39,5 @@ class Judged:
     reason: str = ""
     hint: str = ""
     account: Account | None = None
+    operations: tuple[Operation, ...] = attrs.field(default=(), eq=False, repr=False)
     error: BaseException | None = attrs.field(default=None, eq=False)

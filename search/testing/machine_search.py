@@ -21,6 +21,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample
+from refold.properties.suite import checked_on
 from refold.search import failure
 from refold.search.campaign import Budget, Campaign
 from refold.search.capabilities import not_checked
@@ -333,6 +334,9 @@ class MachineSearch:
             "steps": self.books.steps,
             "counts": dict(self.books.happened),
             "not_checked": list(not_checked(self.system)),
+            "checked": [
+                list(pair) for pair in checked_on(self.application, self.system.capabilities, self.books.kinds)
+            ],
             "notes": list(self.notes),
         }
 

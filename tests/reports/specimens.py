@@ -155,9 +155,9 @@ def page_of(told: Result, **options: Any) -> str:
     return html_report(told, explained(told, **options))
 
 
-def text_of(told: Result, *, report: str | None = None, width: int = 100, **options: Any) -> str:
+def text_of(told: Result, *, report: str | None = None, width: int = 100, verbose: bool = False, **options: Any) -> str:
     """Its text."""
-    return terminal_report(told, explained(told, **options), report=report, width=width)
+    return terminal_report(told, explained(told, **options), report=report, width=width, verbose=verbose)
 
 
 def json_of(told: Result, *, report: str | None = None, **options: Any) -> dict[str, Any]:

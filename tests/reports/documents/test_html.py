@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 import re
 from html.parser import HTMLParser
@@ -40,7 +42,8 @@ ALLOWED = {
         "b",
     ),
     *("i", "em", "span", "a", "code", "pre", "div", "table", "tr", "th", "td", "dl", "dt", "dd", "details", "summary"),
-    *("svg", "g", "line", "rect", "circle", "path", "polygon", "text"),
+    *("svg", "g", "line", "rect", "circle", "path", "polygon", "text", "symbol", "use"),
+    *("script", "button", "input", "select", "option", "label", "output"),
 }
 
 
@@ -89,8 +92,16 @@ def read(page: str) -> Reader:
 
 
 def harmless(page: str) -> Reader:
-    """No scripts, no handlers, nothing from elsewhere, nothing invisible."""
+    """No scripts but the one that the policy allows by its hash, no handlers, nothing from elsewhere, nothing invisible."""
     reader = read(page)
+    code = re.findall(r'<script type="module">(.*?)</script>', page, re.DOTALL)
+    data = re.findall(r'<script type="application/octet-stream" class="story">([A-Za-z0-9+/=]*)</script>', page)
+    assert len(re.findall(r"<script", page)) == len(code) + len(data)
+    assert len(code) == 1
+    digest = base64.b64encode(hashlib.sha256(code[0].encode()).digest()).decode()
+    assert (
+        f"default-src &#39;none&#39;; style-src &#39;unsafe-inline&#39;; script-src &#39;sha256-{digest}&#39;" in page
+    )
     assert reader.tags <= ALLOWED
     assert not [name for name in reader.attributes if name.startswith("on")]
     inside = [reference for reference in reader.references if not reference.startswith("https://github.com/")]
@@ -129,7 +140,7 @@ def test_text_picture_and_list_give_a_record_the_same_number(name: str) -> None:
     page = page_of(result(name, SPECIMENS[name]()))
     told = re.findall(r'class="label">\((\d+)\)</span> = .*?\[record (\d+)\]', page)
     listed = re.findall(r"<i>(\d+)</i><em>(\d+)</em>", page)
-    picture = re.search(r'<svg[^>]*class="st".*?</svg>', page, re.S)
+    picture = re.search(r'<svg[^>]*class="st" role.*?</svg>', page, re.S)
     assert picture is not None
     rows = dict(re.findall(r'class="num" [^>]*y="([\d.]+)"[^>]*><title>[^<]*</title>(\d+)', picture[0]))
     drawn = re.findall(r'class="badgetext" [^>]*y="([\d.]+)"[^>]*><title>[^<]*</title>(\d+)', picture[0])
@@ -196,7 +207,7 @@ def test_a_long_history_stays_readable_and_small() -> None:
     reader = harmless(page)
     assert "more records are in the list below" in "".join(reader.text)
     assert len(re.findall(r"<li", page)) > 5_000
-    picture = re.search(r"<svg.*?</svg>", page, re.S)
+    picture = re.search(r'<svg[^>]*class="st" role.*?</svg>', page, re.S)
     assert picture is not None
     assert len(picture[0]) < 100_000
 
@@ -220,7 +231,7 @@ def test_only_what_was_looked_at_to_the_end_is_said_to_hold(changes: dict[str, A
     assert said in text
     assert ("Green means" in text) == (word == "held")
     printed = " ".join(text_of(told).split())
-    assert printed.startswith(f"{word.upper()}: reference with application")
+    assert re.match(rf"{word.upper()} \(\d+ of 11 not checked\): reference with application", printed)
     assert said in printed
     assert ("Green means" in printed) == (word == "held")
 
@@ -231,4 +242,4 @@ def test_a_find_is_a_find_however_the_campaign_ended() -> None:
     text = "".join(harmless(page_of(told)).text)
     assert "refold: broken: checkpoint-before-effect" in text
     assert "given up: the server is gone" in text
-    assert text_of(told).startswith("BROKEN: ")
+    assert text_of(told).startswith("BROKEN (")

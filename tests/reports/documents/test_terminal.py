@@ -8,6 +8,8 @@ import pytest
 
 from refold.reports.documents.console import console
 from refold.reports.documents.terminal import print_result
+from refold.reports.words.counts import grouped
+from refold.reports.words.guarantees import Standing, extent
 
 from ..goldens import compare
 from ..specimens import SPECIMENS, blind, checkpoint_first, explained, hostile, message_of, result, text_of
@@ -32,7 +34,7 @@ def test_a_broken_result_begins_with_the_verdict_and_ends_with_the_command() -> 
         report=".refold/report.html",
         diagnosis={0: [("checkpoint-before-effect", 0.93, ("a checkpoint comes first", "there was a crash"))]},
     )
-    assert text.startswith("BROKEN: two-bugs")
+    assert text.startswith("BROKEN (2 of 11 broken")
     assert text.rstrip("\n").splitlines()[-1] == "refold replay plans/b.json"
     assert "it does not prove that" in text
     compare("terminal-broken.txt", text)
@@ -41,7 +43,7 @@ def test_a_broken_result_begins_with_the_verdict_and_ends_with_the_command() -> 
 def test_a_held_result_says_what_green_does_not_prove() -> None:
     """No findings; a guarantee that nothing checked is not called held."""
     text = text_of(result("reference"))
-    assert text.startswith("HELD: reference")
+    assert text.startswith("HELD (")
     assert "it does not prove" in text
     compare("terminal-held.txt", text)
 
@@ -106,3 +108,40 @@ def test_a_terminal_without_unicode_gets_escapes_and_no_error() -> None:
     print_result(told, explained(told, replays=[REPLAY]), console(out, width=100))
     out.flush()
     assert raw.getvalue().splitlines()[-1].decode() == REPLAY
+
+
+@pytest.mark.parametrize("name", SPECIMENS)
+def test_a_finding_fits_on_a_screen_and_the_rest_is_told_if_asked_for(name: str) -> None:
+    """40 lines at a width of 100; with everything there is the table of guarantees and what happened."""
+    told = result(name, SPECIMENS[name]())
+    text = text_of(told, replays=[REPLAY], report="report.html")
+    assert len(text.splitlines()) <= 40, text
+    assert "appends: " not in text
+    more = text_of(told, replays=[REPLAY], report="report.html", verbose=True)
+    assert "appends: 2,210 appended" in more
+    assert "in plain words" in more
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ({"held": 8, "not checked": 3}, "3 of 11 not checked"),
+        ({"held": 11}, "all 11 checked"),
+        ({"broken": 1, "held": 10}, "1 of 11 broken"),
+        ({"broken": 2, "held": 6, "not checked": 3}, "2 of 11 broken, 3 not checked"),
+    ],
+)
+def test_a_verdict_says_how_far_it_goes(verdicts: dict[str, int], said: str) -> None:
+    rows = [Standing(f"G{n}", verdict, "") for verdict, number in verdicts.items() for n in range(number)]
+    assert extent(rows) == said
+
+
+def test_counts_are_grouped_and_a_zero_is_shown_only_where_it_says_something() -> None:
+    counts = {"appended": 0, "crashes": 0, "power_cuts": 0, "delivered": 3, "reads_stale": 1, "mails_sent": 2}
+    assert grouped(counts) == [
+        ("appends", "0 appended"),
+        ("deliveries", "3 delivered"),
+        ("faults", "0 crashes"),
+        ("reads and decisions", "1 read stale"),
+        ("other parts", "2 mails sent"),
+    ]

@@ -9,6 +9,7 @@ import attrs
 from refold.model.action import Action, Append, Crash, Deliver, Prepare, Restart, Submit
 from refold.model.examples.accounts import Register
 from refold.properties.result import Counterexample
+from refold.reports.documents.terminal import PLAN_MAX
 from refold.reports.words.plan_list import ENDS, plan_heading, plan_items, shortened
 
 from ..specimens import ADA, blind, checkpoint_first, json_of, message_of, page_of, result, run, text_of
@@ -84,8 +85,8 @@ def test_of_a_long_plan_the_ends_are_shown() -> None:
     first, between, last = shortened(plan_items(example))
     assert (len(first), between, len(last)) == (ENDS, 263, ENDS)
     text = text_of(result("x", example), plans=["plans/a.json"])
-    assert "… 263 actions between; all are in plans/a.json" in text
-    assert len(re.findall(r"^ +\d+\. ", text, re.M)) == 2 * ENDS
+    assert "… 291 actions between; all are in plans/a.json" in text
+    assert len(re.findall(r"^ +\d+\. ", text, re.M)) == PLAN_MAX
     assert re.search(r"^ +303\. bob ", text, re.M)
     message = message_of(example, "refold replay plans/a.json").splitlines()
     assert "  … 263 actions between; all are in the file of the command below" in message

@@ -1,0 +1,43 @@
+"""Styles and the script of a page, and the policy that allows this script and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from importlib import resources
+
+import jinja2
+from markupsafe import Markup
+
+
+@functools.cache
+def text_of(file: str) -> str:
+    """A file of this package."""
+    return resources.files("refold.reports.pages").joinpath(file).read_text(encoding="utf-8")
+
+
+def style() -> Markup:
+    """All styles."""
+    return Markup(text_of("page.css") + text_of("explorer.css"))
+
+
+def script() -> Markup:
+    """The script, as it stands in the page."""
+    return Markup("\n" + text_of("explorer.js"))
+
+
+@functools.cache
+def policy() -> str:
+    """The Content-Security-Policy: nothing is loaded, nothing is sent, and no script runs but ours, which is known by its hash."""
+    digest = base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+@functools.cache
+def template(file: str) -> jinja2.Template:
+    """A template of this package; what is put into it is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.from_string(text_of(file))
