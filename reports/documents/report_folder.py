@@ -19,10 +19,13 @@ REPORT = "report.html"
 """The page; everything else lies beside it."""
 
 
-def write_report(result: Result, explained: Sequence[Explained], folder: pathlib.Path) -> dict[str, Any]:
-    """Write report.html, report.json, history.jsonl and the graphs; returns what report.json holds."""
+def write_report(
+    result: Result, explained: Sequence[Explained], folder: pathlib.Path, *, recorded: bool = False
+) -> dict[str, Any]:
+    """Write report.html, report.json, history.jsonl and the graphs; returns what report.json holds. A history that was `recorded` before
+    is not written again."""
     history = result.counterexamples[0].history if result.counterexamples else result.sample
-    if history:
+    if history and not recorded:
         write_history(folder / "history.jsonl", history)
     for number, each in enumerate(explained, 1):
         if each.graph is not None:

@@ -366,6 +366,44 @@ ANOMALIES: dict[str, Anomaly] = {
         "one process gives {expected}, another {actual}",
         "iteration over a set, hash(), id(), a clock or a random number decides; sort, and put such values into the event",
     ),
+    "old-event-unreadable": Anomaly(
+        "{event}, which a former version stored, cannot be read: {where}",
+        "whatever is in the log can be read by every version that comes later",
+        "the application raises {actual}",
+        "a field or a class that has another name now, a new field without a default, or an event class that is gone; say in"
+        " Application.upcast what the old form is today, and keep the class of every event that was ever stored",
+    ),
+    "old-event-read-two-ways": Anomaly(
+        "{event}, a {where} which a former version stored, is another one each time that it is read",
+        "an event that is read again is the same",
+        "the first time it is {expected}, the second time {actual}",
+        "an upcaster that fills a new field from a clock, a random number or a counter; take what the event itself holds, or a constant",
+    ),
+    "old-event-moved": Anomaly(
+        "{event} is in stream {where}, and the application looks for it elsewhere",
+        "an event belongs to the stream in which it is",
+        "it is in {expected}, and Application.key says {actual}",
+        "key() is taken from another field now, or is spelled otherwise; an event that is stored cannot move, so keep the key",
+    ),
+    "old-state-differs": Anomaly(
+        "the old events{place} mean something else now",
+        "a fold of the old events gives what a former version recorded of them",
+        "it was {expected}, and is {actual} now",
+        "a field that is no longer read, a wrong default for one that is new, or another unit or sign; correct Application.upcast. If the"
+        " form of states or rows was changed on purpose, say how in Application.upcast_state or upcast_row",
+    ),
+    "old-state-breaks-invariant": Anomaly(
+        "with {event} the state of {where} breaks an invariant of today: {what}",
+        "states of old events keep the invariants",
+        "what was found is: {actual}",
+        "an upcaster that gives a wrong amount, or a new rule that old data do not keep; correct the upcaster, or let the rule allow them",
+    ),
+    "old-decision-differs": Anomaly(
+        "a decision on {where} would come out otherwise today",
+        "a command that is decided again on the same events gives the same events",
+        "it was {expected}, and is {actual} now",
+        "a rule that was changed, or a state that old events no longer add up to; if it is the rule, leave --decisions out",
+    ),
     "sent-elsewhere": Anomaly(
         "{where} did what {event} asks for to somebody else",
         "an effect on the outside world goes to whom its event is about",

@@ -10,6 +10,10 @@ from __future__ import annotations
 BECAUSE: dict[str, str | tuple[str, ...]] = {
     "is folded to something else in another process": "the events up to it are the same, and so is the code",
     "is decided in another way in another process": "the command and the events are the same, and so is the code",
+    "cannot be read": "the application raises {got}",
+    "cannot be folded": "the application raises {got}",
+    "belongs to another stream now": "Application.key says {got}",
+    "shows what it meant then": "{where} held {wanted} then",
     "was asked for by nobody": "no client ever sent an append with the id {id}",
     "is the append": "it asked for the events {ids}",
     "said that it did not happen": "{op} was {outcome}",

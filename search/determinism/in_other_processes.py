@@ -138,9 +138,10 @@ def questions(application: Application, history: Sequence[Any]) -> Iterator[tupl
 
 
 def line(application: Application, item: Stored | Decision) -> bytes:
-    """A question as a line."""
+    """A question as a line. What is no event of the application's classes was read from a file, and is plain already."""
     if type(item) is Stored:
-        item = msgspec.structs.replace(item, data=application.encode(item.data))
+        if isinstance(item.data, tuple(application.event_classes.values())):
+            item = msgspec.structs.replace(item, data=application.encode(item.data))
     elif type(item) is Decision:
         item = Decision(command_to_json(item.command), item.stream, item.seen)
     return msgspec.json.encode(item) + b"\n"
