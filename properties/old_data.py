@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -76,7 +77,7 @@ class OldData(Property):
     Fields that are new are not compared. Recorded decisions are compared only if `decisions` says so: rules may change.
     """
 
-    name = "old-data"
+    name = "earlier"
     guarantee = "REPL"
     needs_application = True
     clauses = {
@@ -242,7 +243,13 @@ class OldData(Property):
             return None
         self.compared["states"] += 1
         return self.compare(
-            "same state", number, record, key, self.placed.get((key, version)), lambda: self.today(key, then), states[version]
+            "same state",
+            number,
+            record,
+            key,
+            self.placed.get((key, version)),
+            lambda: self.today(key, then),
+            states[version],
         )
 
     def on_applied(self, number: int, record: Applied) -> Finding | None:
@@ -295,7 +302,7 @@ class OldData(Property):
                 record,
                 spec.name,
                 None if event is None else event[0],
-                lambda key=key, value=value: self.row_today(spec.projection, key, value),
+                partial(self.row_today, spec.projection, key, value),
                 fold.at(key, position),
                 f"[{key!r}]",
             )
@@ -363,7 +370,9 @@ class OldData(Property):
             number,
             guarantee="CAS",
             clause="decided alike",
-            expected="refused" if then is None else self.comparison.plain([self.decider.encode(event) for event in then]),
+            expected="refused"
+            if then is None
+            else self.comparison.plain([self.decider.encode(event) for event in then]),
             actual=said,
             evidence=[Evidence(number, record, "was decided then")],
         )
@@ -413,7 +422,9 @@ class OldData(Property):
             return None
         return self.finding(
             "old-event-unreadable",
-            f"{event.type} ({said})" if len([kind for kind, _ in self.unreadable if kind == event.type]) > 1 else event.type,
+            f"{event.type} ({said})"
+            if len([kind for kind, _ in self.unreadable if kind == event.type]) > 1
+            else event.type,
             number,
             clause="read",
             position=event.position,

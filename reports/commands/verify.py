@@ -67,7 +67,9 @@ def application_for(name: str) -> Application:
     metavar="FILE",
     help="Read the events that a former version of the application recorded in this history, and search nothing.",
 )
-@click.option("--decisions", is_flag=True, help="With --history: a decision that would come out otherwise today is a finding.")
+@click.option(
+    "--decisions", is_flag=True, help="With --history: a decision that would come out otherwise today is a finding."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def verify(
     systems: tuple[str, ...],
@@ -102,7 +104,13 @@ def verify(
         if decisions and history is None:
             raise UsageError("--decisions says what is judged of a history; name one with --history")
         if history is not None:
-            searching = {"--system": systems, "--seconds": seconds, "--examples": examples, "--seed": seed, "--jobs": jobs}
+            searching = {
+                "--system": systems,
+                "--seconds": seconds,
+                "--examples": examples,
+                "--seed": seed,
+                "--jobs": jobs,
+            }
             sys.exit(old_data(history, application, folder, decisions, as_json, searching))
         if seconds is None and examples is None:
             seconds = SECONDS

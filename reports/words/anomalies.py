@@ -374,7 +374,7 @@ ANOMALIES: dict[str, Anomaly] = {
         " Application.upcast what the old form is today, and keep the class of every event that was ever stored",
     ),
     "old-event-read-two-ways": Anomaly(
-        "{event}, a {where} which a former version stored, is another one each time that it is read",
+        "{event} ({where}), which a former version stored, is another one each time that it is read",
         "an event that is read again is the same",
         "the first time it is {expected}, the second time {actual}",
         "an upcaster that fills a new field from a clock, a random number or a counter; take what the event itself holds, or a constant",

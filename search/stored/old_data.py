@@ -39,7 +39,8 @@ def verify_history(
     """The verdict on the old events of `source`; each finding is a counterexample without a plan. Raises `MalformedHistory`."""
     if beginning(records(source)) is not None:
         raise MalformedHistory(
-            1, "the history begins in the middle of a log; what its events mean cannot be said without those before them"
+            1,
+            "the history begins in the middle of a log; what its events mean cannot be said without those before them",
         )
     started = time.monotonic()
     commands = command_classes(application)
