@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from refold.model.event import Stored
+from refold.model.expectation import Criterion
 
 State = Any
 Command = Any
@@ -89,6 +90,23 @@ class Application:
         A client appends unconditional commands with `ANY` as the expected version.
         """
         return True
+
+    def tags(self, event: Payload) -> Sequence[str]:
+        """What an event is about, for conditions over tags: ``("course:maths", "student:ann")``. Default: nothing."""
+        return ()
+
+    def condition(self, command: Command) -> Sequence[Criterion] | None:
+        """The events that `command` is decided on, by types and tags, wherever they are; None (the default): those of its stream.
+
+        With criteria, the state that `decide` is given is the fold of all events that match any of them, and the append demands that no
+        other such event has come since: a dynamic consistency boundary.
+        """
+        return None
+
+    @functools.cached_property
+    def tagged(self) -> bool:
+        """Whether any command may have a condition over tags."""
+        return type(self).condition is not Application.condition
 
     def broken_invariant(self, key: str, state: State) -> str | None:
         """What is impossible about this state of `key` («stock is -1»), or None. No decision may lead to such a state."""

@@ -341,7 +341,9 @@ class OldData(Property):
         return self.decision(number, record, None)
 
     def decision(self, number: int, record: Prepared | Declined, then: Any) -> Finding | None:
-        """Decided again on the same events; `then` is None for a refusal."""
+        """Decided again on the same events of its stream; `then` is None for a refusal. Those over tags are left out."""
+        if self.decider.tagged:
+            return None
         states = self.states.get(record.stream) or [self.decider.initial(record.stream)]
         if record.command is None or record.stream in self.lost or record.seen >= len(states):
             return None

@@ -46,7 +46,9 @@ def application_for(name: str) -> Application:
 @click.option(
     "--system", "systems", multiple=True, metavar="NAME", help="What to verify (default: reference); may be repeated."
 )
-@click.option("--application", metavar="NAME", help="accounts, inventory, rota, or MODULE:OBJECT (default: inventory).")
+@click.option(
+    "--application", metavar="NAME", help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory)."
+)
 @click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
 @click.option("--examples", type=click.IntRange(1), help="Stop after so many runs.")
 @click.option(

@@ -69,6 +69,13 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="the expected version is not sent, or is not checked in the same step as the write; append with the version that the "
         "decision has read",
     ),
+    "condition-ignored": Anomaly(
+        "an append to {where} was accepted although its condition over tags no longer held",
+        "an append with a condition over tags happens only if no event that matches has come since its decision was read",
+        "it demanded {expected}, and there was {actual}",
+        "the condition is checked on a stale view, before the step that writes, or for one of several tags; look for all its types and tags"
+        " behind the position that was read, in the same transaction as the write",
+    ),
     "false-conflict": Anomaly(
         "an append to {where} was refused although nothing was in its way",
         "a refusal needs a real conflict",

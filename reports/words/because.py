@@ -18,6 +18,8 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "leads to it": "the fold up to position {position} gives a state that must not be",
     "was decided then": "the command was decided on version {seen} of {stream}",
     "was read twice": "it came out as {wanted} and as {got}",
+    "demanded that nothing matches": "it asked for {expected}",
+    "matches": "it has the tags {tags}, and stands at position {position}, behind what the decision had read",
     "was asked for by nobody": "no client ever sent an append with the id {id}",
     "is the append": "it asked for the events {ids}",
     "said that it did not happen": "{op} was {outcome}",

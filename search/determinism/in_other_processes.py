@@ -131,6 +131,7 @@ def questions(application: Application, history: Sequence[Any]) -> Iterator[tupl
         elif (
             (type(record) is Prepared or type(record) is Declined)
             and record.source == "log"
+            and (not application.tagged or application.condition(record.command) is None)
             and record.seen <= versions.get(record.stream, 0)
             and record.stream == application.key(record.command)
         ):

@@ -15,6 +15,7 @@ from refold.model.application import Application, Refusal
 from refold.model.datastore import write
 from refold.model.documents.history import plain
 from refold.model.examples.accounts import Accounts
+from refold.model.examples.courses import Courses
 from refold.model.examples.inventory import Inventory
 from refold.model.examples.rota import Rota
 from refold.model.words import short, suggestion
@@ -22,7 +23,12 @@ from refold.properties.property import Property
 from refold.search.run import BrokenApplication
 from refold.systems.user.errors import let_through, told
 
-EXAMPLES: dict[str, type[Application]] = {"accounts": Accounts, "inventory": Inventory, "rota": Rota}
+EXAMPLES: dict[str, type[Application]] = {
+    "accounts": Accounts,
+    "courses": Courses,
+    "inventory": Inventory,
+    "rota": Rota,
+}
 WALK = 200
 """Commands that the trial walk decides."""
 
