@@ -103,6 +103,17 @@ class Application:
         """
         return None
 
+    def replay(self, events: Sequence[Stored]) -> Mapping[str, State]:
+        """The states of all keys, out of all events of the log and nothing else. For an application without a decider: a system of its own
+        executes the commands, and what that shows is compared with this."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def replayed(self) -> bool:
+        """Whether a full replay is all that is known: there is no decider."""
+        cls = type(self)
+        return cls.replay is not Application.replay and cls.decide is Application.decide
+
     @functools.cached_property
     def tagged(self) -> bool:
         """Whether any command may have a condition over tags."""

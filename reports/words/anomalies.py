@@ -367,6 +367,25 @@ ANOMALIES: dict[str, Anomaly] = {
         "expected {expected}, found {actual}",
         "the gate of a replay is too high, or the note that it is done is saved before it is; save it after",
     ),
+    "event-vanished": Anomaly(
+        "{event} of {where} was in the log, and is not there any more",
+        "the log only grows at its end",
+        "a reader had found {expected} there, and finds {actual} now",
+        "an event that was shown before it was durable, a deletion, or a renumbering; show nothing that may be taken back",
+    ),
+    "view-differs-from-replay": Anomaly(
+        "{where} shows what a replay of the whole log does not give",
+        "with nothing under way, what an application shows is what a replay of its log gives",
+        "the replay gives {expected}, {where} shows {actual}",
+        "a snapshot that misses an event, a projection that applies one twice or never, or a cache that nobody empties; compare the"
+        " positions at which each of them stands",
+    ),
+    "replay-differs": Anomaly(
+        "two replays of the same events{place} give two states",
+        "a replay looks at nothing but the events",
+        "the first gives {expected}, the second {actual}",
+        "a global, a clock or a random number in the replay; put such values into the event",
+    ),
     "replay-differs-elsewhere": Anomaly(
         "another process, with another hash seed, clock and time zone, comes to another {where} from the same events",
         "a replay gives the same bytes in every process",

@@ -20,6 +20,8 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "was read twice": "it came out as {wanted} and as {got}",
     "demanded that nothing matches": "it asked for {expected}",
     "matches": "it has the tags {tags}, and stands at position {position}, behind what the decision had read",
+    "is the last event of the log": "nothing was under way, and nothing is behind position {position}",
+    "shows the states": "it was read when nothing was under way",
     "was asked for by nobody": "no client ever sent an append with the id {id}",
     "is the append": "it asked for the events {ids}",
     "said that it did not happen": "{op} was {outcome}",

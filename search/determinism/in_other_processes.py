@@ -267,6 +267,7 @@ class Replay:
     def begin(self) -> None:
         """Nothing has happened yet."""
         self.states: dict[str, list[Any]] = {}
+        self.events: list[Stored] = []
         self.rows: dict[str, dict[str, Any]] = {name: {} for name in ("", *self.projections)}
 
     def stream(self, key: str) -> list[Any]:
@@ -276,10 +277,13 @@ class Replay:
         return self.states[key]
 
     def fold(self, event: Stored) -> Fold:
-        """State, view and rows after an event."""
+        """State, view and rows after an event; of an application without a decider all states, replayed from the beginning."""
         application = self.application
         payload = application.decode(event.type, event.data)
         event = msgspec.structs.replace(event, data=payload)
+        if application.replayed:
+            self.events.append(event)
+            return Fold(plain(dict(application.replay(tuple(self.events)))))
         states = self.stream(application.key(payload))
         states.append(application.evolve(states[-1], payload))
         view = self.write("", application.view(payload, self.rows[""]))
