@@ -113,8 +113,8 @@ class Campaign:
         self.progress = progress
         if application.replayed and not getattr(system, "executes", False):
             raise UsageError(
-                f"system {system.name!r} brings clients that decide, and application {application.name!r} has a replay and no decide(); take a"
-                " system of your own that executes commands: execute(), read() and views()"
+                f"system {system.name!r} brings clients that decide, and application {application.name!r} has a replay and no decide();"
+                " take a system of your own that executes commands: execute(), read() and views()"
             )
         self.menu = system.menu(application)
         self.tapes = tapes
@@ -301,7 +301,7 @@ class Campaign:
             skipped=self.skipped,
             seconds=self.seconds,
             counts={
-                **self.happened,
+                **{kind: n for kind, n in self.happened.items() if n or not self.application.replayed},
                 **self.observations,
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },

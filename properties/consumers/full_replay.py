@@ -22,7 +22,7 @@ class FullReplay(Property):
     A view that is partial, such as a cache, need not have every key. A state that is None is as good as none.
     """
 
-    name = "full-replay"
+    name = "replays"
     guarantee = "REPL"
     needs_application = True
     judges = (Viewed,)

@@ -151,7 +151,7 @@ class WholeDeployment:
         except BaseException as error:
             let_through(error)
             outcome = f"raised {told(error)}"
-        self.emit(Executed(action.client, action.command, outcome))
+        self.emit(Executed(action.client, short(action.command), outcome))
 
     def restart(self, action: Action) -> bool:
         """It comes back."""

@@ -36,11 +36,11 @@ class Executed(Record, frozen=True, tag="executed"):
     """The application was given a command; `outcome` is ``done``, or why it was not."""
 
     client: str
-    command: Any
+    command: str
     outcome: str
 
     def __str__(self) -> str:
-        return f"{self.client} asks for {self.command!r}: {self.outcome}"
+        return f"{self.client} asks for {self.command}: {self.outcome}"
 
 
 @record_kind

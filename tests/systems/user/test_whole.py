@@ -206,5 +206,5 @@ def test_applications_and_systems_must_fit() -> None:
 
     with pytest.raises(BrokenApplication, match=r"replay\(\(\)\) returned 3, expected a dict"):
         application_given(Odd)
-    with pytest.raises(UsageError, match="system .reference. brings clients that decide"):
+    with pytest.raises(UsageError, match=r"system .reference. brings clients that decide"):
         verify(Orders, "reference", seconds=None, examples=2)
