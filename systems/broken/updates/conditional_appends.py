@@ -193,7 +193,8 @@ class ConditionOnStaleView(Log):
 
     def excluded(self, condition: NoMatch, event: Stored) -> bool:
         """The newest event is not in the view yet."""
-        return event is not self.entries[-1] and super().excluded(condition, event)
+        newest = self.entries[-1] if self.entries else None
+        return event is not newest and super().excluded(condition, event)
 
 
 @broken(
