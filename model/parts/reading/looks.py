@@ -22,7 +22,7 @@ class Look(Action, frozen=True, tag="look"):
 
 
 @action_kind
-class Work(Action, frozen=True, tag="work"):
+class Work(Action, frozen=True, tag="background-work"):
     """The background work goes one step."""
 
     phrase = "the background work went on"
