@@ -10,7 +10,9 @@ from .examples.accounts import Accounts as Accounts
 from .examples.inventory import Inventory as Inventory
 from .expectation import ANY as ANY
 from .expectation import NO_STREAM as NO_STREAM
+from .expectation import Criterion as Criterion
 from .expectation import Exact as Exact
+from .expectation import NoMatch as NoMatch
 from .log import Appended as Appended
 from .log import AppendRequest as AppendRequest
 from .log import Conflict as Conflict

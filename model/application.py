@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from refold.model.event import Stored
+from refold.model.expectation import Criterion
 
 State = Any
 Command = Any
@@ -90,6 +91,34 @@ class Application:
         """
         return True
 
+    def tags(self, event: Payload) -> Sequence[str]:
+        """What an event is about, for conditions over tags: ``("course:maths", "student:ann")``. Default: nothing."""
+        return ()
+
+    def condition(self, command: Command) -> Sequence[Criterion] | None:
+        """The events that `command` is decided on, by types and tags, wherever they are; None (the default): those of its stream.
+
+        With criteria, the state that `decide` is given is the fold of all events that match any of them, and the append demands that no
+        other such event has come since: a dynamic consistency boundary.
+        """
+        return None
+
+    def replay(self, events: Sequence[Stored]) -> Mapping[str, State]:
+        """The states of all keys, out of all events of the log and nothing else. For an application without a decider: a system of its own
+        executes the commands, and what that shows is compared with this."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def replayed(self) -> bool:
+        """Whether a full replay is all that is known: there is no decider."""
+        cls = type(self)
+        return cls.replay is not Application.replay and cls.decide is Application.decide
+
+    @functools.cached_property
+    def tagged(self) -> bool:
+        """Whether any command may have a condition over tags."""
+        return type(self).condition is not Application.condition
+
     def broken_invariant(self, key: str, state: State) -> str | None:
         """What is impossible about this state of `key` («stock is -1»), or None. No decision may lead to such a state."""
         return None
@@ -111,9 +140,24 @@ class Application:
         return msgspec.to_builtins(payload, order="deterministic")
 
     def decode(self, type_name: str, data: Any) -> Payload:
-        """The inverse of `encode`: an event of the class called `type_name` out of plain values."""
+        """The inverse of `encode`: an event of the class called `type_name` out of plain values, as `upcast` gives them."""
+        type_name, data = self.upcast(type_name, data)
         cls = self.event_classes.get(type_name)
         return data if cls is None else msgspec.convert(data, cls)
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        """An event as a former version of the application has stored it, in the form that it has today: the name of its class, and plain
+        values. Every event that is read passes here, new ones too. Default: unchanged."""
+        return type_name, data
+
+    def upcast_state(self, key: str, state: Any) -> Any:
+        """The state of `key` as a former version has recorded it, in the form that it has today; plain JSON values, both. Default:
+        unchanged. `refold verify --history` compares with it."""
+        return state
+
+    def upcast_row(self, row: str, value: Any) -> Any:
+        """The same for a row of a read model."""
+        return self.upcast_state(row, value) if self._viewed_by_key else value
 
     @functools.cached_property
     def event_classes(self) -> dict[str, type]:

@@ -11,13 +11,16 @@ from refold.model.application import Command, Refusal, State
 from refold.model.context import Context
 from refold.model.declarations.ports import StorePort
 from refold.model.event import NewEvent
-from refold.model.expectation import ANY, AnyExpectation, AnyVersion, Exact, at_version
-from refold.model.log import Appended, AppendRequest, Conflict
+from refold.model.expectation import ANY, AnyExpectation, AnyVersion, Criterion, Exact, NoMatch, at_version
+from refold.model.log import Appended, AppendRequest, Conflict, pages
 from refold.model.record import Declined, Prepared, SnapshotLoaded, SnapshotTaken
 from refold.model.snapshot import Snapshot
 
 SNAPSHOT_EVERY = 2
 """Events of a stream between two snapshots of an aggregate."""
+
+PAGE = 1024
+"""Events that are read at once by who decides on tags."""
 
 
 class View(msgspec.Struct, frozen=True, gc=False):
@@ -52,6 +55,7 @@ class Client:
         self.store = store
         self.snapshots = context.snapshots
         self.emit = context.emit
+        self.tagged = context.application.tagged
         self.operations = 0
         self.pending: AppendRequest | None = None
         self.slow = False
@@ -69,7 +73,12 @@ class Client:
         """
         application = self.application
         key = application.key(command)
-        view = self.view(key)
+        criteria = application.condition(command) if self.tagged else None
+        if criteria is None:
+            condition, view, reads = None, self.view(key), self.reads
+        else:
+            condition, view = self.matching(tuple(criteria), key)
+            reads = "log"
         if not op:
             self.operations += 1
             op = f"{self.name}-{self.operations}"
@@ -77,17 +86,16 @@ class Client:
         try:
             payloads = application.decide(command, view.state)
         except Refusal as refusal:
-            self.emit(Declined(self.name, op, command, self.reads, key, view.version, refusal.reason))
+            self.emit(Declined(self.name, op, command, reads, key, view.version, refusal.reason))
             return None
         if not payloads:
-            self.emit(Declined(self.name, op, command, self.reads, key, view.version, "nothing to do"))
+            self.emit(Declined(self.name, op, command, reads, key, view.version, "nothing to do"))
             return None
         events = numbered(op, payloads)
-        if self.bound(command):
-            stream, expected = self.target(key, view, op)
-        else:
-            stream, expected = key, ANY
-        self.emit(Prepared(self.name, op, command, self.reads, stream, view.version, expected, events))
+        if self.tagged:
+            events = tuple([NewEvent(one.id, one.type, one.data, tuple(application.tags(one.data))) for one in events])
+        stream, expected = self.destination(command, key, view, op, condition)
+        self.emit(Prepared(self.name, op, command, reads, stream, view.version, expected, events))
         self.pending = request = AppendRequest(op, stream, expected, events)
         return request
 
@@ -95,6 +103,33 @@ class Client:
         """What the consumer's datastore holds of this key now."""
         row = self.store.get(key)
         return View(self.application.initial(key), 0) if row is None else View(row[1], row[0])
+
+    def matching(self, criteria: tuple[Criterion, ...], key: str) -> tuple[NoMatch, View]:
+        """Read the log to its end: the fold of the events that match, under the version that the stream of `key` has there; and the
+        condition that no more of them have come."""
+        application = self.application
+        state, version, end = application.initial(key), 0, 0
+        condition = NoMatch(criteria, 0)
+        for page in pages(self.log, 0, PAGE):
+            for event in page:
+                end = event.position
+                if event.stream == key:
+                    version = event.version
+                if condition.matches(event.type, event.tags):
+                    state = application.evolve(state, event.data)
+        return NoMatch(criteria, end), View(state, version)
+
+    def condition(self, condition: NoMatch) -> AnyExpectation:
+        """What to demand of the log, after what was read."""
+        return condition
+
+    def destination(
+        self, command: Command, key: str, view: View, op: str, condition: NoMatch | None
+    ) -> tuple[str, AnyExpectation]:
+        """The stream to append to and what to demand: nothing, for what nobody decides on."""
+        if not self.bound(command):
+            return key, ANY
+        return self.target(key, view, op) if condition is None else (key, self.condition(condition))
 
     def bound(self, command: Command) -> bool:
         """Whether the append of this command has a condition: not if nobody decides on the fact that it states."""
@@ -198,7 +233,7 @@ class HeldAggregateClient(AggregateClient):
         request = super().prepare(command, op)
         if op:
             self.held.pop(self.application.key(command), None)
-        elif request is not None:
+        elif request is not None and request.stream in self.held:
             stream = request.stream
             view = self.held[stream]
             state = view.state

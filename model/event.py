@@ -12,21 +12,24 @@ from typing import Any
 import msgspec
 
 
-class NewEvent(msgspec.Struct, frozen=True, gc=False):
+class NewEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An event that no log has accepted yet.
 
-    `id` is stable over retries (``alice-3/0``: client, operation, number in the batch); `data` is the application's payload.
+    `id` is stable over retries (``alice-3/0``: client, operation, number in the batch); `data` is the application's payload, `tags` are
+    those that conditions over tags look for.
     """
 
     id: str
     type: str
     data: Any
+    tags: tuple[str, ...] = ()
 
 
-class Stored(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="event"):
+class Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="kind", tag="event"):
     """An event with its place; also the history record «this event became visible».
 
-    `position` counts over the whole log from 1 (gaps are possible), `version` counts over the stream from 1 (gap-free).
+    `position` counts over the whole log from 1 (gaps are possible), `version` counts over the stream from 1 (gap-free). `tags` are as the
+    append gave them; an event without tags has none written.
     """
 
     position: int
@@ -35,6 +38,7 @@ class Stored(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="event
     id: str
     type: str
     data: Any
+    tags: tuple[str, ...] = ()
 
     @property
     def operation(self) -> str:

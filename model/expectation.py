@@ -7,6 +7,7 @@ and not `Exact(0)` in disguise, because a stream that was deleted may hold no ev
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 import msgspec
@@ -99,6 +100,46 @@ class OnHold(Expectation, frozen=True, tag="on-hold"):
         return f"hold {self.hold} in force"
 
 
+class Criterion(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Events of one of these `types` (none: of any) that have all of these `tags` (none: whatever they have)."""
+
+    types: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    def matches(self, type_name: str, tags: Collection[str]) -> bool:
+        """Whether an event of this type, with these tags, is meant."""
+        if self.types and type_name not in self.types:
+            return False
+        return all(tag in tags for tag in self.tags)
+
+    def __str__(self) -> str:
+        parts = [" or ".join(self.types) or "any event"]
+        return " with ".join([*parts, " and ".join(self.tags)] if self.tags else parts)
+
+
+class NoMatch(Expectation, frozen=True, tag="no-match"):
+    """No event behind position `after` may match any of the `criteria`; of versions it demands nothing.
+
+    The condition of a dynamic consistency boundary: what a decision has read is named by types and tags, not by a stream, and `after` is
+    the end of the log at which it was read.
+    """
+
+    versioned: ClassVar[bool] = False
+    criteria: tuple[Criterion, ...]
+    after: int
+
+    def holds(self, version: int) -> bool:
+        """Every version will do."""
+        return True
+
+    def matches(self, type_name: str, tags: Collection[str]) -> bool:
+        """Whether the condition looks at such an event."""
+        return any(criterion.matches(type_name, tags) for criterion in self.criteria)
+
+    def __str__(self) -> str:
+        return f"nothing behind position {self.after} of: {'; '.join(map(str, self.criteria))}"
+
+
 ANY = AnyVersion()
 NO_STREAM = NoStream()
 STREAM_EXISTS = StreamExists()
@@ -112,4 +153,4 @@ def at_version(version: int) -> Exact | NoStream:
     return _EXACT[version] if version < 1024 else Exact(version)
 
 
-AnyExpectation = AnyVersion | NoStream | StreamExists | Exact | Fenced | OnHold
+AnyExpectation = AnyVersion | NoStream | StreamExists | Exact | Fenced | OnHold | NoMatch

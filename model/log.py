@@ -17,6 +17,7 @@ from refold.model.declarations.append import Conflict as Conflict
 from refold.model.declarations.ports import Readable
 from refold.model.errors import OutcomeUnknown
 from refold.model.event import Stored
+from refold.model.expectation import NoMatch
 from refold.model.process import Process
 
 _position = attrgetter("position")
@@ -97,9 +98,28 @@ class Log(Process):
         return None
 
     def check(self, request: AppendRequest) -> Conflict | None:
-        """Whether the stream is what the append expects."""
+        """Whether the stream, or what the append names by tags, is what it expects."""
+        expected = request.expected
+        if type(expected) is NoMatch:
+            return self.match(expected, request.op)
         found = self.version(request.stream)
-        return None if request.expected.holds(found) else Conflict(found)
+        return None if expected.holds(found) else Conflict(found)
+
+    def match(self, condition: NoMatch, op: str) -> Conflict | None:
+        """The newest event that the condition excludes; those of slow appends count, because they have their places already."""
+        for other, (_, batch) in self.open.items():
+            if other != op and any(self.excluded(condition, event) for event in batch):
+                return Conflict(-1, f"a transaction of {other} is open")
+        for event in reversed(self.entries):
+            if event.position <= condition.after:
+                break
+            if self.excluded(condition, event):
+                return Conflict(-1, f"event {event.position} matches")
+        return None
+
+    def excluded(self, condition: NoMatch, event: Stored) -> bool:
+        """Whether the condition rules this event out."""
+        return event.position > condition.after and condition.matches(event.type, event.tags)
 
     def version(self, stream: str) -> int:
         """The number of events in `stream`."""
@@ -114,7 +134,7 @@ class Log(Process):
         batch = []
         for event in request.events:
             version += 1
-            batch.append(Stored(position, stream, version, event.id, event.type, event.data))
+            batch.append(Stored(position, stream, version, event.id, event.type, event.data, event.tags))
             position += 1
         self.next_position = position
         return tuple(batch)

@@ -241,7 +241,7 @@ class Disordered(Record, frozen=True, tag="disordered"):
     positions: tuple[int, ...]
 
 
-class Altered(Record, frozen=True, tag="altered"):
+class Altered(Record, frozen=True, omit_defaults=True, tag="altered"):
     """A reader that read the log again found this event where it had read it before in another form."""
 
     position: int
@@ -250,6 +250,7 @@ class Altered(Record, frozen=True, tag="altered"):
     id: str
     type: str
     data: Any
+    tags: tuple[str, ...] = ()
 
 
 class StreamScanned(Record, frozen=True, tag="stream-scanned"):

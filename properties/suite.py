@@ -21,6 +21,7 @@ from refold.model.record import (
     Recovered,
     Refused,
     Retried,
+    Scanned,
     Started,
     Unknown,
 )
@@ -29,6 +30,7 @@ from refold.properties.consumers.cache import CacheAtRest, CacheOrder
 from refold.properties.consumers.convergence import Convergence
 from refold.properties.consumers.dead_letters import Letters
 from refold.properties.consumers.effects import Checkpoints, Effects
+from refold.properties.consumers.full_replay import FullReplay
 from refold.properties.consumers.rebuild import RebuildEquality
 from refold.properties.consumers.replay import ReplayEquality
 from refold.properties.consumers.snapshots import SnapshotEquality, SnapshotIntegrity
@@ -213,6 +215,10 @@ def checked_on(
     """(name, guarantee) of the properties that had something to judge: on a system with these capabilities, in histories with records of
     these kinds."""
     can = {"", *capabilities}
+    if application is not None and application.replayed:
+        judges = [judge for judge in replay_checker(application, None).properties if judge.judged(kinds)]
+        log = [(FullReplay.name, "LOG")] if Scanned in kinds else []
+        return (*((judge.name, judge.guarantee) for judge in judges), *log)
     return tuple(
         (judge.name, judge.guarantee)
         for judge in properties(application)
@@ -220,11 +226,21 @@ def checked_on(
     )
 
 
+def replay_checker(application: Application, plain: Callable[[Any], Any] | None) -> Checker:
+    """For an application without a decider: a full replay, and its own properties. Who asked for an event is not known there."""
+    checked: list[Property] = [FullReplay(application), *(make(application) for make in application.properties)]
+    for judge in checked:
+        judge.plain = plain
+    return Checker(checked)
+
+
 def checker(
     application: Application | None, plain: Callable[[Any], Any] | None = None, remembered: int | None = None
 ) -> Checker:
     """A checker of all properties for one history. For one that was read from a file, `plain` says how the application's values look after
     a round trip through JSON. `remembered` replaces the size of every window, to forget soon."""
+    if application is not None and application.replayed:
+        return replay_checker(application, plain)
     oracle = Oracle(application, remembered)
     checked = early(application, oracle)
     for judge in checked:

@@ -12,10 +12,11 @@ from typing import Any
 import attrs
 
 from refold.model.application import Application
+from refold.model.errors import UsageError
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
-from refold.search.capabilities import not_checked
+from refold.search.capabilities import WITHOUT_DECIDER, not_checked
 from refold.search.crew import Crew, why_not
 from refold.search.outcome import Outcome, Runner
 from refold.search.run import Run, execute, reproducer
@@ -110,6 +111,11 @@ class Campaign:
         self.seen = seen
         self.found = found
         self.progress = progress
+        if application.replayed and not getattr(system, "executes", False):
+            raise UsageError(
+                f"system {system.name!r} brings clients that decide, and application {application.name!r} has a replay and no decide();"
+                " take a system of your own that executes commands: execute(), read() and views()"
+            )
         self.menu = system.menu(application)
         self.tapes = tapes
         self.jobs = jobs
@@ -147,7 +153,9 @@ class Campaign:
         """Run after run; a search in which something that must happen never did ends with that as its find."""
         self.run_all()
         conflicts = contested(self.application)
-        empty = vacuous(self.happened, self.steps, self.system.capabilities, conflicts=conflicts)
+        empty = vacuous(
+            self.happened, self.steps, self.system.capabilities, bool(self.system.consumers), conflicts=conflicts
+        )
         if empty is not None and not self.counterexamples:
             self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
 
@@ -197,7 +205,7 @@ class Campaign:
             return True
         if stop_at is not None and self.examples >= stop_at:
             return True
-        if self.examples == PATIENCE and vacuous(self.happened, 0, ()) is not None:
+        if self.examples == PATIENCE and vacuous(self.happened, 0, (), bool(self.system.consumers)) is not None:
             return True
         enough = self.budget.examples if self.budget.examples is not None else SAMPLES
         sampled = self.examples >= min(SAMPLES, enough) or self.budget.exhausted(self.seconds)
@@ -293,12 +301,14 @@ class Campaign:
             skipped=self.skipped,
             seconds=self.seconds,
             counts={
-                **self.happened,
+                **{kind: n for kind, n in self.happened.items() if n or not self.application.replayed},
                 **self.observations,
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },
             counterexamples=tuple(self.counterexamples),
-            not_checked=(*not_checked(self.system), *self.given_up),
+            not_checked=(*WITHOUT_DECIDER, *self.given_up)
+            if self.application.replayed
+            else (*not_checked(self.system), *self.given_up),
             checked=checked_on(self.application, self.system.capabilities, self.kinds),
             sample=self.sample,
             samples=tuple(history for _, history in reversed(self.eventful)),

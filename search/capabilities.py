@@ -15,6 +15,15 @@ CAPABILITIES: dict[Capability, Ability] = {
 """Name of a capability -> its words, in the order of the reports."""
 
 
+WITHOUT_DECIDER = (
+    "conditional updates: the application has no decide(), so nobody can say what a command should have done, or refused",
+    "appends (is each event one that somebody asked for, whole, once, and what was promised?): refold sees commands and the log, not the"
+    " append between them",
+    "deliveries, checkpoints and order of the application's own consumers: refold sees what they show, at rest",
+)
+"""What nobody can judge of an application that a full replay alone explains."""
+
+
 def not_checked(system: SystemPort) -> tuple[str, ...]:
     """What a green run of this system does not prove, in plain words."""
     return tuple(words.missing for name, words in CAPABILITIES.items() if name not in system.capabilities)

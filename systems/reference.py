@@ -57,6 +57,8 @@ class Reference:
     }
 
     clients = tuple(CLIENTS)
+    spans = True
+    """Whether its clients can decide on events of several streams."""
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> Reference:
@@ -83,6 +85,7 @@ class Reference:
         ]
         system = cls(f"reference?strategy={name}", strategy.parts, [*extensions, *replaced.values()])
         system.capabilities = system.capabilities - strategy.lacks | strategy.brings
+        system.spans = strategy.spans
         return system
 
     def __init__(
@@ -103,7 +106,12 @@ class Reference:
         self.capabilities = EVERYTHING | {Capability(extension.name) for extension in extensions}
 
     def menu(self, application: Application) -> Menu:
-        """Everything that the model knows."""
+        """Everything that the model knows. Raises `UsageError` for an application that its strategy cannot protect."""
+        if application.tagged and not self.spans:
+            raise UsageError(
+                f"application {application.name!r} has conditions over tags, and the strategy of {self.name!r} protects one key at a time;"
+                " take strategy=expected-version, which appends under the condition"
+            )
         commands = application.commands()
         keys = tuple(dict.fromkeys([application.key(command) for command in commands]))
         return Menu(commands, self.clients, self.consumers, self.capabilities, extensions=self.extensions, keys=keys)

@@ -141,14 +141,16 @@ class HistoryReader:
         try:
             if kind is Stored:
                 data = self.decoded(record.type, record.data)
-                return Stored(record.position, record.stream, record.version, record.id, record.type, data)
+                return Stored(record.position, record.stream, record.version, record.id, record.type, data, record.tags)
             if kind is Altered:
                 return msgspec.structs.replace(record, data=self.decoded(record.type, record.data))
             if kind is Prepared:
                 decode = self.decoded
                 events = tuple(
                     [
-                        event if event.data is None else NewEvent(event.id, event.type, decode(event.type, event.data))
+                        event
+                        if event.data is None
+                        else NewEvent(event.id, event.type, decode(event.type, event.data), event.tags)
                         for event in record.events
                     ]
                 )

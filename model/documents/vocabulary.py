@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from refold.model.parts.extensions import EXTENSIONS as EXTENSIONS
+from refold.model.parts.reading import looks as looks
 
 __all__ = ["EXTENSIONS"]

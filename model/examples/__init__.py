@@ -1,1 +1,1 @@
-"""Three small applications that come with refold."""
+"""Four small applications that come with refold."""

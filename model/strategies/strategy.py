@@ -13,7 +13,7 @@ import attrs
 
 from refold.model.client import AggregateClient, Client, View
 from refold.model.declarations.capability import SLOW_APPEND, Capability
-from refold.model.expectation import ANY, AnyExpectation
+from refold.model.expectation import ANY, AnyExpectation, NoMatch
 from refold.model.extension import Extension
 from refold.model.strategies.claiming_clients import (
     CatchUpClient,
@@ -36,6 +36,10 @@ class BlindClient(Client):
         """No condition."""
         return key, ANY
 
+    def condition(self, condition: NoMatch) -> AnyExpectation:
+        """No condition over tags either."""
+        return ANY
+
 
 class BlindAggregate(AggregateClient):
     """Loads the stream itself, which is newer than any view, and appends whatever has happened since all the same."""
@@ -44,12 +48,17 @@ class BlindAggregate(AggregateClient):
         """No condition."""
         return key, ANY
 
+    def condition(self, condition: NoMatch) -> AnyExpectation:
+        """No condition over tags either."""
+        return ANY
+
 
 @attrs.frozen
 class Strategy:
     """`parts` replace those of the reference system, `extensions` its extensions of the same name; `safe` says whether it keeps decisions
     right under every fault of the model; `lacks` are capabilities that make no sense with it,
-    `brings` those that others lack: ``unconditional`` appends, which no log ever refuses."""
+    `brings` those that others lack: ``unconditional`` appends, which no log ever refuses. `spans`: a decision may be about several
+    streams; locks, holds, owners and rows protect one key."""
 
     name: str
     what: str
@@ -58,6 +67,7 @@ class Strategy:
     extensions: tuple[type[Extension], ...] = ()
     lacks: frozenset[Capability] = frozenset()
     brings: frozenset[Capability] = frozenset()
+    spans: bool = False
 
 
 UNCONDITIONAL = frozenset({Capability("unconditional")})
@@ -76,13 +86,20 @@ STRATEGIES: dict[str, Strategy] = {
             False,
             _clients(BlindClient, BlindAggregate),
             brings=UNCONDITIONAL,
+            spans=True,
         ),
-        Strategy("expected-version", "decide on the consumer's view, append with its version as the condition", True),
+        Strategy(
+            "expected-version",
+            "decide on the consumer's view, append with its version as the condition",
+            True,
+            spans=True,
+        ),
         Strategy(
             "catch-up",
             "read the tail of the log first, then append with the expected version",
             True,
             {"alice": CatchUpClient, "bob": CatchUpClient},
+            spans=True,
         ),
         Strategy(
             "lock",

@@ -75,7 +75,12 @@ class Identity(Property):
         self.last = (number, event)
         if place < len(prepared.events):
             asked = prepared.events[place]
-            if event.data is asked.data and event.stream == prepared.stream and event.type == asked.type:
+            if (
+                event.data is asked.data
+                and event.stream == prepared.stream
+                and event.type == asked.type
+                and event.tags is asked.tags
+            ):
                 return None
         return self.compare(number, event, operation, place)
 
@@ -163,12 +168,16 @@ class Identity(Property):
         if any(self.is_what(event, form.stream, new) for form, new in asked):
             return None
         prepared, wanted = asked[0]
+        expected: dict[str, Any] = {"stream": prepared.stream, "type": wanted.type, "data": wanted.data}
+        actual: dict[str, Any] = {"stream": event.stream, "type": event.type, "data": event.data}
+        if wanted.tags or event.tags:
+            expected["tags"], actual["tags"] = wanted.tags, event.tags
         return self.altered(
             number,
             event,
             "as asked",
-            {"stream": prepared.stream, "type": wanted.type, "data": wanted.data},
-            {"stream": event.stream, "type": event.type, "data": event.data},
+            expected,
+            actual,
             Evidence(operation.number, prepared, "is what was appended"),
         )
 
@@ -191,6 +200,8 @@ class Identity(Property):
     def is_what(self, event: Stored | Altered, stream: str, asked: NewEvent) -> bool:
         """Whether this is the event that was asked for; a history may leave the payloads of requests out (null)."""
         if event.stream != stream or event.type != asked.type:
+            return False
+        if event.tags != asked.tags and set(event.tags) != set(asked.tags):
             return False
         return asked.data is None or self.same(event.data, asked.data)
 

@@ -18,10 +18,12 @@ from typing import Any
 
 from refold.model.application import Application, Refusal
 from refold.model.event import Stored
+from refold.model.expectation import AnyExpectation, NoMatch
 from refold.model.record import Prepared, Refused
 from refold.properties.appends import Operation
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
+from refold.properties.updates.boundaries import UNKNOWN, Boundaries
 
 
 def in_order(evidence: list[Evidence]) -> list[Evidence]:
@@ -44,6 +46,7 @@ class ExpectedVersion(Property):
         "holds": "the expectation of an append holds on the version of its stream before the first of its events",
         "refused with cause": "an append is refused only if its expectation failed between invocation and answer",
         "names a version": "a refusal names a version that the stream had between invocation and answer",
+        "no match": "no event between what an append with a condition over tags had read and its own place matches the condition",
     }
 
     def __init__(self, oracle: Oracle) -> None:
@@ -51,6 +54,11 @@ class ExpectedVersion(Property):
         self.oracle = oracle
         self.appends = oracle.appends
         self.changed: dict[str, tuple[int, Stored]] = {}
+        self.window = oracle.window(
+            REMEMBERED,
+            "conditions over tags of appends that had read no further than events older than the newest {size}",
+        )
+        self.windows = (self.window,)
 
     def handlers(self) -> dict[type, Handler]:
         """The first visible event of each append, and refusals."""
@@ -64,8 +72,10 @@ class ExpectedVersion(Property):
         operation = appends.operation
         if operation is None or not appends.first:
             return None
-        version = self.oracle.versions.get(event.stream, 0)
         prepared = operation.prepared
+        if type(prepared.expected) is NoMatch:
+            return self.judge_condition(number, event, operation)
+        version = self.oracle.versions.get(event.stream, 0)
         if prepared.expected.holds(version):
             return None
         if operation.earlier and any(form.expected.holds(version) for form in operation.earlier):
@@ -91,7 +101,7 @@ class ExpectedVersion(Property):
             return None
         prepared, before = operation.prepared, operation.before
         if not prepared.expected.versioned:
-            return None
+            return self.refused_condition(number, record, operation)
         holds = prepared.expected.holds
         version = self.oracle.versions.get(prepared.stream, 0)
         if not holds(version) or not holds(before) or (self.oracle.slow and not holds(record.found)):
@@ -105,6 +115,60 @@ class ExpectedVersion(Property):
             actual=f"refused: found version {record.found}",
             evidence=[
                 Evidence(operation.number, prepared, "expected"),
+                Evidence(number, record, "was refused all the same"),
+            ],
+        )
+
+    def judge_condition(self, number: int, event: Stored, operation: Operation) -> Finding | None:
+        """No event between what the append had read and its own place may match, in any form in which it was sent."""
+        prepared = operation.prepared
+        found = [self.matching(form.expected, event.position) for form in operation.forms()]
+        if not all(found) or found[0] is None:
+            return None
+        between = found[0]
+        return self.finding(
+            "condition-ignored",
+            event.stream,
+            number,
+            clause="no match",
+            position=event.position,
+            expected=str(prepared.expected),
+            actual=f"event {between.position}",
+            evidence=in_order(
+                [
+                    Evidence(operation.number, prepared, "demanded that nothing matches"),
+                    Evidence(self.oracle.numbers[between.position], between, "matches"),
+                    Evidence(number, event, "appended"),
+                ]
+            ),
+        )
+
+    def matching(self, expected: AnyExpectation, before: int) -> Stored | None:
+        """The newest event between what an append had read and its place that its condition excludes."""
+        if type(expected) is not NoMatch:
+            return None
+        if expected.after < self.oracle.low:
+            self.window.miss()
+            return None
+        between = self.oracle.between(expected.after, before - 1)
+        return next((event for event in reversed(between) if expected.matches(event.type, event.tags)), None)
+
+    def refused_condition(self, number: int, record: Refused, operation: Operation) -> Finding | None:
+        """A refusal needs an event that matches. While a slow append is open, readers do not see all that the log sees."""
+        expected = operation.prepared.expected
+        if type(expected) is not NoMatch or self.oracle.slow or expected.after < self.oracle.low:
+            return None
+        if self.matching(expected, self.oracle.tail + 1) is not None:
+            return None
+        return self.finding(
+            "false-conflict",
+            operation.prepared.stream,
+            number,
+            clause="refused with cause",
+            expected="accepted: no event matches its condition",
+            actual="refused",
+            evidence=[
+                Evidence(operation.number, operation.prepared, "expected"),
                 Evidence(number, record, "was refused all the same"),
             ],
         )
@@ -156,6 +220,7 @@ class Decisions(Property):
         self.groups: dict[str, dict[str, Any]] = {}
         self.grouped: dict[str, tuple[str, int, Stored]] = {}
         self.stale_decisions = 0
+        self.boundaries = Boundaries(application) if application.tagged else None
         self.invariant = type(application).broken_invariant is not Application.broken_invariant
         self.group_invariant = type(application).broken_group_invariant is not Application.broken_group_invariant
 
@@ -186,6 +251,8 @@ class Decisions(Property):
                 group_finding = self.judge_group(number, event, key, after, found)
                 finding = finding or group_finding
         self.changed[key] = (number, event)
+        if self.boundaries is not None:
+            self.boundaries.fold(event)
         return finding
 
     def judge_state(
@@ -290,8 +357,13 @@ class Decisions(Property):
 
     def wrong(self, prepared: Prepared) -> tuple[str, Any]:
         """What is wrong with this decision at this place, and the right one; nothing if it is the right one."""
+        prior = self.states.prior
+        if self.boundaries is not None:
+            prior = self.boundaries.prior(prepared.command, prior)
+        if prior is UNKNOWN:
+            return "", ()
         try:
-            events = tuple(self.decider.decide(prepared.command, self.states.prior))
+            events = tuple(self.decider.decide(prepared.command, prior))
         except Refusal as refusal:
             return refusal.anomaly, f"refused: {refusal.reason}"
         if as_recorded(tuple([wanted.data for wanted in prepared.events]), events):

@@ -24,7 +24,7 @@ class Views(Property):
     the log, the decision is that of decide(c, fold(s)).
 
     Not judged while a slow append is open, of which streams may show more than the whole log; nor are keys with events in streams of
-    other names. What an append without an answer has added to a view, the end of the run tells.
+    other names, nor decisions on events that match tags. What an append without an answer has added to a view, the end of the run tells.
     """
 
     name = "views"
@@ -91,6 +91,8 @@ class Views(Property):
             or record.stream != self.decider.key(record.command)
         ):
             return None  # a stream per entity: its versions and its fold are not those of the key
+        if self.elsewhere(record):
+            return None
         if record.seen > version:
             return self.ahead(number, record, version)
         expected = self.decide(record)
@@ -103,7 +105,7 @@ class Views(Property):
         version = self.versions.get(record.stream, 0)
         if record.seen < version or self.oracle.slow or (record.seen == version and record.source != "log"):
             return None
-        if record.command is None or record.stream in self.states.scattered:
+        if record.command is None or record.stream in self.states.scattered or self.elsewhere(record):
             return None
         if record.seen > version:
             return self.ahead(number, record, version)
@@ -111,6 +113,10 @@ class Views(Property):
         if not isinstance(expected, tuple) or not expected:
             return None
         return self.differs(number, record, "decline", expected, f"declined: {record.reason}")
+
+    def elsewhere(self, record: Prepared | Declined) -> bool:
+        """Whether the decision was made on events that match tags, which no stream holds."""
+        return self.decider.tagged and self.decider.condition(record.command) is not None
 
     def ahead(self, number: int, record: Prepared | Declined, version: int) -> Finding | None:
         """A view of more events than readers of the whole log have seen; of appends without an answer only the end tells."""

@@ -52,8 +52,8 @@ FORMATS = (*READ, "etcd")
 @click.option(
     "--application",
     metavar="NAME",
-    help="Check a refold history with this application too: accounts, inventory, rota, MODULE:OBJECT (default: the one that it names, if"
-    " it comes with refold).",
+    help="Check a refold history with this application too: accounts, courses, inventory, rota, MODULE:OBJECT (default: the one that it"
+    " names, if it comes with refold).",
 )
 @click.option(
     "--model",

@@ -19,6 +19,7 @@ from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.properties.result import Counterexample, Result
 from refold.reports.commands import outcome
+from refold.reports.commands.old_data import verify_file
 from refold.reports.documents.files import default_report_dir, ready
 from refold.reports.documents.report_folder import REPORT, write_report
 from refold.reports.documents.terminal import print_result
@@ -45,7 +46,9 @@ def application_for(name: str) -> Application:
 @click.option(
     "--system", "systems", multiple=True, metavar="NAME", help="What to verify (default: reference); may be repeated."
 )
-@click.option("--application", metavar="NAME", help="accounts, inventory, rota, or MODULE:OBJECT (default: inventory).")
+@click.option(
+    "--application", metavar="NAME", help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory)."
+)
 @click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
 @click.option("--examples", type=click.IntRange(1), help="Stop after so many runs.")
 @click.option(
@@ -62,6 +65,14 @@ def application_for(name: str) -> Application:
     help="Processes that search. Default: one for each core; for a system of your own one, unless it says «parallel = True».",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all counts.")
+@click.option(
+    "--history",
+    metavar="FILE",
+    help="Read the events that a former version of the application recorded in this history, and search nothing.",
+)
+@click.option(
+    "--decisions", is_flag=True, help="With --history: a decision that would come out otherwise today is a finding."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def verify(
     systems: tuple[str, ...],
@@ -72,6 +83,8 @@ def verify(
     report_dir: str | None,
     jobs: int | None,
     verbose: bool,
+    history: str | None,
+    decisions: bool,
     as_json: bool,
 ) -> None:
     """Crash, duplicate and reorder a system, and check what it promises.
@@ -83,6 +96,8 @@ def verify(
       refold verify --system 'sqlite?synchronous=off'      ... that does not sync: convicted
       refold verify --application tests/test_shop.py:Shop  your own decider
       refold verify --system my_log.py:MyLog --json        your own log
+      refold verify --application new.py:Shop --history old.jsonl
+                                                           events of a former version
 
     Exit code: 0 held, 1 findings, 2 usage or environment.
     """
@@ -90,6 +105,17 @@ def verify(
     with outcome.sentences(folder), outcome.aside():
         if seconds is not None and not math.isfinite(seconds):
             raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
+        if decisions and history is None:
+            raise UsageError("--decisions says what is judged of a history; name one with --history")
+        if history is not None:
+            searching = {
+                "--system": systems,
+                "--seconds": seconds,
+                "--examples": examples,
+                "--seed": seed,
+                "--jobs": jobs,
+            }
+            sys.exit(old_data(history, application, folder, decisions, as_json, searching))
         if seconds is None and examples is None:
             seconds = SECONDS
         seed = secrets.randbelow(1 << 32) if seed is None else seed
@@ -124,6 +150,25 @@ def verify(
                 sys.exit(outcome.FINDINGS)
             whole = len(outputs) == len(names) and not any(output["interrupted"] for output in outputs)
             sys.exit(outcome.HELD if whole and not troubles else outcome.ENVIRONMENT)
+
+
+def old_data(
+    history: str, application: str | None, folder: str, decisions: bool, as_json: bool, searching: dict[str, Any]
+) -> int:
+    """The exit code for the events that a former version recorded; `searching` are the options of a search, which there is none of."""
+    if application is None:
+        raise UsageError(
+            "--history holds the events of a former version; say with --application which application has to understand them"
+        )
+    given = [name for name, value in searching.items() if value not in (None, ())]
+    if given:
+        raise UsageError(f"--history searches nothing, so {' and '.join(given)} would have no effect; leave it out")
+    subject = application_for(application)
+    ready(folder)
+    document = verify_file(history, subject, pathlib.Path(folder), decisions, as_json)
+    if as_json:
+        outcome.print_json(document)
+    return outcome.FINDINGS if document["verdict"] == "broken" else outcome.HELD
 
 
 def processes(system: SystemPort, jobs: int | None) -> int:

@@ -21,11 +21,17 @@ REPORT = "report.html"
 
 
 def write_report(
-    result: Result, explained: Sequence[Explained], folder: pathlib.Path, application: Application | None = None
+    result: Result,
+    explained: Sequence[Explained],
+    folder: pathlib.Path,
+    application: Application | None = None,
+    *,
+    recorded: bool = False,
 ) -> dict[str, Any]:
-    """Write report.html, report.json, history.jsonl and the graphs; returns what report.json holds."""
+    """Write report.html, report.json, history.jsonl and the graphs; returns what report.json holds. A history that was `recorded` before
+    is not written again."""
     history = result.counterexamples[0].history if result.counterexamples else result.sample
-    if history:
+    if history and not recorded:
         write_history(folder / "history.jsonl", history)
     for number, each in enumerate(explained, 1):
         if each.graph is not None:

@@ -69,6 +69,13 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="the expected version is not sent, or is not checked in the same step as the write; append with the version that the "
         "decision has read",
     ),
+    "condition-ignored": Anomaly(
+        "an append to {where} was accepted although its condition over tags no longer held",
+        "an append with a condition over tags happens only if no event that matches has come since its decision was read",
+        "it demanded {expected}, and there was {actual}",
+        "the condition is checked on a stale view, before the step that writes, or for one of several tags; look for all its types and tags"
+        " behind the position that was read, in the same transaction as the write",
+    ),
     "false-conflict": Anomaly(
         "an append to {where} was refused although nothing was in its way",
         "a refusal needs a real conflict",
@@ -360,11 +367,68 @@ ANOMALIES: dict[str, Anomaly] = {
         "expected {expected}, found {actual}",
         "the gate of a replay is too high, or the note that it is done is saved before it is; save it after",
     ),
+    "event-vanished": Anomaly(
+        "{event} of {where} was in the log, and is not there any more",
+        "the log only grows at its end",
+        "a reader had found {expected} there, and finds {actual} now",
+        "an event that was shown before it was durable, a deletion, or a renumbering; show nothing that may be taken back",
+    ),
+    "view-differs-from-replay": Anomaly(
+        "{where} shows what a replay of the whole log does not give",
+        "with nothing under way, what an application shows is what a replay of its log gives",
+        "the replay gives {expected}, {where} shows {actual}",
+        "a snapshot that misses an event, a projection that applies one twice or never, or a cache that nobody empties; compare the"
+        " positions at which each of them stands",
+    ),
+    "replay-differs": Anomaly(
+        "two replays of the same events{place} give two states",
+        "a replay looks at nothing but the events",
+        "the first gives {expected}, the second {actual}",
+        "a global, a clock or a random number in the replay; put such values into the event",
+    ),
     "replay-differs-elsewhere": Anomaly(
         "another process, with another hash seed, clock and time zone, comes to another {where} from the same events",
         "a replay gives the same bytes in every process",
         "one process gives {expected}, another {actual}",
         "iteration over a set, hash(), id(), a clock or a random number decides; sort, and put such values into the event",
+    ),
+    "old-event-unreadable": Anomaly(
+        "{event}, which a former version stored, cannot be read: {where}",
+        "whatever is in the log can be read by every version that comes later",
+        "the application raises {actual}",
+        "a field or a class that has another name now, a new field without a default, or an event class that is gone; say in"
+        " Application.upcast what the old form is today, and keep the class of every event that was ever stored",
+    ),
+    "old-event-read-two-ways": Anomaly(
+        "{event} ({where}), which a former version stored, is another one each time that it is read",
+        "an event that is read again is the same",
+        "the first time it is {expected}, the second time {actual}",
+        "an upcaster that fills a new field from a clock, a random number or a counter; take what the event itself holds, or a constant",
+    ),
+    "old-event-moved": Anomaly(
+        "{event} is in stream {where}, and the application looks for it elsewhere",
+        "an event belongs to the stream in which it is",
+        "it is in {expected}, and Application.key says {actual}",
+        "key() is taken from another field now, or is spelled otherwise; an event that is stored cannot move, so keep the key",
+    ),
+    "old-state-differs": Anomaly(
+        "the old events{place} mean something else now",
+        "a fold of the old events gives what a former version recorded of them",
+        "it was {expected}, and is {actual} now",
+        "a field that is no longer read, a wrong default for one that is new, or another unit or sign; correct Application.upcast. If the"
+        " form of states or rows was changed on purpose, say how in Application.upcast_state or upcast_row",
+    ),
+    "old-state-breaks-invariant": Anomaly(
+        "with {event} the state of {where} breaks an invariant of today: {what}",
+        "states of old events keep the invariants",
+        "what was found is: {actual}",
+        "an upcaster that gives a wrong amount, or a new rule that old data do not keep; correct the upcaster, or let the rule allow them",
+    ),
+    "old-decision-differs": Anomaly(
+        "a decision on {where} would come out otherwise today",
+        "a command that is decided again on the same events gives the same events",
+        "it was {expected}, and is {actual} now",
+        "a rule that was changed, or a state that old events no longer add up to; if it is the rule, leave --decisions out",
     ),
     "sent-elsewhere": Anomaly(
         "{where} did what {event} asks for to somebody else",

@@ -131,6 +131,7 @@ def questions(application: Application, history: Sequence[Any]) -> Iterator[tupl
         elif (
             (type(record) is Prepared or type(record) is Declined)
             and record.source == "log"
+            and (not application.tagged or application.condition(record.command) is None)
             and record.seen <= versions.get(record.stream, 0)
             and record.stream == application.key(record.command)
         ):
@@ -138,9 +139,10 @@ def questions(application: Application, history: Sequence[Any]) -> Iterator[tupl
 
 
 def line(application: Application, item: Stored | Decision) -> bytes:
-    """A question as a line."""
+    """A question as a line. What is no event of the application's classes was read from a file, and is plain already."""
     if type(item) is Stored:
-        item = msgspec.structs.replace(item, data=application.encode(item.data))
+        if isinstance(item.data, tuple(application.event_classes.values())):
+            item = msgspec.structs.replace(item, data=application.encode(item.data))
     elif type(item) is Decision:
         item = Decision(command_to_json(item.command), item.stream, item.seen)
     return msgspec.json.encode(item) + b"\n"
@@ -265,6 +267,7 @@ class Replay:
     def begin(self) -> None:
         """Nothing has happened yet."""
         self.states: dict[str, list[Any]] = {}
+        self.events: list[Stored] = []
         self.rows: dict[str, dict[str, Any]] = {name: {} for name in ("", *self.projections)}
 
     def stream(self, key: str) -> list[Any]:
@@ -274,10 +277,13 @@ class Replay:
         return self.states[key]
 
     def fold(self, event: Stored) -> Fold:
-        """State, view and rows after an event."""
+        """State, view and rows after an event; of an application without a decider all states, replayed from the beginning."""
         application = self.application
         payload = application.decode(event.type, event.data)
         event = msgspec.structs.replace(event, data=payload)
+        if application.replayed:
+            self.events.append(event)
+            return Fold(plain(dict(application.replay(tuple(self.events)))))
         states = self.stream(application.key(payload))
         states.append(application.evolve(states[-1], payload))
         view = self.write("", application.view(payload, self.rows[""]))

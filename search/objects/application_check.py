@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from refold.model.application import Application, Refusal
 from refold.model.datastore import write
 from refold.model.documents.history import plain
 from refold.model.examples.accounts import Accounts
+from refold.model.examples.courses import Courses
 from refold.model.examples.inventory import Inventory
 from refold.model.examples.rota import Rota
 from refold.model.words import short, suggestion
@@ -22,7 +23,12 @@ from refold.properties.property import Property
 from refold.search.run import BrokenApplication
 from refold.systems.user.errors import let_through, told
 
-EXAMPLES: dict[str, type[Application]] = {"accounts": Accounts, "inventory": Inventory, "rota": Rota}
+EXAMPLES: dict[str, type[Application]] = {
+    "accounts": Accounts,
+    "courses": Courses,
+    "inventory": Inventory,
+    "rota": Rota,
+}
 WALK = 200
 """Commands that the trial walk decides."""
 
@@ -38,6 +44,9 @@ def trial(application: Application) -> None:
         )
     for cls in application.properties:
         check_property(title, application, cls)
+    if application.replayed:
+        check_replay(title, application)
+        return
     states: dict[str, Any] = {}
     rows: dict[str, Any] = {}
     for n in range(max(WALK, 2 * len(commands))):
@@ -53,6 +62,15 @@ def trial(application: Application) -> None:
             raise BrokenApplication(
                 f"{title}: broken_invariant({key!r}, {short(after)}) returned {short(broken)}, expected a sentence or None"
             )
+
+
+def check_replay(title: str, application: Application) -> None:
+    """A replay of nothing is a dict."""
+    states = ask(title, "replay", application.replay, ())
+    if not isinstance(states, Mapping):
+        raise BrokenApplication(
+            f"{title}: replay(()) returned {short(states)}, expected a dict from keys to states, here an empty one"
+        )
 
 
 def declared(title: str, application: Application) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from refold.model.application import Application
-from refold.model.errors import OutcomeUnknown
+from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.event import Stored
+from refold.model.expectation import NoMatch
 from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure
 from refold.model.process import Process, ProcessDied
 from refold.systems.sqlite.host import Host, Unreadable
@@ -39,6 +40,11 @@ class SqliteLog(Process):
 
     def append(self, request: AppendRequest) -> Appended | Conflict:
         """One transaction: dedupe by event id, check the expectation, insert. Raises `DiskFailure` if the disk fails under it."""
+        if type(request.expected) is NoMatch:
+            raise UsageError(
+                f"application {self.application.name!r} has conditions over tags, and the tables of the SQLite log keep no tags; take the"
+                " reference system, or a log of your own that has them"
+            )
         encode = self.application.encode
         events = [(event.id, event.type, msgspec.json.encode(encode(event.data)).decode()) for event in request.events]
         how, self.ailing = self.ailing, ""

@@ -12,6 +12,7 @@ from refold.systems.port import SystemPort
 from refold.systems.user.consumers import Bringing, ForeignSystem
 from refold.systems.user.errors import called, let_through
 from refold.systems.user.log import LogSystem, log_capabilities
+from refold.systems.user.whole import Whole, WholeSystem
 
 
 def adopt(text: str, found: object) -> SystemPort:
@@ -38,6 +39,9 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     made = called(name, make)
     if is_system(made):
         return made
+    if isinstance(made, Whole):
+        close_part(name, made)
+        return WholeSystem(name, make, made)
     system: ForeignSystem | LogSystem
     if isinstance(made, Bringing):
         system = ForeignSystem(name, make, made)

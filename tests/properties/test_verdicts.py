@@ -13,7 +13,7 @@ import pytest
 from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Accounts, Delete, Register, Registered, Released, Rename
 from refold.model.examples.inventory import Inventory, Reserve, Reserved, Restocked
-from refold.model.expectation import NO_STREAM, Exact
+from refold.model.expectation import NO_STREAM, Criterion, Exact, NoMatch
 from refold.model.parts.claims.entity import Journaled, TookOver
 from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
 from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued, Renewed
@@ -134,6 +134,15 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "expected-version",
         "CAS",
         (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), event(2, 2, BOB, "bob-1/0")),
+    ),
+    "condition-ignored": (
+        "expected-version",
+        "CAS",
+        (
+            *FIRST,
+            asked("bob-1", BOB, expected=NoMatch((Criterion(types=("Registered",)),), 0)),
+            event(2, 2, BOB, "bob-1/0"),
+        ),
     ),
     "false-conflict": (
         "expected-version",
@@ -487,8 +496,8 @@ def test_evidence_is_records_of_the_history_in_their_order_for(anomaly: str) -> 
     assert max(numbers) <= finding.number
 
 
-ELSEWHERE = ("change_stream", "listings", "sessions", "side_effects", "two_stores")
-"""Modules of properties that are judged in files of their own (test_extension_verdicts)."""
+ELSEWHERE = ("change_stream", "full_replay", "listings", "old_data", "sessions", "side_effects", "two_stores")
+"""Modules of properties that are judged in files of their own (test_extension_verdicts, test_old_data, test_whole)."""
 
 
 def test_every_anomaly_that_a_property_can_find_is_here() -> None:

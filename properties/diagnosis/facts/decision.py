@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from refold.model.event import Stored
+from refold.model.expectation import NoMatch
 from refold.model.record import Prepared, Refused
 from refold.properties.diagnosis.facts.past import Past
 
@@ -81,6 +82,15 @@ class DecisionFacts(Past):
             if isinstance(proof.record, Stored):
                 return proof.record.operation
         return ""
+
+    @property
+    def first_criterion(self) -> bool:
+        """Whether the event that a condition over tags excludes matches the first of its criteria, and not only a later one."""
+        if self.decision is None or type(self.decision.expected) is not NoMatch:
+            return False
+        first = self.decision.expected.criteria[:1]
+        excluded = [p.record for p in self.finding.evidence if p.role == "matches" and isinstance(p.record, Stored)]
+        return any(one.matches(event.type, event.tags) for one in first for event in excluded)
 
     @property
     def batch(self) -> bool:

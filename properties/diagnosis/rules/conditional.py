@@ -119,6 +119,39 @@ CAS_RULES: Rules = {
     "false-conflict": (
         shows(0.6, "false-conflict", "conflict-names-wrong-version"),
         against(0.3, lambda facts: facts.refused_at_log_length),
+        against(0.4, expects("no-match")),
+    ),
+    "condition-on-stale-view": (
+        shows(0.6, "condition-ignored"),
+        when(
+            0.4,
+            lambda facts: facts.first_criterion,
+            "the event matches the first part of the condition, which nobody misses",
+        ),
+        against(0.3, lambda facts: facts.anomaly == "condition-ignored" and not facts.first_criterion),
+    ),
+    "condition-of-one-tag": (
+        shows(0.6, "condition-ignored"),
+        when(
+            0.4,
+            lambda facts: facts.anomaly == "condition-ignored" and not facts.first_criterion,
+            "the event matches a later part of the condition, and not the first one",
+        ),
+        against(0.5, lambda facts: facts.first_criterion),
+    ),
+    "condition-too-narrow": (
+        shows(0.5, *DECIDED_WRONG),
+        when(
+            0.5,
+            expects("no-match"),
+            "the append kept its condition over tags, which does not cover all that its decision has read",
+        ),
+        against(0.85, lambda facts: facts.expects != "no-match"),
+    ),
+    "condition-too-wide": (
+        shows(0.5, "false-conflict"),
+        when(0.5, expects("no-match"), "nothing matches the condition over tags for which the append was refused"),
+        against(0.8, lambda facts: facts.expects != "no-match"),
     ),
     "boundary-hash-collision": (shows(0.3, "false-conflict", "conflict-names-wrong-version"),),
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from refold.model.client import Client, HeldAggregateClient, View
 from refold.model.event import Stored
-from refold.model.expectation import ANY, NO_STREAM, AnyExpectation
+from refold.model.expectation import ANY, NO_STREAM, AnyExpectation, NoMatch
 from refold.model.log import Appended, AppendRequest, Conflict, Log
 from refold.systems.broken.registry import broken
 
@@ -178,3 +178,69 @@ class FailedCommandBumpsVersion(HeldAggregateClient):
         view = super().view(key)
         self.held[key] = View(view.state, view.version + 1)
         return view
+
+
+@broken(
+    "condition-on-stale-view",
+    "log",
+    guarantee="CAS",
+    reference="marten#4591, PR#4595; PaulGrimshaw/dcb-event-store#13",
+    fix="check the condition in the step that writes: a lock or a version for each tag, or serializable isolation",
+    application="courses",
+)
+class ConditionOnStaleView(Log):
+    """Checks a condition over tags in a view that lacks the newest event. Two writers whose conditions overlap both win."""
+
+    def excluded(self, condition: NoMatch, event: Stored) -> bool:
+        """The newest event is not in the view yet."""
+        newest = self.entries[-1] if self.entries else None
+        return event is not newest and super().excluded(condition, event)
+
+
+@broken(
+    "condition-of-one-tag",
+    "log",
+    guarantee="CAS",
+    reference="dcb.events specification: an event matches a query if it matches any of its items",
+    fix="look for the events of every item of the condition, not of the first one",
+    application="courses",
+)
+class ConditionOfOneTag(Log):
+    """Looks at the first part of a condition over several tags. A conflict through any other tag is not seen."""
+
+    def match(self, condition: NoMatch, op: str) -> Conflict | None:
+        """One will do."""
+        return super().match(NoMatch(condition.criteria[:1], condition.after), op)
+
+
+@broken(
+    "condition-too-narrow",
+    "alice",
+    "bob",
+    guarantee="CAS",
+    reference="dcb.events specification: the condition of an append is the query of its decision model",
+    fix="append with the very query with which the decision was read",
+    application="courses",
+)
+class ConditionTooNarrow(Client):
+    """Reads everything that its decision is about, and appends under a condition over a part of it."""
+
+    def condition(self, condition: NoMatch) -> AnyExpectation:
+        """The course will do."""
+        return NoMatch(condition.criteria[:1], condition.after)
+
+
+@broken(
+    "condition-too-wide",
+    "log",
+    guarantee="CAS",
+    reference="AxonFramework#4828, PR#4830",
+    fix="compare types and tags, not only positions",
+    application="courses",
+)
+class ConditionTooWide(Log):
+    """Refuses an append as soon as anything at all has come since its decision was read."""
+
+    def excluded(self, condition: NoMatch, event: Stored) -> bool:
+        """Whatever it is about."""
+        return event.position > condition.after

@@ -21,6 +21,7 @@ from refold.model.documents.plan import (
 )
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.examples.inventory import Inventory
+from refold.model.parts.reading.looks import Look, Work
 from refold.search.run import execute
 from refold.systems.reference import Reference
 from refold.systems.registry import consumer_names
@@ -38,7 +39,7 @@ def document() -> dict[str, Any]:
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda application: application.name)
 def test_every_action_of_the_menu_survives_json(application: Application) -> None:
     """Equal, of the same class, and hashable again."""
-    actions = tuple(SYSTEM.menu(application).actions())
+    actions = (*SYSTEM.menu(application).actions(), Look(), Work())  # the last two are those of whole applications
     assert {type(action) for action in actions} >= set(ACTIONS.values())
     text = json.dumps(plan_to_json(actions, application, system="reference", anomaly="lost-update"))
     back = plan_from_json(json.loads(text), application)

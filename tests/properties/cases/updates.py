@@ -11,7 +11,7 @@ from refold.model.application import Application, Refusal
 from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Delete, Register, Registered
 from refold.model.examples.inventory import Inventory, Reserved, Restocked
-from refold.model.expectation import ANY, NO_STREAM, STREAM_EXISTS, Exact, Fenced
+from refold.model.expectation import ANY, NO_STREAM, STREAM_EXISTS, Criterion, Exact, Fenced, NoMatch
 from refold.model.parts.claims.entity import Journaled, TookOver, WriterRefused
 from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued, Released, Renewed
 from refold.model.parts.claims.reservation import HoldDenied, HoldEnded, HoldsAtRest, HoldTaken
@@ -92,6 +92,8 @@ def no(name: str, seen: int) -> Declined:
     return Declined("bob", "bob-9", Register("acme", name), "log", "acme", seen, f"the name {name} is taken")
 
 
+REGISTRATIONS = Criterion(types=("Registered",))
+NOTHING = NoMatch((Criterion(tags=("name:ada",)), Criterion(("Deleted",))), 0)
 HELD = HoldTaken("alice", "seat-1", 1, 2, 0)
 LEASE = Granted("alice", "ledger", 1, 8, 0)
 NEXT = Granted("bob", "ledger", 2, 16, 8)
@@ -151,6 +153,11 @@ CASES: dict[tuple[str, str], Case] = {
         (LookedUp("bob", "lamp", 0, exists=False), Created("alice", "lamp", 1), CreateRefused("bob", "lamp")),
     ),
     # single writer
+    # conditions over tags
+    ("expected-version", "no match"): Case(
+        (*FIRST, asked("bob-1", BOB, expected=NoMatch((REGISTRATIONS,), 0)), event(2, 2, BOB, "bob-1/0")),
+        (*FIRST, asked("bob-1", BOB, expected=NoMatch((REGISTRATIONS,), 1)), event(2, 2, BOB, "bob-1/0")),
+    ),
     ("single-writer", "versions"): Case(
         (TAKEN, Journaled("node-1", 1, 1), Journaled("node-1", 1, 1)),
         (TAKEN, Journaled("node-1", 1, 1), Journaled("node-1", 1, 2)),
@@ -261,6 +268,20 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     taken, stored = asked("bob-1", ADA, expected=Exact(1)), event(2, 2, ADA, "bob-1/0")
     return [
         ("expected-version", "holds", (asked("bob-1", BOB, expected=Exact(1)), event(1, 1, BOB, "bob-1/0"))),
+        (
+            "expected-version",
+            "refused with cause",
+            (*FIRST, asked("bob-1", BOB, expected=NOTHING), Refused("bob", "bob-1", -1)),
+        ),
+        (
+            "expected-version",
+            "no match",
+            (
+                *FIRST,
+                asked("bob-1", BOB, expected=NoMatch((NOTHING.criteria[0], REGISTRATIONS), 0)),
+                event(2, 2, BOB, "bob-1/0"),
+            ),
+        ),
         ("expected-version", "holds", (asked("bob-1", BOB, expected=STREAM_EXISTS), event(1, 1, BOB, "bob-1/0"))),
         (
             "expected-version",

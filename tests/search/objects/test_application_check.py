@@ -258,7 +258,10 @@ def test_what_the_walk_does_not_reach_is_blamed_on_the_application_in_the_run() 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("acounts", r"there is no application 'acounts' \(did you mean 'accounts'\?\); known are accounts, inventory"),
+        (
+            "acounts",
+            r"there is no application 'acounts' \(did you mean 'accounts'\?\); known are accounts, courses, inventory",
+        ),
         ("no_such_module:Shop", "there is no module 'no_such_module'"),
         ("no_such_file.py:Shop", "there is no file 'no_such_file.py'"),
         ("refold.model.examples.accounts:Acounts", r"has no 'Acounts' \(did you mean 'Accounts'\?\)"),

@@ -1,0 +1,131 @@
+"""Full replay as the oracle: what an application shows is what a replay of its whole log gives.
+
+For an application without a decider. Usually broken by a snapshot that misses an event, a projection that applies one twice, a cache that
+nobody empties, and a replay that looks at a global or at the order of a set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.application import Application
+from refold.model.event import Stored
+from refold.model.parts.reading.looks import Viewed
+from refold.model.record import Scanned
+from refold.properties.property import Evidence, Finding, Handler, Property
+
+
+class FullReplay(Property):
+    """For every look at the log with n events, every view v and key k: v(k) == replay(log[:n])(k); two replays of the same events give the
+    same; and the log still holds the events that it held before, in their order.
+
+    A view that is partial, such as a cache, need not have every key. A state that is None is as good as none.
+    """
+
+    name = "replays"
+    guarantee = "REPL"
+    needs_application = True
+    judges = (Viewed,)
+    clauses = {
+        "view": "with nothing under way, a view shows what the replay of the whole log gives",
+        "twice": "two replays of the same events give the same states",
+        "log": "the log only grows at its end",
+    }
+
+    def __init__(self, application: Application) -> None:
+        super().__init__(application)
+        self.decider = application
+        self.events: list[Stored] = []
+        self.numbers: list[int] = []
+        self.replayed: dict[str, Any] | None = None
+        self.views = 0
+        self.replays = 0
+
+    def handlers(self) -> dict[type, Handler]:
+        """The log, and looks at it."""
+        return {Stored: self.on_stored, Viewed: self.on_viewed, Scanned: self.on_scanned}
+
+    def observations(self) -> dict[str, int]:
+        """What was compared."""
+        return {"full_replays": self.replays, "views_compared": self.views}
+
+    def on_stored(self, number: int, event: Stored) -> Finding | None:
+        """One more event, behind all others."""
+        last = self.events[-1].position if self.events else 0
+        self.events.append(event)
+        self.numbers.append(number)
+        self.replayed = None
+        if event.position > last:
+            return None
+        return self.finding(
+            "visible-below-read-position",
+            event.stream,
+            number,
+            guarantee="LOG",
+            clause="log",
+            position=event.position,
+            expected=f"a position behind {last}",
+            actual=event.position,
+            evidence=[Evidence(number, event, "became visible late")],
+        )
+
+    def on_scanned(self, number: int, record: Scanned) -> Finding | None:
+        """The whole log, read again."""
+        before = tuple(event.id for event in self.events)
+        if record.after or record.ids[: len(before)] == before:
+            return None
+        place = next(n for n, id in enumerate(before) if record.ids[n : n + 1] != (id,))
+        event = self.events[place]
+        return self.finding(
+            "event-vanished",
+            event.stream,
+            number,
+            guarantee="LOG",
+            clause="log",
+            position=event.position,
+            expected=event.id,
+            actual=record.ids[place] if place < len(record.ids) else "the end",
+            evidence=[
+                Evidence(self.numbers[place], event, "was in the log"),
+                Evidence(number, record, "is a scan without it"),
+            ],
+        )
+
+    def on_viewed(self, number: int, record: Viewed) -> Finding | None:
+        """A view against the replay."""
+        if self.replayed is None:
+            one, other = (dict(self.decider.replay(tuple(self.events))) for _ in range(2))
+            self.replays += 1
+            self.replayed = one
+            if one != other:
+                return self.differs(number, record, "twice", "replay-differs", one, other)
+        expected = self.replayed
+        keys = record.states if record.partial else {**expected, **record.states}
+        self.views += 1
+        wrong = [key for key in keys if not self.same(record.states.get(key), expected.get(key))]
+        if not wrong:
+            return None
+        return self.differs(
+            number,
+            record,
+            "view",
+            "view-differs-from-replay",
+            {key: expected.get(key) for key in wrong},
+            {key: record.states.get(key) for key in wrong},
+        )
+
+    def differs(self, number: int, record: Viewed, clause: str, anomaly: str, expected: Any, actual: Any) -> Finding:
+        """The finding."""
+        evidence = [Evidence(number, record, "shows the states")]
+        if self.events:
+            evidence.insert(0, Evidence(self.numbers[-1], self.events[-1], "is the last event of the log"))
+        return self.finding(
+            anomaly,
+            record.view,
+            number,
+            clause=clause,
+            position=self.events[-1].position if self.events else None,
+            expected=expected,
+            actual=actual,
+            evidence=evidence,
+        )

@@ -1,0 +1,322 @@
+"""Old data: events that a former version of a shop stored, read by good and bad versions of today."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import itertools
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from refold.model.action import Submit
+from refold.model.application import Application
+from refold.model.documents.history import MalformedHistory
+from refold.model.event import Stored
+from refold.model.examples.accounts import Accounts
+from refold.model.examples.inventory import Inventory, Reserve, Reserved, Restock, Restocked
+from refold.model.examples.rota import Rota
+from refold.model.record import Opened
+from refold.properties.meaning import Comparison, Difference
+from refold.properties.property import Finding
+from refold.properties.result import Result
+from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
+from refold.search.stored import old_data
+from refold.search.stored.files import FileSource, MemorySource
+from refold.search.stored.old_data import verify_history
+from refold.search.tapes import tape
+from refold.systems.registry import resolve
+
+EXAMPLES = pathlib.Path(__file__).parents[3] / "examples"
+OLD = FileSource(str(EXAMPLES / "shop-1.jsonl"))
+_spec = importlib.util.spec_from_file_location("old_data_shop", EXAMPLES / "shop.py")
+assert _spec is not None
+assert _spec.loader is not None
+shop: Any = importlib.util.module_from_spec(_spec)
+sys.modules["old_data_shop"] = shop
+_spec.loader.exec_module(shop)
+
+
+@pytest.fixture(autouse=True)
+def alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other processes are started only where a test is about them."""
+    if "processes" not in request.node.name:
+        monkeypatch.setattr(old_data, "elsewhere", lambda *whatever: ([], []))
+
+
+def found(application: Application, **options: Any) -> list[Finding]:
+    """What the old file shows."""
+    return [example.finding for example in verify_history(application, OLD, **options).counterexamples]
+
+
+class Sign(shop.Shop):  # type: ignore[misc]
+    """Counts backwards."""
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        name, now = super().upcast(type_name, data)
+        return name, {**now, "cents": -now["cents"]} if type_name == "ItemAdded" else now
+
+
+class Unit(shop.Shop):  # type: ignore[misc]
+    """Euros are no cents."""
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        if type_name == "ItemAdded":
+            return "Added", {"cart": data["cart"], "count": 1, "cents": data["price"]}
+        return type_name, data
+
+
+class Default(shop.Shop):  # type: ignore[misc]
+    """An item without a number is one item, not none."""
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        name, now = super().upcast(type_name, data)
+        return name, {**now, "count": 0} if type_name == "ItemAdded" else now
+
+
+@pytest.mark.parametrize("bad", [Sign, Unit, Default])
+def test_another_meaning_is_found_at_the_first_event_that_has_it(bad: type[Application]) -> None:
+    """Through the first state or row that was recorded."""
+    first = found(bad())[0]
+    assert (first.anomaly, first.guarantee) == ("old-state-differs", "REPL")
+    assert first.position is not None
+    assert list(first.expected) == list(first.actual)
+
+
+def test_the_right_upcaster_is_innocent() -> None:
+    """States and rows of old are compared, and what is new is named."""
+    result = verify_history(shop.Shop(), OLD)
+    assert result.verdict == "held"
+    assert result.counts["states_compared"]
+    assert result.counts["rows_compared"]
+    assert any("Cart.pieces" in text for text in result.not_checked)
+
+
+class Forgotten(shop.Shop):  # type: ignore[misc]
+    """Has a new name for the event, and reads the old field no more."""
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        return ("Added", data) if type_name == "ItemAdded" else (type_name, data)
+
+
+class Dropped(shop.Shop):  # type: ignore[misc]
+    """Has forgotten that there was another class."""
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        return type_name, data
+
+
+class Raises(shop.Shop):  # type: ignore[misc]
+    """Has no case for a paid cart."""
+
+    def evolve(self, state: Any, event: Any) -> Any:
+        if isinstance(event, shop.Paid):
+            raise KeyError("paid")
+        return super().evolve(state, event)
+
+
+@pytest.mark.parametrize(
+    ("bad", "type_name", "said"),
+    [
+        (Forgotten, "ItemAdded", "missing required field"),
+        (Dropped, "ItemAdded", "the application has no event 'ItemAdded'; it has Added, Paid"),
+        (Raises, "Paid", "KeyError: 'paid'"),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_named_with_what_was_raised(
+    bad: type[Application], type_name: str, said: str
+) -> None:
+    """Once for each type and error, with the position of the first one."""
+    result = verify_history(bad(), OLD)
+    (only,) = (example.finding for example in result.counterexamples)
+    assert (only.anomaly, only.where) == ("old-event-unreadable", type_name)
+    assert only.position is not None
+    assert said in only.actual
+    assert any("from that event on" in text for text in result.not_checked)
+
+
+class Hidden(Application):
+    """An inventory whose count has another name, and a default that hides it."""
+
+    name = "hidden"
+
+    @dataclasses.dataclass(frozen=True)
+    class Restocked:
+        item: str
+        pieces: int = 0
+
+    @dataclasses.dataclass(frozen=True)
+    class Reserved:
+        item: str
+        pieces: int = 0
+
+    events = (Restocked, Reserved)
+    renamed = False
+
+    def commands(self) -> Sequence[Any]:
+        return [Restock("bolt", 1)]
+
+    def initial(self, key: str) -> int:
+        return 0
+
+    def decide(self, command: Any, state: Any) -> Sequence[Any]:
+        return [Hidden.Restocked(command.item, command.count)]
+
+    def evolve(self, state: int, event: Any) -> int:
+        return state + (event.pieces if isinstance(event, Hidden.Restocked) else -event.pieces)
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        if self.renamed and "count" in data:
+            return type_name, {"item": data["item"], "pieces": data["count"]}
+        return type_name, data
+
+
+class Renamed(Hidden):
+    """The innocent twin."""
+
+    renamed = True
+
+
+def inventory(*commands: Any, whole: bool = True) -> MemorySource:
+    """What the inventory of refold records."""
+    plan = tuple(Submit("alice", one) for one in commands)
+    return MemorySource.of(execute(resolve("reference"), Inventory(), plan, whole=whole).history)
+
+
+def test_a_default_that_hides_a_renamed_field_is_found_and_the_field_is_named() -> None:
+    """msgspec reads no field that it does not know; the state tells."""
+    source = inventory(Restock("bolt", 2), Reserve("bolt", 1))
+    result = verify_history(Hidden(), source)
+    assert {example.finding.anomaly for example in result.counterexamples} == {"old-state-differs"}
+    assert any("Restocked.count (in 1)" in text for text in result.not_checked)
+    assert verify_history(Renamed(), source).verdict == "held"
+
+
+class Moved(Inventory):
+    """Looks for its events in other streams."""
+
+    def key(self, message: Any) -> str:
+        return f"item-{message.item}"
+
+
+class Clock(Inventory):
+    """Numbers what it reads."""
+
+    number = itertools.count()
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        return type_name, {**data, "count": next(self.number)} if "count" in data else data
+
+
+class Thrifty(Inventory):
+    """Has a new rule: one piece is too few."""
+
+    def broken_invariant(self, key: str, state: int) -> str | None:
+        return "there is one piece only" if state == 1 else None
+
+
+@pytest.mark.parametrize(
+    ("bad", "anomaly"),
+    [(Moved, "old-event-moved"), (Clock, "old-event-read-two-ways"), (Thrifty, "old-state-breaks-invariant")],
+)
+def test_other_ways_to_misread_have_names(bad: type[Application], anomaly: str) -> None:
+    """And the application that recorded them is innocent."""
+    source = inventory(Restock("bolt", 1), Reserve("bolt", 1))
+    assert verify_history(bad(), source).counterexamples[0].finding.anomaly == anomaly
+    assert verify_history(Inventory(), source).verdict == "held"
+
+
+class Stricter(Inventory):
+    """Reserves one piece at most."""
+
+    def decide(self, command: Any, state: int) -> Sequence[Restocked | Reserved]:
+        return (Restocked(command.item, 9),) if isinstance(command, Restock) else super().decide(command, state)  # type: ignore[return-value]
+
+
+def test_decisions_are_told_and_are_findings_only_if_asked_for() -> None:
+    """Rules may change; the events stay what they were."""
+    source = inventory(Restock("bolt", 1), Reserve("bolt", 1))
+    quiet = verify_history(Stricter(), source)
+    assert quiet.verdict == "held"
+    assert any(text.startswith("decisions that would come out otherwise: 1") for text in quiet.not_checked)
+    strict = verify_history(Stricter(), source, decisions=True)
+    assert [example.finding.signature for example in strict.counterexamples] == [("old-decision-differs", "CAS")]
+    assert verify_history(Inventory(), source, decisions=True).verdict == "held"
+
+
+class Unordered(Inventory):
+    """A state that depends on the order of a set."""
+
+    def initial(self, key: str) -> Any:
+        return ()
+
+    def evolve(self, state: Any, event: Any) -> Any:
+        return (*state, *{f"{key}{len(state)}" for key in "abcdefgh"})
+
+    def broken_invariant(self, key: str, state: Any) -> str | None:
+        return None
+
+    def upcast_state(self, key: str, state: Any) -> Any:
+        return state
+
+
+def test_a_fold_that_depends_on_the_process_is_found_in_other_processes() -> None:
+    """Under other hash seeds; nothing was recorded that could be compared."""
+    events = [record for record in execute_bare() if type(record) in (Opened, Stored)]
+    result = verify_history(Unordered(), MemorySource.of(events))
+    assert [example.finding.anomaly for example in result.counterexamples] == ["replay-differs-elsewhere"]
+    held = verify_history(Inventory(), MemorySource.of(events))
+    assert held.verdict == "held"
+    assert any("no state and no rows" in text for text in held.not_checked)
+
+
+def execute_bare() -> tuple[Any, ...]:
+    """A short history."""
+    plan = (Submit("alice", Restock("bolt", 1)),)
+    return tuple(execute(resolve("reference"), Inventory(), plan).history)
+
+
+def test_nothing_to_read_is_no_verdict() -> None:
+    """A gate that has looked at nothing must not be green."""
+    opened = execute_bare()[:1]
+    with pytest.raises(MalformedHistory, match="holds no event"):
+        verify_history(Inventory(), MemorySource.of(opened))
+
+
+@pytest.mark.parametrize("kind", [Inventory, Accounts, Rota])
+def test_whoever_recorded_a_history_understands_it(kind: type[Application]) -> None:
+    """Through every fault of the model: rows after redeliveries and restarts, snapshots of several schemas, slow appends."""
+    application, port = kind(), resolve("reference")
+    menu = Campaign(port, application, 11, Budget(None, 1)).menu
+    compared = 0
+    for number in range(60):
+        run = execute(port, application, menu.decode(tape(11, number, menu)))
+        if any(type(record) is Stored for record in run.history):
+            result: Result = verify_history(application, MemorySource.of(run.history))
+            assert result.verdict == "held", (number, result.counterexamples[0].finding)
+            compared += result.counts["rows_compared"] + result.counts["states_compared"]
+    assert compared > 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """An object in a state."""
+
+    sku: str
+    count: int = 1
+
+
+def test_new_fields_are_no_difference_and_new_keys_are() -> None:
+    """Fields of an object are a form, keys of a dict are data."""
+    comparison = Comparison(lambda value: value)
+    assert comparison.first({"sku": "a"}, Line("a")) is None
+    assert list(comparison.added) == ["Line.count"]
+    assert comparison.first({"sku": "a", "price": 1}, Line("a")) == Difference(".price", 1, "(nothing)")
+    assert comparison.first({"a": 1}, {"a": 1, "b": 2}) == Difference("['b']", "(nothing)", 2)
+    assert comparison.first([{"sku": "b"}], (Line("a"),)) == Difference("[0].sku", "b", "a")
+    assert comparison.first(1, True) == Difference("", 1, True)
+    assert comparison.first(1, 1.0) is None
