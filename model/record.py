@@ -31,6 +31,7 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
     promise that). `atomic`: rows and checkpoint are saved in one step. `volatile`: its rows do not survive a crash.
     `snapshots`: it recovers from the newest snapshot and the tail. `by_stream`: every stream goes at a speed of its own, and
     a row depends on one stream only. `types`: the event types that it asked for (empty: all).
+    `watched`: it is code of a user's own, and what it has applied is judged by what its rows and its checkpoint show.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: bool = False
     by_stream: bool = False
     types: tuple[str, ...] = ()
+    watched: bool = False
 
 
 class Opened(Record, frozen=True, tag="history"):
