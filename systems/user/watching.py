@@ -49,6 +49,8 @@ def watched_spec(name: str, theirs: object) -> ConsumerSpec:
         name=name,
         projection=str(theirs.projection),  # type: ignore[attr-defined]
         watched=True,
+        inline=role_of(theirs) == INLINE,
+        saves_every=int(getattr(theirs, "saves_every", 1)),
         **promised(theirs),
     )
 
