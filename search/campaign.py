@@ -147,7 +147,10 @@ class Campaign:
         """Run after run; a search in which something that must happen never did ends with that as its find."""
         self.run_all()
         conflicts = contested(self.application)
-        empty = vacuous(self.happened, self.steps, self.system.capabilities, conflicts=conflicts)
+        consumers = any(not spec.inline for spec in self.system.consumers)
+        empty = vacuous(
+            self.happened, self.steps, self.system.capabilities, consumers=consumers, conflicts=conflicts
+        )
         if empty is not None and not self.counterexamples:
             self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
 

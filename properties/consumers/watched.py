@@ -19,8 +19,10 @@ from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 Rows = dict[str, Any]
-SEARCHED = 400
-"""Ways to have lost or doubled some events that are tried, for each row, before the difference stays unexplained."""
+SEARCHED = 200
+"""Values that a row may have had on all ways to lose or to double some events, before the difference stays unexplained."""
+LOST, DOUBLED = (0, 1), (1, 2, 3)
+"""How often an event may count where some are lost, and where some are applied again."""
 
 
 class _Seen:
@@ -211,8 +213,8 @@ class WatchedConsumers(Property):
                     number,
                     clause="not saved ahead",
                     position=lost.position,
-                    expected=expected,
-                    actual=record.rows,
+                    expected=self.oracle.before[lost.position],
+                    actual=ahead[1].checkpoint,
                     evidence=[self.proof(lost, "is not in the rows"), Evidence(*ahead, "says that it is"), rest],
                 )
             return self.told(number, record, "event-never-applied", "not lost", None, lost, "is not in the rows")
@@ -258,55 +260,57 @@ class WatchedConsumers(Property):
         for key in {**expected, **rows}:
             if self.same(rows.get(key), expected.get(key)):
                 continue
-            about = self.about(seen, key, events)
-            if (found := self.without(seen, key, rows.get(key), about)) is not None:
+            if (found := self.way(seen, key, rows.get(key), events, LOST)) is not None:
                 lost.append(found)
-            elif (found := self.doubled(seen, key, rows.get(key), about)) is not None:
+            elif (found := self.way(seen, key, rows.get(key), events, DOUBLED)) is not None:
                 twice.append(found)
             else:
                 return None, None
         first = [min(some, key=lambda event: event.position) if some else None for some in (lost, twice)]
         return first[0], first[1]
 
-    def about(self, seen: _Seen, key: str, events: Sequence[Stored]) -> list[Stored]:
-        """The events that write to one row."""
+    def way(
+        self, seen: _Seen, key: str, value: Any, events: Sequence[Stored], times: Sequence[int]
+    ) -> Stored | None:
+        """The first event that did not count just once, on the shortest way to this value of a row on which each event counts as often as one
+        of `times` says; None if there is no such way, or too many ways to try."""
         rows: Rows = {}
-        found = []
+        ways: dict[str, tuple[Any, int, Stored | None]] = {repr(None): (None, 0, None)}
         for event in events:
-            writes = seen.project(event, rows)
-            if key in writes:
-                found.append(event)
-            write(rows, writes)
-        return found
-
-    def without(self, seen: _Seen, key: str, value: Any, about: Sequence[Stored]) -> Stored | None:
-        """The first of some events in a row without which this row is as it is; few rather than many, late rather than early."""
-        count = len(about)
-        tried = 0
-        for size in range(1, count + 1):
-            for start in range(count - size, -1, -1):
-                tried += 1
-                if tried > SEARCHED:
+            about = key in seen.project(event, rows)
+            if about:
+                ways = self.ways_on(seen, key, rows, ways, event, times)
+                if len(ways) > SEARCHED:
                     return None
-                if self.same(self.fold(seen, [*about[:start], *about[start + size :]]).get(key), value):
-                    return about[start]
-        return None
+            write(rows, seen.project(event, rows))
+        found = [way for way in ways.values() if self.same(value, way[0]) and way[2] is not None]
+        return min(found, key=lambda way: way[1])[2] if found else None
 
-    def doubled(self, seen: _Seen, key: str, value: Any, about: Sequence[Stored]) -> Stored | None:
-        """The first of some events in a row which, applied once more, make this row what it is."""
-        count = len(about)
-        tried = 0
-        for size in range(1, count + 1):
-            for start in range(count - size + 1):
-                again = about[start : start + size]
-                for times in (1, 2):
-                    tried += 1
-                    if tried > SEARCHED:
-                        return None
-                    events = [*about[: start + size], *again * times, *about[start + size :]]
-                    if self.same(self.fold(seen, events).get(key), value):
-                        return again[0]
-        return None
+    def ways_on(
+        self,
+        seen: _Seen,
+        key: str,
+        rows: Rows,
+        ways: dict[str, tuple[Any, int, Stored | None]],
+        event: Stored,
+        times: Sequence[int],
+    ) -> dict[str, tuple[Any, int, Stored | None]]:
+        """What one more event makes of a row, on the shortest way to each value."""
+        after: dict[str, tuple[Any, int, Stored | None]] = {}
+        for value, cost, first in ways.values():
+            now = value
+            for count in range(max(times) + 1):
+                if count:
+                    mixed = dict(rows)
+                    write(mixed, {key: now})
+                    now = seen.project(event, mixed).get(key, now)
+                if count not in times:
+                    continue
+                odd = cost + abs(count - 1)
+                name = repr(now)
+                if name not in after or odd < after[name][1]:
+                    after[name] = (now, odd, first or (event if count != 1 else None))
+        return after
 
     # -- in the transaction of the append
 
