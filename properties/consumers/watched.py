@@ -19,8 +19,8 @@ from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 Rows = dict[str, Any]
-SEARCHED = 200
-"""Values that a row may have had on all ways to lose or to double some events, before the difference stays unexplained."""
+SEARCHED = 24
+"""Values of a row, each with the shortest way to it, that are followed while it is asked which events were lost, or applied again."""
 LOST, DOUBLED = (0, 1), (1, 2, 3)
 """How often an event may count where some are lost, and where some are applied again."""
 
@@ -96,37 +96,43 @@ class WatchedConsumers(Property):
             return self.judge_inline(number, record, seen)
         if record.when == "resting":
             return self.judge_rest(number, record, seen)
-        place = self.place(seen, record.rows)
         if record.when != "working":
-            if seen.ahead is None and place is not None and place < (record.checkpoint or 0):
-                seen.ahead = (number, record)
+            if seen.ahead is None and record.checkpoint:
+                place = self.furthest(seen, record.rows, self.oracle.tail)
+                if place is not None and place < record.checkpoint:
+                    seen.ahead = (number, record)
             return None
-        if place is None:
+        place = self.forward(seen, record.rows)
+        if place is not None:
+            seen.furthest, seen.shown = place, (number, record)
             return None
-        if place < seen.furthest and seen.shown is not None:
-            return self.went_back(number, record, seen, place)
-        seen.furthest, seen.shown = place, (number, record)
-        return None
+        if seen.shown is None or seen.spec.volatile:
+            return None
+        back = self.furthest(seen, record.rows, seen.furthest)
+        return None if back is None else self.went_back(number, record, seen, back)
 
     # -- where rows are
 
-    def place(self, seen: _Seen, rows: Rows) -> int | None:
-        """The furthest position up to which the rows are the fold of the log; None if they are no such fold."""
-        found = None
-        if not seen.furthest or not self.same(rows, seen.rows):
-            folded: Rows = {}
-            start = 0
-        else:
-            folded, start = seen.rows, seen.furthest
-        folded = dict(folded)
-        if self.same(rows, folded):
-            found, best = start, dict(folded)
-        for event in self.oracle.between(start, self.oracle.tail):
+    def forward(self, seen: _Seen, rows: Rows) -> int | None:
+        """The first position, not before the furthest one, up to which the rows are the fold of the log; None if there is none."""
+        if self.same(rows, seen.rows):
+            return seen.furthest
+        folded = dict(seen.rows)
+        for event in self.oracle.between(seen.furthest, self.oracle.tail):
             write(folded, seen.project(event, folded))
             if self.same(rows, folded):
-                found, best = event.position, dict(folded)
-        if found is not None and found >= seen.furthest:
-            seen.rows = best
+                seen.rows = folded
+                return event.position
+        return None
+
+    def furthest(self, seen: _Seen, rows: Rows, end: int) -> int | None:
+        """The last position up to `end` up to which the rows are the fold of the log; None if there is none."""
+        folded: Rows = {}
+        found = 0 if self.same(rows, folded) else None
+        for event in self.oracle.between(0, end):
+            write(folded, seen.project(event, folded))
+            if self.same(rows, folded):
+                found = event.position
         return found
 
     def fold(self, seen: _Seen, events: Iterable[Stored]) -> Rows:
@@ -136,13 +142,11 @@ class WatchedConsumers(Property):
             write(rows, seen.project(event, rows))
         return rows
 
-    def went_back(self, number: int, record: Shown, seen: _Seen, place: int) -> Finding | None:
+    def went_back(self, number: int, record: Shown, seen: _Seen, place: int) -> Finding:
         """Rows that were further before."""
         assert seen.shown is not None
         before, seen.shown = seen.shown, None
         furthest, seen.furthest, seen.rows = seen.furthest, 0, {}
-        if seen.spec.volatile:
-            return None
         return self.finding(
             "rows-go-back",
             record.consumer,
@@ -273,16 +277,16 @@ class WatchedConsumers(Property):
         self, seen: _Seen, key: str, value: Any, events: Sequence[Stored], times: Sequence[int]
     ) -> Stored | None:
         """The first event that did not count just once, on the shortest way to this value of a row on which each event counts as often as one
-        of `times` says; None if there is no such way, or too many ways to try."""
+        of `times` says; None if there is no such way. Of many ways the shortest are followed."""
         rows: Rows = {}
         ways: dict[str, tuple[Any, int, Stored | None]] = {repr(None): (None, 0, None)}
         for event in events:
-            about = key in seen.project(event, rows)
-            if about:
+            writes = seen.project(event, rows)
+            if key in writes:
                 ways = self.ways_on(seen, key, rows, ways, event, times)
                 if len(ways) > SEARCHED:
-                    return None
-            write(rows, seen.project(event, rows))
+                    ways = dict(sorted(ways.items(), key=lambda way: way[1][1])[:SEARCHED])
+            write(rows, writes)
         found = [way for way in ways.values() if self.same(value, way[0]) and way[2] is not None]
         return min(found, key=lambda way: way[1])[2] if found else None
 

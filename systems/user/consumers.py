@@ -312,7 +312,7 @@ class ForeignConsumer(Consumer):
 
 def spec_of(name: str, theirs: ConsumerPort) -> ConsumerSpec:
     """What a user's consumer promises."""
-    return ConsumerSpec(name=name, projection=str(theirs.projection), **promised(theirs))
+    return ConsumerSpec(name=name, projection=str(theirs.projection), **promised(theirs))  # type: ignore[arg-type]
 
 
 def promised(theirs: object) -> dict[str, bool]:

@@ -126,7 +126,7 @@ class Callers:
     ) -> None:
         self.title = title
         self.make = make
-        self.refusals = (Refusal, *refusals)
+        self.refusals: tuple[type[BaseException], ...] = (Refusal, *refusals)
         self.stage = stage
         self.log = log
         self.emit = emit

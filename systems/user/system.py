@@ -491,9 +491,10 @@ class OwnDeployment(Deployment):
         if self.stage is None:
             raise AdapterError(f"{self.name}: there is no gate at which anything could stop")
         places: dict[str, dict[str, None]] = {"service": {}, **{name: {} for name in self.consumers}}
-        for command in [command for command in commands for _ in range(2)] if self.service is not None else ():
-            self.service.begin("alice", command)
-            self.walk("alice", places["service"])
+        for command in commands if self.service is not None else ():
+            for _ in range(2):
+                self.service.begin("alice", command)
+                self.walk("alice", places["service"])
         for consumer in self.consumers.values():
             for _ in range(4):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():

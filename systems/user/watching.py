@@ -51,7 +51,7 @@ def watched_spec(name: str, theirs: object) -> ConsumerSpec:
         watched=True,
         inline=role_of(theirs) == INLINE,
         saves_every=int(getattr(theirs, "saves_every", 1)),
-        **promised(theirs),
+        **promised(theirs),  # type: ignore[arg-type]
     )
 
 
