@@ -15,6 +15,7 @@ from refold.model.declarations.capability import CORE
 from refold.model.declarations.count import Count, Tally
 from refold.model.parts.calls import CALLS
 from refold.model.parts.extensions import EXTENSIONS, OWN
+from refold.model.record import ConsumerSpec
 from refold.properties.property import Finding
 
 COUNTED: tuple[Count, ...] = (
@@ -96,6 +97,11 @@ def empty(missing: Sequence[str], where: str) -> Finding:
         expected=dict.fromkeys(missing, "at least one"),
         actual=dict.fromkeys(missing, 0),
     )
+
+
+def called(consumers: Iterable[ConsumerSpec]) -> bool:
+    """Whether there are consumers that anything is delivered to, or that read by themselves."""
+    return any(not spec.inline for spec in consumers)
 
 
 def vacuous(

@@ -179,7 +179,7 @@ class OwnSystem:
 
     def open(self, application: Application, emit: Emit) -> OwnDeployment:
         """A new one."""
-        return OwnDeployment(self, Parts(self.name, called(self.name, self.make)), application, emit)
+        return OwnDeployment(self, application, emit)
 
     def menu(self, application: Application) -> Menu:
         """What plans may do: what the core knows and this system can do, and what happens at the gate."""
@@ -276,38 +276,45 @@ class OwnSystem:
 class OwnDeployment(Deployment):
     """One run of a system of the user's own code."""
 
-    def __init__(self, system: OwnSystem, parts: Parts, application: Application, emit: Emit) -> None:
+    def __init__(self, system: OwnSystem, application: Application, emit: Emit) -> None:
         self.system = system
-        self.parts = parts
-        self.stage = Stage(system.name, emit, self.looked) if system.gated else None
         self.lit = False
-        log = (WatchedLog if system.serves else GuardedLog)(
-            *((system.name, parts.log, application, emit) if system.serves else (system.name, parts.log, application))
-        )
-        self.watched_log = log if isinstance(log, WatchedLog) else None
         self.service: Callers | None = None
+        self.watched_log: WatchedLog | None = None
+        self.stage = Stage(system.name, emit, self.looked) if system.gated else None
         try:
-            super().__init__(
-                system.name,
-                application,
-                emit,
-                log=log,
-                capabilities=system.capabilities,
-                designs={
-                    name: (self.wrap(given), spec.projection)
-                    for (name, given), spec in zip(parts.consumers.items(), system.consumers, strict=True)
-                },
-                sources={} if system.serves else dict.fromkeys(system.clients, "log"),
-            )
-            if self.stage is not None and self.watched_log is not None:
-                self.watched_log.stage = self.stage
-                self.service = Callers(system.name, parts.serve, parts.refusals, self.stage, self.watched_log, emit)
-            self.tail()
+            self.build(application, emit)
         except BaseException:
             if self.stage is not None:
                 self.stage.close()
             raise
         self.lit = True
+
+    def build(self, application: Application, emit: Emit) -> None:
+        """Have the user's parts made, and put them together."""
+        system = self.system
+        self.parts = parts = Parts(system.name, called(system.name, system.make))
+        log: GuardedLog
+        if system.serves:
+            log = self.watched_log = WatchedLog(system.name, parts.log, application, emit)
+        else:
+            log = GuardedLog(system.name, parts.log, application)
+        super().__init__(
+            system.name,
+            application,
+            emit,
+            log=log,
+            capabilities=system.capabilities,
+            designs={
+                name: (self.wrap(given), spec.projection)
+                for (name, given), spec in zip(parts.consumers.items(), system.consumers, strict=True)
+            },
+            sources={} if system.serves else dict.fromkeys(system.clients, "log"),
+        )
+        if self.stage is not None and self.watched_log is not None:
+            self.watched_log.stage = self.stage
+            self.service = Callers(system.name, parts.serve, parts.refusals, self.stage, self.watched_log, emit)
+        self.tail()
 
     def wrap(self, given: Any) -> Callable[[str, str, Context, StorePort], Watched]:
         """The consumer behind the port."""
