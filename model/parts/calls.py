@@ -209,6 +209,18 @@ class Shown(Record, frozen=True, tag="shown"):
         return f"{self.consumer} {where.get(self.when, self.when)} {rows}{after}"
 
 
+@record_kind
+class Moved(Record, frozen=True, tag="moved"):
+    """An event that was read at position `before` is read at position `now`, and another one is in its old place."""
+
+    id: str
+    before: int
+    now: int
+
+    def __str__(self) -> str:
+        return f"the event {self.id} was read at position {self.before}, and is read at position {self.now} now"
+
+
 class Gated(Extension):
     """What is counted of a user's code at the gate."""
 

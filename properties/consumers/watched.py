@@ -19,7 +19,7 @@ from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 Rows = dict[str, Any]
-SEARCHED = 24
+SEARCHED = 100
 """Values of a row, each with the shortest way to it, that are followed while it is asked which events were lost, or applied again."""
 LOST, DOUBLED = (0, 1), (1, 2, 3)
 """How often an event may count where some are lost, and where some are applied again."""

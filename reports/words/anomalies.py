@@ -396,6 +396,13 @@ ANOMALIES: dict[str, Anomaly] = {
         "{expected} were put aside, {actual} are there",
         "effect and removal of the dead letter are two steps; make them one",
     ),
+    "position-changes": Anomaly(
+        "an event that was read at position {expected} is read at position {actual} now, and another one is in its old place",
+        "the position of an event is its position for ever",
+        usual="positions that are row numbers of a sorted or paged query, so that an insert moves everything behind it; number events once, in "
+        "the order in which they become visible, and read by that number",
+        unit="position {}",
+    ),
     "event-never-applied": Anomaly(
         "{event} is in the log and not in the rows of {where}, and nothing will bring it there",
         "every event takes effect in every consumer, also one that was committed while it caught up, died or restarted",

@@ -47,7 +47,7 @@ class WatchedLog(GuardedLog):
 
     def __init__(self, title: str, log: object, application: Application, emit: Emit) -> None:
         super().__init__(title, log, application)
-        self.emit = emit
+        self.emit: Emit = emit
         self.labels: dict[str, str] = {}
         self.versions: dict[str, int] = {}
         self.at_work: Call | str = "setup"
@@ -133,6 +133,8 @@ class Callers:
         self.services: dict[str, Any] = {}
         self.calls: dict[str, Call] = {}
         self.numbers: dict[str, int] = {}
+        self.outcomes: list[tuple[str, str]] = []
+        """How each call ended, and what more there is to say."""
 
     def begin(self, client: str, command: Any) -> bool:
         """Begin a call, up to its first stop; False if this client is in the middle of one."""
@@ -174,5 +176,6 @@ class Callers:
                 self.emit(Refused(call.client, op, -1, detail))
             else:
                 self.emit(Unknown(call.client, op))
+        self.outcomes.append((said, detail))
         self.emit(Replied(call.client, call.op, said, detail))
         del self.calls[call.client]

@@ -299,6 +299,7 @@ class OwnDeployment(Deployment):
             log = self.watched_log = WatchedLog(system.name, parts.log, application, emit)
         else:
             log = GuardedLog(system.name, parts.log, application)
+            log.emit = emit
         super().__init__(
             system.name,
             application,
@@ -502,6 +503,11 @@ class OwnDeployment(Deployment):
             for _ in range(2):
                 self.service.begin("alice", command)
                 self.walk("alice", places["service"])
+        if self.service is not None and all(said == "raised" for said, _ in self.service.outcomes):
+            raise UsageError(
+                f"{self.name!r}: every call of the service raised, the first one {self.service.outcomes[0][1]}; if that is how it refuses,"
+                " name the class in `refusals`"
+            )
         for consumer in self.consumers.values():
             for _ in range(4):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from refold.model.errors import UsageError
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.search.run import execute
@@ -124,17 +125,32 @@ def test_what_a_plan_says_about_it_reads_like_a_story() -> None:
 
 
 class Raising(System):  # type: ignore[misc]
-    """Its calls end with an error of their own."""
+    """Every second call ends with an error of its own."""
+
+    every = 2
 
     def service(self, client: str) -> Any:
-        """Nothing works."""
+        """Mostly nothing works."""
+        registry = super().service(client)
+        claim, calls, every = registry.execute, iter(range(1000)), self.every
 
-        class Service:
-            def execute(self, command: Any) -> None:
-                """Raise."""
+        def execute(command: Any) -> None:
+            """Claim, or raise."""
+            if next(calls) % every:
                 raise sqlite3.IntegrityError("no")
+            if every > 1:
+                claim(command)
+            else:
+                raise sqlite3.IntegrityError("never")
 
-        return Service()
+        registry.execute = execute
+        return registry
+
+
+class Useless(Raising):
+    """No call works."""
+
+    every = 1
 
 
 def test_a_call_that_raises_is_no_end_of_the_search() -> None:
@@ -143,4 +159,10 @@ def test_a_call_that_raises_is_no_end_of_the_search() -> None:
     (submit,) = [one for one in system.menu(Names()).actions() if str(one) == "alice submits Claim('lear', 'ann')"]
     run = execute(system, Names(), (submit, submit))
     assert run.steps == 2
-    assert [record.how for record in run.history if type(record).__name__ == "Replied"] == ["raised", "raised"]
+    assert [record.how for record in run.history if type(record).__name__ == "Replied"] == ["done", "raised"]
+
+
+def test_a_service_of_which_every_call_raises_is_told_so() -> None:
+    """In a sentence, with what it raised; a search would prove nothing."""
+    with pytest.raises(UsageError, match=r"every call of the service raised, the first one IntegrityError: never"):
+        adapt("names", Useless).menu(Names())
