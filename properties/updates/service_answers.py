@@ -32,8 +32,8 @@ class _Open(Struct):
 
 class ServiceAnswers(Property):
     """For every call of a service with command c: what it appends is one whole decision of c, once; if it is answered *done* and nothing was
-    appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then on some such state decide
-    refuses.
+    appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then decide refuses on the state at the
+    call, or somebody else changed that state before the answer.
 
     What a decision is on the state at its place, `decisions` judges.
     """
@@ -47,7 +47,7 @@ class ServiceAnswers(Property):
         "once": "a call appends once, however often the service tries inside",
         "whole": "what a call appends becomes visible whole, or not at all",
         "done has an effect": "a call that is answered «done» has appended something, unless there was nothing to do",
-        "refused with cause": "a call is refused only if the command was not possible at some time before the answer",
+        "refused with cause": "a call is refused only if the command was not possible, or somebody else was in its way before the answer",
     }
 
     def __init__(self, application: Application, oracle: Oracle) -> None:
@@ -72,7 +72,7 @@ class ServiceAnswers(Property):
 
     def consider(self, call: _Open, state: Any) -> None:
         """One more state that the call may have met."""
-        if call.may_refuse and call.may_rest:
+        if call.may_rest:
             return
         try:
             if not self.decider.decide(call.record.command, state):
@@ -89,6 +89,7 @@ class ServiceAnswers(Property):
         key = self.states.key
         for call in self.open.values():
             if call.key == key and call is not own:
+                call.may_refuse = True  # a conflict is a reason too
                 self.consider(call, self.states.states[key])
         return None if own is None else self.judge(number, event, op, own)
 

@@ -36,7 +36,7 @@ class GuardedLog(Process):
         self.application = application
         self.ailing = ""
         self.emit: Emit | None = None
-        self.places: dict[str, int] = {}
+        self.places_of: dict[str, int] = {}
         if hasattr(log, "durable"):
             log.durable = self.durable
 
@@ -147,7 +147,7 @@ class GuardedLog(Process):
 
     def recognise(self, page: Sequence[Stored], emit: Emit) -> None:
         """Tell of events that have left their positions to others. One that is at two positions is stored twice, which is another matter."""
-        places = self.places
+        places = self.places_of
         for event in page:
             before = places.setdefault(event.id, event.position)
             if before == event.position:

@@ -72,8 +72,8 @@ class Watched(Consumer):
         self.shown: tuple[int | None, StoredRows] = (None, {})
         self.unflushed = False
         self.failures = 0
-        self.asleep = self.role == INLINE
         self.resume(self.ask_checkpoint() or 0)
+        self.asleep = self.role == INLINE
 
     def born(self) -> Any:
         """The consumer, in a process that has just started."""

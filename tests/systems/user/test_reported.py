@@ -19,14 +19,14 @@ BAD: dict[str, tuple[Callable[[], Any], str, str]] = {
     "own-write-conflict": (bugs.OwnWriteConflict, "LOG", "refused-append-visible"),
     "stop-before-load": (bugs.around(bugs.StopBeforeLoad), "CKPT", "effect-applied-twice"),
     "ignored-not-acknowledged": (bugs.around(bugs.IgnoredNotAcknowledged), "CKPT", "checkpoint-left-behind"),
-    "closed-while-restoring": (bugs.around(bugs.ClosedWhileRestoring), "CKPT", "event-never-applied"),
+    "closed-while-restoring": (bugs.around(bugs.ClosedWhileRestoring), "CKPT", "checkpoint-ahead-of-effects"),
     "hand-over-gap": (bugs.system(MyLog, bugs.HandOverGap), "CKPT", "event-never-applied"),
     "applied-twice-inline": (bugs.system(bugs.AppliedTwiceInline, bugs.Documents), "CKPT", "effect-applied-twice"),
 }
 """Report -> system, guarantee, anomaly."""
 
 ALSO: dict[str, tuple[str, ...]] = {
-    "closed-while-restoring": ("checkpoint-ahead-of-effects",),
+    "closed-while-restoring": ("event-never-applied",),
     "hand-over-gap": ("never-reaches-tail", "checkpoint-ahead-of-effects"),
     "own-write-conflict": ("duplicate-append",),
 }
