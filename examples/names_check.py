@@ -6,6 +6,7 @@ import sqlite3
 import tempfile
 
 import names
+
 from refold import Application, Refusal
 from refold.model import Stored
 

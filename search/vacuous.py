@@ -99,7 +99,7 @@ def empty(missing: Sequence[str], where: str) -> Finding:
     )
 
 
-def called(consumers: Iterable[ConsumerSpec]) -> bool:
+def have_work(consumers: Iterable[ConsumerSpec]) -> bool:
     """Whether there are consumers that anything is delivered to, or that read by themselves."""
     return any(not spec.inline for spec in consumers)
 
@@ -122,7 +122,9 @@ def vacuous(
     if steps >= LONG_FOR_PARTS:
         expected += [count for capability, count in SHOWN_BY.items() if capability in can - CORE.keys()]
     if happened.get("handed") or happened.get("turns"):
-        expected = [name for name in expected if name not in ("delivered", "redelivered")]  # what it does with events shows otherwise
+        expected = [
+            name for name in expected if name not in ("delivered", "redelivered")
+        ]  # what it does with events shows otherwise
     rare = {name for name, within in WITHIN.items() if happened.get(within, 0) < OFTEN}
     missing = [name for name in expected if name not in rare and not happened.get(name)]
     return empty(missing, "campaign") if missing else None

@@ -59,7 +59,6 @@ from refold.model.record import (
     ConsumerSpec,
     Crashed,
     DiskFailed,
-    Observed,
     Opened,
     PowerCut,
     Recovered,

@@ -171,9 +171,7 @@ class Replied(Record, frozen=True, tag="replied"):
             "raised": "ends with an error",
             "unknown": "is never answered",
         }
-        return (
-            f"the call {self.op} of {self.client} {said.get(self.how, self.how)}{f': {self.detail}' if self.detail else ''}"
-        )
+        return f"the call {self.op} of {self.client} {said.get(self.how, self.how)}{f': {self.detail}' if self.detail else ''}"
 
 
 @record_kind

@@ -1,7 +1,9 @@
 """Watched consumers: what a consumer of the user's own shows is what the log says, each event once.
 
-What a call has made of an event nobody knows but the consumer. Rows are seen, and the fold of the log says which events must be in them: one
-that is in none of them is lost, one that counts twice was applied twice. Usually broken by a checkpoint that is saved in a transaction of its
+What a call has made of an event nobody knows but the consumer. Rows are seen, and the fold of the log says which events must be in
+them: one
+that is in none of them is lost, one that counts twice was applied twice. Usually broken by a checkpoint that is saved in a transaction
+of its
 own, before the rows or after them, by a hand-over between catching up and listening, and by a position that nothing moves.
 """
 
@@ -39,8 +41,10 @@ class _Seen:
 
 
 class WatchedConsumers(Property):
-    """For every watched consumer: at rest its rows are fold(log), each event once, and its checkpoint, if it has one, is the end of the log;
-    while its process lives, its rows do not go back from fold(log[:p]) to an earlier one; and what is written in the transaction of the append
+    """For every watched consumer: at rest its rows are fold(log), each event once, and its checkpoint, if it has one, is the end of
+    the log;
+    while its process lives, its rows do not go back from fold(log[:p]) to an earlier one; and what is written in the transaction of
+    the append
     is fold(log) whenever the log can be read.
 
     In the middle of its work, and while it is down, rows may be anything that is mended later.
@@ -199,9 +203,7 @@ class WatchedConsumers(Property):
         """An event as evidence."""
         return Evidence(self.oracle.numbers[event.position], event, role)
 
-    def explained(
-        self, number: int, record: Shown, seen: _Seen, events: Sequence[Stored], expected: Rows
-    ) -> Finding:
+    def explained(self, number: int, record: Shown, seen: _Seen, events: Sequence[Stored], expected: Rows) -> Finding:
         """Why the rows are not the fold of the log: an end that never came, lost events, events that count twice, or nobody knows."""
         end = next((n for n in range(len(events)) if self.same(record.rows, self.fold(seen, events[:n]))), None)
         if end is not None and (record.checkpoint or 0) < events[end].position:
@@ -273,10 +275,9 @@ class WatchedConsumers(Property):
         first = [min(some, key=lambda event: event.position) if some else None for some in (lost, twice)]
         return first[0], first[1]
 
-    def way(
-        self, seen: _Seen, key: str, value: Any, events: Sequence[Stored], times: Sequence[int]
-    ) -> Stored | None:
-        """The first event that did not count just once, on the shortest way to this value of a row on which each event counts as often as one
+    def way(self, seen: _Seen, key: str, value: Any, events: Sequence[Stored], times: Sequence[int]) -> Stored | None:
+        """The first event that did not count just once, on the shortest way to this value of a row on which each event counts as often
+        as one
         of `times` says; None if there is no such way. Of many ways the shortest are followed."""
         rows: Rows = {}
         ways: dict[str, tuple[Any, int, Stored | None]] = {repr(None): (None, 0, None)}

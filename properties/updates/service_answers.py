@@ -1,6 +1,7 @@
 """Answers of a service: what a call was told is what it did.
 
-A service decides and appends by itself. Nobody knows what it has read; but what a call has appended is seen, and so is what it was answered.
+A service decides and appends by itself. Nobody knows what it has read; but what a call has appended is seen, and so is what it was
+answered.
 Usually broken by a retry inside the service that sends again what was stored already, by an append of several events in several
 transactions, and by an error that is swallowed on the way out.
 """
@@ -31,8 +32,10 @@ class _Open(Struct):
 
 
 class ServiceAnswers(Property):
-    """For every call of a service with command c: what it appends is one whole decision of c, once; if it is answered *done* and nothing was
-    appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then decide refuses on the state at the
+    """For every call of a service with command c: what it appends is one whole decision of c, once; if it is answered *done* and
+    nothing was
+    appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then decide refuses on the
+    state at the
     call, or somebody else changed that state before the answer.
 
     What a decision is on the state at its place, `decisions` judges.

@@ -41,7 +41,7 @@ from refold.search.testing.user_errors import (
     origin_of,
     with_plan,
 )
-from refold.search.vacuous import called, PATIENCE, contested, vacuous
+from refold.search.vacuous import PATIENCE, contested, have_work, vacuous
 
 TAPE_NOTE = "Failing test case: guarantees("
 """How Hypothesis begins to say which tape failed, where the plan says it better."""
@@ -185,7 +185,10 @@ class MachineSearch:
         self.meant += bool(run.performed or run.skipped)
         for name, number in outcome.counts.items():
             event(f"{name}: {'none' if not number else 'some' if number < 10 else 'many'}")
-        if self.books.examples == PATIENCE and vacuous(self.books.happened, 0, (), called(self.system.consumers)) is not None:
+        if (
+            self.books.examples == PATIENCE
+            and vacuous(self.books.happened, 0, (), have_work(self.system.consumers)) is not None
+        ):
             self.clock.stopped = True
 
     def convict(self, run: Run) -> NoReturn:
@@ -323,7 +326,7 @@ class MachineSearch:
             self.books.happened,
             steps,
             capabilities,
-            consumers=called(self.system.consumers),
+            consumers=have_work(self.system.consumers),
             conflicts=long and contested(self.application),
         )
         if empty is not None:

@@ -174,6 +174,10 @@ def how(status: Status) -> tuple[str, str]:
         return "raised", told(status.error)
     if isinstance(status, Died):
         return "unknown", "its process died"
-    return ("done", "") if isinstance(status, Returned) else ("unknown", "it was told to stop") if isinstance(
-        status, Exited
-    ) else ("unknown", "")
+    return (
+        ("done", "")
+        if isinstance(status, Returned)
+        else ("unknown", "it was told to stop")
+        if isinstance(status, Exited)
+        else ("unknown", "")
+    )

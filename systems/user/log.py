@@ -146,7 +146,8 @@ class GuardedLog(Process):
         return page
 
     def recognise(self, page: Sequence[Stored], emit: Emit) -> None:
-        """Tell of events that have left their positions to others. One that is at two positions is stored twice, which is another matter."""
+        """Tell of events that have left their positions to others. One that is at two positions is stored twice, which is another
+        matter."""
         places = self.places_of
         for event in page:
             before = places.setdefault(event.id, event.position)

@@ -55,7 +55,6 @@ from refold.model.parts.calls import (
     Turn,
 )
 from refold.model.process import Emit
-from refold.model.record import ConsumerSpec
 from refold.model.tape import Group, Menu, Word
 from refold.model.words import short
 from refold.systems.deployment import Deployment
@@ -88,7 +87,11 @@ class Parts:
     def serve(self, client: str) -> object:
         """The service, for one client."""
         service: Any = self.service
-        return service if callable(getattr(service, "execute", None)) and not isinstance(service, type) else service(client)
+        return (
+            service
+            if callable(getattr(service, "execute", None)) and not isinstance(service, type)
+            else service(client)
+        )
 
     def check(self) -> None:
         """Whether these are parts. Raises `UsageError`."""
@@ -499,20 +502,26 @@ class OwnDeployment(Deployment):
         if self.stage is None:
             raise AdapterError(f"{self.name}: there is no gate at which anything could stop")
         places: dict[str, dict[str, None]] = {"service": {}, **{name: {} for name in self.consumers}}
-        for command in commands if self.service is not None else ():
-            for _ in range(2):
-                self.service.begin("alice", command)
-                self.walk("alice", places["service"])
-        if self.service is not None and all(said == "raised" for said, _ in self.service.outcomes):
-            raise UsageError(
-                f"{self.name!r}: every call of the service raised, the first one {self.service.outcomes[0][1]}; if that is how it refuses,"
-                " name the class in `refusals`"
-            )
+        service = self.service
+        if service is not None:
+            self.rehearse_calls(service, commands, places["service"])
         for consumer in self.consumers.values():
             for _ in range(4):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
                     self.walk(consumer.name, places[consumer.name])
         return {name: list(found)[:PLACES] for name, found in places.items()}
+
+    def rehearse_calls(self, service: Callers, commands: Sequence[Any], found: dict[str, None]) -> None:
+        """Each command twice. Raises `UsageError` if no call comes to an end that a service means."""
+        for command in commands:
+            for _ in range(2):
+                service.begin("alice", command)
+                self.walk("alice", found)
+        if all(said == "raised" for said, _ in service.outcomes):
+            raise UsageError(
+                f"{self.name!r}: every call of the service raised, the first one {service.outcomes[0][1]}; if that is how it refuses,"
+                " name the class in `refusals`"
+            )
 
     def walk(self, who: str, found: dict[str, None]) -> None:
         """Step by step to the end."""

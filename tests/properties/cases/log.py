@@ -7,8 +7,8 @@ from typing import Any
 from refold.model.event import Stored
 from refold.model.examples.accounts import Registered, Released, Rename
 from refold.model.expectation import NO_STREAM, Exact
-from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.parts.calls import Moved
+from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.record import (
     Aborted,
     Altered,

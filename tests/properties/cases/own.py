@@ -26,7 +26,10 @@ BEGUN = Opened(
 BAG: Application = Bag()
 
 
-def call(op: str, command: Any = Add("a")) -> Called:
+ADD = Add("a")
+
+
+def call(op: str, command: Any = ADD) -> Called:
     """A call begins."""
     return Called(op.partition("-")[0], op, command)
 
@@ -36,9 +39,7 @@ def stored(op: str, position: int, command: Any, *payloads: Any) -> tuple[Any, .
     events = tuple(NewEvent(f"{op}/{n}", type(one).__name__, one) for n, one in enumerate(payloads))
     return (
         Prepared(op.partition("-")[0], op, command, SERVICE, "a", 0, ANY, events),
-        *(
-            Stored(position + n, "a", position + n, one.id, one.type, one.data) for n, one in enumerate(events)
-        ),
+        *(Stored(position + n, "a", position + n, one.id, one.type, one.data) for n, one in enumerate(events)),
     )
 
 
@@ -64,7 +65,9 @@ def history(*records: Any) -> tuple[Any, ...]:
 
 CASES: dict[tuple[str, str], Case] = {
     ("service-answers", "once"): Case(
-        history(call("alice-1"), *stored("alice-1", 1, Add("a"), Added("a")), *stored("alice-1.2", 2, None, Added("a"))),
+        history(
+            call("alice-1"), *stored("alice-1", 1, Add("a"), Added("a")), *stored("alice-1.2", 2, None, Added("a"))
+        ),
         history(call("alice-1"), *stored("alice-1", 1, Add("a"), Added("a")), *stored("bob-1.2", 2, None, Added("a"))),
         BAG,
     ),

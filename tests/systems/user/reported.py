@@ -18,7 +18,8 @@ from .bags import MyLog
 
 
 class RowNumbers(MyLog):
-    """akkadotnet/akka.net#2257: the position of an event is its row number in a query that is sorted by stream, so that an append to an early
+    """akkadotnet/akka.net#2257: the position of an event is its row number in a query that is sorted by stream, so that an append to
+    an early
     stream moves all later ones."""
 
     def sorted(self) -> list[Stored]:
@@ -61,7 +62,8 @@ class Server:
 
 
 class OwnWriteConflict:
-    """kurrent-io/KurrentDB#2668: the answer to a write is lost; it is sent again, refused because of itself, and the refusal is believed."""
+    """kurrent-io/KurrentDB#2668: the answer to a write is lost; it is sent again, refused because of itself, and the refusal is
+    believed."""
 
     def __init__(self) -> None:
         self.server = Server()
@@ -190,7 +192,7 @@ class IgnoredNotAcknowledged(Totals):
     def apply(self, event: Stored) -> None:
         """Only of one type; each row knows what it contains."""
         number = self.numbers.setdefault(event.position, len(self.numbers))
-        if event.type != "Added":
+        if event.type != "Restocked":
             self.ignore(number, event.position)
             return
         count, newest = self.table.get(event.stream, (0, 0)) if event.stream in self.table else (0, 0)  # type: ignore[misc]
@@ -271,7 +273,8 @@ class ClosedAsRestored(ClosedWhileRestoring):
 
 
 class HandOverGap:
-    """johanhaleby/occurrent#292: reads history up to the end that it saw at first, then listens from now on: what was committed in the meantime is
+    """johanhaleby/occurrent#292: reads history up to the end that it saw at first, then listens from now on: what was committed in the
+    meantime is
     in neither. It pulls."""
 
     projection = "totals"
@@ -331,7 +334,8 @@ class NoGap(HandOverGap):
 
 
 class AppliedTwiceInline(MyLog):
-    """JasperFx/marten#3294: the row is written in the transaction of the append, from an object to which the command has applied the new events
+    """JasperFx/marten#3294: the row is written in the transaction of the append, from an object to which the command has applied the
+    new events
     already."""
 
     def __init__(self) -> None:
@@ -394,4 +398,4 @@ class Stock(Inventory):
 
     def arrivals(self, event: Stored, rows: Any) -> dict[str, Any]:
         """Only of one type."""
-        return {event.stream: rows.get(event.stream, 0) + 1} if event.type == "Added" else {}
+        return {event.stream: rows.get(event.stream, 0) + 1} if event.type == "Restocked" else {}
