@@ -22,6 +22,8 @@ from refold.model.record import (
     Failed,
     Held,
     Ignored,
+    Observed,
+    Record,
     Recovered,
     SnapshotLoaded,
     SnapshotTaken,
@@ -91,6 +93,10 @@ class Consumer(Process):
             self.fetched = page[-1].position
         else:
             self.asleep = True
+
+    def resting(self) -> Record:
+        """What is seen of it when nothing moves any more."""
+        return Observed(self.name, self.position, self.store.rows())
 
     def wake(self) -> None:
         """The log announces that there is something new."""

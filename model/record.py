@@ -31,6 +31,8 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
     promise that). `atomic`: rows and checkpoint are saved in one step. `volatile`: its rows do not survive a crash.
     `snapshots`: it recovers from the newest snapshot and the tail. `by_stream`: every stream goes at a speed of its own, and
     a row depends on one stream only. `types`: the event types that it asked for (empty: all).
+    `watched`: it is code of a user's own, and what it has applied is judged by what its rows and its checkpoint
+    show; `inline`: it is written in the transaction of the append; `saves_every`: its checkpoint may be that many events behind its rows.
     """
 
     name: str
@@ -41,6 +43,9 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: bool = False
     by_stream: bool = False
     types: tuple[str, ...] = ()
+    watched: bool = False
+    inline: bool = False
+    saves_every: int = 1
 
 
 class Opened(Record, frozen=True, tag="history"):

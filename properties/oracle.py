@@ -110,7 +110,7 @@ class Oracle:
     def on_opened(self, number: int, record: Opened) -> None:
         """Who takes part."""
         self.opened = record
-        self.consumers = {spec.name: Progress(spec) for spec in record.consumers}
+        self.consumers = {spec.name: Progress(spec) for spec in record.consumers if not spec.watched}
         self.choosy = [progress for progress in self.consumers.values() if progress.spec.types]
 
     def on_joined(self, number: int, record: Joined) -> None:

@@ -90,6 +90,8 @@ class Property:
     needs_application: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     """The capability without which a system has nothing that this property could judge."""
+    more_guarantees: ClassVar[tuple[str, ...]] = ()
+    """Codes of other guarantees that it judges as well."""
     judges: ClassVar[tuple[type, ...]] = ()
     """The records without which this property has judged nothing; none: any that it looks at will do."""
     after: ClassVar[tuple[str, ...]] = ()

@@ -34,6 +34,7 @@ from refold.properties.consumers.full_replay import FullReplay
 from refold.properties.consumers.rebuild import RebuildEquality
 from refold.properties.consumers.replay import ReplayEquality
 from refold.properties.consumers.snapshots import SnapshotEquality, SnapshotIntegrity
+from refold.properties.consumers.watched import WatchedConsumers
 from refold.properties.log.durability import Durability
 from refold.properties.log.identity import Identity
 from refold.properties.log.ranges import Ranges
@@ -52,6 +53,7 @@ from refold.properties.updates.create_if_absent import CreateIfAbsent
 from refold.properties.updates.decisions import Decisions, ExpectedVersion
 from refold.properties.updates.locks import Locks
 from refold.properties.updates.reservations import Reservations
+from refold.properties.updates.service_answers import ServiceAnswers
 from refold.properties.updates.single_writer import SingleWriter
 from refold.properties.updates.views import Views
 
@@ -196,7 +198,8 @@ def early(application: Application | None, oracle: Oracle) -> list[Property]:
     if application is not None and replay is not None:
         parts += [SnapshotEquality(application, oracle, replay), replay, CacheAtRest(application, oracle)]
         parts += [Sessions(application, oracle), RebuildEquality(application, oracle, replay)]
-        parts.append(Answers(application, oracle))
+        parts += [Answers(application, oracle), ServiceAnswers(application, oracle)]
+        parts.append(WatchedConsumers(application, oracle))
     parts += [CacheOrder(), Outside(oracle), Letters(oracle), Waits(oracle), Convergence(oracle)]
     if application is not None:
         parts += [make(application) for make in application.properties]
@@ -220,9 +223,10 @@ def checked_on(
         log = [(FullReplay.name, "LOG")] if Scanned in kinds else []
         return (*((judge.name, judge.guarantee) for judge in judges), *log)
     return tuple(
-        (judge.name, judge.guarantee)
+        (judge.name, guarantee)
         for judge in properties(application)
         if judge.guarantee and judge.needs in can and judge.judged(kinds)
+        for guarantee in (judge.guarantee, *judge.more_guarantees)
     )
 
 

@@ -23,7 +23,7 @@ from refold.search.run import Run, execute, reproducer
 from refold.search.shrink import Shrinker
 from refold.search.signals import Waiting, held_back
 from refold.search.staleness import Staleness
-from refold.search.vacuous import PATIENCE, contested, counts, vacuous
+from refold.search.vacuous import PATIENCE, contested, counts, have_work, vacuous
 from refold.systems.port import SystemPort
 
 SAMPLES = 16
@@ -153,9 +153,8 @@ class Campaign:
         """Run after run; a search in which something that must happen never did ends with that as its find."""
         self.run_all()
         conflicts = contested(self.application)
-        empty = vacuous(
-            self.happened, self.steps, self.system.capabilities, bool(self.system.consumers), conflicts=conflicts
-        )
+        consumers = have_work(self.system.consumers)
+        empty = vacuous(self.happened, self.steps, self.system.capabilities, consumers=consumers, conflicts=conflicts)
         if empty is not None and not self.counterexamples:
             self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
 
@@ -205,7 +204,10 @@ class Campaign:
             return True
         if stop_at is not None and self.examples >= stop_at:
             return True
-        if self.examples == PATIENCE and vacuous(self.happened, 0, (), bool(self.system.consumers)) is not None:
+        if (
+            self.examples == PATIENCE
+            and vacuous(self.happened, 0, (), consumers=have_work(self.system.consumers)) is not None
+        ):
             return True
         enough = self.budget.examples if self.budget.examples is not None else SAMPLES
         sampled = self.examples >= min(SAMPLES, enough) or self.budget.exhausted(self.seconds)

@@ -13,16 +13,18 @@ from refold.model.action import CORE_ACTIONS, Action
 from refold.model.application import Application, Refusal
 from refold.model.declarations.capability import CORE
 from refold.model.declarations.count import Count, Tally
-from refold.model.parts.extensions import EXTENSIONS
+from refold.model.parts.calls import CALLS
+from refold.model.parts.extensions import EXTENSIONS, OWN
+from refold.model.record import ConsumerSpec
 from refold.properties.property import Finding
 
 COUNTED: tuple[Count, ...] = (
     *(count for kind in CORE_ACTIONS.values() for count in kind.counts),
-    *(count for extension in EXTENSIONS for count in extension.counts),
+    *(count for extension in (*EXTENSIONS, *OWN) for count in extension.counts),
 )
 """Everything that is counted: what the actions of the core and the extensions name."""
 
-OF_PARTS = frozenset(one.name for extension in EXTENSIONS for one in extension.counts)
+OF_PARTS = frozenset(one.name for extension in (*EXTENSIONS, *OWN) for one in extension.counts)
 """The counts of parts that few systems have; reports for readers leave out those that are 0."""
 
 PATIENCE = 64
@@ -100,6 +102,11 @@ def empty(missing: Sequence[str], where: str) -> Finding:
     )
 
 
+def have_work(consumers: Iterable[ConsumerSpec]) -> bool:
+    """Whether there are consumers that anything is delivered to, or that read by themselves."""
+    return any(not spec.inline for spec in consumers)
+
+
 def vacuous(
     happened: Mapping[str, int],
     steps: int,
@@ -112,11 +119,15 @@ def vacuous(
     can = frozenset(capabilities)
     expected = ["appended", "delivered"] if consumers else ["appended"]
     if steps >= LONG:
-        if conflicts and "unconditional" not in can:
+        if conflicts and "unconditional" not in can and CALLS not in can:
             expected.append("conflicts")
         expected += [count for capability, count in SHOWN_BY.items() if capability in can & CORE.keys()]
     if steps >= LONG_FOR_PARTS:
         expected += [count for capability, count in SHOWN_BY.items() if capability in can - CORE.keys()]
+    if happened.get("handed") or happened.get("turns"):
+        expected = [
+            name for name in expected if name not in ("delivered", "redelivered")
+        ]  # what it does with events shows otherwise
     rare = {name for name, within in WITHIN.items() if happened.get(within, 0) < OFTEN}
     missing = [name for name in expected if name not in rare and not happened.get(name)]
     return empty(missing, "campaign") if missing else None

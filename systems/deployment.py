@@ -59,7 +59,6 @@ from refold.model.record import (
     ConsumerSpec,
     Crashed,
     DiskFailed,
-    Observed,
     Opened,
     PowerCut,
     Recovered,
@@ -148,11 +147,11 @@ class Deployment:
         self.skipped = 0
         self.turns = 0
         self.consumers = Consumers()
-        for consumer, (design, projection) in (designs or CONSUMERS).items():
+        for consumer, (design, projection) in (CONSUMERS if designs is None else designs).items():
             make = parts.get(consumer, design)
             self.consumers[consumer] = make(consumer, projection, context, stores(consumer))
         self.clients: dict[str, Client] = {}
-        for client, source in (sources or CLIENTS).items():
+        for client, source in (CLIENTS if sources is None else sources).items():
             make = parts.get(client) or (AggregateClient if source == "log" else Client)
             read = self.consumers.get(source)
             self.clients[client] = make(client, source, context, Datastore() if read is None else read.store)
@@ -171,11 +170,15 @@ class Deployment:
                 HISTORY_VERSION,
                 name,
                 application.name,
-                tuple(self.clients),
+                self.callers(),
                 tuple([consumer.spec for consumer in self.everyone]),
                 tuple(sorted(capabilities)),
             )
         )
+
+    def callers(self) -> tuple[str, ...]:
+        """Who acts as a client here."""
+        return tuple(self.clients)
 
     def extend(self, make: type[Extension]) -> Extension:
         extension = make(self.context, self.consumers, self.clients, self.step)
@@ -341,7 +344,7 @@ class Deployment:
         self.observer.scan_streams(self.application.keys)
         self.observer.scan()
         for consumer in self.everyone:
-            self.emit(Observed(consumer.name, consumer.position, consumer.store.rows()))
+            self.emit(consumer.resting())
         for extension in self.extensions:
             extension.rest()
         self.emit(Settled(self.skipped))

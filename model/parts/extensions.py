@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from refold.model.extension import Extension
+from refold.model.parts.calls import Gated
 from refold.model.parts.claims.entity import Entity
 from refold.model.parts.claims.idle_session import IdleSessions
 from refold.model.parts.claims.lock import Locks
@@ -57,3 +58,6 @@ EXTENSIONS: tuple[type[Extension], ...] = (
     Upgrades,
 )
 """All of them, in the order of the menu and of the reports."""
+
+OWN: tuple[type[Extension], ...] = (Gated,)
+"""What only systems of a user's own have: none of them is a part of the model."""

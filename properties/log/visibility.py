@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from refold.model.event import Stored
+from refold.model.parts.calls import Moved
 from refold.model.record import Acknowledged, Altered, Disordered, Scanned
 from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
@@ -32,6 +33,7 @@ class Visibility(Property):
         "answers below": "a yes names no position that readers have passed without seeing an event there",
         "answers": "an event at a position that a yes names is one of the append that was answered, and it is there",
         "stays": "the event at a position is still that one when the position is read again",
+        "moves": "an event keeps its position: it is not read at another one while its place has gone to another event",
         "pages": "the positions that one read returns only grow",
         "scans in order": "the positions of a scan only grow, from the one behind which it begins",
         "scans": "a scan finds nothing below the newest readable position that readers have not seen",
@@ -50,6 +52,7 @@ class Visibility(Property):
     def handlers(self) -> dict[type, Handler]:
         """Visible events, answers, pages and scans."""
         return {
+            Moved: self.on_moved,
             Stored: self.on_stored,
             Altered: self.on_altered,
             Acknowledged: self.on_acknowledged,
@@ -112,6 +115,21 @@ class Visibility(Property):
                 Evidence(answered, record, "says that its own event is there"),
                 Evidence(number, event, "is what readers come to"),
             ],
+        )
+
+    def on_moved(self, number: int, record: Moved) -> Finding:
+        """The position of an event is not for ever: whoever has saved one goes on in the wrong place."""
+        there = self.oracle.events.get(record.before)
+        known = [] if there is None else [Evidence(self.oracle.numbers[record.before], there, "was read there first")]
+        return self.finding(
+            "position-changes",
+            "log",
+            number,
+            clause="moves",
+            position=record.before,
+            expected=record.before,
+            actual=record.now,
+            evidence=[*known, Evidence(number, record, "is where it is now")],
         )
 
     def on_altered(self, number: int, record: Altered) -> Finding | None:

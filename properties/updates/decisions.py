@@ -19,6 +19,7 @@ from typing import Any
 from refold.model.application import Application, Refusal
 from refold.model.event import Stored
 from refold.model.expectation import AnyExpectation, NoMatch
+from refold.model.parts.calls import SERVICE
 from refold.model.record import Prepared, Refused
 from refold.properties.appends import Operation
 from refold.properties.oracle import REMEMBERED, Oracle
@@ -366,6 +367,9 @@ class Decisions(Property):
             events = tuple(self.decider.decide(prepared.command, prior))
         except Refusal as refusal:
             return refusal.anomaly, f"refused: {refusal.reason}"
-        if as_recorded(tuple([wanted.data for wanted in prepared.events]), events):
+        asked = tuple([wanted.data for wanted in prepared.events])
+        if as_recorded(asked, events):
             return "", events
+        if prepared.source == SERVICE and as_recorded(asked, events[: len(asked)]):
+            return "", events  # the beginning of it: `service-answers` says what is missing
         return "lost-update", events

@@ -460,6 +460,55 @@ ANOMALIES: dict[str, Anomaly] = {
         "{expected} were put aside, {actual} are there",
         "effect and removal of the dead letter are two steps; make them one",
     ),
+    "position-changes": Anomaly(
+        "an event that was read at position {expected} is read at position {actual} now, and another one is in its old place",
+        "the position of an event is its position for ever",
+        usual="positions that are row numbers of a sorted or paged query, so that an insert moves everything behind it; number events "
+        "once, in "
+        "the order in which they become visible, and read by that number",
+        unit="position {}",
+    ),
+    "event-never-applied": Anomaly(
+        "{event} is in the log and not in the rows of {where}, and nothing will bring it there",
+        "every event takes effect in every consumer, also one that was committed while it caught up, died or restarted",
+        usual="a hand-over between catching up and listening that leaves out what is committed in between, a checkpoint that is saved "
+        "before "
+        "the rows, a filter or a gap that swallows events; begin to listen behind the last event that was read, and save rows and "
+        "checkpoint "
+        "in one transaction",
+    ),
+    "checkpoint-left-behind": Anomaly(
+        "at rest, {where} has dealt with {event}, and its checkpoint does not say so",
+        "once nothing more comes, the checkpoint of a consumer is the end of the log",
+        usual="events without a handler, or the last of a batch, never reach the code that saves the checkpoint; after a restart "
+        "everything "
+        "behind it comes again, for ever; acknowledge what is passed over as well (if it saves every n events on purpose, say so: "
+        "`saves_every`)",
+        unit="position {}",
+    ),
+    "rows-go-back": Anomaly(
+        "the rows of {where} are what they were before {event}, although its process has not ended",
+        "while a consumer lives, its rows only follow the log",
+        usual="two instances write the same rows, or a late transaction puts back what a newer one has written; guard each write with the "
+        "position that the row has",
+    ),
+    "inline-rows-behind": Anomaly(
+        "{event} is in the log, and {where}, which is written with it, does not have it",
+        "what is written in the transaction of the append is there whenever the event is",
+        usual="event and row are written in two transactions; one transaction for both",
+    ),
+    "confirmed-without-effect": Anomaly(
+        "a call about {where} was answered «done», and nothing of it is in the log",
+        "a service says «done» only of what is stored",
+        usual="an error, or a conflict, that is swallowed on the way out; let it through, or try again",
+    ),
+    "refused-without-reason": Anomaly(
+        "a call about {where} was refused, although nothing was in its way from the call to the answer",
+        "a refusal needs a reason in the log",
+        usual="the service took its own write, or a rolled back one, for somebody else's, or decided on a view that lags behind; look "
+        "at the log "
+        "before a refusal",
+    ),
     "replayed-state-differs": Anomaly(
         "the stored rows of {where} at position {position} differ from the replay of the log",
         "the stored rows of a consumer equal the replay of the log up to its position",

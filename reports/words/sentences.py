@@ -9,6 +9,7 @@ import msgspec
 
 from refold.model.action import ACTIONS, Action
 from refold.model.event import NewEvent, Stored
+from refold.model.parts.calls import SERVICE
 from refold.model.record import (
     Aborted,
     Acknowledged,
@@ -114,6 +115,12 @@ def _opened(r: Opened) -> str:
 
 
 def _prepared(r: Prepared) -> str:
+    if r.source == SERVICE:
+        command = "" if r.command is None else f" for {value(r.command)}"
+        return (
+            f"{name(r.client)} appends to {name(r.stream)}{command}: {_events(r.events)}; it was at version {r.seen} when the call began "
+            f"(operation {name(r.op)})"
+        )
     return (
         f"{name(r.client)} sees version {r.seen} of {name(r.stream)} in {source_words(r.source)} and decides on "
         f"{value(r.command)}: append {_events(r.events)}, expecting {r.expected} (operation {name(r.op)})"

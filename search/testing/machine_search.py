@@ -42,7 +42,7 @@ from refold.search.testing.user_errors import (
     origin_of,
     with_plan,
 )
-from refold.search.vacuous import PATIENCE, contested, vacuous
+from refold.search.vacuous import PATIENCE, contested, have_work, vacuous
 
 TAPE_NOTE = "Failing test case: guarantees("
 """How Hypothesis begins to say which tape failed, where the plan says it better."""
@@ -186,7 +186,10 @@ class MachineSearch:
         self.meant += bool(run.performed or run.skipped)
         for name, number in outcome.counts.items():
             event(f"{name}: {'none' if not number else 'some' if number < 10 else 'many'}")
-        if self.books.examples == PATIENCE and vacuous(self.books.happened, 0, ()) is not None:
+        if (
+            self.books.examples == PATIENCE
+            and vacuous(self.books.happened, 0, (), have_work(self.system.consumers)) is not None
+        ):
             self.clock.stopped = True
 
     def convict(self, run: Run) -> NoReturn:
@@ -320,7 +323,13 @@ class MachineSearch:
             return
         long = self.books.examples >= ENOUGH and not self.cls.has_own_rules()
         steps, capabilities = (self.books.steps, self.system.capabilities) if long else (0, frozenset())
-        empty = vacuous(self.books.happened, steps, capabilities, conflicts=long and contested(self.application))
+        empty = vacuous(
+            self.books.happened,
+            steps,
+            capabilities,
+            consumers=have_work(self.system.consumers),
+            conflicts=long and contested(self.application),
+        )
         if empty is not None:
             counterexample = Counterexample((), (empty,), self.books.sample, self.books.examples, 0.0)
             self.books.counterexamples.append(counterexample)

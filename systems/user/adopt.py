@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
 from refold.model.declarations.capability import BROUGHT
@@ -12,6 +12,7 @@ from refold.systems.port import SystemPort
 from refold.systems.user.consumers import Bringing, ForeignSystem
 from refold.systems.user.errors import called, let_through
 from refold.systems.user.log import LogSystem, log_capabilities
+from refold.systems.user.system import OwnSystem
 from refold.systems.user.whole import Whole, WholeSystem
 
 
@@ -42,8 +43,11 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     if isinstance(made, Whole):
         close_part(name, made)
         return WholeSystem(name, make, made)
-    system: ForeignSystem | LogSystem
-    if isinstance(made, Bringing):
+    system: ForeignSystem | LogSystem | OwnSystem
+    if is_own(made):
+        system = OwnSystem(name, make, made)
+        close_part(name, made)
+    elif isinstance(made, Bringing):
         system = ForeignSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
             close_part(name, part)
@@ -52,6 +56,17 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
         close_part(name, made)
     system.parallel = bool(getattr(made, "parallel", False))
     return system
+
+
+def is_own(made: object) -> bool:
+    """Whether there is a service, or consumers of which all can be watched."""
+    consumers = getattr(made, "consumers", None)
+    if consumers is not None and not isinstance(consumers, Mapping):
+        return False
+    if hasattr(made, "service"):
+        return True
+    unordered = [one for one in (consumers or {}).values() if "unordered" in getattr(one, "promises", ())]
+    return bool(consumers) and not unordered
 
 
 def close_part(name: str, part: object) -> None:

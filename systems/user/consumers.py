@@ -7,7 +7,7 @@ crashes and restarts them, reads their rows back after each event, and holds the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from refold.model.application import Application
 from refold.model.consumer import Consumer
@@ -64,10 +64,22 @@ PROMISES = ("atomic", "volatile", "unordered")
 """What a consumer of the user's own may promise."""
 
 
-class _Rows(Datastore):
+class Shows(Protocol):
+    """A consumer of the user's whose rows can be read."""
+
+    theirs: Any
+
+    def current(self) -> StoredRows:
+        """The rows now."""
+
+    def call(self, method: str, /) -> object:
+        """Call one of its methods."""
+
+
+class Rows(Datastore):
     """The user's rows as the datastore that clients and the core expect to read from; only the user writes to it."""
 
-    def __init__(self, consumer: ForeignConsumer) -> None:
+    def __init__(self, consumer: Shows) -> None:
         super().__init__()
         self.consumer = consumer
 
@@ -108,7 +120,7 @@ class ForeignConsumer(Consumer):
     ) -> None:
         self.theirs = theirs
         self.title = f"{title}: consumer {name!r}"
-        super().__init__(name, projection, context, _Rows(self))
+        super().__init__(name, projection, context, Rows(self))
         self.spec = spec_of(name, theirs)
         self.collects = hasattr(theirs, "flush")
         self.collected: list[Stored] = []
@@ -300,9 +312,13 @@ class ForeignConsumer(Consumer):
 
 def spec_of(name: str, theirs: ConsumerPort) -> ConsumerSpec:
     """What a user's consumer promises."""
-    promises = {promise: True for promise in getattr(theirs, "promises", ()) if promise in ("atomic", "volatile")}
-    ordered = "unordered" not in getattr(theirs, "promises", ())
-    return ConsumerSpec(name=name, projection=str(theirs.projection), ordered=ordered, **promises)  # type: ignore[arg-type]
+    return ConsumerSpec(name=name, projection=str(theirs.projection), **promised(theirs))  # type: ignore[arg-type]
+
+
+def promised(theirs: object) -> dict[str, bool]:
+    """The promises of a user's consumer, as fields of its specification."""
+    promises = getattr(theirs, "promises", ())
+    return {"ordered": "unordered" not in promises, "atomic": "atomic" in promises, "volatile": "volatile" in promises}
 
 
 def inspect(title: str, sample: Bringing) -> None:

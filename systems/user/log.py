@@ -14,6 +14,7 @@ from refold.model.declarations.capability import CORE, Capability
 from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.event import Stored
 from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
+from refold.model.parts.calls import Moved
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Menu
 from refold.model.words import short, suggestion
@@ -34,6 +35,8 @@ class GuardedLog(Process):
         self.log = log
         self.application = application
         self.ailing = ""
+        self.emit: Emit | None = None
+        self.places_of: dict[str, int] = {}
         if hasattr(log, "durable"):
             log.durable = self.durable
 
@@ -127,6 +130,8 @@ class GuardedLog(Process):
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """Checked: events, not more than asked for, behind `after`."""
         page = self.events("read", self.call("read", after, limit))
+        if self.emit is not None:
+            self.recognise(page, self.emit)
         if len(page) > limit:
             raise AdapterError(f"{self.title}: read(after={after}, limit={limit}) returned {len(page)} events")
         if page and page[0].position <= after:
@@ -139,6 +144,19 @@ class GuardedLog(Process):
                 " whoever reads on behind the last event would never come to an end; return events behind `after` only, in order"
             )
         return page
+
+    def recognise(self, page: Sequence[Stored], emit: Emit) -> None:
+        """Tell of events that have left their positions to others. One that is at two positions is stored twice, which is another
+        matter."""
+        places = self.places_of
+        for event in page:
+            before = places.setdefault(event.id, event.position)
+            if before == event.position:
+                continue
+            there = self.events("read", self.call("read", before - 1, 1))
+            if there and there[0].position == before and there[0].id != event.id:
+                places[event.id] = event.position
+                emit(Moved(event.id, before, event.position))
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """Checked; a log that cannot read one stream is read whole."""
@@ -229,11 +247,13 @@ class LogSystem:
 
     def open(self, application: Application, emit: Emit) -> Deployment:
         """A deployment around a new log."""
+        log = GuardedLog(self.name, called(self.name, self.make), application)
+        log.emit = emit
         return Deployment(
             self.name,
             application,
             emit,
-            log=GuardedLog(self.name, called(self.name, self.make), application),
+            log=log,
             capabilities=self.capabilities,
         )
 

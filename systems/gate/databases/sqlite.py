@@ -4,6 +4,8 @@
 database locked is blocked, by the gate's time and for as long as its ``timeout`` says; it tries again as soon as a transaction on that
 database has ended. Where SQLite does not wait but refuses at once (a transaction that has read and now wants to write), neither does it.
 
+Nothing is synced to the disk: here processes die, and never the machine.
+
 A dead process's connections are closed and their transactions rolled back, as recovery would. The check that a connection is used on the
 thread that made it is off.
 """
@@ -326,6 +328,7 @@ def connect(database: Any, timeout: float = 5.0, *arguments: Any, **named: Any) 
     factory = _seen(Connection, named.pop("factory", sqlite3.Connection))
     named["check_same_thread"] = False
     made: Any = _real_connect(database, 0, factory=factory, **named)
+    sqlite3.Cursor.execute(sqlite3.Connection.cursor(made), "PRAGMA synchronous = OFF").close()
     made.timeout = float(timeout)
     made.database = Database.of(database, bool(named.get("uri")))
     made.database.connections.add(made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import consumers, log, messages, reading, updates
+from . import consumers, log, messages, own, reading, updates
 from .case import Case
 
 TABLES: tuple[dict[tuple[str, str], Case], ...] = (
@@ -11,6 +11,7 @@ TABLES: tuple[dict[tuple[str, str], Case], ...] = (
     consumers.CASES,
     reading.CASES,
     messages.CASES,
+    own.CASES,
 )
 """One table for each room of `refold.properties`."""
 

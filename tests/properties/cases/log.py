@@ -7,6 +7,7 @@ from typing import Any
 from refold.model.event import Stored
 from refold.model.examples.accounts import Registered, Released, Rename
 from refold.model.expectation import NO_STREAM, Exact
+from refold.model.parts.calls import Moved
 from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.record import (
     Aborted,
@@ -89,6 +90,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("visibility", "stays"): Case(
         (*FIRST, asked("bob-1", ADA), Altered(1, "acme", 1, "bob-1/0", "Registered", ADA)),
         (*FIRST, asked("bob-1", ADA), Altered(1, "acme", 1, "alice-1/0", "Registered", ADA)),
+    ),
+    ("visibility", "moves"): Case(
+        (*FIRST, *SECOND, Moved("alice-1/0", 1, 2)),
+        (*FIRST, *SECOND),
     ),
     ("visibility", "pages"): Case(
         (*FIRST, *SECOND, Disordered("observer", (2, 1))),

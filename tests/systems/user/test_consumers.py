@@ -36,8 +36,8 @@ def test_a_right_consumer_is_not_accused(consumer: type) -> None:
         (own.CheckpointFirst, "CKPT", {"checkpoint-ahead-of-effects"}),
         (own.Unguarded, "CKPT", {"effect-applied-twice"}),
         (own.BatchAcknowledgedEarly, "CKPT", {"checkpoint-ahead-of-effects"}),
-        (own.BatchLosesOne, "REPL", {"replayed-state-differs"}),
-        (own.BatchForgotten, "REPL", {"replayed-state-differs"}),
+        (own.BatchLosesOne, "CKPT", {"event-never-applied"}),
+        (own.BatchForgotten, "LIVE", {"never-reaches-tail"}),
     ],
 )
 def test_a_wrong_consumer_is_found(consumer: type, guarantee: str, anomalies: set[str]) -> None:

@@ -1,0 +1,237 @@
+"""A user's own code at the gate: calls of a service, turns of consumers, and what a plan does where they stop.
+
+The service decides and appends by itself, on a connection of its own; the consumer reads by itself. What is seen of them is what becomes
+visible in the log, what a call answers, and what rows and checkpoints show.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.action import Action, action_kind, sentence
+from refold.model.declarations.capability import Capability
+from refold.model.declarations.count import count
+from refold.model.extension import Extension
+from refold.model.record import Record, record_kind
+
+SERVICE = "service"
+"""The source of decisions that a service of the user's makes, in records `Prepared`."""
+
+CALLS = Capability("calls")
+"""The capability of a system whose clients call a service of the user's."""
+
+# -- what a plan may do
+
+
+@action_kind
+class Enter(Action, frozen=True, tag="enter"):
+    """A client calls the service, which stops where it first leaves its own code."""
+
+    client: str
+    command: Any
+
+    def __str__(self) -> str:
+        return f"{self.client} begins {sentence(self.command)}"
+
+
+@action_kind
+class BeginTurn(Action, frozen=True, tag="begin-turn"):
+    """A consumer begins to work, and stops where it first leaves its own code."""
+
+    consumer: str
+
+    def __str__(self) -> str:
+        return f"{self.consumer} begins a turn"
+
+
+@action_kind
+class Turn(Action, frozen=True, tag="turn"):
+    """A consumer works without a stop: it polls once, or is handed its next event."""
+
+    consumer: str
+
+    def __str__(self) -> str:
+        return f"{self.consumer} takes a turn"
+
+
+@action_kind
+class Halt(Action, frozen=True, tag="halt"):
+    """Whoever is at work goes on up to the first place that is called like this."""
+
+    phrase = "somebody had stopped in the middle of work"
+
+    who: str
+    before: str
+
+    def __str__(self) -> str:
+        return f"{self.who} stops before {self.before}"
+
+
+@action_kind
+class GoOn(Action, frozen=True, tag="go-on"):
+    """Whoever stands in the middle of work goes on to its end, or to where somebody is in the way."""
+
+    who: str
+
+    def __str__(self) -> str:
+        return f"{self.who} goes on"
+
+
+@action_kind
+class LoseAnswer(Action, frozen=True, tag="lose-answer"):
+    """The work of the place where somebody stands is done, and the answer is lost: the library raises, and the code goes on from there.
+
+    May lose: the answer, and the connection's open transaction. May never lose: what was committed.
+    """
+
+    phrase = "an answer was lost"
+
+    who: str
+
+    def __str__(self) -> str:
+        return f"{self.who}'s answer is lost"
+
+
+@action_kind
+class FailStep(Action, frozen=True, tag="fail-step"):
+    """The work of the place where somebody stands is not done, and the library raises. May never lose: what was committed before."""
+
+    phrase = "a statement had failed"
+
+    who: str
+
+    def __str__(self) -> str:
+        return f"{self.who}'s step fails"
+
+
+@action_kind
+class Die(Action, frozen=True, tag="die"):
+    """The process of whoever stands in the middle of work dies there. May lose: memory, open transactions. May never lose: what was
+    committed."""
+
+    phrase = "a process had died in the middle of work"
+
+    who: str
+
+    def __str__(self) -> str:
+        return f"{self.who} dies"
+
+
+@action_kind
+class StopOrderly(Action, frozen=True, tag="stop-orderly"):
+    """A consumer is told to stop, as SIGTERM tells it: it may save what it has. It starts again with its next turn, or a restart."""
+
+    phrase = "a consumer had been told to stop"
+
+    consumer: str
+
+    def __str__(self) -> str:
+        return f"{self.consumer} is told to stop"
+
+
+# -- what was seen
+
+
+@record_kind
+class Called(Record, frozen=True, tag="called"):
+    """A client calls the service with a command; the call is operation `op`."""
+
+    client: str
+    op: str
+    command: Any
+
+    def __str__(self) -> str:
+        return f"{self.client} calls the service: {sentence(self.command)} (operation {self.op})"
+
+
+@record_kind
+class Stood(Record, frozen=True, tag="stood"):
+    """Somebody stands before a step of its work; `words` say which."""
+
+    who: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.who} stands: {self.words}"
+
+
+@record_kind
+class Replied(Record, frozen=True, tag="replied"):
+    """The end of a call. `how` is ``done``, ``refused``, ``raised`` or ``unknown`` (its process died, and nobody heard an answer)."""
+
+    client: str
+    op: str
+    how: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        said = {
+            "done": "is answered: done",
+            "refused": "is refused",
+            "raised": "ends with an error",
+            "unknown": "is never answered",
+        }
+        return f"the call {self.op} of {self.client} {said.get(self.how, self.how)}{f': {self.detail}' if self.detail else ''}"
+
+
+@record_kind
+class Handed(Record, frozen=True, tag="handed"):
+    """A consumer was handed the event at `position`, and returned. What it made of it, its rows and its checkpoint show."""
+
+    consumer: str
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.consumer} is handed event {self.position}"
+
+
+@record_kind
+class Shown(Record, frozen=True, tag="shown"):
+    """What rows and checkpoint of a consumer show (`checkpoint` None: it has none). `when` is ``working``, ``dead`` (its process is down,
+    and this is what it left), ``restarted`` or ``resting`` (nothing moves any more)."""
+
+    consumer: str
+    checkpoint: int | None
+    rows: dict[str, Any]
+    when: str = "working"
+
+    def __str__(self) -> str:
+        after = "" if self.checkpoint is None else f", and its checkpoint is {self.checkpoint}"
+        where = {
+            "working": "shows",
+            "dead": "has left behind",
+            "restarted": "has after its restart",
+            "resting": "shows at rest",
+        }
+        rows = ", ".join(f"{key} = {value!r}" for key, value in self.rows.items()) or "no rows"
+        return f"{self.consumer} {where.get(self.when, self.when)} {rows}{after}"
+
+
+@record_kind
+class Moved(Record, frozen=True, tag="moved"):
+    """An event that was read at position `before` is read at position `now`, and another one is in its old place."""
+
+    id: str
+    before: int
+    now: int
+
+    def __str__(self) -> str:
+        return f"the event {self.id} was read at position {self.before}, and is read at position {self.now} now"
+
+
+class Gated(Extension):
+    """What is counted of a user's code at the gate."""
+
+    name = CALLS
+    title = "services and consumers of the user's own"
+    covers = "stops, lost answers and deaths between two steps of code that is not refold's"
+    counts = (
+        count("calls", "calls of the user's service", Called),
+        count("stops", "stops in the middle of the user's code", Stood),
+        count("answers_lost", "answers of a library that were lost on the way to the user's code", LoseAnswer),
+        count("failed_steps", "steps of the user's code that a library refused", FailStep),
+        count("deaths_in_work", "deaths in the middle of the user's code", Die),
+        count("turns", "turns of consumers of the user's own", Turn, BeginTurn),
+        count("handed", "events that consumers of the user's own were handed", Handed),
+        count("orderly_stops", "consumers that were told to stop", StopOrderly),
+    )

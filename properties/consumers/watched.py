@@ -1,0 +1,344 @@
+"""Watched consumers: what a consumer of the user's own shows is what the log says, each event once.
+
+What a call has made of an event nobody knows but the consumer. Rows are seen, and the fold of the log says which events must be in
+them: one
+that is in none of them is lost, one that counts twice was applied twice. Usually broken by a checkpoint that is saved in a transaction
+of its
+own, before the rows or after them, by a hand-over between catching up and listening, and by a position that nothing moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from refold.model.application import Application, Projection
+from refold.model.datastore import write
+from refold.model.event import Stored
+from refold.model.parts.calls import Shown
+from refold.model.record import ConsumerSpec, Opened, Recovered
+from refold.properties.oracle import Oracle
+from refold.properties.property import Evidence, Finding, Handler, Property
+
+Rows = dict[str, Any]
+SEARCHED = 100
+"""Values of a row, each with the shortest way to it, that are followed while it is asked which events were lost, or applied again."""
+LOST, DOUBLED = (0, 1), (1, 2, 3)
+"""How often an event may count where some are lost, and where some are applied again."""
+
+
+class _Seen:
+    """What is known of one consumer: `furthest` is the position up to which its rows were the fold of the log, `shown` the record that said
+    so; `left` is what it showed dead, or after a restart, for the first time since it was right."""
+
+    def __init__(self, spec: ConsumerSpec, project: Projection) -> None:
+        self.spec = spec
+        self.project = project
+        self.rows: Rows = {}
+        self.furthest = 0
+        self.shown: tuple[int, Shown] | None = None
+        self.ahead: tuple[int, Shown] | None = None
+
+
+class WatchedConsumers(Property):
+    """For every watched consumer: at rest its rows are fold(log), each event once, and its checkpoint, if it has one, is the end of
+    the log;
+    while its process lives, its rows do not go back from fold(log[:p]) to an earlier one; and what is written in the transaction of
+    the append
+    is fold(log) whenever the log can be read.
+
+    In the middle of its work, and while it is down, rows may be anything that is mended later.
+    """
+
+    name = "watched-consumers"
+    guarantee = "CKPT"
+    more_guarantees = ("REPL", "LIVE", "ORD")
+    needs_application = True
+    judges = (Shown,)
+    clauses = {
+        "not lost": "at rest, every event is in the rows",
+        "not saved ahead": "at rest, every event is in the rows: also one that a checkpoint had covered before it was in them",
+        "once": "at rest, no event is in the rows twice",
+        "to the end": "at rest, the rows end where the log ends",
+        "rows": "at rest, the rows are the fold of the log in every other respect",
+        "checkpoint": "at rest, the checkpoint has come to the end of the log",
+        "not beyond": "at rest, the checkpoint is not behind the end of the log",
+        "forward": "while its process lives, the rows do not go back to what they were",
+        "inline": "rows that are written with the append are there whenever the event is",
+    }
+
+    def __init__(self, application: Application, oracle: Oracle) -> None:
+        super().__init__(application)
+        self.decider = application
+        self.oracle = oracle
+        self.seen: dict[str, _Seen] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """What consumers show."""
+        return {Opened: self.on_opened, Shown: self.on_shown, Recovered: self.on_recovered}
+
+    def on_opened(self, number: int, record: Opened) -> None:
+        """Who is watched."""
+        self.seen = {
+            spec.name: _Seen(spec, self.decider.projection(spec.projection))
+            for spec in record.consumers
+            if spec.watched
+        }
+
+    def on_recovered(self, number: int, record: Recovered) -> None:
+        """A new process may begin with what it finds, and build the rest again."""
+        seen = self.seen.get(record.process)
+        if seen is not None:
+            seen.rows, seen.furthest, seen.shown = {}, 0, None
+
+    def on_shown(self, number: int, record: Shown) -> Finding | None:
+        """Rows and checkpoint, as they are seen."""
+        seen = self.seen.get(record.consumer)
+        if seen is None or self.oracle.low:
+            return None
+        if seen.spec.inline:
+            return self.judge_inline(number, record, seen)
+        if record.when == "resting":
+            return self.judge_rest(number, record, seen)
+        if record.when != "working":
+            if seen.ahead is None and record.checkpoint:
+                place = self.furthest(seen, record.rows, self.oracle.tail)
+                if place is not None and place < record.checkpoint:
+                    seen.ahead = (number, record)
+            return None
+        place = self.forward(seen, record.rows)
+        if place is not None:
+            seen.furthest, seen.shown = place, (number, record)
+            return None
+        if seen.shown is None or seen.spec.volatile:
+            return None
+        back = self.furthest(seen, record.rows, seen.furthest)
+        return None if back is None else self.went_back(number, record, seen, back)
+
+    # -- where rows are
+
+    def forward(self, seen: _Seen, rows: Rows) -> int | None:
+        """The first position, not before the furthest one, up to which the rows are the fold of the log; None if there is none."""
+        if self.same(rows, seen.rows):
+            return seen.furthest
+        folded = dict(seen.rows)
+        for event in self.oracle.between(seen.furthest, self.oracle.tail):
+            write(folded, seen.project(event, folded))
+            if self.same(rows, folded):
+                seen.rows = folded
+                return event.position
+        return None
+
+    def furthest(self, seen: _Seen, rows: Rows, end: int) -> int | None:
+        """The last position up to `end` up to which the rows are the fold of the log; None if there is none."""
+        folded: Rows = {}
+        found = 0 if self.same(rows, folded) else None
+        for event in self.oracle.between(0, end):
+            write(folded, seen.project(event, folded))
+            if self.same(rows, folded):
+                found = event.position
+        return found
+
+    def fold(self, seen: _Seen, events: Iterable[Stored]) -> Rows:
+        """What the events make."""
+        rows: Rows = {}
+        for event in events:
+            write(rows, seen.project(event, rows))
+        return rows
+
+    def went_back(self, number: int, record: Shown, seen: _Seen, place: int) -> Finding:
+        """Rows that were further before."""
+        assert seen.shown is not None
+        before, seen.shown = seen.shown, None
+        furthest, seen.furthest, seen.rows = seen.furthest, 0, {}
+        return self.finding(
+            "rows-go-back",
+            record.consumer,
+            number,
+            clause="forward",
+            guarantee="REPL",
+            position=furthest,
+            expected=before[1].rows,
+            actual=record.rows,
+            evidence=[Evidence(*before, "were the rows"), Evidence(number, record, f"are those up to event {place}")],
+        )
+
+    # -- at rest
+
+    def judge_rest(self, number: int, record: Shown, seen: _Seen) -> Finding | None:
+        """Every event is in the rows, once; the checkpoint is at the end."""
+        events = self.oracle.between(0, self.oracle.tail)
+        expected = self.fold(seen, events)
+        if not self.same(record.rows, expected):
+            return self.explained(number, record, seen, events, expected)
+        checkpoint = record.checkpoint
+        if checkpoint is None or checkpoint == self.oracle.tail:
+            return None
+        if checkpoint > self.oracle.tail:
+            return self.finding(
+                "checkpoint-beyond-tail",
+                record.consumer,
+                number,
+                clause="not beyond",
+                position=checkpoint,
+                expected=self.oracle.tail,
+                actual=checkpoint,
+                evidence=[Evidence(number, record, "is what it shows at rest")],
+            )
+        left = [event for event in events if event.position > checkpoint]
+        if len(left) < max(seen.spec.saves_every, 1):
+            return None
+        return self.finding(
+            "checkpoint-left-behind",
+            record.consumer,
+            number,
+            clause="checkpoint",
+            position=left[0].position,
+            expected=self.oracle.tail,
+            actual=checkpoint,
+            evidence=[self.proof(left[0], "is in the rows"), Evidence(number, record, "does not say so")],
+        )
+
+    def proof(self, event: Stored, role: str) -> Evidence:
+        """An event as evidence."""
+        return Evidence(self.oracle.numbers[event.position], event, role)
+
+    def explained(self, number: int, record: Shown, seen: _Seen, events: Sequence[Stored], expected: Rows) -> Finding:
+        """Why the rows are not the fold of the log: an end that never came, lost events, events that count twice, or nobody knows."""
+        end = next((n for n in range(len(events)) if self.same(record.rows, self.fold(seen, events[:n]))), None)
+        if end is not None and (record.checkpoint or 0) < events[end].position:
+            return self.told(number, record, "never-reaches-tail", "to the end", "LIVE", events[end], "never arrived")
+        rest = Evidence(number, record, "is what it shows at rest")
+        lost, twice = self.causes(seen, record.rows, events, expected)
+        if lost is not None and twice is None:
+            ahead = seen.ahead
+            if ahead is not None and (ahead[1].checkpoint or 0) >= lost.position:
+                return self.finding(
+                    "checkpoint-ahead-of-effects",
+                    record.consumer,
+                    number,
+                    clause="not saved ahead",
+                    position=lost.position,
+                    expected=self.oracle.before[lost.position],
+                    actual=ahead[1].checkpoint,
+                    evidence=[self.proof(lost, "is not in the rows"), Evidence(*ahead, "says that it is"), rest],
+                )
+            return self.told(number, record, "event-never-applied", "not lost", None, lost, "is not in the rows")
+        if twice is not None and lost is None:
+            return self.told(number, record, "effect-applied-twice", "once", None, twice, "is in the rows twice")
+        return self.finding(
+            "replayed-state-differs",
+            record.consumer,
+            number,
+            clause="rows",
+            guarantee="REPL",
+            position=self.oracle.tail,
+            expected=expected,
+            actual=record.rows,
+            evidence=[rest],
+        )
+
+    def told(
+        self, number: int, record: Shown, anomaly: str, clause: str, guarantee: str | None, event: Stored, role: str
+    ) -> Finding:
+        """A finding about one event."""
+        rows = self.fold(self.seen[record.consumer], self.oracle.between(0, self.oracle.tail))
+        keys = [key for key in {**rows, **record.rows} if rows.get(key) != record.rows.get(key)]
+        return self.finding(
+            anomaly,
+            record.consumer,
+            number,
+            clause=clause,
+            guarantee=guarantee,
+            position=event.position,
+            expected={key: rows.get(key) for key in keys},
+            actual={key: record.rows.get(key) for key in keys},
+            evidence=[self.proof(event, role), Evidence(number, record, "is what it shows at rest")],
+        )
+
+    def causes(
+        self, seen: _Seen, rows: Rows, events: Sequence[Stored], expected: Rows
+    ) -> tuple[Stored | None, Stored | None]:
+        """The first event that must be lost, and the first that must have counted twice, for the rows to be as they are; both, or none, if
+        that does not explain them."""
+        lost: list[Stored] = []
+        twice: list[Stored] = []
+        for key in {**expected, **rows}:
+            if self.same(rows.get(key), expected.get(key)):
+                continue
+            if (found := self.way(seen, key, rows.get(key), events, LOST)) is not None:
+                lost.append(found)
+            elif (found := self.way(seen, key, rows.get(key), events, DOUBLED)) is not None:
+                twice.append(found)
+            else:
+                return None, None
+        first = [min(some, key=lambda event: event.position) if some else None for some in (lost, twice)]
+        return first[0], first[1]
+
+    def way(self, seen: _Seen, key: str, value: Any, events: Sequence[Stored], times: Sequence[int]) -> Stored | None:
+        """The first event that did not count just once, on the shortest way to this value of a row on which each event counts as often
+        as one
+        of `times` says; None if there is no such way. Of many ways the shortest are followed."""
+        rows: Rows = {}
+        ways: dict[str, tuple[Any, int, Stored | None]] = {repr(None): (None, 0, None)}
+        for event in events:
+            writes = seen.project(event, rows)
+            if key in writes:
+                ways = self.ways_on(seen, key, rows, ways, event, times)
+                if len(ways) > SEARCHED:
+                    ways = dict(sorted(ways.items(), key=lambda way: way[1][1])[:SEARCHED])
+            write(rows, writes)
+        found = [way for way in ways.values() if self.same(value, way[0]) and way[2] is not None]
+        return min(found, key=lambda way: way[1])[2] if found else None
+
+    def ways_on(
+        self,
+        seen: _Seen,
+        key: str,
+        rows: Rows,
+        ways: dict[str, tuple[Any, int, Stored | None]],
+        event: Stored,
+        times: Sequence[int],
+    ) -> dict[str, tuple[Any, int, Stored | None]]:
+        """What one more event makes of a row, on the shortest way to each value."""
+        after: dict[str, tuple[Any, int, Stored | None]] = {}
+        for value, cost, first in ways.values():
+            now = value
+            for count in range(max(times) + 1):
+                if count:
+                    mixed = dict(rows)
+                    write(mixed, {key: now})
+                    now = seen.project(event, mixed).get(key, now)
+                if count not in times:
+                    continue
+                odd = cost + abs(count - 1)
+                name = repr(now)
+                if name not in after or odd < after[name][1]:
+                    after[name] = (now, odd, first or (event if count != 1 else None))
+        return after
+
+    # -- in the transaction of the append
+
+    def judge_inline(self, number: int, record: Shown, seen: _Seen) -> Finding | None:
+        """The rows are those of everything that is visible."""
+        events = self.oracle.between(0, self.oracle.tail)
+        expected = self.fold(seen, events)
+        if self.same(record.rows, expected):
+            return None
+        for count in range(len(events)):
+            if self.same(record.rows, self.fold(seen, events[:count])):
+                return self.finding(
+                    "inline-rows-behind",
+                    record.consumer,
+                    number,
+                    clause="inline",
+                    guarantee="REPL",
+                    position=events[count].position,
+                    expected=expected,
+                    actual=record.rows,
+                    evidence=[
+                        self.proof(events[count], "is in the log"),
+                        Evidence(number, record, "does not contain it"),
+                    ],
+                )
+        return self.explained(number, record, seen, events, expected)

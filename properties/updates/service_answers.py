@@ -1,0 +1,174 @@
+"""Answers of a service: what a call was told is what it did.
+
+A service decides and appends by itself. Nobody knows what it has read; but what a call has appended is seen, and so is what it was
+answered.
+Usually broken by a retry inside the service that sends again what was stored already, by an append of several events in several
+transactions, and by an error that is swallowed on the way out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from refold.model.application import Application, Refusal
+from refold.model.event import Stored
+from refold.model.parts.calls import SERVICE, Called, Replied
+from refold.properties.oracle import Oracle
+from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
+
+
+class _Open(Struct):
+    """A call that has no answer yet. `may_refuse`: on some state since its beginning the decision is a refusal; `may_rest`: on some
+    state it is a refusal, or has no event."""
+
+    number: int
+    record: Called
+    key: str
+    may_refuse: bool = False
+    may_rest: bool = False
+    first: tuple[int, Stored] | None = None
+
+
+class ServiceAnswers(Property):
+    """For every call of a service with command c: what it appends is one whole decision of c, once; if it is answered *done* and
+    nothing was
+    appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then decide refuses on the
+    state at the
+    call, or somebody else changed that state before the answer.
+
+    What a decision is on the state at its place, `decisions` judges.
+    """
+
+    name = "service-answers"
+    guarantee = "CAS"
+    needs_application = True
+    after = ("appends", "states")
+    judges = (Replied,)
+    clauses = {
+        "once": "a call appends once, however often the service tries inside",
+        "whole": "what a call appends becomes visible whole, or not at all",
+        "done has an effect": "a call that is answered «done» has appended something, unless there was nothing to do",
+        "refused with cause": "a call is refused only if the command was not possible, or somebody else was in its way before the answer",
+    }
+
+    def __init__(self, application: Application, oracle: Oracle) -> None:
+        super().__init__(application)
+        if oracle.states is None:
+            raise ValueError("answers are judged on states: this oracle has no application to fold them with")
+        self.decider = application
+        self.oracle = oracle
+        self.states = oracle.states
+        self.open: dict[str, _Open] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """Calls, what becomes visible, answers."""
+        return {Called: self.on_called, Stored: self.on_stored, Replied: self.on_replied}
+
+    def on_called(self, number: int, record: Called) -> None:
+        """A call begins."""
+        key = self.decider.key(record.command)
+        call = _Open(number, record, key)
+        self.consider(call, self.states.of(key))
+        self.open[record.op] = call
+
+    def consider(self, call: _Open, state: Any) -> None:
+        """One more state that the call may have met."""
+        if call.may_rest:
+            return
+        try:
+            if not self.decider.decide(call.record.command, state):
+                call.may_rest = True
+        except Refusal:
+            call.may_refuse = call.may_rest = True
+
+    def on_stored(self, number: int, event: Stored) -> Finding | None:
+        """The state changes for every open call; an event of a call is the first of its one effect, or belongs to it."""
+        if not self.open:
+            return None
+        op = event.id.rpartition("/")[0]
+        own = self.open.get(op.partition(".")[0])
+        key = self.states.key
+        for call in self.open.values():
+            if call.key == key and call is not own:
+                call.may_refuse = True  # a conflict is a reason too
+                self.consider(call, self.states.states[key])
+        return None if own is None else self.judge(number, event, op, own)
+
+    def judge(self, number: int, event: Stored, op: str, call: _Open) -> Finding | None:
+        """Whether this is the one effect of the call, and all of it."""
+        operation = self.oracle.appends.operation
+        if operation is None or operation.prepared.source != SERVICE or not self.oracle.appends.first:
+            return None
+        if call.first is not None:
+            return self.finding(
+                "duplicate-append",
+                event.stream,
+                number,
+                clause="once",
+                position=event.position,
+                expected="one effect of this call",
+                actual=f"event {event.position} beside event {call.first[1].position}",
+                evidence=[
+                    Evidence(call.number, call.record, "is the call"),
+                    Evidence(*call.first, "is its effect"),
+                    Evidence(number, event, "is its effect once more"),
+                ],
+            )
+        call.first = (number, event)
+        lacking = missing(self.decider, call.record.command, self.states.prior, operation.prepared.events)
+        if not lacking:
+            return None
+        return self.finding(
+            "partial-batch",
+            event.stream,
+            number,
+            clause="whole",
+            guarantee="LOG",
+            expected=len(operation.prepared.events) + lacking,
+            actual=len(operation.prepared.events),
+            evidence=[
+                Evidence(call.number, call.record, "is the call"),
+                Evidence(number, event, "is visible, and not all that belongs to it"),
+            ],
+        )
+
+    def on_replied(self, number: int, record: Replied) -> Finding | None:
+        """The answer fits what was done."""
+        call = self.open.pop(record.op, None)
+        if call is None or call.first is not None:
+            return None
+        evidence = [Evidence(call.number, call.record, "is the call"), Evidence(number, record, "is its answer")]
+        if record.how == "done" and not call.may_rest:
+            return self.finding(
+                "confirmed-without-effect",
+                call.key,
+                number,
+                clause="done has an effect",
+                guarantee="LOG",
+                expected="an event of this call in the log",
+                actual="none",
+                evidence=evidence,
+            )
+        if record.how == "refused" and not call.may_refuse:
+            return self.finding(
+                "refused-without-reason",
+                call.key,
+                number,
+                clause="refused with cause",
+                expected="accepted: no state since the call forbids it",
+                actual=f"refused: {record.detail}" if record.detail else "refused",
+                evidence=evidence,
+            )
+        return None
+
+
+def missing(application: Application, command: Any, state: Any, appended: Any) -> int:
+    """How many events are missing behind those that were appended, if these are the beginning of what the command decides on this state."""
+    try:
+        decided = tuple(application.decide(command, state))
+    except Refusal:
+        return 0
+    shown = tuple([event.data for event in appended])
+    return len(decided) - len(shown) if as_recorded(shown, decided[: len(shown)]) else 0

@@ -1,0 +1,181 @@
+"""A user's own service: clients call it at the gate, and what becomes visible in the log meanwhile is theirs.
+
+The service reads, decides and appends by itself. What a call has appended is told from what others have by who took the step after which it
+was visible: one runs at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import msgspec
+
+from refold.model.application import Application, Refusal
+from refold.model.event import NewEvent, Stored
+from refold.model.expectation import ANY
+from refold.model.parts.calls import SERVICE, Called, Replied
+from refold.model.process import Emit
+from refold.model.record import Acknowledged, Crashed, Prepared, Refused, Unknown
+from refold.model.words import short
+from refold.systems.gate.crossing import Died, Raised, Returned, Status
+from refold.systems.user.actors import Stage, how
+from refold.systems.user.errors import AdapterError, let_through, told
+from refold.systems.user.log import GuardedLog
+
+CLIENTS = ("alice", "bob", "carol")
+"""Who calls the service."""
+
+
+@attrs.define
+class Call:
+    """A call of the service: `appends` are its operations, one for each time at which something of it became visible."""
+
+    client: str
+    op: str
+    command: Any
+    seen: dict[str, int]
+    appends: dict[str, list[int]] = attrs.field(factory=dict)
+
+
+class WatchedLog(GuardedLog):
+    """The log that the user's code writes to. Its events get ids that say whose they are; a user's id that comes again gets the same.
+
+    While somebody stands in the middle of a transaction the log may be locked: then there is nothing to be seen yet.
+    """
+
+    def __init__(self, title: str, log: object, application: Application, emit: Emit) -> None:
+        super().__init__(title, log, application)
+        self.emit: Emit = emit
+        self.labels: dict[str, str] = {}
+        self.versions: dict[str, int] = {}
+        self.at_work: Call | str = "setup"
+        self.others = 0
+        self.stage: Stage | None = None
+
+    def call(self, method: str, *arguments: object) -> object:
+        """Nothing is to be seen of a log that a transaction has locked."""
+        stage = self.stage
+        if stage is None or not stage.work:
+            return super().call(method, *arguments)
+        try:
+            return getattr(self.log, method)(*arguments)
+        except BaseException as error:
+            let_through(error)
+            if "locked" in str(error) or "busy" in str(error).lower():
+                return []
+            raise AdapterError(f"{self.title}: {method}() raised {told(error)}") from error
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        """What is new becomes an append of whoever is at work."""
+        page = super().read(after, limit)
+        fresh = [event for event in page if event.id not in self.labels]
+        if fresh:
+            self.attribute(fresh)
+        return [self.labelled(event) for event in page]
+
+    def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
+        """With the same ids."""
+        return [self.labelled(event) for event in super().read_stream(stream, after)]
+
+    def labelled(self, event: Stored) -> Stored:
+        """The event under the id that is known here."""
+        label = self.labels.get(event.id)
+        if label is None or label == event.id:
+            return event
+        return msgspec.structs.replace(event, id=label)
+
+    def attribute(self, fresh: list[Stored]) -> None:
+        """These events have just become visible: who has appended them, and what for."""
+        streams = list(dict.fromkeys(event.stream for event in fresh))
+        for stream in streams:
+            events = [event for event in fresh if event.stream == stream]
+            self.append_of(stream, events, whole=len(streams) == 1)
+
+    def append_of(self, stream: str, events: list[Stored], whole: bool) -> None:
+        """One append, as the one that must have been made."""
+        call = self.at_work
+        if isinstance(call, Call):
+            first = not call.appends
+            op = call.op if first else f"{call.op}.{len(call.appends) + 1}"
+            call.appends[op] = [event.position for event in events]
+            client, command, seen = call.client, call.command if first and whole else None, call.seen.get(stream, 0)
+        else:
+            self.others += 1
+            client, op, command, seen = call, f"{call}-{self.others}", None, self.versions.get(stream, 0)
+        unlike = list(dict.fromkeys(event.id for event in events))
+        self.labels.update({id: f"{op}/{n}" for n, id in enumerate(unlike)})
+        self.versions[stream] = max(self.versions.get(stream, 0), *(event.version for event in events))
+        asked = {event.id: event for event in reversed(events)}
+        news = tuple(NewEvent(self.labels[id], asked[id].type, asked[id].data) for id in unlike)
+        self.emit(Prepared(client, op, command, SERVICE, stream, seen, ANY, news))
+
+
+class Callers:
+    """Clients that call the service. `make` gives each of them, by name, something with `execute(command)`; a new one after a death."""
+
+    def __init__(
+        self,
+        title: str,
+        make: Callable[[str], object],
+        refusals: tuple[type[BaseException], ...],
+        stage: Stage,
+        log: WatchedLog,
+        emit: Emit,
+    ) -> None:
+        self.title = title
+        self.make = make
+        self.refusals: tuple[type[BaseException], ...] = (Refusal, *refusals)
+        self.stage = stage
+        self.log = log
+        self.emit = emit
+        self.services: dict[str, Any] = {}
+        self.calls: dict[str, Call] = {}
+        self.numbers: dict[str, int] = {}
+        self.outcomes: list[tuple[str, str]] = []
+        """How each call ended, and what more there is to say."""
+
+    def begin(self, client: str, command: Any) -> bool:
+        """Begin a call, up to its first stop; False if this client is in the middle of one."""
+        if self.stage.busy(client):
+            return False
+        service = self.service(client)
+        number = self.numbers[client] = self.numbers.get(client, 0) + 1
+        self.calls[client] = call = Call(client, f"{client}-{number}", command, dict(self.log.versions))
+        self.emit(Called(client, call.op, command))
+        self.stage.begin(client, lambda: service.execute(command), lambda status: self.over(call, status))
+        return True
+
+    def service(self, client: str) -> Any:
+        """The service as this client reaches it."""
+        service = self.services.get(client)
+        if service is None:
+            service = self.stage.at_once(client, self.make, client)
+            if not callable(getattr(service, "execute", None)):
+                raise AdapterError(
+                    f"{self.title}: service({client!r}) returned {short(service)}, expected an object with execute(command)"
+                )
+            self.services[client] = service
+        return service
+
+    def over(self, call: Call, status: Status) -> None:
+        """The call has an answer, or will never have one."""
+        said, detail = how(status)
+        if isinstance(status, Raised) and isinstance(status.error, self.refusals):
+            said, detail = "refused", str(status.error)
+        elif isinstance(status, Returned) and hasattr(status.value, "close") and hasattr(status.value, "send"):
+            raise AdapterError(f"{self.title}: execute() returned a coroutine, and nobody waits for it")
+        if isinstance(status, Died):
+            self.services.pop(call.client, None)
+            self.emit(Crashed(call.client, 1))
+        for op, positions in call.appends.items():
+            if said == "done":
+                self.emit(Acknowledged(call.client, op, tuple(positions)))
+            elif said == "refused":
+                self.emit(Refused(call.client, op, -1, detail))
+            else:
+                self.emit(Unknown(call.client, op))
+        self.outcomes.append((said, detail))
+        self.emit(Replied(call.client, call.op, said, detail))
+        del self.calls[call.client]

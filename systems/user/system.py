@@ -1,0 +1,533 @@
+"""A system of a user's own code: a log that can be read, a service that clients call, consumers that are watched.
+
+Where there is a service, or a consumer that reads by itself, the code runs at a gate: it stops wherever it leaves itself, and the plan says
+what happens there. Which places there are is learned once, by letting the code run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import Any
+
+from refold.model.action import (
+    Abort,
+    Action,
+    Append,
+    AppendUnheard,
+    Begin,
+    Commit,
+    Crash,
+    CrashAt,
+    Deliver,
+    Fail,
+    Prepare,
+    Redecide,
+    Redeliver,
+    Restart,
+    Retry,
+    Submit,
+)
+from refold.model.application import Application
+from refold.model.context import Context
+from refold.model.declarations.capability import (
+    APPEND,
+    BROUGHT,
+    CRASH_AT_STEP,
+    CRASH_CONSUMER,
+    SNAPSHOTS,
+    Capability,
+)
+from refold.model.declarations.offer import Cast, alone
+from refold.model.declarations.ports import Closing, StorePort
+from refold.model.errors import UsageError
+from refold.model.extension import Handler
+from refold.model.parts.calls import (
+    CALLS,
+    BeginTurn,
+    Die,
+    Enter,
+    FailStep,
+    GoOn,
+    Halt,
+    LoseAnswer,
+    StopOrderly,
+    Turn,
+)
+from refold.model.process import Emit
+from refold.model.tape import Group, Menu, Word
+from refold.model.words import short
+from refold.systems.deployment import Deployment
+from refold.systems.user.actors import Stage
+from refold.systems.user.consumers import PROMISES
+from refold.systems.user.errors import AdapterError, called
+from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
+from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
+from refold.systems.user.watching import INLINE, PULLING, PUSHED, Watched, is_factory, role_of, watched_spec
+
+OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
+"""What the clients of the harness do, beside submitting."""
+PLACES = 12
+"""Places of the user's code, at most, that a menu speaks of for each actor."""
+REHEARSED = 12
+"""Commands that are tried to learn the places."""
+
+
+class Parts:
+    """What a user's system is made of, found out once from what his function made."""
+
+    def __init__(self, name: str, made: Any) -> None:
+        self.name = name
+        self.log = getattr(made, "log", made)
+        self.service = getattr(made, "service", None)
+        self.consumers: dict[str, Any] = dict(getattr(made, "consumers", None) or {})
+        self.refusals = tuple(getattr(made, "refusals", ()))
+        self.made = made
+
+    def serve(self, client: str) -> object:
+        """The service, for one client."""
+        service: Any = self.service
+        return (
+            service
+            if callable(getattr(service, "execute", None)) and not isinstance(service, type)
+            else service(client)
+        )
+
+    def check(self) -> None:
+        """Whether these are parts. Raises `UsageError`."""
+        if not callable(getattr(self.log, "read", None)):
+            raise UsageError(f"{self.name!r}: its log has no read(after, limit), by which everything is judged")
+        if self.service is None and not callable(getattr(self.log, "append", None)):
+            raise UsageError(
+                f"{self.name!r}: it has neither a service (service(client) makes something with execute(command)) nor a log with append()"
+            )
+
+
+def at_gate(parts: Parts) -> bool:
+    """Whether this code is run at a gate."""
+    return parts.service is not None or any(
+        is_factory(one) or role_of(one) == PULLING for one in parts.consumers.values()
+    )
+
+
+class OwnSystem:
+    """A system of the user's own code. `make` makes a new, empty one for each run."""
+
+    parallel = False
+
+    def __init__(self, name: str, make: Callable[[], object], sample: object) -> None:
+        self.name = name
+        self.make = make
+        parts = Parts(name, sample)
+        parts.check()
+        self.serves = parts.service is not None
+        self.gated = at_gate(parts)
+        self.clients = CLIENTS[:2]
+        examples = {title: self.example(title, given) for title, given in parts.consumers.items()}
+        self.roles = {title: role_of(theirs) for title, theirs in examples.items()}
+        self.stops = {title for title, theirs in examples.items() if callable(getattr(theirs, "stop", None))}
+        self.consumers = tuple(watched_spec(title, theirs) for title, theirs in examples.items())
+        self.mortal = {
+            title
+            for title, theirs in examples.items()
+            if is_factory(parts.consumers[title]) or (hasattr(theirs, "crash") and hasattr(theirs, "restart"))
+        }
+        declared = declared_by(name, sample) if sample is not parts.log else None
+        log = frozenset[Capability]() if self.serves else log_capabilities(name, parts.log)
+        self.capabilities = declared if declared is not None else self.offered(examples, log)
+        self.places: dict[Any, dict[str, list[str]]] = {}
+        for theirs in examples.values():
+            if isinstance(theirs, Closing):
+                theirs.close()
+
+    def example(self, title: str, given: Any) -> Any:
+        """One consumer, to see what it has. Raises `UsageError`."""
+        theirs = called(f"{self.name}: consumer {title}", given) if is_factory(given) else given
+        where = f"{self.name!r}: consumer {title!r}"
+        if not role_of(theirs):
+            raise UsageError(f"{where} is {short(theirs)}, which has no rows()")
+        if not isinstance(getattr(theirs, "projection", None), str):
+            raise UsageError(
+                f"{where} needs a projection, the name of the method of the application that its rows"
+                " are a fold of: views, states, pointers, totals, or one of your own"
+            )
+        if role_of(theirs) == PUSHED and not callable(getattr(theirs, "checkpoint", None)):
+            raise UsageError(f"{where} has no checkpoint(), which says behind which position it wants to go on")
+        promises = getattr(theirs, "promises", ())
+        unknown = [promise for promise in promises if promise not in PROMISES]
+        if isinstance(promises, str) or unknown:
+            raise UsageError(
+                f"{where} promises {short(promises if isinstance(promises, str) else unknown[0])}, expected a"
+                f" tuple of {', '.join(PROMISES)}"
+            )
+        return theirs
+
+    def offered(self, examples: dict[str, Any], log: frozenset[Capability]) -> frozenset[Capability]:
+        """What can be done to it."""
+        can = (BROUGHT | log) - {SNAPSHOTS, CRASH_AT_STEP, CRASH_CONSUMER}
+        if self.serves:
+            can = can - {APPEND}
+        if self.gated:
+            can |= {CALLS}
+        if self.mortal:
+            can |= {CRASH_CONSUMER}
+        pushed = [theirs for title, theirs in examples.items() if self.roles[title] == PUSHED]
+        if pushed and not self.gated and all(hasattr(one, "durable") for one in pushed):
+            can |= {CRASH_AT_STEP}
+        if not pushed:
+            can -= {Capability("redeliver")}
+        return can
+
+    # -- the port
+
+    def open(self, application: Application, emit: Emit) -> OwnDeployment:
+        """A new one."""
+        return OwnDeployment(self, application, emit)
+
+    def menu(self, application: Application) -> Menu:
+        """What plans may do: what the core knows and this system can do, and what happens at the gate."""
+        commands = application.commands()
+        menu = Menu(commands, self.clients, self.consumers, self.capabilities)
+        kept: list[Group] = []
+        for family, weight, words in menu.groups:
+            possible = [word for word in words if all(map(self.possible, word))]
+            if possible:
+                kept.append((family, weight, possible))
+        menu.groups = [*kept, *self.groups(application)]
+        return menu
+
+    def possible(self, action: Action) -> bool:
+        """Whether an action of the core means something here."""
+        if isinstance(action, OF_HARNESS):
+            return not self.serves
+        if isinstance(action, Deliver | Fail | Redeliver):
+            return self.roles.get(action.consumer) == PUSHED and (not self.gated or isinstance(action, Redeliver))
+        if isinstance(action, CrashAt):
+            return not self.gated
+        if isinstance(action, Crash | Restart) and action.process != "log":
+            return action.process in self.mortal
+        return True
+
+    def groups(self, application: Application) -> Iterator[Group]:
+        """Stops of consumers, and what happens at the gate."""
+        working = [title for title, role in self.roles.items() if role != INLINE]
+        if self.stops:
+            yield "consumer-crash", 4, alone(StopOrderly(one) for one in self.stops)
+            yield "consumer-crash", 3, [(StopOrderly(one), Restart(one)) for one in self.stops]
+            yield "consumer-crash", 3, [(Restart(one), StopOrderly(one)) for one in self.stops]
+        if not self.gated:
+            return
+        cast = Cast(application.commands(), self.clients, self.consumers, "log")
+        places = self.learned(application)
+        actors = [*(self.clients if self.serves else ()), *working]
+        if self.serves:
+            yield from self.of_service(cast, places["service"])
+        if working:
+            yield "", 20, alone(Turn(one) for one in working)
+            yield "", 8, [(Turn(one),) * 2 for one in working]
+            yield from self.of_consumers(cast, places, working)
+        yield "", 6, alone(GoOn(one) for one in actors)
+
+    @staticmethod
+    def of_service(cast: Cast, places: list[str]) -> Iterator[Group]:
+        """Calls that stop, lose an answer, die."""
+        if not places:
+            return
+        stops = [(Enter(*talk), Halt(talk[0], place)) for talk, place in product(cast.talks, places)]
+        yield "", 6, stops
+        yield (
+            "",
+            16,
+            [
+                (Enter(*one), Halt(one[0], place), Submit(*other), GoOn(one[0]))
+                for (one, other), place in product(cast.rivals, places)
+            ],
+        )
+        yield "unheard", 10, [(*stop, LoseAnswer(stop[0].client), GoOn(stop[0].client)) for stop in stops]
+        yield "failure", 6, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
+        yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]
+
+    def of_consumers(self, cast: Cast, places: dict[str, list[str]], working: Sequence[str]) -> Iterator[Group]:
+        """The same for the turns of consumers."""
+        stops: list[Any] = [(BeginTurn(one), Halt(one, place)) for one in working for place in places[one]]
+        if not stops:
+            return
+        yield "", 4, stops
+        yield "", 6, [(*stop, Submit(*talk), GoOn(stop[0].consumer)) for stop, talk in product(stops, cast.talks)]
+        yield "unheard", 5, [(*stop, LoseAnswer(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
+        yield "failure", 4, [(*stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
+        deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in stops if stop[0].consumer in self.mortal]
+        if deaths:
+            yield "consumer-crash", 10, deaths
+            yield "consumer-crash", 6, [(*death, Turn(death[0].consumer)) for death in deaths]  # type: ignore[attr-defined]
+        ends = [(*stop, StopOrderly(stop[0].consumer)) for stop in stops if stop[0].consumer in self.stops]
+        if ends:
+            yield "consumer-crash", 6, ends
+
+    def learned(self, application: Application) -> dict[str, list[str]]:
+        """The places at which the code stops: ``service``, and each consumer by its name."""
+        kind = type(application)
+        if kind not in self.places:
+            deployment = self.open(application, lambda record: None)
+            try:
+                self.places[kind] = deployment.rehearse(application.commands()[:REHEARSED])
+            finally:
+                deployment.close()
+        return self.places[kind]
+
+
+class OwnDeployment(Deployment):
+    """One run of a system of the user's own code."""
+
+    def __init__(self, system: OwnSystem, application: Application, emit: Emit) -> None:
+        self.system = system
+        self.lit = False
+        self.service: Callers | None = None
+        self.watched_log: WatchedLog | None = None
+        self.stage = Stage(system.name, emit, self.looked) if system.gated else None
+        try:
+            self.build(application, emit)
+        except BaseException:
+            if self.stage is not None:
+                self.stage.close()
+            raise
+        self.lit = True
+
+    def build(self, application: Application, emit: Emit) -> None:
+        """Have the user's parts made, and put them together."""
+        system = self.system
+        self.parts = parts = Parts(system.name, called(system.name, system.make))
+        log: GuardedLog
+        if system.serves:
+            log = self.watched_log = WatchedLog(system.name, parts.log, application, emit)
+        else:
+            log = GuardedLog(system.name, parts.log, application)
+            log.emit = emit
+        super().__init__(
+            system.name,
+            application,
+            emit,
+            log=log,
+            capabilities=system.capabilities,
+            designs={
+                name: (self.wrap(given), spec.projection)
+                for (name, given), spec in zip(parts.consumers.items(), system.consumers, strict=True)
+            },
+            sources={} if system.serves else dict.fromkeys(system.clients, "log"),
+        )
+        if self.stage is not None and self.watched_log is not None:
+            self.watched_log.stage = self.stage
+            self.service = Callers(system.name, parts.serve, parts.refusals, self.stage, self.watched_log, emit)
+        self.tail()
+
+    def wrap(self, given: Any) -> Callable[[str, str, Context, StorePort], Watched]:
+        """The consumer behind the port."""
+        return lambda name, projection, context, store: Watched(
+            name, projection, context, self.system.name, given, self.stage
+        )
+
+    def callers(self) -> tuple[str, ...]:
+        """Those of the service."""
+        return self.system.clients
+
+    def table(self) -> dict[type, Handler]:
+        """What can be done here."""
+        table = super().table()
+        table[StopOrderly] = self.stop_orderly
+        if self.stage is not None:
+            table |= {
+                Enter: self.enter,
+                Turn: self.take_turn,
+                BeginTurn: self.begin_turn,
+                Halt: self.halt,
+                GoOn: self.go_on,
+                LoseAnswer: self.lose_answer,
+                FailStep: self.fail_step,
+                Die: self.die,
+            }
+        if self.system.serves:
+            table[Submit] = self.call_through
+            for kind in OF_HARNESS:
+                table.pop(kind, None)
+        return table
+
+    # -- looking
+
+    def looked(self, who: str) -> None:
+        """Somebody has taken a step: what is visible now is his doing."""
+        if not self.lit:
+            return
+        if self.watched_log is not None and self.service is not None:
+            call = self.service.calls.get(who)
+            self.watched_log.at_work = call if isinstance(call, Call) else who
+        self.tail()
+        consumer = self.consumers.get(who)
+        if isinstance(consumer, Watched):
+            consumer.look()
+
+    # -- clients of the service
+
+    def call_through(self, action: Submit) -> bool:
+        """A call without a stop."""
+        return self.enter(action) and self.passed(action.client)
+
+    def passed(self, who: str) -> bool:
+        """Go on to the end."""
+        if self.stage is not None:
+            self.stage.go_on(who)
+        return True
+
+    def enter(self, action: Enter | Submit) -> bool:
+        """Begin a call."""
+        if self.service is None or self.stage is None or self.stage.busy(action.client):
+            return False
+        self.step(action)
+        self.service.begin(action.client, action.command)
+        return True
+
+    # -- consumers
+
+    def working(self, name: str) -> Watched | None:
+        """A consumer that could take a turn; one that is down is started first."""
+        consumer = self.consumers.get(name)
+        if not isinstance(consumer, Watched) or consumer.role == INLINE or consumer.busy():
+            return None
+        return consumer if consumer.down or not consumer.idle() else None
+
+    def begin_turn(self, action: BeginTurn | Turn) -> bool:
+        """A consumer begins to work."""
+        consumer = self.working(action.consumer)
+        if consumer is None:
+            return False
+        self.step(action)
+        if consumer.down:
+            consumer.restart()
+        consumer.begin()
+        return True
+
+    def take_turn(self, action: Turn) -> bool:
+        """A consumer works without a stop."""
+        return self.begin_turn(action) and self.passed(action.consumer)
+
+    def stop_orderly(self, action: StopOrderly) -> bool:
+        """A consumer is told to stop."""
+        consumer = self.consumers.get(action.consumer)
+        if not isinstance(consumer, Watched) or consumer.down or action.consumer not in self.system.stops:
+            return False
+        if consumer.busy() and not (self.stage is not None and self.stage.stands(action.consumer)):
+            return False
+        self.step(action)
+        consumer.stop()
+        return True
+
+    def crash(self, action: Crash) -> bool:
+        """Only of what can die."""
+        if action.process in self.system.roles and action.process not in self.system.mortal:
+            return False
+        return super().crash(action)
+
+    def redeliver(self, action: Redeliver) -> bool:
+        """Not in the middle of its work."""
+        consumer = self.consumers[action.consumer]
+        if consumer.busy() or consumer.role != PUSHED or not super().redeliver(action):
+            return False
+        return self.passed(action.consumer) if consumer.busy() else True
+
+    # -- at the gate
+
+    def halt(self, action: Halt) -> bool:
+        """Up to a place."""
+        if self.stage is None or not self.stage.stands(action.who):
+            return False
+        self.step(action)
+        self.stage.halt(action.who, action.before)
+        return True
+
+    def go_on(self, action: GoOn) -> bool:
+        """To the end."""
+        if self.stage is None or not self.stage.stands(action.who):
+            return False
+        self.step(action)
+        self.stage.go_on(action.who)
+        return True
+
+    def lose_answer(self, action: LoseAnswer) -> bool:
+        """Done, and not heard of."""
+        if self.stage is None or not self.stage.stands(action.who):
+            return False
+        self.step(action)
+        self.stage.lose(action.who)
+        return True
+
+    def fail_step(self, action: FailStep) -> bool:
+        """Not done."""
+        if self.stage is None or not self.stage.stands(action.who):
+            return False
+        self.step(action)
+        self.stage.fail(action.who)
+        return True
+
+    def die(self, action: Die) -> bool:
+        """Dead where it stands."""
+        mortal = action.who in self.system.mortal or action.who in self.system.clients
+        if self.stage is None or not mortal or not self.stage.stands(action.who):
+            return False
+        self.step(action)
+        self.stage.die(action.who)
+        return True
+
+    # -- the end
+
+    def settle(self) -> None:
+        """Whoever is in the middle of work comes to its end first."""
+        if self.stage is not None:
+            self.stage.finish()
+        super().settle()
+
+    def close(self) -> None:
+        """Threads, connections, and what the user has to close."""
+        try:
+            super().close()
+        finally:
+            if self.stage is not None:
+                self.stage.close()
+            made = self.parts.made
+            if made is not self.parts.log and isinstance(made, Closing):
+                made.close()
+
+    # -- learning
+
+    def rehearse(self, commands: Sequence[Any]) -> dict[str, list[str]]:
+        """Let everything run once or twice, and note where it stops."""
+        if self.stage is None:
+            raise AdapterError(f"{self.name}: there is no gate at which anything could stop")
+        places: dict[str, dict[str, None]] = {"service": {}, **{name: {} for name in self.consumers}}
+        service = self.service
+        if service is not None:
+            self.rehearse_calls(service, commands, places["service"])
+        for consumer in self.consumers.values():
+            for _ in range(4):
+                if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
+                    self.walk(consumer.name, places[consumer.name])
+        return {name: list(found)[:PLACES] for name, found in places.items()}
+
+    def rehearse_calls(self, service: Callers, commands: Sequence[Any], found: dict[str, None]) -> None:
+        """Each command twice. Raises `UsageError` if no call comes to an end that a service means."""
+        for command in commands:
+            for _ in range(2):
+                service.begin("alice", command)
+                self.walk("alice", found)
+        if all(said == "raised" for said, _ in service.outcomes):
+            raise UsageError(
+                f"{self.name!r}: every call of the service raised, the first one {service.outcomes[0][1]}; if that is how it refuses,"
+                " name the class in `refusals`"
+            )
+
+    def walk(self, who: str, found: dict[str, None]) -> None:
+        """Step by step to the end."""
+        stage = self.stage
+        while stage is not None and stage.stands(who):
+            found[stage.before(who)] = None
+            stage.step(who)
+        if stage is not None:
+            stage.finish([who])

@@ -1,0 +1,294 @@
+"""Consumers of a user's own that are judged by what they show: their rows, and their checkpoint.
+
+A *pushed* one is handed events (`handle`), a *pulling* one reads the log by itself (`poll`), an *inline* one is never called: it is
+written in
+the transaction of the append. What a call has made of an event nobody knows but the consumer; so nothing is claimed here, rows and
+checkpoint
+are shown, and the fold of the log says what is lost in them, or there twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.consumer import Consumer
+from refold.model.context import Context
+from refold.model.declarations.ports import StoredRows
+from refold.model.event import Stored
+from refold.model.parts.calls import Handed, Shown
+from refold.model.process import Process, ProcessDied
+from refold.model.record import ConsumerSpec, Crashed, Failed, Record, Recovered
+from refold.model.words import short
+from refold.systems.gate import durable
+from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
+from refold.systems.user.actors import Finish, Stage
+from refold.systems.user.consumers import Rows, promised
+from refold.systems.user.errors import AdapterError, awaited, let_through, misplaced, told
+from refold.systems.user.rows import snapshot
+
+PUSHED, PULLING, INLINE = "pushed", "pulling", "inline"
+PATIENCE = 3
+"""How often in a row the work of a consumer may fail at rest before nobody expects anything more of it."""
+
+
+def role_of(theirs: object) -> str:
+    """Whether a consumer is handed events, reads them by itself, or is never called; "" if it is none."""
+    if not callable(getattr(theirs, "rows", None)):
+        return ""
+    if callable(getattr(theirs, "handle", None)):
+        return PUSHED
+    return PULLING if callable(getattr(theirs, "poll", None)) else INLINE
+
+
+def is_factory(given: object) -> bool:
+    """Whether this makes consumers, one for each life of the process."""
+    return isinstance(given, type) or (callable(given) and not callable(getattr(given, "rows", None)))
+
+
+def watched_spec(name: str, theirs: object) -> ConsumerSpec:
+    """What such a consumer promises."""
+    return ConsumerSpec(
+        name=name,
+        projection=str(theirs.projection),  # type: ignore[attr-defined]
+        watched=True,
+        inline=role_of(theirs) == INLINE,
+        saves_every=int(getattr(theirs, "saves_every", 1)),
+        **promised(theirs),  # type: ignore[arg-type]
+    )
+
+
+class Watched(Consumer):
+    """A consumer of the user's. `given` is the consumer itself, or what makes one for each life of its process. With a `stage` its work is
+    done by an actor of its name, without one it is called, and may die at a `durable()`."""
+
+    def __init__(self, name: str, projection: str, context: Context, title: str, given: Any, stage: Stage | None):
+        self.title = f"{title}: consumer {name!r}"
+        self.given = given
+        self.stage = stage
+        self.makes = is_factory(given)
+        self.name = name
+        self.theirs: Any = self.born()
+        self.role = role_of(self.theirs)
+        super().__init__(name, projection, context, Rows(self))
+        self.spec = watched_spec(name, self.theirs)
+        self.shown: tuple[int | None, StoredRows] = (None, {})
+        self.unflushed = False
+        self.failures = 0
+        self.resume(self.ask_checkpoint() or 0)
+        self.asleep = self.role == INLINE
+
+    def born(self) -> Any:
+        """The consumer, in a process that has just started."""
+        if not self.makes:
+            theirs = self.given
+        elif self.stage is None:
+            theirs = self.given()
+        else:
+            theirs = self.stage.at_once(self.name, self.given)
+        if hasattr(theirs, "durable"):
+            theirs.durable = self.durable if self.stage is None else durable
+        return theirs
+
+    # -- what it shows
+
+    def call(self, method: str, *arguments: object) -> object:
+        """Call it outside of its work; its exceptions become sentences."""
+        try:
+            return awaited(self.title, method, getattr(self.theirs, method)(*arguments))
+        except AdapterError:
+            raise
+        except ProcessDied as death:
+            if method not in ("handle", "flush"):
+                raise AdapterError(misplaced(self.title, method, "handle() and flush()")) from death
+            raise
+        except BaseException as error:
+            let_through(error)
+            raise AdapterError(f"{self.title}: {method}() raised {told(error)}") from error
+
+    def current(self) -> StoredRows:
+        """The rows now."""
+        return snapshot(self.title, self.call("rows"))
+
+    def ask_checkpoint(self) -> int | None:
+        """The checkpoint now; None if it shows none."""
+        if not callable(getattr(self.theirs, "checkpoint", None)):
+            return None
+        position = self.call("checkpoint")
+        if type(position) is not int or position < 0:
+            raise AdapterError(
+                f"{self.title}: checkpoint() returned {short(position)}, expected a position (0 or more)"
+            )
+        return position
+
+    def look(self, when: str = "working") -> None:
+        """Record what it shows, if that is news. What is locked by somebody's open transaction cannot be seen now."""
+        try:
+            seen = (self.ask_checkpoint(), self.current())
+        except AdapterError as error:
+            if self.stage is not None and self.stage.work and "locked" in str(error):
+                return
+            raise
+        if when != "working" or seen != self.shown:
+            self.shown = seen
+            self.emit(Shown(self.name, *seen, when))
+
+    def resting(self) -> Record:
+        """At rest, whatever it is."""
+        self.shown = (self.ask_checkpoint(), self.current())
+        return Shown(self.name, *self.shown, "resting")
+
+    def wake(self) -> None:
+        """There is something new in the log: an inline one has it already."""
+        if self.role == INLINE:
+            self.look()
+        else:
+            self.asleep = False
+
+    # -- its work
+
+    def busy(self) -> bool:
+        """Whether it is in the middle of work."""
+        return self.stage is not None and self.stage.busy(self.name)
+
+    def idle(self) -> bool:
+        """Whether it has nothing to do until the log announces something."""
+        if self.role != PUSHED:
+            return self.asleep
+        return super().idle() and not (self.unflushed and hasattr(self.theirs, "flush") and not self.log.down)
+
+    def turn(self, index: int) -> None:
+        """One piece of work, to its end."""
+        if self.begin(index) and self.stage is not None:
+            self.stage.finish([self.name])
+
+    def begin(self, index: int = 0) -> bool:
+        """Begin a piece of work: up to its first stop at the gate, or to its end where there is none; False if there is none to do."""
+        if self.role == PULLING:
+            self.undertake("poll", (), self.polled)
+            return True
+        if not self.inbox:
+            self.fetch()
+        if self.inbox:
+            super().turn(index)
+            return True
+        if self.unflushed and hasattr(self.theirs, "flush"):
+            self.undertake("flush", (), self.flushed)
+            return True
+        return False
+
+    def undertake(self, method: str, arguments: tuple[object, ...], finish: Finish) -> None:
+        """Have the consumer do something."""
+        if self.stage is None:
+            finish(Returned(self.call(method, *arguments)))
+        else:
+            self.stage.begin(self.name, lambda: getattr(self.theirs, method)(*arguments), finish)
+
+    def ended(self, status: Status) -> bool:
+        """Look at what it has done; whether it came to its end."""
+        if isinstance(status, Died):
+            self.fell()
+            self.emit(Crashed(self.name, 1))
+            return False
+        self.look()
+        if isinstance(status, Exited):
+            self.leave()
+            return False
+        self.failures = self.failures + 1 if isinstance(status, Raised) else 0
+        if isinstance(status, Returned):
+            awaited(self.title, "its work", status.value)
+        return isinstance(status, Returned)
+
+    def polled(self, status: Status) -> None:
+        """It has read by itself; what it answers says whether there was anything."""
+        before = self.shown
+        if self.ended(status):
+            answer = status.value if isinstance(status, Returned) else None
+            self.asleep = not answer if answer is not None else self.shown == before
+        elif isinstance(status, Raised):
+            self.emit(Failed(self.name, self.log_end()))
+            self.asleep = self.failures > PATIENCE
+
+    def log_end(self) -> int:
+        """Where it fails, as far as one can see: behind its checkpoint."""
+        return (self.shown[0] or 0) + 1
+
+    def flushed(self, status: Status) -> None:
+        """It has handled what it had collected."""
+        if self.ended(status) or self.failures > PATIENCE:
+            self.unflushed = False
+        elif isinstance(status, Raised):
+            self.emit(Failed(self.name, self.position))
+
+    def receive(self, event: Stored, after: int) -> None:
+        """Hand it one event. Successors are held back by the subscription; duplicates are its own task."""
+        if self.spec.ordered and after > self.position:
+            super().receive(event, after)
+            return
+        self.undertake("handle", (event,), lambda status: self.handed(event, status))
+
+    def handed(self, event: Stored, status: Status) -> None:
+        """It has had the event; one on which it failed comes again."""
+        if self.ended(status):
+            self.emit(Handed(self.name, event.position))
+            self.unflushed = True
+            self.done(event)
+        elif isinstance(status, Raised):
+            self.emit(Failed(self.name, event.position))
+            if self.failures > PATIENCE:
+                self.inbox.clear()
+                self.asleep = True
+
+    # -- its ends
+
+    def crash(self) -> None:
+        """Its process dies; what it leaves behind is looked at, where it can be."""
+        if self.stage is not None:
+            self.stage.work.pop(self.name, None)
+            self.stage.end(self.name)
+        self.fell()
+
+    def fell(self) -> None:
+        """The process is dead."""
+        Process.crash(self)
+        self.inbox = []
+        self.unflushed = False
+        if not self.makes and hasattr(self.theirs, "crash"):
+            self.call("crash")
+        self.look("dead")
+
+    def stop(self) -> None:
+        """It is told to end, in order: it may save what it has."""
+        stage = self.stage
+        if stage is not None and stage.stands(self.name):
+            stage.stop(self.name, getattr(self.theirs, "stop", None))
+            if not self.down and not stage.busy(self.name):
+                self.leave()
+            return
+        if stage is None:
+            self.call("stop")
+        else:
+            stage.begin(self.name, self.theirs.stop, lambda status: None)
+            stage.finish([self.name])
+        self.leave()
+
+    def leave(self) -> None:
+        """Its process has ended."""
+        if self.stage is not None:
+            self.stage.end(self.name)
+        Process.crash(self)
+        self.inbox = []
+        self.unflushed = False
+        self.look("dead")
+
+    def restart(self) -> None:
+        """A new process: a new consumer, or the same, which recovers."""
+        Process.restart(self)
+        if self.makes:
+            self.theirs = self.born()
+        elif hasattr(self.theirs, "restart"):
+            self.call("restart")
+        self.failures = 0
+        self.resume(self.ask_checkpoint() or 0)
+        self.asleep = self.role == INLINE
+        self.emit(Recovered(self.name, self.position, None))
+        self.look("restarted")

@@ -1,0 +1,134 @@
+"""Cases of the properties of a user's own code: (property, clause) -> a history that only this clause convicts, and its innocent twin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.application import Application
+from refold.model.event import NewEvent, Stored
+from refold.model.expectation import ANY
+from refold.model.parts.calls import SERVICE, Called, Replied, Shown
+from refold.model.record import ConsumerSpec, Opened, Prepared, Settled, Settling
+
+from ...systems.user.bags import Add, Added, Bag, Clear, Removed
+from .case import Case
+
+BEGUN = Opened(
+    1,
+    "by hand",
+    "bag",
+    ("alice", "bob"),
+    (
+        ConsumerSpec(name="worker", projection="totals", watched=True),
+        ConsumerSpec(name="table", projection="totals", watched=True, inline=True),
+    ),
+)
+BAG: Application = Bag()
+
+
+ADD = Add("a")
+
+
+def call(op: str, command: Any = ADD) -> Called:
+    """A call begins."""
+    return Called(op.partition("-")[0], op, command)
+
+
+def stored(op: str, position: int, command: Any, *payloads: Any) -> tuple[Any, ...]:
+    """What a call appends, as far as it is visible."""
+    events = tuple(NewEvent(f"{op}/{n}", type(one).__name__, one) for n, one in enumerate(payloads))
+    return (
+        Prepared(op.partition("-")[0], op, command, SERVICE, "a", 0, ANY, events),
+        *(Stored(position + n, "a", position + n, one.id, one.type, one.data) for n, one in enumerate(events)),
+    )
+
+
+def done(op: str, how: str = "done") -> Replied:
+    """The end of a call."""
+    return Replied(op.partition("-")[0], op, how)
+
+
+ADDED = (call("alice-1"), *stored("alice-1", 1, Add("a"), Added("a")), done("alice-1"))
+TWO = (*ADDED, call("bob-1"), *stored("bob-1", 2, Add("a"), Added("a")), done("bob-1"))
+CLEAR = Clear("a")
+
+
+def shown(count: int, checkpoint: int | None, when: str = "resting", who: str = "worker") -> Shown:
+    """What a consumer shows."""
+    return Shown(who, checkpoint, {"a": count} if count else {}, when)
+
+
+def history(*records: Any) -> tuple[Any, ...]:
+    """Of one bag."""
+    return (BEGUN, *records)
+
+
+CASES: dict[tuple[str, str], Case] = {
+    ("service-answers", "once"): Case(
+        history(
+            call("alice-1"), *stored("alice-1", 1, Add("a"), Added("a")), *stored("alice-1.2", 2, None, Added("a"))
+        ),
+        history(call("alice-1"), *stored("alice-1", 1, Add("a"), Added("a")), *stored("bob-1.2", 2, None, Added("a"))),
+        BAG,
+    ),
+    ("service-answers", "whole"): Case(
+        history(*TWO, call("alice-2", CLEAR), *stored("alice-2", 3, CLEAR, Removed("a"))),
+        history(*TWO, call("alice-2", CLEAR), *stored("alice-2", 3, CLEAR, Removed("a"), Removed("a"))),
+        BAG,
+    ),
+    ("service-answers", "done has an effect"): Case(
+        history(*ADDED, call("bob-1"), done("bob-1")),
+        history(*ADDED, call("bob-1"), done("bob-1", "raised")),
+        BAG,
+    ),
+    ("service-answers", "refused with cause"): Case(
+        history(*ADDED, call("bob-1", CLEAR), done("bob-1", "refused")),
+        history(*ADDED, call("bob-1", CLEAR), done("bob-1", "unknown")),
+        BAG,
+    ),
+    ("watched-consumers", "not lost"): Case(
+        history(*TWO, Settling(), shown(1, 2), Settled(0)),
+        history(*TWO, Settling(), shown(2, 2), Settled(0)),
+        BAG,
+    ),
+    ("watched-consumers", "not saved ahead"): Case(
+        history(*ADDED, shown(0, 1, "dead"), Settling(), shown(0, 1), Settled(0)),
+        history(*ADDED, shown(0, 1, "dead"), Settling(), shown(1, 1), Settled(0)),
+        BAG,
+    ),
+    ("watched-consumers", "once"): Case(
+        history(*ADDED, Settling(), shown(2, 1), Settled(0)),
+        history(*ADDED, Settling(), shown(1, 1), Settled(0)),
+        BAG,
+    ),
+    ("watched-consumers", "to the end"): Case(
+        history(*TWO, Settling(), shown(1, 1), Settled(0)),
+        history(*TWO, Settling(), shown(2, 2), Settled(0)),
+        BAG,
+    ),
+    ("watched-consumers", "rows"): Case(
+        history(*ADDED, Settling(), Shown("worker", 1, {"a": -7}, "resting"), Settled(0)),
+        history(*ADDED, Settling(), Shown("worker", 1, {"a": 1}, "resting"), Settled(0)),
+        BAG,
+    ),
+    ("watched-consumers", "checkpoint"): Case(
+        history(*TWO, Settling(), shown(2, 1), Settled(0)),
+        history(*TWO, Settling(), shown(2, 2), Settled(0)),
+        BAG,
+    ),
+    ("watched-consumers", "not beyond"): Case(
+        history(*TWO, Settling(), shown(2, 3), Settled(0)),
+        history(*TWO, Settling(), shown(2, 2), Settled(0)),
+        BAG,
+    ),
+    ("watched-consumers", "forward"): Case(
+        history(*TWO, shown(2, 2, "working"), shown(1, 2, "working")),
+        history(*TWO, shown(1, 2, "working"), shown(2, 2, "working")),
+        BAG,
+    ),
+    ("watched-consumers", "inline"): Case(
+        history(*TWO, shown(1, None, "working", "table")),
+        history(*TWO, shown(2, None, "working", "table")),
+        BAG,
+    ),
+}
