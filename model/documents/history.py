@@ -23,6 +23,7 @@ from refold.model.documents.plan import (
     command_to_json,
 )
 from refold.model.event import NewEvent, Stored
+from refold.model.parts.calls import Called
 from refold.model.record import HISTORY_VERSION, RECORDS, Altered, Declined, Opened, Prepared, Step
 from refold.model.words import suggestion
 
@@ -46,7 +47,7 @@ def to_line(record: Any) -> bytes:
     """
     if type(record) is Step:
         record = msgspec.structs.replace(record, action=action_to_json(record.action))
-    elif type(record) is Prepared or type(record) is Declined:
+    elif type(record) is Prepared or type(record) is Declined or type(record) is Called:
         record = msgspec.structs.replace(record, command=command_to_json(record.command))
     return encode(record) + b"\n"
 
@@ -164,7 +165,7 @@ class HistoryReader:
                     record.expected,
                     events,
                 )
-            if kind is Declined:
+            if kind is Declined or kind is Called:
                 return msgspec.structs.replace(record, command=self.command(record.command))
         except msgspec.ValidationError as error:
             name = application.name or type(application).__name__
