@@ -21,11 +21,8 @@ from refold.model.documents.plan import (
 )
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.examples.inventory import Inventory
-<<<<<<< HEAD
-from refold.model.parts.reading.looks import Look, Work
-=======
 from refold.model.parts.calls import BeginTurn, Die, Enter, FailStep, GoOn, Halt, LoseAnswer, StopOrderly, Turn
->>>>>>> roles
+from refold.model.parts.reading.looks import Look, Work
 from refold.search.run import execute
 from refold.systems.reference import Reference
 from refold.systems.registry import consumer_names
@@ -43,14 +40,11 @@ def document() -> dict[str, Any]:
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda application: application.name)
 def test_every_action_of_the_menu_survives_json(application: Application) -> None:
     """Equal, of the same class, and hashable again."""
-<<<<<<< HEAD
-    actions = (*SYSTEM.menu(application).actions(), Look(), Work())  # the last two are those of whole applications
-=======
     (command, *_) = application.commands()
     own = (Enter("alice", command), BeginTurn("index"), Turn("index"), Halt("alice", "COMMIT"), GoOn("alice"))
     ends = (LoseAnswer("alice"), FailStep("alice"), Die("alice"), StopOrderly("index"))
-    actions = (*SYSTEM.menu(application).actions(), *own, *ends)
->>>>>>> roles
+    whole = (Look(), Work())
+    actions = (*SYSTEM.menu(application).actions(), *own, *ends, *whole)
     assert {type(action) for action in actions} >= set(ACTIONS.values())
     text = json.dumps(plan_to_json(actions, application, system="reference", anomaly="lost-update"))
     back = plan_from_json(json.loads(text), application)
