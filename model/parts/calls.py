@@ -233,5 +233,6 @@ class Gated(Extension):
         count("deaths_in_work", "deaths in the middle of the user's code", Die),
         count("turns", "turns of consumers of the user's own", Turn, BeginTurn),
         count("handed", "events that consumers of the user's own were handed", Handed),
+        count("looks", "times at which rows or checkpoint of such a consumer showed something new", Shown),
         count("orderly_stops", "consumers that were told to stop", StopOrderly),
     )

@@ -151,6 +151,8 @@ class OwnSystem:
                 f"{where} needs a projection, the name of the method of the application that its rows"
                 " are a fold of: views, states, pointers, totals, or one of your own"
             )
+        if role_of(theirs) == INLINE and callable(getattr(theirs, "checkpoint", None)):
+            raise UsageError(f"{where} has a checkpoint(), and no handle() and no poll() by which it would move")
         if role_of(theirs) == PUSHED and not callable(getattr(theirs, "checkpoint", None)):
             raise UsageError(f"{where} has no checkpoint(), which says behind which position it wants to go on")
         promises = getattr(theirs, "promises", ())
