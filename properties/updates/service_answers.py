@@ -33,12 +33,11 @@ class _Open(Struct):
 
 class ServiceAnswers(Property):
     """For every call of a service with command c: what it appends is one whole decision of c, once; if it is answered *done* and
-    nothing was
-    appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then decide refuses on the
-    state at the
-    call, or somebody else changed that state before the answer.
+    nothing was appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then decide
+    refuses on the state at the call, or somebody else changed that state before the answer.
 
-    What a decision is on the state at its place, `decisions` judges.
+    What a decision is on the state at its place, `decisions` judges. Kept although no broken system of the zoo needs it: they are of
+    the model, and this judges a user's own code (tests/systems/user).
     """
 
     name = "service-answers"

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
 from refold.model.declarations.capability import BROUGHT
-from refold.model.declarations.ports import Closing
 from refold.model.errors import UsageError
 from refold.systems.port import SystemPort
 from refold.systems.user.consumers import Bringing, ForeignSystem
-from refold.systems.user.errors import called, let_through
+from refold.systems.user.errors import called, close_part
 from refold.systems.user.log import LogSystem, log_capabilities
 from refold.systems.user.system import OwnSystem
 from refold.systems.user.whole import Whole, WholeSystem
@@ -67,13 +66,3 @@ def is_own(made: object) -> bool:
         return True
     unordered = [one for one in (consumers or {}).values() if "unordered" in getattr(one, "promises", ())]
     return bool(consumers) and not unordered
-
-
-def close_part(name: str, part: object) -> None:
-    """Close it, if it can be closed. Raises `UsageError` if that fails."""
-    if isinstance(part, Closing):
-        try:
-            part.close()
-        except BaseException as error:
-            let_through(error)
-            raise UsageError(f"{name!r}: close() raised {type(error).__name__}: {error}") from error

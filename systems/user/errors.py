@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
+from refold.model.declarations.ports import Closing
 from refold.model.errors import UsageError
 
 T = TypeVar("T")
@@ -83,3 +84,13 @@ def called(name: str, make: Callable[[], T]) -> T:
     except BaseException as error:
         let_through(error)
         raise UsageError(f"{name!r}: calling it raised {told(error)}") from error
+
+
+def close_part(name: str, part: object) -> None:
+    """Close it, if it can be closed. Raises `UsageError` if that fails."""
+    if isinstance(part, Closing):
+        try:
+            part.close()
+        except BaseException as error:
+            let_through(error)
+            raise UsageError(f"{name!r}: close() raised {type(error).__name__}: {error}") from error

@@ -60,7 +60,7 @@ from refold.model.words import short
 from refold.systems.deployment import Deployment
 from refold.systems.user.actors import Stage
 from refold.systems.user.consumers import PROMISES
-from refold.systems.user.errors import AdapterError, called
+from refold.systems.user.errors import AdapterError, called, close_part
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
 from refold.systems.user.watching import INLINE, PULLING, PUSHED, Watched, is_factory, role_of, watched_spec
@@ -137,8 +137,7 @@ class OwnSystem:
         self.capabilities = declared if declared is not None else self.offered(examples, log)
         self.places: dict[Any, dict[str, list[str]]] = {}
         for theirs in examples.values():
-            if isinstance(theirs, Closing):
-                theirs.close()
+            close_part(name, theirs)
 
     def example(self, title: str, given: Any) -> Any:
         """One consumer, to see what it has. Raises `UsageError`."""

@@ -24,7 +24,7 @@ from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
 from refold.systems.user.actors import Finish, Stage
 from refold.systems.user.consumers import Rows, promised
 from refold.systems.user.errors import AdapterError, awaited, let_through, misplaced, told
-from refold.systems.user.rows import snapshot
+from refold.systems.user.rows import differing, snapshot
 
 PUSHED, PULLING, INLINE = "pushed", "pulling", "inline"
 PATIENCE = 3
@@ -107,7 +107,9 @@ class Watched(Consumer):
 
     def current(self) -> StoredRows:
         """The rows now."""
-        return snapshot(self.title, self.call("rows"))
+        rows = snapshot(self.title, self.call("rows"))
+        differing(self.title, rows, rows)  # they are going to be compared
+        return rows
 
     def ask_checkpoint(self) -> int | None:
         """The checkpoint now; None if it shows none."""

@@ -14,6 +14,7 @@ from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Accounts, Delete, Register, Registered, Released, Rename
 from refold.model.examples.inventory import Inventory, Reserve, Reserved, Restocked
 from refold.model.expectation import NO_STREAM, Criterion, Exact, NoMatch
+from refold.model.parts.calls import Moved
 from refold.model.parts.claims.entity import Journaled, TookOver
 from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
 from refold.model.parts.claims.lock import FencedOff, Granted, LockedWrite, Queued, Renewed
@@ -106,6 +107,7 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
             yes("bob-1", 2),
         ),
     ),
+    "position-changes": ("visibility", "LOG", (*FIRST, *SECOND, Moved("alice-1/0", 1, 2))),
     "duplicate-append": ("identity", "CAS", (*FIRST, event(2, 2, ADA, "alice-1/0"))),
     "double-effect-of-retry": (
         "identity",
@@ -496,8 +498,18 @@ def test_evidence_is_records_of_the_history_in_their_order_for(anomaly: str) -> 
     assert max(numbers) <= finding.number
 
 
-ELSEWHERE = ("change_stream", "full_replay", "listings", "old_data", "sessions", "side_effects", "two_stores")
-"""Modules of properties that are judged in files of their own (test_extension_verdicts, test_old_data, test_whole)."""
+ELSEWHERE = (
+    "change_stream",
+    "full_replay",
+    "listings",
+    "old_data",
+    "service_answers",
+    "sessions",
+    "side_effects",
+    "two_stores",
+    "watched",
+)
+"""Modules of properties that are judged in files of their own (test_clauses, test_extension_verdicts, test_old_data, test_whole)."""
 
 
 def test_every_anomaly_that_a_property_can_find_is_here() -> None:

@@ -240,7 +240,7 @@ def test_the_seed_of_hypothesis_decides_what_is_run(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout
-        summaries.append(next(line for line in done.stdout.splitlines() if "held; " in line))
+        summaries.append(next(line for line in done.stdout.splitlines() if "; 10 runs, " in line))
     assert summaries[0] == summaries[1] != summaries[2]
 
 

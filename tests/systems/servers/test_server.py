@@ -70,8 +70,9 @@ def test_a_server_begins_anew(server: Small) -> None:
 def test_a_paused_server_does_nothing_until_it_is_resumed(server: Small) -> None:
     server.pause()
     state = pathlib.Path(f"/proc/{server.pid()}/stat")
-    if state.exists():
-        assert state.read_text().rpartition(")")[2].split()[0] == "T"
+    deadline = time.monotonic() + 10
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "T":  # a signal takes its time
+        assert time.monotonic() < deadline
     server.resume()
     assert server.answers()
 
