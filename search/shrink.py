@@ -98,7 +98,7 @@ class Shrinker:
                 second = first + distance
                 found = self.attempt(plan[:first] + plan[first + 1 : second] + plan[second + 1 :])
                 if found is not None and len(found) < len(plan):
-                    plan, distance = found, 1
+                    plan = found
                     first = min(first, len(plan) - distance)
                 first -= 1
             distance += 1

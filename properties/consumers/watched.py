@@ -145,6 +145,15 @@ class WatchedConsumers(Property):
             write(rows, seen.project(event, rows))
         return rows
 
+    def prefix(self, seen: _Seen, rows: Rows, events: Sequence[Stored]) -> int | None:
+        """The smallest number of first events, not all, of which the rows are the fold; None if there is none."""
+        folded: Rows = {}
+        for count, event in enumerate(events):
+            if self.same(rows, folded):
+                return count
+            write(folded, seen.project(event, folded))
+        return None
+
     def went_back(self, number: int, record: Shown, seen: _Seen, place: int) -> Finding:
         """Rows that were further before."""
         assert seen.shown is not None
@@ -204,7 +213,7 @@ class WatchedConsumers(Property):
 
     def explained(self, number: int, record: Shown, seen: _Seen, events: Sequence[Stored], expected: Rows) -> Finding:
         """Why the rows are not the fold of the log: an end that never came, lost events, events that count twice, or nobody knows."""
-        end = next((n for n in range(len(events)) if self.same(record.rows, self.fold(seen, events[:n]))), None)
+        end = self.prefix(seen, record.rows, events)
         if end is not None and (record.checkpoint or 0) < events[end].position:
             return self.told(number, record, "never-reaches-tail", "to the end", "LIVE", events[end], "never arrived")
         rest = Evidence(number, record, "is what it shows at rest")
@@ -276,8 +285,7 @@ class WatchedConsumers(Property):
 
     def way(self, seen: _Seen, key: str, value: Any, events: Sequence[Stored], times: Sequence[int]) -> Stored | None:
         """The first event that did not count just once, on the shortest way to this value of a row on which each event counts as often
-        as one
-        of `times` says; None if there is no such way. Of many ways the shortest are followed."""
+        as one of `times` says; None if there is no such way. Of many ways the shortest are followed."""
         rows: Rows = {}
         ways: dict[str, tuple[Any, int, Stored | None]] = {repr(None): (None, 0, None)}
         for event in events:
@@ -301,11 +309,11 @@ class WatchedConsumers(Property):
     ) -> dict[str, tuple[Any, int, Stored | None]]:
         """What one more event makes of a row, on the shortest way to each value."""
         after: dict[str, tuple[Any, int, Stored | None]] = {}
+        mixed = dict(rows)
         for value, cost, first in ways.values():
             now = value
             for count in range(max(times) + 1):
                 if count:
-                    mixed = dict(rows)
                     write(mixed, {key: now})
                     now = seen.project(event, mixed).get(key, now)
                 if count not in times:
@@ -324,20 +332,20 @@ class WatchedConsumers(Property):
         expected = self.fold(seen, events)
         if self.same(record.rows, expected):
             return None
-        for count in range(len(events)):
-            if self.same(record.rows, self.fold(seen, events[:count])):
-                return self.finding(
-                    "inline-rows-behind",
-                    record.consumer,
-                    number,
-                    clause="inline",
-                    guarantee="REPL",
-                    position=events[count].position,
-                    expected=expected,
-                    actual=record.rows,
-                    evidence=[
-                        self.proof(events[count], "is in the log"),
-                        Evidence(number, record, "does not contain it"),
-                    ],
-                )
+        count = self.prefix(seen, record.rows, events)
+        if count is not None:
+            return self.finding(
+                "inline-rows-behind",
+                record.consumer,
+                number,
+                clause="inline",
+                guarantee="REPL",
+                position=events[count].position,
+                expected=expected,
+                actual=record.rows,
+                evidence=[
+                    self.proof(events[count], "is in the log"),
+                    Evidence(number, record, "does not contain it"),
+                ],
+            )
         return self.explained(number, record, seen, events, expected)
