@@ -18,7 +18,9 @@ from setuptools.build_meta import *  # noqa: F403
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 NAME = "refold-types.pth"
-HOOK_FIRST = "import sys; sys.meta_path.sort(key=lambda f: not getattr(f, '__module__', '').startswith('__editable___refold_'))"
+HOOK_FIRST = (
+    "import sys; sys.meta_path.sort(key=lambda f: not getattr(f, '__module__', '').startswith('__editable___refold_'))"
+)
 
 
 def build_editable(

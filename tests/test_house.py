@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import pathlib
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 
@@ -141,6 +144,43 @@ def test_type_checkers_see_the_same_house() -> None:
         path.name: path.resolve() for path in (ROOT / "refold").iterdir() if path.suffix in {".py", ".pyi", ".typed"}
     }
     assert shown == {**{room: ROOT / room for room in ALLOWED}, **doors}
+
+
+APPLICATION = """
+from refold import Result, verify
+from refold.model import Accounts
+
+result: Result = verify(Accounts, seconds=1)
+mistake: int = verify(Accounts, seconds="one")
+"""
+
+
+@pytest.mark.skipif(
+    not any((pathlib.Path(folder) / "refold-types.pth").exists() for folder in sys.path),
+    reason="refold is not installed from a checkout here",
+)
+def test_a_type_checker_elsewhere_follows_an_editable_install(tmp_path: pathlib.Path) -> None:
+    """What is right is accepted and what is wrong is named, with no settings at all."""
+    (tmp_path / "mine.py").write_text(APPLICATION, encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if name not in {"MYPYPATH", "PYTHONPATH"}}
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), "--no-pretty", "mine.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    complaints = [line for line in done.stdout.splitlines() if ": error:" in line]
+    assert len(complaints) == 2, done.stdout + done.stderr
+    assert all(line.startswith("mine.py:6:") for line in complaints), done.stdout
+
+
+def test_an_editable_install_loads_modules_from_the_rooms() -> None:
+    """Not by way of the mirror for type checkers."""
+    used = "import refold.model.log as log, refold; print(log.__file__); print(refold.__file__)"
+    done = subprocess.run([sys.executable, "-c", used], capture_output=True, text=True, check=True)
+    assert ".typing" not in done.stdout
 
 
 def test_every_folder_is_installed() -> None:
