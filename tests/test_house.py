@@ -273,3 +273,56 @@ def test_the_root_door_is_on_one_screen() -> None:
     shown = pydoc.render_doc(refold, renderer=pydoc.plaintext)
     for name in ("verify(", "replay(", "check(", "machine(", "class Application"):
         assert name in shown, name
+
+
+GIVEN = {
+    "model/examples": "commands and events of the application that it shows",
+    "reports/commands": "a command is called as what it runs",
+    "reports/documents/etcd_": "the words of etcd's own files",
+    "systems/gate": "a stand-in bears the name of what it stands in for, a decision that of the action that asks for it",
+    "systems/servers": "each system has its own client, session and server, as the others have",
+    "systems/sqlite": "words of SQLite and of file systems",
+    "search/strategies": "the simulated world of `refold compare`, which knows no other",
+    "reports/pages": "what a page shows of the thing that has the name",
+}
+"""Where a file's name begins like this, its classes may be called like another room's, for this reason."""
+
+TWICE = {
+    "GaveUp": "the error of a client that may not send an append any more, and the record of a query that ended without an answer",
+    "Entry": "of a bucket, of a query, and of a list of anomalies: each a value of its own module",
+    "Locks": "the part, and the property of the same part",
+    "Reservations": "the part, and the property of the same part",
+    "Tally": "what is counted of records, and what a subscriber has counted",
+    "Work": "an action of two parts (under two tags), and what an actor is at",
+    "Die": "a death in the middle of work, and one between hold and confirmation",
+    "Row": "of an outbox, of the catalogue of bugs",
+    "Rows": "of a projection: judged by a property, and as the user's store holds them",
+    "Record": "of refold, and of a history that another tool recorded",
+    "Operation": "one append, and one call that is judged as linearizable or not",
+    "Outcome": "of an operation, and of a run",
+    "Budget": "of a check of linearizability, and of a campaign",
+    "Progress": "of a consumer, and of a campaign",
+    "Clock": "of a deployment, and of a budget",
+    "OutOfTime": "the end of a shrinking, and of the check of a history",
+    "Fold": "of a consumer's rows, and in another process",
+}
+"""Class names with two meanings that are known, each with what they are."""
+
+
+def classes_of_one_name() -> dict[str, list[str]]:
+    """Name -> the files that define a public class of that name, given names left out; where there are two or more."""
+    found: dict[str, list[str]] = {}
+    for path in files():
+        if path.as_posix().startswith(tuple(GIVEN)):
+            continue
+        for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(path.as_posix())
+    return {name: paths for name, paths in found.items() if len(paths) > 1}
+
+
+def test_one_name_one_class() -> None:
+    """A reader who knows a name from one room is not misled in another; what is excused is still there."""
+    known = classes_of_one_name()
+    assert {name: paths for name, paths in known.items() if name not in TWICE} == {}
+    assert sorted(set(TWICE) - set(known)) == []
