@@ -1,4 +1,4 @@
-"""Actions: the vocabulary of plans.
+"""Actions: the vocabulary of plans, what clients and consumers do and every fault of the core.
 
 Every action is total: where it is not enabled (the process is down, the client has nothing prepared) it does nothing and is
 counted as skipped. So every tuple of actions is a plan, and every part of a plan is a plan. `str(action)` is a sentence.
