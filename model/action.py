@@ -1,4 +1,4 @@
-"""Actions: the vocabulary of plans.
+"""Actions: the vocabulary of plans, what clients and consumers do and every fault of the core.
 
 Every action is total: where it is not enabled (the process is down, the client has nothing prepared) it does nothing and is
 counted as skipped. So every tuple of actions is a plan, and every part of a plan is a plan. `str(action)` is a sentence.
@@ -30,6 +30,7 @@ from refold.model.declarations.capability import (
 )
 from refold.model.declarations.count import Count, count
 from refold.model.declarations.offer import Cast, Offer, alone
+from refold.model.declarations.tag import refuse_second, tag_of
 from refold.model.event import Stored
 from refold.model.record import (
     Acknowledged,
@@ -96,7 +97,9 @@ CORE_ACTIONS: dict[str, type[Action]] = {}
 
 def action_kind(cls: Q) -> Q:
     """Class decorator for the actions of extensions: plans may contain this kind."""
-    ACTIONS[str(cls.__struct_config__.tag)] = cls
+    tag = tag_of(cls)
+    refuse_second(cls, ACTIONS.get(tag), tag, "plans")
+    ACTIONS[tag] = cls
     return cls
 
 

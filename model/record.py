@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar, get_args
 
 import msgspec
 
+from refold.model.declarations.tag import refuse_second, tag_of
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import AnyExpectation
 
@@ -346,5 +347,10 @@ R = TypeVar("R", bound=type)
 
 def record_kind(cls: R) -> R:
     """Class decorator for the records of extensions: histories may contain this kind."""
+    tag = tag_of(cls)
+    first = next((known for known in RECORDS if tag_of(known) == tag), None)
+    refuse_second(cls, first, tag, "histories")
+    if first is not None:
+        RECORDS.remove(first)
     RECORDS.append(cls)
     return cls

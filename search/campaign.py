@@ -21,7 +21,7 @@ from refold.search.crew import Crew, why_not
 from refold.search.outcome import Outcome, Runner
 from refold.search.run import Run, execute, reproducer
 from refold.search.shrink import Shrinker
-from refold.search.signals import Waiting, held_back
+from refold.search.signals import HeldInterrupt, held_back
 from refold.search.staleness import Staleness
 from refold.search.vacuous import PATIENCE, contested, counts, have_work, vacuous
 from refold.systems.port import SystemPort
@@ -248,7 +248,7 @@ class Campaign:
                 raise stopped
             waiting.let_in()
 
-    def shrunk(self, run: Run, waiting: Waiting) -> tuple[Counterexample, BaseException | None]:
+    def shrunk(self, run: Run, waiting: HeldInterrupt) -> tuple[Counterexample, BaseException | None]:
         """The shortest plan that shows the first anomaly of the run, and what stopped the shrinking before its end."""
         signature = run.findings[0].signature
         started = time.process_time()

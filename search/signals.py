@@ -11,7 +11,7 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Waiting:
+class HeldInterrupt:
     """The interruption that waits, if there is one."""
 
     def __init__(self) -> None:
@@ -24,10 +24,10 @@ class Waiting:
 
 
 @contextmanager
-def held_back() -> Iterator[Waiting]:
+def held_back() -> Iterator[HeldInterrupt]:
     """Inside, the first Ctrl-C waits until it is let in; the second is not held: whoever insists is obeyed. Signals that would not
     interrupt (ignored, or fatal as SIGTERM is by default) are left alone, and so is everything outside the main thread."""
-    waiting = Waiting()
+    waiting = HeldInterrupt()
     if threading.current_thread() is not threading.main_thread():
         yield waiting
         return

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import pathlib
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 
@@ -143,6 +146,43 @@ def test_type_checkers_see_the_same_house() -> None:
     assert shown == {**{room: ROOT / room for room in ALLOWED}, **doors}
 
 
+APPLICATION = """
+from refold import Result, verify
+from refold.model import Accounts
+
+result: Result = verify(Accounts, seconds=1)
+mistake: int = verify(Accounts, seconds="one")
+"""
+
+
+@pytest.mark.skipif(
+    not any((pathlib.Path(folder) / "refold-types.pth").exists() for folder in sys.path),
+    reason="refold is not installed from a checkout here",
+)
+def test_a_type_checker_elsewhere_follows_an_editable_install(tmp_path: pathlib.Path) -> None:
+    """What is right is accepted and what is wrong is named, with no settings at all."""
+    (tmp_path / "mine.py").write_text(APPLICATION, encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if name not in {"MYPYPATH", "PYTHONPATH"}}
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), "--no-pretty", "mine.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    complaints = [line for line in done.stdout.splitlines() if ": error:" in line]
+    assert len(complaints) == 2, done.stdout + done.stderr
+    assert all(line.startswith("mine.py:6:") for line in complaints), done.stdout
+
+
+def test_an_editable_install_loads_modules_from_the_rooms() -> None:
+    """Not by way of the mirror for type checkers."""
+    used = "import refold.model.log as log, refold; print(log.__file__); print(refold.__file__)"
+    done = subprocess.run([sys.executable, "-c", used], capture_output=True, text=True, check=True)
+    assert ".typing" not in done.stdout
+
+
 def test_every_folder_is_installed() -> None:
     """The packages of pyproject.toml are the folders that have an `__init__.py`."""
     said = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
@@ -233,3 +273,56 @@ def test_the_root_door_is_on_one_screen() -> None:
     shown = pydoc.render_doc(refold, renderer=pydoc.plaintext)
     for name in ("verify(", "replay(", "check(", "machine(", "class Application"):
         assert name in shown, name
+
+
+GIVEN = {
+    "model/examples": "commands and events of the application that it shows",
+    "reports/commands": "a command is called as what it runs",
+    "reports/documents/etcd_": "the words of etcd's own files",
+    "systems/gate": "a stand-in bears the name of what it stands in for, a decision that of the action that asks for it",
+    "systems/servers": "each system has its own client, session and server, as the others have",
+    "systems/sqlite": "words of SQLite and of file systems",
+    "search/strategies": "the simulated world of `refold compare`, which knows no other",
+    "reports/pages": "what a page shows of the thing that has the name",
+}
+"""Where a file's name begins like this, its classes may be called like another room's, for this reason."""
+
+TWICE = {
+    "GaveUp": "the error of a client that may not send an append any more, and the record of a query that ended without an answer",
+    "Entry": "of a bucket, of a query, and of a list of anomalies: each a value of its own module",
+    "Locks": "the part, and the property of the same part",
+    "Reservations": "the part, and the property of the same part",
+    "Tally": "what is counted of records, and what a subscriber has counted",
+    "Work": "an action of two parts (under two tags), and what an actor is at",
+    "Die": "a death in the middle of work, and one between hold and confirmation",
+    "Row": "of an outbox, of the catalogue of bugs",
+    "Rows": "of a projection: judged by a property, and as the user's store holds them",
+    "Record": "of refold, and of a history that another tool recorded",
+    "Operation": "one append, and one call that is judged as linearizable or not",
+    "Outcome": "of an operation, and of a run",
+    "Budget": "of a check of linearizability, and of a campaign",
+    "Progress": "of a consumer, and of a campaign",
+    "Clock": "of a deployment, and of a budget",
+    "OutOfTime": "the end of a shrinking, and of the check of a history",
+    "Fold": "of a consumer's rows, and in another process",
+}
+"""Class names with two meanings that are known, each with what they are."""
+
+
+def classes_of_one_name() -> dict[str, list[str]]:
+    """Name -> the files that define a public class of that name, given names left out; where there are two or more."""
+    found: dict[str, list[str]] = {}
+    for path in files():
+        if path.as_posix().startswith(tuple(GIVEN)):
+            continue
+        for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(path.as_posix())
+    return {name: paths for name, paths in found.items() if len(paths) > 1}
+
+
+def test_one_name_one_class() -> None:
+    """A reader who knows a name from one room is not misled in another; what is excused is still there."""
+    known = classes_of_one_name()
+    assert {name: paths for name, paths in known.items() if name not in TWICE} == {}
+    assert sorted(set(TWICE) - set(known)) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from refold.model.action import CORE_ACTIONS
 from refold.reports.words.sentences import kind_words
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -22,10 +23,12 @@ TELLING = frozenset({"appended", "delivered", "conflicts", "crashes", "recoverie
 
 
 def group_of(kind: str) -> str:
-    """The heading that a count stands under."""
+    """The heading that a count stands under. A count of a fault of the core that no group names is one of the faults."""
     for group, kinds in GROUPS.items():
         if kind in kinds:
             return group
+    if kind in {count.name for action in CORE_ACTIONS.values() if action.rule == "fault" for count in action.counts}:
+        return "faults"
     return "reads and decisions" if kind in READING or kind.startswith("reads_") else "other parts"
 
 

@@ -1,1 +1,1 @@
-"""Real servers on loopback, and logs on them: PostgreSQL, Redis (or Valkey), NATS, UmaDB."""
+"""Real servers on loopback, and logs on them: PostgreSQL, Redis (or Valkey), NATS."""

@@ -1,1 +1,1 @@
-"""Connections to databases whose statements, commits and rollbacks are crossings."""
+"""Where a statement of the user's code is stopped: connections whose statements, commits and rollbacks are crossings of the gate."""

@@ -6,9 +6,10 @@ import io
 
 import pytest
 
+from refold.model.action import CORE_ACTIONS
 from refold.reports.documents.console import console
 from refold.reports.documents.terminal import print_result
-from refold.reports.words.counts import grouped
+from refold.reports.words.counts import group_of, grouped
 from refold.reports.words.guarantees import Standing, extent
 
 from ..goldens import compare
@@ -145,3 +146,12 @@ def test_counts_are_grouped_and_a_zero_is_shown_only_where_it_says_something() -
         ("reads and decisions", "1 read stale"),
         ("other parts", "2 mails sent"),
     ]
+
+
+def test_faults_of_the_core_stand_under_faults_without_being_listed_again() -> None:
+    """Whatever the action counts; what counts no fault stands elsewhere."""
+    counts = {one.name for action in CORE_ACTIONS.values() if action.rule == "fault" for one in action.counts}
+    assert counts
+    assert {group_of(name) for name in counts} == {"faults"}
+    assert group_of("snapshots") == "snapshots"
+    assert group_of("leases") == "other parts"
