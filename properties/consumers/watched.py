@@ -29,7 +29,8 @@ LOST, DOUBLED = (0, 1), (1, 2, 3)
 
 class _Seen:
     """What is known of one consumer: `furthest` is the position up to which its rows were the fold of the log, `shown` the record that said
-    so; `left` is what it showed dead, or after a restart, for the first time since it was right."""
+    so; `ahead` is what it showed dead, or after a restart, when its checkpoint first covered events that were not in its rows, and `lost`
+    are the positions of all such events."""
 
     def __init__(self, spec: ConsumerSpec, project: Projection) -> None:
         self.spec = spec
@@ -38,6 +39,7 @@ class _Seen:
         self.furthest = 0
         self.shown: tuple[int, Shown] | None = None
         self.ahead: tuple[int, Shown] | None = None
+        self.lost: set[int] = set()
 
 
 class WatchedConsumers(Property):
@@ -100,10 +102,8 @@ class WatchedConsumers(Property):
         if record.when == "resting":
             return self.judge_rest(number, record, seen)
         if record.when != "working":
-            if seen.ahead is None and record.checkpoint:
-                place = self.furthest(seen, record.rows, self.oracle.tail)
-                if place is not None and place < record.checkpoint:
-                    seen.ahead = (number, record)
+            if record.checkpoint:
+                self.note_ahead(number, record, seen, record.checkpoint)
             return None
         place = self.forward(seen, record.rows)
         if place is not None:
@@ -113,6 +113,13 @@ class WatchedConsumers(Property):
             return None
         back = self.furthest(seen, record.rows, seen.furthest)
         return None if back is None else self.went_back(number, record, seen, back)
+
+    def note_ahead(self, number: int, record: Shown, seen: _Seen, checkpoint: int) -> None:
+        """Remember the events that the checkpoint covers and the rows lack."""
+        place = self.furthest(seen, record.rows, self.oracle.tail)
+        if place is not None and place < checkpoint:
+            seen.ahead = seen.ahead or (number, record)
+            seen.lost.update(event.position for event in self.oracle.between(place, checkpoint))
 
     # -- where rows are
 
@@ -129,10 +136,12 @@ class WatchedConsumers(Property):
         return None
 
     def furthest(self, seen: _Seen, rows: Rows, end: int) -> int | None:
-        """The last position up to `end` up to which the rows are the fold of the log; None if there is none."""
+        """The last position up to `end` up to which the rows are the fold of the log, but for what is lost; None if there is none."""
         folded: Rows = {}
         found = 0 if self.same(rows, folded) else None
         for event in self.oracle.between(0, end):
+            if event.position in seen.lost:
+                continue
             write(folded, seen.project(event, folded))
             if self.same(rows, folded):
                 found = event.position
@@ -217,20 +226,14 @@ class WatchedConsumers(Property):
         if end is not None and (record.checkpoint or 0) < events[end].position:
             return self.told(number, record, "never-reaches-tail", "to the end", "LIVE", events[end], "never arrived")
         rest = Evidence(number, record, "is what it shows at rest")
+        kept = [event for event in events if event.position not in seen.lost]
+        if len(kept) < len(events) and self.same(record.rows, self.fold(seen, kept)):
+            return self.saved_ahead(number, seen, next(event for event in events if event.position in seen.lost), rest)
         lost, twice = self.causes(seen, record.rows, events, expected)
         if lost is not None and twice is None:
             ahead = seen.ahead
             if ahead is not None and (ahead[1].checkpoint or 0) >= lost.position:
-                return self.finding(
-                    "checkpoint-ahead-of-effects",
-                    record.consumer,
-                    number,
-                    clause="not saved ahead",
-                    position=lost.position,
-                    expected=self.oracle.before[lost.position],
-                    actual=ahead[1].checkpoint,
-                    evidence=[self.proof(lost, "is not in the rows"), Evidence(*ahead, "says that it is"), rest],
-                )
+                return self.saved_ahead(number, seen, lost, rest)
             return self.told(number, record, "event-never-applied", "not lost", None, lost, "is not in the rows")
         if twice is not None and lost is None:
             return self.told(number, record, "effect-applied-twice", "once", None, twice, "is in the rows twice")
@@ -244,6 +247,20 @@ class WatchedConsumers(Property):
             expected=expected,
             actual=record.rows,
             evidence=[rest],
+        )
+
+    def saved_ahead(self, number: int, seen: _Seen, lost: Stored, rest: Evidence) -> Finding:
+        """A checkpoint had covered an event that is in the rows neither then nor at rest."""
+        assert seen.ahead is not None
+        return self.finding(
+            "checkpoint-ahead-of-effects",
+            seen.spec.name,
+            number,
+            clause="not saved ahead",
+            position=lost.position,
+            expected=self.oracle.before[lost.position],
+            actual=seen.ahead[1].checkpoint,
+            evidence=[self.proof(lost, "is not in the rows"), Evidence(*seen.ahead, "says that it is"), rest],
         )
 
     def told(

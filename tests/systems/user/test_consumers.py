@@ -48,6 +48,12 @@ def test_a_wrong_consumer_is_found(consumer: type, guarantee: str, anomalies: se
     assert len(found[0].plan) <= 6
 
 
+def test_one_cause_has_one_name() -> None:
+    """Also after several crashes, and where the events that were lost are equal to others."""
+    found = verified(own.around(own.CheckpointFirst)).counterexamples
+    assert {example.finding.anomaly for example in found} == {"checkpoint-ahead-of-effects"}
+
+
 def test_a_log_that_calls_durable_can_die_in_the_middle_of_an_append() -> None:
     """Half a batch is what is left of it."""
     found = verified(own.TornLog).counterexamples
