@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from refold.model.action import CORE_ACTIONS, Action
@@ -58,12 +58,18 @@ class Menu:
         log: str = "log",
         extensions: Sequence[type[Extension]] = (),
         keys: Sequence[str] = (),
+        emphasis: Mapping[str, int] | None = None,
+        lengths: Sequence[int] = (),
     ) -> None:
+        """`emphasis`: family -> how many times its usual weight its words have here. `lengths`: words per plan, in turn; none for those
+        of the search."""
         if not commands:
             raise ValueError("the application offers no commands: its commands() must return at least one")
         cast = Cast(commands, clients, consumers, log)
+        emphasis = emphasis or {}
+        self.lengths = tuple(lengths)
         self.groups: list[Group] = [
-            (offer.family, offer.weight, words)
+            (offer.family, offer.weight * emphasis.get(offer.family, 1), words)
             for kind in CORE_ACTIONS.values()
             for offer in kind.offers
             if (offer.needs is None or offer.needs in capabilities) and (words := offer.words(cast))

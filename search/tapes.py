@@ -13,6 +13,7 @@ LENGTHS = (48, 96, 192, 384)
 def tape(seed: int, number: int, menu: Menu) -> bytes:
     """The tape of run `number` (from 0) of a search with this seed. Of two runs of one length, the second has all families of the core:
     docs/decisions/0003-tape.md."""
-    length = menu.length(LENGTHS[number // 2 % len(LENGTHS)])
+    lengths = menu.lengths or LENGTHS
+    length = menu.length(lengths[number // 2 % len(lengths)])
     drawn = hashlib.shake_128(f"refold/{seed}/{number}".encode()).digest(length)
     return b"\0" + drawn[1:] if number % 2 else drawn

@@ -24,6 +24,8 @@ from typing import Any, ClassVar
 import msgspec
 import psycopg
 
+from psycopg.pq import TransactionStatus
+
 from refold.model.application import Application
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
 from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP, SLOW_APPEND
@@ -42,6 +44,7 @@ create table events (
     position bigserial primary key, stream text not null, version int not null, id text not null unique,
     type text not null, data text not null, unique (stream, version)
 )"""
+EMPTY = "truncate events restart identity"
 COLUMNS = "position, stream, version, id, type, data"
 PAGE = f"select {COLUMNS} from events where position > %s order by position limit %s"
 WRITING = "pg_advisory_xact_lock_shared(hashtext(current_schema()))"
@@ -124,8 +127,10 @@ class PostgresLog(ServerLog):
         conninfo: str,
         schema: str,
         settings: dict[str, str],
+        spare: list[psycopg.Connection[Any]],
     ) -> None:
         super().__init__(server, application)
+        self.spare = spare
         self.schema = schema
         self.address = conninfo
         options = (
@@ -141,7 +146,13 @@ class PostgresLog(ServerLog):
         self.connect()
 
     def create(self) -> None:
-        """The table is made once, and emptied for every run."""
+        """The table is made once, and emptied for every run; over the connection that the run before has left, if it still works."""
+        try:
+            if self.spare:
+                self.spare[-1].execute(EMPTY)
+                return
+        except psycopg.Error:
+            self.spare.pop().close()
         try:
             reset(self.address, self.schema)
         except psycopg.Error as error:
@@ -149,14 +160,20 @@ class PostgresLog(ServerLog):
 
     def session(self) -> Session:
         """A connection of its own."""
-        connection = psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=1)
+        return self.over(psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=1))
+
+    def over(self, connection: psycopg.Connection[Any]) -> Session:
+        """What appends over a connection."""
         return Session(connection, self.application, self.durable)
 
     def connect(self) -> None:
         """Connect, and see that the table is there."""
-        self.writer = self.session()
+        if self.spare:
+            self.writer = self.over(self.spare.pop())
+        else:
+            self.writer = self.session()
+            self.writer.connection.execute(f"set lock_timeout = '{PATIENCE}'")
         self.connection = self.writer.connection
-        self.connection.execute(f"set lock_timeout = '{PATIENCE}'")
         self.final = 0
         self.up_to_a_gap(0, 1 << 40)
 
@@ -165,6 +182,14 @@ class PostgresLog(ServerLog):
         self.gated.close()
         if hasattr(self, "connection"):
             self.connection.close()
+
+    def close(self) -> None:
+        """A connection that is in order is left to the next run: to connect takes longer than a short run."""
+        self.gated.close()
+        if self.connection.closed or self.connection.info.transaction_status is not TransactionStatus.IDLE:
+            self.connection.close()
+        else:
+            self.spare.append(self.connection)
 
     def crash(self) -> None:
         """SIGKILL for the server with all its processes, or the end of the connections."""
@@ -243,7 +268,7 @@ def reset(conninfo: str, schema: str) -> None:
     options = f"-c search_path={schema} -c lock_timeout=5s -c client_min_messages=warning"
     with psycopg.connect(conninfo, autocommit=True, options=options, connect_timeout=10) as connection:
         try:
-            connection.execute("truncate events restart identity")
+            connection.execute(EMPTY)
         except psycopg.errors.UndefinedTable:
             with connection.transaction():
                 connection.execute("set local synchronous_commit = on")
@@ -283,6 +308,8 @@ class Postgres(ServerSystem):
         if self.settings["crash"] == "never":
             self.capabilities -= {CRASH_LOG, CRASH_LOG_AT_STEP}
         self.schema = f"refold_{secrets.token_hex(4)}"
+        self.spare: list[psycopg.Connection[Any]] = []
+        self.spare_owner = os.getpid()
 
     def make_server(self) -> Server:
         """From the wheel."""
@@ -292,10 +319,14 @@ class Postgres(ServerSystem):
         """On the server, which is up."""
         conninfo = server.conninfo if isinstance(server, PostgresServer) else str(self.url)
         ours = server if isinstance(server, PostgresServer) else None
-        return PostgresLog(ours, application, conninfo, self.schema, self.settings)
+        if self.spare_owner != os.getpid():  # a fork must not speak over its parent's connection
+            self.spare_owner, self.spare = os.getpid(), []
+        return PostgresLog(ours, application, conninfo, self.schema, self.settings, self.spare)
 
     def dismiss(self) -> None:
         """Also the schema on a server that is not ours."""
+        while self.spare and self.spare_owner == os.getpid():
+            self.spare.pop().close()
         if self.url is not None and self.owner == os.getpid():
             with contextlib.suppress(psycopg.Error), psycopg.connect(self.url, connect_timeout=5) as connection:
                 connection.execute("set lock_timeout = '5s'")

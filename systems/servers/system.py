@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 from urllib.parse import urlencode
 
@@ -38,6 +38,11 @@ class ServerSystem:
     kind: ClassVar[str]
     OPTIONS: ClassVar[Options]
     can: ClassVar[frozenset[Capability]] = CAN
+    emphasis: ClassVar[Mapping[str, int]] = {"slow": 4}
+    """A step on a server costs a hundred times what it costs in memory, so a run is to be about what only servers have: transactions
+    that are open at once, with readers between them."""
+    lengths: ClassVar[Sequence[int]] = (48, 96, 192)
+    """Words per plan: many short runs find more in the same time than few long ones."""
     parallel = True
 
     def __init__(self, **options: str) -> None:
@@ -75,7 +80,14 @@ class ServerSystem:
 
     def menu(self, application: Application) -> Menu:
         """What the log can do."""
-        return Menu(application.commands(), self.clients, self.consumers, self.capabilities)
+        return Menu(
+            application.commands(),
+            self.clients,
+            self.consumers,
+            self.capabilities,
+            emphasis=self.emphasis,
+            lengths=self.lengths,
+        )
 
     def make_server(self) -> Server:
         """A server with these settings, not started yet. Raises `SystemUnavailable` if it is not installed."""
