@@ -1,8 +1,8 @@
 """Builds refold with setuptools. An editable install also shows the checkout to type checkers.
 
 Setuptools links an editable checkout of this layout by a hook of the import system, which type checkers do not run. They do read
-the folders that a `.pth` file names, so the install gets one that names `.typing`. The second line of that file keeps the hook in
-front of it: programs import from the rooms themselves, and modules have the file names of the checkout.
+the folders that a `.pth` file names, so the install gets one that names `.typing`. The second line of that file says that nothing
+is imported from there: programs import by the hook, pytest's import hook too, and modules have the file names of the checkout.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from setuptools.build_meta import *  # noqa: F403
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 NAME = "refold-types.pth"
-HOOK_FIRST = (
-    "import sys; sys.meta_path.sort(key=lambda f: not getattr(f, '__module__', '').startswith('__editable___refold_'))"
+TYPING = str(ROOT / ".typing")
+INERT = (
+    "import sys, types; sys.path_hooks.insert(0, lambda path: types.SimpleNamespace(find_spec=lambda *_: None,"
+    " invalidate_caches=lambda: None) if path == {0!r} else exec('raise ImportError'))"
 )
 
 
@@ -28,7 +30,7 @@ def build_editable(
 ) -> str:
     """The wheel of setuptools, and in it the file that type checkers read."""
     name: str = build_meta.build_editable(wheel_directory, config_settings, metadata_directory)
-    add(pathlib.Path(wheel_directory, name), NAME, f"{ROOT / '.typing'}\n{HOOK_FIRST}\n".encode())
+    add(pathlib.Path(wheel_directory, name), NAME, f"{TYPING}\n{INERT.format(TYPING)}\n".encode())
     return name
 
 

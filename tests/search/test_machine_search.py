@@ -59,6 +59,8 @@ class Stopped:
 class Undecoded(Menu):
     """A menu by which a tape stays one."""
 
+    lengths = ()
+
     def __init__(self) -> None:
         """Without actions."""
 
