@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 NAME = "refold-types.pth"
 TYPING = str(ROOT / ".typing")
 INERT = (
-    "import sys, types; sys.path_hooks.insert(0, lambda path: types.SimpleNamespace(find_spec=lambda *_: None,"
+    "import sys, types; sys.path_hooks.insert(0, lambda path, of=types.SimpleNamespace: of(find_spec=lambda *_: None,"
     " invalidate_caches=lambda: None) if path == {0!r} else exec('raise ImportError'))"
 )
 
