@@ -123,8 +123,8 @@ def attribute(
     findings: list[Finding],
 ) -> None:
     """Whose error it is that ended a run, to be called while it is handled. If an innocent application choked on what the system gave it,
-    that is a finding; a log that did not come back has been told in the history; everything else is raised: a mistake of the user's as a sentence (`BrokenApplication`, `UsageError`), any other error
-    as it is."""
+    that is a finding; a log that did not come back has been told in the history. Everything else is raised: a mistake of the user's as a
+    sentence (`BrokenApplication`, `UsageError`), any other error as it is."""
     if isinstance(error, DidNotRecover) and findings:
         return
     if (fault := faulty_property(error, application)) is not None:

@@ -1,7 +1,8 @@
 """Durability: an acknowledged append is in every later history: after a crash, a restart, a power cut (A6).
 
-So is every event that a reader has seen. A log that does not come back after a fault has lost them all. Usually broken by acknowledging before the data is synced (catalogue: ack-before-fsync), by
-recovery that gives up at a torn record, and by a new primary that lacks the tail.
+So is every event that a reader has seen. A log that does not come back after a fault has lost them all. Usually broken by
+acknowledging before the data is synced (catalogue: ack-before-fsync), by recovery that gives up at a torn record, and by a new primary
+that lacks the tail.
 """
 
 from __future__ import annotations
@@ -125,7 +126,9 @@ class Durability(Property):
 
     def on_not_recovered(self, number: int, record: NotRecovered) -> Finding:
         """All that was acknowledged or visible is gone."""
-        gone = len(self.ids) + self.digested + sum(self.events_of(op, answer) for op, (_, answer) in self.unseen.items())
+        gone = (
+            len(self.ids) + self.digested + sum(self.events_of(op, answer) for op, (_, answer) in self.unseen.items())
+        )
         return self.finding(
             "log-does-not-recover",
             record.process,

@@ -23,7 +23,6 @@ from typing import Any, ClassVar
 
 import msgspec
 import psycopg
-
 from psycopg.pq import TransactionStatus
 
 from refold.model.application import Application

@@ -45,6 +45,7 @@ from refold.model.record import (
     Disordered,
     Failed,
     Ignored,
+    NotRecovered,
     Observed,
     Prepared,
     Recovered,
@@ -167,6 +168,7 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "scan-out-of-order": ("visibility", "ORD", (*FIRST, *SECOND, Scanned((2, 1), ("bob-1/0", "alice-1/0")))),
     # durability
     "acknowledged-append-lost": ("durability", "LOG", (*FIRST, Scanned((), ()))),
+    "log-does-not-recover": ("durability", "LOG", (*FIRST, NotRecovered("log", "it ended while it started"))),
     # effects, checkpoints
     "effect-applied-twice": (
         "effects",

@@ -9,7 +9,7 @@ import pytest
 from refold.model.action import Abort, Action, Begin, Commit, Crash, CrashAt, Deliver, Restart, Submit
 from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.event import Stored
-from refold.model.examples.inventory import Inventory, Restock
+from refold.model.examples.inventory import Inventory, Reserve, Restock
 from refold.model.record import Acknowledged, Crashed, Started, Unknown
 from refold.search.run import Run, execute
 from refold.systems.registry import resolve
@@ -147,7 +147,9 @@ def test_deaths_in_the_middle_of_an_append(postgres: Make) -> None:
         assert len(records(run, Stored)) == there
 
 
-def test_a_server_that_does_not_come_back_is_convicted_and_begins_anew_for_the_next_run(postgres: Make, server: PostgresServer) -> None:
+def test_a_server_that_does_not_come_back_is_convicted_and_begins_anew_for_the_next_run(
+    postgres: Make, server: PostgresServer
+) -> None:
     system = postgres()
     run = execute(system, APPLICATION, [Submit("bob", NUTS)])
     restart = server.launch
