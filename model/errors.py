@@ -15,5 +15,9 @@ class OutcomeUnknown(Exception):
     """The append may have happened or not; the client hears nothing."""
 
 
+class DidNotRecover(Exception):
+    """A log did not come back after a fault; the message is what it said. Ends the run, whose history tells it."""
+
+
 class NoAnswer(BaseException):
     """Something did not answer in time. No `Exception`, so that code under test that catches all of those cannot swallow it."""

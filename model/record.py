@@ -297,6 +297,19 @@ class DiskFailed(Record, frozen=True, tag="disk-failed"):
         return f"the disk of {self.process} fails under the append ({self.how})"
 
 
+class NotRecovered(Record, frozen=True, tag="not-recovered"):
+    """A process that a fault had ended did not come back, or nobody could read what it had stored. `reason` is what it said. The history
+    ends here."""
+
+    phrase = "the log did not come back"
+
+    process: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.process} does not come back: {self.reason}"
+
+
 class Settling(Record, frozen=True, tag="settling"):
     """Faults stop here; every process is restarted and consumers run on, without another append."""
 
@@ -335,6 +348,7 @@ CoreRecord = (
     | Crashed
     | PowerCut
     | DiskFailed
+    | NotRecovered
     | Settling
     | Settled
 )

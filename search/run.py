@@ -13,7 +13,7 @@ import attrs
 from refold.model.action import Action
 from refold.model.application import Application, Refusal
 from refold.model.datastore import write
-from refold.model.errors import UsageError
+from refold.model.errors import DidNotRecover, UsageError
 from refold.model.event import Stored
 from refold.model.record import Opened
 from refold.model.tape import Plan
@@ -123,8 +123,10 @@ def attribute(
     findings: list[Finding],
 ) -> None:
     """Whose error it is that ended a run, to be called while it is handled. If an innocent application choked on what the system gave it,
-    that is a finding; everything else is raised: a mistake of the user's as a sentence (`BrokenApplication`, `UsageError`), any other error
-    as it is."""
+    that is a finding; a log that did not come back has been told in the history. Everything else is raised: a mistake of the user's as a
+    sentence (`BrokenApplication`, `UsageError`), any other error as it is."""
+    if isinstance(error, DidNotRecover) and findings:
+        return
     if (fault := faulty_property(error, application)) is not None:
         raise BrokenApplication(fault) from error
     blame = blamed(error, application)

@@ -47,7 +47,7 @@ from refold.model.declarations.capability import (
     Capability,
 )
 from refold.model.declarations.ports import Closing, DrivenLog, FailingLog, PoweredLog, SlowLog, SnapshotPort, StorePort
-from refold.model.errors import OutcomeUnknown, UsageError
+from refold.model.errors import DidNotRecover, OutcomeUnknown, UsageError
 from refold.model.extension import Extension, Handler
 from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
 from refold.model.parts.side_consumers import Consumers, UnknownConsumer
@@ -59,6 +59,7 @@ from refold.model.record import (
     ConsumerSpec,
     Crashed,
     DiskFailed,
+    NotRecovered,
     Opened,
     PowerCut,
     Recovered,
@@ -299,6 +300,9 @@ class Deployment:
                 return True
         except UnknownConsumer:
             pass
+        except DidNotRecover as error:
+            self.gone(error)
+            raise
         if self.consumers.fresh:
             self.consumers.withdraw()
         self.skipped += 1
@@ -306,6 +310,14 @@ class Deployment:
 
     def settle(self) -> None:
         """Faults stop; restart, roll back what is open, run the consumers until nothing moves, and show every store."""
+        try:
+            self.come_to_rest()
+        except DidNotRecover as error:
+            self.gone(error)
+            raise
+
+    def come_to_rest(self) -> None:
+        """What `settle` does."""
         self.emit(Settling())
         log = self.log
         log.fuse = 0
@@ -686,6 +698,10 @@ class Deployment:
             self.observer.scan_again(before, self.application.keys)
             for consumer in self.everyone:
                 consumer.wake()
+
+    def gone(self, error: DidNotRecover) -> None:
+        """The log does not come back: this is the last thing that the history tells."""
+        self.emit(NotRecovered(self.log.name, str(error)))
 
     def died(self, death: ProcessDied) -> None:
         """A process reached the step at which it had to die."""

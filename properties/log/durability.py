@@ -1,7 +1,8 @@
 """Durability: an acknowledged append is in every later history: after a crash, a restart, a power cut (A6).
 
-So is every event that a reader has seen. Usually broken by acknowledging before the data is synced (catalogue: ack-before-fsync), by
-recovery that gives up at a torn record, and by a new primary that lacks the tail.
+So is every event that a reader has seen. A log that does not come back after a fault has lost them all. Usually broken by
+acknowledging before the data is synced (catalogue: ack-before-fsync), by recovery that gives up at a torn record, and by a new primary
+that lacks the tail.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from refold.model.event import Stored
-from refold.model.record import Acknowledged, Scanned
+from refold.model.record import Acknowledged, NotRecovered, Scanned
 from refold.model.words import counted
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
@@ -21,7 +22,7 @@ REMEMBERED = 10_000
 
 class Durability(Property):
     """For every scan s of what is behind position p, and every event e behind p: if e was visible before s, e is in s, at its position; if
-    its append was acknowledged before s, e is visible by then."""
+    its append was acknowledged before s, e is visible by then. After every fault there is such a scan."""
 
     name = "durability"
     guarantee = "LOG"
@@ -29,6 +30,7 @@ class Durability(Property):
     clauses = {
         "visible": "what was visible before a scan is in the scan, at its position",
         "acknowledged": "what was acknowledged before a scan is visible, or in the scan at the positions that the answer named",
+        "recovers": "a log that a fault has ended comes back, and can be read",
     }
 
     def __init__(self, oracle: Oracle) -> None:
@@ -47,8 +49,13 @@ class Durability(Property):
         self.unseen: dict[str, tuple[int, Acknowledged]] = {}
 
     def handlers(self) -> dict[type, Handler]:
-        """Events, answers, scans."""
-        return {Stored: self.on_stored, Acknowledged: self.on_acknowledged, Scanned: self.on_scanned}
+        """Events, answers, scans, and what takes the place of a scan where none is possible."""
+        return {
+            Stored: self.on_stored,
+            Acknowledged: self.on_acknowledged,
+            Scanned: self.on_scanned,
+            NotRecovered: self.on_not_recovered,
+        }
 
     def on_stored(self, number: int, event: Stored) -> None:
         """One more event that must stay."""
@@ -116,6 +123,32 @@ class Durability(Property):
             actual=counted(len(record.ids), "event") + (", others than before" if len(record.ids) >= expected else ""),
             evidence=[*evidence, Evidence(number, record, "is a scan without it")],
         )
+
+    def on_not_recovered(self, number: int, record: NotRecovered) -> Finding:
+        """All that was acknowledged or visible is gone."""
+        gone = (
+            len(self.ids) + self.digested + sum(self.events_of(op, answer) for op, (_, answer) in self.unseen.items())
+        )
+        return self.finding(
+            "log-does-not-recover",
+            record.process,
+            number,
+            clause="recovers",
+            expected=f"the log, with {counted(gone, 'event')} that it had confirmed or shown",
+            actual=record.reason,
+            evidence=[
+                *[Evidence(n, event, "was in the log") for n, event in self.known[-1:]],
+                *[Evidence(n, answer, "was acknowledged") for n, answer in list(self.unseen.values())[:1]],
+                Evidence(number, record, "is the end of it"),
+            ],
+        )
+
+    def events_of(self, op: str, answer: Acknowledged) -> int:
+        """How many events of an acknowledged append are not visible yet."""
+        operation = self.operations.get(op)
+        if operation is None:
+            return len(answer.positions)
+        return len(answer.positions) if operation.lacking() else 0
 
     def never_seen(self, number: int, record: Scanned) -> Finding | None:
         """The finding that an append was acknowledged, and is neither visible by now nor where its answer says."""

@@ -135,6 +135,13 @@ ANOMALIES: dict[str, Anomaly] = {
         "what the log has acknowledged or shown is in every later read",
         usual="the answer is sent before the data is synced to disk, or recovery gives up at a torn record; sync before the answer",
     ),
+    "log-does-not-recover": Anomaly(
+        "{where} did not come back after a fault, and {expected} is gone",
+        "a log that was killed, or lost power, or whose disk failed, starts again and can be read",
+        "expected {expected}; it said: {actual}",
+        "files that are written in place or half written when the process dies, and a start that gives up at what it cannot read;"
+        " write beside and rename, add checksums, and cut a torn end off",
+    ),
     "read-out-of-order": Anomaly(
         "one read gave {where} events in an order that is not that of their positions",
         "a read returns events in the order of their positions",

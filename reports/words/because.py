@@ -44,6 +44,7 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "is a scan of the log": "it returned {positions}",
     "was acknowledged": "{client} heard the log's yes: {positions}",
     "was in the log": "it had been read at position {position}",
+    "is the end of it": "it said: {reason}",
     "is a scan without it": "it returned {positions}",
     "changed the row before": "{consumer} then stored {writes}",
     "changed it again": "{consumer} stored {writes} for event {position}, whose effect it already had",

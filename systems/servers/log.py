@@ -1,4 +1,4 @@
-"""What the logs on servers have in common: they die with their server, and come back with it or begin anew."""
+"""What the logs on servers have in common: they die with their server, and come back with it or are gone."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from refold.model.application import Application
-from refold.model.errors import OutcomeUnknown, SystemUnavailable
+from refold.model.errors import DidNotRecover, OutcomeUnknown, SystemUnavailable
 from refold.model.process import Process, ProcessDied
-from refold.systems.servers.server import NotStarted, Server
+from refold.systems.servers.server import NotHere, NotStarted, Server
 
 T = TypeVar("T")
 
@@ -26,7 +26,6 @@ class ServerLog(Process):
     def __init__(self, server: Server | None, application: Application) -> None:
         self.server = server
         self.application = application
-        self.damage: str | None = None
 
     def connect(self) -> None:
         """Connect, and find the log."""
@@ -54,24 +53,24 @@ class ServerLog(Process):
             if self.server is not None:
                 self.server.up()
             self.connect()
+        except NotHere as error:
+            raise SystemUnavailable(said(error)) from error
         except NotStarted as error:
-            self.begin_anew(error)
+            raise self.lost(error) from error
         except self.trouble as error:
-            self.begin_anew(error)
+            raise self.lost(error) from error
 
-    def begin_anew(self, error: Exception) -> None:
-        """The server does not come back, or without the log: an empty one takes its place, as an operator without a backup has to have it,
-        so that what it held is missed. `damage` says what it said."""
+    def lost(self, error: Exception) -> DidNotRecover:
+        """The server does not come back, or comes back without the log. It begins anew for the next run. Raises `SystemUnavailable` for a
+        server that is not ours, and for one that does not even start when it is new."""
         self.disconnect()
         if self.server is None:
             raise SystemUnavailable(f"the server named by url= does not answer any more: {said(error)}") from error
-        self.damage = said(error)
-        self.server.renew()
-        self.create()
         try:
-            self.connect()
-        except self.trouble as again:
-            raise NotStarted(f"a new server does not let anybody in: {said(again)}") from again
+            self.server.renew()
+        except NotStarted as again:
+            raise SystemUnavailable(said(again)) from again
+        return DidNotRecover(said(error))
 
     def sure(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do something that changes the log; where the answer does not come, the outcome is unknown."""
@@ -103,8 +102,7 @@ class ServerLog(Process):
         try:
             return work(*arguments)
         except self.trouble as error:
-            self.begin_anew(error)
-        return work(*arguments)
+            raise self.lost(error) from error
 
     def close(self) -> None:
         """Give the connections back; the server is the system's."""

@@ -43,8 +43,11 @@ create table events (
     position bigserial primary key, stream text not null, version int not null, id text not null unique,
     type text not null, data text not null, unique (stream, version)
 )"""
-EMPTY = "truncate events restart identity"
 COLUMNS = "position, stream, version, id, type, data"
+TAKE = "select nextval('events_position_seq') from generate_series(1, %s)"
+"""A batch takes its positions in one statement, before it waits for anybody: else another event may come to stand in its middle."""
+INSERT = f"insert into events ({COLUMNS}) values (%s, %s, %s, %s, %s, %s)"
+EMPTY = "truncate events restart identity"
 PAGE = f"select {COLUMNS} from events where position > %s order by position limit %s"
 WRITING = "pg_advisory_xact_lock_shared(hashtext(current_schema()))"
 """What writers hold from before they take a position until they have committed."""
@@ -101,15 +104,12 @@ class Session:
         ).fetchone()[0]  # type: ignore[index]
         if not request.expected.holds(version):
             return Conflict(version)
-        for event in request.events:
+        positions = [position for (position,) in execute(TAKE, (len(request.events),)).fetchall()]
+        for event, position in zip(request.events, positions, strict=True):
             version += 1
             data = msgspec.json.encode(self.encode(event.data)).decode()
-            row = execute(
-                "insert into events (stream, version, id, type, data) values (%s, %s, %s, %s, %s) returning position",
-                (request.stream, version, event.id, event.type, data),
-            ).fetchone()
-            assert row is not None
-            self.taken = (*self.taken, row[0])
+            execute(INSERT, (position, request.stream, version, event.id, event.type, data))
+            self.taken = (*self.taken, position)
         return Appended(self.taken)
 
 

@@ -39,6 +39,10 @@ class NotStarted(SystemUnavailable):
     """The server did not come up, or did not answer in time."""
 
 
+class NotHere(NotStarted):
+    """The machine is why: nobody obeys, or somebody else has the port."""
+
+
 class Keeper:
     """The other end of a keeper's pipe."""
 
@@ -60,9 +64,9 @@ class Keeper:
             os.write(self.process.stdin.fileno(), json.dumps({"do": what, **details}).encode() + b"\n")
             answer: dict[str, Any] = json.loads(self.line(within))
         except (OSError, ValueError) as error:
-            raise NotStarted(f"server {self.kind}: its keeper, process {self.process.pid}, does not answer") from error
+            raise NotHere(f"server {self.kind}: its keeper, process {self.process.pid}, does not answer") from error
         if "error" in answer:
-            raise NotStarted(f"server {self.kind}: cannot be run ({answer['error']})")
+            raise NotHere(f"server {self.kind}: cannot be run ({answer['error']})")
         return answer
 
     def line(self, seconds: float) -> bytes:
@@ -192,7 +196,9 @@ class Server:
         until = time.monotonic() + self.deadline
         while not self.answers():
             if not self.pid():
-                raise NotStarted(f"server {self.kind}: it ended while it started; it said: {self.output()}")
+                said = self.output()
+                ended = NotHere if "in use" in said else NotStarted
+                raise ended(f"server {self.kind}: it ended while it started; it said: {said}")
             if time.monotonic() > until:
                 self.kill()
                 raise NotStarted(

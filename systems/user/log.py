@@ -11,7 +11,7 @@ import msgspec
 
 from refold.model.application import Application
 from refold.model.declarations.capability import CORE, Capability
-from refold.model.errors import OutcomeUnknown, UsageError
+from refold.model.errors import DidNotRecover, OutcomeUnknown, UsageError
 from refold.model.event import Stored
 from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
 from refold.model.parts.calls import Moved
@@ -24,6 +24,9 @@ from refold.systems.user.errors import AdapterError, awaited, called, let_throug
 PAGE = 1024
 """Events that are read at once."""
 
+RECOVERING = frozenset({"restart", "read", "read_stream"})
+"""Methods that show, after a fault, whether the log has come back."""
+
 
 class GuardedLog(Process):
     """A user's log behind checks of everything that it returns."""
@@ -35,6 +38,8 @@ class GuardedLog(Process):
         self.log = log
         self.application = application
         self.ailing = ""
+        self.fallen = False
+        """Whether a fault has ended the log before."""
         self.emit: Emit | None = None
         self.places_of: dict[str, int] = {}
         if hasattr(log, "durable"):
@@ -64,6 +69,8 @@ class GuardedLog(Process):
             raise AdapterError(misplaced(self.title, method, "append(), begin(), commit() and abort()")) from death
         except BaseException as error:
             let_through(error)
+            if self.fallen and method in RECOVERING:
+                raise DidNotRecover(f"{method}() raised {told(error)}") from error
             raise AdapterError(
                 f"{self.title}: {method}() raised {told(error)}; it should return, or raise"
                 " OutcomeUnknown where the outcome of an append is not known"
@@ -195,6 +202,7 @@ class GuardedLog(Process):
         """Passed on."""
         super().crash()
         self.call("crash")
+        self.fallen = True
 
     def restart(self) -> None:
         """Passed on."""
@@ -205,6 +213,7 @@ class GuardedLog(Process):
         """Passed on."""
         super().crash()
         self.call("cut_power", how)
+        self.fallen = True
 
     def fail_disk(self, how: str) -> None:
         """Passed on; the append that meets it cannot be told from others that have no answer."""

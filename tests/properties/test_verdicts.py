@@ -46,6 +46,7 @@ from refold.model.record import (
     Disordered,
     Failed,
     Ignored,
+    NotRecovered,
     Observed,
     Prepared,
     Recovered,
@@ -169,6 +170,7 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "scan-out-of-order": ("visibility", "ORD", (*FIRST, *SECOND, Scanned((2, 1), ("bob-1/0", "alice-1/0")))),
     # durability
     "acknowledged-append-lost": ("durability", "LOG", (*FIRST, Scanned((), ()))),
+    "log-does-not-recover": ("durability", "LOG", (*FIRST, NotRecovered("log", "it ended while it started"))),
     # effects, checkpoints
     "effect-applied-twice": (
         "effects",

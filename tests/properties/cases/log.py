@@ -13,6 +13,8 @@ from refold.model.record import (
     Aborted,
     Altered,
     Disordered,
+    NotRecovered,
+    Recovered,
     Refused,
     Retried,
     Scanned,
@@ -115,6 +117,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("durability", "acknowledged"): Case(
         (*FIRST, ODD, yes("bob-1", 2), Scanned((1,), ("alice-1/0",))),
         (*FIRST, ODD, Scanned((1,), ("alice-1/0",))),
+    ),
+    ("durability", "recovers"): Case(
+        (*FIRST, NotRecovered("log", "it ended while it started")),
+        (*FIRST, Recovered("log", 0, None), Scanned((1,), ("alice-1/0",))),
     ),
     # ranges
     ("ranges", "bounds"): Case(

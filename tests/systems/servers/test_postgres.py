@@ -9,7 +9,7 @@ import pytest
 from refold.model.action import Abort, Action, Begin, Commit, Crash, CrashAt, Deliver, Restart, Submit
 from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.event import Stored
-from refold.model.examples.inventory import Inventory, Restock
+from refold.model.examples.inventory import Inventory, Reserve, Restock
 from refold.model.record import Acknowledged, Crashed, Started, Unknown
 from refold.search.run import Run, execute
 from refold.systems.registry import resolve
@@ -108,6 +108,21 @@ def test_of_two_that_are_open_on_one_stream_the_second_waits_in_the_server_and_l
     assert [record.positions for record in run.history if isinstance(record, Acknowledged)] == [(1,), (3,)]
 
 
+def test_nothing_comes_to_stand_in_the_middle_of_a_batch(postgres: Make) -> None:
+    """A writer of two events waits for another, who gives up; a third is faster meanwhile."""
+    plan = [
+        Submit("alice", Restock("bolt", 2)),
+        Begin("alice", BOLTS),
+        Begin("carol", Reserve("bolt", 2)),
+        Abort("alice"),
+        Submit("alice", NUTS),
+        Commit("carol"),
+    ]
+    run = execute(postgres(), APPLICATION, plan)
+    assert anomalies(run) == set()
+    assert [record.positions for record in records(run, Acknowledged) if record.op == "carol-1"] == [(3, 4)]
+
+
 KILL: list[Action] = [Submit("bob", NUTS), Crash("log"), Restart("log")]
 
 
@@ -132,7 +147,9 @@ def test_deaths_in_the_middle_of_an_append(postgres: Make) -> None:
         assert len(records(run, Stored)) == there
 
 
-def test_a_server_that_has_lost_its_files_begins_anew_and_all_is_missed(postgres: Make, server: PostgresServer) -> None:
+def test_a_server_that_does_not_come_back_is_convicted_and_begins_anew_for_the_next_run(
+    postgres: Make, server: PostgresServer
+) -> None:
     system = postgres()
     run = execute(system, APPLICATION, [Submit("bob", NUTS)])
     restart = server.launch
@@ -144,7 +161,10 @@ def test_a_server_that_has_lost_its_files_begins_anew_and_all_is_missed(postgres
 
     server.launch = destroyed  # type: ignore[method-assign]
     run = execute(system, APPLICATION, KILL)
-    assert anomalies(run) == {"acknowledged-append-lost"}
+    assert anomalies(run) == {"log-does-not-recover"}
+    assert run.findings[0].expected == "the log, with 1 event that it had confirmed or shown"
+    assert "pg_control" in run.findings[0].actual
+    assert tuple(run.performed) == tuple(KILL)
     assert anomalies(execute(system, APPLICATION, KILL)) == set()
 
 

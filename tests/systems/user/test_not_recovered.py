@@ -1,0 +1,90 @@
+"""A user's log that does not come back after a crash is convicted; one that does is held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from refold.model.action import Action, Crash, Restart, Submit
+from refold.model.event import Stored
+from refold.model.examples.inventory import Inventory, Restock
+from refold.model.log import Appended, AppendRequest, Conflict, Log
+from refold.model.record import NotRecovered
+from refold.search.run import Run, execute
+from refold.systems.user.errors import AdapterError
+from refold.systems.user.log import LogSystem, log_capabilities
+
+PLAN: list[Action] = [
+    Submit("carol", Restock("bolt", 1)),
+    Crash("log"),
+    Restart("log"),
+    Submit("carol", Restock("nut", 1)),
+]
+
+
+class Durable:
+    """Comes back with all that it had."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.crashed = False
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        return self.log.append(request)
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        return self.log.read(after, limit)
+
+    def crash(self) -> None:
+        self.crashed = True
+
+    def restart(self) -> None:
+        return None
+
+
+class NoStart(Durable):
+    """Gives up when it starts again."""
+
+    def restart(self) -> None:
+        raise ValueError("bad checksum in segment 1")
+
+
+class NoRead(Durable):
+    """Starts, and cannot be read."""
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        if self.crashed:
+            raise ValueError("bad checksum in segment 1")
+        return super().read(after, limit)
+
+
+class NeverRead(Durable):
+    """Cannot be read at all: a mistake in the adapter."""
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        raise ValueError("no such table")
+
+
+def run(log: type[Durable]) -> Run:
+    return execute(LogSystem("mine", log, log_capabilities("mine", log())), Inventory(), PLAN)
+
+
+@pytest.mark.parametrize("log", [NoStart, NoRead])
+def test_a_log_that_does_not_come_back_is_convicted_and_what_it_held_is_counted(log: type[Durable]) -> None:
+    shown = run(log)
+    (finding,) = shown.findings
+    assert finding.anomaly == "log-does-not-recover"
+    assert finding.expected == "the log, with 1 event that it had confirmed or shown"
+    assert "bad checksum in segment 1" in finding.actual
+    assert shown.performed == PLAN[:3]
+    assert type(shown.history[-1]) is NotRecovered
+
+
+def test_one_that_comes_back_is_held() -> None:
+    assert run(Durable).findings == []
+
+
+def test_one_that_fails_before_any_fault_is_told_so_as_a_mistake() -> None:
+    with pytest.raises(AdapterError, match="no such table"):
+        run(NeverRead)
