@@ -1,15 +1,14 @@
 """Watched consumers: what a consumer of the user's own shows is what the log says, each event once.
 
 What a call has made of an event nobody knows but the consumer. Rows are seen, and the fold of the log says which events must be in
-them: one
-that is in none of them is lost, one that counts twice was applied twice. Usually broken by a checkpoint that is saved in a transaction
-of its
-own, before the rows or after them, by a hand-over between catching up and listening, and by a position that nothing moves.
+them: one that is in none of them is lost, one that counts twice was applied twice. Usually broken by a checkpoint that is saved in a
+transaction of its own, before the rows or after them, by a hand-over between catching up and listening, and by a position that nothing
+moves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from refold.model.application import Application, Projection
@@ -111,12 +110,13 @@ class WatchedConsumers(Property):
             return None
         if seen.shown is None or seen.spec.volatile:
             return None
-        back = self.furthest(seen, record.rows, seen.furthest)
+        back = self.furthest(seen, record.rows, self.oracle.between(0, seen.furthest))
         return None if back is None else self.went_back(number, record, seen, back)
 
     def note_ahead(self, number: int, record: Shown, seen: _Seen, checkpoint: int) -> None:
         """Remember the events that the checkpoint covers and the rows lack."""
-        place = self.furthest(seen, record.rows, self.oracle.tail)
+        kept = [event for event in self.oracle.between(0, self.oracle.tail) if event.position not in seen.lost]
+        place = self.furthest(seen, record.rows, kept)
         if place is not None and place < checkpoint:
             seen.ahead = seen.ahead or (number, record)
             seen.lost.update(event.position for event in self.oracle.between(place, checkpoint))
@@ -127,25 +127,26 @@ class WatchedConsumers(Property):
         """The first position, not before the furthest one, up to which the rows are the fold of the log; None if there is none."""
         if self.same(rows, seen.rows):
             return seen.furthest
-        folded = dict(seen.rows)
-        for event in self.oracle.between(seen.furthest, self.oracle.tail):
-            write(folded, seen.project(event, folded))
+        for event, folded in self.folds(seen, self.oracle.between(seen.furthest, self.oracle.tail), seen.rows):
             if self.same(rows, folded):
                 seen.rows = folded
                 return event.position
         return None
 
-    def furthest(self, seen: _Seen, rows: Rows, end: int) -> int | None:
-        """The last position up to `end` up to which the rows are the fold of the log, but for what is lost; None if there is none."""
-        folded: Rows = {}
-        found = 0 if self.same(rows, folded) else None
-        for event in self.oracle.between(0, end):
-            if event.position in seen.lost:
-                continue
-            write(folded, seen.project(event, folded))
+    def furthest(self, seen: _Seen, rows: Rows, events: Iterable[Stored]) -> int | None:
+        """The last position up to which the rows are the fold of these events; None if there is none."""
+        found = None if rows else 0
+        for event, folded in self.folds(seen, events):
             if self.same(rows, folded):
                 found = event.position
         return found
+
+    def folds(self, seen: _Seen, events: Iterable[Stored], start: Rows | None = None) -> Iterator[tuple[Stored, Rows]]:
+        """Each event, and what the events up to it make of the rows at the start (none); these are the same rows every time."""
+        rows = dict(start or {})
+        for event in events:
+            write(rows, seen.project(event, rows))
+            yield event, rows
 
     def fold(self, seen: _Seen, events: Iterable[Stored]) -> Rows:
         """What the events make."""
@@ -156,12 +157,10 @@ class WatchedConsumers(Property):
 
     def prefix(self, seen: _Seen, rows: Rows, events: Sequence[Stored]) -> int | None:
         """The smallest number of first events, not all, of which the rows are the fold; None if there is none."""
-        folded: Rows = {}
-        for count, event in enumerate(events):
-            if self.same(rows, folded):
-                return count
-            write(folded, seen.project(event, folded))
-        return None
+        if not rows and events:
+            return 0
+        folds = enumerate(self.folds(seen, events[:-1]), 1)
+        return next((count for count, (_, folded) in folds if self.same(rows, folded)), None)
 
     def went_back(self, number: int, record: Shown, seen: _Seen, place: int) -> Finding:
         """Rows that were further before."""
@@ -224,7 +223,9 @@ class WatchedConsumers(Property):
         """Why the rows are not the fold of the log: an end that never came, lost events, events that count twice, or nobody knows."""
         end = self.prefix(seen, record.rows, events)
         if end is not None and (record.checkpoint or 0) < events[end].position:
-            return self.told(number, record, "never-reaches-tail", "to the end", "LIVE", events[end], "never arrived")
+            return self.told(
+                number, record, expected, "never-reaches-tail", "to the end", events[end], "never arrived", "LIVE"
+            )
         rest = Evidence(number, record, "is what it shows at rest")
         kept = [event for event in events if event.position not in seen.lost]
         if len(kept) < len(events) and self.same(record.rows, self.fold(seen, kept)):
@@ -234,9 +235,9 @@ class WatchedConsumers(Property):
             ahead = seen.ahead
             if ahead is not None and (ahead[1].checkpoint or 0) >= lost.position:
                 return self.saved_ahead(number, seen, lost, rest)
-            return self.told(number, record, "event-never-applied", "not lost", None, lost, "is not in the rows")
+            return self.told(number, record, expected, "event-never-applied", "not lost", lost, "is not in the rows")
         if twice is not None and lost is None:
-            return self.told(number, record, "effect-applied-twice", "once", None, twice, "is in the rows twice")
+            return self.told(number, record, expected, "effect-applied-twice", "once", twice, "is in the rows twice")
         return self.finding(
             "replayed-state-differs",
             record.consumer,
@@ -264,11 +265,18 @@ class WatchedConsumers(Property):
         )
 
     def told(
-        self, number: int, record: Shown, anomaly: str, clause: str, guarantee: str | None, event: Stored, role: str
+        self,
+        number: int,
+        record: Shown,
+        expected: Rows,
+        anomaly: str,
+        clause: str,
+        event: Stored,
+        role: str,
+        guarantee: str | None = None,
     ) -> Finding:
         """A finding about one event."""
-        rows = self.fold(self.seen[record.consumer], self.oracle.between(0, self.oracle.tail))
-        keys = [key for key in {**rows, **record.rows} if rows.get(key) != record.rows.get(key)]
+        keys = [key for key in {**expected, **record.rows} if expected.get(key) != record.rows.get(key)]
         return self.finding(
             anomaly,
             record.consumer,
@@ -276,7 +284,7 @@ class WatchedConsumers(Property):
             clause=clause,
             guarantee=guarantee,
             position=event.position,
-            expected={key: rows.get(key) for key in keys},
+            expected={key: expected.get(key) for key in keys},
             actual={key: record.rows.get(key) for key in keys},
             evidence=[self.proof(event, role), Evidence(number, record, "is what it shows at rest")],
         )
