@@ -1,9 +1,8 @@
 """Answers of a service: what a call was told is what it did.
 
 A service decides and appends by itself. Nobody knows what it has read; but what a call has appended is seen, and so is what it was
-answered.
-Usually broken by a retry inside the service that sends again what was stored already, by an append of several events in several
-transactions, and by an error that is swallowed on the way out.
+answered. Usually broken by a retry inside the service that sends again what was stored already, by an append of several events in
+several transactions, and by an error that is swallowed on the way out.
 """
 
 from __future__ import annotations

@@ -7,13 +7,14 @@ back its transactions one after another in one thread of a plan.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
 from refold.model.errors import OutcomeUnknown
 from refold.systems.gate.crossing import Blocked, Raised, Returned, Status, Stopped
 from refold.systems.gate.gate import Gate
 from refold.systems.gate.network.proxy import Monitor
+from refold.systems.servers.log import ServerLog
 
 
 class Writer(Protocol):
@@ -135,3 +136,23 @@ class Gated:
         if isinstance(status, Raised):
             raise status.error
         raise OutcomeUnknown(f"{name} {status}")
+
+
+class GatedLog(ServerLog):
+    """A log on a server whose slow appends are its ordinary ones, which stop at the gate before the crossing that begins with
+    `stops_before`."""
+
+    gated: Gated
+    stops_before: ClassVar[str]
+
+    def begin(self, request: AppendRequest) -> tuple[int, ...] | Appended | Conflict:
+        """An append that stops there."""
+        return self.gated.begin(request, self.stops_before)
+
+    def commit(self, op: str) -> Appended | Conflict:
+        """Let it go on."""
+        return self.gated.commit(op)
+
+    def abort(self, op: str) -> None:
+        """Its client dies."""
+        self.gated.abort(op)

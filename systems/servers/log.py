@@ -23,9 +23,11 @@ class ServerLog(Process):
     waiting: tuple[type[Exception], ...] = ()
     """What of it says no more than that somebody else is in the way."""
 
-    def __init__(self, server: Server | None, application: Application) -> None:
+    def __init__(self, server: Server | None, application: Application, *, kills: bool) -> None:
         self.server = server
         self.application = application
+        self.kills = kills
+        """Whether a crash kills the server; else it ends the connections."""
 
     def connect(self) -> None:
         """Connect, and find the log."""
@@ -36,9 +38,9 @@ class ServerLog(Process):
         raise NotImplementedError
 
     def crash(self) -> None:
-        """The server dies, and with it what it had in memory."""
+        """SIGKILL for the server, and with it goes what it had in memory; or the end of the connections."""
         super().crash()
-        if self.server is not None:
+        if self.kills and self.server is not None:
             self.server.kill()
         self.disconnect()
 

@@ -31,8 +31,8 @@ from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP, S
 from refold.model.errors import SystemUnavailable
 from refold.model.event import Stored
 from refold.systems.servers.catalogue import OFFERS, Options
-from refold.systems.servers.gated import Gated
-from refold.systems.servers.log import ServerLog, said
+from refold.systems.servers.gated import Gated, GatedLog
+from refold.systems.servers.log import said
 from refold.systems.servers.nats_client import Client, NatsError
 from refold.systems.servers.server import NotStarted, Server
 from refold.systems.servers.system import CAN, ServerSystem
@@ -173,14 +173,15 @@ def messages(client: Client, subjects: str, sequence: int, limit: int | None) ->
     return found
 
 
-class NatsLog(ServerLog):
-    """One stream of messages is the log."""
+class NatsLog(GatedLog):
+    """One stream of messages is the log. A slow append waits before its publication."""
+
+    stops_before = f"PUB {STREAM}."
 
     def __init__(self, server: NatsServer, application: Application, settings: dict[str, str]) -> None:
-        super().__init__(server, application)
+        super().__init__(server, application, kills=settings["crash"] != "cut")
         self.port = server.port
         self.checked = settings["expected"] == "checked"
-        self.kills = settings["crash"] != "cut"
         self.gated = Gated(self.session, "127.0.0.1", server.port, "nats", None, OSError)
         self.create()
         self.connect()
@@ -218,29 +219,9 @@ class NatsLog(ServerLog):
         if hasattr(self, "writer"):
             self.writer.client.close()
 
-    def crash(self) -> None:
-        """SIGKILL for the server, or the end of the connections."""
-        if self.kills:
-            super().crash()
-        else:
-            self.down, self.fuse = True, 0
-            self.disconnect()
-
     def append(self, request: AppendRequest) -> Appended | Conflict:
         """One publication."""
         return self.sure(self.writer.append, request)
-
-    def begin(self, request: AppendRequest) -> tuple[int, ...] | Appended | Conflict:
-        """An append that stops before its publication."""
-        return self.gated.begin(request, f"PUB {STREAM}.")
-
-    def commit(self, op: str) -> Appended | Conflict:
-        """Let it go on."""
-        return self.gated.commit(op)
-
-    def abort(self, op: str) -> None:
-        """Its client dies before it has published."""
-        self.gated.abort(op)
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """The events behind a position."""

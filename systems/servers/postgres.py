@@ -32,8 +32,8 @@ from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.systems.gate.databases.postgres import Waits, asked_for
 from refold.systems.servers.catalogue import OFFERS, Options
-from refold.systems.servers.gated import Gated
-from refold.systems.servers.log import ServerLog, said
+from refold.systems.servers.gated import Gated, GatedLog
+from refold.systems.servers.log import said
 from refold.systems.servers.postgres_server import PostgresServer
 from refold.systems.servers.server import NotStarted, Server
 from refold.systems.servers.system import CAN, ServerSystem
@@ -113,9 +113,10 @@ class Session:
         return Appended(self.taken)
 
 
-class PostgresLog(ServerLog):
-    """Events in a table; conditional appends in transactions."""
+class PostgresLog(GatedLog):
+    """Events in a table; conditional appends in transactions. A slow one has taken its positions."""
 
+    stops_before = "COMMIT"
     trouble = (psycopg.Error, OSError)
     waiting = (psycopg.errors.LockNotAvailable,)
 
@@ -128,7 +129,7 @@ class PostgresLog(ServerLog):
         settings: dict[str, str],
         spare: list[psycopg.Connection[Any]],
     ) -> None:
-        super().__init__(server, application)
+        super().__init__(server, application, kills=settings["crash"] == "kill")
         self.spare = spare
         self.schema = schema
         self.address = conninfo
@@ -138,7 +139,6 @@ class PostgresLog(ServerLog):
         self.gap_safe = settings["reader"] == "gap-safe"
         self.conninfo = psycopg.conninfo.make_conninfo(conninfo, options=options, connect_timeout=10)
         self.connection: psycopg.Connection[Any]
-        self.kills = settings["crash"] == "kill"
         host, port = asked_for(conninfo, {})
         self.gated = Gated(self.session, host, port, "postgres", lambda: Patient(conninfo), psycopg.Error)
         self.create()
@@ -190,29 +190,9 @@ class PostgresLog(ServerLog):
         else:
             self.spare.append(self.connection)
 
-    def crash(self) -> None:
-        """SIGKILL for the server with all its processes, or the end of the connections."""
-        if self.kills:
-            super().crash()
-        else:
-            self.down, self.fuse = True, 0
-            self.disconnect()
-
     def append(self, request: AppendRequest) -> Appended | Conflict:
         """One that would wait for an open transaction gives up, and has no answer."""
         return self.sure(self.writer.append, request)
-
-    def begin(self, request: AppendRequest) -> tuple[int, ...] | Appended | Conflict:
-        """An append that stops before its COMMIT; it has taken its positions."""
-        return self.gated.begin(request, "COMMIT")
-
-    def commit(self, op: str) -> Appended | Conflict:
-        """Let it go on."""
-        return self.gated.commit(op)
-
-    def abort(self, op: str) -> None:
-        """Its connection ends, and the server rolls it back."""
-        self.gated.abort(op)
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """As the option `reader` says."""

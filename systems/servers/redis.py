@@ -120,11 +120,10 @@ class RedisLog(ServerLog):
     def __init__(
         self, server: RedisServer | None, application: Application, url: str, prefix: str, settings: dict[str, str]
     ) -> None:
-        super().__init__(server, application)
+        super().__init__(server, application, kills=settings["crash"] == "kill")
         self.url = url
         self.keys = [f"{prefix}:{key}" for key in ("log", "versions", "known")]
         self.maxlen = "" if settings["maxlen"] == "unlimited" else settings["maxlen"]
-        self.kills = settings["crash"] == "kill"
         self.client = client(url)
         self.connect()
         self.create()
@@ -145,14 +144,6 @@ class RedisLog(ServerLog):
     def disconnect(self) -> None:
         """Close the connection."""
         self.client.close()
-
-    def crash(self) -> None:
-        """SIGKILL for the server, or the end of the connection."""
-        if self.kills:
-            super().crash()
-        else:
-            self.down, self.fuse = True, 0
-            self.disconnect()
 
     def append(self, request: AppendRequest) -> Appended | Conflict:
         """The script checks and appends in one step."""

@@ -17,12 +17,13 @@ from refold.model.declarations.capability import BROUGHT, CRASH_AT_STEP, CRASH_C
 from refold.model.declarations.ports import LogPort, StoredRows, StorePort
 from refold.model.errors import UsageError
 from refold.model.event import Stored
-from refold.model.process import Emit, Process, ProcessDied
+from refold.model.process import Emit, Process
 from refold.model.record import Applied, CheckpointSaved, ConsumerSpec, Ignored, Recovered
 from refold.model.tape import Menu
 from refold.model.words import short
 from refold.systems.deployment import Deployment
-from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
+from refold.systems.user.asked import Asked, check_declared
+from refold.systems.user.errors import AdapterError, called, let_through
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.rows import differing, snapshot
 
@@ -58,10 +59,6 @@ class Bringing(Protocol):
 
     log: LogPort
     consumers: Mapping[str, ConsumerPort]
-
-
-PROMISES = ("atomic", "volatile", "unordered")
-"""What a consumer of the user's own may promise."""
 
 
 class Shows(Protocol):
@@ -107,7 +104,7 @@ class Rows(Datastore):
             self.consumer.call("close")
 
 
-class ForeignConsumer(Consumer):
+class ForeignConsumer(Asked, Consumer):
     """Drives a `ConsumerPort` and records what its rows and its checkpoint become.
 
     `collected` are events that it was given and has not handled yet (only consumers with `flush` may have some); `dying` those that it
@@ -132,32 +129,9 @@ class ForeignConsumer(Consumer):
         self.saved = self.position = self.fetched = self.ask_checkpoint()
         self.known = self.current()
 
-    def call(self, method: str, *arguments: object) -> object:
-        """Call the user's consumer; its exceptions become sentences."""
-        try:
-            return awaited(self.title, method, getattr(self.theirs, method)(*arguments))
-        except AdapterError:
-            raise
-        except ProcessDied as death:
-            if method not in ("handle", "flush"):
-                raise AdapterError(misplaced(self.title, method, "handle() and flush()")) from death
-            raise
-        except BaseException as error:
-            let_through(error)
-            raise AdapterError(f"{self.title}: {method}() raised {told(error)}") from error
-
     def current(self) -> StoredRows:
         """The rows now."""
         return snapshot(self.title, self.call("rows"))
-
-    def ask_checkpoint(self) -> int:
-        """The checkpoint now."""
-        position = self.call("checkpoint")
-        if type(position) is not int or position < 0:
-            raise AdapterError(
-                f"{self.title}: checkpoint() returned {short(position)}, expected a position (0 or more)"
-            )
-        return position
 
     # -- one message
 
@@ -331,18 +305,7 @@ def inspect(title: str, sample: Bringing) -> None:
         missing = [method for method in ("handle", "checkpoint", "rows") if not callable(getattr(theirs, method, None))]
         if missing:
             raise UsageError(f"{title!r}: consumer {name!r} has no {' and no '.join(f'{one}()' for one in missing)}")
-        if not isinstance(getattr(theirs, "projection", None), str):
-            raise UsageError(
-                f"{title!r}: consumer {name!r} needs a projection, the name of the method of the application that its rows"
-                " are a fold of: views, states, pointers, totals, or one of your own"
-            )
-        promises = getattr(theirs, "promises", ())
-        unknown = [promise for promise in promises if promise not in PROMISES]
-        if isinstance(promises, str) or unknown:
-            raise UsageError(
-                f"{title!r}: consumer {name!r} promises {short(promises if isinstance(promises, str) else unknown[0])}, expected a"
-                f" tuple of {', '.join(PROMISES)}"
-            )
+        check_declared(f"{title!r}: consumer {name!r}", theirs)
 
 
 def offered(sample: Bringing, log: frozenset[Capability]) -> frozenset[Capability]:

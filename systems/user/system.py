@@ -59,7 +59,7 @@ from refold.model.tape import Group, Menu, Word
 from refold.model.words import short
 from refold.systems.deployment import Deployment
 from refold.systems.user.actors import Stage
-from refold.systems.user.consumers import PROMISES
+from refold.systems.user.asked import check_declared
 from refold.systems.user.errors import AdapterError, called, close_part
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
@@ -145,22 +145,11 @@ class OwnSystem:
         where = f"{self.name!r}: consumer {title!r}"
         if not role_of(theirs):
             raise UsageError(f"{where} is {short(theirs)}, which has no rows()")
-        if not isinstance(getattr(theirs, "projection", None), str):
-            raise UsageError(
-                f"{where} needs a projection, the name of the method of the application that its rows"
-                " are a fold of: views, states, pointers, totals, or one of your own"
-            )
+        check_declared(where, theirs)
         if role_of(theirs) == INLINE and callable(getattr(theirs, "checkpoint", None)):
             raise UsageError(f"{where} has a checkpoint(), and no handle() and no poll() by which it would move")
         if role_of(theirs) == PUSHED and not callable(getattr(theirs, "checkpoint", None)):
             raise UsageError(f"{where} has no checkpoint(), which says behind which position it wants to go on")
-        promises = getattr(theirs, "promises", ())
-        unknown = [promise for promise in promises if promise not in PROMISES]
-        if isinstance(promises, str) or unknown:
-            raise UsageError(
-                f"{where} promises {short(promises if isinstance(promises, str) else unknown[0])}, expected a"
-                f" tuple of {', '.join(PROMISES)}"
-            )
         return theirs
 
     def offered(self, examples: dict[str, Any], log: frozenset[Capability]) -> frozenset[Capability]:

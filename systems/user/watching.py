@@ -1,10 +1,8 @@
 """Consumers of a user's own that are judged by what they show: their rows, and their checkpoint.
 
 A *pushed* one is handed events (`handle`), a *pulling* one reads the log by itself (`poll`), an *inline* one is never called: it is
-written in
-the transaction of the append. What a call has made of an event nobody knows but the consumer; so nothing is claimed here, rows and
-checkpoint
-are shown, and the fold of the log says what is lost in them, or there twice.
+written in the transaction of the append. What a call has made of an event nobody knows but the consumer; so nothing is claimed here,
+rows and checkpoint are shown, and the fold of the log says what is lost in them, or there twice.
 """
 
 from __future__ import annotations
@@ -16,14 +14,14 @@ from refold.model.context import Context
 from refold.model.declarations.ports import StoredRows
 from refold.model.event import Stored
 from refold.model.parts.calls import Handed, Shown
-from refold.model.process import Process, ProcessDied
+from refold.model.process import Process
 from refold.model.record import ConsumerSpec, Crashed, Failed, Record, Recovered
-from refold.model.words import short
 from refold.systems.gate import durable
 from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
 from refold.systems.user.actors import Finish, Stage
+from refold.systems.user.asked import Asked
 from refold.systems.user.consumers import Rows, promised
-from refold.systems.user.errors import AdapterError, awaited, let_through, misplaced, told
+from refold.systems.user.errors import AdapterError, awaited
 from refold.systems.user.rows import differing, snapshot
 
 PUSHED, PULLING, INLINE = "pushed", "pulling", "inline"
@@ -57,7 +55,7 @@ def watched_spec(name: str, theirs: object) -> ConsumerSpec:
     )
 
 
-class Watched(Consumer):
+class Watched(Asked, Consumer):
     """A consumer of the user's. `given` is the consumer itself, or what makes one for each life of its process. With a `stage` its work is
     done by an actor of its name, without one it is called, and may die at a `durable()`."""
 
@@ -74,7 +72,7 @@ class Watched(Consumer):
         self.shown: tuple[int | None, StoredRows] = (None, {})
         self.unflushed = False
         self.failures = 0
-        self.resume(self.ask_checkpoint() or 0)
+        self.resume(self.checkpoint_now() or 0)
         self.asleep = self.role == INLINE
 
     def born(self) -> Any:
@@ -91,41 +89,20 @@ class Watched(Consumer):
 
     # -- what it shows
 
-    def call(self, method: str, *arguments: object) -> object:
-        """Call it outside of its work; its exceptions become sentences."""
-        try:
-            return awaited(self.title, method, getattr(self.theirs, method)(*arguments))
-        except AdapterError:
-            raise
-        except ProcessDied as death:
-            if method not in ("handle", "flush"):
-                raise AdapterError(misplaced(self.title, method, "handle() and flush()")) from death
-            raise
-        except BaseException as error:
-            let_through(error)
-            raise AdapterError(f"{self.title}: {method}() raised {told(error)}") from error
-
     def current(self) -> StoredRows:
         """The rows now."""
         rows = snapshot(self.title, self.call("rows"))
         differing(self.title, rows, rows)  # they are going to be compared
         return rows
 
-    def ask_checkpoint(self) -> int | None:
-        """The checkpoint now; None if it shows none."""
-        if not callable(getattr(self.theirs, "checkpoint", None)):
-            return None
-        position = self.call("checkpoint")
-        if type(position) is not int or position < 0:
-            raise AdapterError(
-                f"{self.title}: checkpoint() returned {short(position)}, expected a position (0 or more)"
-            )
-        return position
+    def checkpoint_now(self) -> int | None:
+        """The checkpoint; None if it shows none."""
+        return self.ask_checkpoint() if callable(getattr(self.theirs, "checkpoint", None)) else None
 
     def look(self, when: str = "working") -> None:
         """Record what it shows, if that is news. What is locked by somebody's open transaction cannot be seen now."""
         try:
-            seen = (self.ask_checkpoint(), self.current())
+            seen = (self.checkpoint_now(), self.current())
         except AdapterError as error:
             if self.stage is not None and self.stage.work and "locked" in str(error):
                 return
@@ -136,7 +113,7 @@ class Watched(Consumer):
 
     def resting(self) -> Record:
         """At rest, whatever it is."""
-        self.shown = (self.ask_checkpoint(), self.current())
+        self.shown = (self.checkpoint_now(), self.current())
         return Shown(self.name, *self.shown, "resting")
 
     def wake(self) -> None:
@@ -290,7 +267,7 @@ class Watched(Consumer):
         elif hasattr(self.theirs, "restart"):
             self.call("restart")
         self.failures = 0
-        self.resume(self.ask_checkpoint() or 0)
+        self.resume(self.checkpoint_now() or 0)
         self.asleep = self.role == INLINE
         self.emit(Recovered(self.name, self.position, None))
         self.look("restarted")

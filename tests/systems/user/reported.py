@@ -15,12 +15,12 @@ from refold.model.log import Appended, AppendRequest, Conflict, Log
 from refold.systems.gate import watch
 
 from .bags import MyLog
+from .own_consumers import Counter
 
 
 class RowNumbers(MyLog):
     """akkadotnet/akka.net#2257: the position of an event is its row number in a query that is sorted by stream, so that an append to
-    an early
-    stream moves all later ones."""
+    an early stream moves all later ones."""
 
     def sorted(self) -> list[Stored]:
         """By stream."""
@@ -109,15 +109,13 @@ class LooksFirst(OwnWriteConflict):
         return any(event.operation == request for event in self.server.stream(key))
 
 
-class Totals:
+class Totals(Counter):
     """Counts the events of each stream; rows and position are one transaction."""
 
-    projection = "totals"
-    promises: ClassVar[tuple[str, ...]] = ("atomic",)
+    promises = ("atomic",)
 
     def __init__(self) -> None:
-        self.table: dict[str, int] = {}
-        self.saved = 0
+        super().__init__()
         self.restart()
 
     def handle(self, event: Stored) -> None:
@@ -127,26 +125,8 @@ class Totals:
 
     def apply(self, event: Stored) -> None:
         """One durable step."""
-        self.durable()
-        self.table[event.stream] = self.table.get(event.stream, 0) + 1
+        self.effect(event)
         self.saved = event.position
-
-    def durable(self) -> None:
-        """Replaced by the harness."""
-
-    def checkpoint(self) -> int:
-        """Behind this it goes on."""
-        return self.saved
-
-    def rows(self) -> dict[str, int]:
-        """All of them."""
-        return dict(self.table)
-
-    def crash(self) -> None:
-        """Everything is durable."""
-
-    def restart(self) -> None:
-        """A new process."""
 
 
 class StopBeforeLoad(Totals):
@@ -274,8 +254,7 @@ class ClosedAsRestored(ClosedWhileRestoring):
 
 class HandOverGap:
     """johanhaleby/occurrent#292: reads history up to the end that it saw at first, then listens from now on: what was committed in the
-    meantime is
-    in neither. It pulls."""
+    meantime is in neither. It pulls."""
 
     projection = "totals"
     promises: ClassVar[tuple[str, ...]] = ("atomic",)
@@ -335,8 +314,7 @@ class NoGap(HandOverGap):
 
 class AppliedTwiceInline(MyLog):
     """JasperFx/marten#3294: the row is written in the transaction of the append, from an object to which the command has applied the
-    new events
-    already."""
+    new events already."""
 
     def __init__(self) -> None:
         super().__init__()
