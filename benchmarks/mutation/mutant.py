@@ -94,13 +94,21 @@ def within(mutant: Mutant, spans: list[tuple[tuple[int, int], tuple[int, int]]])
 
 
 def sample(clone: pathlib.Path, everything: list[Mutant], many: int, seed: int) -> dict[str, Mutant]:
-    """So many at random, by name; a change that leaves the program as it is does not count."""
+    """So many at random, by name."""
     chosen: dict[str, Mutant] = {}
     for mutant in random.Random(seed).sample(everything, len(everything)):
         if len(chosen) == many:
             break
         before = (clone / mutant.path).read_text(encoding="utf-8")
         after = mutant.applied(before)
-        if ast.dump(ast.parse(before)) != ast.dump(ast.parse(after)):
+        if counts(before, after):
             chosen.setdefault(mutant.named(before, after), mutant)
     return chosen
+
+
+def counts(before: str, after: str) -> bool:
+    """Not a change that leaves the program as it is, nor one that Python itself refuses."""
+    try:
+        return ast.dump(ast.parse(before)) != ast.dump(ast.parse(after))
+    except SyntaxError:
+        return False
