@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
 
+import msgspec
 import pytest
 
+import refold.model
 from refold.model.action import ACTIONS, CORE_ACTIONS, Crash, Deliver, Redecide, Retry, core_action
 from refold.model.application import Application
 from refold.model.declarations.capability import CORE, SLOW_APPEND, Capability
@@ -131,3 +137,18 @@ def test_a_declaration_needs_no_list_anywhere_else() -> None:
         ACTIONS.pop("shout")
         CORE_ACTIONS.clear()
         CORE_ACTIONS.update(before)
+
+
+def values(room: ModuleType) -> Iterator[type[msgspec.Struct]]:
+    """The structs that the modules of a room define."""
+    for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+        module = importlib.import_module(found.name)
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == module.__name__:
+                yield value
+
+
+def test_what_was_said_does_not_change() -> None:
+    """Actions, records and all that they hold are values; only bookkeeping changes in place."""
+    assert {value.__name__ for value in values(refold.model) if not value.__struct_config__.frozen} == {"Row", "Relay"}
+    assert all(kind.__struct_config__.frozen for kind in (*ACTIONS.values(), *RECORDS))
