@@ -21,8 +21,12 @@ GROWTH = 4
 """The tests of a mutant run in portions, each so many times longer than the one before: most mutants die in the first."""
 
 PATIENCE = 4
-START_SECONDS = 30
-"""A portion may take so many times what it takes without a mutant, and the start of pytest; then the mutant made it hang."""
+START_SECONDS = 20
+"""A portion may use so many times the seconds that it takes without a mutant, as CPU time, and some for the start of pytest. Then the
+mutant made it hang."""
+
+BUSY = 10
+"""On a busy machine it may take so many times longer by the clock."""
 
 MEMORY = 6 << 30
 """What a process may take: a mutant can make a loop endless that fills a list."""
@@ -112,7 +116,7 @@ class Bench:
         code = ended(
             [*pytest_command("-x", "--chosen", chosen, f"--basetemp={scratch / 'tmp'}"), *files],
             self.clone,
-            START_SECONDS + PATIENCE * sum(self.touched.seconds[test] for test in tests),
+            START_SECONDS + int(PATIENCE * sum(self.touched.seconds[test] for test in tests)),
         )
         if code in GREEN:
             return ""
@@ -121,8 +125,13 @@ class Bench:
         return "the time is over" if code is None else f"pytest does not get as far as the tests (exit code {code})"
 
 
-def ended(command: list[str], clone: pathlib.Path, patience: float) -> int | None:
+def ended(command: list[str], clone: pathlib.Path, patience: int) -> int | None:
     """The exit code of a program that runs in a clone; None if it was killed because it took too long."""
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (patience, patience))
+
     process = subprocess.Popen(
         command,
         cwd=clone,
@@ -131,10 +140,11 @@ def ended(command: list[str], clone: pathlib.Path, patience: float) -> int | Non
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
+        preexec_fn=limited,
     )
     try:
-        return process.wait(timeout=patience)
+        code = process.wait(timeout=BUSY * patience)
+        return None if code in (-signal.SIGXCPU, -signal.SIGKILL) else code
     except subprocess.TimeoutExpired:
         return None
     finally:
