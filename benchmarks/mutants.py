@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 from mutation.mutant import Mutant, mutants, sample
-from mutation.touched import Touched, measured
+from mutation.touched import measured
 from mutation.trial import Bench, Verdict
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -104,10 +104,11 @@ def cloned(name: str) -> pathlib.Path:
     return folder
 
 
-def doubtful(clone: pathlib.Path, touched: Touched, verdicts: list[Verdict]) -> str:
+def doubtful(bench: Bench, verdicts: list[Verdict]) -> str:
     """A test that killed a mutant and fails without one too; such a verdict is worth nothing."""
-    killers = {one.killed_by for one in verdicts} & touched.seconds.keys()
-    return Bench(clone, touched, 0).failing(sorted(killers)) if killers else ""
+    seconds = bench.touched.seconds
+    killers = {one.killed_by: seconds[one.killed_by] for one in verdicts if one.killed_by in seconds}
+    return bench.forks.run("", "", killers)[1]
 
 
 def summary(chosen: list[str], verdicts: Verdicts, seed: int) -> tuple[str, float]:
@@ -150,9 +151,12 @@ def main() -> None:
     benches = [Bench(clone, touched, options.most) for clone in clones]
     with ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(lambda bench: worker(bench, waiting, until, verdicts), benches))
+    flaky = doubtful(benches[0], list(verdicts.verdicts.values()))
+    for bench in benches:
+        bench.forks.close()
     told, share = summary(list(chosen), verdicts, options.seed)
     print(told)
-    if flaky := doubtful(clones[0], touched, list(verdicts.verdicts.values())):
+    if flaky:
         sys.exit(f"{flaky} fails without a mutant too: what it killed is not proven dead")
     sys.exit(share < GOAL)
 

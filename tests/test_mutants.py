@@ -33,7 +33,7 @@ def mutation() -> Iterator[Any]:
     """The modules of the benchmark, whose folder is on the path only here."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
-        names = ("chosen", "mutant", "touched", "trial")
+        names = ("forks", "mutant", "touched", "trial")
         modules = {name: importlib.import_module(f"mutation.{name}") for name in names}
         yield type("Mutation", (), modules)
     finally:
@@ -67,7 +67,7 @@ def touching(folder: pathlib.Path, lines: dict[str, list[int]]) -> coverage.Cove
 
 
 def test_only_the_tests_that_touch_the_statement_meet_the_mutant(mutation: Any, tmp_path: pathlib.Path) -> None:
-    """The tests of a program that a test has started too, and of what runs at an import all, those of the file first."""
+    """The tests of a program that a test has started too; for what runs at an import all, those of the file first."""
     data = touching(
         tmp_path,
         {
@@ -81,9 +81,9 @@ def test_only_the_tests_that_touch_the_statement_meet_the_mutant(mutation: Any, 
     seconds = {"test_a.py::test_far": 0.1, "test_a.py::test_near[x y]": 0.2, "test_b.py::test_program": 0.3}
     known = mutation.touched.Touched([data], {**seconds, "test_c.py::test_other": 0.01})
     within, without = (mutation.touched.reach(SOURCE, *place) for place in ((11, 18), (3, 7)))
-    assert known.tests("model/double.py", within) == ["test_a.py::test_near[x y]", "test_b.py::test_program"]
-    assert known.tests("model/double.py", without) == [*seconds, "test_c.py::test_other"]
-    assert known.tests("model/other.py", within) == []
+    assert known.tests("model/double.py", within) == (["test_a.py::test_near[x y]", "test_b.py::test_program"], [])
+    assert known.tests("model/double.py", without) == ([], [*seconds, "test_c.py::test_other"])
+    assert known.tests("model/other.py", within) == ([], [])
 
 
 def test_the_cheapest_tests_come_first_and_one_case_of_each_before_the_second(mutation: Any) -> None:
@@ -92,10 +92,10 @@ def test_the_cheapest_tests_come_first_and_one_case_of_each_before_the_second(mu
 
 
 def test_portions_grow_and_end_where_the_time_is_over(mutation: Any) -> None:
-    tests = [f"t{n}" for n in range(20)]
+    tests = [f"t{n}" for n in range(50)]
     seconds = dict.fromkeys(tests, 0.5)
-    assert list(map(len, mutation.trial.portions(tests, seconds, 8.0))) == [2, 8, 6]
-    assert list(map(len, mutation.trial.portions(tests, seconds, 100.0))) == [2, 8, 10]
+    assert list(map(len, mutation.trial.portions(tests, seconds))) == [4, 32, 14]
+    assert mutation.trial.affordable(tests, seconds, 8.0) == tests[:16]
 
 
 def test_a_change_that_changes_nothing_is_no_mutant(mutation: Any) -> None:
@@ -106,32 +106,35 @@ def test_a_change_that_changes_nothing_is_no_mutant(mutation: Any) -> None:
 
 
 @pytest.fixture
-def bench(mutation: Any, tmp_path: pathlib.Path) -> Any:
+def bench(mutation: Any, tmp_path: pathlib.Path) -> Iterator[Any]:
     """A checkout with one module, and two tests of it."""
     clone = tmp_path / "clone"
     (clone / "model").mkdir(parents=True)
     (clone / "pytest.ini").write_text("[pytest]\n")
     (clone / "model" / "double.py").write_text(SOURCE)
     (clone / "test_double.py").write_text(
-        "import runpy\n"
-        "double = runpy.run_path('model/double.py')['double']\n"
+        "module = {}\n"
+        "exec(open('model/double.py').read(), module)\n"
+        "double = module['double']\n"
         "def test_small(): assert double(1) == 0\n"
         "def test_large(): assert double(5) == 10\n"
     )
     for command in (["init", "--quiet"], ["add", "."]):
         subprocess.run(["git", *command], cwd=clone, check=True)
     tests = {"test_double.py::test_small": 0.01, "test_double.py::test_large": 0.02}
-    data = touching(tmp_path, {name: [8, 9, 11] for name in tests})
-    return mutation.trial.Bench(clone, mutation.touched.Touched([data], tests), 10)
+    data = touching(tmp_path, {"": [3], **{name: [8, 9, 11] for name in tests}})
+    bench = mutation.trial.Bench(clone, mutation.touched.Touched([data], tests), 10)
+    yield bench
+    bench.forks.close()
 
 
 class Mistake:
     """A mutant that needs no Cosmic Ray."""
 
-    path, line, column = "model/double.py", 11, 18
+    path, column = "model/double.py", 7
 
-    def __init__(self, old: str, new: str) -> None:
-        self.old, self.new = old, new
+    def __init__(self, old: str, new: str, line: int = 11) -> None:
+        self.old, self.new, self.line = old, new, line
 
     def applied(self, source: str) -> str:
         """With the mistake."""
@@ -144,16 +147,22 @@ class Mistake:
 
 def test_a_mutant_is_killed_by_the_first_test_that_fails_or_survives_all(bench: Any) -> None:
     """And the checkout is then as it was."""
-    killed, survived, refused = (
+    killed, survived, ending = (
         bench.tried(Mistake(*change))
         for change in (
             ("by * number", "by + number"),
             ("number > SIZE", "number >= SIZE"),
-            ("def double(", "def double["),
+            ("number > SIZE", "exit()"),
         )
     )
     assert (killed.killed_by, killed.run, killed.left) == ("test_double.py::test_large", 2, 0)
     assert (survived.killed_by, survived.run) == ("", 2)
-    assert "exit code" in refused.killed_by
+    assert ending.killed_by == "test_double.py::test_small"
     assert (bench.clone / "model" / "double.py").read_text() == SOURCE
     assert {path.name for path in bench.clone.iterdir()} == {".git", "model", "pytest.ini", "test_double.py"}
+
+
+def test_a_mutant_that_no_function_shows_is_tried_in_a_process_of_its_own(bench: Any) -> None:
+    """A constant, or a change that leaves a file with other functions than before."""
+    assert bench.tried(Mistake("number > SIZE", "(lambda: number > 7)()")).killed_by == "test_double.py::test_large"
+    assert bench.tried(Mistake("SIZE = 2", "SIZE = 7", line=3)).killed_by == "test_double.py::test_large"

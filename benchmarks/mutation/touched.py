@@ -75,17 +75,19 @@ class Touched:
     data: list[coverage.CoverageData]
     seconds: dict[str, float]
 
-    def tests(self, path: str, place: Reach) -> list[str]:
-        """The tests to run if something is wrong at a place, the most promising first.
+    def tests(self, path: str, place: Reach) -> tuple[list[str], list[str]]:
+        """The tests that touch a place, the most promising first; and those that may notice a mistake there all the same.
 
-        What runs at an import has its effect elsewhere: the tests that touch the file come first, then all others.
+        What runs while modules are imported or tests collected has its effect elsewhere: in tests that touch the file, and if no test
+        touches the place, in any.
         """
         by_line = self.by_line(path)
-        touching = {test for line in place.lines for test in by_line.get(line, ())}
-        if not place.at_import and "" not in touching:
-            return ordered(touching & self.seconds.keys(), self.seconds)
-        near = {test for tests in by_line.values() for test in tests} & self.seconds.keys()
-        return ordered(near, self.seconds) + ordered(self.seconds.keys() - near, self.seconds)
+        contexts = {context for line in place.lines for context in by_line.get(line, ())}
+        touching = set() if place.at_import else contexts & self.seconds.keys()
+        near = {test for tests in by_line.values() for test in tests} & self.seconds.keys() - touching
+        far = set() if touching else self.seconds.keys() - near
+        others = [*ordered(near, self.seconds), *ordered(far, self.seconds)] if "" in contexts else []
+        return ordered(touching, self.seconds), others
 
     def by_line(self, path: str) -> dict[int, set[str]]:
         """Line -> the tests that touch it; the empty name is that of an import."""
@@ -139,7 +141,7 @@ def unit_measured(clone: pathlib.Path, unit: str, store: pathlib.Path, jobs: int
     workers = ["-n", str(jobs)] if jobs > 1 else []
     ignored = [f"--ignore={place}" for place in IGNORED]
     said = subprocess.run(
-        [*pytest_command("--clock", folder / "seconds.json"), *workers, *ignored, unit],
+        [*pytest_command("chosen", "--clock", folder / "seconds.json"), *workers, *ignored, unit],
         cwd=clone,
         env={**environment(clone), "COVERAGE_PROCESS_START": str(configuration)},
         capture_output=True,
@@ -158,10 +160,10 @@ def key(clone: pathlib.Path, unit: str) -> str:
     return hashlib.sha256(trees).hexdigest()[:12]
 
 
-def pytest_command(*options: str | pathlib.Path) -> list[str]:
+def pytest_command(plugin: str, *options: str | pathlib.Path) -> list[str]:
     """How pytest is called, here and for each mutant: with the same inputs every time."""
-    chosen = [sys.executable, "-m", "pytest", "-q", "-p", "chosen", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
-    return [*chosen, *map(str, options)]
+    given = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    return [*given, *map(str, options)]
 
 
 def environment(clone: pathlib.Path) -> dict[str, str]:

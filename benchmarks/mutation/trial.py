@@ -1,8 +1,14 @@
-"""The trial of a mutant: make the mistake in a clone, run the tests that could notice it, take it back."""
+"""The trial of a mutant: make the mistake in a clone, run the tests that could notice it, take it back.
+
+The tests that touch the line run in a fork of a pytest that has collected them (see `forks.py`). If the line also runs while modules
+are imported or tests collected, others follow in processes of their own.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import os
 import pathlib
 import resource
@@ -13,24 +19,21 @@ from collections.abc import Iterator
 
 import attrs
 
+from .forks import MEMORY, PATIENCE
 from .mutant import Mutant
-from .touched import Touched, environment, pytest_command, reach
+from .touched import UNITS, Touched, environment, pytest_command, reach
 
-FIRST_SECONDS = 1.0
-GROWTH = 4
-"""The tests of a mutant run in portions, each so many times longer than the one before: most mutants die in the first."""
+FIRST_SECONDS = 2.0
+GROWTH = 8
+"""Processes get the tests of a mutant in portions, each so many times longer than the one before: most mutants die in the first."""
 
-PATIENCE = 4
 START_SECONDS = 20
-"""A portion may use so many times the seconds that it takes without a mutant, as CPU time, and some for the start of pytest. Then the
-mutant made it hang."""
+"""A portion may use so much CPU time for the start of pytest, beside what its tests may."""
 
 BUSY = 10
 """On a busy machine it may take so many times longer by the clock."""
 
-MEMORY = 6 << 30
-"""What a process may take: a mutant can make a loop endless that fills a list."""
-
+TOO_LONG = "a test that takes too long"
 GREEN = {0, 5}
 """What pytest returns if no test failed, or if there was none."""
 
@@ -47,21 +50,60 @@ class Verdict:
     seconds: float
 
 
-def portions(tests: list[str], seconds: dict[str, float], most: float) -> Iterator[list[str]]:
-    """The tests in order, in longer and longer portions, up to so many seconds in all."""
+def affordable(tests: list[str], seconds: dict[str, float], most: float) -> list[str]:
+    """As many of them, in order, as take so many seconds in all."""
+    ends = itertools.accumulate(seconds[test] for test in tests)
+    return [test for test, end in zip(tests, ends, strict=True) if end <= most]
+
+
+def portions(tests: list[str], seconds: dict[str, float]) -> Iterator[list[str]]:
+    """The tests in order, in longer and longer portions."""
     portion: list[str] = []
-    bound, spent, total = FIRST_SECONDS, 0.0, 0.0
+    bound, spent = FIRST_SECONDS, 0.0
     for test in tests:
-        if total + seconds[test] > most:
-            break
         portion.append(test)
         spent += seconds[test]
-        total += seconds[test]
         if spent >= bound:
             yield portion
             portion, bound, spent = [], bound * GROWTH, 0.0
     if portion:
         yield portion
+
+
+class Forks:
+    """A pytest that has collected all tests, and runs some in a fork when it is asked."""
+
+    def __init__(self, clone: pathlib.Path, scratch: pathlib.Path) -> None:
+        requests, asking = os.pipe()
+        answered, answers = os.pipe()
+        places = [unit for unit in UNITS if (clone / unit).exists()]
+        self.process = subprocess.Popen(
+            [*pytest_command("forks", "--serve", f"{requests},{answers}", f"--basetemp={scratch / 'forks'}"), *places],
+            cwd=clone,
+            env=environment(clone),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(requests, answers),
+        )
+        os.close(requests)
+        os.close(answers)
+        self.asking, self.answered = os.fdopen(asking, "w"), os.fdopen(answered)
+        if self.answered.readline() != "ready\n":
+            raise RuntimeError(f"pytest cannot collect the tests in {clone}; run it there to see why")
+
+    def run(self, before: str, after: str, tests: dict[str, float]) -> tuple[int, str]:
+        """How many functions could be changed in the fork, and the first test that fails."""
+        self.asking.write(json.dumps({"before": before, "after": after, "tests": tests}) + "\n")
+        self.asking.flush()
+        changed, failed = json.loads(self.answered.readline())
+        return changed, TOO_LONG if failed is None else failed
+
+    def close(self) -> None:
+        """No more requests."""
+        self.asking.close()
+        self.answered.close()
+        self.process.wait()
 
 
 class Bench:
@@ -72,22 +114,33 @@ class Bench:
         self.touched = touched
         self.most = most
         self.writes = int(clone.stat().st_mtime)
+        self.scratch = clone.with_name(f"{clone.name}-scratch")
+        self.scratch.mkdir(exist_ok=True)
+        self.forks = Forks(clone, self.scratch)
 
     def tried(self, mutant: Mutant) -> Verdict:
-        """Portion after portion, until a test fails or nothing is left that could."""
+        """Test after test, until one fails or nothing is left that could."""
         started = time.monotonic()
+        seconds = self.touched.seconds
         source = (self.clone / mutant.path).read_text(encoding="utf-8")
         after = mutant.applied(source)
-        tests = self.touched.tests(mutant.path, reach(source, mutant.line, mutant.column))
-        run, killer = 0, ""
+        touching, others = self.touched.tests(mutant.path, reach(source, mutant.line, mutant.column))
+        first = affordable(touching, seconds, self.most)
+        run = len(first)
         with self.changed(mutant.path, source, after):
-            for portion in portions(tests, self.touched.seconds, self.most):
+            changed, killer = (
+                self.forks.run(source, after, {test: seconds[test] for test in first}) if first else (1, "")
+            )
+            rest = affordable(others if changed else first + others, seconds, self.most)
+            for portion in [] if killer else portions(rest, seconds):
                 killer = self.failing(portion)
-                run += len(portion)
+                run += len(portion) if changed else 0
                 if killer:
                     break
-        name = mutant.named(source, after)
-        return Verdict(name, mutant.line, killer, run, len(tests) - run, round(time.monotonic() - started, 1))
+        left = len(touching) + len(others) - run
+        return Verdict(
+            mutant.named(source, after), mutant.line, killer, run, left, round(time.monotonic() - started, 1)
+        )
 
     @contextlib.contextmanager
     def changed(self, path: str, before: str, after: str) -> Iterator[None]:
@@ -107,14 +160,12 @@ class Bench:
 
     def failing(self, tests: list[str]) -> str:
         """The first of these tests that fails, or what else went wrong; nothing if all are green."""
-        scratch = self.clone.with_name(f"{self.clone.name}-scratch")
-        scratch.mkdir(exist_ok=True)
-        chosen, failed = scratch / "chosen", scratch / "chosen.failed"
+        chosen, failed = self.scratch / "chosen", self.scratch / "chosen.failed"
         failed.unlink(missing_ok=True)
         chosen.write_text("\n".join(tests), encoding="utf-8")
         files = dict.fromkeys(test.partition("::")[0] for test in tests)
         code = ended(
-            [*pytest_command("-x", "--chosen", chosen, f"--basetemp={scratch / 'tmp'}"), *files],
+            [*pytest_command("chosen", "-x", "--chosen", chosen, f"--basetemp={self.scratch / 'tmp'}"), *files],
             self.clone,
             START_SECONDS + int(PATIENCE * sum(self.touched.seconds[test] for test in tests)),
         )
@@ -122,7 +173,7 @@ class Bench:
             return ""
         if failed.exists():
             return failed.read_text(encoding="utf-8")
-        return "the time is over" if code is None else f"pytest does not get as far as the tests (exit code {code})"
+        return TOO_LONG if code is None else f"pytest does not get as far as the tests (exit code {code})"
 
 
 def ended(command: list[str], clone: pathlib.Path, patience: int) -> int | None:
