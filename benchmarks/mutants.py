@@ -13,6 +13,7 @@ What has been measured and judged is kept in `.mutants`, by commit: what is inte
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -137,10 +138,13 @@ def main() -> None:
     options = parser.parse_args()
     STORE.mkdir(exist_ok=True)
     clones = [cloned(f"clone-{number}") for number in range(options.jobs)]
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=clones[0], check=True, capture_output=True, text=True)
+    said = subprocess.run(["git", "rev-parse", "HEAD"], cwd=clones[0], check=True, capture_output=True, text=True)
+    commit = said.stdout[:12]
     touched = measured(clones[0], STORE, options.jobs)
-    verdicts = Verdicts(STORE / f"verdicts-{commit.stdout[:12]}.jsonl")
-    everything = mutants(clones[0], tuple(options.places), STORE)
+    verdicts = Verdicts(STORE / f"verdicts-{commit}.jsonl")
+    places = tuple(options.places)
+    session = f"session-{hashlib.sha256(repr((commit, places)).encode()).hexdigest()[:12]}.sqlite"
+    everything = mutants(clones[0], places, STORE / session)
     chosen = sample(clones[0], everything, options.mutants, options.seed)
     print(f"{len(chosen)} of {len(everything)} mutants, seed {options.seed}", flush=True)
     waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()

@@ -44,11 +44,11 @@ class Mutant:
         return f"{self.path}:{self.function or 'module'}: {old} => {new}"
 
 
-def mutants(clone: pathlib.Path, places: tuple[str, ...], scratch: pathlib.Path) -> list[Mutant]:
+def mutants(clone: pathlib.Path, places: tuple[str, ...], session: pathlib.Path) -> list[Mutant]:
     """Every mutant of the places, in a stable order. Annotations are left alone: no test can see them."""
     found = [path for place in places for path in files(clone, place)]
     spans = {path: annotated((clone / path).read_text(encoding="utf-8")) for path in found}
-    known = [mutant for mutant in listed(clone, found, scratch) if not within(mutant, spans[mutant.path])]
+    known = [mutant for mutant in listed(clone, found, session) if not within(mutant, spans[mutant.path])]
     return sorted(known, key=lambda one: (one.path, one.line, one.operator, one.occurrence, one.arguments))
 
 
@@ -60,16 +60,18 @@ def files(clone: pathlib.Path, place: str) -> Iterator[str]:
             yield str(file.relative_to(clone))
 
 
-def listed(clone: pathlib.Path, paths: list[str], scratch: pathlib.Path) -> Iterator[Mutant]:
-    """What Cosmic Ray finds in these files."""
-    (scratch / "mutants.toml").write_text(
-        f"[cosmic-ray]\nmodule-path = {json.dumps(paths)}\n"
-        "timeout = 60.0\nexcluded-modules = []\ntest-command = 'true'\n[cosmic-ray.distributor]\nname = 'local'\n",
-        encoding="utf-8",
-    )
-    command = [str(pathlib.Path(sys.executable).with_name("cosmic-ray")), "init"]
-    session = scratch / "mutants.sqlite"
-    subprocess.run([*command, scratch / "mutants.toml", session], cwd=clone, check=True, capture_output=True)
+def listed(clone: pathlib.Path, paths: list[str], session: pathlib.Path) -> Iterator[Mutant]:
+    """What Cosmic Ray finds in these files; a session that is there already is read."""
+    if not session.exists():
+        configuration, draft = session.with_suffix(".toml"), session.with_suffix(".draft")
+        configuration.write_text(
+            f"[cosmic-ray]\nmodule-path = {json.dumps(paths)}\n"
+            "timeout = 60.0\nexcluded-modules = []\ntest-command = 'true'\n[cosmic-ray.distributor]\nname = 'local'\n",
+            encoding="utf-8",
+        )
+        program = pathlib.Path(sys.executable).with_name("cosmic-ray")
+        subprocess.run([program, "init", configuration, draft], cwd=clone, check=True, capture_output=True)
+        draft.rename(session)
     rows = sqlite3.connect(session).execute(
         "select module_path, coalesce(definition_name, ''), operator_name, operator_args, occurrence,"
         " start_pos_row, start_pos_col from mutation_specs"

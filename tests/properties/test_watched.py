@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Replied, Shown
@@ -38,3 +40,12 @@ def test_rows_in_the_middle_of_work_are_not_those_of_an_earlier_position_because
     assert judged((*before, whole, Shown("worker", 3, {"a": 2}), *after), BAG) == []
     (found,) = judged((*before, whole, Shown("worker", 3, {"a": 1}), *after), BAG)
     assert (found.anomaly, found.clause) == ("rows-go-back", "forward")
+
+
+@pytest.mark.parametrize("checkpoint", [0, 1, 2])
+def test_a_checkpoint_is_left_behind_however_far(checkpoint: int) -> None:
+    """By one event or by all of them; at the end it is not."""
+    after = (Settling(), Shown("table", None, WHOLE, "resting"), Settled(0))
+    (found,) = judged((BEGUN, *ALL, *after[:1], Shown("worker", checkpoint, WHOLE, "resting"), *after[1:]), BAG)
+    assert (found.anomaly, found.position, found.actual) == ("checkpoint-left-behind", checkpoint + 1, checkpoint)
+    assert judged((BEGUN, *ALL, *after[:1], Shown("worker", 3, WHOLE, "resting"), *after[1:]), BAG) == []

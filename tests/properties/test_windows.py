@@ -278,6 +278,8 @@ def test_answers_and_snapshots_of_states_that_are_forgotten_are_not_judged_and_t
         [APPENDS_GIVEN_UP, "snapshots of states that"],
     )
     assert verdict(*MANY, SnapshotTaken("stream:acme", 40, ["nobody"], 1))[0] == ["snapshot-differs"]
+    remembered = SnapshotTaken("stream:acme", 33 - SMALL + 1, ["nobody"], 1)
+    assert verdict(*appends(33), remembered)[0] == ["snapshot-differs"]
 
 
 def test_a_rebuild_of_another_position_is_not_judged_when_events_are_forgotten_and_that_is_said() -> None:
