@@ -10,6 +10,7 @@ from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Replied, Shown
 from refold.model.record import Prepared, Settled, Settling
+from refold.properties.consumers import watched
 
 from ..systems.user.bags import Add, Added
 from .cases.own import BAG, BEGUN
@@ -49,3 +50,19 @@ def test_a_checkpoint_is_left_behind_however_far(checkpoint: int) -> None:
     (found,) = judged((BEGUN, *ALL, *after[:1], Shown("worker", checkpoint, WHOLE, "resting"), *after[1:]), BAG)
     assert (found.anomaly, found.position, found.actual) == ("checkpoint-left-behind", checkpoint + 1, checkpoint)
     assert judged((BEGUN, *ALL, *after[:1], Shown("worker", 3, WHOLE, "resting"), *after[1:]), BAG) == []
+
+
+@pytest.mark.parametrize(("rows", "anomaly"), [(5, "event-never-applied"), (7, "effect-applied-twice")])
+def test_of_many_ways_to_a_row_the_shortest_are_followed(
+    rows: int, anomaly: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One event is lost, or counts twice, and that is seen with two ways in mind."""
+    monkeypatch.setattr(watched, "SEARCHED", 2)
+    events = [record for n in range(1, 7) for record in added(f"alice-{n}", n, "a", n)]
+    after = (
+        Settling(),
+        Shown("table", None, {"a": 6}, "resting"),
+        Shown("worker", 6, {"a": rows}, "resting"),
+        Settled(0),
+    )
+    assert [found.anomaly for found in judged((BEGUN, *events, *after), BAG)] == [anomaly]
