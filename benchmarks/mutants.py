@@ -27,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 from mutation.mutant import Mutant, mutants, sample
-from mutation.touched import measured
+from mutation.touched import TESTS, measured
 from mutation.trial import Bench, Verdict
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -134,13 +134,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="which ones")
     parser.add_argument("--seconds", type=float, default=3600, help="begin no further mutant after that (default 3600)")
     parser.add_argument("--most", type=float, default=120, help="seconds of tests that one mutant meets (default 120)")
+    parser.add_argument(
+        "--tests", nargs="+", default=TESTS, help="where the tests are (default: all but those of servers)"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="clones that work side by side")
     options = parser.parse_args()
     STORE.mkdir(exist_ok=True)
     clones = [cloned(f"clone-{number}") for number in range(options.jobs)]
     said = subprocess.run(["git", "rev-parse", "HEAD"], cwd=clones[0], check=True, capture_output=True, text=True)
     commit = said.stdout[:12]
-    touched = measured(clones[0], STORE, options.jobs)
+    touched = measured(clones[0], options.tests, STORE, options.jobs)
     verdicts = Verdicts(STORE / f"verdicts-{commit}.jsonl")
     places = tuple(options.places)
     session = f"session-{hashlib.sha256(repr((commit, places)).encode()).hexdigest()[:12]}.sqlite"

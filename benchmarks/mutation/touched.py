@@ -12,17 +12,17 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import attrs
 import coverage
 
 PLUGIN = pathlib.Path(__file__).parent
 SOURCES = ("model", "properties", "search", "systems", "reports")
-UNITS = ("tests/model", "tests/properties", "tests/search", "tests/systems", "tests/reports")
-"""Each is measured on its own, and again only if it or the sources have changed."""
+TESTS = ("tests/model", "tests/properties", "tests/search", "tests/systems", "tests/reports")
 
 IGNORED = ("tests/systems/gate", "tests/systems/servers")
 """They test servers, slowly."""
@@ -117,31 +117,55 @@ def ordered(tests: Iterable[str], seconds: dict[str, float]) -> list[str]:
     return sorted(costs, key=lambda test: (costs[test], test))
 
 
-def measured(clone: pathlib.Path, store: pathlib.Path, jobs: int) -> Touched:
-    """Of the tests in a clone; what is in the store already is not measured again."""
-    folders = [unit_measured(clone, unit, store, jobs) for unit in UNITS]
-    data = [coverage.CoverageData(str(folder / "touched")) for folder in folders]
+def measured(clone: pathlib.Path, places: Sequence[str], store: pathlib.Path, jobs: int) -> Touched:
+    """Of the tests in these places of a clone; what is in the store already is not measured again."""
+    tests, others = tracked(clone, places)
+    home = store / f"touched-{hashlib.sha256(repr(others).encode()).hexdigest()[:12]}"
+    parts = sorted(home.glob("*/files.json"))
+    files = {part: json.loads(part.read_text(encoding="utf-8")) for part in parts}
+    missing = {file: blob for file, blob in tests.items() if all(known.get(file) != blob for known in files.values())}
+    if missing:
+        part = home / f"{len(parts):04}" / "files.json"
+        measure(clone, list(missing), part.parent, jobs)
+        part.write_text(json.dumps(missing, indent=0), encoding="utf-8")
+        files[part] = missing
+    seconds: dict[str, float] = {}
+    for part, known in files.items():
+        for test, took in json.loads(part.with_name("seconds.json").read_text(encoding="utf-8")).items():
+            file = test.partition("::")[0]
+            if tests.get(file) == known[file]:
+                seconds[test] = took
+    data = [coverage.CoverageData(str(part.with_name("touched"))) for part in files]
     for one in data:
         one.read()
-    seconds: dict[str, float] = {}
-    for folder in folders:
-        seconds |= json.loads((folder / "seconds.json").read_text(encoding="utf-8"))
     return Touched(data, seconds)
 
 
-def unit_measured(clone: pathlib.Path, unit: str, store: pathlib.Path, jobs: int) -> pathlib.Path:
-    """The folder with the figures of one unit."""
-    folder = store / f"{unit.replace('/', '-')}-{key(clone, unit)}"
-    if (folder / "touched").exists():
-        return folder
-    print(f"measuring what {unit} touches", flush=True)
-    folder.mkdir(parents=True, exist_ok=True)
+def tracked(clone: pathlib.Path, places: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The files with tests in these places, and all others that a test may depend on; each with the name that git has for its contents."""
+    listed = subprocess.run(
+        ["git", "ls-tree", "-r", "--format=%(objectname) %(path)", "HEAD", *SOURCES, "tests"],
+        cwd=clone,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    blobs = {path: blob for blob, path in (line.split(" ", 1) for line in listed.splitlines())}
+    tests = {path for path in blobs if path.startswith("tests/") and pathlib.PurePath(path).match("test_*.py")}
+    asked = {path for path in tests if path.startswith(tuple(places)) and not path.startswith(IGNORED)}
+    return {path: blobs[path] for path in asked}, {path: blobs[path] for path in blobs.keys() - tests}
+
+
+def measure(clone: pathlib.Path, files: Sequence[str], folder: pathlib.Path, jobs: int) -> None:
+    """Run these tests under coverage, and keep what it noted in the folder."""
+    print(f"measuring what the tests in {len(files)} files touch", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     configuration = folder / "coverage.ini"
     configuration.write_text(CONFIGURATION.format(folder=folder, clone=clone), encoding="utf-8")
     workers = ["-n", str(jobs)] if jobs > 1 else []
-    ignored = [f"--ignore={place}" for place in IGNORED]
     said = subprocess.run(
-        [*pytest_command("chosen", "--clock", folder / "seconds.json"), *workers, *ignored, unit],
+        [*pytest_command("chosen", "--clock", folder / "seconds.json"), *workers, *files],
         cwd=clone,
         env={**environment(clone), "COVERAGE_PROCESS_START": str(configuration)},
         capture_output=True,
@@ -150,14 +174,6 @@ def unit_measured(clone: pathlib.Path, unit: str, store: pathlib.Path, jobs: int
     print(said.stdout.splitlines()[-1] if said.stdout else said.stderr, flush=True)
     combine = [sys.executable, "-m", "coverage", "combine", "--quiet", "--rcfile", str(configuration)]
     subprocess.run(combine, cwd=clone, check=True)
-    return folder
-
-
-def key(clone: pathlib.Path, unit: str) -> str:
-    """Changes with the sources and with the tests of a unit."""
-    names = [f"HEAD:{place}" for place in (*SOURCES, unit)]
-    trees = subprocess.run(["git", "rev-parse", *names], cwd=clone, check=True, capture_output=True).stdout
-    return hashlib.sha256(trees).hexdigest()[:12]
 
 
 def pytest_command(plugin: str, *options: str | pathlib.Path) -> list[str]:

@@ -15,13 +15,13 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
 
 from .forks import MEMORY, PATIENCE
 from .mutant import Mutant
-from .touched import UNITS, Touched, environment, pytest_command, reach
+from .touched import Touched, environment, pytest_command, reach
 
 FIRST_SECONDS = 2.0
 GROWTH = 8
@@ -73,10 +73,10 @@ def portions(tests: list[str], seconds: dict[str, float]) -> Iterator[list[str]]
 class Forks:
     """A pytest that has collected all tests, and runs some in a fork when it is asked."""
 
-    def __init__(self, clone: pathlib.Path, scratch: pathlib.Path) -> None:
+    def __init__(self, clone: pathlib.Path, scratch: pathlib.Path, tests: Iterable[str]) -> None:
         requests, asking = os.pipe()
         answered, answers = os.pipe()
-        places = [unit for unit in UNITS if (clone / unit).exists()]
+        places = sorted({test.partition("::")[0] for test in tests})
         self.process = subprocess.Popen(
             [*pytest_command("forks", "--serve", f"{requests},{answers}", f"--basetemp={scratch / 'forks'}"), *places],
             cwd=clone,
@@ -116,7 +116,7 @@ class Bench:
         self.writes = int(clone.stat().st_mtime)
         self.scratch = clone.with_name(f"{clone.name}-scratch")
         self.scratch.mkdir(exist_ok=True)
-        self.forks = Forks(clone, self.scratch)
+        self.forks = Forks(clone, self.scratch, touched.seconds)
 
     def tried(self, mutant: Mutant) -> Verdict:
         """Test after test, until one fails or nothing is left that could."""

@@ -36,7 +36,7 @@ from refold.model.record import (
     Stored,
 )
 from refold.properties.property import Checker
-from refold.properties.suite import checker
+from refold.properties.suite import checker, properties
 from refold.properties.window import Window
 from refold.search.objects.application_check import application_named
 from refold.search.run import execute
@@ -321,3 +321,33 @@ def test_a_death_excuses_a_repetition_and_none_is_judged_when_deaths_are_forgott
     forgotten = relayed(40, 40)
     assert twice not in {finding.anomaly for finding in forgotten.findings}
     assert any("deaths older than the newest 8" in words for words in forgotten.given_up())
+
+
+REMEMBERED = {
+    "appends": [10_000],
+    "expected-version": [8192],
+    "visibility": [8192],
+    "durability": [10_000],
+    "snapshot-integrity": [4],
+    "snapshots": [16, 8192],
+    "replay": [8192],
+    "sessions": [64],
+    "rebuild": [8192],
+    "answers": [8192, 64],
+    "outside": [8192],
+    "letters": [4096],
+    "oracle": [8192],
+    "listings": [8192],
+    "outbox-delivery": [65_536, 8192, 65_536],
+    "commands": [65_536, 8192],
+    "locks": [4096],
+    "reservations": [4096],
+    "ranges": [8192],
+    "topics": [65_536],
+}
+"""Property -> the sizes of its windows. Reports name them to users, and the memory of a check rests on them."""
+
+
+def test_histories_from_production_are_judged_by_windows_of_these_sizes() -> None:
+    judges = [judge for judge in properties(Accounts()) if judge.windows]
+    assert {judge.name: [window.size for window in judge.windows] for judge in judges} == REMEMBERED
