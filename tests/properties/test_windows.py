@@ -13,6 +13,7 @@ import pytest
 
 from refold.model.examples.accounts import Accounts, Register, Registered
 from refold.model.expectation import at_version
+from refold.model.parts.claims.lock import Granted, Renewed
 from refold.model.parts.claims.reservation import HoldEnded, HoldTaken
 from refold.model.parts.consuming.dead_letters import Parked
 from refold.model.parts.consuming.rebuild import Rebuilt
@@ -351,3 +352,9 @@ REMEMBERED = {
 def test_histories_from_production_are_judged_by_windows_of_these_sizes() -> None:
     judges = [judge for judge in properties(Accounts()) if judge.windows]
     assert {judge.name: [window.size for window in judge.windows] for judge in judges} == REMEMBERED
+
+
+def test_a_renewal_is_judged_by_the_last_grant_however_many_are_forgotten() -> None:
+    grants = [Granted("alice", "ledger", n, 8 * n + 8, 8 * n) for n in range(1, 41)]
+    assert verdict(*grants, Renewed("alice", "ledger", 40, 330, 322))[0] == []
+    assert verdict(*grants, Renewed("bob", "ledger", 40, 330, 322))[0] == ["lease-renewed-by-another"]
