@@ -358,3 +358,11 @@ def test_a_renewal_is_judged_by_the_last_grant_however_many_are_forgotten() -> N
     grants = [Granted("alice", "ledger", n, 8 * n + 8, 8 * n) for n in range(1, 41)]
     assert verdict(*grants, Renewed("alice", "ledger", 40, 330, 322))[0] == []
     assert verdict(*grants, Renewed("bob", "ledger", 40, 330, 322))[0] == ["lease-renewed-by-another"]
+
+
+@pytest.mark.parametrize("missing", [1, 20, 25, 33, 40])
+def test_only_an_event_that_is_remembered_is_named_when_it_is_lost(missing: int) -> None:
+    """Memory does not grow with the log: of the others a digest is kept."""
+    judge = fed(checker(Accounts(), remembered=SMALL), [NOBODY, *MANY, scan(*(n for n in EVERYTHING if n != missing))])
+    (found,) = judge.findings
+    assert found.position == (missing if missing > len(EVERYTHING) - SMALL else None)
