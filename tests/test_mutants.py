@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import coverage
 import pytest
 
@@ -41,20 +42,21 @@ def mutation() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(
-    ("line", "column", "lines", "at_import"),
+    ("line", "column", "lines", "at_import", "uses"),
     [
-        (3, 7, {3}, True),
-        (6, 30, {6}, True),
-        (9, 17, {8, 9, 10}, False),
-        (11, 18, {11}, False),
+        (3, 7, {3}, True, {9}),
+        (6, 30, {6}, True, {7, 8, 11, 12}),
+        (9, 17, {8, 9, 10}, False, set()),
+        (11, 18, {11}, False, set()),
     ],
     ids=["a constant", "a default", "a condition over several lines", "a return"],
 )
 def test_a_mutant_reaches_the_lines_of_its_statement(
-    mutation: Any, line: int, column: int, lines: set[int], at_import: bool
+    mutation: Any, line: int, column: int, lines: set[int], at_import: bool, uses: set[int]
 ) -> None:
-    """And takes effect when the module is imported, unless it stands in the body of a function."""
-    assert mutation.touched.reach(SOURCE, line, column) == mutation.touched.Reach(frozenset(lines), at_import)
+    """Unless it stands in the body of a function, it takes effect when the module is imported, and where its name is used."""
+    expected = mutation.touched.Reach(frozenset(lines), at_import, frozenset(uses))
+    assert mutation.touched.reach(SOURCE, line, column) == expected
 
 
 def touching(folder: pathlib.Path, lines: dict[str, list[int]]) -> coverage.CoverageData:
@@ -67,7 +69,7 @@ def touching(folder: pathlib.Path, lines: dict[str, list[int]]) -> coverage.Cove
 
 
 def test_only_the_tests_that_touch_the_statement_meet_the_mutant(mutation: Any, tmp_path: pathlib.Path) -> None:
-    """The tests of a program that a test has started too; for what runs at an import all, those of the file first."""
+    """The tests of a program that a test has started too; for what runs at an import all, those that use it first."""
     data = touching(
         tmp_path,
         {
@@ -83,6 +85,10 @@ def test_only_the_tests_that_touch_the_statement_meet_the_mutant(mutation: Any, 
     within, without = (mutation.touched.reach(SOURCE, *place) for place in ((11, 18), (3, 7)))
     assert known.tests("model/double.py", within) == (["test_a.py::test_near[x y]", "test_b.py::test_program"], [])
     assert known.tests("model/double.py", without) == ([], [*seconds, "test_c.py::test_other"])
+    assert known.tests("model/double.py", attrs.evolve(without, uses=frozenset({12}))) == (
+        [],
+        [*seconds, "test_c.py::test_other"],
+    )
     assert known.tests("model/other.py", within) == ([], [])
 
 

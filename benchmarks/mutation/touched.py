@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 import coverage
@@ -42,19 +42,24 @@ PHASE = re.compile(r" \((setup|call|teardown)\)$")
 
 @attrs.frozen
 class Reach:
-    """Where a mutant does its work: the lines of its statement, and whether they run when the module is imported."""
+    """Where a mutant does its work: the lines of its statement, and whether they run when the module is imported; then also the lines
+    that use what it defines."""
 
     lines: frozenset[int]
     at_import: bool
+    uses: frozenset[int] = frozenset()
 
 
 def reach(source: str, line: int, column: int) -> Reach:
     """Of the innermost statement around a place; of a compound one, only what stands before its body."""
     lines = frozenset({line})
     at_import = True
-    for node in ast.walk(ast.parse(source)):  # from the outside inwards
+    tree = ast.parse(source)
+    inner: ast.AST = tree
+    for node in ast.walk(tree):  # from the outside inwards
         if not isinstance(node, ast.stmt) or node.end_lineno is None or not node.lineno <= line <= node.end_lineno:
             continue
+        inner = node
         body = getattr(node, "body", None)
         if not body:
             lines = frozenset(range(node.lineno, node.end_lineno + 1))
@@ -65,7 +70,18 @@ def reach(source: str, line: int, column: int) -> Reach:
             lines = frozenset({line})
         else:
             lines = frozenset({line})
-    return Reach(lines, at_import)
+    return Reach(lines, at_import, frozenset(used(tree, inner)) if at_import else frozenset())
+
+
+def used(tree: ast.AST, definition: ast.AST) -> Iterator[int]:
+    """The lines that use what a statement defines: a constant by its name, the defaults of a function in its body."""
+    if isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield from (node.lineno for node in ast.walk(definition) if isinstance(node, ast.stmt) and node != definition)
+    names = {node.id for node in ast.walk(definition) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    for node in ast.walk(tree):
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        if name in names and isinstance(node, ast.expr) and isinstance(getattr(node, "ctx", None), ast.Load):
+            yield node.lineno
 
 
 @attrs.frozen
@@ -78,16 +94,18 @@ class Touched:
     def tests(self, path: str, place: Reach) -> tuple[list[str], list[str]]:
         """The tests that touch a place, the most promising first; and those that may notice a mistake there all the same.
 
-        What runs while modules are imported or tests collected has its effect elsewhere: in tests that touch the file, and if no test
-        touches the place, in any.
+        What runs while modules are imported or tests collected has its effect elsewhere: in tests that touch what it defines, or the
+        file, and if no test touches the place, in any.
         """
         by_line = self.by_line(path)
         contexts = {context for line in place.lines for context in by_line.get(line, ())}
-        touching = set() if place.at_import else contexts & self.seconds.keys()
-        near = {test for tests in by_line.values() for test in tests} & self.seconds.keys() - touching
-        far = set() if touching else self.seconds.keys() - near
-        others = [*ordered(near, self.seconds), *ordered(far, self.seconds)] if "" in contexts else []
-        return ordered(touching, self.seconds), others
+        known = self.seconds.keys()
+        touching = set() if place.at_import else contexts & known
+        using = {test for line in place.uses for test in by_line.get(line, ())} & known - touching
+        near = {test for tests in by_line.values() for test in tests} & known - touching - using
+        far = set() if touching else known - near - using
+        others = [test for tests in (using, near, far) for test in ordered(tests, self.seconds)]
+        return ordered(touching, self.seconds), others if "" in contexts else []
 
     def by_line(self, path: str) -> dict[int, set[str]]:
         """Line -> the tests that touch it; the empty name is that of an import."""

@@ -11,6 +11,7 @@ from refold.model.parts.claims.entity import Journaled, TookOver
 from refold.model.parts.messages.change_stream import Copied, SourceChanged
 from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
 from refold.model.parts.messages.topic import Published, Restored, Tallied, Tally
+from refold.model.parts.reading.query import Hit, Searched
 from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.record import CheckpointSaved, Ignored, Scanned, SnapshotTaken
 from refold.properties.oracle import Oracle
@@ -102,3 +103,10 @@ def test_an_event_that_becomes_visible_below_others_does_not_move_the_end_of_the
     assert oracle.tail == 3
     assert list(oracle.order) == [1, 3]
     assert set(oracle.events) == {1, 2, 3}
+
+
+@pytest.mark.parametrize(("shown", "there"), [(True, 0), (False, 1)], ids=["dangling", "living"])
+def test_a_wrong_hit_of_a_search_is_told_as_what_it_was_and_what_it_should_have_been(shown: bool, there: int) -> None:
+    (found,) = judged((Searched("alice", "acme", (Hit("ada@acme", there, shown),)),), None)
+    words = ("discarded", "shown")
+    assert (found.expected, found.actual) == (words[not shown], words[shown])
