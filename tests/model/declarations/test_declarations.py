@@ -12,14 +12,14 @@ import msgspec
 import pytest
 
 import refold.model
-from refold.model.action import ACTIONS, CORE_ACTIONS, Crash, Deliver, Redecide, Retry, core_action
+from refold.model.action import ACTIONS, CORE_ACTIONS, Action, Crash, Deliver, Redecide, Retry, core_action
 from refold.model.application import Application
 from refold.model.declarations.capability import CORE, SLOW_APPEND, Capability
 from refold.model.declarations.count import Tally, count
 from refold.model.examples.accounts import Accounts
 from refold.model.examples.inventory import Inventory
 from refold.model.parts.extensions import EXTENSIONS
-from refold.model.record import RECORDS, Crashed
+from refold.model.record import RECORDS, Crashed, Record
 from refold.model.tape import FAMILIES, Menu
 from refold.search.state_machine import kinds
 from refold.search.vacuous import COUNTED, SHOWN_BY
@@ -152,3 +152,9 @@ def test_what_was_said_does_not_change() -> None:
     """Actions, records and all that they hold are values; only bookkeeping changes in place."""
     assert {value.__name__ for value in values(refold.model) if not value.__struct_config__.frozen} == {"Row", "Relay"}
     assert all(kind.__struct_config__.frozen for kind in (*ACTIONS.values(), *RECORDS))
+
+
+def test_every_action_and_record_that_has_a_tag_is_known_to_plans_and_histories() -> None:
+    """What nobody registered could be written to a file, and not read back."""
+    tagged = {value for value in values(refold.model) if issubclass(value, Action | Record)}
+    assert {value.__name__ for value in tagged - {*ACTIONS.values(), *RECORDS}} == {"Action", "Record", "TopicAction"}
