@@ -59,6 +59,20 @@ def test_tapes_keep_the_meaning_that_they_had_when_the_menu_was_one_function(nam
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == DECODED[name, lacking]
 
 
+MENUS = {"accounts": "bd2bf132deb8c79c", "inventory": "7e3483995aab3cf5"}
+"""The groups of the whole menu, with their weights -> a digest."""
+
+
+@pytest.mark.parametrize("application", [Accounts(), Inventory()], ids=lambda application: application.name)
+def test_what_is_offered_how_often_changes_only_on_purpose(application: Application) -> None:
+    """The weights decide what a search finds in its time, and what a stored tape means."""
+    groups = [
+        (family, weight, [[f"{type(action).__name__} {action}" for action in word] for word in words])
+        for family, weight, words in Reference().menu(application).groups
+    ]
+    assert hashlib.sha256(repr(groups).encode()).hexdigest()[:16] == MENUS[application.name]
+
+
 @pytest.mark.parametrize("application", [Accounts(), Inventory()], ids=lambda application: application.name)
 def test_every_core_action_is_handled_offered_and_drawn_by_a_rule(application: Application) -> None:
     """Nothing is declared that does not take part."""
