@@ -8,7 +8,7 @@ import pytest
 
 from refold.model.examples.accounts import Accounts
 from refold.model.parts.claims.entity import Journaled, TookOver
-from refold.model.parts.messages.change_stream import Copied, SourceChanged
+from refold.model.parts.messages.change_stream import Copied, SnapshotBegun, SourceChanged
 from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
 from refold.model.parts.messages.topic import Published, Restored, Tallied, Tally
 from refold.model.parts.reading.query import Hit, Searched
@@ -110,3 +110,10 @@ def test_a_wrong_hit_of_a_search_is_told_as_what_it_was_and_what_it_should_have_
     (found,) = judged((Searched("alice", "acme", (Hit("ada@acme", there, shown),)),), None)
     words = ("discarded", "shown")
     assert (found.expected, found.actual) == (words[not shown], words[shown])
+
+
+def test_a_deletion_of_another_lsn_than_that_of_the_snapshot_is_one_that_the_source_must_have_made() -> None:
+    """The rows that a snapshot removes before it is filled bear its own."""
+    begun = (SourceChanged(1, "a", 1), Copied(1, "a", 1, 1), SourceChanged(2, "b", 2), SnapshotBegun(2))
+    assert signatures(*begun, Copied(2, "a", None, 0), Copied(2, "a", 1, 1)) == []
+    assert signatures(*begun, Copied(1, "a", None, 0)) == [("wrong-value-copied", "CDC")]

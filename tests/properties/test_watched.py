@@ -9,7 +9,7 @@ import pytest
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Replied, Shown
-from refold.model.record import Prepared, Settled, Settling
+from refold.model.record import Prepared, Recovered, Settled, Settling
 from refold.properties.consumers import watched
 
 from ..systems.user.bags import Add, Added
@@ -66,3 +66,11 @@ def test_of_many_ways_to_a_row_the_shortest_are_followed(
         Settled(0),
     )
     assert [found.anomaly for found in judged((BEGUN, *events, *after), BAG)] == [anomaly]
+
+
+def test_after_a_restart_rows_begin_anew_and_may_not_go_back_from_there() -> None:
+    """What they were before is no measure; what they have been since is."""
+    one, none = Shown("worker", 1, {"a": 1}, "working"), Shown("worker", 1, {}, "working")
+    begun = (BEGUN, *ALL, Shown("worker", 3, WHOLE, "working"), Recovered("worker", 0, {}))
+    assert judged((*begun, none, one), BAG) == []
+    assert [found.anomaly for found in judged((*begun, one, none), BAG)] == ["rows-go-back"]

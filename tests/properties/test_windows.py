@@ -367,3 +367,9 @@ def test_only_an_event_that_is_remembered_is_named_when_it_is_lost(missing: int)
     (found,) = judge.findings
     assert found.position == (missing if missing > len(EVERYTHING) - SMALL else None)
     assert (found.expected, found.actual) == ("40 events behind position 0", "39 events")
+
+
+def test_an_answer_to_a_forgotten_append_is_judged_by_scans_that_begin_before_its_position() -> None:
+    answer = Acknowledged("alice", "alice-1", (41,))
+    assert verdict(*MANY, answer, scan(after=40))[0] == ["acknowledged-append-lost"]
+    assert verdict(*MANY, answer, scan(after=41))[0] == []
