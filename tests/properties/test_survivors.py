@@ -129,6 +129,6 @@ def test_where_an_event_was_read_first_is_proof_that_its_position_changed() -> N
 def test_another_event_at_the_position_that_an_answer_named_is_what_is_told() -> None:
     """However great the position is."""
     promised = (asked("alice-1", ADA), asked("bob-1", BOB), yes("alice-1", 1000))
-    at, behind = (judged((*promised, event(place, 1, BOB, "bob-1/0")), None)[0] for place in (1000, 1001))
+    at, behind = (judged((*promised, event(int(place), 1, BOB, "bob-1/0")), None)[0] for place in ("1000", "1001"))
     assert (at.anomaly, at.position, at.actual) == ("acknowledged-elsewhere", 1000, "bob-1/0")
     assert (behind.position, behind.actual) == (1000, "nothing: readers have come to position 1001")
