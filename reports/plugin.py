@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
 PROFILES = ("quick", "default", "ci", "deep")
 KEY = "refold"
+CI = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "REFOLD_STEP_SUMMARY")
+"""Variables with which a CI job says that it shows more than output."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,8 +98,18 @@ def pytest_runtest_makereport(
     if noise and item.config.getoption("verbose") > 0:
         report.sections.append(("Hypothesis", noise))
     if notes:
-        report.user_properties.append((KEY, {"test": short_id(item.nodeid), "notes": notes}))
+        setattr(report, KEY, {"test": short_id(item.nodeid), "notes": notes})  # travels with it from a worker
+        item.user_properties += [(f"{KEY}.{name}", value) for note in notes for name, value in properties_of(note)]
     return report
+
+
+def properties_of(note: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What JUnit files say about a refold test, a property each: ``refold.verdict``, ``refold.steps``, ``refold.anomaly``, …"""
+    for name in ("verdict", "runs", "steps", "anomaly", "guarantee", "replay", "report", "seed"):
+        if note.get(name) not in (None, ""):
+            yield name, str(note[name])
+    if note.get("not_checked"):
+        yield "not_checked", str(len(note["not_checked"]))
 
 
 def shorten(report: pytest.TestReport, item: pytest.Item, error: BaseException) -> None:
@@ -137,6 +149,7 @@ def summary_of(error: Any) -> dict[str, Any]:
         "guarantee": finding.guarantee,
         "actions": [str(action) for action in error.counterexample.plan],
         "replay": error.command,
+        "report": error.report,
     }
 
 
@@ -146,15 +159,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     config = terminalreporter.config
     verbose = config.getoption("verbose")
     seen = [
-        value
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        for key, value in getattr(report, "user_properties", ())
-        if key == KEY
+        report.refold for reports in terminalreporter.stats.values() for report in reports if hasattr(report, "refold")
     ]
     silent = config.getoption("tbstyle", "auto") in ("no", "line")
     lines = [line for value in seen for entry in value["notes"] for line in said(value["test"], entry, verbose, silent)]
     lines += interrupted()
+    lines += [line for value in seen for entry in value["notes"] for line in announced(entry)]
     if lines:
         terminalreporter.section("refold")
         for line in lines:
@@ -174,6 +184,18 @@ def said(test: str, entry: dict[str, Any], verbose: int, silent: bool) -> list[s
         *(details(entry) if verbose > 0 else ()),
         *stored,
     ]
+
+
+def announced(entry: dict[str, Any]) -> list[str]:
+    """What a CI job is to show of a failure: its report is read from the disk, which workers share."""
+    if not entry.get("report") or not any(map(os.environ.get, CI)):
+        return []
+    import json
+    import pathlib
+
+    from refold.reports.ci import announced
+
+    return announced.announced(json.loads(pathlib.Path(entry["report"]).with_name("report.json").read_bytes()))
 
 
 def done(entry: dict[str, Any]) -> str:

@@ -18,6 +18,8 @@ from rich.progress import Progress as Bar
 from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.properties.result import Counterexample, Result
+from refold.reports.ci.announced import announced
+from refold.reports.ci.report_document import ReportDocument
 from refold.reports.commands import outcome
 from refold.reports.commands.old_data import verify_file
 from refold.reports.documents.files import default_report_dir, ready
@@ -178,7 +180,7 @@ def processes(system: SystemPort, jobs: int | None) -> int:
     return len(os.sched_getaffinity(0)) if getattr(system, "parallel", False) else 1
 
 
-def together(outputs: list[dict[str, Any]]) -> dict[str, Any]:
+def together(outputs: list[ReportDocument]) -> ReportDocument:
     """Several systems in one object: the worst ending on top, each system in `results`."""
     worst = max(
         outputs, key=lambda output: (output["verdict"] == "broken", bool(output["trouble"]), output["interrupted"])
@@ -217,13 +219,15 @@ class Verification:
         """The shrunk plan takes the place of the one that is on disk since it was found."""
         self.plans.append(self.file.shrunk(counterexample))
 
-    def run(self, quiet: bool, verbose: bool = False) -> dict[str, Any]:
+    def run(self, quiet: bool, verbose: bool = False) -> ReportDocument:
         """Search, write the files, print; returns the JSON object."""
         result = self.search(quiet)
         self.interrupted = result.interrupted and not result.trouble
         result = self.elsewhere(result)
         with held_back() as waiting:
-            output = publish(result, self.application, self.folder, self.plans, quiet, verbose=verbose)
+            output = publish(
+                result, self.application, self.folder, self.plans, quiet, verbose=verbose, system=self.campaign.system
+            )
         self.interrupted |= waiting.came
         return output
 
@@ -290,11 +294,20 @@ def publish(
     quiet: bool,
     note: str = "",
     verbose: bool = False,
-) -> dict[str, Any]:
-    """Write report.html, report.json, history.jsonl and the graphs, and print the report, with `note` on top, unless quiet."""
-    explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans])
+    *,
+    system: SystemPort,
+) -> ReportDocument:
+    """Write the files of the report, and print it, with `note` on top, unless quiet; in CI, announce it."""
+    explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans], system=system)
     document = write_report(result, explained, folder, application)
+    announce(document)
     if not quiet:
         with outcome.speaking():
             print_result(result, explained, report=str(folder / REPORT), note=note, verbose=verbose)
     return document
+
+
+def announce(document: ReportDocument) -> None:
+    """Have a CI job show it; on standard error, which belongs to no script."""
+    for line in announced(document):
+        click.echo(line, err=True)

@@ -208,7 +208,7 @@ class MachineSearch:
             if counterexample.finding.signature == signature:
                 plan = self.plans[signature]
                 command = self.file.origin.replay(plan)
-                return Broken(counterexample, command, self.books.result(), plan, self.application)
+                return Broken(counterexample, command, self.books.result(), plan, self.application, self.system)
         raise LookupError(signature)
 
     # -- the whole test --------------------------------------------------------------------------------------------------------------
@@ -334,7 +334,13 @@ class MachineSearch:
             counterexample = Counterexample((), (empty,), self.books.sample, self.books.examples, 0.0)
             self.books.counterexamples.append(counterexample)
             self.books.tell()
-            raise Broken(counterexample, self.file.origin.search(), self.books.result(), application=self.application)
+            raise Broken(
+                counterexample,
+                self.file.origin.search(),
+                self.books.result(),
+                application=self.application,
+                system=self.system,
+            )
 
     def tally(self) -> dict[str, Any]:
         """What the runs came to, for a line in a summary."""
@@ -358,7 +364,7 @@ def replay(cls: type[Any], path: str) -> None:
     run = execute(search.system, search.application, plan, whole=True)
     search.book(run)
     try:
-        held(run, plan, anomaly, search.file.origin.replay(path), search.application)
+        held(run, plan, anomaly, search.file.origin.replay(path), search.application, search.system)
     except Broken as error:
         search.books.counterexamples.append(error.counterexample)
         search.books.tell()

@@ -39,11 +39,11 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     made = called(name, make)
     if is_system(made):
         return made
+    system: ForeignSystem | LogSystem | OwnSystem | WholeSystem
     if isinstance(made, Whole):
+        system = WholeSystem(name, make, made)
         close_part(name, made)
-        return WholeSystem(name, make, made)
-    system: ForeignSystem | LogSystem | OwnSystem
-    if is_own(made):
+    elif is_own(made):
         system = OwnSystem(name, make, made)
         close_part(name, made)
     elif isinstance(made, Bringing):
@@ -53,8 +53,21 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     else:
         system = LogSystem(name, make, BROUGHT | log_capabilities(name, made))
         close_part(name, made)
-    system.parallel = bool(getattr(made, "parallel", False))
+    system.parallel = bool(getattr(made, "parallel", False)) and not isinstance(made, Whole)
+    system.code = code_of(made, getattr(system, "kinds", {}))
     return system
+
+
+def code_of(made: object, kinds: Mapping[str, type]) -> dict[str, object]:
+    """The functions that this is made of, each by the name under which findings speak of it: those of the log and of the service, and the
+    work of each consumer, whose classes are `kinds` where something else makes them."""
+    log, service = getattr(made, "log", made), getattr(made, "service", None)
+    found = {name: getattr(log, name, None) for name in ("append", "read", "read_stream")}
+    found |= {"service": getattr(service, "execute", service), "execute": getattr(made, "execute", None)}
+    for name, consumer in dict(getattr(made, "consumers", None) or {}).items():
+        consumer = kinds.get(name, consumer)
+        found[str(name)] = getattr(consumer, "handle", None) or getattr(consumer, "poll", None) or consumer
+    return {name: function for name, function in found.items() if function is not None}
 
 
 def is_own(made: object) -> bool:

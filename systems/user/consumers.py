@@ -326,6 +326,8 @@ class ForeignSystem:
 
     parallel = False
     """Whether several processes may make runs at once."""
+    code: Mapping[str, object] = {}
+    """The functions of the user's own that it is made of."""
 
     def __init__(self, name: str, make: Callable[[], object], sample: Bringing) -> None:
         inspect(name, sample)

@@ -6,7 +6,7 @@ what happens there. Which places there are is learned once, by letting the code 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -114,6 +114,8 @@ class OwnSystem:
     """A system of the user's own code. `make` makes a new, empty one for each run."""
 
     parallel = False
+    code: Mapping[str, object] = {}
+    """The functions of the user's own that it is made of."""
 
     def __init__(self, name: str, make: Callable[[], object], sample: object) -> None:
         self.name = name
@@ -124,6 +126,7 @@ class OwnSystem:
         self.gated = at_gate(parts)
         self.clients = CLIENTS[:2]
         examples = {title: self.example(title, given) for title, given in parts.consumers.items()}
+        self.kinds = {title: type(theirs) for title, theirs in examples.items()}
         self.roles = {title: role_of(theirs) for title, theirs in examples.items()}
         self.stops = {title for title, theirs in examples.items() if callable(getattr(theirs, "stop", None))}
         self.consumers = tuple(watched_spec(title, theirs) for title, theirs in examples.items())

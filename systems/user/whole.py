@@ -59,6 +59,8 @@ class WholeSystem:
     clients = ("alice", "bob")
     consumers: tuple[ConsumerSpec, ...] = ()
     parallel = False
+    code: Mapping[str, object] = {}
+    """The functions of the user's own that it is made of."""
     executes = True
     """It needs no clients that decide."""
 

@@ -127,7 +127,8 @@ def test_a_failing_test_writes_a_report_and_says_where(tmp_path: Path) -> None:
     done = run(tmp_path, "-k", "Bad", "--hypothesis-seed=5")
     (page,) = [line.removeprefix("Report: ") for line in message(done.stdout) if line.startswith("Report: ")]
     folder = tmp_path / Path(page).parent
-    assert {file.name for file in folder.iterdir()} == {"report.html", "report.json", "history.jsonl"}
+    written = {"report.html", "report.json", "report.sarif", "code-quality.json", "summary.md", "history.jsonl", "graphs"}
+    assert {file.name for file in folder.iterdir()} == written
     document = json.loads((folder / "report.json").read_text())
     assert (document["verdict"], document["seed"]) == ("broken", 5)
     assert document["findings"][0]["replay"] in message(done.stdout)
