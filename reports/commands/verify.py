@@ -20,7 +20,7 @@ from refold.model.errors import UsageError
 from refold.properties.result import Counterexample, Result
 from refold.reports.ci.announced import announced
 from refold.reports.ci.report_document import ReportDocument
-from refold.reports.commands import outcome
+from refold.reports.commands import completion, outcome
 from refold.reports.commands.old_data import verify_file
 from refold.reports.documents.files import default_report_dir, ready
 from refold.reports.documents.report_folder import REPORT, write_report
@@ -46,10 +46,18 @@ def application_for(name: str) -> Application:
 
 @click.command(short_help="Crash, duplicate and reorder a system; check its promises.")
 @click.option(
-    "--system", "systems", multiple=True, metavar="NAME", help="What to verify (default: reference); may be repeated."
+    "--system",
+    "systems",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion.systems,
+    help="What to verify (default: reference); may be repeated.",
 )
 @click.option(
-    "--application", metavar="NAME", help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory)."
+    "--application",
+    metavar="NAME",
+    shell_complete=completion.applications,
+    help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory).",
 )
 @click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
 @click.option("--examples", type=click.IntRange(1), help="Stop after so many runs.")

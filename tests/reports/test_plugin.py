@@ -127,7 +127,15 @@ def test_a_failing_test_writes_a_report_and_says_where(tmp_path: Path) -> None:
     done = run(tmp_path, "-k", "Bad", "--hypothesis-seed=5")
     (page,) = [line.removeprefix("Report: ") for line in message(done.stdout) if line.startswith("Report: ")]
     folder = tmp_path / Path(page).parent
-    written = {"report.html", "report.json", "report.sarif", "code-quality.json", "summary.md", "history.jsonl", "graphs"}
+    written = {
+        "report.html",
+        "report.json",
+        "report.sarif",
+        "code-quality.json",
+        "summary.md",
+        "history.jsonl",
+        "graphs",
+    }
     assert {file.name for file in folder.iterdir()} == written
     document = json.loads((folder / "report.json").read_text())
     assert (document["verdict"], document["seed"]) == ("broken", 5)
