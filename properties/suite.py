@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
@@ -141,16 +142,22 @@ def in_order(parts: Sequence[Property]) -> list[Property]:
 
     Raises ValueError if a part comes, by way of others, after itself.
     """
-    waiting = sorted(parts, key=lambda part: type(part).name == LogKeeper.name)
-    ordered: list[Property] = []
+    return [parts[place] for place in places(tuple([(part.name, tuple(part.after)) for part in parts]))]
+
+
+@functools.lru_cache(64)
+def places(parts: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[int, ...]:
+    """The order of parts of which these are names and `after`: every run asks for the same one."""
+    waiting = sorted(range(len(parts)), key=lambda place: parts[place][0] == LogKeeper.name)
+    ordered: list[int] = []
     while waiting:
-        names = {part.name for part in waiting}
-        ready = next((part for part in waiting if not names.intersection(part.after)), None)
+        names = {parts[place][0] for place in waiting}
+        ready = next((place for place in waiting if not names.intersection(parts[place][1])), None)
         if ready is None:
             raise ValueError(f"each of these comes after another of them: {', '.join(sorted(names))}")
         waiting.remove(ready)
         ordered.append(ready)
-    return ordered
+    return tuple(ordered)
 
 
 LATE: tuple[Callable[[Oracle], Property], ...] = (

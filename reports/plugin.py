@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,6 +20,31 @@ PROFILES = ("quick", "default", "ci", "deep")
 KEY = "refold"
 CI = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "REFOLD_STEP_SUMMARY")
 """Variables with which a CI job says that it shows more than output."""
+
+
+class AsCompiled(MetaPathFinder):
+    """Finds the modules of Hypothesis and refold as Python compiled them, before pytest does.
+
+    pytest rewrites the assertions of every package that has a plugin, and keeps the result beside the bytecode. Where Python may not write
+    bytecode (`PYTHONDONTWRITEBYTECODE`, usual in containers) it does so again in every run, for half a second.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """What Python itself would find."""
+        if fullname.partition(".")[0] in ("hypothesis", "refold"):
+            return PathFinder.find_spec(fullname, path, target)
+        return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Before any code of the user's is imported."""
+    if sys.dont_write_bytecode:
+        finder = AsCompiled()
+        sys.meta_path.insert(0, finder)
+        early_config.add_cleanup(lambda: sys.meta_path.remove(finder))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,7 +13,6 @@ from refold.model.words import suggestion
 from refold.systems.port import SystemPort
 from refold.systems.reference import Reference
 from refold.systems.servers.catalogue import OFFERS, Offer
-from refold.systems.user.adopt import adopt
 from refold.systems.user.module import load, no_object
 
 
@@ -134,6 +133,8 @@ def resolve(text: str) -> SystemPort:
         refuse_options(name, options)
         return BROKEN[name].system()
     if ":" in name:
+        from refold.systems.user.adopt import adopt  # brings the gate, which only code of the user's needs
+
         return adopt(name, load(name))
     if name.endswith(".py"):
         raise no_object(name, ("append", "read"))

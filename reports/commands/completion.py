@@ -7,15 +7,11 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from refold.reports.commands import outcome
 
-PLACES = {
-    "bash": "refold completion bash > ~/.local/share/bash-completion/completions/refold",
-    "zsh": "refold completion zsh > ~/.zfunc/_refold   (a folder in $fpath)",
-    "fish": "refold completion fish > ~/.config/fish/completions/refold.fish",
-}
+SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command(short_help="Print the completion script of a shell.")
-@click.argument("shell", type=click.Choice(tuple(PLACES)))
+@click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print what a shell needs to complete the commands, their options, and the names of systems and applications.

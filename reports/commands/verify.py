@@ -21,7 +21,6 @@ from refold.properties.result import Counterexample, Result
 from refold.reports.ci.announced import announced
 from refold.reports.ci.report_document import ReportDocument
 from refold.reports.commands import completion, outcome
-from refold.reports.commands.old_data import verify_file
 from refold.reports.documents.files import default_report_dir, ready
 from refold.reports.documents.report_folder import REPORT, write_report
 from refold.reports.documents.terminal import print_result
@@ -175,6 +174,8 @@ def old_data(
         raise UsageError(f"--history searches nothing, so {' and '.join(given)} would have no effect; leave it out")
     subject = application_for(application)
     ready(folder)
+    from refold.reports.commands.old_data import verify_file  # brings the judging of files, which a search does without
+
     document = verify_file(history, subject, pathlib.Path(folder), decisions, as_json)
     if as_json:
         outcome.print_json(document)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape
 
 from refold.model.words import counted
 from refold.properties.property import Finding
@@ -94,7 +94,7 @@ def breadth(text: str) -> float:
 
 def safe(text: str) -> str:
     """Text for SVG and HTML, attributes included."""
-    return escape(inert(text), {'"': "&quot;", "'": "&#39;"})
+    return escape(inert(text))
 
 
 class Picture:

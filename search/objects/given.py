@@ -10,7 +10,6 @@ from refold.search.objects.application_check import application_named, christen,
 from refold.search.objects.object_names import name_of
 from refold.systems.port import SystemPort
 from refold.systems.registry import resolve
-from refold.systems.user.adopt import adopt
 from refold.systems.user.errors import called
 
 
@@ -33,6 +32,8 @@ def system_given(found: Any) -> SystemPort:
     """The system; raises `UsageError` and `SystemUnavailable`."""
     if isinstance(found, str):
         return resolve(found)
+    from refold.systems.user.adopt import adopt  # brings the gate, which only code of the user's needs
+
     makes = isinstance(found, type) or not hasattr(found, "open")
     name = name_of(found) if makes else None  # a system that is there already bears its own
     return adopt(name or str(getattr(found, "__name__", type(found).__name__)), found)

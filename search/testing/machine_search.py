@@ -33,7 +33,7 @@ from refold.search.regression import held, stored_plan, stored_plans
 from refold.search.run import Run, execute, undisturbed
 from refold.search.shrink import Shrinker
 from refold.search.testing.draws import campaign_tapes, spare_hypothesis
-from refold.search.testing.rounds import Clock, Rounds, growing, without_shrinking
+from refold.search.testing.rounds import Clock, Rounds, failures_in_one_line, growing, without_shrinking
 from refold.search.testing.subject import called, prepared
 from refold.search.testing.user_errors import (
     Another,
@@ -277,7 +277,8 @@ class MachineSearch:
         again = getattr(self.cls, "_hypothesis_internal_use_reproduce_failure", None)
         test = without_shrinking(chosen)(prepare(guarantees))
         test._hypothesis_internal_use_reproduce_failure = again
-        test()
+        with failures_in_one_line():
+            test()
 
     def machines(self, chosen: settings, prepare: Callable[[Any], Any]) -> None:
         """One round of Hypothesis's state machines. What properties find is shrunk as a plan when it is found; what breaks a rule of the
