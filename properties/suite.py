@@ -49,6 +49,7 @@ from refold.properties.oracle import Oracle
 from refold.properties.property import Checker, Handler, Property
 from refold.properties.reading.listings import Listings
 from refold.properties.reading.sessions import Pointers, Sessions, Waits
+from refold.properties.updates.alone import MadeAlone
 from refold.properties.updates.create_if_absent import CreateIfAbsent
 from refold.properties.updates.decisions import Decisions, ExpectedVersion
 from refold.properties.updates.locks import Locks
@@ -232,7 +233,10 @@ def checked_on(
 
 def replay_checker(application: Application, plain: Callable[[Any], Any] | None) -> Checker:
     """For an application without a decider: a full replay, and its own properties. Who asked for an event is not known there."""
-    checked: list[Property] = [FullReplay(application), *(make(application) for make in application.properties)]
+    checked: list[Property] = [FullReplay(application)]
+    if application.solitary:
+        checked.append(MadeAlone(application))
+    checked += [make(application) for make in application.properties]
     for judge in checked:
         judge.plain = plain
     return Checker(checked)
