@@ -130,6 +130,11 @@ class Application:
         application without a decider that can be run in a fresh instance, where no cache, snapshot or second client is in its way."""
         raise NotImplementedError
 
+    @property
+    def home(self) -> str:
+        """The module that another process needs to make the same application."""
+        return type(self).__module__
+
     @functools.cached_property
     def solitary(self) -> bool:
         """Whether its commands can be run alone."""

@@ -221,8 +221,8 @@ def checked_on(
     can = {"", *capabilities}
     if application is not None and application.replayed:
         judges = [judge for judge in replay_checker(application, None).properties if judge.judged(kinds)]
-        log = [(FullReplay.name, "LOG")] if Scanned in kinds else []
-        return (*((judge.name, judge.guarantee) for judge in judges), *log)
+        found = [(judge.name, guarantee) for judge in judges for guarantee in (judge.guarantee, *judge.more_guarantees)]
+        return (*found, *([(FullReplay.name, "LOG")] if Scanned in kinds else []))
     return tuple(
         (judge.name, guarantee)
         for judge in properties(application)

@@ -43,6 +43,7 @@ class MadeAlone(Property):
 
     name = "made-alone"
     guarantee = "CAS"
+    more_guarantees = ("READ",)
     needs_application = True
     judges = (Replied,)
     clauses = {

@@ -31,7 +31,7 @@ from refold.search.objects.provenance import replay_command
 from refold.search.signals import held_back
 from refold.search.verification import SECONDS, to_the_end
 from refold.systems.port import SystemPort
-from refold.systems.registry import application_suiting, resolve
+from refold.systems.registry import application_suiting, own_application, resolve
 
 
 def application_for(name: str) -> Application:
@@ -121,7 +121,8 @@ def verify(
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         names = systems or ("reference",)
         resolved = [(name, resolve(name)) for name in names]
-        applications = {name: application_for(application or application_suiting(name)) for name in names}
+        called = {name: application or application_suiting(name, system) for name, system in resolved}
+        applications = {name: application_for(called[name]) for name in names}
         ready(folder)
         outputs, troubles = [], []
         for name, system in resolved:
@@ -133,7 +134,7 @@ def verify(
                 seed,
                 Budget(seconds, examples),
                 place,
-                application,
+                application if own_application(system) is None else called[name],
                 len(names) == 1,
                 jobs,
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from refold.systems.user.errors import let_through
@@ -50,6 +50,8 @@ def value(thing: Any, depth: int = 0) -> str:
         return repr(thing)
     if depth >= DEPTH_MAX:
         return "…"
+    if fields_of(thing) is not None and "__str__" in vars(type(thing)):
+        return inert(shorten(_of_itself(str, thing), TEXT_MAX))
     if (named := _tagged(thing)) is not None:
         name, fields = named
         return f"{inert(name)}({', '.join(_items(fields, depth))})"
@@ -63,7 +65,7 @@ def value(thing: Any, depth: int = 0) -> str:
         return f"[{', '.join(_items(thing, depth))}]"
     if isinstance(thing, tuple):
         return f"({', '.join(_items(thing, depth))})"
-    return inert(shorten(_repr(thing), TEXT_MAX))
+    return inert(shorten(_of_itself(repr, thing), TEXT_MAX))
 
 
 def _quoted(text: str) -> str:
@@ -81,10 +83,10 @@ def _more(texts: list[str], total: int) -> list[str]:
     return [*texts, f"… {total - ITEMS_MAX:,} more"] if total > ITEMS_MAX else texts
 
 
-def _repr(thing: Any) -> str:
+def _of_itself(say: Callable[[Any], str], thing: Any) -> str:
     try:
-        return repr(thing)
-    except BaseException as error:  # an application's own repr must not stop the report of its failure
+        return say(thing)
+    except BaseException as error:  # an application's own method must not stop the report of its failure
         let_through(error)
         return f"<{type(thing).__name__} without a readable repr>"
 

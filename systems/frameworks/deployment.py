@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -68,6 +67,9 @@ class Described(Protocol):
     @property
     def capabilities(self) -> frozenset[Capability]: ...
 
+    def place(self) -> str:
+        """A folder for one run."""
+
 
 class FrameworkDeployment:
     """One run."""
@@ -87,7 +89,7 @@ class FrameworkDeployment:
         self.log: list[Stored] = []
         self.lives: dict[str, Any] = {}
         self.outcomes: list[tuple[str, str]] = []
-        self.folder = tempfile.mkdtemp(prefix="refold-eventsourcing-") if self.on_disk else None
+        self.folder = system.place() if self.on_disk else None
         self.env = self.environment()
         self.stage = Stage(system.name, emit, self.looked)
         try:

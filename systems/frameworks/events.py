@@ -51,6 +51,9 @@ class Happened(msgspec.Struct, frozen=True):
         said = {name: renamed(repr(value), names) for name, value in self.attributes().items()}
         return {"": f"{self.name} {names.get(self.originator, self.originator)} {self.version}", **said}
 
+    def __str__(self) -> str:
+        return repr(self)
+
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in self.attributes().items())})"
 

@@ -13,7 +13,7 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.declarations.capability import Capability
 from refold.model.declarations.offer import Cast, alone
-from refold.model.errors import SystemUnavailable, UsageError
+from refold.model.errors import UsageError
 from refold.model.parts.calls import CALLS, BeginTurn, Die, Enter, FailStep, GoOn, Halt, LoseAnswer, Turn
 from refold.model.parts.reading.looks import Look
 from refold.model.process import Emit
@@ -23,8 +23,10 @@ from refold.model.tape import Group, Menu
 from refold.model.words import short, suggestion
 from refold.systems.frameworks.calls import script
 from refold.systems.frameworks.deployment import FrameworkDeployment
+from refold.systems.frameworks.library import library
 from refold.systems.frameworks.oracle import Oracle, attributes
-from refold.systems.frameworks.workers import Worker, replayed_by
+from refold.systems.frameworks.place import Place
+from refold.systems.frameworks.workers import Replay, Worker
 from refold.systems.user.errors import let_through, told
 
 PERSISTENCE = ("sqlite", "popo")
@@ -66,7 +68,7 @@ class EventSourcing:
         projector: Callable[[Any, Any], Any] | None = None,
         name: str = "",
     ) -> None:
-        check_library()
+        library()
         check_application(application)
         if persistence not in PERSISTENCE:
             raise UsageError(
@@ -77,14 +79,21 @@ class EventSourcing:
         self.persistence = persistence
         self.env = dict(env or {})
         self.workers = {worker.name: worker for worker in (Worker(given, state) for given in projections)}
-        self.consumers = tuple(ConsumerSpec(name=one, projection="", watched=True) for one in self.workers)
+        self.consumers = tuple(ConsumerSpec(name=one, projection="totals", watched=True) for one in self.workers)
         self.capabilities: frozenset[Capability] = frozenset({CALLS} if persistence == "sqlite" else ())
         self.application = Oracle(
             application, script(commands, application), self.env, state, decide, evolve, invariant, key, projector
         )
         for worker in self.workers.values():
-            self.application.replays[worker.name] = replayed_by(worker, self.application.fresh)
+            self.application.replays[worker.name] = Replay(worker, self.application.fresh)
         self.places: dict[str, list[str]] | None = None
+        self._place: Place | None = None
+
+    def place(self) -> str:
+        """A folder for one run."""
+        if self._place is None:
+            self._place = Place("eventsourcing")
+        return self._place.fresh()
 
     def open(self, application: Application, emit: Emit) -> FrameworkDeployment:
         """A new one."""
@@ -150,16 +159,6 @@ def disturbed(stops: Sequence[Any], who: Sequence[str]) -> Iterator[Group]:
     yield "consumer-crash", 6, [(*stop, Die(one)) for stop, one in pairs]
     yield "unheard", 6, [(*stop, LoseAnswer(one), GoOn(one)) for stop, one in pairs]
     yield "failure", 4, [(*stop, FailStep(one), GoOn(one)) for stop, one in pairs if stop[1].before != "COMMIT"]
-
-
-def check_library() -> None:
-    """Whether there is one. Raises `SystemUnavailable`."""
-    try:
-        import eventsourcing.projection  # noqa: F401
-    except ImportError as error:
-        raise SystemUnavailable(
-            "EventSourcing needs the library eventsourcing, 9.3 or newer, found none; install with: pip install 'refold[eventsourcing]'"
-        ) from error
 
 
 def check_application(found: Any) -> None:

@@ -79,7 +79,7 @@ class Oracle(Application):
         self.invariant = invariant
         self.key_of = key
         self.projector = projector
-        self.replays: dict[str, Callable[[Sequence[Stored], Translator], Mapping[str, Any]]] = {}
+        self.replays: dict[str, Callable[[Sequence[Stored]], Mapping[str, Any]]] = {}
         self._translator: Translator | None = None
 
     @property
@@ -96,6 +96,14 @@ class Oracle(Application):
         if before:
             made.recorder.insert_events([self.translator.record(event.data) for event in before])
         return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_translator": None}
+
+    @property
+    def home(self) -> str:
+        """That of the user's class."""
+        return str(self.cls.__module__)
 
     # -- an application of refold's
 
@@ -167,7 +175,7 @@ class Oracle(Application):
     def replay_of(self, view: str, events: Sequence[Stored]) -> Mapping[str, Any]:
         """What a view should show."""
         replay = self.replays.get(view)
-        return self.replay(events) if replay is None else replay(events, self.translator)
+        return self.replay(events) if replay is None else replay(events)
 
     def impossible(self, events: Sequence[Stored], appended: Sequence[Stored]) -> str:
         """What the invariant says of the aggregates that have changed; "" if nothing."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import attrs
+
 from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.words import short
@@ -152,10 +154,13 @@ class Worker:
         return made.shown(names)
 
 
-def replayed_by(worker: Worker, fresh: Callable[[Sequence[Stored]], Any]) -> Callable[..., Mapping[str, Any]]:
-    """What the worker should show, as a function of the events."""
+@attrs.frozen
+class Replay:
+    """What a worker should show, as a function of the events."""
 
-    def replay(events: Sequence[Stored], _: Translator) -> Mapping[str, Any]:
-        return worker.replay(fresh(events), names_of(events))
+    worker: Worker
+    fresh: Callable[[Sequence[Stored]], Any]
 
-    return replay
+    def __call__(self, events: Sequence[Stored]) -> Mapping[str, Any]:
+        """After these events."""
+        return self.worker.replay(self.fresh(events), names_of(events))
