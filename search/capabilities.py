@@ -25,8 +25,8 @@ WITHOUT_DECIDER = (
 """What nobody can judge of an application that a full replay alone explains."""
 
 RUN_ALONE = (
-    "decisions by a second opinion: what a command may do is what the application does with it in a fresh instance; a rule that is wrong there"
-    " too is seen by an invariant, or by decide() and evolve()",
+    "decisions by a second opinion: what a command may do is what the application does with it in a fresh instance; a rule that is wrong"
+    " there too is seen by an invariant, or by decide() and evolve()",
     "power cuts: only processes die",
 )
 """The same of one that can be run alone."""

@@ -34,9 +34,9 @@ def verify(
     """Search `system` for broken guarantees, as `refold verify` does, and print and write nothing.
 
     `application` is an object, a class, the name of an example or MODULE:OBJECT, and None for a system that brings its own; `system` is a
-    name such as ``sqlite?journal=wal``, a system, a log, or what makes one. The search ends after so many wall-clock `seconds` or runs (`examples`; None: no such limit), and
-    what it finds in run n depends on the `seed` alone, not on how many processes search (`jobs`). The plan of each counterexample is
-    shrunk. Ctrl-C ends the search early; the result says so.
+    name such as ``sqlite?journal=wal``, a system, a log, or what makes one. The search ends after so many wall-clock `seconds` or runs
+    (`examples`; None: no such limit), and what it finds in run n depends on the `seed` alone, not on how many processes search (`jobs`).
+    The plan of each counterexample is shrunk. Ctrl-C ends the search early; the result says so.
 
     Raises `UsageError`, `SystemUnavailable`, `BrokenApplication` or `AdapterError` with a sentence that says what is wrong, if nothing was
     found until then; what was found is never lost, and then the sentence is the `trouble` of the result.

@@ -41,7 +41,7 @@ class MadeAlone(Property):
     by nobody.
     """
 
-    name = "made-alone"
+    name = "alone"
     guarantee = "CAS"
     more_guarantees = ("READ",)
     needs_application = True
@@ -146,7 +146,9 @@ class MadeAlone(Property):
         if solo.agreed == len(call.own):
             return self.convict("partial-batch", "whole", number, record, call, list(solo.events), actual, "LOG")
         expected = list(solo.events) if solo.how == "done" else f"refused: {solo.detail}"
-        return self.convict(solo.anomaly, "decision", number, record, call, expected, f"{event.stream}: {', '.join(actual)}")
+        return self.convict(
+            solo.anomaly, "decision", number, record, call, expected, f"{event.stream}: {', '.join(actual)}"
+        )
 
     def convict(
         self,
@@ -161,7 +163,10 @@ class MadeAlone(Property):
     ) -> Finding:
         """The finding about a call: what it was, what came in between, its events, its answer."""
         evidence = [Evidence(call.number, call.record, "is the call")]
-        evidence += [Evidence(*self.log[place], "came meanwhile") for place in range(call.begin, (call.own or [len(self.log)])[0])]
+        evidence += [
+            Evidence(*self.log[place], "came meanwhile")
+            for place in range(call.begin, (call.own or [len(self.log)])[0])
+        ]
         evidence += [Evidence(*self.log[place], "is its effect") for place in call.own]
         evidence.append(Evidence(number, record, "is its answer"))
         first = self.log[call.own[0]][1] if call.own else None
@@ -199,4 +204,6 @@ class MadeAlone(Property):
         if rested:
             return self.convict("answer-differs", "answer", number, record, call, solo.detail, record.detail, "READ")
         expected = ", ".join(solo.events) if solo.how == "done" else f"refused: {solo.detail}"
-        return self.convict("confirmed-without-effect", "done has an effect", number, record, call, expected, "nothing", "LOG")
+        return self.convict(
+            "confirmed-without-effect", "done has an effect", number, record, call, expected, "nothing", "LOG"
+        )

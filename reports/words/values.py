@@ -138,7 +138,7 @@ def rows(found: Mapping[Any, Any] | None, limit: int = 600) -> str:
 
 def name(thing: Any) -> str:
     """A name (a stream, a client, a row): bare, cut if it is very long, inert."""
-    return inert(shorten(thing if isinstance(thing, str) else _repr(thing), 80))
+    return inert(shorten(thing if isinstance(thing, str) else _of_itself(repr, thing), 80))
 
 
 def plain(thing: Any, depth: int = 0) -> Any:
@@ -148,7 +148,7 @@ def plain(thing: Any, depth: int = 0) -> Any:
     if isinstance(thing, float):
         return thing if math.isfinite(thing) else repr(thing)
     if depth >= 4 * DEPTH_MAX:
-        return _repr(thing)
+        return _of_itself(repr, thing)
     fields = fields_of(thing)
     if fields is not None:
         return {type(thing).__name__: {key: plain(inner, depth + 1) for key, inner in fields.items()}}
@@ -158,4 +158,4 @@ def plain(thing: Any, depth: int = 0) -> Any:
         return [plain(item, depth + 1) for item in sorted(thing, key=value)]
     if isinstance(thing, (list, tuple)):
         return [plain(item, depth + 1) for item in thing]
-    return _repr(thing)
+    return _of_itself(repr, thing)

@@ -16,7 +16,7 @@ Entry = Any
 what that call returned first."""
 
 
-class Call(msgspec.Struct, frozen=True):
+class MethodCall(msgspec.Struct, frozen=True):
     """A command, by its text. `given`: what the calls returned that are its arguments, encoded, where it has been made."""
 
     text: str
@@ -30,7 +30,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 @attrs.frozen
-class Reference:
+class ResultOf:
     """In place of an argument: what this call returned."""
 
     text: str
@@ -47,12 +47,12 @@ class Command:
     @property
     def references(self) -> list[str]:
         """The calls whose results it needs."""
-        return [argument.text for argument in self.arguments if isinstance(argument, Reference)]
+        return [argument.text for argument in self.arguments if isinstance(argument, ResultOf)]
 
     def with_results(self, results: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments, with `results` in the places of the references."""
         left = iter(results)
-        return tuple(next(left) if isinstance(argument, Reference) else argument for argument in self.arguments)
+        return tuple(next(left) if isinstance(argument, ResultOf) else argument for argument in self.arguments)
 
     def perform(self, application: Any, results: Sequence[Any]) -> Any:
         """Call the application."""
@@ -84,7 +84,7 @@ def understood(entry: Entry, entries: Sequence[Entry], application: type) -> Com
         if not callable(getattr(application, method, None)):
             raise UsageError(f"command {short(entry)}: {application.__name__} has no method {method!r}")
         arguments = tuple(
-            Reference(text_of(one)) if isinstance(one, tuple) and one in entries else one for one in entry[1:]
+            ResultOf(text_of(one)) if isinstance(one, tuple) and one in entries else one for one in entry[1:]
         )
         return Command(text_of(entry), method, arguments)
     if callable(entry):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from refold.model.action import Action, Submit
@@ -34,10 +35,10 @@ from refold.model.record import (
     Settling,
     Step,
 )
-from refold.systems.frameworks.calls import Call, Command, results_for
+from refold.systems.frameworks.calls import Command, MethodCall, results_for
 from refold.systems.frameworks.events import Streams
-from refold.systems.frameworks.oracle import Oracle, answered, named_for
-from refold.systems.frameworks.workers import Follower, Worker
+from refold.systems.frameworks.oracle import FreshInstances, answered, named_for
+from refold.systems.frameworks.workers import FollowerLife, LogFollower
 from refold.systems.gate import Died, Raised, Returned, Status
 from refold.systems.user.actors import Stage, how
 from refold.systems.user.errors import AdapterError, let_through, told
@@ -63,7 +64,7 @@ class Described(Protocol):
     @property
     def consumers(self) -> tuple[ConsumerSpec, ...]: ...
     @property
-    def workers(self) -> Mapping[str, Worker]: ...
+    def workers(self) -> Mapping[str, LogFollower]: ...
     @property
     def capabilities(self) -> frozenset[Capability]: ...
 
@@ -74,7 +75,7 @@ class Described(Protocol):
 class FrameworkDeployment:
     """One run."""
 
-    def __init__(self, system: Described, application: Oracle, emit: Emit) -> None:
+    def __init__(self, system: Described, application: FreshInstances, emit: Emit) -> None:
         self.system = system
         self.application = application
         self.capabilities = system.capabilities
@@ -140,9 +141,9 @@ class FrameworkDeployment:
             self.lives[name] = self.stage.at_once(name, self.make)
         return self.lives[name]
 
-    def follower(self, name: str) -> Follower:
+    def follower(self, name: str) -> FollowerLife:
         """A worker in its process, with an application of its own; a new one after a death."""
-        found: Follower | None = self.lives.get(name)
+        found: FollowerLife | None = self.lives.get(name)
         if found is None:
             worker = self.system.workers[name]
             leader = self.make() if self.on_disk else self.observer
@@ -243,7 +244,7 @@ class FrameworkDeployment:
         self.calls += 1
         op = self.ops[client] = f"{client}-{self.calls}"
         given = tuple(self.encoded(command, one) for one in results)
-        self.emit(Called(client, op, Call(command.text, given)))
+        self.emit(Called(client, op, MethodCall(command.text, given)))
 
         def call() -> Any:
             if client not in self.lives:
@@ -344,10 +345,16 @@ class FrameworkDeployment:
         for client in [name for name in readers if name not in self.system.workers]:
             self.emit(Viewed(f"the repository of {client}", self.read(client, readers[client], names)))
         if self.on_disk:
-            self.emit(Viewed("the repository after a restart", self.states(self.make(), names)))
+            again = self.make()
+            self.emit(Viewed("the repository after a restart", self.states(again, names)))
+            again.close()
         for name in self.system.workers:
-            shown = self.attempt(lambda name=name: self.stage.at_once(name, self.follower(name).shown, names))
+            shown = self.attempt(partial(self.stage.at_once, name, self.follower_shows, name, names))
             self.emit(Viewed(name, shown if isinstance(shown, dict) else {"": shown}))
+
+    def follower_shows(self, name: str, names: Mapping[str, str]) -> dict[str, Any]:
+        """What a worker shows."""
+        return self.follower(name).shown(names)
 
     def read(self, client: str, application: Any, names: Mapping[str, str]) -> dict[str, Any]:
         """What the repository of a client's application gives."""
@@ -362,13 +369,14 @@ class FrameworkDeployment:
         found: dict[str, Any] = {}
         for stream in oracle.aggregates(self.log):
             event = oracle.translator.event(next(one.data for one in self.log if one.stream == stream))
-            options = {} if oracle.projector is None else {"projector_func": oracle.projector}
-            found[stream] = self.attempt(
-                lambda event=event, options=options: oracle.shown(
-                    application.repository.get(event.originator_id, **options), names
-                )
-            )
+            found[stream] = self.attempt(partial(self.state, application, event.originator_id, names))
         return found
+
+    def state(self, application: Any, originator: Any, names: Mapping[str, str]) -> Any:
+        """The state of one aggregate, as the repository gives it."""
+        projector = self.application.projector
+        options = {} if projector is None else {"projector_func": projector}
+        return self.application.shown(application.repository.get(originator, **options), names)
 
     def attempt(self, read: Callable[[], Any]) -> Any:
         """What it reads, or what it raises."""
@@ -386,9 +394,7 @@ class FrameworkDeployment:
         self.look()
         page = self.page(0)
         ids = {event.position: event.id for event in self.log}
-        self.emit(
-            Scanned(tuple(one.id for one in page), tuple(ids.get(one.id, f"unknown-{one.id}") for one in page))
-        )
+        self.emit(Scanned(tuple(one.id for one in page), tuple(ids.get(one.id, f"unknown-{one.id}") for one in page)))
         self.emit(Settled(0))
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from refold.model.action import Submit
 from refold.model.application import Application
 from refold.model.declarations.capability import Capability
 from refold.model.declarations.offer import Cast, alone
@@ -18,15 +19,14 @@ from refold.model.parts.calls import CALLS, BeginTurn, Die, Enter, FailStep, GoO
 from refold.model.parts.reading.looks import Look
 from refold.model.process import Emit
 from refold.model.record import ConsumerSpec
-from refold.model.action import Submit
 from refold.model.tape import Group, Menu
 from refold.model.words import short, suggestion
 from refold.systems.frameworks.calls import script
 from refold.systems.frameworks.deployment import FrameworkDeployment
 from refold.systems.frameworks.library import library
-from refold.systems.frameworks.oracle import Oracle, attributes
-from refold.systems.frameworks.place import Place
-from refold.systems.frameworks.workers import Replay, Worker
+from refold.systems.frameworks.oracle import FreshInstances, attributes
+from refold.systems.frameworks.place import RunFolder
+from refold.systems.frameworks.workers import LogFollower, WorkerReplay
 from refold.systems.user.errors import let_through, told
 
 PERSISTENCE = ("sqlite", "popo")
@@ -78,26 +78,26 @@ class EventSourcing:
         self.cls = application
         self.persistence = persistence
         self.env = dict(env or {})
-        self.workers = {worker.name: worker for worker in (Worker(given, state) for given in projections)}
+        self.workers = {worker.name: worker for worker in (LogFollower(given, state) for given in projections)}
         self.consumers = tuple(ConsumerSpec(name=one, projection="totals", watched=True) for one in self.workers)
         self.capabilities: frozenset[Capability] = frozenset({CALLS} if persistence == "sqlite" else ())
-        self.application = Oracle(
+        self.application = FreshInstances(
             application, script(commands, application), self.env, state, decide, evolve, invariant, key, projector
         )
         for worker in self.workers.values():
-            self.application.replays[worker.name] = Replay(worker, self.application.fresh)
+            self.application.replays[worker.name] = WorkerReplay(worker, self.application.fresh)
         self.places: dict[str, list[str]] | None = None
-        self._place: Place | None = None
+        self._place: RunFolder | None = None
 
     def place(self) -> str:
         """A folder for one run."""
         if self._place is None:
-            self._place = Place("eventsourcing")
+            self._place = RunFolder("eventsourcing")
         return self._place.fresh()
 
     def open(self, application: Application, emit: Emit) -> FrameworkDeployment:
         """A new one."""
-        if not isinstance(application, Oracle):
+        if not isinstance(application, FreshInstances):
             raise UsageError(
                 f"system {self.name!r} brings its own application; leave out --application, or the application of verify()"
             )
@@ -123,7 +123,9 @@ class EventSourcing:
             yield "", 16, alone(Turn(one) for one in self.workers)
         if self.persistence != "sqlite":
             return
-        calls: list[Any] = [(Enter(*talk), Halt(talk[0], place)) for talk, place in product(cast.talks, places["calls"])]
+        calls: list[Any] = [
+            (Enter(*talk), Halt(talk[0], place)) for talk, place in product(cast.talks, places["calls"])
+        ]
         turns: list[Any] = [(BeginTurn(one), Halt(one, place)) for one in self.workers for place in places[one]]
         yield "", 6, alone(GoOn(one) for one in (*self.clients, *self.workers))
         if calls:

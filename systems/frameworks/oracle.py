@@ -11,7 +11,7 @@ from typing import Any
 from refold.model.application import Application, Refusal, Solo
 from refold.model.errors import UsageError
 from refold.model.event import Stored
-from refold.systems.frameworks.calls import Call, Command
+from refold.systems.frameworks.calls import Command, MethodCall
 from refold.systems.frameworks.events import Happened, Streams, Translator, fresh_names, id_of, names_of
 from refold.systems.frameworks.values import plain
 from refold.systems.user.errors import let_through, told
@@ -52,7 +52,7 @@ class Once:
         self.events = events
 
 
-class Oracle(Application):
+class FreshInstances(Application):
     """The application of refold's that stands for one of the library's."""
 
     events = (Happened,)
@@ -107,9 +107,9 @@ class Oracle(Application):
 
     # -- an application of refold's
 
-    def commands(self) -> Sequence[Call]:
+    def commands(self) -> Sequence[MethodCall]:
         """As calls."""
-        return [Call(text) for text in self.script]
+        return [MethodCall(text) for text in self.script]
 
     def encode(self, payload: Any) -> Any:
         """As it is."""
@@ -191,12 +191,14 @@ class Oracle(Application):
 
     # -- commands
 
-    def alone(self, command: Call, before: Sequence[Stored], appended: Sequence[Stored] = ()) -> Solo:
+    def alone(self, command: MethodCall, before: Sequence[Stored], appended: Sequence[Stored] = ()) -> Solo:
         """In a fresh instance; what two such instances do not have in common, such as a random number in an event, is not compared. Where
         there is a `decide`, it says whether the command may be done at all."""
         known = self.script.get(command.text)
         if known is None:
-            raise UsageError(f"{self.name}: there is no command {command.text!r}; the commands are {', '.join(self.script)}")
+            raise UsageError(
+                f"{self.name}: there is no command {command.text!r}; the commands are {', '.join(self.script)}"
+            )
         results = [self.translator.decode(said) for said in command.given]
         impossible = self.impossible((*before, *appended), appended)
         refusal = self.refusal(known, results, before)
@@ -268,7 +270,13 @@ class Oracle(Application):
     def stream_of(self, entry: Any, before: Sequence[Stored], aggregates: Mapping[str, Any]) -> str | None:
         """By the id that `key` gives; else the first argument is the id, or what the class makes an id of, or a value that an aggregate
         has."""
-        wanted = self.key_of(entry) if self.key_of is not None else entry[1] if isinstance(entry, tuple) and entry[1:] else None
+        wanted = (
+            self.key_of(entry)
+            if self.key_of is not None
+            else entry[1]
+            if isinstance(entry, tuple) and entry[1:]
+            else None
+        )
         ids = {id_of(event.data.originator): event.stream for event in before}
         if wanted is None or wanted in ids:
             return ids.get(wanted)
@@ -310,7 +318,8 @@ def alike(some: Sequence[dict[str, str]], others: Sequence[dict[str, str]], unst
 
 def streams_of(events: Sequence[Happened]) -> list[Stored]:
     """Events of another log, such as a follower's, with names for their streams."""
-    streams, versions = Streams(), {}
+    streams = Streams()
+    versions: dict[str, int] = {}
     found = []
     for position, event in enumerate(events, 1):
         stream = streams.name(event)

@@ -11,7 +11,7 @@ from pathlib import Path
 from refold.systems.servers import records
 
 
-class Place:
+class RunFolder:
     """Where the runs of a search have their files: in memory if there is room, for only processes die here."""
 
     def __init__(self, kind: str) -> None:

@@ -5,6 +5,7 @@ Import it only where the library is there.
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 from eventsourcing.application import AggregateNotFoundError, Application
@@ -176,7 +177,7 @@ def from_options(options: dict[str, str]) -> EventSourcing:
         chosen[name] = value
     every = int(chosen["snapshots"])
     body = {"name": "DogSchool", "snapshotting_intervals": {Dog: every} if every else {}, "__module__": __name__}
-    school: Any = type(DogSchool)("DogSchool", (DogSchool,), body)
+    school: Any = types.new_class("DogSchool", (DogSchool,), exec_body=lambda space: space.update(body))
     view = Tricks if chosen["persistence"] == "sqlite" else TricksInMemory
     return EventSourcing(
         school,
@@ -184,5 +185,6 @@ def from_options(options: dict[str, str]) -> EventSourcing:
         projections=[(CountTricks, view, counts), Diaries],
         env={"AGGREGATE_CACHE_MAXSIZE": "8"} if chosen["cache"] == "on" else {},
         persistence=chosen["persistence"],
-        name="eventsourcing" + ("?" + "&".join(f"{name}={value}" for name, value in options.items()) if options else ""),
+        name="eventsourcing"
+        + ("?" + "&".join(f"{name}={value}" for name, value in options.items()) if options else ""),
     )

@@ -21,7 +21,7 @@ from refold.systems.frameworks.values import plain
 Shows = Callable[[Any], Mapping[str, Any]]
 
 
-class Follower(Protocol):
+class FollowerLife(Protocol):
     """One life of a worker: it has what the library makes, on the application `leader`."""
 
     def turn(self) -> bool:
@@ -92,7 +92,7 @@ class Following:
         return {stream: plain(self.state(application.repository.get(one)), known) for stream, one in ids.items()}
 
 
-class Worker:
+class LogFollower:
     """A projection or a process application, as the user names it. `name` is that of its class."""
 
     def __init__(self, given: Any, state: Callable[[Any], Any]) -> None:
@@ -120,8 +120,8 @@ class Worker:
         if callable(self.show) and is_a(self.cls, Projection) and is_a(self.view, TrackingRecorder):
             return
         raise UsageError(
-            f"{short(given)} is neither a ProcessApplication nor three things: a Projection, the class of its view (a TrackingRecorder), and a"
-            " function that makes a dict of a view"
+            f"{short(given)} is neither a ProcessApplication nor three things: a Projection, the class of its view (a TrackingRecorder),"
+            " and a function that makes a dict of a view"
         )
 
     def settings(self, env: Mapping[str, str], folder: str | None) -> dict[str, str]:
@@ -134,7 +134,7 @@ class Worker:
             return {**env, **named_for(self.cls, {"SQLITE_DBNAME": f"{folder}/{self.name}.db"})}
         return dict(env)
 
-    def make(self, leader: Any, env: Mapping[str, str]) -> Follower:
+    def make(self, leader: Any, env: Mapping[str, str]) -> FollowerLife:
         """A new one."""
         if self.view is None:
             return Following(leader, self.cls, self.state, env)
@@ -155,10 +155,10 @@ class Worker:
 
 
 @attrs.frozen
-class Replay:
+class WorkerReplay:
     """What a worker should show, as a function of the events."""
 
-    worker: Worker
+    worker: LogFollower
     fresh: Callable[[Sequence[Stored]], Any]
 
     def __call__(self, events: Sequence[Stored]) -> Mapping[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.dispatch import singledispatchmethod
 from eventsourcing.domain import Aggregate, Snapshot, event
-from eventsourcing.persistence import IntegrityError, Tracking, TrackingRecorder
+from eventsourcing.persistence import IntegrityError, Tracking
 from eventsourcing.popo import POPOTrackingRecorder
 from eventsourcing.projection import Projection
 from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteTrackingRecorder
@@ -111,10 +112,8 @@ class SwallowingSchool(DogSchool):
     """Says «done» where somebody else was faster."""
 
     def teach(self, dog_id: Any, trick: str) -> None:
-        try:
+        with contextlib.suppress(IntegrityError):
             super().teach(dog_id, trick)
-        except IntegrityError:
-            pass
 
 
 class HastySchool(DogSchool):
@@ -139,7 +138,7 @@ class TwiceSchool(DogSchool):
         for _ in range(2):
             try:
                 return super().register(name)
-            except Exception:  # noqa: BLE001, S112
+            except Exception:
                 continue
         return None
 

@@ -121,7 +121,10 @@ def test_the_system_that_ships_is_held(name: str) -> None:
         (lambda: EventSourcing(dogs.DogSchool, [("regster", "fido")]), "DogSchool has no method 'regster'"),
         (lambda: EventSourcing(dogs.DogSchool, [3]), "command 3 is neither a tuple"),
         (lambda: EventSourcing(dogs.DogSchool, dogs.COMMANDS, persistence="sqlit"), "did you mean"),
-        (lambda: EventSourcing(dogs.DogSchool, dogs.COMMANDS, projections=[dogs.Counting]), "neither a ProcessApplication"),
+        (
+            lambda: EventSourcing(dogs.DogSchool, dogs.COMMANDS, projections=[dogs.Counting]),
+            "neither a ProcessApplication",
+        ),
         (lambda: searched(EventSourcing(dogs.DogSchool, [("register",)]), 1), "no command came to its end"),
         (lambda: resolve("eventsourcing?persistence=mysql"), "it is one of sqlite, popo"),
         (lambda: resolve("eventsourcing?snapshot=1"), "did you mean"),
