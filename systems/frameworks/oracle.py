@@ -18,6 +18,8 @@ from refold.systems.user.errors import let_through, told
 
 UNSEEN = frozenset({"_id", "_created_on", "_modified_on", "_pending_events"})
 """Attributes of every aggregate that are no state of its own."""
+LAX = "rule-allows-too-much"
+"""What it is called if a fresh instance, too, does what `decide` refuses: then it is no race."""
 ALONE = {
     "PERSISTENCE_MODULE": "eventsourcing.popo",
     "IS_SNAPSHOTTING_ENABLED": "n",
@@ -202,9 +204,10 @@ class FreshInstances(Application):
         results = [self.translator.decode(said) for said in command.given]
         impossible = self.impossible((*before, *appended), appended)
         refusal = self.refusal(known, results, before)
-        if refusal is not None:
-            return Solo("refused", refusal.reason, anomaly=refusal.anomaly, impossible=impossible)
         once = self.once(known, results, before)
+        if refusal is not None:
+            lax = once.how == "done" and refusal.anomaly == "lost-update"
+            return Solo("refused", refusal.reason, anomaly=LAX if lax else refusal.anomaly, impossible=impossible)
         if once.how != "done" and self.rule is not None:
             return Solo("done", "decide() does not refuse it", impossible=impossible)
         agreed = self.agreed(once, known, results, before, appended)

@@ -100,7 +100,7 @@ def evolve(free: int | None, happened: Any) -> int:
 def decide(command: Any, free: int | None) -> None:
     """What may be done."""
     if command[0] == "reserve" and command[2] > (free or 0):
-        raise Refusal("there is less than that", anomaly="oversold")
+        raise Refusal("there is less than that")
 
 
 COMMANDS = [("restock", "nut", 2), ("reserve", "nut", 1), ("reserve", "nut", 2)]

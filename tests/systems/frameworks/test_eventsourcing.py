@@ -43,7 +43,7 @@ MISTAKES: dict[str, tuple[Any, tuple[str, str]]] = {
         lambda: dogs.school(follower=dogs.HastyNewspaper),
         ("view-differs-from-replay", "REPL"),
     ),
-    "an aggregate that oversells": (lambda: stock.stock(stock.OversellingShop), ("oversold", "CAS")),
+    "an aggregate that oversells": (lambda: stock.stock(stock.OversellingShop), ("rule-allows-too-much", "CAS")),
     "one that oversells, by its invariant": (
         lambda: EventSourcing(stock.OversellingShop, stock.COMMANDS, invariant=lambda item: item.free >= 0),
         ("invariant-broken", "CAS"),
