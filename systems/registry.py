@@ -13,6 +13,7 @@ from refold.model.extension import Extension
 from refold.model.words import suggestion
 from refold.systems.frameworks.library import OPTIONS, library
 from refold.systems.port import SystemPort
+from refold.systems.programs.system import PREFIX, ProgramSystem
 from refold.systems.reference import Reference
 from refold.systems.servers.catalogue import OFFERS, Offer
 from refold.systems.user.adopt import adopt
@@ -149,6 +150,8 @@ def refuse_options(name: str, options: dict[str, str]) -> None:
 
 def resolve(text: str) -> SystemPort:
     """The system called `text`; raises `UsageError` with a sentence if there is none, `SystemUnavailable` if it cannot run here."""
+    if text.startswith(PREFIX):
+        return ProgramSystem(text.removeprefix(PREFIX))
     name, _, query = text.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     if query and len(options) != len(query.split("&")):

@@ -25,7 +25,7 @@ from refold.systems.frameworks.calls import script
 from refold.systems.frameworks.deployment import FrameworkDeployment
 from refold.systems.frameworks.library import library
 from refold.systems.frameworks.oracle import FreshInstances, attributes
-from refold.systems.frameworks.place import RunFolder
+from refold.systems.run_folder import RunFolder
 from refold.systems.frameworks.workers import LogFollower, WorkerReplay
 from refold.systems.user.errors import let_through, told
 
