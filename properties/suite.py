@@ -50,6 +50,7 @@ from refold.properties.oracle import Oracle
 from refold.properties.property import Checker, Handler, Property
 from refold.properties.reading.listings import Listings
 from refold.properties.reading.sessions import Pointers, Sessions, Waits
+from refold.properties.updates.alone import MadeAlone
 from refold.properties.updates.create_if_absent import CreateIfAbsent
 from refold.properties.updates.decisions import Decisions, ExpectedVersion
 from refold.properties.updates.locks import Locks
@@ -227,8 +228,8 @@ def checked_on(
     can = {"", *capabilities}
     if application is not None and application.replayed:
         judges = [judge for judge in replay_checker(application, None).properties if judge.judged(kinds)]
-        log = [(FullReplay.name, "LOG")] if Scanned in kinds else []
-        return (*((judge.name, judge.guarantee) for judge in judges), *log)
+        found = [(judge.name, guarantee) for judge in judges for guarantee in (judge.guarantee, *judge.more_guarantees)]
+        return (*found, *([(FullReplay.name, "LOG")] if Scanned in kinds else []))
     return tuple(
         (judge.name, guarantee)
         for judge in properties(application)
@@ -239,7 +240,10 @@ def checked_on(
 
 def replay_checker(application: Application, plain: Callable[[Any], Any] | None) -> Checker:
     """For an application without a decider: a full replay, and its own properties. Who asked for an event is not known there."""
-    checked: list[Property] = [FullReplay(application), *(make(application) for make in application.properties)]
+    checked: list[Property] = [FullReplay(application)]
+    if application.solitary:
+        checked.append(MadeAlone(application))
+    checked += [make(application) for make in application.properties]
     for judge in checked:
         judge.plain = plain
     return Checker(checked)

@@ -16,7 +16,7 @@ from refold.model.errors import UsageError
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
-from refold.search.capabilities import WITHOUT_DECIDER, not_checked
+from refold.search.capabilities import not_checked, unjudged
 from refold.search.crew import Crew, why_not
 from refold.search.outcome import Outcome, Runner
 from refold.search.run import Run, execute, reproducer
@@ -308,7 +308,7 @@ class Campaign:
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },
             counterexamples=tuple(self.counterexamples),
-            not_checked=(*WITHOUT_DECIDER, *self.given_up)
+            not_checked=(*unjudged(self.application), *self.given_up)
             if self.application.replayed
             else (*not_checked(self.system), *self.given_up),
             checked=checked_on(self.application, self.system.capabilities, self.kinds),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from refold.model.application import Application
 from refold.model.declarations.capability import CORE, Ability, Capability
 from refold.model.parts.extensions import EXTENSIONS
 from refold.systems.port import SystemPort
@@ -22,6 +23,18 @@ WITHOUT_DECIDER = (
     "deliveries, checkpoints and order of the application's own consumers: refold sees what they show, at rest",
 )
 """What nobody can judge of an application that a full replay alone explains."""
+
+RUN_ALONE = (
+    "decisions by a second opinion: what a command may do is what the application does with it in a fresh instance; a rule that is wrong"
+    " there too is seen by an invariant, or by decide() and evolve()",
+    "power cuts: only processes die",
+)
+"""The same of one that can be run alone."""
+
+
+def unjudged(application: Application) -> tuple[str, ...]:
+    """What nobody can judge of an application without a decider."""
+    return RUN_ALONE if application.solitary else WITHOUT_DECIDER
 
 
 def not_checked(system: SystemPort) -> tuple[str, ...]:

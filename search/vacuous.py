@@ -124,7 +124,7 @@ def vacuous(
         expected += [count for capability, count in SHOWN_BY.items() if capability in can & CORE.keys()]
     if steps >= LONG_FOR_PARTS:
         expected += [count for capability, count in SHOWN_BY.items() if capability in can - CORE.keys()]
-    if happened.get("looks"):
+    if happened.get("looks") or happened.get("turns"):
         expected = [
             name for name in expected if name not in ("delivered", "redelivered")
         ]  # what it does with events shows otherwise

@@ -37,7 +37,7 @@ class FullReplay(Property):
         self.decider = application
         self.events: list[Stored] = []
         self.numbers: list[int] = []
-        self.replayed: dict[str, Any] | None = None
+        self.replayed: dict[str, dict[str, Any]] = {}
         self.views = 0
         self.replays = 0
 
@@ -54,7 +54,7 @@ class FullReplay(Property):
         last = self.events[-1].position if self.events else 0
         self.events.append(event)
         self.numbers.append(number)
-        self.replayed = None
+        self.replayed.clear()
         if event.position > last:
             return None
         return self.finding(
@@ -93,13 +93,13 @@ class FullReplay(Property):
 
     def on_viewed(self, number: int, record: Viewed) -> Finding | None:
         """A view against the replay."""
-        if self.replayed is None:
-            one, other = (dict(self.decider.replay(tuple(self.events))) for _ in range(2))
+        if record.view not in self.replayed:
+            one, other = (dict(self.decider.replay_of(record.view, tuple(self.events))) for _ in range(2))
             self.replays += 1
-            self.replayed = one
+            self.replayed[record.view] = one
             if one != other:
                 return self.differs(number, record, "twice", "replay-differs", one, other)
-        expected = self.replayed
+        expected = self.replayed[record.view]
         keys = record.states if record.partial else {**expected, **record.states}
         self.views += 1
         wrong = [key for key in keys if not self.same(record.states.get(key), expected.get(key))]

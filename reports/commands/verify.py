@@ -32,7 +32,8 @@ from refold.search.objects.provenance import replay_command
 from refold.search.signals import held_back
 from refold.search.verification import SECONDS, to_the_end
 from refold.systems.port import SystemPort
-from refold.systems.registry import application_suiting, resolve
+from refold.systems.programs.system import PREFIX
+from refold.systems.registry import application_suiting, own_application, resolve
 
 
 def application_for(name: str) -> Application:
@@ -51,6 +52,13 @@ def application_for(name: str) -> Application:
     metavar="NAME",
     shell_complete=completion.systems,
     help="What to verify (default: reference); may be repeated.",
+)
+@click.option(
+    "--command",
+    "commands",
+    multiple=True,
+    metavar="COMMAND",
+    help="A program that is a log, and speaks JSON lines; may be repeated.",
 )
 @click.option(
     "--application",
@@ -85,6 +93,7 @@ def application_for(name: str) -> Application:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def verify(
     systems: tuple[str, ...],
+    commands: tuple[str, ...],
     application: str | None,
     seconds: float | None,
     examples: int | None,
@@ -105,6 +114,7 @@ def verify(
       refold verify --system 'sqlite?synchronous=off'      ... that does not sync: convicted
       refold verify --application tests/test_shop.py:Shop  your own decider
       refold verify --system my_log.py:MyLog --json        your own log
+      refold verify --command 'node log.js'                your own log in another language
       refold verify --application new.py:Shop --history old.jsonl
                                                            events of a former version
 
@@ -119,6 +129,7 @@ def verify(
         if history is not None:
             searching = {
                 "--system": systems,
+                "--command": commands,
                 "--seconds": seconds,
                 "--examples": examples,
                 "--seed": seed,
@@ -128,9 +139,10 @@ def verify(
         if seconds is None and examples is None:
             seconds = SECONDS
         seed = secrets.randbelow(1 << 32) if seed is None else seed
-        names = systems or ("reference",)
+        names = (*systems, *(PREFIX + command for command in commands)) or ("reference",)
         resolved = [(name, resolve(name)) for name in names]
-        applications = {name: application_for(application or application_suiting(name)) for name in names}
+        called = {name: application or application_suiting(name, system) for name, system in resolved}
+        applications = {name: application_for(called[name]) for name in names}
         ready(folder)
         outputs, troubles = [], []
         for name, system in resolved:
@@ -142,7 +154,7 @@ def verify(
                 seed,
                 Budget(seconds, examples),
                 place,
-                application,
+                application if own_application(system) is None else called[name],
                 len(names) == 1,
                 jobs,
             )

@@ -176,14 +176,15 @@ def luggage(application: Application, histories: Iterable[Sequence[Any]], second
         raise Unreplayable(
             f"application {cls.__name__} cannot be pickled, so no other process can replay: {error}"
         ) from error
-    module = sys.modules.get(cls.__module__)
+    home = application.home
+    module = sys.modules.get(home)
     file = getattr(module, "__file__", None)
     path = [os.path.abspath(place) for place in sys.path]
     opened = (record for history in histories for record in history[:1] if type(record) is Opened)
     used = dict.fromkeys(spec.projection for record in opened for spec in record.consumers)
     own = [name for name in used if not hasattr(Application, name)]
     packed = base64.b64encode(pickled).decode()
-    return msgspec.json.encode(Luggage(path, cls.__module__, file, packed, seconds, own)) + b"\n"
+    return msgspec.json.encode(Luggage(path, home, file, packed, seconds, own)) + b"\n"
 
 
 def ask(seeds: Sequence[str], lines: bytes, seconds: float) -> list[list[bytes]]:

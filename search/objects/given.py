@@ -15,6 +15,10 @@ from refold.systems.user.errors import called
 
 def application_given(found: Any) -> Application:
     """The application, which keeps the rules of the game; raises `UsageError` and `BrokenApplication`."""
+    if found is None:
+        raise UsageError(
+            "which application is meant is not said, and the system does not bring one; name it first: verify(Shop, system)"
+        )
     if isinstance(found, str):
         application = application_named(found)
     else:

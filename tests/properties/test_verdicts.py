@@ -501,6 +501,7 @@ def test_evidence_is_records_of_the_history_in_their_order_for(anomaly: str) -> 
 
 
 ELSEWHERE = (
+    "alone",
     "change_stream",
     "full_replay",
     "listings",
@@ -511,7 +512,8 @@ ELSEWHERE = (
     "two_stores",
     "watched",
 )
-"""Modules of properties that are judged in files of their own (test_clauses, test_extension_verdicts, test_old_data, test_whole)."""
+"""Modules of properties that are judged in files of their own (test_alone, test_clauses,
+test_extension_verdicts, test_old_data, test_whole)."""
 
 
 def test_every_anomaly_that_a_property_can_find_is_here() -> None:
