@@ -186,6 +186,8 @@ class PostgresDatabase:
     Raises `SystemUnavailable` if there is no server, or none that answers within ten seconds.
     """
 
+    short_runs = True
+
     def __init__(self, schema: Schema = "", *, url: str | None = None) -> None:
         self.host = host_at(url)
         self.schema = schema

@@ -11,13 +11,15 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import pq
 
 from refold.model.errors import SystemUnavailable
+from refold.systems.gate.actor import current
+from refold.systems.gate.boundary import Boundary
 
 T = TypeVar("T")
 
@@ -53,13 +55,31 @@ def bounded(gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
         return answer
 
 
+ANSWERED = Boundary(lambda: None, lambda: None, probe=lambda: None)
+
+
+@contextlib.contextmanager
+def answered(boundary: Boundary = ANSWERED) -> Iterator[None]:
+    """An actor waits for a server that answers by itself: nobody is to guess that he waits for anybody, however long it takes."""
+    actor = current()
+    if actor is None:
+        yield
+        return
+    outer, actor.boundary = actor.boundary, actor.boundary or boundary
+    try:
+        yield
+    finally:
+        actor.boundary = outer
+
+
 class Bounded(psycopg.Connection[Any]):
     """A connection of refold's own. Raises `Silent` where others would wait for ever."""
 
     def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
         """As the original, with an end."""
         try:
-            return super().wait(bounded(gen), *arguments, **named)
+            with answered():
+                return super().wait(bounded(gen), *arguments, **named)
         except Silent:
             fell_silent(self.pgconn)
             raise
@@ -178,7 +198,9 @@ def run(connection: pq.abc.PGconn, command: bytes) -> bool:
     done = False
     while True:
         while connection.is_busy():
-            if not select.select([connection.socket], [], [], max(0.0, until - time.monotonic()))[0]:
+            with answered():
+                heard = select.select([connection.socket], [], [], max(0.0, until - time.monotonic()))[0]
+            if not heard:
                 fell_silent(connection)
                 raise Silent("PostgreSQL does not answer")
             connection.consume_input()

@@ -22,7 +22,7 @@ from psycopg import errors, pq
 from refold.systems.gate.actor import Actor, Process, current
 from refold.systems.gate.boundary import Boundary
 from refold.systems.gate.crossing import Wait
-from refold.systems.gate.databases.kept import DEAD, Lasting, give, is_silent, shut
+from refold.systems.gate.databases.kept import DEAD, Lasting, answered, is_silent, shut
 from refold.systems.gate.databases.postgres import Waits
 from refold.systems.gate.databases.statements import kind_of, words_of
 
@@ -53,7 +53,8 @@ class Stopping(Lasting):
             return self.lost(gen, *arguments, **named)
         told = told_by(self, gen)
         if told is None:
-            return super().wait(gen, *arguments, **named)
+            with answered(self.boundary):
+                return super().wait(gen, *arguments, **named)
         asked = super().wait
         try:
             return actor.cross(*told, lambda: asked(gen, *arguments, **named), self.boundary)
