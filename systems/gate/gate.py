@@ -312,6 +312,21 @@ class Gate(Baton):
         host.job = lambda: beside.perform(handler, (), {})
         host.launch(beside)
 
+    def refuse(self, name: str) -> Deadlock | None:
+        """If this actor is in a circle of waits in a server, let the server refuse what it waits for, as it would by itself after a while:
+        then it stands again, behind its statement, which raises. Returns the circle; None if there is none, or none that a server ends."""
+        actor = self._known(name)
+        found = self.deadlock()
+        boundary = actor.boundary
+        if found is None or found.everybody or name not in dict(found.waits) or boundary is None or boundary.refuse is None:
+            return None
+        boundary.refuse()
+        until = time.monotonic() + self.deadline
+        while isinstance(actor.status, Blocked) and time.monotonic() < until:
+            self._look_at(actor)
+            self._next(0.0005)
+        return found
+
     def deadlock(self) -> Deadlock | None:
         """Who waits for each other in a circle; or everybody, if nobody can go on and no time helps. None if there is neither. Threads
         that somebody else's code has started and left behind, such as those of a pool, may wait for ever."""

@@ -9,7 +9,7 @@ import attrs
 
 from refold.model.parts.calls import Stood
 from refold.model.process import Emit
-from refold.systems.gate import Blocked, Died, Exited, Fail, Gate, Lose, Raised, Returned, Status, Stop, Stopped
+from refold.systems.gate import Blocked, Busy, Died, Exited, Fail, Gate, Lose, Raised, Returned, Status, Stop, Stopped
 from refold.systems.gate.crossing import Ended
 from refold.systems.gate.decision import DIE, GO, Decision
 from refold.systems.user.errors import AdapterError, told
@@ -53,8 +53,11 @@ class Stage:
         return name in self.work and isinstance(self.gate.status(name), Stopped)
 
     def at_once(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Let an actor do something without a stop: set up what its work needs. Raises what it raises."""
-        return self.gate.run(name, function, *arguments)
+        """Let an actor do something without a stop: set up what its work needs."""
+        try:
+            return self.gate.run(name, function, *arguments)
+        except Busy as busy:
+            raise AdapterError(f"{self.title}: {busy}") from busy
 
     def begin(self, name: str, function: Callable[[], Any], finish: Finish) -> None:
         """Begin a piece of work: up to its first stop."""
@@ -67,9 +70,18 @@ class Stage:
 
     def after(self, name: str, status: Status) -> None:
         """Look at what a step has done; somebody else may have come to an end by it, too."""
+        if isinstance(status, Blocked):
+            self.refuse_one_of_a_deadlock(name)
+            status = self.gate.status(name)
         self.look(name)
         if isinstance(status, Ended):
             self.over(name, status)
+
+    def refuse_one_of_a_deadlock(self, name: str) -> None:
+        """A server refuses one of those who wait for each other in it: here whoever came last."""
+        deadlock = self.gate.refuse(name)
+        if deadlock is not None:
+            self.emit(Stood(name, f"in a {deadlock}; the server refuses {name}"))
 
     def over(self, name: str, status: Status) -> None:
         """Work has come to its end."""
@@ -158,7 +170,7 @@ class Stage:
                 if not others:
                     break
         stuck = ", ".join(f"{name} {told_status(self.gate.status(name))}" for name in self.work)
-        raise AdapterError(f"{self.title}: work that has no end: {stuck}")
+        raise AdapterError(f"{self.title}: work that has no end: {self.gate.deadlock() or stuck}")
 
 
 def told_status(status: Status) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from refold.model.declarations.ports import Closing
-from refold.model.errors import UsageError
+from refold.model.errors import SystemUnavailable, UsageError
 
 T = TypeVar("T")
 
@@ -28,7 +28,10 @@ STOPPING = frozenset({"refold", "hypothesis", "_pytest"})
 
 def let_through(error: BaseException) -> None:
     """Raise it again if it is no error of the code that was called but ends what is being done: Ctrl-C, and that by which refold,
-    Hypothesis and pytest stop a run. Whatever else code raises is its error, also asyncio's CancelledError and SystemExit."""
+    Hypothesis and pytest stop a run; and what refold says of a server that is not there. Whatever else code raises is its error, also
+    asyncio's CancelledError and SystemExit."""
+    if isinstance(error, SystemUnavailable):
+        raise error
     if isinstance(error, Exception):
         return
     if isinstance(error, KeyboardInterrupt) or any(

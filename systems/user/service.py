@@ -151,13 +151,23 @@ class Callers:
         """The service as this client reaches it."""
         service = self.services.get(client)
         if service is None:
-            service = self.stage.at_once(client, self.make, client)
+            service = self.made_for(client)
             if not callable(getattr(service, "execute", None)):
                 raise AdapterError(
                     f"{self.title}: service({client!r}) returned {short(service)}, expected an object with execute(command)"
                 )
             self.services[client] = service
         return service
+
+    def made_for(self, client: str) -> Any:
+        """What the user makes for a client."""
+        try:
+            return self.stage.at_once(client, self.make, client)
+        except AdapterError:
+            raise
+        except BaseException as error:
+            let_through(error)
+            raise AdapterError(f"{self.title}: service({client!r}) raised {told(error)}") from error
 
     def over(self, call: Call, status: Status) -> None:
         """The call has an answer, or will never have one."""

@@ -61,6 +61,7 @@ from refold.systems.deployment import Deployment
 from refold.systems.user.actors import Stage
 from refold.systems.user.asked import check_declared
 from refold.systems.user.errors import AdapterError, called, close_part
+from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
 from refold.systems.user.watching import INLINE, PULLING, PUSHED, Watched, is_factory, role_of, watched_spec
@@ -71,6 +72,8 @@ PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
 REHEARSED = 12
 """Commands that are tried to learn the places."""
+SHORT = (12, 24, 48)
+"""Words per plan where a part of the user's says that many short runs find more in the same time than few long ones."""
 
 
 class Parts:
@@ -79,6 +82,8 @@ class Parts:
     def __init__(self, name: str, made: Any) -> None:
         self.name = name
         self.log = getattr(made, "log", made)
+        if getattr(made, "gaps", False):
+            self.log = InOrderOfCommit(self.log)
         self.service = getattr(made, "service", None)
         self.consumers: dict[str, Any] = dict(getattr(made, "consumers", None) or {})
         self.refusals = tuple(getattr(made, "refusals", ()))
@@ -101,6 +106,10 @@ class Parts:
             raise UsageError(
                 f"{self.name!r}: it has neither a service (service(client) makes something with execute(command)) nor a log with append()"
             )
+        if self.service is None and isinstance(self.log, InOrderOfCommit):
+            raise UsageError(
+                f"{self.name!r}: gaps is for a service that appends by itself; append() of a log returns positions that are final"
+            )
 
 
 def at_gate(parts: Parts) -> bool:
@@ -108,6 +117,11 @@ def at_gate(parts: Parts) -> bool:
     return parts.service is not None or any(
         is_factory(one) or role_of(one) == PULLING for one in parts.consumers.values()
     )
+
+
+def parts_of(made: object) -> Sequence[object]:
+    """What an object of the user's has as attributes."""
+    return tuple(vars(made).values()) if hasattr(made, "__dict__") else ()
 
 
 class OwnSystem:
@@ -123,8 +137,10 @@ class OwnSystem:
         parts = Parts(name, sample)
         parts.check()
         self.serves = parts.service is not None
+        self.gaps = isinstance(parts.log, InOrderOfCommit)
         self.gated = at_gate(parts)
         self.clients = CLIENTS[:2]
+        self.lengths = SHORT if any(getattr(part, "short_runs", False) for part in parts_of(sample)) else ()
         examples = {title: self.example(title, given) for title, given in parts.consumers.items()}
         self.kinds = {title: type(theirs) for title, theirs in examples.items()}
         self.roles = {title: role_of(theirs) for title, theirs in examples.items()}
@@ -180,7 +196,7 @@ class OwnSystem:
     def menu(self, application: Application) -> Menu:
         """What plans may do: what the core knows and this system can do, and what happens at the gate."""
         commands = application.commands()
-        menu = Menu(commands, self.clients, self.consumers, self.capabilities)
+        menu = Menu(commands, self.clients, self.consumers, self.capabilities, lengths=self.lengths)
         kept: list[Group] = []
         for family, weight, words in menu.groups:
             possible = [word for word in words if all(map(self.possible, word))]
@@ -215,6 +231,8 @@ class OwnSystem:
         actors = [*(self.clients if self.serves else ()), *working]
         if self.serves:
             yield from self.of_service(cast, places["service"])
+        if self.gaps:
+            yield from self.overtakings(cast, places["service"], working)
         if working:
             yield "", 20, alone(Turn(one) for one in working)
             yield "", 8, [(Turn(one),) * 2 for one in working]
@@ -239,6 +257,14 @@ class OwnSystem:
         yield "unheard", 10, [(*stop, LoseAnswer(stop[0].client), GoOn(stop[0].client)) for stop in stops]
         yield "failure", 6, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
         yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]
+
+    @staticmethod
+    def overtakings(cast: Cast, places: list[str], working: Sequence[str]) -> Iterator[Group]:
+        """A consumer works while one call is under way and another, which began later, is over."""
+        first = cast.talks[0][0]
+        begun = [(Enter(*talk), Halt(first, place)) for talk, place in product(cast.talks, places) if talk[0] == first]
+        others = [Submit(*talk) for talk in cast.talks if talk[0] != first]
+        yield "", 12, [(*one, other, Turn(consumer)) for one, other, consumer in product(begun, others, working)]
 
     def of_consumers(self, cast: Cast, places: dict[str, list[str]], working: Sequence[str]) -> Iterator[Group]:
         """The same for the turns of consumers."""
@@ -315,8 +341,9 @@ class OwnDeployment(Deployment):
 
     def wrap(self, given: Any) -> Callable[[str, str, Context, StorePort], Watched]:
         """The consumer behind the port."""
+        covered = getattr(self.parts.log, "covered", None) if isinstance(self.parts.log, InOrderOfCommit) else None
         return lambda name, projection, context, store: Watched(
-            name, projection, context, self.system.name, given, self.stage
+            name, projection, context, self.system.name, given, self.stage, covered
         )
 
     def callers(self) -> tuple[str, ...]:
@@ -475,6 +502,9 @@ class OwnDeployment(Deployment):
         """Whoever is in the middle of work comes to its end first."""
         if self.stage is not None:
             self.stage.finish()
+        for consumer in self.consumers.values():
+            if isinstance(consumer, Watched):
+                consumer.begin_anew()  # it may wait for the end of a transaction that nobody has seen anything of
         super().settle()
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ rows and checkpoint are shown, and the fold of the log says what is lost in them
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from refold.model.consumer import Consumer
@@ -57,9 +58,20 @@ def watched_spec(name: str, theirs: object) -> ConsumerSpec:
 
 class Watched(Asked, Consumer):
     """A consumer of the user's. `given` is the consumer itself, or what makes one for each life of its process. With a `stage` its work is
-    done by an actor of its name, without one it is called, and may die at a `durable()`."""
+    done by an actor of its name, without one it is called, and may die at a `durable()`. `covered` tells what a checkpoint covers of a log
+    in which positions show late."""
 
-    def __init__(self, name: str, projection: str, context: Context, title: str, given: Any, stage: Stage | None):
+    def __init__(
+        self,
+        name: str,
+        projection: str,
+        context: Context,
+        title: str,
+        given: Any,
+        stage: Stage | None,
+        covered: Callable[[int], int] | None = None,
+    ) -> None:
+        self.covered = covered
         self.title = f"{title}: consumer {name!r}"
         self.given = given
         self.stage = stage
@@ -72,6 +84,10 @@ class Watched(Asked, Consumer):
         self.shown: tuple[int | None, StoredRows] = (None, {})
         self.unflushed = False
         self.failures = 0
+        self.started_again = False
+        """It has failed so often that its process was started again, and has done nothing since."""
+        self.woken = False
+        """Something became visible since it began to work: it may have looked before that."""
         self.resume(self.checkpoint_now() or 0)
         self.asleep = self.role == INLINE
 
@@ -97,7 +113,10 @@ class Watched(Asked, Consumer):
 
     def checkpoint_now(self) -> int | None:
         """The checkpoint; None if it shows none."""
-        return self.ask_checkpoint() if callable(getattr(self.theirs, "checkpoint", None)) else None
+        if not callable(getattr(self.theirs, "checkpoint", None)):
+            return None
+        shown = self.ask_checkpoint()
+        return shown if self.covered is None or self.role != PULLING else self.covered(shown)
 
     def look(self, when: str = "working") -> None:
         """Record what it shows, if that is news. What is locked by somebody's open transaction cannot be seen now, and a dead one need not
@@ -123,6 +142,14 @@ class Watched(Asked, Consumer):
             self.look()
         else:
             self.asleep = False
+            self.woken = True
+
+    def begin_anew(self) -> None:
+        """Nothing goes wrong from here on: whoever waits looks once more, and what failed before counts no more."""
+        if self.role == PULLING:
+            self.wake()
+        self.failures = 0
+        self.started_again = False
 
     # -- its work
 
@@ -144,6 +171,7 @@ class Watched(Asked, Consumer):
     def begin(self, index: int = 0) -> bool:
         """Begin a piece of work: up to its first stop at the gate, or to its end where there is none; False if there is none to do."""
         if self.role == PULLING:
+            self.woken = False
             self.undertake("poll", (), self.polled)
             return True
         if not self.inbox:
@@ -174,6 +202,7 @@ class Watched(Asked, Consumer):
             self.leave()
             return False
         self.failures = self.failures + 1 if isinstance(status, Raised) else 0
+        self.started_again = self.started_again and isinstance(status, Raised)
         if isinstance(status, Returned):
             awaited(self.title, "its work", status.value)
         return isinstance(status, Returned)
@@ -183,10 +212,11 @@ class Watched(Asked, Consumer):
         before = self.shown
         if self.ended(status):
             answer = status.value if isinstance(status, Returned) else None
-            self.asleep = not answer if answer is not None else self.shown == before
+            done = not answer if answer is not None else self.shown == before
+            self.asleep = done and not self.woken
         elif isinstance(status, Raised):
             self.emit(Failed(self.name, self.log_end()))
-            self.asleep = self.failures > PATIENCE
+            self.asleep = self.is_hopeless()
 
     def log_end(self) -> int:
         """Where it fails, as far as one can see: behind its checkpoint."""
@@ -214,9 +244,22 @@ class Watched(Asked, Consumer):
             self.done(event)
         elif isinstance(status, Raised):
             self.emit(Failed(self.name, event.position))
-            if self.failures > PATIENCE:
+            if self.is_hopeless():
                 self.inbox.clear()
                 self.asleep = True
+
+    def is_hopeless(self) -> bool:
+        """Whether it has failed too often in a row; in a new process as well, where there can be one: whoever has lost a connection and
+        never looks for another is started again by somebody."""
+        if self.failures <= PATIENCE:
+            return False
+        if not self.makes or self.started_again:
+            return True
+        self.started_again = True
+        self.crash()
+        self.emit(Crashed(self.name, 1))
+        self.restart()
+        return False
 
     # -- its ends
 
