@@ -153,6 +153,11 @@ def in_order(parts: Sequence[Property]) -> list[Property]:
     return ordered
 
 
+def views(oracle: Oracle) -> Property:
+    """Views of a user's system, compared with a replay of what the oracle has seen."""
+    return FullReplay(oracle.application or Application(), oracle)
+
+
 LATE: tuple[Callable[[Oracle], Property], ...] = (
     lambda oracle: Pointers(),
     Listings,
@@ -166,6 +171,7 @@ LATE: tuple[Callable[[Oracle], Property], ...] = (
     lambda oracle: CreateIfAbsent(),
     lambda oracle: SingleWriter(),
     Topics,
+    views,
 )
 """Properties of extensions, made when the first record of theirs occurs. No two share a kind of record, nor with the others."""
 
@@ -186,7 +192,9 @@ def early(application: Application | None, oracle: Oracle) -> list[Property]:
     replay = None if application is None else ReplayEquality(application, oracle)
     parts: list[Property] = [AppendsKeeper(oracle), ProgressKeeper(oracle), Identity(oracle), ExpectedVersion(oracle)]
     if application is not None:
-        parts += [StatesKeeper(oracle), Decisions(application, oracle), Views(application, oracle)]
+        parts += [StatesKeeper(oracle), Decisions(application, oracle)]
+    if application is not None and application.decides:
+        parts.append(Views(application, oracle))
     parts += [
         Visibility(oracle),
         Reachability(oracle),
@@ -198,8 +206,9 @@ def early(application: Application | None, oracle: Oracle) -> list[Property]:
     if application is not None and replay is not None:
         parts += [SnapshotEquality(application, oracle, replay), replay, CacheAtRest(application, oracle)]
         parts += [Sessions(application, oracle), RebuildEquality(application, oracle, replay)]
-        parts += [Answers(application, oracle), ServiceAnswers(application, oracle)]
-        parts.append(WatchedConsumers(application, oracle))
+        parts += [Answers(application, oracle), WatchedConsumers(application, oracle)]
+    if application is not None and application.decides:
+        parts.append(ServiceAnswers(application, oracle))
     parts += [CacheOrder(), Outside(oracle), Letters(oracle), Waits(oracle), Convergence(oracle)]
     if application is not None:
         parts += [make(application) for make in application.properties]

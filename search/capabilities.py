@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from refold.model.application import Application
 from refold.model.declarations.capability import CORE, Ability, Capability
 from refold.model.parts.extensions import EXTENSIONS
 from refold.systems.port import SystemPort
@@ -24,9 +25,13 @@ WITHOUT_DECIDER = (
 """What nobody can judge of an application that a full replay alone explains."""
 
 
-def not_checked(system: SystemPort) -> tuple[str, ...]:
-    """What a green run of this system does not prove, in plain words."""
-    return tuple(words.missing for name, words in CAPABILITIES.items() if name not in system.capabilities)
+def not_checked(system: SystemPort, application: Application | None = None) -> tuple[str, ...]:
+    """What a green run of this system with this application does not prove, in plain words."""
+    if application is not None and application.replayed:
+        return WITHOUT_DECIDER
+    undecided = WITHOUT_DECIDER[:1] if application is not None and not application.decides else ()
+    lacking = tuple(words.missing for name, words in CAPABILITIES.items() if name not in system.capabilities)
+    return (*undecided, *lacking)
 
 
 def in_short(texts: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.parts.reading.looks import Viewed
 from refold.model.record import Scanned
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -19,7 +20,8 @@ class FullReplay(Property):
     """For every look at the log with n events, every view v and key k: v(k) == replay(log[:n])(k); two replays of the same events give the
     same; and the log still holds the events that it held before, in their order.
 
-    A view that is partial, such as a cache, need not have every key. A state that is None is as good as none.
+    A view that is partial, such as a cache, need not have every key. A state that is None is as good as none. With an `oracle` it looks at
+    views alone: the log is what the oracle has seen, and others judge that.
     """
 
     name = "replays"
@@ -32,9 +34,10 @@ class FullReplay(Property):
         "log": "the log only grows at its end",
     }
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, oracle: Oracle | None = None) -> None:
         super().__init__(application)
         self.decider = application
+        self.oracle = oracle
         self.events: list[Stored] = []
         self.numbers: list[int] = []
         self.replayed: dict[str, Any] | None = None
@@ -43,6 +46,8 @@ class FullReplay(Property):
 
     def handlers(self) -> dict[type, Handler]:
         """The log, and looks at it."""
+        if self.oracle is not None:
+            return {Viewed: self.on_viewed}
         return {Stored: self.on_stored, Viewed: self.on_viewed, Scanned: self.on_scanned}
 
     def observations(self) -> dict[str, int]:
@@ -93,6 +98,8 @@ class FullReplay(Property):
 
     def on_viewed(self, number: int, record: Viewed) -> Finding | None:
         """A view against the replay."""
+        if self.oracle is not None and not self.follow(self.oracle):
+            return None
         if self.replayed is None:
             one, other = (dict(self.decider.replay(tuple(self.events))) for _ in range(2))
             self.replays += 1
@@ -113,6 +120,17 @@ class FullReplay(Property):
             {key: expected.get(key) for key in wrong},
             {key: record.states.get(key) for key in wrong},
         )
+
+    def follow(self, oracle: Oracle) -> bool:
+        """See what the oracle has seen; False if it has forgotten the beginning."""
+        if oracle.low or oracle.application is None:
+            return False
+        events = oracle.between(0, oracle.tail)
+        if len(events) != len(self.events):
+            self.events = list(events)
+            self.numbers = [oracle.numbers[event.position] for event in events]
+            self.replayed = None
+        return True
 
     def differs(self, number: int, record: Viewed, clause: str, anomaly: str, expected: Any, actual: Any) -> Finding:
         """The finding."""

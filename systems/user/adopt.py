@@ -11,6 +11,7 @@ from refold.systems.port import SystemPort
 from refold.systems.user.consumers import Bringing, ForeignSystem
 from refold.systems.user.errors import called, close_part
 from refold.systems.user.log import LogSystem, log_capabilities
+from refold.systems.user.roles.parts import roles_of
 from refold.systems.user.system import OwnSystem
 from refold.systems.user.whole import Whole, WholeSystem
 
@@ -39,7 +40,7 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     made = called(name, make)
     if is_system(made):
         return made
-    if isinstance(made, Whole):
+    if isinstance(made, Whole) and not is_more(made):
         close_part(name, made)
         return WholeSystem(name, make, made)
     system: ForeignSystem | LogSystem | OwnSystem
@@ -57,12 +58,17 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     return system
 
 
+def is_more(made: object) -> bool:
+    """Whether a whole application has roles beside."""
+    return hasattr(made, "service") or bool(getattr(made, "consumers", None)) or len(dict(roles_of(made))) > 1
+
+
 def is_own(made: object) -> bool:
     """Whether there is a service, or consumers of which all can be watched."""
     consumers = getattr(made, "consumers", None)
     if consumers is not None and not isinstance(consumers, Mapping):
         return False
-    if hasattr(made, "service"):
+    if hasattr(made, "service") or callable(getattr(made, "execute", None)) or dict(roles_of(made)):
         return True
     unordered = [one for one in (consumers or {}).values() if "unordered" in getattr(one, "promises", ())]
     return bool(consumers) and not unordered

@@ -86,6 +86,11 @@ class WatchedLog(GuardedLog):
             return event
         return msgspec.structs.replace(event, id=label)
 
+    def original(self, event: Stored) -> Stored:
+        """The event under the id that the user's log has for it."""
+        names = {label: name for name, label in self.labels.items()}
+        return msgspec.structs.replace(event, id=names.get(event.id, event.id))
+
     def attribute(self, fresh: list[Stored]) -> None:
         """These events have just become visible: who has appended them, and what for."""
         streams = list(dict.fromkeys(event.stream for event in fresh))

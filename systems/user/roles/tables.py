@@ -18,8 +18,9 @@ import attrs
 from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.model.event import Stored
-from refold.model.words import counted, short
+from refold.model.words import counted, short, suggestion
 from refold.systems.user.errors import AdapterError
+from refold.systems.user.roles.sinks import Sink
 
 Row = tuple[Any, ...]
 Select = Callable[[str], list[Row]]
@@ -149,11 +150,12 @@ class Service:
     """What clients call: `make` is called once for each life of a client's process, with what leads to the database (a path).
 
     It has `execute(command)`, or a method for each command (`claim_name(name, owner)` for `ClaimName(name, owner)`). `refusals` are the
-    errors by which it says no, beside `refold.Refusal`.
+    errors by which it says no, beside `refold.Refusal`. One that sends messages by itself names the sink in `sends`, and is made with it.
     """
 
     make: Callable[..., object]
     refusals: Sequence[type[BaseException]] = ()
+    sends: str = attrs.field(default="", kw_only=True)
 
 
 @attrs.frozen
@@ -178,6 +180,35 @@ class Worker:
     saves_every: int = attrs.field(default=1, kw_only=True)
 
 
+@attrs.frozen
+class Relay:
+    """A process that takes turns and sends: the relay of an outbox, a process manager, a mailer.
+
+    `make` is called once for each life of it, with what leads to the database and the sink called `sends`. `poll` is the name of its method
+    that does a bounded piece of work and says whether there was any.
+    """
+
+    make: Callable[..., object]
+    sends: str = attrs.field(kw_only=True)
+    poll: str = attrs.field(default="poll", kw_only=True)
+    stop: str = attrs.field(default="", kw_only=True)
+
+
+def method_of(theirs: object, name: str) -> Callable[..., Any]:
+    """A method of the user's. Raises `UsageError` if there is none."""
+    found = getattr(theirs, name, None)
+    if not callable(found):
+        raise UsageError(f"{short(theirs)} has no method {name}(); say in `poll`, `handle` or `stop` what it is called")
+    return found  # type: ignore[no-any-return]
+
+
+def close_theirs(theirs: object) -> None:
+    """Close what the user made, if it can be closed."""
+    close = getattr(theirs, "close", None)
+    if callable(close):
+        close()
+
+
 class TableConsumer:
     """A worker of the user's, whose rows are looked up; it has the methods of a consumer that it was given."""
 
@@ -190,24 +221,15 @@ class TableConsumer:
         self.theirs = None if worker.make is None else worker.make(*looks.place.given)
         if self.theirs is not None:
             loop = "handle" if worker.handle else "poll"
-            setattr(self, loop, self.method(worker.handle or worker.poll))
+            setattr(self, loop, method_of(self.theirs, worker.handle or worker.poll))
         if worker.stop:
-            self.stop = self.method(worker.stop)
+            self.stop = method_of(self.theirs, worker.stop)
         if worker.checkpoint:
             self.checkpoint = self.saved
 
     def close(self) -> None:
         """Close the user's worker, if it can be closed."""
-        close = getattr(self.theirs, "close", None)
-        if callable(close):
-            close()
-
-    def method(self, name: str) -> Callable[..., object]:
-        """A method of the user's. Raises `UsageError` if there is none."""
-        found = getattr(self.theirs, name, None)
-        if not callable(found):
-            raise UsageError(f"the worker {short(self.theirs)} has no method {name}()")
-        return found  # type: ignore[no-any-return]
+        close_theirs(self.theirs)
 
     def rows(self) -> dict[str, Any]:
         """Key -> value, or values."""
@@ -221,6 +243,20 @@ class TableConsumer:
         return int(found[0][0] or 0) if found else 0
 
 
+class MadeRelay:
+    """A relay of the user's, with the methods that relays have."""
+
+    def __init__(self, relay: Relay, *given: Any) -> None:
+        self.theirs = theirs = relay.make(*given)
+        self.poll = method_of(theirs, relay.poll)
+        if relay.stop:
+            self.stop = method_of(theirs, relay.stop)
+
+    def close(self) -> None:
+        """Close it, if it can be closed."""
+        close_theirs(self.theirs)
+
+
 class OnTables:
     """What one run of a system on a database is made of."""
 
@@ -229,9 +265,20 @@ class OnTables:
         self.log = EventTables(looks, parts.events)
         self.refusals = tuple(parts.service.refusals)
         self.consumers = {name: self.consumer(worker) for name, worker in parts.consumers.items()}
-        make = parts.service.make
-        self.service = lambda client: make(*place.given)
+        self.sinks = {name: sink.fresh() for name, sink in parts.sinks.items()} or None
+        self.relays = {name: self.relay(relay) for name, relay in parts.relays.items()} or None
+        service = parts.service
+        self.service = lambda client: service.make(*self.given(service.sends))
         self.close = looks.close
+
+    def given(self, sends: str) -> tuple[Any, ...]:
+        """What leads to the database, and to a sink."""
+        place = self.looks.place.given
+        return (*place, self.sinks[sends]) if sends and self.sinks is not None else place
+
+    def relay(self, relay: Relay) -> Callable[[], MadeRelay]:
+        """A new one for each life of its process."""
+        return lambda: MadeRelay(relay, *self.given(relay.sends))
 
     def consumer(self, worker: Worker) -> Callable[[], TableConsumer] | TableConsumer:
         """A new one for each life of its process; one that nobody calls has no process."""
@@ -247,6 +294,16 @@ class Parts:
     service: Service
     events: Mapping[type, str] | str
     consumers: Mapping[str, Worker]
+    sinks: Mapping[str, Sink]
+    relays: Mapping[str, Relay]
+
+    def check(self) -> None:
+        """Whether everybody sends to a sink that there is. Raises `UsageError`."""
+        for sends in (self.service.sends, *(relay.sends for relay in self.relays.values())):
+            if sends and sends not in self.sinks:
+                raise UsageError(
+                    f"there is no sink {sends!r}{suggestion(sends, self.sinks)}; sinks are {', '.join(self.sinks) or 'none'}"
+                )
 
 
 def sqlite_system(
@@ -255,15 +312,25 @@ def sqlite_system(
     *,
     events: Mapping[type, str] | str,
     consumers: Mapping[str, Worker] | None = None,
+    sinks: Mapping[str, Sink] | None = None,
+    relays: Mapping[str, Relay] | None = None,
 ) -> Callable[[], OnTables]:
     """A system whose parts live in one SQLite file; what it returns makes a new one for each run.
 
     `create` makes the tables of an empty file, whose path it is given; or is the script that does. `service` is what clients call.
     `events` says where the events are: for each class of events a table or a query with a column ``position`` and a column for each of
     its fields; or one query with the columns ``position``, ``type`` and ``data`` (JSON). Columns ``stream``, ``version`` and ``id`` are used
-    if they are there, else the stream is the application's key, its events are counted, and the id is the position.
+    if they are there, else the stream is the application's key, its events are counted, and the id is the position. `sinks` are where messages
+    leave the system, and `relays` what sends them.
     """
-    parts = Parts(service if isinstance(service, Service) else Service(service), events, dict(consumers or {}))
+    parts = Parts(
+        service if isinstance(service, Service) else Service(service),
+        events,
+        dict(consumers or {}),
+        dict(sinks or {}),
+        dict(relays or {}),
+    )
+    parts.check()
 
     def system() -> OnTables:
         folder = tempfile.TemporaryDirectory(prefix="refold-")
