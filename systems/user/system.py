@@ -152,6 +152,8 @@ class OwnSystem:
         self.stops |= {one for one, ends in workers.items() if "stop" in ends}
         self.mortal |= {one for one, ends in workers.items() if "crash" in ends}
         self.workers = tuple(workers)
+        if any(one in self.mortal for one in workers):
+            self.capabilities |= {CRASH_CONSUMER}
         self.capabilities |= {capability for role in parts.roles for capability in role.gives}
         self.places: dict[Any, dict[str, list[str]]] = {}
         for theirs in examples.values():
@@ -262,6 +264,15 @@ class OwnSystem:
 
     def of_consumers(self, cast: Cast, places: dict[str, list[str]], working: Sequence[str]) -> Iterator[Group]:
         """The same for the turns of consumers."""
+        if places["service"]:
+            yield (
+                "",
+                8,
+                [
+                    (Enter(*one), Halt(one[0], place), Submit(*other), Turn(worker), GoOn(one[0]))
+                    for worker, (one, other), place in product(working, cast.rivals, places["service"])
+                ],
+            )
         stops: list[Any] = [(BeginTurn(one), Halt(one, place)) for one in working for place in places[one]]
         if not stops:
             return

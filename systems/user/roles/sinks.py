@@ -6,6 +6,7 @@ message names its event, by id or position.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -78,13 +79,15 @@ class Sink:
 @attrs.define
 class Outgoing:
     """What is known of one sink: how many messages were seen, those for which no event was visible yet, what events call for, and what has
-    gone out. `troubled`: something went wrong, so that a message may be lost that is promised at most once."""
+    gone out. `repeated` were taken for repetitions, and may be of other events that call for the same. `troubled`: something went wrong, so
+    that a message may be lost that is promised at most once."""
 
     seen: int = 0
     early: list[tuple[str, Any]] = attrs.field(factory=list)
     called_for: list[tuple[Stored, Any]] = attrs.field(factory=list)
     silent: list[int] = attrs.field(factory=list)
     gone: set[int] = attrs.field(factory=set)
+    repeated: list[tuple[str, Any]] = attrs.field(factory=list)
     troubled: bool = False
 
 
@@ -99,6 +102,7 @@ class Sinks(OwnRole):
         super().__init__(scene, theirs)
         self.known = {name: Outgoing() for name in theirs}
         self.hands: dict[str, list[str]] = {}
+        self.excused: Counter[str] = Counter()
         for name, sink in theirs.items():
             if isinstance(sink, Sink):
                 sink.name = name
@@ -158,17 +162,32 @@ class Sinks(OwnRole):
         if not meant:
             known.early.append((who, message))
             return
-        event = next((one for one in meant if one.position not in known.gone), meant[-1])
+        event, doubtful = self.meant(known, meant)
         promises = getattr(self.theirs[name], "promises", ())
         first = event.position not in known.gone
+        if doubtful and not first:
+            known.repeated.append((who, message))
         sender = self.scene.consumers.get(who)
         if hasattr(sender, "sent"):
             sender.sent += 1
         known.gone.add(event.position)
         counts = first or "once" in promises or "at-most-once" in promises
-        self.emit(Delivered(who, event.id, event.position, counts, name, "ordered" in promises))
+        self.emit(Delivered(who, event.id, event.position, counts, name, "ordered" in promises and not doubtful))
         if "at-most-once" not in promises:
             self.hands.setdefault(who, []).append(event.id)
+
+    def meant(self, known: Outgoing, events: Sequence[Stored]) -> tuple[Stored, bool]:
+        """Which of the events that call for a message it is of, and whether that is doubtful: it may be the first of one, or a
+        repetition of another."""
+        gone = [event for event in events if event.position in known.gone]
+        waiting = [event for event in events if event.position not in known.gone]
+        if not gone or not waiting:
+            return (waiting or gone[::-1])[0], False
+        again = next((event for event in gone if self.excused[event.id]), None)
+        if again is None:
+            return waiting[0], True
+        self.excused[again.id] -= 1
+        return again, True
 
     def troubled(self, who: str, how: str) -> None:
         """What it has sent in this piece of work it may send again."""
@@ -176,6 +195,7 @@ class Sinks(OwnRole):
             known.troubled = True
         messages = self.hands.pop(who, None)
         if messages:
+            self.excused.update(messages)
             self.emit(Interrupted(who, tuple(messages), how))
 
     def rest(self) -> None:
@@ -185,6 +205,12 @@ class Sinks(OwnRole):
             for who, message in known.early:
                 self.emit(Delivered(who, short(message), 0, True, name))
             known.early = []
+            for event, wanted in known.called_for:
+                found = next((one for one in known.repeated if one[1] == wanted), None)
+                if event.position not in known.gone and found is not None:
+                    known.repeated.remove(found)
+                    known.gone.add(event.position)
+                    self.emit(Delivered(found[0], event.id, event.position, True, name))
             silent = list(known.silent)
             if known.troubled and "at-most-once" in getattr(sink, "promises", ()):
                 silent += [event.position for event, _ in known.called_for if event.position not in known.gone]
