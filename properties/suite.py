@@ -228,23 +228,36 @@ def checked_on(
     these kinds."""
     can = {"", *capabilities}
     if application is not None and application.replayed:
-        judges = [judge for judge in replay_checker(application, None).properties if judge.judged(kinds)]
+        all_of_them = [*replay_checker(application, None).properties, *(make(Oracle(None)) for make in LATE)]
+        judges = [judge for judge in all_of_them if judge.guarantee and judge.needs in can and judge.judged(kinds)]
         log = [(FullReplay.name, "LOG")] if Scanned in kinds else []
-        return (*((judge.name, judge.guarantee) for judge in judges), *log)
+        return (*dict.fromkeys((judge.name, judge.guarantee) for judge in judges), *log)
+    unknown = {"CAS"} if application is not None and not application.decides and not constrained(application) else set()
     return tuple(
         (judge.name, guarantee)
         for judge in properties(application)
-        if judge.guarantee and judge.needs in can and judge.judged(kinds)
+        if judge.guarantee not in {"", *unknown} and judge.needs in can and judge.judged(kinds)
         for guarantee in (judge.guarantee, *judge.more_guarantees)
+    )
+
+
+def constrained(application: Application) -> bool:
+    """Whether the application has an invariant."""
+    cls = type(application)
+    return (
+        cls.broken_invariant is not Application.broken_invariant
+        or cls.broken_group_invariant is not Application.broken_group_invariant
     )
 
 
 def replay_checker(application: Application, plain: Callable[[Any], Any] | None) -> Checker:
     """For an application without a decider: a full replay, and its own properties. Who asked for an event is not known there."""
-    checked: list[Property] = [FullReplay(application), *(make(application) for make in application.properties)]
+    oracle = Oracle(None)
+    own = [make(application) for make in application.properties]
+    checked: list[Property] = [FullReplay(application), *own, LogKeeper(oracle)]
     for judge in checked:
         judge.plain = plain
-    return Checker(checked)
+    return Checker(checked, when_needed(oracle, plain))
 
 
 def checker(
@@ -259,6 +272,12 @@ def checker(
     for judge in checked:
         judge.plain = plain
 
+    return Checker(checked, when_needed(oracle, plain))
+
+
+def when_needed(oracle: Oracle, plain: Callable[[Any], Any] | None) -> Callable[[type], list[Property]]:
+    """What makes the property that a kind of record needs."""
+
     def late(kind: type) -> list[Property]:
         make = AWAITED.get(kind)
         if make is None:
@@ -267,4 +286,4 @@ def checker(
         judge.plain = plain
         return [judge]
 
-    return Checker(checked, late)
+    return late

@@ -10,6 +10,7 @@ from typing import Any
 
 from refold.model.application import Application
 from refold.model.event import Stored
+from refold.model.parts.calls import Shown
 from refold.model.parts.reading.looks import Viewed
 from refold.model.record import Scanned
 from refold.properties.oracle import Oracle
@@ -48,7 +49,12 @@ class FullReplay(Property):
         """The log, and looks at it."""
         if self.oracle is not None:
             return {Viewed: self.on_viewed}
-        return {Stored: self.on_stored, Viewed: self.on_viewed, Scanned: self.on_scanned}
+        return {
+            Stored: self.on_stored,
+            Viewed: self.on_viewed,
+            Shown: self.on_shown,
+            Scanned: self.on_scanned,
+        }
 
     def observations(self) -> dict[str, int]:
         """What was compared."""
@@ -95,6 +101,12 @@ class FullReplay(Property):
                 Evidence(number, record, "is a scan without it"),
             ],
         )
+
+    def on_shown(self, number: int, record: Shown) -> Finding | None:
+        """The rows of a consumer at rest are a view as well."""
+        if record.when != "resting":
+            return None
+        return self.on_viewed(number, Viewed(record.consumer, record.rows))
 
     def on_viewed(self, number: int, record: Viewed) -> Finding | None:
         """A view against the replay."""

@@ -12,6 +12,8 @@ from refold.systems.user.consumers import Bringing, ForeignSystem
 from refold.systems.user.errors import called, close_part
 from refold.systems.user.log import LogSystem, log_capabilities
 from refold.systems.user.roles.parts import roles_of
+from refold.systems.user.roles.relays import Relays
+from refold.systems.user.roles.sinks import Sinks
 from refold.systems.user.system import OwnSystem
 from refold.systems.user.whole import Whole, WholeSystem
 
@@ -42,11 +44,10 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
         return made
     if isinstance(made, Whole) and not is_more(made):
         close_part(name, made)
-        return WholeSystem(name, make, made)
+        return WholeSystem(name, make, made, lambda: own_system(name, make))
     system: ForeignSystem | LogSystem | OwnSystem
     if is_own(made):
-        system = OwnSystem(name, make, made)
-        close_part(name, made)
+        system = own_system(name, make)
     elif isinstance(made, Bringing):
         system = ForeignSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
@@ -58,9 +59,17 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     return system
 
 
+def own_system(name: str, make: Callable[[], object]) -> OwnSystem:
+    """A system of roles."""
+    made = called(name, make)
+    system = OwnSystem(name, make, made)
+    close_part(name, made)
+    return system
+
+
 def is_more(made: object) -> bool:
     """Whether a whole application has roles beside."""
-    return hasattr(made, "service") or bool(getattr(made, "consumers", None)) or len(dict(roles_of(made))) > 1
+    return hasattr(made, "service") or bool(getattr(made, "consumers", None)) or bool({Sinks, Relays}.intersection(dict(roles_of(made))))
 
 
 def is_own(made: object) -> bool:

@@ -83,7 +83,8 @@ class Parts:
 
     def __init__(self, name: str, made: Any) -> None:
         self.name = name
-        self.log = getattr(made, "log", made)
+        log = getattr(made, "log", made)
+        self.log = log if callable(getattr(log, "read", None)) or not callable(getattr(made, "read", None)) else made
         self.service = getattr(made, "service", None)
         if self.service is None and callable(getattr(made, "execute", None)):
             self.service = made

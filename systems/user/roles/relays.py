@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
@@ -159,3 +159,31 @@ class Relays(OwnRole):
         """Close those that can be closed."""
         for process in self.processes.values():
             process.store.close()
+
+
+class Background(Relays):
+    """What goes on behind an application that executes its commands: `work()` does a bounded piece of it, and says whether there was any."""
+
+    name = "work"
+    field: ClassVar[str] = "work"
+
+    def __init__(self, scene: Scene, theirs: Callable[[], object]) -> None:
+        super().__init__(scene, {"work": Polled(theirs)})
+
+    @classmethod
+    def check(cls, title: str, theirs: Any) -> None:
+        """A method."""
+        if not callable(theirs):
+            raise UsageError(f"{title!r}: its work is {short(theirs)}, expected a method that says whether there was any")
+
+    @classmethod
+    def workers(cls, theirs: Any) -> dict[str, tuple[str, ...]]:
+        """It lives as long as the application."""
+        return {"work": ()}
+
+
+class Polled:
+    """A function, as an object with the method `poll`."""
+
+    def __init__(self, poll: Callable[[], object]) -> None:
+        self.poll = poll
