@@ -57,7 +57,7 @@ class OutboxDelivery(Property):
     guarantee = "DUAL"
     clauses = {
         "once": "the outside world acts on a message a second time only after a relay died with it in its hand, delivered",
-        "in the order of streams": "where that is promised, the first message of an event comes after those of its predecessors in its stream",
+        "in the order of streams": "where that is promised, the first message of an event comes after those of earlier ones of its stream",
         "of an event": "what the outside world acts on is the message of an event that is in the log, under the event's id",
         "each event": "at rest the outside world has acted on the message of every event",
         "no row left": "at rest every row of the outbox is marked as done",

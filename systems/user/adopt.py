@@ -69,7 +69,11 @@ def own_system(name: str, make: Callable[[], object]) -> OwnSystem:
 
 def is_more(made: object) -> bool:
     """Whether a whole application has roles beside."""
-    return hasattr(made, "service") or bool(getattr(made, "consumers", None)) or bool({Sinks, Relays}.intersection(dict(roles_of(made))))
+    return (
+        hasattr(made, "service")
+        or bool(getattr(made, "consumers", None))
+        or bool({Sinks, Relays}.intersection(dict(roles_of(made))))
+    )
 
 
 def is_own(made: object) -> bool:

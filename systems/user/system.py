@@ -114,8 +114,10 @@ class Parts:
 
 def at_gate(parts: Parts) -> bool:
     """Whether this code is run at a gate."""
-    return parts.service is not None or bool(parts.roles) or any(
-        is_factory(one) or role_of(one) == PULLING for one in parts.consumers.values()
+    return (
+        parts.service is not None
+        or bool(parts.roles)
+        or any(is_factory(one) or role_of(one) == PULLING for one in parts.consumers.values())
     )
 
 
@@ -351,9 +353,7 @@ class OwnDeployment(Deployment):
     def begin_roles(self, stage: Stage) -> None:
         """Let the other roles take part."""
         original = (lambda event: event) if self.watched_log is None else self.watched_log.original
-        scene = Scene(
-            self.system.name, self.context, stage, self.step, self.consumers, self.system.clients, original
-        )
+        scene = Scene(self.system.name, self.context, stage, self.step, self.consumers, self.system.clients, original)
         for role, theirs in self.parts.roles.items():
             one = role(scene, theirs)
             self.own.append(one)

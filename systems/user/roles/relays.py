@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from refold.model.declarations.ports import StoredRows
 from refold.model.errors import UsageError
 from refold.model.event import Stored
-from refold.model.record import ConsumerSpec, Crashed, Failed, Recovered
+from refold.model.record import ConsumerSpec, Crashed, Failed
 from refold.model.words import short
 from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
 from refold.systems.user.errors import awaited, called, close_part
@@ -162,7 +162,8 @@ class Relays(OwnRole):
 
 
 class Background(Relays):
-    """What goes on behind an application that executes its commands: `work()` does a bounded piece of it, and says whether there was any."""
+    """What goes on behind an application that executes its commands: `work()` does a bounded piece of it, and says whether there was
+    any."""
 
     name = "work"
     field: ClassVar[str] = "work"
@@ -174,7 +175,9 @@ class Background(Relays):
     def check(cls, title: str, theirs: Any) -> None:
         """A method."""
         if not callable(theirs):
-            raise UsageError(f"{title!r}: its work is {short(theirs)}, expected a method that says whether there was any")
+            raise UsageError(
+                f"{title!r}: its work is {short(theirs)}, expected a method that says whether there was any"
+            )
 
     @classmethod
     def workers(cls, theirs: Any) -> dict[str, tuple[str, ...]]:

@@ -168,8 +168,8 @@ class Sinks(OwnRole):
         if doubtful and not first:
             known.repeated.append((who, message))
         sender = self.scene.consumers.get(who)
-        if hasattr(sender, "sent"):
-            sender.sent += 1
+        if sender is not None:
+            sender.sent = getattr(sender, "sent", 0) + 1
         known.gone.add(event.position)
         counts = first or "once" in promises or "at-most-once" in promises
         self.emit(Delivered(who, event.id, event.position, counts, name, "ordered" in promises and not doubtful))
@@ -234,5 +234,5 @@ class Naming:
         """Whether one argument of what was sent names the event."""
         if isinstance(part, str | int):
             return part in self.names
-        get = part.get if isinstance(part, Mapping) else lambda field: getattr(part, field, None)
-        return any(isinstance(found := get(field), str | int) and found in self.names for field in self.FIELDS)
+        found = [part.get(field) if isinstance(part, Mapping) else getattr(part, field, None) for field in self.FIELDS]
+        return any(isinstance(one, str | int) and one in self.names for one in found)

@@ -90,9 +90,7 @@ class EventTables:
 
     def stored(self, tables: Sequence[tuple[Any, list[str], list[Row]]]) -> list[Stored]:
         """The events in the order of their positions; each stream counts its own."""
-        found = [
-            self.event(cls, dict(zip(columns, row, strict=True))) for cls, columns, rows in tables for row in rows
-        ]
+        found = [self.event(cls, dict(zip(columns, row, strict=True))) for cls, columns, rows in tables for row in rows]
         found.sort(key=lambda event: event.position)
         numbers: dict[str, int] = {}
         numbered = []
@@ -319,9 +317,9 @@ def sqlite_system(
 
     `create` makes the tables of an empty file, whose path it is given; or is the script that does. `service` is what clients call.
     `events` says where the events are: for each class of events a table or a query with a column ``position`` and a column for each of
-    its fields; or one query with the columns ``position``, ``type`` and ``data`` (JSON). Columns ``stream``, ``version`` and ``id`` are used
-    if they are there, else the stream is the application's key, its events are counted, and the id is the position. `sinks` are where messages
-    leave the system, and `relays` what sends them.
+    its fields; or one query with the columns ``position``, ``type`` and ``data`` (JSON). Columns ``stream``, ``version`` and ``id`` are
+    used if they are there, else the stream is the application's key, its events are counted, and the id is the position. `sinks` are
+    where messages leave the system, and `relays` what sends them.
     """
     parts = Parts(
         service if isinstance(service, Service) else Service(service),

@@ -279,6 +279,11 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     return [
         ("outbox-delivery", "once", (*FIRST, sent(), sent("relay-2"))),
         ("outbox-delivery", "once", (*FIRST, RelayDied("relay-1", "alice-1/0"), sent(), sent("relay-2"))),
+        (
+            "outbox-delivery",
+            "once",
+            (*FIRST, sent(), Interrupted("relay-1", ("bob-1/0",), "has died"), sent("relay-2")),
+        ),
         ("outbox-delivery", "of an event", (*FIRST, sent(position=3, message="alice-3/0"))),
         ("outbox-delivery", "each event", (*FIRST, OutboxAtRest(0))),
         ("commands", "each event and handler", (*FIRST, ManagerAtRest(1, ("ship",)))),
@@ -320,6 +325,8 @@ def also_right() -> list[tuple[Any, ...]]:
     emptied = (row(1, 1), row(2, 5, "b"), put(1, 1), SnapshotBegun(2), put(2, None, 0))
     return [
         (*FIRST, Delivered("relay-1", "alice-1/0", 1, True), Delivered("relay-2", "alice-1/0", 1, False)),
+        (*FIRST, sent(), Interrupted("relay-1", ("alice-1/0",), "has died"), sent("relay-2")),
+        (*BOTH, sent(), OutboxAtRest(0, silent=(2,))),
         (*BOTH, executed(2), executed(1), ManagerAtRest(2)),
         # a snapshot that empties the copy, and one more after a crash in the first
         (*emptied, put(1, 1)),

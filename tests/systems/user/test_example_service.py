@@ -185,7 +185,9 @@ def test_a_query_of_events_without_a_position_is_told_so() -> None:
 def test_an_event_that_cannot_be_made_is_told_so() -> None:
     """With its position and what is there."""
     make = sqlite_system(names.create, names.Registry, events={Claimed: "select position, name from events"})
-    with pytest.raises(AdapterError, match=r"the event at position 1 cannot be made of the fields of Claimed \(TypeError"):
+    with pytest.raises(
+        AdapterError, match=r"the event at position 1 cannot be made of the fields of Claimed \(TypeError"
+    ):
         adapt("names", make).menu(Names())
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from refold.model.event import Stored
 from refold.model.errors import UsageError
+from refold.model.event import Stored
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.systems.gate import watch
@@ -106,7 +106,9 @@ class Moving(parcels.Desk):  # type: ignore[misc,name-defined]
         """Note where it goes to."""
         with self.connection:
             self.connection.execute("insert into events (parcel, town) values (?, ?)", (parcel, town))
-            self.connection.execute("insert into outbox (parcel, text) values (?, ?)", (parcel, f"{parcel} goes to {town}"))
+            self.connection.execute(
+                "insert into outbox (parcel, text) values (?, ?)", (parcel, f"{parcel} goes to {town}")
+            )
 
 
 class TellsAfter(parcels.Desk):  # type: ignore[misc,name-defined]
@@ -132,7 +134,9 @@ class TellsBefore(TellsAfter):
         parcels.Desk.accept(self, parcel, town)
 
 
-SCHEMA = parcels.SCHEMA.replace("sent integer default 0", "sent integer default 0, holder text, tries integer default 0")
+SCHEMA = parcels.SCHEMA.replace(
+    "sent integer default 0", "sent integer default 0, holder text, tries integer default 0"
+)
 OFTEN = SCHEMA.replace("parcel text unique", "parcel text")
 
 
@@ -382,5 +386,5 @@ def test_parts_that_are_none_are_told_so(change: dict[str, Any], said: str) -> N
 
 def test_whoever_sends_names_a_sink_that_there_is() -> None:
     """Before anything is made."""
-    with pytest.raises(UsageError, match="there is no sink 'male' .did you mean 'mail'"):
+    with pytest.raises(UsageError, match=r"there is no sink 'male' .did you mean 'mail'"):
         system(parcels.Relay, desk=TellsAfter, sends="male")
