@@ -18,6 +18,7 @@ class Accepted(Accept): ...
 
 
 class Parcels(Application):
+    name = "parcels"
     events = (Accepted,)
 
     def commands(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from refold.model.application import Application
-from refold.model.declarations.capability import APPEND, CORE, CRASH_AT_STEP, Ability, Capability
+from refold.model.declarations.capability import APPEND, CORE, CRASH_AT_STEP, SNAPSHOTS, Ability, Capability
 from refold.model.parts.calls import CALLS
 from refold.model.parts.extensions import EXTENSIONS
 from refold.systems.port import SystemPort
@@ -35,6 +35,8 @@ def not_checked(system: SystemPort, application: Application | None = None) -> t
         return WITHOUT_DECIDER
     undecided = WITHOUT_DECIDER[:1] if application is not None and not application.decides else ()
     can = {*system.capabilities, *(IN_CALLS if CALLS in system.capabilities else ())}
+    if "stream-snapshots" in can:
+        can.add(SNAPSHOTS)
     lacking = tuple(words.missing for name, words in CAPABILITIES.items() if name not in can)
     return (*undecided, *lacking)
 

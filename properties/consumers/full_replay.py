@@ -6,6 +6,7 @@ nobody empties, and a replay that looks at a global or at the order of a set.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from refold.model.application import Application
@@ -21,7 +22,8 @@ class FullReplay(Property):
     """For every look at the log with n events, every view v and key k: v(k) == replay(log[:n])(k); two replays of the same events give the
     same; and the log still holds the events that it held before, in their order.
 
-    A view that is partial, such as a cache, need not have every key. A state that is None is as good as none. With an `oracle` it looks at
+    A view that is partial, such as a cache, need not have every key. A state that is None is as good as none, and so is the initial state of
+    a key to which nothing has happened. With an `oracle` it looks at
     views alone: the log is what the oracle has seen, and others judge that.
     """
 
@@ -121,7 +123,7 @@ class FullReplay(Property):
         expected = self.replayed
         keys = record.states if record.partial else {**expected, **record.states}
         self.views += 1
-        wrong = [key for key in keys if not self.same(record.states.get(key), expected.get(key))]
+        wrong = [key for key in keys if not self.shows(key, record.states.get(key), expected)]
         if not wrong:
             return None
         return self.differs(
@@ -132,6 +134,12 @@ class FullReplay(Property):
             {key: expected.get(key) for key in wrong},
             {key: record.states.get(key) for key in wrong},
         )
+
+    def shows(self, key: str, state: Any, expected: Mapping[str, Any]) -> bool:
+        """Whether this is the state of a key."""
+        if self.same(state, expected.get(key)):
+            return True
+        return key not in expected and self.same(state, self.decider.initial(key))
 
     def follow(self, oracle: Oracle) -> bool:
         """See what the oracle has seen; False if it has forgotten the beginning."""

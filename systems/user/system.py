@@ -157,7 +157,7 @@ class OwnSystem:
         self.workers = tuple(workers)
         if any(one in self.mortal for one in workers):
             self.capabilities |= {CRASH_CONSUMER}
-        self.capabilities |= {capability for role in parts.roles for capability in role.gives}
+        self.capabilities |= {capability for role, theirs in parts.roles.items() for capability in role.offers(theirs)}
         self.places: dict[Any, dict[str, list[str]]] = {}
         for theirs in examples.values():
             close_part(name, theirs)
@@ -243,7 +243,7 @@ class OwnSystem:
         if mortal:
             yield "consumer-crash", 2, alone(Crash(one) for one in mortal)
         for role, theirs in self.parts.roles.items():
-            yield from role.words(theirs, self.clients, application.keys, places)
+            yield from role.words(theirs, cast, application, places)
         yield "", 6, alone(GoOn(one) for one in actors)
 
     @staticmethod
@@ -353,7 +353,17 @@ class OwnDeployment(Deployment):
     def begin_roles(self, stage: Stage) -> None:
         """Let the other roles take part."""
         original = (lambda event: event) if self.watched_log is None else self.watched_log.original
-        scene = Scene(self.system.name, self.context, stage, self.step, self.consumers, self.system.clients, original)
+        service_of = (lambda client: None) if self.service is None else self.service.service
+        scene = Scene(
+            self.system.name,
+            self.context,
+            stage,
+            self.step,
+            self.consumers,
+            self.system.clients,
+            original,
+            service_of,
+        )
         for role, theirs in self.parts.roles.items():
             one = role(scene, theirs)
             self.own.append(one)

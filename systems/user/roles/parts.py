@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from refold.systems.user.roles.readers import Readers
 from refold.systems.user.roles.relays import Background, Relays
+from refold.systems.user.roles.repositories import Repositories
 from refold.systems.user.roles.role import OwnRole
 from refold.systems.user.roles.sinks import Sinks
 from refold.systems.user.roles.views import Views
 
-ROLES: tuple[type[OwnRole], ...] = (Sinks, Relays, Background, Views)
+ROLES: tuple[type[OwnRole], ...] = (Sinks, Relays, Background, Views, Repositories, Readers)
 """All of them, in the order in which they are asked at rest."""
 
 

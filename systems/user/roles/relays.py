@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from refold.model.declarations.ports import StoredRows
@@ -12,9 +11,9 @@ from refold.model.event import Stored
 from refold.model.record import ConsumerSpec, Crashed, Failed
 from refold.model.words import short
 from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
-from refold.systems.user.errors import awaited, called, close_part
-from refold.systems.user.roles.role import OwnRole, Scene
-from refold.systems.user.watching import PATIENCE, PULLING, Watched, is_factory
+from refold.systems.user.errors import awaited
+from refold.systems.user.roles.role import OwnRole, Scene, example, makes
+from refold.systems.user.watching import PATIENCE, PULLING, Watched
 
 LATER = 3_600.0
 """Seconds that go by at rest before everybody looks once more: back-offs and leases are over by then."""
@@ -82,21 +81,10 @@ class RelayProcess(Watched):
         self.sent = 0
 
 
-@contextmanager
-def example(title: str, given: Any) -> Iterator[Any]:
-    """One relay, to see what it has."""
-    made = called(title, given) if is_factory(given) else given
-    try:
-        yield made
-    finally:
-        if made is not given:
-            close_part(title, made)
-
-
 def ends_of(name: str, given: Any) -> tuple[str, ...]:
     """How a relay may end."""
-    with example(name, given) as made:
-        mortal = is_factory(given) or (hasattr(made, "crash") and hasattr(made, "restart"))
+    with example(name, given, "poll") as made:
+        mortal = makes(given, "poll") or (hasattr(made, "crash") and hasattr(made, "restart"))
         stops = callable(getattr(made, "stop", None))
     return (*(("crash",) if mortal else ()), *(("stop",) if stops else ()))
 
@@ -119,7 +107,7 @@ class Relays(OwnRole):
         if not isinstance(theirs, Mapping) or not theirs:
             raise UsageError(f"{title!r}: its relays are {short(theirs)}, expected a dict of at least one name")
         for name, given in theirs.items():
-            with example(f"{title}: relay {name}", given) as made:
+            with example(f"{title}: relay {name}", given, "poll") as made:
                 if not callable(getattr(made, "poll", None)):
                     raise UsageError(f"{title!r}: relay {name!r} is {short(made)}, which has no poll()")
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import attrs
 
+from refold.model.application import Application
 from refold.model.context import Context
 from refold.model.declarations.capability import Capability
+from refold.model.declarations.offer import Cast
 from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.extension import Extension
 from refold.model.tape import Group
 from refold.model.words import short
 from refold.systems.user.actors import Stage
-from refold.systems.user.errors import AdapterError, awaited, let_through, told
+from refold.systems.user.errors import AdapterError, awaited, called, close_part, let_through, told
 
 Places = Mapping[str, Sequence[str]]
 """Actor -> the places at which it stops, as far as they are known."""
@@ -23,7 +26,8 @@ Places = Mapping[str, Sequence[str]]
 
 @attrs.define
 class Scene:
-    """What the roles of one run share: `clients` call the service, and `original` gives an event the id that the user's log has for it."""
+    """What the roles of one run share: `clients` call the service, `original` gives an event the id that the user's log has for it, and
+    `service_of` is the service as a client reaches it."""
 
     title: str
     context: Context
@@ -32,6 +36,7 @@ class Scene:
     consumers: dict[str, Any]
     clients: tuple[str, ...]
     original: Callable[[Stored], Stored]
+    service_of: Callable[[str], Any]
 
 
 class OwnRole(Extension):
@@ -53,12 +58,17 @@ class OwnRole(Extension):
         """Whether this is what the role needs. Raises `UsageError`."""
 
     @classmethod
+    def offers(cls, theirs: Any) -> tuple[Capability, ...]:
+        """The capabilities that a system with this has."""
+        return cls.gives
+
+    @classmethod
     def workers(cls, theirs: Any) -> dict[str, tuple[str, ...]]:
         """The names of processes that take turns, as consumers do, and which ends they have: ``crash``, ``stop``."""
         return {}
 
     @classmethod
-    def words(cls, theirs: Any, clients: Sequence[str], keys: Sequence[str], places: Places) -> Iterator[Group]:
+    def words(cls, theirs: Any, cast: Cast, application: Application, places: Places) -> Iterator[Group]:
         """What plans may do with it, beside turns: (family, weight, words)."""
         return iter(())
 
@@ -96,3 +106,19 @@ def named_parts(title: str, field: str, theirs: Any, methods: Sequence[str]) -> 
             raise UsageError(
                 f"{title!r}: {field} has {short(part)} as {name!r}, which has no {' and no '.join(f'{one}()' for one in methods)}"
             )
+
+
+def makes(given: object, method: str) -> bool:
+    """Whether this makes something with the method, and is not itself something with it."""
+    return isinstance(given, type) or (callable(given) and not callable(getattr(given, method, None)))
+
+
+@contextmanager
+def example(title: str, given: Any, method: str) -> Iterator[Any]:
+    """What is given, or one of what it makes, to see what it has."""
+    made = called(title, given) if makes(given, method) else given
+    try:
+        yield made
+    finally:
+        if made is not given:
+            close_part(title, made)

@@ -149,11 +149,31 @@ class Service:
 
     It has `execute(command)`, or a method for each command (`claim_name(name, owner)` for `ClaimName(name, owner)`). `refusals` are the
     errors by which it says no, beside `refold.Refusal`. One that sends messages by itself names the sink in `sends`, and is made with it.
+
+    `load` is the name of its method that loads the aggregate of a key, through whatever caches and snapshots it has, and `state` makes of
+    that what `Application.evolve` makes. `snapshots` is a table or a query with a key, a version and a state, of which `snapshot` makes the
+    same; as JSON it is read by default.
     """
 
     make: Callable[..., object]
     refusals: Sequence[type[BaseException]] = ()
     sends: str = attrs.field(default="", kw_only=True)
+    load: str = attrs.field(default="", kw_only=True)
+    state: Callable[[Any], Any] = attrs.field(default=lambda aggregate: aggregate, kw_only=True)
+    snapshots: str = attrs.field(default="", kw_only=True)
+    snapshot: Callable[[Any], Any] = attrs.field(default=json.loads, kw_only=True)
+
+
+@attrs.frozen
+class Reader:
+    """What answers questions about keys: a cache, an index, a page.
+
+    `make` is called once, with what leads to the database; `query` is the name of its method. `promises` are those of every reader.
+    """
+
+    make: Callable[..., object]
+    query: str = attrs.field(default="query", kw_only=True)
+    promises: Sequence[str] = attrs.field(default=(), kw_only=True)
 
 
 @attrs.frozen
@@ -241,6 +261,52 @@ class TableConsumer:
         return int(found[0][0] or 0) if found else 0
 
 
+class MadeReader:
+    """A reader of the user's, with the method that readers have."""
+
+    def __init__(self, reader: Reader, *given: Any) -> None:
+        self.theirs = theirs = reader.make(*given)
+        self.promises = tuple(reader.promises)
+        self.query = method_of(theirs, reader.query)
+
+    def close(self) -> None:
+        """Close it, if it can be closed."""
+        close_theirs(self.theirs)
+
+
+class LoadingThrough:
+    """The repository of a client: a method of its service. Snapshots are rows, which all clients share."""
+
+    def __init__(self, service: Service, looks: Looks) -> None:
+        self.service = service
+        self.looks = looks
+        if service.snapshots:
+            self.snapshot = self.stored
+
+    def __call__(self, theirs: object) -> LoadingOne:
+        """That of one client."""
+        return LoadingOne(method_of(theirs, self.service.load), self.service.state)
+
+    def stored(self, key: str) -> tuple[int, Any] | None:
+        """The newest snapshot of a key."""
+        rows = [row for row in self.looks.select(self.service.snapshots) if str(row[0]) == key]
+        newest = max(rows, key=lambda row: row[1], default=None)
+        return None if newest is None else (int(newest[1]), self.service.snapshot(newest[2]))
+
+
+class LoadingOne:
+    """Loads, and makes states of what was loaded."""
+
+    def __init__(self, method: Callable[[str], Any], state: Callable[[Any], Any]) -> None:
+        self.method = method
+        self.state = state
+
+    def load(self, key: str) -> Any:
+        """The state of a key; None if there is none."""
+        found = self.method(key)
+        return None if found is None else self.state(found)
+
+
 class MadeRelay:
     """A relay of the user's, with the methods that relays have."""
 
@@ -265,7 +331,9 @@ class OnTables:
         self.consumers = {name: self.consumer(worker) for name, worker in parts.consumers.items()}
         self.sinks = {name: sink.fresh() for name, sink in parts.sinks.items()} or None
         self.relays = {name: self.relay(relay) for name, relay in parts.relays.items()} or None
+        self.readers = {name: self.reader(reader) for name, reader in parts.readers.items()} or None
         service = parts.service
+        self.repository = LoadingThrough(service, looks) if service.load else None
         self.service = lambda client: service.make(*self.given(service.sends))
         self.close = looks.close
 
@@ -273,6 +341,10 @@ class OnTables:
         """What leads to the database, and to a sink."""
         place = self.looks.place.given
         return (*place, self.sinks[sends]) if sends and self.sinks is not None else place
+
+    def reader(self, reader: Reader) -> Callable[[], MadeReader]:
+        """Made by the process that answers."""
+        return lambda: MadeReader(reader, *self.looks.place.given)
 
     def relay(self, relay: Relay) -> Callable[[], MadeRelay]:
         """A new one for each life of its process."""
@@ -294,6 +366,7 @@ class Parts:
     consumers: Mapping[str, Worker]
     sinks: Mapping[str, Sink]
     relays: Mapping[str, Relay]
+    readers: Mapping[str, Reader]
 
     def check(self) -> None:
         """Whether everybody sends to a sink that there is. Raises `UsageError`."""
@@ -312,6 +385,7 @@ def sqlite_system(
     consumers: Mapping[str, Worker] | None = None,
     sinks: Mapping[str, Sink] | None = None,
     relays: Mapping[str, Relay] | None = None,
+    readers: Mapping[str, Reader] | None = None,
 ) -> Callable[[], OnTables]:
     """A system whose parts live in one SQLite file; what it returns makes a new one for each run.
 
@@ -319,7 +393,8 @@ def sqlite_system(
     `events` says where the events are: for each class of events a table or a query with a column ``position`` and a column for each of
     its fields; or one query with the columns ``position``, ``type`` and ``data`` (JSON). Columns ``stream``, ``version`` and ``id`` are
     used if they are there, else the stream is the application's key, its events are counted, and the id is the position. `sinks` are
-    where messages leave the system, and `relays` what sends them.
+    where messages leave the system, `relays` what sends them, and `readers` what answers
+    questions about keys.
     """
     parts = Parts(
         service if isinstance(service, Service) else Service(service),
@@ -327,6 +402,7 @@ def sqlite_system(
         dict(consumers or {}),
         dict(sinks or {}),
         dict(relays or {}),
+        dict(readers or {}),
     )
     parts.check()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from refold.model.application import Application
+from refold.model.declarations.offer import Cast
 from refold.model.extension import Handler
 from refold.model.parts.reading.looks import Look, Viewed
 from refold.model.tape import Group
@@ -26,7 +28,7 @@ class Views(OwnRole):
         """Lets everybody work to the end; put in its place by the deployment."""
 
     @classmethod
-    def words(cls, theirs: Any, clients: Sequence[str], keys: Sequence[str], places: Places) -> Iterator[Group]:
+    def words(cls, theirs: Any, cast: Cast, application: Application, places: Places) -> Iterator[Group]:
         """Looks."""
         yield "", 4, [(Look(),)]
 
