@@ -118,8 +118,17 @@ class Application:
 
     def replay(self, events: Sequence[Stored]) -> Mapping[str, State]:
         """The states of all keys, out of all events of the log and nothing else. For an application without a decider: a system of its own
-        executes the commands, and what that shows is compared with this."""
-        raise NotImplementedError
+        executes the commands, and what that shows is compared with this. Default: each event changes the state of its key."""
+        states: dict[str, State] = {}
+        for event in events:
+            key = self.key(event.data)
+            states[key] = self.evolve(states[key] if key in states else self.initial(key), event.data)
+        return states
+
+    @functools.cached_property
+    def decides(self) -> bool:
+        """Whether there is a decider: somebody who can say what a command should have done, or refused."""
+        return type(self).decide is not Application.decide
 
     def replay_of(self, view: str, events: Sequence[Stored]) -> Mapping[str, State]:
         """The states that `view` should show after these events. Default: those of all keys."""
@@ -142,9 +151,8 @@ class Application:
 
     @functools.cached_property
     def replayed(self) -> bool:
-        """Whether a full replay is all that is known: there is no decider."""
-        cls = type(self)
-        return cls.replay is not Application.replay and cls.decide is Application.decide
+        """Whether a full replay is all that is known: there is no decider, and nobody says what one event does."""
+        return type(self).replay is not Application.replay and not self.decides
 
     @functools.cached_property
     def tagged(self) -> bool:

@@ -161,6 +161,11 @@ def places(parts: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[int, ...]:
     return tuple(ordered)
 
 
+def views(oracle: Oracle) -> Property:
+    """Views of a user's system, compared with a replay of what the oracle has seen."""
+    return FullReplay(oracle.application or Application(), oracle)
+
+
 LATE: tuple[Callable[[Oracle], Property], ...] = (
     lambda oracle: Pointers(),
     Listings,
@@ -174,6 +179,7 @@ LATE: tuple[Callable[[Oracle], Property], ...] = (
     lambda oracle: CreateIfAbsent(),
     lambda oracle: SingleWriter(),
     Topics,
+    views,
 )
 """Properties of extensions, made when the first record of theirs occurs. No two share a kind of record, nor with the others."""
 
@@ -194,7 +200,9 @@ def early(application: Application | None, oracle: Oracle) -> list[Property]:
     replay = None if application is None else ReplayEquality(application, oracle)
     parts: list[Property] = [AppendsKeeper(oracle), ProgressKeeper(oracle), Identity(oracle), ExpectedVersion(oracle)]
     if application is not None:
-        parts += [StatesKeeper(oracle), Decisions(application, oracle), Views(application, oracle)]
+        parts += [StatesKeeper(oracle), Decisions(application, oracle)]
+    if application is not None and application.decides:
+        parts.append(Views(application, oracle))
     parts += [
         Visibility(oracle),
         Reachability(oracle),
@@ -206,8 +214,9 @@ def early(application: Application | None, oracle: Oracle) -> list[Property]:
     if application is not None and replay is not None:
         parts += [SnapshotEquality(application, oracle, replay), replay, CacheAtRest(application, oracle)]
         parts += [Sessions(application, oracle), RebuildEquality(application, oracle, replay)]
-        parts += [Answers(application, oracle), ServiceAnswers(application, oracle)]
-        parts.append(WatchedConsumers(application, oracle))
+        parts += [Answers(application, oracle), WatchedConsumers(application, oracle)]
+    if application is not None and application.decides:
+        parts.append(ServiceAnswers(application, oracle))
     parts += [CacheOrder(), Outside(oracle), Letters(oracle), Waits(oracle), Convergence(oracle)]
     if application is not None:
         parts += [make(application) for make in application.properties]
@@ -227,26 +236,38 @@ def checked_on(
     these kinds."""
     can = {"", *capabilities}
     if application is not None and application.replayed:
-        judges = [judge for judge in replay_checker(application, None).properties if judge.judged(kinds)]
+        all_of_them = [*replay_checker(application, None).properties, *(make(Oracle(None)) for make in LATE)]
+        judges = [judge for judge in all_of_them if judge.guarantee and judge.needs in can and judge.judged(kinds)]
         found = [(judge.name, guarantee) for judge in judges for guarantee in (judge.guarantee, *judge.more_guarantees)]
-        return (*found, *([(FullReplay.name, "LOG")] if Scanned in kinds else []))
+        log = [(FullReplay.name, "LOG")] if Scanned in kinds else []
+        return (*dict.fromkeys(found), *log)
+    unknown = {"CAS"} if application is not None and not application.decides and not constrained(application) else set()
     return tuple(
         (judge.name, guarantee)
         for judge in properties(application)
-        if judge.guarantee and judge.needs in can and judge.judged(kinds)
+        if judge.guarantee not in {"", *unknown} and judge.needs in can and judge.judged(kinds)
         for guarantee in (judge.guarantee, *judge.more_guarantees)
+    )
+
+
+def constrained(application: Application) -> bool:
+    """Whether the application has an invariant."""
+    cls = type(application)
+    return (
+        cls.broken_invariant is not Application.broken_invariant
+        or cls.broken_group_invariant is not Application.broken_group_invariant
     )
 
 
 def replay_checker(application: Application, plain: Callable[[Any], Any] | None) -> Checker:
     """For an application without a decider: a full replay, and its own properties. Who asked for an event is not known there."""
-    checked: list[Property] = [FullReplay(application)]
-    if application.solitary:
-        checked.append(MadeAlone(application))
-    checked += [make(application) for make in application.properties]
+    oracle = Oracle(None)
+    own = [make(application) for make in application.properties]
+    alone = [MadeAlone(application)] if application.solitary else []
+    checked: list[Property] = [FullReplay(application), *alone, *own, LogKeeper(oracle)]
     for judge in checked:
         judge.plain = plain
-    return Checker(checked)
+    return Checker(checked, when_needed(oracle, plain))
 
 
 def checker(
@@ -261,6 +282,12 @@ def checker(
     for judge in checked:
         judge.plain = plain
 
+    return Checker(checked, when_needed(oracle, plain))
+
+
+def when_needed(oracle: Oracle, plain: Callable[[Any], Any] | None) -> Callable[[type], list[Property]]:
+    """What makes the property that a kind of record needs."""
+
     def late(kind: type) -> list[Property]:
         make = AWAITED.get(kind)
         if make is None:
@@ -269,4 +296,4 @@ def checker(
         judge.plain = plain
         return [judge]
 
-    return Checker(checked, late)
+    return late

@@ -16,7 +16,7 @@ from refold.model.errors import UsageError
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
-from refold.search.capabilities import not_checked, unjudged
+from refold.search.capabilities import not_checked
 from refold.search.crew import Crew, why_not
 from refold.search.outcome import Outcome, Runner
 from refold.search.run import Run, execute, reproducer
@@ -111,10 +111,10 @@ class Campaign:
         self.seen = seen
         self.found = found
         self.progress = progress
-        if application.replayed and not getattr(system, "executes", False):
+        if not application.decides and not getattr(system, "executes", False):
             raise UsageError(
-                f"system {system.name!r} brings clients that decide, and application {application.name!r} has a replay and no decide();"
-                " take a system of your own that executes commands: execute(), read() and views()"
+                f"system {system.name!r} brings clients that decide, and application {application.name!r} has no decide();"
+                " take a system of your own that executes commands: service(client) or execute(command), and read()"
             )
         self.menu = system.menu(application)
         self.tapes = tapes
@@ -308,9 +308,7 @@ class Campaign:
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },
             counterexamples=tuple(self.counterexamples),
-            not_checked=(*unjudged(self.application), *self.given_up)
-            if self.application.replayed
-            else (*not_checked(self.system), *self.given_up),
+            not_checked=(*not_checked(self.system, self.application), *self.given_up),
             checked=checked_on(self.application, self.system.capabilities, self.kinds),
             sample=self.sample,
             samples=tuple(history for _, history in reversed(self.eventful)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from refold.model.application import Application
-from refold.model.declarations.capability import CORE, Ability, Capability
+from refold.model.declarations.capability import APPEND, CORE, CRASH_AT_STEP, SNAPSHOTS, Ability, Capability
+from refold.model.parts.calls import CALLS
 from refold.model.parts.extensions import EXTENSIONS
 from refold.systems.port import SystemPort
 
@@ -15,6 +16,9 @@ CAPABILITIES: dict[Capability, Ability] = {
 }
 """Name of a capability -> its words, in the order of the reports."""
 
+
+IN_CALLS = (APPEND, CRASH_AT_STEP)
+"""What happens in calls of a user's own code at the gate, in ways of its own: its appends, and deaths between two of its steps."""
 
 WITHOUT_DECIDER = (
     "conditional updates: the application has no decide(), so nobody can say what a command should have done, or refused",
@@ -37,9 +41,16 @@ def unjudged(application: Application) -> tuple[str, ...]:
     return RUN_ALONE if application.solitary else WITHOUT_DECIDER
 
 
-def not_checked(system: SystemPort) -> tuple[str, ...]:
-    """What a green run of this system does not prove, in plain words."""
-    return tuple(words.missing for name, words in CAPABILITIES.items() if name not in system.capabilities)
+def not_checked(system: SystemPort, application: Application | None = None) -> tuple[str, ...]:
+    """What a green run of this system with this application does not prove, in plain words."""
+    if application is not None and application.replayed:
+        return unjudged(application)
+    undecided = WITHOUT_DECIDER[:1] if application is not None and not application.decides else ()
+    can = {*system.capabilities, *(IN_CALLS if CALLS in system.capabilities else ())}
+    if "stream-snapshots" in can:
+        can.add(SNAPSHOTS)
+    lacking = tuple(words.missing for name, words in CAPABILITIES.items() if name not in can)
+    return (*undecided, *lacking)
 
 
 def in_short(texts: Iterable[str]) -> list[str]:

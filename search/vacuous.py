@@ -64,7 +64,7 @@ WALK = 64
 def contested(application: Application) -> bool:
     """Whether appends of this application can conflict: some command has a condition, and leads to an event. One such command is enough,
     because two clients may decide on it at the same time, and one client on a view that lags behind its own append."""
-    if application.replayed:
+    if not application.decides:
         return False
     commands = application.commands()
     states: dict[str, Any] = {}

@@ -150,7 +150,7 @@ class ProgramLog:
         if isinstance(found.get("conflict"), int):
             return Conflict(found["conflict"])
         raise AdapterError(
-            f"{self.title}: it answered {what} with {told(found)}, expected \"appended\": [positions], \"conflict\": version or \"unknown\":"
+            f'{self.title}: it answered {what} with {told(found)}, expected "appended": [positions], "conflict": version or "unknown":'
             " reason"
         )
 
@@ -158,7 +158,9 @@ class ProgramLog:
         """A list of positions."""
         values = found[name]
         if not isinstance(values, list) or not all(type(one) is int for one in values):
-            raise AdapterError(f"{self.title}: it answered {what} with {told(found)}, expected \"{name}\": a list of positions")
+            raise AdapterError(
+                f'{self.title}: it answered {what} with {told(found)}, expected "{name}": a list of positions'
+            )
         return values
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
@@ -182,14 +184,16 @@ class ProgramLog:
         """Events out of an answer."""
         page = found.get("events")
         if not isinstance(page, list):
-            raise AdapterError(f"{self.title}: it answered {what} with {told(found)}, expected \"events\": a list")
+            raise AdapterError(f'{self.title}: it answered {what} with {told(found)}, expected "events": a list')
         return [self.event(what, one) for one in page]
 
     def event(self, what: str, found: Any) -> Stored:
         """One."""
         lacking = [name for name in FIELDS if name not in found] if isinstance(found, dict) else list(FIELDS)
         if lacking:
-            raise AdapterError(f"{self.title}: {what} gave the event {short(found, 120)}, which lacks {', '.join(lacking)}")
+            raise AdapterError(
+                f"{self.title}: {what} gave the event {short(found, 120)}, which lacks {', '.join(lacking)}"
+            )
         return Stored(**{name: found[name] for name in FIELDS})
 
     # -- life

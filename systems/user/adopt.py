@@ -11,6 +11,9 @@ from refold.systems.port import SystemPort
 from refold.systems.user.consumers import Bringing, ForeignSystem
 from refold.systems.user.errors import called, close_part
 from refold.systems.user.log import LogSystem, log_capabilities
+from refold.systems.user.roles.parts import roles_of
+from refold.systems.user.roles.relays import Relays
+from refold.systems.user.roles.sinks import Sinks
 from refold.systems.user.system import OwnSystem
 from refold.systems.user.whole import Whole, WholeSystem
 
@@ -40,12 +43,11 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     if is_system(made):
         return made
     system: ForeignSystem | LogSystem | OwnSystem | WholeSystem
-    if isinstance(made, Whole):
-        system = WholeSystem(name, make, made)
+    if isinstance(made, Whole) and not is_more(made):
         close_part(name, made)
+        system = WholeSystem(name, make, made, lambda: own_system(name, make))
     elif is_own(made):
-        system = OwnSystem(name, make, made)
-        close_part(name, made)
+        system = own_system(name, make)
     elif isinstance(made, Bringing):
         system = ForeignSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
@@ -70,12 +72,29 @@ def code_of(made: object, kinds: Mapping[str, type]) -> dict[str, object]:
     return {name: function for name, function in found.items() if function is not None}
 
 
+def own_system(name: str, make: Callable[[], object]) -> OwnSystem:
+    """A system of roles."""
+    made = called(name, make)
+    system = OwnSystem(name, make, made)
+    close_part(name, made)
+    return system
+
+
+def is_more(made: object) -> bool:
+    """Whether a whole application has roles beside."""
+    return (
+        hasattr(made, "service")
+        or bool(getattr(made, "consumers", None))
+        or bool({Sinks, Relays}.intersection(dict(roles_of(made))))
+    )
+
+
 def is_own(made: object) -> bool:
     """Whether there is a service, or consumers of which all can be watched."""
     consumers = getattr(made, "consumers", None)
     if consumers is not None and not isinstance(consumers, Mapping):
         return False
-    if hasattr(made, "service"):
+    if hasattr(made, "service") or callable(getattr(made, "execute", None)) or dict(roles_of(made)):
         return True
     unordered = [one for one in (consumers or {}).values() if "unordered" in getattr(one, "promises", ())]
     return bool(consumers) and not unordered

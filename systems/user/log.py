@@ -44,6 +44,8 @@ class GuardedLog(Process):
         self.places_of: dict[str, int] = {}
         if hasattr(log, "durable"):
             log.durable = self.durable
+        if getattr(log, "application", self) is None:
+            log.application = application  # type: ignore[attr-defined]
 
     def call(self, method: str, *arguments: object) -> object:
         """Call the log; its own exceptions become sentences."""

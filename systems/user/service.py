@@ -18,11 +18,11 @@ from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Replied
 from refold.model.process import Emit
 from refold.model.record import Acknowledged, Crashed, Prepared, Refused, Unknown
-from refold.model.words import short
 from refold.systems.gate.crossing import Died, Raised, Returned, Status
 from refold.systems.user.actors import Stage, how
 from refold.systems.user.errors import AdapterError, let_through, told
 from refold.systems.user.log import GuardedLog
+from refold.systems.user.roles.naming import call_of
 
 CLIENTS = ("alice", "bob", "carol")
 """Who calls the service."""
@@ -86,6 +86,11 @@ class WatchedLog(GuardedLog):
             return event
         return msgspec.structs.replace(event, id=label)
 
+    def original(self, event: Stored) -> Stored:
+        """The event under the id that the user's log has for it."""
+        names = {label: name for name, label in self.labels.items()}
+        return msgspec.structs.replace(event, id=names.get(event.id, event.id))
+
     def attribute(self, fresh: list[Stored]) -> None:
         """These events have just become visible: who has appended them, and what for."""
         streams = list(dict.fromkeys(event.stream for event in fresh))
@@ -113,7 +118,8 @@ class WatchedLog(GuardedLog):
 
 
 class Callers:
-    """Clients that call the service. `make` gives each of them, by name, something with `execute(command)`; a new one after a death."""
+    """Clients that call the service. `make` gives each of them, by name, something with `execute(command)` or with a method for each
+    command; a new one after a death."""
 
     def __init__(
         self,
@@ -140,11 +146,11 @@ class Callers:
         """Begin a call, up to its first stop; False if this client is in the middle of one."""
         if self.stage.busy(client):
             return False
-        service = self.service(client)
+        work = call_of(self.title, self.service(client), command)
         number = self.numbers[client] = self.numbers.get(client, 0) + 1
         self.calls[client] = call = Call(client, f"{client}-{number}", command, dict(self.log.versions))
         self.emit(Called(client, call.op, command))
-        self.stage.begin(client, lambda: service.execute(command), lambda status: self.over(call, status))
+        self.stage.begin(client, work, lambda status: self.over(call, status))
         return True
 
     def service(self, client: str) -> Any:
@@ -152,9 +158,10 @@ class Callers:
         service = self.services.get(client)
         if service is None:
             service = self.made_for(client)
-            if not callable(getattr(service, "execute", None)):
+            if service is None:
                 raise AdapterError(
-                    f"{self.title}: service({client!r}) returned {short(service)}, expected an object with execute(command)"
+                    f"{self.title}: service({client!r}) returned None, expected an object with execute(command), or with a method for"
+                    " each command"
                 )
             self.services[client] = service
         return service

@@ -63,6 +63,9 @@ from refold.systems.user.asked import check_declared
 from refold.systems.user.errors import AdapterError, called, close_part
 from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
+from refold.systems.user.roles.parts import roles_of
+from refold.systems.user.roles.role import OwnRole, Scene
+from refold.systems.user.roles.views import Views
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
 from refold.systems.user.watching import INLINE, PULLING, PUSHED, Watched, is_factory, role_of, watched_spec
 
@@ -70,6 +73,8 @@ OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Ab
 """What the clients of the harness do, beside submitting."""
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
+WORK_MAX = 10_000
+"""Turns that a look waits for."""
 REHEARSED = 12
 """Commands that are tried to learn the places."""
 SHORT = (12, 24, 48)
@@ -81,12 +86,16 @@ class Parts:
 
     def __init__(self, name: str, made: Any) -> None:
         self.name = name
-        self.log = getattr(made, "log", made)
+        log = getattr(made, "log", made)
+        self.log = log if callable(getattr(log, "read", None)) or not callable(getattr(made, "read", None)) else made
         if getattr(made, "gaps", False):
             self.log = InOrderOfCommit(self.log)
         self.service = getattr(made, "service", None)
+        if self.service is None and callable(getattr(made, "execute", None)):
+            self.service = made
         self.consumers: dict[str, Any] = dict(getattr(made, "consumers", None) or {})
         self.refusals = tuple(getattr(made, "refusals", ()))
+        self.roles = dict(roles_of(made))
         self.made = made
 
     def serve(self, client: str) -> object:
@@ -114,8 +123,10 @@ class Parts:
 
 def at_gate(parts: Parts) -> bool:
     """Whether this code is run at a gate."""
-    return parts.service is not None or any(
-        is_factory(one) or role_of(one) == PULLING for one in parts.consumers.values()
+    return (
+        parts.service is not None
+        or bool(parts.roles)
+        or any(is_factory(one) or role_of(one) == PULLING for one in parts.consumers.values())
     )
 
 
@@ -139,11 +150,17 @@ class OwnSystem:
         self.serves = parts.service is not None
         self.gaps = isinstance(parts.log, InOrderOfCommit)
         self.gated = at_gate(parts)
+        self.executes = self.serves
         self.clients = CLIENTS[:2]
         self.lengths = SHORT if any(getattr(part, "short_runs", False) for part in parts_of(sample)) else ()
+        self.parts = parts
+        for role, theirs in parts.roles.items():
+            role.check(name, theirs)
         examples = {title: self.example(title, given) for title, given in parts.consumers.items()}
         self.kinds = {title: type(theirs) for title, theirs in examples.items()}
         self.roles = {title: role_of(theirs) for title, theirs in examples.items()}
+        workers = {one: ends for role, theirs in parts.roles.items() for one, ends in role.workers(theirs).items()}
+        self.roles |= dict.fromkeys(workers, PULLING)
         self.stops = {title for title, theirs in examples.items() if callable(getattr(theirs, "stop", None))}
         self.consumers = tuple(watched_spec(title, theirs) for title, theirs in examples.items())
         self.mortal = {
@@ -154,6 +171,12 @@ class OwnSystem:
         declared = declared_by(name, sample) if sample is not parts.log else None
         log = frozenset[Capability]() if self.serves else log_capabilities(name, parts.log)
         self.capabilities = declared if declared is not None else self.offered(examples, log)
+        self.stops |= {one for one, ends in workers.items() if "stop" in ends}
+        self.mortal |= {one for one, ends in workers.items() if "crash" in ends}
+        self.workers = tuple(workers)
+        if any(one in self.mortal for one in workers):
+            self.capabilities |= {CRASH_CONSUMER}
+        self.capabilities |= {capability for role, theirs in parts.roles.items() for capability in role.offers(theirs)}
         self.places: dict[Any, dict[str, list[str]]] = {}
         for theirs in examples.values():
             close_part(name, theirs)
@@ -237,6 +260,11 @@ class OwnSystem:
             yield "", 20, alone(Turn(one) for one in working)
             yield "", 8, [(Turn(one),) * 2 for one in working]
             yield from self.of_consumers(cast, places, working)
+        mortal = [one for one in self.workers if one in self.mortal]
+        if mortal:
+            yield "consumer-crash", 2, alone(Crash(one) for one in mortal)
+        for role, theirs in self.parts.roles.items():
+            yield from role.words(theirs, cast, application, places)
         yield "", 6, alone(GoOn(one) for one in actors)
 
     @staticmethod
@@ -268,6 +296,15 @@ class OwnSystem:
 
     def of_consumers(self, cast: Cast, places: dict[str, list[str]], working: Sequence[str]) -> Iterator[Group]:
         """The same for the turns of consumers."""
+        if places["service"]:
+            yield (
+                "",
+                8,
+                [
+                    (Enter(*one), Halt(one[0], place), Submit(*other), Turn(worker), GoOn(one[0]))
+                    for worker, (one, other), place in product(working, cast.rivals, places["service"])
+                ],
+            )
         stops: list[Any] = [(BeginTurn(one), Halt(one, place)) for one in working for place in places[one]]
         if not stops:
             return
@@ -301,6 +338,7 @@ class OwnDeployment(Deployment):
     def __init__(self, system: OwnSystem, application: Application, emit: Emit) -> None:
         self.system = system
         self.lit = False
+        self.own: list[OwnRole] = []
         self.service: Callers | None = None
         self.watched_log: WatchedLog | None = None
         self.stage = Stage(system.name, emit, self.looked) if system.gated else None
@@ -337,7 +375,45 @@ class OwnDeployment(Deployment):
         if self.stage is not None and self.watched_log is not None:
             self.watched_log.stage = self.stage
             self.service = Callers(system.name, parts.serve, parts.refusals, self.stage, self.watched_log, emit)
+        if self.stage is not None:
+            self.begin_roles(self.stage)
         self.tail()
+
+    def begin_roles(self, stage: Stage) -> None:
+        """Let the other roles take part."""
+        original = (lambda event: event) if self.watched_log is None else self.watched_log.original
+        service_of = (lambda client: None) if self.service is None else self.service.service
+        scene = Scene(
+            self.system.name,
+            self.context,
+            stage,
+            self.step,
+            self.consumers,
+            self.system.clients,
+            original,
+            service_of,
+        )
+        for role, theirs in self.parts.roles.items():
+            one = role(scene, theirs)
+            self.own.append(one)
+            self.extensions.append(one)
+            if role.visible is not OwnRole.visible:
+                self.watching.append(one)
+            self.handlers.update(one.handlers())
+            if isinstance(one, Views):
+                one.work = self.work_on
+
+    def work_on(self) -> None:
+        """Let everybody work until there is nothing to do."""
+        if self.stage is not None:
+            self.stage.finish()
+        for _ in range(WORK_MAX):
+            working = [one for one in self.consumers.values() if not one.down and not one.idle()]
+            for one in working:
+                one.turn(0)
+            if not working:
+                return
+        raise AdapterError(f"{self.name}: consumers said {WORK_MAX:,} times that there was something to do")
 
     def wrap(self, given: Any) -> Callable[[str, str, Context, StorePort], Watched]:
         """The consumer behind the port."""
@@ -384,6 +460,18 @@ class OwnDeployment(Deployment):
         consumer = self.consumers.get(who)
         if isinstance(consumer, Watched):
             consumer.look()
+        for role in self.own:
+            role.looked(who)
+
+    def begins(self, who: str) -> None:
+        """Somebody begins a piece of work."""
+        for role in self.own:
+            role.began(who)
+
+    def trouble(self, who: str, how: str) -> None:
+        """Something went wrong for somebody."""
+        for role in self.own:
+            role.troubled(who, how)
 
     # -- clients of the service
 
@@ -402,6 +490,7 @@ class OwnDeployment(Deployment):
         if self.service is None or self.stage is None or self.stage.busy(action.client):
             return False
         self.step(action)
+        self.begins(action.client)
         self.service.begin(action.client, action.command)
         return True
 
@@ -422,6 +511,7 @@ class OwnDeployment(Deployment):
         self.step(action)
         if consumer.down:
             consumer.restart()
+        self.begins(action.consumer)
         consumer.begin()
         return True
 
@@ -437,14 +527,20 @@ class OwnDeployment(Deployment):
         if consumer.busy() and not (self.stage is not None and self.stage.stands(action.consumer)):
             return False
         self.step(action)
+        in_work = consumer.busy()
         consumer.stop()
+        if in_work:
+            self.trouble(action.consumer, "was told to stop")
         return True
 
     def crash(self, action: Crash) -> bool:
         """Only of what can die."""
         if action.process in self.system.roles and action.process not in self.system.mortal:
             return False
-        return super().crash(action)
+        done = super().crash(action)
+        if done:
+            self.trouble(action.process, "has died")
+        return done
 
     def redeliver(self, action: Redeliver) -> bool:
         """Not in the middle of its work."""
@@ -477,6 +573,7 @@ class OwnDeployment(Deployment):
             return False
         self.step(action)
         self.stage.lose(action.who)
+        self.trouble(action.who, "has lost an answer")
         return True
 
     def fail_step(self, action: FailStep) -> bool:
@@ -485,6 +582,7 @@ class OwnDeployment(Deployment):
             return False
         self.step(action)
         self.stage.fail(action.who)
+        self.trouble(action.who, "was refused a step")
         return True
 
     def die(self, action: Die) -> bool:
@@ -494,6 +592,7 @@ class OwnDeployment(Deployment):
             return False
         self.step(action)
         self.stage.die(action.who)
+        self.trouble(action.who, "has died")
         return True
 
     # -- the end
@@ -525,6 +624,8 @@ class OwnDeployment(Deployment):
         if self.stage is None:
             raise AdapterError(f"{self.name}: there is no gate at which anything could stop")
         places: dict[str, dict[str, None]] = {"service": {}, **{name: {} for name in self.consumers}}
+        for role in self.own:
+            role.visible(())
         service = self.service
         if service is not None:
             self.rehearse_calls(service, commands, places["service"])
@@ -532,7 +633,16 @@ class OwnDeployment(Deployment):
             for _ in range(4):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
                     self.walk(consumer.name, places[consumer.name])
+        for role in self.own:
+            for name, words in role.rehearse(self.walked).items():
+                places.setdefault(name, {}).update(dict.fromkeys(words))
         return {name: list(found)[:PLACES] for name, found in places.items()}
+
+    def walked(self, who: str) -> list[str]:
+        """Step by step to the end, and by which places."""
+        found: dict[str, None] = {}
+        self.walk(who, found)
+        return list(found)
 
     def rehearse_calls(self, service: Callers, commands: Sequence[Any], found: dict[str, None]) -> None:
         """Each command twice. Raises `UsageError` if no call comes to an end that a service means."""

@@ -78,9 +78,9 @@ class Watched(Asked, Consumer):
         self.makes = is_factory(given)
         self.name = name
         self.theirs: Any = self.born()
-        self.role = role_of(self.theirs)
+        self.role = self.kind()
         super().__init__(name, projection, context, Rows(self))
-        self.spec = watched_spec(name, self.theirs)
+        self.spec = self.promise()
         self.shown: tuple[int | None, StoredRows] = (None, {})
         self.unflushed = False
         self.failures = 0
@@ -90,6 +90,14 @@ class Watched(Asked, Consumer):
         """Something became visible since it began to work: it may have looked before that."""
         self.resume(self.checkpoint_now() or 0)
         self.asleep = self.role == INLINE
+
+    def kind(self) -> str:
+        """Whether it is pushed, pulling or inline."""
+        return role_of(self.theirs)
+
+    def promise(self) -> ConsumerSpec:
+        """What it promises."""
+        return watched_spec(self.name, self.theirs)
 
     def born(self) -> Any:
         """The consumer, in a process that has just started."""

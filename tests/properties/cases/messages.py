@@ -8,7 +8,7 @@ from refold.model.examples.accounts import Register, Registered
 from refold.model.parts.consuming.mailer import Covered, MailerJoined, Sent
 from refold.model.parts.messages.change_stream import Copied, CopyAtRest, SnapshotBegun, SourceChanged
 from refold.model.parts.messages.dual_write import FirstWritten, Repaired, SecondWritten, StoresAtRest, WriterDied
-from refold.model.parts.messages.outbox import Delivered, OutboxAtRest, RelayDied
+from refold.model.parts.messages.outbox import Delivered, Interrupted, OutboxAtRest, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
 from refold.model.parts.messages.topic import (
     Expired,
@@ -34,6 +34,11 @@ def sent(relay: str = "relay-1", position: int = 1, message: str = "alice-1/0") 
     return Delivered(relay, message, position, True)
 
 
+def ordered(position: int) -> Delivered:
+    """A message of a sink that promises an order."""
+    return Delivered("relay-1", "alice-1/0", position, True, "mail", True)
+
+
 BOTH = (*FIRST, *SECOND)
 """Two events: alice-1/0 at position 1, bob-1/0 at position 2."""
 
@@ -49,6 +54,10 @@ OUTBOX = {
     ("outbox-delivery", "each event"): Case(
         (*BOTH, sent(), Delivered("relay-2", "bob-1/0", 2, False), OutboxAtRest(0)),
         (*BOTH, sent(), Delivered("relay-2", "bob-1/0", 2, True), OutboxAtRest(0)),
+    ),
+    ("outbox-delivery", "in the order of streams"): Case(
+        (*FIRST, *SECOND, Delivered("relay-1", "bob-1/0", 2, True, "mail", True), ordered(1)),
+        (*FIRST, *SECOND, ordered(1), Delivered("relay-1", "bob-1/0", 2, True, "mail", True)),
     ),
     ("outbox-delivery", "no row left"): Case(
         (*FIRST, sent(), OutboxAtRest(1)),
@@ -270,6 +279,11 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     return [
         ("outbox-delivery", "once", (*FIRST, sent(), sent("relay-2"))),
         ("outbox-delivery", "once", (*FIRST, RelayDied("relay-1", "alice-1/0"), sent(), sent("relay-2"))),
+        (
+            "outbox-delivery",
+            "once",
+            (*FIRST, sent(), Interrupted("relay-1", ("bob-1/0",), "has died"), sent("relay-2")),
+        ),
         ("outbox-delivery", "of an event", (*FIRST, sent(position=3, message="alice-3/0"))),
         ("outbox-delivery", "each event", (*FIRST, OutboxAtRest(0))),
         ("commands", "each event and handler", (*FIRST, ManagerAtRest(1, ("ship",)))),
@@ -311,6 +325,8 @@ def also_right() -> list[tuple[Any, ...]]:
     emptied = (row(1, 1), row(2, 5, "b"), put(1, 1), SnapshotBegun(2), put(2, None, 0))
     return [
         (*FIRST, Delivered("relay-1", "alice-1/0", 1, True), Delivered("relay-2", "alice-1/0", 1, False)),
+        (*FIRST, sent(), Interrupted("relay-1", ("alice-1/0",), "has died"), sent("relay-2")),
+        (*BOTH, sent(), OutboxAtRest(0, silent=(2,))),
         (*BOTH, executed(2), executed(1), ManagerAtRest(2)),
         # a snapshot that empties the copy, and one more after a crash in the first
         (*emptied, put(1, 1)),

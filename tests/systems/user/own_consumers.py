@@ -82,7 +82,6 @@ class Connected(Counter):
             raise RuntimeError("Cannot operate on a closed database.")
 
 
-
 class InMemory(Counter):
     """Right: nothing survives a crash, the checkpoint neither; it reads everything again."""
 
