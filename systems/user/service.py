@@ -6,6 +6,7 @@ was visible: one runs at a time.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,8 @@ from refold.model.record import Acknowledged, Crashed, Prepared, Refused, Unknow
 from refold.model.words import short
 from refold.systems.gate.crossing import Died, Raised, Returned, Status
 from refold.systems.user.actors import Stage, how
-from refold.systems.user.errors import AdapterError, let_through, told
+from refold.systems.user.coroutines import asynchronous
+from refold.systems.user.errors import AdapterError, awaited, let_through, told
 from refold.systems.user.log import GuardedLog
 
 CLIENTS = ("alice", "bob", "carol")
@@ -60,7 +62,7 @@ class WatchedLog(GuardedLog):
         if stage is None or not stage.work:
             return super().call(method, *arguments)
         try:
-            return getattr(self.log, method)(*arguments)
+            return awaited(self.title, method, getattr(self.log, method)(*arguments))
         except BaseException as error:
             let_through(error)
             if "locked" in str(error) or "busy" in str(error).lower():
@@ -123,6 +125,9 @@ class Callers:
         stage: Stage,
         log: WatchedLog,
         emit: Emit,
+        *,
+        own: bool = True,
+        awaits: bool = False,
     ) -> None:
         self.title = title
         self.make = make
@@ -130,6 +135,10 @@ class Callers:
         self.stage = stage
         self.log = log
         self.emit = emit
+        self.own = own
+        """Each client has a service of its own."""
+        self.awaits = awaits
+        """The service is to be awaited."""
         self.services: dict[str, Any] = {}
         self.calls: dict[str, Call] = {}
         self.numbers: dict[str, int] = {}
@@ -144,13 +153,18 @@ class Callers:
         number = self.numbers[client] = self.numbers.get(client, 0) + 1
         self.calls[client] = call = Call(client, f"{client}-{number}", command, dict(self.log.versions))
         self.emit(Called(client, call.op, command))
-        self.stage.begin(client, lambda: service.execute(command), lambda status: self.over(call, status))
+        work = functools.partial(service.execute, command)
+        if asynchronous(service.execute):
+            self.stage.awaits(client, client if self.own else "shared")
+        self.stage.begin(client, work, lambda status: self.over(call, status))
         return True
 
     def service(self, client: str) -> Any:
         """The service as this client reaches it."""
         service = self.services.get(client)
         if service is None:
+            if self.awaits:
+                self.stage.awaits(client, client if self.own else "shared")
             service = self.stage.at_once(client, self.make, client)
             if not callable(getattr(service, "execute", None)):
                 raise AdapterError(
@@ -164,8 +178,6 @@ class Callers:
         said, detail = how(status)
         if isinstance(status, Raised) and isinstance(status.error, self.refusals):
             said, detail = "refused", str(status.error)
-        elif isinstance(status, Returned) and hasattr(status.value, "close") and hasattr(status.value, "send"):
-            raise AdapterError(f"{self.title}: execute() returned a coroutine, and nobody waits for it")
         if isinstance(status, Died):
             self.services.pop(call.client, None)
             self.emit(Crashed(call.client, 1))
