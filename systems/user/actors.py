@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -237,9 +238,16 @@ class Stage:
 
     def stop(self, name: str, handler: Callable[[], object] | None) -> None:
         """Tell the process to end, in the middle of its work; it goes on to that end."""
-        self.gate.on_stop(name, handler)
+        self.gate.on_stop(name, handler and functools.partial(self.handle, name, handler))
         self.step(name, Stop())
         self.go_on(name)
+
+    def handle(self, name: str, handler: Callable[[], object]) -> None:
+        """What a process does that is told to end; if that is to be awaited, it is one more task of it."""
+        answer = handler()
+        if inspect.iscoroutine(answer):
+            loop = self.tasks.get(name, "loop")
+            self.gate.driven(loop, self.threaded).beside(self.gate.process(name), answer, "stop")
 
     def end(self, process: str) -> None:
         """End a process that does nothing now: what it has open is closed."""
@@ -271,7 +279,7 @@ class Stage:
     def rest(self) -> None:
         """Let what was left in the background go on, and some time pass for it."""
         for _ in range(ROUNDS):
-            left = [name for name in self.tasks if name in self.gate.actors and len(self.gate.actors[name].process.actors) > 1]
+            left = [name for name in self.tasks if name not in self.loose and name in self.gate.actors and len(self.gate.actors[name].process.actors) > 1]
             moved = False
             for name in left:
                 if self.stands(name):

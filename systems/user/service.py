@@ -155,6 +155,7 @@ class Callers:
         self.emit(Called(client, call.op, command))
         work = functools.partial(service.execute, command)
         if asynchronous(service.execute):
+            self.stage.known.add(client)
             self.stage.awaits(client, client if self.own else "shared")
         self.stage.begin(client, work, lambda status: self.over(call, status))
         return True
@@ -163,7 +164,7 @@ class Callers:
         """The service as this client reaches it."""
         service = self.services.get(client)
         if service is None:
-            if self.awaits:
+            if self.awaits or client in self.stage.known:
                 self.stage.awaits(client, client if self.own else "shared")
             service = self.stage.at_once(client, self.make, client)
             if not callable(getattr(service, "execute", None)):

@@ -80,10 +80,10 @@ from refold.systems.user.watching import (
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
-SERVED = "service"
-"""The service, among those of which it is known whether they are asynchronous."""
 STEPS_OF_WALK = 300
 """Steps of one actor, at most, that are looked at to learn the places."""
+WALKS = 12
+"""Times that time passes on such a walk."""
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
 REHEARSED = 12
@@ -387,7 +387,7 @@ class OwnDeployment(Deployment):
                 self.watched_log,
                 emit,
                 own=not parts.shared,
-                awaits=parts.awaits or SERVED in system.awaits,
+                awaits=parts.awaits,
             )
         self.tail()
 
@@ -616,7 +616,9 @@ class OwnDeployment(Deployment):
         stage = self.stage
         if stage is None:
             return
-        while stage.busy(who) or who in stage.loose:
+        for _ in range(WALKS):
+            if not (stage.busy(who) or who in stage.loose):
+                break
             for _ in range(STEPS_OF_WALK):
                 if not stage.stands(who):
                     break

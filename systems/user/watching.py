@@ -30,7 +30,7 @@ from refold.systems.user.rows import differing, snapshot
 PUSHED, PULLING, RUNNING, INLINE = "pushed", "pulling", "running", "inline"
 WORK = ("handle", "flush", "poll", "start", "stop")
 """Methods that are a consumer's work."""
-IDLE_TURNS = 30
+IDLE_TURNS = 8
 """Turns in which a consumer that runs by itself shows nothing new at rest before nobody expects anything more of it."""
 SECONDS = 10.0
 """Seconds of the gate's time that it is given to catch up."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import functools
 import heapq
 import inspect
 import logging
@@ -22,12 +23,15 @@ from contextvars import Context
 from types import CoroutineType
 from typing import Any, TypeVar
 
+import attrs
+
 from refold.systems.gate.actor import BY_THREAD, RESISTS, RUNNING, Actor, Death, Host, Process, Turns
 from refold.systems.gate.boundary import QUIET
 from refold.systems.gate.crossing import AFTER, Blocked, Crossing, Died, Ended, Exited, Idle, Raised, Returned, Stopped, Wait
 from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
 from refold.systems.gate.runtime.hosting import Steered, close, elsewhere, steered_by
-from refold.systems.gate.runtime.loop import Loop, Stuck, Task, awaited
+from refold.systems.gate.runtime.loop import Loop, Stuck, Task
+from refold.systems.gate.runtime.places import place
 
 T = TypeVar("T")
 STEPS_ASIDE = 100_000
@@ -58,8 +62,21 @@ class OneThreadEach(Executor):
             else:
                 future.set_result(result)
 
-        threading.Thread(target=run).start()
+        thread = threading.Thread(target=run)
+        thread.start()
+        child: Actor | None = getattr(thread, "_refold_actor", None)
+        if child is not None and isinstance(child.status, Stopped):
+            child.crossing = attrs.evolve(child.status.crossing, words=f"{_named(fn)} in a thread")
+            child.status = Stopped(child.crossing)
         return future
+
+
+def _named(function: Any) -> str:
+    """What is called: `asyncio.to_thread` wraps it."""
+    while isinstance(function, functools.partial):
+        bound = getattr(function.func, "__self__", None)
+        function = function.args[0] if isinstance(bound, Context) and function.args else function.func
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def _of_the_living(record: logging.LogRecord) -> bool:
@@ -162,8 +179,6 @@ class Driven(Loop):
         """Where its actors stand has to be shown again."""
         self.paused: dict[Actor, float] = {}
         """Those that a plan has paused, and until when."""
-        self.passed: dict[Actor, dict[str, int]] = {}
-        """How often each has come to the same await in this piece of work."""
         self.failed: list[tuple[str, BaseException]] = []
         """Background tasks that ended with an error, which nobody may ever hear of."""
         self.seen_files: set[tuple[int, int]] = set()
@@ -200,7 +215,10 @@ class Driven(Loop):
         parent = self.stepping or self.last
         if parent is None or self.looking:
             return super().create_task(coro, name=name, context=context)
-        process = parent.process
+        return self.beside(parent.process, coro, name, context)
+
+    def beside(self, process: Process, coro: Any, name: str | None = None, context: Context | None = None) -> Task:
+        """A further task of a process."""
         process.children += 1
         actor = Actor(self.gate, f"{process.name}/{process.children}", process, self.host)
         actor.helps = True
@@ -214,7 +232,6 @@ class Driven(Loop):
         self.members[task] = actor
         self.tasks[actor] = task
         self.steered[actor] = steered
-        self.passed[actor] = {}
         actor.crossing = Crossing(actor.name, actor.number + 1, "its first line", "task")
         task.add_done_callback(self._done)
         return task
@@ -223,7 +240,7 @@ class Driven(Loop):
         actor = self.members.pop(task, None)
         if actor is None:
             return
-        del self.tasks[actor], self.passed[actor]
+        del self.tasks[actor]
         self.paused.pop(actor, None)
         close(self.steered.pop(actor).coroutine)  # one that was cancelled before its first line
         process = actor.process
@@ -372,9 +389,7 @@ class Driven(Loop):
             if decision.error is not None:
                 self.steered[actor].raises = error_of(decision.error, SystemExit)
             elif process.on_stop is not None:
-                answer = process.on_stop()
-                if inspect.iscoroutine(answer):
-                    self.create_task(answer, name="stop")
+                process.on_stop()
                 self.gather()
             else:
                 task.cancel()
@@ -416,7 +431,7 @@ class Driven(Loop):
                     if task.done() or not (self._hurry(others) or self._helped()):
                         break
                 if not task.done():
-                    words = awaited(task.get_coro())
+                    words = place(task.get_coro())
                     task.cancel()
                     self.gather()
                     raise Stuck(f"it waits in {words}")
@@ -467,14 +482,9 @@ class Driven(Loop):
         coroutine = self.steered[actor].coroutine
         if coroutine.__class__ is CoroutineType and coroutine.cr_code is CALLED:
             coroutine = coroutine.cr_await or coroutine
-        words = f"await {awaited(coroutine)}"
-        passed = self.passed[actor]
-        times = passed[words] = passed.get(words, 0) + 1
         actor.number += 1
         actor.flagged = False
-        actor.crossing = Crossing(
-            actor.name, actor.number, words if times == 1 else f"{words} ({times})", "await", AFTER
-        )
+        actor.crossing = Crossing(actor.name, actor.number, f"await {place(coroutine)}", "await", AFTER)
         self.show(task, actor)
 
     def show(self, task: Task, actor: Actor) -> None:
@@ -554,8 +564,8 @@ class Driven(Loop):
         for task, actor in list(self.members.items()):
             if process is not None and actor.process is not process:
                 continue
-            del self.members[task], self.tasks[actor], self.passed[actor]
-            self.runnable.pop(task, None)
+            del self.members[task], self.tasks[actor]
+            handle = self.runnable.pop(task, None)
             self.unnamed.pop(task, None)
             self.paused.pop(actor, None)
             steered = self.steered.pop(actor)
@@ -565,6 +575,8 @@ class Driven(Loop):
                     self.left.append(steered.coroutine)
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 task.cancel()  # for those who wait for it
+                if handle is not None:
+                    self._ready.append(handle)
                 if not self.is_closed():
                     self.gather()
             if actor.helps:
