@@ -86,7 +86,7 @@ class Stage:
             return None
         held = self.held.get(name)
         found = None if held is None else others_of(main.process, held)
-        return found or first_of(main.process)
+        return found or first_of(main.process, name in self.work)
 
     def at_once(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Let an actor do something without a stop: set up what its work needs. Raises what it raises."""
@@ -99,7 +99,9 @@ class Stage:
         if isinstance(status, Raised):
             raise status.error
         if not isinstance(status, Returned):
-            raise AdapterError(f"{self.title}: {name} {told_status(status)} before it has begun to work, and nobody will ever do that")
+            raise AdapterError(
+                f"{self.title}: {name} {told_status(status)} before it has begun to work, and nobody will ever do that"
+            )
         return status.value
 
     def tidy(self, name: str) -> None:
@@ -109,7 +111,7 @@ class Stage:
                 return
             one = self.leads(name)
             if one is not None:
-                self.gate.step(one.name)
+                self.gate.step(one.name)  # who is asleep stays so until time passes
             elif not self.pass_time():
                 return
 
@@ -141,9 +143,12 @@ class Stage:
     def step(self, name: str, decision: Decision = GO) -> None:
         """One step, as decided."""
         one = self.leads(name)
-        if one is not None:
-            self.gate.step(one.name, decision)
-            self.after(name)
+        if one is None:
+            return
+        if isinstance(one.status, Blocked) and one.status.wait.until is not None:
+            self.gate.advance(max(0.0, one.status.wait.until - self.gate.now))
+        self.gate.step(one.name, decision)
+        self.after(name)
 
     def after(self, name: str) -> None:
         """Look at what a step has done; somebody else may have come to an end by it, too."""
@@ -175,7 +180,8 @@ class Stage:
     def before(self, name: str) -> str:
         """What somebody stands before."""
         one = self.leads(name)
-        return one.status.crossing.words if one is not None and isinstance(one.status, Stopped) else ""
+        crossing = one.status.crossing if one is not None and isinstance(one.status, Stopped | Blocked) else None
+        return crossing.words if crossing is not None else ""
 
     def tell(self, name: str) -> None:
         """Record where somebody stands."""
@@ -183,7 +189,7 @@ class Stage:
             return
         one = self.held.get(name) or self.leads(name)
         status = self.gate.status(name) if one is None else one.status
-        if isinstance(status, Stopped):
+        if one is not None and isinstance(status, Stopped | Blocked) and status.crossing is not None:
             crossing = status.crossing
             helper = f", in {crossing.actor}" if crossing.actor != name else ""
             self.emit(Stood(name, f"{crossing.phase} {crossing.words}{helper}"))
@@ -221,7 +227,8 @@ class Stage:
     def at_await(self, name: str) -> bool:
         """Whether somebody stands where no library is in between."""
         one = self.leads(name)
-        return one is not None and isinstance(one.status, Stopped) and one.status.crossing.kind == "await"
+        crossing = one.status.crossing if one is not None and isinstance(one.status, Stopped | Blocked) else None
+        return crossing is not None and crossing.kind == "await"
 
     def cancels(self, name: str) -> bool:
         """Whether whoever called somebody may give up, and have the call cancelled, as servers do."""
@@ -279,7 +286,13 @@ class Stage:
     def rest(self) -> None:
         """Let what was left in the background go on, and some time pass for it."""
         for _ in range(ROUNDS):
-            left = [name for name in self.tasks if name not in self.loose and name in self.gate.actors and len(self.gate.actors[name].process.actors) > 1]
+            left = [
+                name
+                for name in self.tasks
+                if name not in self.loose
+                and name in self.gate.actors
+                and len(self.gate.actors[name].process.actors) > 1
+            ]
             moved = False
             for name in left:
                 if self.stands(name):

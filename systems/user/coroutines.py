@@ -34,17 +34,19 @@ def any_asynchronous(thing: object, *methods: str) -> bool:
 # -- who goes on
 
 
-def first_of(process: Process) -> Actor | None:
-    """Who of a process goes on first: in asyncio's order, and the threads that its tasks wait for after them."""
+def first_of(process: Process, asleep: bool) -> Actor | None:
+    """Who of a process goes on first: in asyncio's order, and the threads that its tasks wait for after them. Who is asleep can go on as well, where
+    that counts: time passes for him."""
     actors = process.actors
-    if len(actors) == 1:
-        return actors[0] if type(actors[0].status) is Stopped else None
     host = actors[0].host if actors else None
     if isinstance(host, Carrier):
         ready = host.driven.ready_of(process)
         if ready is not None:
             return ready
-    return next((actor for actor in actors if type(actor.status) is Stopped), None)
+    standing = next((actor for actor in actors if type(actor.status) is Stopped), None)
+    if standing is None and asleep and isinstance(host, Carrier):
+        return host.driven.sleeper_of(process)
+    return standing
 
 
 def others_of(process: Process, held: Actor) -> Actor | None:

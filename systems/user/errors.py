@@ -67,7 +67,9 @@ def awaited(title: str, method: str, answer: object) -> object:
 
         return complete(answer)
     if inspect.isasyncgen(answer):
-        raise AdapterError(f"{title}: {method}() returned an asynchronous generator; let it return a value, or be awaited")
+        raise AdapterError(
+            f"{title}: {method}() returned an asynchronous generator; let it return a value, or be awaited"
+        )
     return answer
 
 

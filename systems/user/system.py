@@ -129,7 +129,8 @@ class Parts:
 def at_gate(parts: Parts) -> bool:
     """Whether this code is run at a gate."""
     return parts.service is not None or any(
-        is_factory(one) or role_of(one) in (PULLING, RUNNING) or any_asynchronous(one, *WORK) for one in parts.consumers.values()
+        is_factory(one) or role_of(one) in (PULLING, RUNNING) or any_asynchronous(one, *WORK)
+        for one in parts.consumers.values()
     )
 
 
@@ -271,6 +272,18 @@ class OwnSystem:
             return
         yield "", 4, stops
         yield "", 6, [(*stop, Submit(*talk), GoOn(stop[0].consumer)) for stop, talk in product(stops, cast.talks)]
+        if len(working) > 1:
+            yield (
+                "",
+                8,
+                [
+                    (*stop, *(Turn(other),) * n, GoOn(stop[0].consumer))
+                    for stop in stops
+                    for other in working
+                    for n in (1, 2)
+                    if other != stop[0].consumer
+                ],
+            )
         yield "unheard", 5, [(*stop, LoseAnswer(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
         yield "failure", 4, [(*stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
         deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in stops if stop[0].consumer in self.mortal]
@@ -593,6 +606,9 @@ class OwnDeployment(Deployment):
         service = self.service
         if service is not None:
             self.rehearse_calls(service, commands, places["service"])
+        else:
+            for command in commands:
+                self.submit(Submit(next(iter(self.clients)), command))
         for consumer in self.consumers.values():
             for _ in range(4):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():

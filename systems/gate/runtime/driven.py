@@ -34,6 +34,8 @@ from refold.systems.gate.runtime.loop import Loop, Stuck, Task
 from refold.systems.gate.runtime.places import place
 
 T = TypeVar("T")
+WAKES: Any = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]
+"""What ends a sleep."""
 STEPS_ASIDE = 100_000
 """Rounds after which what is asked beside the plan is said to have no end."""
 REAL_START = threading.Thread.start
@@ -179,6 +181,8 @@ class Driven(Loop):
         """Where its actors stand has to be shown again."""
         self.paused: dict[Actor, float] = {}
         """Those that a plan has paused, and until when."""
+        self.sleeping: dict[Actor, float] = {}
+        """Those that wait for nothing but time, and until when."""
         self.failed: list[tuple[str, BaseException]] = []
         """Background tasks that ended with an error, which nobody may ever hear of."""
         self.seen_files: set[tuple[int, int]] = set()
@@ -242,6 +246,7 @@ class Driven(Loop):
             return
         del self.tasks[actor]
         self.paused.pop(actor, None)
+        self.sleeping.pop(actor, None)
         close(self.steered.pop(actor).coroutine)  # one that was cancelled before its first line
         process = actor.process
         if process.dead:
@@ -491,6 +496,8 @@ class Driven(Loop):
         """Say where one stands."""
         if elsewhere(actor) or isinstance(actor.status, Ended):
             return
+        if self.sleeping:
+            self.sleeping.pop(actor, None)
         blocked = self.gate.blocked
         if self.paused and actor in self.paused:
             until = self.paused[actor]
@@ -512,12 +519,13 @@ class Driven(Loop):
         holder = self.members.get(future) if isinstance(future, asyncio.Task) else None
         until = None
         for handle in self._scheduled:
-            if not handle._cancelled:
-                owner = getattr(getattr(handle._callback, "__self__", None), "_task", None)  # type: ignore[attr-defined]
-                if (owner is task or any(thing is future or thing is task for thing in handle._args or ())) and (
-                    until is None or handle.when() < until
-                ):
-                    until = handle.when()
+            if handle._cancelled:
+                continue
+            sleeps = _of(handle, future)
+            if sleeps and handle._callback is WAKES:  # type: ignore[attr-defined]
+                self.sleeping[actor] = handle.when()
+            if (sleeps or _limits(handle, task)) and (until is None or handle.when() < until):
+                until = handle.when()
         words = actor.crossing.words.removeprefix("await ") if actor.crossing is not None else "something"
         return Wait(words, () if holder is None else (holder.name,), until, seen="loop")
 
@@ -549,6 +557,11 @@ class Driven(Loop):
         moment = self.next_timer()
         return moment is not None and moment <= self.gate.now
 
+    def sleeper_of(self, process: Process) -> Actor | None:
+        """Who of a process waits for nothing but time, and the shortest."""
+        found = [actor for actor in self.sleeping if actor.process is process]
+        return min(found, key=self.sleeping.__getitem__, default=None)
+
     def ready_of(self, process: Process) -> Actor | None:
         """Who of a process goes on first: asyncio's order."""
         for task in self.runnable:
@@ -568,6 +581,7 @@ class Driven(Loop):
             handle = self.runnable.pop(task, None)
             self.unnamed.pop(task, None)
             self.paused.pop(actor, None)
+            self.sleeping.pop(actor, None)
             steered = self.steered.pop(actor)
             steered.buried = True
             with self.inside(actor):
@@ -619,6 +633,12 @@ def _killed(coroutine: Any, dead: bool) -> bool:
         del end
         return True
     return False
+
+
+def _of(handle: asyncio.TimerHandle, future: Any) -> bool:
+    """Whether a timer does something to a future."""
+    arguments = handle._args  # type: ignore[attr-defined]
+    return bool(arguments) and arguments[0] is future
 
 
 def _limits(handle: asyncio.TimerHandle, task: Task) -> bool:
