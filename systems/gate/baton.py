@@ -222,18 +222,18 @@ class Baton:
         for host in dict.fromkeys(actor.host for actor in process.actors):
             if host.running:
                 host.interrupt()
-            elif not host.ended:
-                self._unwind(host)
+            elif not host.ended and not host.unwind(process):
+                self._unwind(host, process)
         for actor in process.actors:
             self.blocked.discard(actor)
             if not isinstance(actor.status, Idle | Ended):
                 actor.status = Died(actor.crossing)
 
-    def _unwind(self, host: Host) -> None:
+    def _unwind(self, host: Host, process: Process) -> None:
         """Let a thread of a dead process come to its end; where it resists, go on without it after a second."""
         host.give()
         for turn in range(100):
-            if host.ended:
+            if host.ended or (not host.running and host.unwind(process)):
                 return
             if turn > 2:
                 host.interrupt()

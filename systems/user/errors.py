@@ -8,7 +8,7 @@ import pathlib
 import sysconfig
 import traceback
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from refold.model.declarations.ports import Closing
 from refold.model.errors import SystemUnavailable, UsageError
@@ -64,11 +64,14 @@ class AdapterError(Exception):
 
 
 def awaited(title: str, method: str, answer: object) -> object:
-    """The answer of a method of the user's; raises `AdapterError` if it is asynchronous."""
+    """The answer of a method of the user's: what it returned, or what comes of it. Raises `AdapterError` for what nobody can await."""
     if inspect.iscoroutine(answer):
-        answer.close()
+        from refold.systems.gate.runtime.aside import complete  # a gate is loaded for those who await something
+
+        return complete(answer)
+    if inspect.isasyncgen(answer):
         raise AdapterError(
-            f"{title}: {method}() returned a coroutine, and nobody waits for it; make it a plain function"
+            f"{title}: {method}() returned an asynchronous generator; let it return a value, or be awaited"
         )
     return answer
 
@@ -83,7 +86,8 @@ def misplaced(title: str, method: str, allowed: str) -> str:
 def called(name: str, make: Callable[[], T]) -> T:
     """What `make` makes; raises `UsageError` if it fails."""
     try:
-        return make()
+        made: Any = awaited(name, "it", make())
+        return made  # type: ignore[no-any-return]
     except BaseException as error:
         let_through(error)
         raise UsageError(f"{name!r}: calling it raised {told(error)}") from error
@@ -93,7 +97,7 @@ def close_part(name: str, part: object) -> None:
     """Close it, if it can be closed. Raises `UsageError` if that fails."""
     if isinstance(part, Closing):
         try:
-            part.close()
+            awaited(name, "close", part.close())
         except BaseException as error:
             let_through(error)
             raise UsageError(f"{name!r}: close() raised {type(error).__name__}: {error}") from error

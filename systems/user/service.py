@@ -18,9 +18,10 @@ from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Replied
 from refold.model.process import Emit
 from refold.model.record import Acknowledged, Crashed, Prepared, Refused, Unknown
-from refold.systems.gate.crossing import Died, Raised, Returned, Status
+from refold.systems.gate.crossing import Died, Raised, Status
 from refold.systems.user.actors import Stage, how
-from refold.systems.user.errors import AdapterError, let_through, told
+from refold.systems.user.coroutines import asynchronous
+from refold.systems.user.errors import AdapterError, awaited, let_through, told
 from refold.systems.user.log import GuardedLog
 from refold.systems.user.roles.naming import call_of
 
@@ -60,7 +61,7 @@ class WatchedLog(GuardedLog):
         if stage is None or not stage.work:
             return super().call(method, *arguments)
         try:
-            return getattr(self.log, method)(*arguments)
+            return awaited(self.title, method, getattr(self.log, method)(*arguments))
         except BaseException as error:
             let_through(error)
             if "locked" in str(error) or "busy" in str(error).lower():
@@ -129,6 +130,9 @@ class Callers:
         stage: Stage,
         log: WatchedLog,
         emit: Emit,
+        *,
+        own: bool = True,
+        awaits: bool = False,
     ) -> None:
         self.title = title
         self.make = make
@@ -136,6 +140,10 @@ class Callers:
         self.stage = stage
         self.log = log
         self.emit = emit
+        self.own = own
+        """Each client has a service of its own."""
+        self.awaits = awaits
+        """The service is to be awaited."""
         self.services: dict[str, Any] = {}
         self.calls: dict[str, Call] = {}
         self.numbers: dict[str, int] = {}
@@ -150,6 +158,9 @@ class Callers:
         number = self.numbers[client] = self.numbers.get(client, 0) + 1
         self.calls[client] = call = Call(client, f"{client}-{number}", command, dict(self.log.versions))
         self.emit(Called(client, call.op, command))
+        if asynchronous(work.func):
+            self.stage.known.add(client)
+            self.stage.awaits(client, client if self.own else "shared")
         self.stage.begin(client, work, lambda status: self.over(call, status))
         return True
 
@@ -157,6 +168,8 @@ class Callers:
         """The service as this client reaches it."""
         service = self.services.get(client)
         if service is None:
+            if self.awaits or client in self.stage.known:
+                self.stage.awaits(client, client if self.own else "shared")
             service = self.made_for(client)
             if service is None:
                 raise AdapterError(
@@ -181,8 +194,6 @@ class Callers:
         said, detail = how(status)
         if isinstance(status, Raised) and isinstance(status.error, self.refusals):
             said, detail = "refused", str(status.error)
-        elif isinstance(status, Returned) and hasattr(status.value, "close") and hasattr(status.value, "send"):
-            raise AdapterError(f"{self.title}: execute() returned a coroutine, and nobody waits for it")
         if isinstance(status, Died):
             self.services.pop(call.client, None)
             self.emit(Crashed(call.client, 1))

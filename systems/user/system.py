@@ -55,22 +55,39 @@ from refold.model.parts.calls import (
     Turn,
 )
 from refold.model.process import Emit
+from refold.model.record import Crashed
 from refold.model.tape import Group, Menu, Word
 from refold.model.words import short
 from refold.systems.deployment import Deployment
+from refold.systems.gate.runtime.driven import NeedsThread
 from refold.systems.user.actors import Stage
 from refold.systems.user.asked import check_declared
-from refold.systems.user.errors import AdapterError, called, close_part
+from refold.systems.user.coroutines import Recorder, any_asynchronous, asynchronous
+from refold.systems.user.errors import AdapterError, awaited, called, close_part
 from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.roles.parts import roles_of
 from refold.systems.user.roles.role import OwnRole, Scene
 from refold.systems.user.roles.views import Views
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
-from refold.systems.user.watching import INLINE, PULLING, PUSHED, Watched, is_factory, role_of, watched_spec
+from refold.systems.user.watching import (
+    INLINE,
+    PULLING,
+    PUSHED,
+    RUNNING,
+    WORK,
+    Watched,
+    is_factory,
+    role_of,
+    watched_spec,
+)
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
+STEPS_OF_WALK = 300
+"""Steps of one actor, at most, that are looked at to learn the places."""
+WALKS = 12
+"""Times that time passes on such a walk."""
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
 WORK_MAX = 10_000
@@ -98,14 +115,20 @@ class Parts:
         self.roles = dict(roles_of(made))
         self.made = made
 
+    @property
+    def shared(self) -> bool:
+        """Whether all clients call one service."""
+        return callable(getattr(self.service, "execute", None)) and not isinstance(self.service, type)
+
     def serve(self, client: str) -> object:
-        """The service, for one client."""
+        """The service, for one client; or what comes of it, if it is to be awaited."""
         service: Any = self.service
-        return (
-            service
-            if callable(getattr(service, "execute", None)) and not isinstance(service, type)
-            else service(client)
-        )
+        return service if self.shared else service(client)
+
+    @property
+    def awaits(self) -> bool:
+        """Whether the service is seen to be asynchronous."""
+        return asynchronous(self.service) or any_asynchronous(self.service, "execute")
 
     def check(self) -> None:
         """Whether these are parts. Raises `UsageError`."""
@@ -126,7 +149,10 @@ def at_gate(parts: Parts) -> bool:
     return (
         parts.service is not None
         or bool(parts.roles)
-        or any(is_factory(one) or role_of(one) == PULLING for one in parts.consumers.values())
+        or any(
+            is_factory(one) or role_of(one) in (PULLING, RUNNING) or any_asynchronous(one, *WORK)
+            for one in parts.consumers.values()
+        )
     )
 
 
@@ -178,6 +204,10 @@ class OwnSystem:
             self.capabilities |= {CRASH_CONSUMER}
         self.capabilities |= {capability for role, theirs in parts.roles.items() for capability in role.offers(theirs)}
         self.places: dict[Any, dict[str, list[str]]] = {}
+        self.awaits: set[str] = set()
+        """Whose work has turned out to be asynchronous."""
+        self.threaded = False
+        """Asynchronous code stops where it does not await: its loops have threads of their own."""
         for theirs in examples.values():
             close_part(name, theirs)
 
@@ -310,6 +340,18 @@ class OwnSystem:
             return
         yield "", 4, stops
         yield "", 6, [(*stop, Submit(*talk), GoOn(stop[0].consumer)) for stop, talk in product(stops, cast.talks)]
+        if len(working) > 1:
+            yield (
+                "",
+                8,
+                [
+                    (*stop, *(Turn(other),) * n, GoOn(stop[0].consumer))
+                    for stop in stops
+                    for other in working
+                    for n in (1, 2)
+                    if other != stop[0].consumer
+                ],
+            )
         yield "unheard", 5, [(*stop, LoseAnswer(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
         yield "failure", 4, [(*stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
         deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in stops if stop[0].consumer in self.mortal]
@@ -323,10 +365,12 @@ class OwnSystem:
     def learned(self, application: Application) -> dict[str, list[str]]:
         """The places at which the code stops: ``service``, and each consumer by its name."""
         kind = type(application)
-        if kind not in self.places:
+        while kind not in self.places:
             deployment = self.open(application, lambda record: None)
             try:
                 self.places[kind] = deployment.rehearse(application.commands()[:REHEARSED])
+            except NeedsThread:
+                self.threaded = True
             finally:
                 deployment.close()
         return self.places[kind]
@@ -337,11 +381,24 @@ class OwnDeployment(Deployment):
 
     def __init__(self, system: OwnSystem, application: Application, emit: Emit) -> None:
         self.system = system
+        self.stage: Stage | None = None
+        self.recorder = Recorder(emit)
+        self.done: list[Action] = []
+        try:
+            self.assemble(application)
+        except NeedsThread:
+            self.begin_with_threads(application)
+
+    def assemble(self, application: Application) -> None:
+        """A stage, if there is to be one, and what stands on it."""
+        system = self.system
+        emit = self.recorder if system.gated and not system.threaded else self.recorder.passing()
         self.lit = False
         self.own: list[OwnRole] = []
         self.service: Callers | None = None
         self.watched_log: WatchedLog | None = None
-        self.stage = Stage(system.name, emit, self.looked) if system.gated else None
+        if system.gated:
+            self.stage = Stage(system.name, emit, self.looked, system.threaded, system.awaits)
         try:
             self.build(application, emit)
         except BaseException:
@@ -349,6 +406,36 @@ class OwnDeployment(Deployment):
                 self.stage.close()
             raise
         self.lit = True
+
+    def begin_with_threads(self, application: Application) -> None:
+        """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was: up to
+        there nothing is different."""
+        self.system.threaded = True
+        self.recorder.again()
+        self.assemble(application)
+        for action in self.done:
+            super().perform(action)
+
+    def perform(self, action: Action) -> bool:
+        """As every deployment."""
+        if self.stage is None or self.system.threaded:
+            return super().perform(action)
+        try:
+            done = super().perform(action)
+        except NeedsThread:
+            self.close_quietly()
+            self.begin_with_threads(self.application)
+            return super().perform(action)
+        self.done.append(action)
+        return done
+
+    def close_quietly(self) -> None:
+        """What was begun is not gone on with."""
+        try:
+            self.close()
+        except NeedsThread:
+            if self.stage is not None:
+                self.stage.close()
 
     def build(self, application: Application, emit: Emit) -> None:
         """Have the user's parts made, and put them together."""
@@ -374,7 +461,16 @@ class OwnDeployment(Deployment):
         )
         if self.stage is not None and self.watched_log is not None:
             self.watched_log.stage = self.stage
-            self.service = Callers(system.name, parts.serve, parts.refusals, self.stage, self.watched_log, emit)
+            self.service = Callers(
+                system.name,
+                parts.serve,
+                parts.refusals,
+                self.stage,
+                self.watched_log,
+                emit,
+                own=not parts.shared,
+                awaits=parts.awaits,
+            )
         if self.stage is not None:
             self.begin_roles(self.stage)
         self.tail()
@@ -590,8 +686,15 @@ class OwnDeployment(Deployment):
         mortal = action.who in self.system.mortal or action.who in self.system.clients
         if self.stage is None or not mortal or not self.stage.stands(action.who):
             return False
+        consumer = self.consumers.get(action.who)
+        if not self.stage.busy(action.who) and consumer is None:
+            return False
         self.step(action)
-        self.stage.die(action.who)
+        if self.stage.busy(action.who):
+            self.stage.die(action.who)
+        elif isinstance(consumer, Watched):
+            consumer.crash()
+            self.emit(Crashed(consumer.name, 1))
         self.trouble(action.who, "has died")
         return True
 
@@ -599,8 +702,18 @@ class OwnDeployment(Deployment):
 
     def settle(self) -> None:
         """Whoever is in the middle of work comes to its end first."""
+        try:
+            self.come_to_an_end()
+        except NeedsThread:
+            self.close_quietly()
+            self.begin_with_threads(self.application)
+            self.come_to_an_end()
+
+    def come_to_an_end(self) -> None:
+        """Everybody."""
         if self.stage is not None:
             self.stage.finish()
+            self.stage.rest()
         for consumer in self.consumers.values():
             if isinstance(consumer, Watched):
                 consumer.begin_anew()  # it may wait for the end of a transaction that nobody has seen anything of
@@ -615,7 +728,7 @@ class OwnDeployment(Deployment):
                 self.stage.close()
             made = self.parts.made
             if made is not self.parts.log and isinstance(made, Closing):
-                made.close()
+                awaited(self.name, "close", made.close())
 
     # -- learning
 
@@ -629,6 +742,9 @@ class OwnDeployment(Deployment):
         service = self.service
         if service is not None:
             self.rehearse_calls(service, commands, places["service"])
+        else:
+            for command in commands:
+                self.submit(Submit(next(iter(self.clients)), command))
         for consumer in self.consumers.values():
             for _ in range(4):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
@@ -659,8 +775,16 @@ class OwnDeployment(Deployment):
     def walk(self, who: str, found: dict[str, None]) -> None:
         """Step by step to the end."""
         stage = self.stage
-        while stage is not None and stage.stands(who):
-            found[stage.before(who)] = None
-            stage.step(who)
-        if stage is not None:
-            stage.finish([who])
+        if stage is None:
+            return
+        for _ in range(WALKS):
+            if not (stage.busy(who) or who in stage.loose):
+                break
+            for _ in range(STEPS_OF_WALK):
+                if not stage.stands(who):
+                    break
+                found[stage.before(who)] = None
+                stage.step(who)
+            if not stage.pass_time():
+                break
+        stage.finish([who])

@@ -1,12 +1,13 @@
 """Consumers of a user's own that are judged by what they show: their rows, and their checkpoint.
 
-A *pushed* one is handed events (`handle`), a *pulling* one reads the log by itself (`poll`), an *inline* one is never called: it is
-written in the transaction of the append. What a call has made of an event nobody knows but the consumer; so nothing is claimed here,
+A *pushed* one is handed events (`handle`), a *pulling* one reads the log by itself (`poll`), a *running* one has tasks or threads of its own
+(`start`), an *inline* one is never called: it is written in the transaction of the append. What a call has made of an event nobody knows but the consumer; so nothing is claimed here,
 rows and checkpoint are shown, and the fold of the log says what is lost in them, or there twice.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from refold.model.consumer import Consumer
 from refold.model.context import Context
 from refold.model.declarations.ports import StoredRows
 from refold.model.event import Stored
+from refold.model.log import pages
 from refold.model.parts.calls import Handed, Shown
 from refold.model.process import Process
 from refold.model.record import ConsumerSpec, Crashed, Failed, Record, Recovered
@@ -22,10 +24,17 @@ from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
 from refold.systems.user.actors import Finish, Stage
 from refold.systems.user.asked import Asked
 from refold.systems.user.consumers import Rows, promised
-from refold.systems.user.errors import AdapterError, awaited
+from refold.systems.user.coroutines import any_asynchronous, asynchronous
+from refold.systems.user.errors import AdapterError
 from refold.systems.user.rows import differing, snapshot
 
-PUSHED, PULLING, INLINE = "pushed", "pulling", "inline"
+PUSHED, PULLING, RUNNING, INLINE = "pushed", "pulling", "running", "inline"
+WORK = ("handle", "flush", "poll", "start", "stop")
+"""Methods that are a consumer's work."""
+IDLE_TURNS = 8
+"""Turns in which a consumer that runs by itself shows nothing new at rest before nobody expects anything more of it."""
+SECONDS = 10.0
+"""Seconds of the gate's time that it is given to catch up."""
 PATIENCE = 3
 """How often in a row the work of a consumer may fail at rest before nobody expects anything more of it."""
 
@@ -36,7 +45,9 @@ def role_of(theirs: object) -> str:
         return ""
     if callable(getattr(theirs, "handle", None)):
         return PUSHED
-    return PULLING if callable(getattr(theirs, "poll", None)) else INLINE
+    if callable(getattr(theirs, "poll", None)):
+        return PULLING
+    return RUNNING if callable(getattr(theirs, "start", None)) else INLINE
 
 
 def is_factory(given: object) -> bool:
@@ -77,8 +88,17 @@ class Watched(Asked, Consumer):
         self.stage = stage
         self.makes = is_factory(given)
         self.name = name
+        if stage is not None:
+            stage.kept.add(name)
+            if name in stage.known or asynchronous(given) or any_asynchronous(given, *WORK):
+                stage.awaits(name, name if self.makes else "shared")
         self.theirs: Any = self.born()
         self.role = self.kind()
+        if stage is not None and any_asynchronous(self.theirs, *WORK):
+            stage.known.add(name)
+            stage.awaits(name, name if self.makes else "shared")
+        self.started = False
+        self.still = 0
         super().__init__(name, projection, context, Rows(self))
         self.spec = self.promise()
         self.shown: tuple[int | None, StoredRows] = (None, {})
@@ -151,6 +171,7 @@ class Watched(Asked, Consumer):
         else:
             self.asleep = False
             self.woken = True
+            self.still = 0
 
     def begin_anew(self) -> None:
         """Nothing goes wrong from here on: whoever waits looks once more, and what failed before counts no more."""
@@ -174,13 +195,53 @@ class Watched(Asked, Consumer):
     def turn(self, index: int) -> None:
         """One piece of work, to its end."""
         if self.begin(index) and self.stage is not None:
-            self.stage.finish([self.name])
+            if self.role == RUNNING:
+                self.run_on(self.stage)
+            else:
+                self.stage.finish([self.name])
+
+    def run_on(self, stage: Stage) -> None:
+        """Let it go on by itself until it waits. One that shows nothing new for a while is asked whether it has caught up."""
+        before = self.shown
+        stage.go_on(self.name)
+        self.exit_of(stage)
+        self.still = 0 if self.shown != before else self.still + 1
+        if self.still <= IDLE_TURNS:
+            return
+        self.asleep = True
+        if callable(getattr(self.theirs, "caught_up", None)) and not self.down and self.failures <= PATIENCE:
+            work = functools.partial(self.theirs.caught_up, self.tail(), SECONDS)
+            stage.begin(self.name, work, lambda status: None)
+            stage.finish([self.name])
+
+    def tail(self) -> int:
+        """The last position of the log."""
+        last = self.position
+        for page in pages(self.log, last, 1024):
+            last = page[-1].position
+        return last
+
+    def exit_of(self, stage: Stage) -> None:
+        """What it has started may have ended with an error: then it is started again, as by what watches over it."""
+        status = stage.gate.status(self.name)
+        if isinstance(status, Raised) and self.started:
+            self.started = False
+            self.failures += 1
+            self.emit(Failed(self.name, self.log_end()))
+            self.asleep = self.failures > PATIENCE
 
     def begin(self, index: int = 0) -> bool:
         """Begin a piece of work: up to its first stop at the gate, or to its end where there is none; False if there is none to do."""
         if self.role == PULLING:
             self.woken = False
             self.undertake("poll", (), self.polled)
+            return True
+        if self.role == RUNNING and self.stage is not None:
+            if not self.started:
+                self.started = True
+                self.stage.set_loose(self.name, self.theirs.start)
+            elif not self.stage.stands(self.name):
+                self.stage.pass_time()
             return True
         if not self.inbox:
             self.fetch()
@@ -197,7 +258,7 @@ class Watched(Asked, Consumer):
         if self.stage is None:
             finish(Returned(self.call(method, *arguments)))
         else:
-            self.stage.begin(self.name, lambda: getattr(self.theirs, method)(*arguments), finish)
+            self.stage.begin(self.name, functools.partial(getattr(self.theirs, method), *arguments), finish)
 
     def ended(self, status: Status) -> bool:
         """Look at what it has done; whether it came to its end."""
@@ -211,8 +272,6 @@ class Watched(Asked, Consumer):
             return False
         self.failures = self.failures + 1 if isinstance(status, Raised) else 0
         self.started_again = self.started_again and isinstance(status, Raised)
-        if isinstance(status, Returned):
-            awaited(self.title, "its work", status.value)
         return isinstance(status, Returned)
 
     def polled(self, status: Status) -> None:
@@ -314,6 +373,7 @@ class Watched(Asked, Consumer):
     def restart(self) -> None:
         """A new process: a new consumer, or the same, which recovers."""
         Process.restart(self)
+        self.started = False
         if self.makes:
             self.theirs = self.born()
         elif hasattr(self.theirs, "restart"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable
@@ -26,14 +27,14 @@ def fields_of(value: object) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names}
 
 
-def call_of(title: str, service: object, command: Any) -> Callable[[], object]:
+def call_of(title: str, service: object, command: Any) -> functools.partial[object]:
     """How this service is given a command: by `execute`, by the service itself if it is a function, or by the method that is called like
     the command, with its fields. Raises `AdapterError` if there is none."""
     execute = getattr(service, "execute", None)
     if callable(execute):
-        return lambda: execute(command)
+        return functools.partial(execute, command)
     if inspect.isroutine(service):
-        return lambda: service(command)
+        return functools.partial(service, command)
     method = getattr(service, method_name(command), None)
     if not callable(method):
         raise AdapterError(
@@ -42,8 +43,8 @@ def call_of(title: str, service: object, command: Any) -> Callable[[], object]:
         )
     fields = fields_of(command)
     if takes(method, fields):
-        return lambda: method(**fields)
-    return lambda: method(*fields.values())
+        return functools.partial(method, **fields)
+    return functools.partial(method, *fields.values())
 
 
 def takes(method: Callable[..., object], fields: dict[str, Any]) -> bool:
