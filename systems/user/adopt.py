@@ -8,7 +8,7 @@ from typing import TypeGuard
 from refold.model.declarations.capability import BROUGHT
 from refold.model.errors import UsageError
 from refold.systems.port import SystemPort
-from refold.systems.user.consumers import Bringing, ForeignSystem
+from refold.systems.user.consumers import Bringing, UserConsumersSystem
 from refold.systems.user.errors import called, close_part
 from refold.systems.user.log import LogSystem, log_capabilities
 from refold.systems.user.system import OwnSystem
@@ -42,12 +42,12 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     if isinstance(made, Whole):
         close_part(name, made)
         return WholeSystem(name, make, made)
-    system: ForeignSystem | LogSystem | OwnSystem
+    system: UserConsumersSystem | LogSystem | OwnSystem
     if is_own(made):
         system = OwnSystem(name, make, made)
         close_part(name, made)
     elif isinstance(made, Bringing):
-        system = ForeignSystem(name, make, made)
+        system = UserConsumersSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
             close_part(name, part)
     else:

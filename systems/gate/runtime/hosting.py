@@ -266,7 +266,7 @@ class Hosted(Loop):
             if actor in self.fresh:
                 self._arrives(actor)
             crossing = actor.crossing
-            if _elsewhere(actor):
+            if _at_a_proxy(actor):
                 continue
             if self.paused.get(actor, gate.now) > gate.now:
                 self._pause(actor)
@@ -393,7 +393,7 @@ class Hosted(Loop):
         self.host.loop = None
 
 
-def _elsewhere(actor: Actor) -> bool:
+def _at_a_proxy(actor: Actor) -> bool:
     """Whether a proxy says where it stands."""
     return actor.held is not None or (actor.way is not None and actor.way.flagged)
 
