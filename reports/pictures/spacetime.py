@@ -94,7 +94,7 @@ def breadth(text: str) -> float:
 
 def safe(text: str) -> str:
     """Text for SVG and HTML, attributes included."""
-    return escape(inert(text))
+    return escape(inert(text), quote=False).replace('"', "&quot;").replace("'", "&#39;")
 
 
 class Picture:

@@ -148,15 +148,15 @@ ELSEWHERE = "os.environ.get('PYTHONHASHSEED') in ('1', '2', '3', '4')"
 
 
 @pytest.mark.parametrize(
-    ("then", "words"),
+    ("then", "words", "seconds"),
     [
-        (f"while {ELSEWHERE}: pass", "took more than 2 s"),
-        (f"if {ELSEWHERE}: raise KeyError('gone')", "failed: KeyError: 'gone'"),
-        (f"if {ELSEWHERE}: os._exit(0)", "ended before the last event"),
+        (f"while {ELSEWHERE}: pass", "took more than 2 s", 2),
+        (f"if {ELSEWHERE}: raise KeyError('gone')", "failed: KeyError: 'gone'", 60),
+        (f"if {ELSEWHERE}: os._exit(0)", "ended before the last event", 60),
     ],
     ids=["hangs", "raises", "exits"],
 )
-def test_trouble_in_the_other_process_is_told_and_no_process_is_left(then, words, tmp_path, monkeypatch):
+def test_trouble_in_the_other_process_is_told_and_no_process_is_left(then, words, seconds, tmp_path, monkeypatch):
     source = tmp_path / "trouble.py"
     source.write_text(SOURCE.format(first="", then=then))
     shop = load(f"{source}:Shop")()
@@ -164,7 +164,7 @@ def test_trouble_in_the_other_process_is_told_and_no_process_is_left(then, words
     start = elsewhere.start
     monkeypatch.setattr(elsewhere, "start", lambda *words: children.append(start(*words)) or children[-1])
     with pytest.raises(Unreplayable, match=words):
-        replay_in_other_processes(shop, history(shop), seconds=2)
+        replay_in_other_processes(shop, history(shop), seconds=seconds)
     assert len(children) == 4
     assert all(child.returncode is not None for child in children)
 
