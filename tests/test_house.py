@@ -328,9 +328,9 @@ def test_one_name_one_class() -> None:
     assert sorted(set(TWICE) - set(known)) == []
 
 
-COINED = {"truth", "world", "middle", "elsewhere", "foreign", "letter", "letters", "outside", "clue", "clues"}
+COINED = {"truth", "world", "middle", "elsewhere", "foreign", "letter", "letters", "outside", "clue", "clues", "crew"}
 """Words that stood for what the field has words for: the oracle, a simulated system, a partial history, other processes, a user's own,
-dead letters, external effects, symptoms. *Node* is the field's word, of graphs and of clusters."""
+dead letters, external effects, symptoms, workers. *Node* is the field's word, of graphs and of clusters."""
 
 KEPT = {"elsewhere"}
 """A parameter of `must_hold`, which stands in tests that users have generated."""
