@@ -223,7 +223,7 @@ class Checker:
     """Feeds records to properties. `feed` is the hot path of the whole harness.
 
     `late` makes the properties that are needed only once records of some kind occur, so that other runs do not pay for them. They
-    judge after all others, so they look at records of their own and at the truth.
+    judge after all others, so they look at records of their own and at the oracle.
     """
 
     def __init__(self, properties: Sequence[Property], late: Callable[[type], Sequence[Property]] = nobody) -> None:

@@ -29,7 +29,7 @@ from refold.model.record import (
 from refold.properties.consumers.answers import Answers
 from refold.properties.consumers.cache import CacheAtRest, CacheOrder
 from refold.properties.consumers.convergence import Convergence
-from refold.properties.consumers.dead_letters import Letters
+from refold.properties.consumers.dead_letters import DeadLetterKeeping
 from refold.properties.consumers.effects import Checkpoints, Effects
 from refold.properties.consumers.full_replay import FullReplay
 from refold.properties.consumers.rebuild import RebuildEquality
@@ -42,7 +42,7 @@ from refold.properties.log.ranges import Ranges
 from refold.properties.log.reachability import Reachability
 from refold.properties.log.visibility import Visibility
 from refold.properties.messages.change_stream import CopyFollowsSource
-from refold.properties.messages.external_effects import Outside
+from refold.properties.messages.external_effects import ExternalEffects
 from refold.properties.messages.side_effects import Commands, OutboxDelivery
 from refold.properties.messages.topics import Topics
 from refold.properties.messages.two_stores import TwoStores
@@ -217,7 +217,7 @@ def early(application: Application | None, oracle: Oracle) -> list[Property]:
         parts += [Answers(application, oracle), WatchedConsumers(application, oracle)]
     if application is not None and application.decides:
         parts.append(ServiceAnswers(application, oracle))
-    parts += [CacheOrder(), Outside(oracle), Letters(oracle), Waits(oracle), Convergence(oracle)]
+    parts += [CacheOrder(), ExternalEffects(oracle), DeadLetterKeeping(oracle), Waits(oracle), Convergence(oracle)]
     if application is not None:
         parts += [make(application) for make in application.properties]
     return in_order([*parts, LogKeeper(oracle)])

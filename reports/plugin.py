@@ -26,14 +26,18 @@ class AsCompiled(MetaPathFinder):
     """Finds the modules of Hypothesis and refold as Python compiled them, before pytest does.
 
     pytest rewrites the assertions of every package that has a plugin, and keeps the result beside the bytecode. Where Python may not write
-    bytecode (`PYTHONDONTWRITEBYTECODE`, usual in containers) it does so again in every run, for half a second.
+    bytecode (`PYTHONDONTWRITEBYTECODE`, usual in containers) it does so again in every run, for half a second. Where tests run pytest
+    within pytest it is left to that: the inner one would warn of modules that are not rewritten.
     """
+
+    def __init__(self, plugins: pytest.PytestPluginManager) -> None:
+        self.plugins = plugins
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """What Python itself would find."""
-        if fullname.partition(".")[0] in ("hypothesis", "refold"):
+        if fullname.partition(".")[0] in ("hypothesis", "refold") and not self.plugins.hasplugin("pytester"):
             return PathFinder.find_spec(fullname, path, target)
         return None
 
@@ -42,7 +46,7 @@ class AsCompiled(MetaPathFinder):
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Before any code of the user's is imported."""
     if sys.dont_write_bytecode:
-        finder = AsCompiled()
+        finder = AsCompiled(early_config.pluginmanager)
         sys.meta_path.insert(0, finder)
         early_config.add_cleanup(lambda: sys.meta_path.remove(finder))
 

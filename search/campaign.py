@@ -17,13 +17,13 @@ from refold.model.tape import Plan
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
 from refold.search.capabilities import not_checked
-from refold.search.crew import Crew, why_not
 from refold.search.outcome import Outcome, Runner
 from refold.search.run import Run, execute, reproducer
 from refold.search.shrink import Shrinker
 from refold.search.signals import HeldInterrupt, held_back
 from refold.search.staleness import Staleness
 from refold.search.vacuous import PATIENCE, contested, counts, have_work, vacuous
+from refold.search.workers import WorkerProcesses, why_not
 from refold.systems.port import SystemPort
 
 SAMPLES = 16
@@ -120,7 +120,7 @@ class Campaign:
         self.tapes = tapes
         self.jobs = jobs
         self.watch: Callable[[], None] = lambda: None
-        """Called by the processes of a crew before each run: whoever limits its time may start the clock there."""
+        """Called by the worker processes before each run: whoever limits its time may start the clock there."""
         self.kinds: Counter[type[Any]] = Counter()
         self.happened: Counter[str] = Counter(counts((), ()))
         self.observations: Counter[str] = Counter()
@@ -173,7 +173,7 @@ class Campaign:
                 return
 
     def outcomes(self) -> Iterator[Outcome]:
-        """The outcomes of all runs, in the order of their numbers: the first ones made here, the others by a crew if there may be one."""
+        """The outcomes of all runs, in the order of their numbers: the first ones made here, the others by workers if there may be one."""
         if self.tapes is not None:
             for number, tape in enumerate(self.tapes()):
                 yield Outcome.of(number, execute(self.system, self.application, self.menu.decode(tape)), keep=True)
@@ -183,8 +183,8 @@ class Campaign:
         if alone:
             yield from map(make, itertools.count())
         yield from map(make, range(SAMPLES))
-        with Crew(make, self.jobs, SAMPLES, self.watch) as crew:
-            yield from crew.outcomes()
+        with WorkerProcesses(make, self.jobs, SAMPLES, self.watch) as workers:
+            yield from workers.outcomes()
 
     def tell(self) -> None:
         """Look at the clock, and call `progress` if it was not called for a while; also between the runs of shrinking."""

@@ -1,4 +1,4 @@
-"""A failing test's message: the shrunk plan as numbered sentences, the anomaly, and last the command that replays it."""
+"""Failures: the file of a plan that was found, and `Broken`, which a failing test raises, with its message in plain words."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from refold.model.documents.plan import MalformedPlan, check_names, plan_from_js
 from refold.model.tape import Plan
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
-from refold.search.determinism.in_other_processes import replay_elsewhere
+from refold.search.determinism.in_other_processes import replay_in_other_processes
 from refold.search.failure import Broken, report_dir, save_plan
 from refold.search.objects.application_check import application_named
 from refold.search.objects.provenance import replay_command
@@ -31,7 +31,7 @@ def must_hold(document: dict[str, Any], *, application: str, system: str, elsewh
     port = resolve(system)
     run = execute(port, subject, plan, whole=True)
     findings = shown(run)
-    if elsewhere and not findings and (finding := replay_elsewhere(subject, run.history)) is not None:
+    if elsewhere and not findings and (finding := replay_in_other_processes(subject, run.history)) is not None:
         findings = (finding,)
     if findings:
         counterexample = Counterexample(plan, findings, tuple(run.history), 1, 0.0)

@@ -244,7 +244,7 @@ class Verification:
         """Search, write the files, print; returns the JSON object."""
         result = self.search(quiet)
         self.interrupted = result.interrupted and not result.trouble
-        result = self.elsewhere(result)
+        result = self.in_other_processes(result)
         with held_back() as waiting:
             output = publish(
                 result, self.application, self.folder, self.plans, quiet, verbose=verbose, system=self.campaign.system
@@ -252,7 +252,7 @@ class Verification:
         self.interrupted |= waiting.came
         return output
 
-    def elsewhere(self, result: Result) -> Result:
+    def in_other_processes(self, result: Result) -> Result:
         """What is checked at the end, in other processes."""
         known = len(result.counterexamples)
         try:

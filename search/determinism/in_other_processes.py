@@ -87,18 +87,18 @@ class Fold(msgspec.Struct):
         return {"state": self.state, "view": self.view, **self.rows, "decision": self.decision}
 
 
-def replay_elsewhere(
+def replay_in_other_processes(
     application: Application, history: Iterable[Any], seeds: Sequence[str] = SEEDS, seconds: float = SECONDS
 ) -> Finding | None:
     """Fold the events of `history` in one process per seed; the finding for the first record after which they differ, or None.
 
     Raises `Unreplayable` if the application cannot be made in another process, or fails there.
     """
-    found = all_elsewhere(application, [tuple(history)], seeds, seconds)
+    found = replay_all_in_other_processes(application, [tuple(history)], seeds, seconds)
     return None if found is None else found[1]
 
 
-def all_elsewhere(
+def replay_all_in_other_processes(
     application: Application, histories: Sequence[Sequence[Any]], seeds: Sequence[str] = SEEDS, seconds: float = SECONDS
 ) -> tuple[Sequence[Any], Finding] | None:
     """The same for several histories, one after the other in the same processes; with the history that the finding is about."""

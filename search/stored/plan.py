@@ -1,4 +1,4 @@
-"""A stored plan with everything that it needs, and `replay`, which runs one again."""
+"""A stored plan that is read with everything that it needs, and `replay`, which runs it again. `search/failure.py` writes them."""
 
 from __future__ import annotations
 

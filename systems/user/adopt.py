@@ -8,7 +8,7 @@ from typing import TypeGuard
 from refold.model.declarations.capability import BROUGHT
 from refold.model.errors import UsageError
 from refold.systems.port import SystemPort
-from refold.systems.user.consumers import Bringing, ForeignSystem
+from refold.systems.user.consumers import Bringing, UserConsumersSystem
 from refold.systems.user.errors import called, close_part
 from refold.systems.user.log import LogSystem, log_capabilities
 from refold.systems.user.roles.parts import roles_of
@@ -42,14 +42,14 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     made = called(name, make)
     if is_system(made):
         return made
-    system: ForeignSystem | LogSystem | OwnSystem | WholeSystem
+    system: UserConsumersSystem | LogSystem | OwnSystem | WholeSystem
     if isinstance(made, Whole) and not is_more(made):
         close_part(name, made)
         system = WholeSystem(name, make, made, lambda: own_system(name, make))
     elif is_own(made):
         system = own_system(name, make)
     elif isinstance(made, Bringing):
-        system = ForeignSystem(name, make, made)
+        system = UserConsumersSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
             close_part(name, part)
     else:

@@ -314,6 +314,17 @@ def test_without_bytecode_modules_of_hypothesis_and_refold_are_not_rewritten(tmp
     assert json.loads((tmp_path / "loaders.json").read_text()) == ["SourceFileLoader", "SourceFileLoader"]
 
 
+def test_a_pytest_within_pytest_is_not_warned(tmp_path: Path) -> None:
+    """It would be, of modules that the outer one has not rewritten."""
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["pytester"]\n')
+    source = (
+        "import hypothesis\n\n\ndef test_it(pytester):\n    pytester.makepyfile('def test_b(): pass')\n"
+        "    pytester.runpytest().assert_outcomes(passed=1, warnings=0)\n"
+    )
+    done = run(tmp_path, "-q", source=source, variables={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 0, done.stdout
+
+
 def test_with_bytecode_pytest_rewrites_plugins_as_ever(tmp_path: Path) -> None:
     """It does so once, and keeps it."""
     (tmp_path / "conftest.py").write_text(LOADERS)

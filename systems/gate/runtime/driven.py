@@ -41,7 +41,7 @@ from refold.systems.gate.crossing import (
     Wait,
 )
 from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
-from refold.systems.gate.runtime.hosting import Steered, close, elsewhere, steered_by
+from refold.systems.gate.runtime.hosting import Steered, close, at_a_proxy, steered_by
 from refold.systems.gate.runtime.loop import Loop, Stuck, Task
 from refold.systems.gate.runtime.places import place
 
@@ -506,7 +506,7 @@ class Driven(Loop):
 
     def show(self, task: Task, actor: Actor) -> None:
         """Say where one stands."""
-        if elsewhere(actor) or isinstance(actor.status, Ended):
+        if at_a_proxy(actor) or isinstance(actor.status, Ended):
             return
         if self.sleeping:
             self.sleeping.pop(actor, None)

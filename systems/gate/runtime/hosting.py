@@ -267,7 +267,7 @@ class Hosted(Loop):
             if actor in self.fresh:
                 self._arrives(actor)
             crossing = actor.crossing
-            if elsewhere(actor):
+            if at_a_proxy(actor):
                 continue
             if self.paused.get(actor, gate.now) > gate.now:
                 self._pause(actor)
@@ -394,7 +394,7 @@ class Hosted(Loop):
         self.host.loop = None
 
 
-def elsewhere(actor: Actor) -> bool:
+def at_a_proxy(actor: Actor) -> bool:
     """Whether a proxy says where it stands."""
     return actor.held is not None or (actor.way is not None and actor.way.flagged)
 

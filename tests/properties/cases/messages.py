@@ -240,31 +240,31 @@ OTHER = (
 """An event of another stream at position 2."""
 
 OUTSIDE: dict[tuple[str, str], Case] = {
-    ("outside", "not after it is done"): Case(
+    ("external-effects", "not after it is done"): Case(
         (*FIRST, JOINED, mail(), noted(), Crashed("mailer", 0), mail()),
         (*FIRST, JOINED, mail(), Crashed("mailer", 0), mail(), noted()),
     ),
-    ("outside", "once for each start"): Case(
+    ("external-effects", "once for each start"): Case(
         (*FIRST, JOINED, mail(), Crashed("mailer", 2), mail(), mail(), noted()),
         (*FIRST, JOINED, mail(), Crashed("mailer", 2), mail(), Crashed("mailer", 2), mail(), noted()),
     ),
-    ("outside", "for an event"): Case(
+    ("external-effects", "for an event"): Case(
         (*FIRST, mail(2)),
         (*FIRST, mail(1)),
     ),
-    ("outside", "to whom it is about"): Case(
+    ("external-effects", "to whom it is about"): Case(
         (*FIRST, mail(to="zeta")),
         (*FIRST, mail(to="acme")),
     ),
-    ("outside", "in the order of streams"): Case(
+    ("external-effects", "in the order of streams"): Case(
         (*BOTH, mail(2), mail(1)),
         (*BOTH, mail(1), mail(2)),
     ),
-    ("outside", "done only if sent"): Case(
+    ("external-effects", "done only if sent"): Case(
         (*FIRST, *OTHER, mail(1), noted(2)),
         (*FIRST, *OTHER, mail(1), noted(1)),
     ),
-    ("outside", "none forgotten"): Case(
+    ("external-effects", "none forgotten"): Case(
         (*FIRST, JOINED, rests(1)),
         (*FIRST, JOINED, rests(0)),
     ),
@@ -314,9 +314,9 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("topics", "tally is the fold", (*CUT, FailedOver(3, 2), Tallied(tally(2, epoch=3)))),
         ("topics", "tally is the fold", (*TWO, Tallied(tally(3)))),
         ("topics", "new epoch noticed", (*TWO, Restored(2, 1, 1), TallyRecovered(tally(2)))),
-        ("outside", "once for each start", (*FIRST, mail(), mail())),
-        ("outside", "none forgotten", (*FIRST, mail(), rests(1))),
-        ("outside", "none forgotten", (*BOTH, mail(1), noted(1), rests(2))),
+        ("external-effects", "once for each start", (*FIRST, mail(), mail())),
+        ("external-effects", "none forgotten", (*FIRST, mail(), rests(1))),
+        ("external-effects", "none forgotten", (*BOTH, mail(1), noted(1), rests(2))),
     ]
 
 
