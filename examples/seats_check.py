@@ -56,7 +56,9 @@ class System:
 
     def read(self, after, limit):
         query = "select position, seat, guest, row_number() over (partition by seat order by position) from events"
-        rows = self.database.rows(f"select * from ({query}) e where position > %s order by position limit %s", (after, limit))
+        rows = self.database.rows(
+            f"select * from ({query}) e where position > %s order by position limit %s", (after, limit)
+        )
         return [Stored(p, seat, v, str(p), "Booked", Booked(seat, guest)) for p, seat, guest, v in rows]
 
 

@@ -318,7 +318,13 @@ class Gate(Baton):
         actor = self._known(name)
         found = self.deadlock()
         boundary = actor.boundary
-        if found is None or found.everybody or name not in dict(found.waits) or boundary is None or boundary.refuse is None:
+        if (
+            found is None
+            or found.everybody
+            or name not in dict(found.waits)
+            or boundary is None
+            or boundary.refuse is None
+        ):
             return None
         boundary.refuse()
         until = time.monotonic() + self.deadline

@@ -33,7 +33,9 @@ select n.nspname, c.relname, array(
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' order by a.attnum)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and n.nspname = any(%s) order by c.oid"""
-SEQUENCES = "select schemaname, sequencename, coalesce(last_value, start_value), last_value is not null from pg_sequences"
+SEQUENCES = (
+    "select schemaname, sequencename, coalesce(last_value, start_value), last_value is not null from pg_sequences"
+)
 SHAPE = """
 select coalesce(sum(hashint8(c.oid::bigint + c.relnatts)), 0) from pg_class c
 where c.relnamespace in (select oid from pg_namespace where nspname = any(%s))"""
@@ -258,7 +260,11 @@ def remember(prepared: Prepared) -> None:
                 connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(prepared.kept)))
                 connection.execute(sql.SQL("create table {} as table {}").format(copy, name))
                 there = sql.SQL(", ").join(map(sql.Identifier, columns))
-                steps.append(sql.SQL("insert into {0} ({1}) overriding system value select {1} from {2}").format(name, there, copy))
+                steps.append(
+                    sql.SQL("insert into {0} ({1}) overriding system value select {1} from {2}").format(
+                        name, there, copy
+                    )
+                )
         for place, sequence, value, used in connection.execute(SEQUENCES).fetchall():
             if place in prepared.places:
                 named = sql.Identifier(place, sequence).as_string(connection)

@@ -92,7 +92,9 @@ class Bounded(psycopg.Connection[Any]):
             return cls.connect(conninfo, autocommit=True, connect_timeout=max(2, int(SILENCE)), **named)
         except psycopg.OperationalError as error:
             if time.monotonic() > until:
-                raise Silent(f"PostgreSQL has let nobody in for {SILENCE:g} seconds; it hangs, or its machine does") from error
+                raise Silent(
+                    f"PostgreSQL has let nobody in for {SILENCE:g} seconds; it hangs, or its machine does"
+                ) from error
             raise
 
 

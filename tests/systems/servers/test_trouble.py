@@ -177,7 +177,14 @@ def test_somebody_elses_server_gets_a_schema_of_its_own(server: PostgresServer) 
 def test_nothing_is_left_of_a_search_that_is_ended(way: signal.Signals, tmp_path: pathlib.Path) -> None:
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "refold.reports", "verify", "--system", f"{theatre.CHECK}:System"]
-    command += ["--application", f"{theatre.CHECK}:Theatre", "--seconds", "60", "--report-dir", str(tmp_path / "report")]
+    command += [
+        "--application",
+        f"{theatre.CHECK}:Theatre",
+        "--seconds",
+        "60",
+        "--report-dir",
+        str(tmp_path / "report"),
+    ]
     search = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     records = tmp_path / "refold" / "servers"
     assert within(60, lambda: bool(list(records.glob("*.json"))) or search.poll() is not None)
