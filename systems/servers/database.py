@@ -1,7 +1,7 @@
 """A database of PostgreSQL for each run of a user's own code, on one server for all runs.
 
-The first run makes the tables; later ones empty them and put the first rows back, which takes a millisecond. Whoever is still connected when
-a run ends is disconnected if he holds a lock.
+The first run makes the tables; later ones empty them and put the first rows back, which takes a millisecond. Whoever still
+holds a lock then is disconnected.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ where c.relnamespace in (select oid from pg_namespace where nspname = any(%s))""
 """Changes when a table, an index, a sequence or a column comes or goes."""
 OTHERS = """
 select pg_terminate_backend(pid, 1000) from pg_stat_activity
-where datname = current_database() and usename = current_user and pid <> pg_backend_pid() and backend_type = 'client backend'"""
+where datname = current_database() and usename = current_user and pid <> pg_backend_pid()
+    and backend_type = 'client backend'"""
 WORK = "set lock_timeout = '1s'; set client_min_messages = warning"
 
 
@@ -179,7 +180,7 @@ INHERITED: list[Host] = []
 class PostgresDatabase:
     """A database of PostgreSQL for one run: `dsn` says where it is, as psycopg and SQLAlchemy read it; `close` it when the run is over.
 
-    `schema` is SQL that makes tables and first rows, or a function of a module that does so and is given the `dsn`. It is used once for each
+    `schema` is SQL that makes tables and first rows, or a function of a module that does so and is given the `dsn`. It is used once for a
     database, of which there are few: a run after the first finds the same tables with the same rows, and sequences where they began.
 
     The server is one that refold starts, which needs ``pip install 'refold[postgres]'``. With `url` it is one that is there already: each
@@ -248,7 +249,7 @@ def remember(prepared: Prepared) -> None:
     with Own.at(prepared.dsn) as connection:
         connection.execute(WORK)
         tables = connection.execute(TABLES, (prepared.places,)).fetchall()
-        steps = [sql.SQL(WORK)]
+        steps: list[sql.Composable] = [sql.SQL(WORK)]
         if prepared.ours:
             steps.append(sql.SQL("set session_replication_role = replica"))
         names = [sql.Identifier(place, table) for place, table, _ in tables]

@@ -1,4 +1,4 @@
-"""A log whose positions are taken at insert and show at commit, as those of a `bigserial` column: a lower one may become visible after a higher.
+"""A log whose positions are taken at insert and show at commit, as those of a `bigserial` column: a lower one may come after a higher.
 
 Its events count in the order in which they became visible, whatever their positions say; so a reader is judged by what it has missed,
 and not the log by its gaps. A checkpoint covers all events at positions up to it.

@@ -320,9 +320,11 @@ class OwnSystem:
     def overtakings(cast: Cast, places: list[str], working: Sequence[str]) -> Iterator[Group]:
         """A consumer works while one call is under way and another, which began later, is over."""
         first = cast.talks[0][0]
-        begun = [(Enter(*talk), Halt(first, place)) for talk, place in product(cast.talks, places) if talk[0] == first]
+        inserts = next((number for number, place in enumerate(places, 1) if place.startswith("INSERT")), 0)
+        late = places[inserts:]  # behind the first one: what has no position yet is overtaken by nobody
+        begun = [(Enter(*talk), Halt(first, place)) for talk, place in product(cast.talks, late) if talk[0] == first]
         others = [Submit(*talk) for talk in cast.talks if talk[0] != first]
-        yield "", 12, [(*one, other, Turn(consumer)) for one, other, consumer in product(begun, others, working)]
+        yield "", 16, [(*one, other, Turn(consumer)) for one, other, consumer in product(begun, others, working)]
 
     def of_consumers(self, cast: Cast, places: dict[str, list[str]], working: Sequence[str]) -> Iterator[Group]:
         """The same for the turns of consumers."""

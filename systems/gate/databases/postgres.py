@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from refold.model.errors import SystemUnavailable
+
 
 class Waits:
     """A `Monitor` of a PostgreSQL server: one connection of its own, straight to the server. `conninfo` is as for `psycopg.connect`."""
@@ -25,7 +27,8 @@ class Waits:
 
     def end(self, backend: int) -> None:
         """End a connection, and wait until it has ended."""
-        self._ask("select pg_terminate_backend(%s, 1000)", backend)
+        with contextlib.suppress(SystemUnavailable):
+            self._ask("select pg_terminate_backend(%s, 1000)", backend)
 
     def cancel(self, backend: int) -> None:
         """End what a connection does just now."""
@@ -34,6 +37,10 @@ class Waits:
     def _ask(self, query: str, backend: int) -> Any:
         import psycopg
 
+        from refold.systems.gate.databases.kept import Silent, is_silent
+
+        if is_silent(self._connection.pgconn):
+            raise Silent("PostgreSQL does not answer any more")
         with contextlib.suppress(psycopg.Error):
             return self._connection.execute(query, (backend,)).fetchone()
         return None

@@ -1,7 +1,7 @@
 """Connections of psycopg whose statements, commits and rollbacks are crossings.
 
-`psycopg.connect` gives actors, and who holds a gate open, a connection of a subclass of the one that was asked for. Whatever psycopg says to
-a server goes through `Connection.wait`, as a generator; its name and its arguments say what it is. BEGIN is no crossing: nobody sees it.
+`psycopg.connect` gives actors, and who holds a gate open, a connection of a subclass of the one that was asked for. What psycopg says to a
+server goes through `Connection.wait`, as a generator; its name and its arguments say what it is. BEGIN is no crossing: nobody sees it.
 
 Who waits in the server is known from the server. A dead process's transactions are rolled back at once, also one of which a statement
 still waits for a lock.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import weakref
 from collections.abc import Callable
 from functools import cache
 from types import FrameType
@@ -74,9 +75,14 @@ class Stopping(Lasting):
         """It dies with the process of who uses it."""
         if self.process is not actor.process:
             self.process = actor.process
-            actor.process.opened(self, self.end)
+            ours = weakref.ref(self)
+            actor.process.opened(self, lambda: end(ours()))
             actor.gate.backends[self.pgconn.backend_pid] = actor.name
-            self.boundary = Boundary(self.break_off, self.break_off, self.probe, refuse=self.refuse)
+
+    @property
+    def boundary(self) -> Boundary:
+        """What goes wrong here; made when it is asked for, so that nothing leads back to a connection that nobody has any more."""
+        return Boundary(self.break_off, self.break_off, self.probe, refuse=self.refuse)
 
     # -- its end
 
@@ -98,6 +104,11 @@ class Stopping(Lasting):
                 return
             self.let_go()
 
+    def __del__(self, *arguments: Any) -> None:
+        with contextlib.suppress(Exception):  # nobody has it any more: psycopg would close it, and the server roll back
+            if self.pgconn is not DEAD:
+                self.let_go()
+
     def let_go(self) -> None:
         """It is kept for the next."""
         if self.process is not None:
@@ -111,7 +122,7 @@ class Stopping(Lasting):
         assert self.process is not None
         gate = self.process.actors[0].gate
         info = self.info
-        asked = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
+        asked: dict[str, str | int] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
         if info.password:
             asked["password"] = info.password
         return waits_at(gate, psycopg.conninfo.make_conninfo("", **asked))
@@ -130,6 +141,12 @@ class Stopping(Lasting):
         """Let the server refuse what it waits for. PostgreSQL does that by itself, after a second in which nobody knows who is first."""
         self.refused = True
         self.waits().cancel(self.pgconn.backend_pid)
+
+
+def end(connection: Stopping | None) -> None:
+    """The process of a connection is dead."""
+    if connection is not None:
+        connection.end()
 
 
 def waits_at(gate: Any, conninfo: str) -> Waits:
@@ -174,7 +191,7 @@ def of_end(kind: str, words: str) -> Callable[[Any, FrameType], Told]:
 def of_block(connection: Any, frame: FrameType) -> Told:
     """The end of ``with connection.transaction()``."""
     found = frame.f_locals
-    block = found.get("self")
+    block: Any = found.get("self")
     if connection.pgconn.transaction_status == IDLE or not hasattr(block, "_outer_transaction"):
         return None
     good = found.get("exc_val") is None and not block.force_rollback

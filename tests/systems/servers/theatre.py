@@ -1,4 +1,4 @@
-"""Services on PostgreSQL as they come, each with one thing that is wrong, and twins of which nothing is: psycopg, and no thought of refold."""
+"""Services on PostgreSQL as they come, with psycopg: each with one thing that is wrong, and twins with nothing wrong."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from refold.systems.servers import PostgresDatabase  # noqa: E402
 SCHEMA = """
 create table seats (seat text primary key);
 insert into seats values ('A1'), ('A2');
-create table events (
-    position bigserial primary key, request uuid, seat text, guest text, writer xid8 default pg_current_xact_id());
+create table events (position bigserial primary key, request uuid, seat text, guest text);
 create table plan (seat text primary key, guest text, bookings int);
 create table guests (guest text primary key, bookings int);
 create table progress (position bigint);
@@ -163,11 +162,10 @@ class TwoTransactions(Service):
 
 
 class Worker:
-    """Counts guests: rows and position in one transaction, and only what no open transaction can come before."""
+    """Counts guests: rows and position in one transaction, and before it looks it waits until nobody writes to the log any more."""
 
     projection = "guests"
-    new = """select position, guest from events where position > %s and writer < pg_snapshot_xmin(pg_current_snapshot())
-        order by position limit 1"""
+    new = "select position, guest from events where position > %s order by position limit 1"
 
     def __init__(self, database: PostgresDatabase) -> None:
         self.database = database
@@ -186,7 +184,12 @@ class Worker:
         """What comes behind the position."""
         row = self.connection.execute("select position from progress for update").fetchone()
         assert row is not None
+        self.wait_for_writers()
         return self.connection.execute(self.new, row).fetchone()
+
+    def wait_for_writers(self) -> None:
+        """Who inserts holds a lock on the table from before he takes a position until he commits."""
+        self.connection.execute("lock table events in share mode")
 
     def save(self, position: int) -> None:
         """The position."""
@@ -204,7 +207,8 @@ class Worker:
 class Naive(Worker):
     """Goes on behind the highest position that it has seen."""
 
-    new = "select position, guest from events where position > %s order by position limit 1"
+    def wait_for_writers(self) -> None:
+        """It does not."""
 
 
 class SavesFirst(Worker):
