@@ -139,6 +139,8 @@ class Callers:
         self.services: dict[str, Any] = {}
         self.calls: dict[str, Call] = {}
         self.numbers: dict[str, int] = {}
+        self.acknowledged: dict[str, list[int]] = {}
+        """Client -> the positions of what it knows to be done."""
         self.outcomes: list[tuple[str, str]] = []
         """How each call ended, and what more there is to say."""
 
@@ -178,6 +180,7 @@ class Callers:
             self.emit(Crashed(call.client, 1))
         for op, positions in call.appends.items():
             if said == "done":
+                self.acknowledged.setdefault(call.client, []).extend(positions)
                 self.emit(Acknowledged(call.client, op, tuple(positions)))
             elif said == "refused":
                 self.emit(Refused(call.client, op, -1, detail))

@@ -363,6 +363,7 @@ class OwnDeployment(Deployment):
             self.system.clients,
             original,
             service_of,
+            {} if self.service is None else self.service.acknowledged,
         )
         for role, theirs in self.parts.roles.items():
             one = role(scene, theirs)

@@ -27,7 +27,7 @@ Places = Mapping[str, Sequence[str]]
 @attrs.define
 class Scene:
     """What the roles of one run share: `clients` call the service, `original` gives an event the id that the user's log has for it, and
-    `service_of` is the service as a client reaches it."""
+    `service_of` is the service as a client reaches it. `acknowledged` are the positions of what each client knows to be done."""
 
     title: str
     context: Context
@@ -37,6 +37,7 @@ class Scene:
     clients: tuple[str, ...]
     original: Callable[[Stored], Stored]
     service_of: Callable[[str], Any]
+    acknowledged: Mapping[str, Sequence[int]]
 
 
 class OwnRole(Extension):
