@@ -168,6 +168,10 @@ class Callers:
             self.services[client] = service
         return service
 
+    def forget(self, client: str) -> None:
+        """The process of this client is dead."""
+        self.services.pop(client, None)
+
     def over(self, call: Call, status: Status) -> None:
         """The call has an answer, or will never have one."""
         said, detail = how(status)

@@ -35,6 +35,7 @@ from refold.model.declarations.capability import (
     BROUGHT,
     CRASH_AT_STEP,
     CRASH_CONSUMER,
+    CRASH_LOG_AT_STEP,
     SNAPSHOTS,
     Capability,
 )
@@ -42,6 +43,7 @@ from refold.model.declarations.offer import Cast, alone
 from refold.model.declarations.ports import Closing, StorePort
 from refold.model.errors import UsageError
 from refold.model.extension import Handler
+from refold.model.log import Log
 from refold.model.parts.calls import (
     CALLS,
     BeginTurn,
@@ -91,6 +93,8 @@ class Parts:
         self.consumers: dict[str, Any] = dict(getattr(made, "consumers", None) or {})
         self.refusals = tuple(getattr(made, "refusals", ()))
         self.roles = dict(roles_of(made))
+        if self.roles and self.service is None and not callable(getattr(self.log, "read", None)):
+            self.log = Log()
         self.made = made
 
     def serve(self, client: str) -> object:
@@ -181,7 +185,7 @@ class OwnSystem:
         if self.serves:
             can = can - {APPEND}
         if self.gated:
-            can |= {CALLS}
+            can = (can | {CALLS}) - {CRASH_LOG_AT_STEP}
         if self.mortal:
             can |= {CRASH_CONSUMER}
         pushed = [theirs for title, theirs in examples.items() if self.roles[title] == PUSHED]
@@ -206,7 +210,7 @@ class OwnSystem:
             possible = [word for word in words if all(map(self.possible, word))]
             if possible:
                 kept.append((family, weight, possible))
-        menu.groups = [*kept, *self.groups(application)]
+        menu.groups = [*kept, *(group for group in self.groups(application) if group[2])]
         return menu
 
     def possible(self, action: Action) -> bool:
@@ -364,6 +368,7 @@ class OwnDeployment(Deployment):
             original,
             service_of,
             {} if self.service is None else self.service.acknowledged,
+            (lambda client: None) if self.service is None else self.service.forget,
         )
         for role, theirs in self.parts.roles.items():
             one = role(scene, theirs)

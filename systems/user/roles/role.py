@@ -27,7 +27,8 @@ Places = Mapping[str, Sequence[str]]
 @attrs.define
 class Scene:
     """What the roles of one run share: `clients` call the service, `original` gives an event the id that the user's log has for it, and
-    `service_of` is the service as a client reaches it. `acknowledged` are the positions of what each client knows to be done."""
+    `service_of` is the service as a client reaches it. `acknowledged` are the positions of what each client knows to be done; `forget`
+    says that the process of a client is dead."""
 
     title: str
     context: Context
@@ -38,6 +39,7 @@ class Scene:
     original: Callable[[Stored], Stored]
     service_of: Callable[[str], Any]
     acknowledged: Mapping[str, Sequence[int]]
+    forget: Callable[[str], object]
 
 
 class OwnRole(Extension):
