@@ -46,6 +46,7 @@ from refold.model.extension import Handler
 from refold.model.log import Log
 from refold.model.parts.calls import (
     CALLS,
+    BeginRestart,
     BeginTurn,
     Die,
     Enter,
@@ -78,6 +79,11 @@ WORK_MAX = 10_000
 """Turns that a look waits for."""
 REHEARSED = 12
 """Commands that are tried to learn the places."""
+
+
+def restart_of(name: str) -> str:
+    """Under which name the places of a recovery are known."""
+    return f"restart:{name}"
 
 
 class Parts:
@@ -139,7 +145,7 @@ class OwnSystem:
         self.gated = at_gate(parts)
         self.executes = self.serves
         self.clients = CLIENTS[:2]
-        self.parts = parts
+        self.given = dict(parts.roles)
         for role, theirs in parts.roles.items():
             role.check(name, theirs)
         examples = {title: self.example(title, given) for title, given in parts.consumers.items()}
@@ -246,7 +252,7 @@ class OwnSystem:
         mortal = [one for one in self.workers if one in self.mortal]
         if mortal:
             yield "consumer-crash", 2, alone(Crash(one) for one in mortal)
-        for role, theirs in self.parts.roles.items():
+        for role, theirs in self.given.items():
             yield from role.words(theirs, cast, application, places)
         yield "", 6, alone(GoOn(one) for one in actors)
 
@@ -291,6 +297,20 @@ class OwnSystem:
         if deaths:
             yield "consumer-crash", 10, deaths
             yield "consumer-crash", 6, [(*death, Turn(death[0].consumer)) for death in deaths]  # type: ignore[attr-defined]
+        recoveries: list[Any] = [
+            (Crash(one), BeginRestart(one), Halt(one, place))
+            for one in working
+            if one in self.mortal
+            for place in places.get(restart_of(one), ())
+        ]
+        if recoveries:
+            yield "consumer-crash", 6, [(*stop, Die(stop[0].process)) for stop in recoveries]
+            yield "failure", 3, [(*stop, FailStep(stop[0].process)) for stop in recoveries]
+            yield (
+                "",
+                3,
+                [(*stop, Submit(*talk), GoOn(stop[0].process)) for stop, talk in product(recoveries, cast.talks)],
+            )
         ends = [(*stop, StopOrderly(stop[0].consumer)) for stop in stops if stop[0].consumer in self.stops]
         if ends:
             yield "consumer-crash", 6, ends
@@ -408,6 +428,7 @@ class OwnDeployment(Deployment):
         table[StopOrderly] = self.stop_orderly
         if self.stage is not None:
             table |= {
+                BeginRestart: self.begin_restart,
                 Enter: self.enter,
                 Turn: self.take_turn,
                 BeginTurn: self.begin_turn,
@@ -485,10 +506,36 @@ class OwnDeployment(Deployment):
         if consumer is None:
             return False
         self.step(action)
-        if consumer.down:
-            consumer.restart()
+        if consumer.down and not self.up(consumer):
+            return True
         self.begins(action.consumer)
         consumer.begin()
+        return True
+
+    def begin_restart(self, action: BeginRestart) -> bool:
+        """A consumer that is down begins to recover."""
+        consumer = self.consumers.get(action.consumer)
+        if not isinstance(consumer, Watched) or not consumer.down or consumer.role == INLINE:
+            return False
+        self.step(action)
+        consumer.begin_restart()
+        return True
+
+    def up(self, consumer: Watched) -> bool:
+        """Start it again, up to the end of its recovery; whether it came to that."""
+        consumer.begin_restart()
+        self.passed(consumer.name)
+        return not consumer.down and not consumer.busy()
+
+    def restart(self, action: Restart) -> bool:
+        """A consumer recovers in its own process, in which it may wait for others."""
+        consumer = self.consumers.get(action.process)
+        if not isinstance(consumer, Watched) or self.stage is None:
+            return super().restart(action)
+        if not consumer.down:
+            return False
+        self.step(action)
+        self.up(consumer)
         return True
 
     def take_turn(self, action: Turn) -> bool:
@@ -606,6 +653,10 @@ class OwnDeployment(Deployment):
             for _ in range(4):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
                     self.walk(consumer.name, places[consumer.name])
+            if consumer.name in self.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:
+                consumer.crash()
+                consumer.begin_restart()
+                self.walk(consumer.name, places.setdefault(restart_of(consumer.name), {}))
         for role in self.own:
             for name, words in role.rehearse(self.walked).items():
                 places.setdefault(name, {}).update(dict.fromkeys(words))

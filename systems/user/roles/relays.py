@@ -75,9 +75,9 @@ class RelayProcess(Watched):
             self.asleep = not answer if answer is not None else self.sent == 0
         self.sent = 0
 
-    def restart(self) -> None:
+    def recovered(self) -> None:
         """A new life."""
-        super().restart()
+        super().recovered()
         self.sent = 0
 
 
