@@ -66,8 +66,8 @@ from refold.systems.user.asked import check_declared
 from refold.systems.user.errors import AdapterError, called, close_part
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.roles.parts import roles_of
-from refold.systems.user.roles.role import OwnRole, Scene
-from refold.systems.user.roles.views import Views
+from refold.systems.user.roles.role import OwnRole, Surroundings
+from refold.systems.user.roles.views import OwnViews
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
 from refold.systems.user.watching import INLINE, PULLING, PUSHED, Watched, is_factory, role_of, watched_spec
 
@@ -378,7 +378,7 @@ class OwnDeployment(Deployment):
         """Let the other roles take part."""
         original = (lambda event: event) if self.watched_log is None else self.watched_log.original
         service_of = (lambda client: None) if self.service is None else self.service.service
-        scene = Scene(
+        scene = Surroundings(
             self.system.name,
             self.context,
             stage,
@@ -397,7 +397,7 @@ class OwnDeployment(Deployment):
             if role.visible is not OwnRole.visible:
                 self.watching.append(one)
             self.handlers.update(one.handlers())
-            if isinstance(one, Views):
+            if isinstance(one, OwnViews):
                 one.work = self.work_on
 
     def work_on(self) -> None:

@@ -39,7 +39,7 @@ from refold.model.words import short
 from refold.systems.gate.crossing import Died, Returned, Status
 from refold.systems.gate.gate import EPOCH
 from refold.systems.user.errors import AdapterError, awaited, called, close_part
-from refold.systems.user.roles.role import OwnRole, Places, Scene
+from refold.systems.user.roles.role import OwnRole, Places, Surroundings
 
 SOME = 0.55
 """The part of a lease that passes at once: a little more than half, so that two of them are more than a lease."""
@@ -82,7 +82,7 @@ class Lock:
 
 
 @attrs.define
-class Held:
+class Holding:
     """What one client is at: the token that it believes in, since when the call lasts that it is in, and what others did meanwhile."""
 
     holder: Any = None
@@ -100,10 +100,10 @@ class OwnLocks(OwnRole):
     field: ClassVar[str] = "lock"
     gives = (Locks.ability().name,)
 
-    def __init__(self, scene: Scene, theirs: Lock) -> None:
+    def __init__(self, scene: Surroundings, theirs: Lock) -> None:
         super().__init__(scene, theirs)
         self.lock = theirs.name
-        self.clients_held = {client: Held() for client in scene.clients}
+        self.clients_held = {client: Holding() for client in scene.clients}
         self.granted = 0
         self.doubtful = -1
         """Until when a lease may be in force of which nobody has told."""
@@ -259,7 +259,7 @@ class OwnLocks(OwnRole):
         """The end of a lease that began, at the earliest, then."""
         return FOR_EVER if self.theirs.lease is None else since + round(self.theirs.lease * 1000)
 
-    def over(self, client: str, held: Held, status: Status) -> None:
+    def over(self, client: str, held: Holding, status: Status) -> None:
         """A call has an answer, or none."""
         doing, held.doing = held.doing, ""
         if isinstance(status, Died):
@@ -272,14 +272,14 @@ class OwnLocks(OwnRole):
                 client, held, answer
             )
 
-    def died(self, client: str, held: Held, doing: str) -> None:
+    def died(self, client: str, held: Holding, doing: str) -> None:
         """Its memory is gone. A lock without a lease ends with its process."""
         if self.theirs.lease is not None:
             self.doubt(held, doing)
         self.forget(client, held)
         self.scene.forget(client)
 
-    def forget(self, client: str, held: Held) -> None:
+    def forget(self, client: str, held: Holding) -> None:
         """The process is dead, and knows nothing of its lock."""
         holder, held.holder = held.holder, None
         if callable(getattr(holder, "crash", None)):
@@ -294,7 +294,7 @@ class OwnLocks(OwnRole):
         if held is not None and how == "has died" and held.holder is not None:
             self.forget(who, held)
 
-    def given_back(self, client: str, held: Held) -> None:
+    def given_back(self, client: str, held: Holding) -> None:
         """From now on the lock is free, if it was this one; whoever begins to give it back has it no more, whatever comes of that."""
         token, held.token = held.token, None
         if token is None:
@@ -303,14 +303,14 @@ class OwnLocks(OwnRole):
             self.latest = -1
         self.emit(Released(client, self.lock, token))
 
-    def doubt(self, held: Held, doing: str) -> None:
+    def doubt(self, held: Holding, doing: str) -> None:
         """Nobody knows what has come of a call: there may be a lease that nobody believes in."""
         if doing in ("acquire", "renew", "release"):
             self.doubtful = max(self.doubtful, self.until(self.now()))
 
     # -- what comes of them
 
-    def acquired(self, client: str, held: Held, answer: Any) -> None:
+    def acquired(self, client: str, held: Holding, answer: Any) -> None:
         """Granted, or not."""
         if answer is None or answer is False:
             self.refused(client, held)
@@ -324,12 +324,12 @@ class OwnLocks(OwnRole):
         held.token, held.until, self.latest = token, self.until(held.since), self.until(self.now())
         self.emit(Granted(client, self.lock, token, held.until, self.now()))
 
-    def refused(self, client: str, held: Held) -> None:
+    def refused(self, client: str, held: Holding) -> None:
         """It is told that the lock is taken; whether by somebody, is known if nobody else was at it."""
         if not held.disturbed and self.now() > max(self.doubtful, self.latest):
             self.emit(Queued(client, self.lock, FOR_EVER, self.now()))
 
-    def renewed(self, client: str, held: Held, answer: Any) -> None:
+    def renewed(self, client: str, held: Holding, answer: Any) -> None:
         """It lasts from now on, or is not renewed."""
         token = held.token
         if token is None:
@@ -342,7 +342,7 @@ class OwnLocks(OwnRole):
             held.until, self.latest = self.until(held.since), self.until(self.now())
             self.emit(Renewed(client, self.lock, token, held.until, self.now()))
 
-    def released(self, client: str, held: Held, answer: Any) -> None:
+    def released(self, client: str, held: Holding, answer: Any) -> None:
         """It had given it back as it began to."""
 
     def guarded(self) -> Any:
@@ -351,7 +351,7 @@ class OwnLocks(OwnRole):
         if written is None:
             return None
         try:
-            return self.ask(Outside(written), "lock", "written")
+            return self.ask(WrittenOf(written), "lock", "written")
         except AdapterError as error:
             if self.stage.work and "locked" in str(error):
                 return self.seen
@@ -369,7 +369,7 @@ class OwnLocks(OwnRole):
         if held is not None and held.doing == "write" and held.token is not None:
             self.emit(LockedWrite(who, self.lock, held.token))
 
-    def wrote(self, client: str, held: Held, answer: Any) -> None:
+    def wrote(self, client: str, held: Holding, answer: Any) -> None:
         """It was refused; or it had its effect, which was seen where it can be."""
         token = held.token
         if token is None:
@@ -387,7 +387,7 @@ class OwnLocks(OwnRole):
                 close_part(self.scene.title, held.holder)
 
 
-class Outside:
+class WrittenOf:
     """A function, as an object with the method `written`."""
 
     def __init__(self, written: Callable[[], Any]) -> None:

@@ -24,7 +24,7 @@ from refold.model.tape import Group
 from refold.model.words import short
 from refold.systems.gate.crossing import Returned, Status
 from refold.systems.user.errors import awaited, close_part, let_through
-from refold.systems.user.roles.role import OwnRole, Places, Scene, example, makes
+from refold.systems.user.roles.role import OwnRole, Places, Surroundings, example, makes
 from refold.systems.user.roles.versions import Versions
 
 PROMISES = ("sessions", "monotonic")
@@ -57,7 +57,7 @@ class Readers(OwnRole):
     field: ClassVar[str] = "readers"
     gives = (Queries.ability().name,)
 
-    def __init__(self, scene: Scene, theirs: Mapping[str, Any]) -> None:
+    def __init__(self, scene: Surroundings, theirs: Mapping[str, Any]) -> None:
         super().__init__(scene, theirs)
         self.versions = Versions(self.application)
         self.made: dict[str, Any] = {}

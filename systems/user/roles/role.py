@@ -25,7 +25,7 @@ Places = Mapping[str, Sequence[str]]
 
 
 @attrs.define
-class Scene:
+class Surroundings:
     """What the roles of one run share: `clients` call the service, `original` gives an event the id that the user's log has for it, and
     `service_of` is the service as a client reaches it. `acknowledged` are the positions of what each client knows to be done; `forget`
     says that the process of a client is dead."""
@@ -49,7 +49,7 @@ class OwnRole(Extension):
     field: ClassVar[str]
     gives: ClassVar[tuple[Capability, ...]] = ()
 
-    def __init__(self, scene: Scene, theirs: Any) -> None:
+    def __init__(self, scene: Surroundings, theirs: Any) -> None:
         super().__init__(scene.context, scene.consumers, {}, scene.step)
         self.scene = scene
         self.theirs = theirs

@@ -35,7 +35,7 @@ def query(text: str) -> str:
 
 
 @attrs.frozen
-class Place:
+class RunDatabase:
     """The database of one run: what a service and its workers are made with, how to connect in order to look, and how it is given back."""
 
     given: tuple[Any, ...]
@@ -46,7 +46,7 @@ class Place:
 class Looks:
     """Reads the database of a run through one connection of its own, outside of every transaction."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: RunDatabase) -> None:
         self.place = place
         self.connection: Any = None
 
@@ -326,7 +326,7 @@ class MadeRelay:
 class OnTables:
     """What one run of a system on a database is made of."""
 
-    def __init__(self, place: Place, parts: Parts) -> None:
+    def __init__(self, place: RunDatabase, parts: Described) -> None:
         self.looks = looks = Looks(place)
         if parts.events is not None:
             self.log = EventTables(looks, parts.events)
@@ -370,7 +370,7 @@ class OnTables:
 
 
 @attrs.frozen
-class Parts:
+class Described:
     """What a user says of his system."""
 
     service: Service | None
@@ -417,7 +417,7 @@ def sqlite_system(
     where messages leave the system, `relays` what sends them, and `readers` what answers
     questions about keys. `lock` is a lock in the database: what its `make` makes is made with the path and the name of a client.
     """
-    parts = Parts(
+    parts = Described(
         service if isinstance(service, Service) or service is None else Service(service),
         events,
         dict(consumers or {}),
@@ -437,7 +437,7 @@ def sqlite_system(
             connection.close()
         else:
             create(path)
-        return OnTables(Place((path,), lambda: looking(path), folder.cleanup), parts)
+        return OnTables(RunDatabase((path,), lambda: looking(path), folder.cleanup), parts)
 
     return system
 
