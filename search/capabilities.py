@@ -47,7 +47,7 @@ def not_checked(system: SystemPort, application: Application | None = None) -> t
         return unjudged(application)
     undecided = WITHOUT_DECIDER[:1] if application is not None and not application.decides else ()
     can = {*system.capabilities, *(IN_CALLS if CALLS in system.capabilities else ())}
-    if "stream-snapshots" in can:
+    if "snapshots_of_streams" in can:
         can.add(SNAPSHOTS)
     lacking = tuple(words.missing for name, words in CAPABILITIES.items() if name not in can)
     return (*undecided, *lacking)

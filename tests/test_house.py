@@ -199,6 +199,7 @@ PUBLIC = {
     "refold.properties.linearizability",
     "refold.systems.gate",
     "refold.systems.servers",
+    "refold.systems.user",
 }
 
 
@@ -298,6 +299,9 @@ TWICE = {
     "Die": "a death in the middle of work, and one between hold and confirmation",
     "Row": "of an outbox, of the catalogue of bugs",
     "Rows": "of a projection: judged by a property, and as the user's store holds them",
+    "Relay": "what a relay of the model remembers, and what a user says of a relay of his own",
+    "Lock": "what is known of a lock, and what a user says of a lock of his own",
+    "Worker": "a process of a crew, and what a user says of a consumer of his own",
     "Record": "of refold, and of a history that another tool recorded",
     "Operation": "one append, and one call that is judged as linearizable or not",
     "Outcome": "of an operation, and of a run",

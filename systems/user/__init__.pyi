@@ -1,3 +1,5 @@
+from .roles.locks import HolderPort as HolderPort
+from .roles.locks import Lock as Lock
 from .roles.readers import ReaderPort as ReaderPort
 from .roles.relays import RelayPort as RelayPort
 from .roles.repositories import RepositoryPort as RepositoryPort

@@ -147,6 +147,8 @@ class Callers:
         self.services: dict[str, Any] = {}
         self.calls: dict[str, Call] = {}
         self.numbers: dict[str, int] = {}
+        self.acknowledged: dict[str, list[int]] = {}
+        """Client -> the positions of what it knows to be done."""
         self.outcomes: list[tuple[str, str]] = []
         """How each call ended, and what more there is to say."""
 
@@ -189,6 +191,10 @@ class Callers:
             let_through(error)
             raise AdapterError(f"{self.title}: service({client!r}) raised {told(error)}") from error
 
+    def forget(self, client: str) -> None:
+        """The process of this client is dead."""
+        self.services.pop(client, None)
+
     def over(self, call: Call, status: Status) -> None:
         """The call has an answer, or will never have one."""
         said, detail = how(status)
@@ -199,6 +205,7 @@ class Callers:
             self.emit(Crashed(call.client, 1))
         for op, positions in call.appends.items():
             if said == "done":
+                self.acknowledged.setdefault(call.client, []).extend(positions)
                 self.emit(Acknowledged(call.client, op, tuple(positions)))
             elif said == "refused":
                 self.emit(Refused(call.client, op, -1, detail))

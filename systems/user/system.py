@@ -35,6 +35,7 @@ from refold.model.declarations.capability import (
     BROUGHT,
     CRASH_AT_STEP,
     CRASH_CONSUMER,
+    CRASH_LOG_AT_STEP,
     SNAPSHOTS,
     Capability,
 )
@@ -42,8 +43,10 @@ from refold.model.declarations.offer import Cast, alone
 from refold.model.declarations.ports import Closing, StorePort
 from refold.model.errors import UsageError
 from refold.model.extension import Handler
+from refold.model.log import Log
 from refold.model.parts.calls import (
     CALLS,
+    BeginRestart,
     BeginTurn,
     Die,
     Enter,
@@ -67,8 +70,8 @@ from refold.systems.user.errors import AdapterError, awaited, called, close_part
 from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.roles.parts import roles_of
-from refold.systems.user.roles.role import OwnRole, Scene
-from refold.systems.user.roles.views import Views
+from refold.systems.user.roles.role import OwnRole, Surroundings
+from refold.systems.user.roles.views import OwnViews
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
 from refold.systems.user.watching import (
     INLINE,
@@ -98,6 +101,11 @@ SHORT = (12, 24, 48)
 """Words per plan where a part of the user's says that many short runs find more in the same time than few long ones."""
 
 
+def restart_of(name: str) -> str:
+    """Under which name the places of a recovery are known."""
+    return f"restart:{name}"
+
+
 class Parts:
     """What a user's system is made of, found out once from what his function made."""
 
@@ -113,6 +121,8 @@ class Parts:
         self.consumers: dict[str, Any] = dict(getattr(made, "consumers", None) or {})
         self.refusals = tuple(getattr(made, "refusals", ()))
         self.roles = dict(roles_of(made))
+        if self.roles and self.service is None and not callable(getattr(self.log, "read", None)):
+            self.log = Log()
         self.made = made
 
     @property
@@ -179,7 +189,7 @@ class OwnSystem:
         self.executes = self.serves
         self.clients = CLIENTS[:2]
         self.lengths = SHORT if any(getattr(part, "short_runs", False) for part in parts_of(sample)) else ()
-        self.parts = parts
+        self.given = dict(parts.roles)
         for role, theirs in parts.roles.items():
             role.check(name, theirs)
         examples = {title: self.example(title, given) for title, given in parts.consumers.items()}
@@ -230,7 +240,7 @@ class OwnSystem:
         if self.serves:
             can = can - {APPEND}
         if self.gated:
-            can |= {CALLS}
+            can = (can | {CALLS}) - {CRASH_LOG_AT_STEP}
         if self.mortal:
             can |= {CRASH_CONSUMER}
         pushed = [theirs for title, theirs in examples.items() if self.roles[title] == PUSHED]
@@ -255,7 +265,7 @@ class OwnSystem:
             possible = [word for word in words if all(map(self.possible, word))]
             if possible:
                 kept.append((family, weight, possible))
-        menu.groups = [*kept, *self.groups(application)]
+        menu.groups = [*kept, *(group for group in self.groups(application) if group[2])]
         return menu
 
     def possible(self, action: Action) -> bool:
@@ -293,7 +303,7 @@ class OwnSystem:
         mortal = [one for one in self.workers if one in self.mortal]
         if mortal:
             yield "consumer-crash", 2, alone(Crash(one) for one in mortal)
-        for role, theirs in self.parts.roles.items():
+        for role, theirs in self.given.items():
             yield from role.words(theirs, cast, application, places)
         yield "", 6, alone(GoOn(one) for one in actors)
 
@@ -360,6 +370,20 @@ class OwnSystem:
         if deaths:
             yield "consumer-crash", 10, deaths
             yield "consumer-crash", 6, [(*death, Turn(death[0].consumer)) for death in deaths]  # type: ignore[attr-defined]
+        recoveries: list[Any] = [
+            (Crash(one), BeginRestart(one), Halt(one, place))
+            for one in working
+            if one in self.mortal
+            for place in places.get(restart_of(one), ())
+        ]
+        if recoveries:
+            yield "consumer-crash", 6, [(*stop, Die(stop[0].process)) for stop in recoveries]
+            yield "failure", 3, [(*stop, FailStep(stop[0].process)) for stop in recoveries]
+            yield (
+                "",
+                3,
+                [(*stop, Submit(*talk), GoOn(stop[0].process)) for stop, talk in product(recoveries, cast.talks)],
+            )
         ends = [(*stop, StopOrderly(stop[0].consumer)) for stop in stops if stop[0].consumer in self.stops]
         if ends:
             yield "consumer-crash", 6, ends
@@ -481,7 +505,7 @@ class OwnDeployment(Deployment):
         """Let the other roles take part."""
         original = (lambda event: event) if self.watched_log is None else self.watched_log.original
         service_of = (lambda client: None) if self.service is None else self.service.service
-        scene = Scene(
+        scene = Surroundings(
             self.system.name,
             self.context,
             stage,
@@ -490,6 +514,8 @@ class OwnDeployment(Deployment):
             self.system.clients,
             original,
             service_of,
+            {} if self.service is None else self.service.acknowledged,
+            (lambda client: None) if self.service is None else self.service.forget,
         )
         for role, theirs in self.parts.roles.items():
             one = role(scene, theirs)
@@ -498,7 +524,7 @@ class OwnDeployment(Deployment):
             if role.visible is not OwnRole.visible:
                 self.watching.append(one)
             self.handlers.update(one.handlers())
-            if isinstance(one, Views):
+            if isinstance(one, OwnViews):
                 one.work = self.work_on
 
     def work_on(self) -> None:
@@ -530,6 +556,7 @@ class OwnDeployment(Deployment):
         table[StopOrderly] = self.stop_orderly
         if self.stage is not None:
             table |= {
+                BeginRestart: self.begin_restart,
                 Enter: self.enter,
                 Turn: self.take_turn,
                 BeginTurn: self.begin_turn,
@@ -607,10 +634,36 @@ class OwnDeployment(Deployment):
         if consumer is None:
             return False
         self.step(action)
-        if consumer.down:
-            consumer.restart()
+        if consumer.down and not self.up(consumer):
+            return True
         self.begins(action.consumer)
         consumer.begin()
+        return True
+
+    def begin_restart(self, action: BeginRestart) -> bool:
+        """A consumer that is down begins to recover."""
+        consumer = self.consumers.get(action.consumer)
+        if not isinstance(consumer, Watched) or not consumer.down or consumer.role == INLINE:
+            return False
+        self.step(action)
+        consumer.begin_restart()
+        return True
+
+    def up(self, consumer: Watched) -> bool:
+        """Start it again, up to the end of its recovery; whether it came to that."""
+        consumer.begin_restart()
+        self.passed(consumer.name)
+        return not consumer.down and not consumer.busy()
+
+    def restart(self, action: Restart) -> bool:
+        """A consumer recovers in its own process, in which it may wait for others."""
+        consumer = self.consumers.get(action.process)
+        if not isinstance(consumer, Watched) or self.stage is None:
+            return super().restart(action)
+        if not consumer.down:
+            return False
+        self.step(action)
+        self.up(consumer)
         return True
 
     def take_turn(self, action: Turn) -> bool:
@@ -751,6 +804,10 @@ class OwnDeployment(Deployment):
             for _ in range(4):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
                     self.walk(consumer.name, places[consumer.name])
+            if consumer.name in self.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:
+                consumer.crash()
+                consumer.begin_restart()
+                self.walk(consumer.name, places.setdefault(restart_of(consumer.name), {}))
         for role in self.own:
             for name, words in role.rehearse(self.walked).items():
                 places.setdefault(name, {}).update(dict.fromkeys(words))

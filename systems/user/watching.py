@@ -25,7 +25,7 @@ from refold.systems.user.actors import Finish, Stage
 from refold.systems.user.asked import Asked
 from refold.systems.user.consumers import Rows, promised
 from refold.systems.user.coroutines import any_asynchronous, asynchronous
-from refold.systems.user.errors import AdapterError
+from refold.systems.user.errors import AdapterError, let_through, told
 from refold.systems.user.rows import differing, snapshot
 
 PUSHED, PULLING, RUNNING, INLINE = "pushed", "pulling", "running", "inline"
@@ -108,6 +108,7 @@ class Watched(Asked, Consumer):
         """It has failed so often that its process was started again, and has done nothing since."""
         self.woken = False
         """Something became visible since it began to work: it may have looked before that."""
+        self.recovering = False
         self.resume(self.checkpoint_now() or 0)
         self.asleep = self.role == INLINE
 
@@ -126,7 +127,20 @@ class Watched(Asked, Consumer):
         elif self.stage is None:
             theirs = self.given()
         else:
-            theirs = self.stage.at_once(self.name, self.given)
+            theirs = self.made()
+        return self.adopted(theirs)
+
+    def made(self) -> Any:
+        """A new one, made by its own process. Raises `AdapterError`."""
+        stage = self.stage
+        try:
+            return None if stage is None else stage.at_once(self.name, self.given)
+        except BaseException as error:
+            let_through(error)
+            raise AdapterError(f"{self.title}: making it raised {told(error)}") from error
+
+    def adopted(self, theirs: Any) -> Any:
+        """The consumer, with what the harness puts into it."""
         if hasattr(theirs, "durable"):
             theirs.durable = self.durable if self.stage is None else durable
         return theirs
@@ -148,7 +162,9 @@ class Watched(Asked, Consumer):
 
     def look(self, when: str = "working") -> None:
         """Record what it shows, if that is news. What is locked by somebody's open transaction cannot be seen now, and a dead one need not
-        answer."""
+        answer; what a recovery has come to, counts from its end on."""
+        if self.recovering and when == "working":
+            return
         try:
             seen = (self.checkpoint_now(), self.current())
         except AdapterError as error:
@@ -339,6 +355,7 @@ class Watched(Asked, Consumer):
 
     def fell(self) -> None:
         """The process is dead."""
+        self.recovering = False
         Process.crash(self)
         self.inbox = []
         self.unflushed = False
@@ -363,12 +380,33 @@ class Watched(Asked, Consumer):
 
     def leave(self) -> None:
         """Its process has ended."""
+        self.recovering = False
         if self.stage is not None:
             self.stage.end(self.name)
         Process.crash(self)
         self.inbox = []
         self.unflushed = False
         self.look("dead")
+
+    def begin_restart(self) -> None:
+        """A new process, whose recovery stops where it leaves its own code."""
+        if self.stage is None or not (self.makes or hasattr(self.theirs, "restart")):
+            self.restart()
+            return
+        Process.restart(self)
+        self.recovering = True
+        self.stage.begin(self.name, self.given if self.makes else self.theirs.restart, self.reborn)
+
+    def reborn(self, status: Status) -> None:
+        """The recovery has come to its end."""
+        self.recovering = False
+        if not isinstance(status, Returned):
+            self.fell()
+            self.emit(Crashed(self.name, 1))
+            return
+        if self.makes:
+            self.theirs = self.adopted(status.value)
+        self.recovered()
 
     def restart(self) -> None:
         """A new process: a new consumer, or the same, which recovers."""
@@ -378,6 +416,10 @@ class Watched(Asked, Consumer):
             self.theirs = self.born()
         elif hasattr(self.theirs, "restart"):
             self.call("restart")
+        self.recovered()
+
+    def recovered(self) -> None:
+        """It goes on with what it has found."""
         self.failures = 0
         self.resume(self.checkpoint_now() or 0)
         self.asleep = self.role == INLINE

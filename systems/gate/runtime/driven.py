@@ -41,7 +41,7 @@ from refold.systems.gate.crossing import (
     Wait,
 )
 from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
-from refold.systems.gate.runtime.hosting import Steered, close, at_a_proxy, steered_by
+from refold.systems.gate.runtime.hosting import Steered, at_a_proxy, close, steered_by
 from refold.systems.gate.runtime.loop import Loop, Stuck, Task
 from refold.systems.gate.runtime.places import place
 

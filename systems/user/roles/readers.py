@@ -1,7 +1,7 @@
 """Readers: caches, indexes, pages, whatever answers a question about a key (READ).
 
-Nobody knows of which version an answer is, so it is taken for the newest one that has this state. At rest it must be the newest of all;
-before that only what the reader promises.
+Nobody knows of which version an answer is, where a key has had a state more than once. Within a session it is taken for the first one that
+the session may see: if there is a way to read all answers so that nothing is wrong, that is one. At rest it must be the newest of all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from refold.model.tape import Group
 from refold.model.words import short
 from refold.systems.gate.crossing import Returned, Status
 from refold.systems.user.errors import awaited, close_part, let_through
-from refold.systems.user.roles.role import OwnRole, Places, Scene, example, makes
+from refold.systems.user.roles.role import OwnRole, Places, Surroundings, example, makes
 from refold.systems.user.roles.versions import Versions
 
 PROMISES = ("sessions", "monotonic")
@@ -57,11 +57,17 @@ class Readers(OwnRole):
     field: ClassVar[str] = "readers"
     gives = (Queries.ability().name,)
 
-    def __init__(self, scene: Scene, theirs: Mapping[str, Any]) -> None:
+    def __init__(self, scene: Surroundings, theirs: Mapping[str, Any]) -> None:
         super().__init__(scene, theirs)
         self.versions = Versions(self.application)
         self.made: dict[str, Any] = {}
+        self.floors: dict[tuple[str, str], int] = {}
+        """The version that a session has seen last of a key."""
         self.asked = 0
+        self.open: set[str] = set()
+        """Sessions that wait for an answer: one question at a time."""
+        self.places: dict[int, tuple[str, int]] = {}
+        """Position of an event -> its key and version."""
 
     @classmethod
     def check(cls, title: str, theirs: Any) -> None:
@@ -110,6 +116,8 @@ class Readers(OwnRole):
     def visible(self, events: Sequence[Stored]) -> None:
         """What the keys are now."""
         self.versions.fold(events)
+        for event in events:
+            self.places[event.position] = (event.stream, event.version)
 
     def on_consult(self, action: Consult) -> bool:
         """Ask, up to the answer."""
@@ -124,9 +132,13 @@ class Readers(OwnRole):
         name, key = action.reader, action.key
         if name not in self.theirs or self.stage.busy(name):
             return False
-        self.step(action)
         who, reader = self.who(action.client, name), self.reader(name)
-        self.stage.begin(name, lambda: reader.query(key), lambda status: self.over(name, who, key, status))
+        if who in self.open:
+            return False
+        self.step(action)
+        self.open.add(who)
+        least = max(self.floors.get((who, key), 0), self.written(who, key))
+        self.stage.begin(name, lambda: reader.query(key), lambda status: self.over(name, who, key, least, status))
         go_on(name)
         if self.stage.busy(name):
             self.emit(Waiting(who, key, 0, 0, 1))
@@ -148,13 +160,24 @@ class Readers(OwnRole):
             return client
         return name if "monotonic" in promises else f"{name}-{self.asked}"
 
-    def over(self, name: str, who: str, key: str, status: Status) -> None:
+    def written(self, client: str, key: str) -> int:
+        """The newest version of a key that a client knows to have written itself."""
+        known = self.scene.acknowledged.get(client, ())
+        return max(
+            (self.places[position][1] for position in known if self.places.get(position, ("",))[0] == key), default=0
+        )
+
+    def over(self, name: str, who: str, key: str, least: int, status: Status) -> None:
         """There is an answer, or none."""
+        self.open.discard(who)
         if not isinstance(status, Returned):
             self.emit(GaveUp(who, key, NEVER, 1, 1))
             return
-        version, state = self.place(name, key, status.value)
-        self.emit(Answered(who, key, name, version, state, self.versions.newest(key) - version, 0))
+        newest, state = self.place(name, key, status.value)
+        first = self.versions.earliest(key, status.value, least)
+        version = newest if first is None else first
+        self.floors[who, key] = max(version, self.floors.get((who, key), 0))
+        self.emit(Answered(who, key, name, version, state, self.versions.newest(key) - newest, 0))
 
     def place(self, name: str, key: str, answer: Any) -> tuple[int, Any]:
         """The newest version that an answer may be of, and the state; of one that the key never had, the newest version of all."""

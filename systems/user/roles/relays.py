@@ -12,7 +12,7 @@ from refold.model.record import ConsumerSpec, Crashed, Failed
 from refold.model.words import short
 from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
 from refold.systems.user.errors import awaited
-from refold.systems.user.roles.role import OwnRole, Scene, example, makes
+from refold.systems.user.roles.role import OwnRole, Surroundings, example, makes
 from refold.systems.user.watching import PATIENCE, PULLING, Watched
 
 LATER = 3_600.0
@@ -35,7 +35,7 @@ class RelayPort(Protocol):
 class RelayProcess(Watched):
     """One relay. It has no rows and no checkpoint that anybody looks at."""
 
-    def __init__(self, name: str, scene: Scene, given: Any) -> None:
+    def __init__(self, name: str, scene: Surroundings, given: Any) -> None:
         self.sent = 0
         super().__init__(name, "views", scene.context, scene.title, given, scene.stage)
 
@@ -75,9 +75,9 @@ class RelayProcess(Watched):
             self.asleep = not answer if answer is not None else self.sent == 0
         self.sent = 0
 
-    def restart(self) -> None:
+    def recovered(self) -> None:
         """A new life."""
-        super().restart()
+        super().recovered()
         self.sent = 0
 
 
@@ -95,7 +95,7 @@ class Relays(OwnRole):
     name = "relays"
     field: ClassVar[str] = "relays"
 
-    def __init__(self, scene: Scene, theirs: Mapping[str, Any]) -> None:
+    def __init__(self, scene: Surroundings, theirs: Mapping[str, Any]) -> None:
         super().__init__(scene, theirs)
         self.processes = {name: RelayProcess(name, scene, given) for name, given in theirs.items()}
         scene.consumers.update(self.processes)
@@ -156,7 +156,7 @@ class Background(Relays):
     name = "work"
     field: ClassVar[str] = "work"
 
-    def __init__(self, scene: Scene, theirs: Callable[[], object]) -> None:
+    def __init__(self, scene: Surroundings, theirs: Callable[[], object]) -> None:
         super().__init__(scene, {"work": Polled(theirs)})
 
     @classmethod

@@ -20,9 +20,9 @@ from refold.model.record import SnapshotTaken
 from refold.model.tape import Group
 from refold.model.words import short
 from refold.systems.user.errors import AdapterError, awaited, let_through, told
-from refold.systems.user.roles.role import OwnRole, Places, Scene
+from refold.systems.user.roles.role import OwnRole, Places, Surroundings
 
-STREAM_SNAPSHOTS = Capability("stream-snapshots")
+STREAM_SNAPSHOTS = Capability("snapshots_of_streams")
 """The capability of a system whose snapshots of streams are looked at."""
 
 
@@ -45,7 +45,7 @@ class Repositories(OwnRole):
     name = "repository"
     field: ClassVar[str] = "repository"
 
-    def __init__(self, scene: Scene, theirs: Any) -> None:
+    def __init__(self, scene: Surroundings, theirs: Any) -> None:
         super().__init__(scene, theirs)
         self.snapshots: dict[str, Any] = {}
         self.loaded: set[str] = set()

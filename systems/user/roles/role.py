@@ -25,9 +25,10 @@ Places = Mapping[str, Sequence[str]]
 
 
 @attrs.define
-class Scene:
+class Surroundings:
     """What the roles of one run share: `clients` call the service, `original` gives an event the id that the user's log has for it, and
-    `service_of` is the service as a client reaches it."""
+    `service_of` is the service as a client reaches it. `acknowledged` are the positions of what each client knows to be done; `forget`
+    says that the process of a client is dead."""
 
     title: str
     context: Context
@@ -37,6 +38,8 @@ class Scene:
     clients: tuple[str, ...]
     original: Callable[[Stored], Stored]
     service_of: Callable[[str], Any]
+    acknowledged: Mapping[str, Sequence[int]]
+    forget: Callable[[str], object]
 
 
 class OwnRole(Extension):
@@ -46,7 +49,7 @@ class OwnRole(Extension):
     field: ClassVar[str]
     gives: ClassVar[tuple[Capability, ...]] = ()
 
-    def __init__(self, scene: Scene, theirs: Any) -> None:
+    def __init__(self, scene: Surroundings, theirs: Any) -> None:
         super().__init__(scene.context, scene.consumers, {}, scene.step)
         self.scene = scene
         self.theirs = theirs

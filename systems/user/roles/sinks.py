@@ -18,7 +18,7 @@ from refold.model.parts.messages.outbox import Delivered, Interrupted, Outbox, O
 from refold.model.words import short
 from refold.systems.gate.actor import current
 from refold.systems.gate.boundary import PLAIN
-from refold.systems.user.roles.role import OwnRole, Scene, named_parts
+from refold.systems.user.roles.role import OwnRole, Surroundings, named_parts
 
 PROMISES = ("once", "at-most-once", "ordered")
 """What a sink may promise of its messages, beside that each comes at least once."""
@@ -98,7 +98,7 @@ class Sinks(OwnRole):
     field: ClassVar[str] = "sinks"
     gives = (Outbox.ability().name,)
 
-    def __init__(self, scene: Scene, theirs: Mapping[str, Any]) -> None:
+    def __init__(self, scene: Surroundings, theirs: Mapping[str, Any]) -> None:
         super().__init__(scene, theirs)
         self.known = {name: Outgoing() for name in theirs}
         self.hands: dict[str, list[str]] = {}

@@ -6,6 +6,7 @@ rows, a worker whose loop has another name than `poll`.
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 import sqlite3
@@ -20,6 +21,7 @@ from refold.model.errors import UsageError
 from refold.model.event import Stored
 from refold.model.words import counted, short, suggestion
 from refold.systems.user.errors import AdapterError
+from refold.systems.user.roles.locks import Lock
 from refold.systems.user.roles.sinks import Sink
 
 Row = tuple[Any, ...]
@@ -33,7 +35,7 @@ def query(text: str) -> str:
 
 
 @attrs.frozen
-class Place:
+class RunDatabase:
     """The database of one run: what a service and its workers are made with, how to connect in order to look, and how it is given back."""
 
     given: tuple[Any, ...]
@@ -44,7 +46,7 @@ class Place:
 class Looks:
     """Reads the database of a run through one connection of its own, outside of every transaction."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: RunDatabase) -> None:
         self.place = place
         self.connection: Any = None
 
@@ -324,23 +326,33 @@ class MadeRelay:
 class OnTables:
     """What one run of a system on a database is made of."""
 
-    def __init__(self, place: Place, parts: Parts) -> None:
+    def __init__(self, place: RunDatabase, parts: Described) -> None:
         self.looks = looks = Looks(place)
-        self.log = EventTables(looks, parts.events)
-        self.refusals = tuple(parts.service.refusals)
+        if parts.events is not None:
+            self.log = EventTables(looks, parts.events)
         self.consumers = {name: self.consumer(worker) for name, worker in parts.consumers.items()}
         self.sinks = {name: sink.fresh() for name, sink in parts.sinks.items()} or None
         self.relays = {name: self.relay(relay) for name, relay in parts.relays.items()} or None
         self.readers = {name: self.reader(reader) for name, reader in parts.readers.items()} or None
+        self.lock = None if parts.lock is None else self.locked(parts.lock)
         service = parts.service
-        self.repository = LoadingThrough(service, looks) if service.load else None
-        self.service = lambda client: service.make(*self.given(service.sends))
+        self.repository = LoadingThrough(service, looks) if service is not None and service.load else None
+        if service is not None:
+            self.refusals = tuple(service.refusals)
+            self.service = lambda client: service.make(*self.given(service.sends))
         self.close = looks.close
 
     def given(self, sends: str) -> tuple[Any, ...]:
         """What leads to the database, and to a sink."""
         place = self.looks.place.given
         return (*place, self.sinks[sends]) if sends and self.sinks is not None else place
+
+    def locked(self, lock: Lock) -> Lock:
+        """A lock in this database: whoever holds it is made with what leads there, and a name."""
+        written = lock.written
+        seen = functools.partial(self.looks.select, written) if isinstance(written, str) else written
+        name = written if isinstance(written, str) and " " not in written else lock.name
+        return Lock(lambda client: lock.make(*self.looks.place.given, client), lock.lease, written=seen, name=name)
 
     def reader(self, reader: Reader) -> Callable[[], MadeReader]:
         """Made by the process that answers."""
@@ -358,19 +370,27 @@ class OnTables:
 
 
 @attrs.frozen
-class Parts:
+class Described:
     """What a user says of his system."""
 
-    service: Service
-    events: Mapping[type, str] | str
+    service: Service | None
+    events: Mapping[type, str] | str | None
     consumers: Mapping[str, Worker]
     sinks: Mapping[str, Sink]
     relays: Mapping[str, Relay]
     readers: Mapping[str, Reader]
+    lock: Lock | None
 
     def check(self) -> None:
         """Whether everybody sends to a sink that there is. Raises `UsageError`."""
-        for sends in (self.service.sends, *(relay.sends for relay in self.relays.values())):
+        if (self.service is None) != (self.events is None):
+            raise UsageError(
+                "a service without events has nothing to be judged by, and events without a service nobody appends"
+            )
+        for sends in (
+            "" if self.service is None else self.service.sends,
+            *(relay.sends for relay in self.relays.values()),
+        ):
             if sends and sends not in self.sinks:
                 raise UsageError(
                     f"there is no sink {sends!r}{suggestion(sends, self.sinks)}; sinks are {', '.join(self.sinks) or 'none'}"
@@ -379,13 +399,14 @@ class Parts:
 
 def sqlite_system(
     create: Callable[[str], object] | str,
-    service: Service | Callable[..., object],
+    service: Service | Callable[..., object] | None = None,
     *,
-    events: Mapping[type, str] | str,
+    events: Mapping[type, str] | str | None = None,
     consumers: Mapping[str, Worker] | None = None,
     sinks: Mapping[str, Sink] | None = None,
     relays: Mapping[str, Relay] | None = None,
     readers: Mapping[str, Reader] | None = None,
+    lock: Lock | None = None,
 ) -> Callable[[], OnTables]:
     """A system whose parts live in one SQLite file; what it returns makes a new one for each run.
 
@@ -394,15 +415,16 @@ def sqlite_system(
     its fields; or one query with the columns ``position``, ``type`` and ``data`` (JSON). Columns ``stream``, ``version`` and ``id`` are
     used if they are there, else the stream is the application's key, its events are counted, and the id is the position. `sinks` are
     where messages leave the system, `relays` what sends them, and `readers` what answers
-    questions about keys.
+    questions about keys. `lock` is a lock in the database: what its `make` makes is made with the path and the name of a client.
     """
-    parts = Parts(
-        service if isinstance(service, Service) else Service(service),
+    parts = Described(
+        service if isinstance(service, Service) or service is None else Service(service),
         events,
         dict(consumers or {}),
         dict(sinks or {}),
         dict(relays or {}),
         dict(readers or {}),
+        lock,
     )
     parts.check()
 
@@ -415,7 +437,7 @@ def sqlite_system(
             connection.close()
         else:
             create(path)
-        return OnTables(Place((path,), lambda: looking(path), folder.cleanup), parts)
+        return OnTables(RunDatabase((path,), lambda: looking(path), folder.cleanup), parts)
 
     return system
 

@@ -32,6 +32,12 @@ class Versions:
         """How many events it has."""
         return len(self.of(key)) - 1
 
+    def earliest(self, key: str, state: Any, least: int) -> int | None:
+        """The first version from `least` on at which the key had this state; None if there was none."""
+        states = self.of(key)
+        wanted = states[0] if state is None else state
+        return next((version for version in range(least, len(states)) if states[version] == wanted), None)
+
     def version(self, key: str, state: Any) -> int | None:
         """The newest version at which the key had this state; None if it never had. None as a state is the initial one."""
         states = self.of(key)

@@ -12,16 +12,16 @@ from refold.model.parts.reading.looks import Look, Viewed
 from refold.model.tape import Group
 from refold.model.words import short
 from refold.systems.user.errors import AdapterError
-from refold.systems.user.roles.role import OwnRole, Places, Scene
+from refold.systems.user.roles.role import OwnRole, Places, Surroundings
 
 
-class Views(OwnRole):
+class OwnViews(OwnRole):
     """`views()` gives all of them: name -> key -> state. `partial` names those that need not have every key."""
 
     name = "views"
     field: ClassVar[str] = "views"
 
-    def __init__(self, scene: Scene, theirs: Callable[[], Any]) -> None:
+    def __init__(self, scene: Surroundings, theirs: Callable[[], Any]) -> None:
         super().__init__(scene, theirs)
         self.partial: Sequence[str] = getattr(getattr(theirs, "__self__", None), "partial", ())
         self.work: Callable[[], None] = lambda: None
@@ -49,7 +49,7 @@ class Views(OwnRole):
 
     def show(self) -> None:
         """Every view, as it is now."""
-        views = self.ask(Shown(self.theirs), "system", "views")
+        views = self.ask(ViewsOf(self.theirs), "system", "views")
         if not isinstance(views, Mapping) or not all(isinstance(view, Mapping) for view in views.values()):
             raise AdapterError(
                 f"{self.scene.title}: views() returned {short(views)}, expected a dict: name of a view -> key -> the state that it shows"
@@ -58,7 +58,7 @@ class Views(OwnRole):
             self.emit(Viewed(name, dict(states), name in self.partial))
 
 
-class Shown:
+class ViewsOf:
     """A function, as an object with the method `views`."""
 
     def __init__(self, views: Callable[[], Any]) -> None:
