@@ -100,12 +100,12 @@ class Baton:
         """Until the thread of an actor has reported, or a request of it stands at a proxy, or it is blocked."""
         host = actor.host
         seconds = 0.002
-        waited = 0.0
+        began = time.monotonic()
         still: Stillness | None = None
         while host.running and actor.held is None:
             if self._next(seconds):
                 continue  # maybe of somebody else: who was blocked and is back says so in his status
-            waited += seconds
+            waited = time.monotonic() - began
             if actor.free:
                 wait = None
             elif _can_be_asked(actor):

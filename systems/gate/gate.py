@@ -222,6 +222,11 @@ class Gate(Baton):
             actor = self.admit(Actor(self, name, self.process(process or name), driven.host))
         actor.free = free
         driven.incoming.append((actor, function, arguments))
+        midway = driven.host.midway
+        if midway is not None:
+            actor.status = Blocked(None, Wait("the event loop", (midway.name,), seen="loop"))
+            self.blocked.add(actor)
+            return actor.status
         return self._let(actor, GO)
 
     def driven(self, name: str = "loop", threaded: bool = False) -> Driven:

@@ -26,6 +26,8 @@ STEPS = 10_000
 """Steps after which a piece of work is said to have no end."""
 LOOSE_STEPS = 500
 """Steps that what goes on by itself may take before others get a turn."""
+OTHERS_STEPS = 300
+"""Steps that a crew may take while its leader waits for somebody else."""
 ROUNDS = 50
 """How often time passes at rest for what somebody has left in the background."""
 
@@ -168,8 +170,11 @@ class Stage:
 
     def halt(self, name: str, before: str) -> None:
         """Let somebody go on to the first place that is called like this."""
+        others = 0
         for _ in range(STEPS if self.busy(name) else LOOSE_STEPS):
-            if not self.stands(name) or self.before(name).startswith(before):
+            one = self.leads(name)
+            others = 0 if one is not None and one.name == name else others + 1
+            if one is None or others > OTHERS_STEPS or self.before(name).startswith(before):
                 break
             self.step(name)
         one = self.leads(name)
@@ -201,11 +206,14 @@ class Stage:
         `AdapterError` for what loops for ever."""
         main = self.gate.actors.get(name)
         began = self.busy(name)
-        own = steps = 0
+        own = steps = others = 0
         limit = STEPS if began else LOOSE_STEPS
         while steps < limit and (one := self.leads(name)) is not None and not (began and not self.busy(name)):
             steps += 1
             own += one is main
+            others = 0 if one is main else others + 1
+            if others > OTHERS_STEPS:
+                break
             self.step(name)
         if own == STEPS:
             raise AdapterError(
@@ -306,7 +314,7 @@ def told_status(status: Status) -> str:
     """Where somebody stands, in words."""
     if isinstance(status, Blocked):
         return str(status.wait)
-    return str(status.crossing) if isinstance(status, Stopped) else "runs"
+    return f"stands {status.crossing.phase} {status.crossing.words}" if isinstance(status, Stopped) else "runs"
 
 
 def how(status: Status) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import inspect
 from refold.model.process import Emit
 from refold.model.record import Record
 from refold.systems.gate.actor import Actor, Process
-from refold.systems.gate.crossing import Stopped
+from refold.systems.gate.crossing import Blocked, Stopped
 from refold.systems.gate.runtime.driven import Carrier
 
 
@@ -45,8 +45,13 @@ def first_of(process: Process, asleep: bool) -> Actor | None:
             return ready
     standing = next((actor for actor in actors if type(actor.status) is Stopped), None)
     if standing is None and asleep and isinstance(host, Carrier):
-        return host.driven.sleeper_of(process)
+        return host.driven.sleeper_of(process) or next((actor for actor in actors if _naps(actor)), None)
     return standing
+
+
+def _naps(actor: Actor) -> bool:
+    """Whether somebody is in `time.sleep`."""
+    return isinstance(actor.status, Blocked) and actor.status.wait.what == "time to pass"
 
 
 def others_of(process: Process, held: Actor) -> Actor | None:

@@ -166,7 +166,7 @@ class Callers:
         if service is None:
             if self.awaits or client in self.stage.known:
                 self.stage.awaits(client, client if self.own else "shared")
-            service = self.stage.at_once(client, self.make, client)
+            service = self.stage.at_once(client, self.make, client) if self.own else self.make(client)
             if not callable(getattr(service, "execute", None)):
                 raise AdapterError(
                     f"{self.title}: service({client!r}) returned {short(service)}, expected an object with execute(command)"

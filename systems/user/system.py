@@ -59,11 +59,11 @@ from refold.model.record import Crashed
 from refold.model.tape import Group, Menu, Word
 from refold.model.words import short
 from refold.systems.deployment import Deployment
-from refold.systems.gate.runtime.driven import NeedsThread
+from refold.systems.gate.runtime.driven import NeedsThread, Overran
 from refold.systems.user.actors import Stage
 from refold.systems.user.asked import check_declared
 from refold.systems.user.coroutines import Recorder, any_asynchronous, asynchronous
-from refold.systems.user.errors import AdapterError, awaited, called, close_part
+from refold.systems.user.errors import AdapterError, awaited, called, close_part, line_of
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
 from refold.systems.user.watching import (
@@ -294,6 +294,12 @@ class OwnSystem:
         if ends:
             yield "consumer-crash", 6, ends
 
+    def use_threads(self, stop: NeedsThread) -> None:
+        """From now on. Raises `AdapterError` for code that would only go on for ever there, too."""
+        if isinstance(stop, Overran):
+            raise AdapterError(f"{self.name}: {stop}, and nobody else gets a turn{line_of(stop)}") from None
+        self.threaded = True
+
     def learned(self, application: Application) -> dict[str, list[str]]:
         """The places at which the code stops: ``service``, and each consumer by its name."""
         kind = type(application)
@@ -301,8 +307,8 @@ class OwnSystem:
             deployment = self.open(application, lambda record: None)
             try:
                 self.places[kind] = deployment.rehearse(application.commands()[:REHEARSED])
-            except NeedsThread:
-                self.threaded = True
+            except NeedsThread as stop:
+                self.use_threads(stop)
             finally:
                 deployment.close()
         return self.places[kind]
@@ -318,8 +324,8 @@ class OwnDeployment(Deployment):
         self.done: list[Action] = []
         try:
             self.assemble(application)
-        except NeedsThread:
-            self.begin_with_threads(application)
+        except NeedsThread as stop:
+            self.begin_with_threads(application, stop)
 
     def assemble(self, application: Application) -> None:
         """A stage, if there is to be one, and what stands on it."""
@@ -338,10 +344,10 @@ class OwnDeployment(Deployment):
             raise
         self.lit = True
 
-    def begin_with_threads(self, application: Application) -> None:
+    def begin_with_threads(self, application: Application, stop: NeedsThread) -> None:
         """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was: up to
         there nothing is different."""
-        self.system.threaded = True
+        self.system.use_threads(stop)
         self.recorder.again()
         self.assemble(application)
         for action in self.done:
@@ -353,9 +359,9 @@ class OwnDeployment(Deployment):
             return super().perform(action)
         try:
             done = super().perform(action)
-        except NeedsThread:
+        except NeedsThread as stop:
             self.close_quietly()
-            self.begin_with_threads(self.application)
+            self.begin_with_threads(self.application, stop)
             return super().perform(action)
         self.done.append(action)
         return done
@@ -573,9 +579,9 @@ class OwnDeployment(Deployment):
         """Whoever is in the middle of work comes to its end first."""
         try:
             self.come_to_an_end()
-        except NeedsThread:
+        except NeedsThread as stop:
             self.close_quietly()
-            self.begin_with_threads(self.application)
+            self.begin_with_threads(self.application, stop)
             self.come_to_an_end()
 
     def come_to_an_end(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import ctypes
 import functools
 import heapq
 import inspect
@@ -32,6 +33,7 @@ from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, S
 from refold.systems.gate.runtime.hosting import Steered, close, elsewhere, steered_by
 from refold.systems.gate.runtime.loop import Loop, Stuck, Task
 from refold.systems.gate.runtime.places import place
+from refold.systems.gate.runtime.watchdog import LIMIT, WATCHDOG
 
 T = TypeVar("T")
 WAKES: Any = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]
@@ -43,6 +45,10 @@ REAL_START = threading.Thread.start
 
 class NeedsThread(BaseException):
     """Code of a driven loop has come to a stop that is no await. Nothing of this run can be gone on with."""
+
+
+class Overran(NeedsThread):
+    """Code of a driven loop computes, and never awaits anything."""
 
 
 class OneThreadEach(Executor):
@@ -99,6 +105,7 @@ class Carrier(Host):
         self.threaded = threaded
         self.midway: Actor | None = None
         """Whose step has stopped before its end."""
+        self.overran: Overran | None = None
         self.outgrown = ""
         """Where code stopped that should have had a thread."""
 
@@ -115,6 +122,8 @@ class Carrier(Host):
             super().give()
         else:
             self.driven.turn()
+            if self.overran is not None:
+                raise self.overran
             if self.outgrown:
                 raise NeedsThread(self.outgrown)
 
@@ -186,8 +195,6 @@ class Driven(Loop):
         self.failed: list[tuple[str, BaseException]] = []
         """Background tasks that ended with an error, which nobody may ever hear of."""
         self.seen_files: set[tuple[int, int]] = set()
-        self.left: list[Any] = []
-        """Coroutines that refuse to end. They are never let run again."""
         self.pools: dict[Process, Executor] = {}
         self.set_exception_handler(lambda loop, context: None)  # tasks that fail are in `failed`
 
@@ -347,10 +354,29 @@ class Driven(Loop):
             return
         self.last = actor
         self.steps += 1
+        self.sleeping.pop(actor, None)
+        watched = not self.host.threaded
+        if watched:
+            WATCHDOG.begin(Overran)
         try:
             handle._run()
         except SystemExit:
             """The task has it as its error."""
+        except (KeyboardInterrupt, NeedsThread):
+            if not WATCHDOG.struck:
+                raise
+        finally:
+            if watched and WATCHDOG.end():
+                self._overran(actor, task)
+
+    def _overran(self, actor: Actor, task: Task) -> None:
+        """A step had to be interrupted."""
+        words = f"{actor.name} has computed for more than {LIMIT:g} s without an await"
+        error = task.exception() if task.done() and not task.cancelled() else None
+        if isinstance(error, Overran):
+            self.host.overran = Overran(words).with_traceback(error.__traceback__)
+        else:
+            self.host.outgrown = words
 
     def gather(self) -> None:
         """Everything that is due. What belongs to nobody takes its steps at once."""
@@ -545,7 +571,7 @@ class Driven(Loop):
 
     def news(self) -> bool:
         """Whether something has come from outside since the last step: from a thread, a file, or with time."""
-        if self._ready or self.outdated:
+        if self._ready or self.outdated or self.incoming:
             return True
         if len(self._selector.get_map()) > self._own_files:
             events = self._selector.select(0)
@@ -586,7 +612,7 @@ class Driven(Loop):
             steered.buried = True
             with self.inside(actor):
                 if not _killed(steered.coroutine, actor.process.dead):
-                    self.left.append(steered.coroutine)
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(steered.coroutine))  # closing it would never end
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 task.cancel()  # for those who wait for it
                 if handle is not None:
