@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from refold.systems.gate import Blocked, Died, Exited, Fail, Gate, Lose, Raised,
 from refold.systems.gate.actor import Actor
 from refold.systems.gate.crossing import Ended
 from refold.systems.gate.decision import DIE, GO, Decision
+from refold.systems.gate.runtime.driven import Carrier
 from refold.systems.user.coroutines import first_of, others_of
 from refold.systems.user.errors import AdapterError, told
 
@@ -88,7 +88,7 @@ class Stage:
             return None
         held = self.held.get(name)
         found = None if held is None else others_of(main.process, held)
-        return found or first_of(main.process, name in self.work)
+        return found or first_of(main, name in self.work)
 
     def at_once(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Let an actor do something without a stop: set up what its work needs. Raises what it raises."""
@@ -229,7 +229,12 @@ class Stage:
 
     def fail(self, name: str) -> None:
         """The step is not done, and the library raises."""
-        self.step(name, Fail(asyncio.CancelledError) if self.at_await(name) and self.cancels(name) else Fail())
+        main = self.gate.actors.get(name)
+        if main is not None and isinstance(main.host, Carrier) and self.at_await(name) and self.cancels(name):
+            main.host.driven.cancel(main)
+            self.after(name)
+        else:
+            self.step(name, Fail())
         self.tell(name)
 
     def at_await(self, name: str) -> bool:

@@ -97,7 +97,8 @@ def close_part(name: str, part: object) -> None:
     """Close it, if it can be closed. Raises `UsageError` if that fails."""
     if isinstance(part, Closing):
         try:
-            awaited(name, "close", part.close())
+            closing: Any = part
+            awaited(name, "close", closing.close())
         except BaseException as error:
             let_through(error)
             raise UsageError(f"{name!r}: close() raised {type(error).__name__}: {error}") from error

@@ -20,7 +20,7 @@ from refold.model.parts.calls import SERVICE, Called, Replied
 from refold.model.process import Emit
 from refold.model.record import Acknowledged, Crashed, Prepared, Refused, Unknown
 from refold.model.words import short
-from refold.systems.gate.crossing import Died, Raised, Returned, Status
+from refold.systems.gate.crossing import Died, Raised, Status
 from refold.systems.user.actors import Stage, how
 from refold.systems.user.coroutines import asynchronous
 from refold.systems.user.errors import AdapterError, awaited, let_through, told

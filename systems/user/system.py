@@ -345,8 +345,8 @@ class OwnDeployment(Deployment):
         self.lit = True
 
     def begin_with_threads(self, application: Application, stop: NeedsThread) -> None:
-        """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was: up to
-        there nothing is different."""
+        """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was: up
+        to there nothing is different."""
         self.system.use_threads(stop)
         self.recorder.again()
         self.assemble(application)
@@ -598,7 +598,7 @@ class OwnDeployment(Deployment):
         finally:
             if self.stage is not None:
                 self.stage.close()
-            made = self.parts.made
+            made: Any = self.parts.made
             if made is not self.parts.log and isinstance(made, Closing):
                 awaited(self.name, "close", made.close())
 

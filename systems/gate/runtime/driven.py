@@ -1,7 +1,7 @@
 """A loop that the gate drives by itself: no thread is changed between two awaits.
 
-The tasks of a driven loop are actors, as those of `hosting.Hosted` are. But their steps are taken where the decision is made, on the thread of
-the gate, and its tasks may belong to several processes, which die one by one. Code that stops where it does not await (a statement on a
+The tasks of a driven loop are actors, as those of `hosting.Hosted` are. But their steps are taken where the decision is made, on the thread
+of the gate, and its tasks may belong to several processes, which die one by one. Code that stops where it does not await (a statement on a
 connection of `sqlite3`, a lock of `threading`) cannot be stopped on that thread: then `NeedsThread` is raised, and the same work is to be
 begun again on a loop with a thread of its own (`threaded`), where a step is a hand-over like any other.
 """
@@ -26,9 +26,21 @@ from typing import Any, TypeVar
 
 import attrs
 
-from refold.systems.gate.actor import BY_THREAD, RESISTS, RUNNING, Actor, Death, Host, Process, Turns
+from refold.systems.gate.actor import BY_THREAD, RESISTS, Actor, Death, Host, Process, TaskLoop, Turns
 from refold.systems.gate.boundary import QUIET
-from refold.systems.gate.crossing import AFTER, Blocked, Crossing, Died, Ended, Exited, Idle, Raised, Returned, Stopped, Wait
+from refold.systems.gate.crossing import (
+    AFTER,
+    Blocked,
+    Crossing,
+    Died,
+    Ended,
+    Exited,
+    Idle,
+    Raised,
+    Returned,
+    Stopped,
+    Wait,
+)
 from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
 from refold.systems.gate.runtime.hosting import Steered, close, elsewhere, steered_by
 from refold.systems.gate.runtime.loop import Loop, Stuck, Task
@@ -101,7 +113,7 @@ class Carrier(Host):
     def __init__(self, gate: Turns, loop: Driven, threaded: bool) -> None:
         super().__init__(gate)
         self.driven = loop
-        self.loop = loop
+        self.loop: TaskLoop | None = loop
         self.threaded = threaded
         self.midway: Actor | None = None
         """Whose step has stopped before its end."""
@@ -301,11 +313,10 @@ class Driven(Loop):
                 self.gather()
             if actor is not None and actor.process.dead:
                 actor = None
-            if actor is not None:
-                self.take(actor)
+            stepped = actor is not None and self.take(actor)
             self.gather()
         if actor is not None:
-            self.arrive(actor)
+            self.arrive(actor, stepped)
         if self.unnamed:
             self._admit()
         if self.outdated:
@@ -343,15 +354,15 @@ class Driven(Loop):
             else:
                 BY_THREAD[ident] = outer
 
-    def take(self, actor: Actor) -> None:
-        """One step, as it was decided."""
+    def take(self, actor: Actor) -> bool:
+        """One step, as it was decided; whether it was taken."""
         task = self.tasks[actor]
         decision = actor.decision
         if type(decision) is not Go and not self.obeyed(actor, task, decision):
-            return
+            return False
         handle = self.runnable.pop(task, None)
         if handle is None:
-            return
+            return False
         self.last = actor
         self.steps += 1
         self.sleeping.pop(actor, None)
@@ -368,6 +379,7 @@ class Driven(Loop):
         finally:
             if watched and WATCHDOG.end():
                 self._overran(actor, task)
+        return True
 
     def _overran(self, actor: Actor, task: Task) -> None:
         """A step had to be interrupted."""
@@ -428,13 +440,15 @@ class Driven(Loop):
         elif isinstance(decision, Lose) and decision.error is None:
             self.expire(task)
         elif isinstance(decision, Fail | Lose):
-            error = error_of(decision.error, QUIET.lose)
-            if isinstance(error, asyncio.CancelledError):
-                task.cancel()
-                self.gather()
-            else:
-                self.steered[actor].raises = error
+            self.steered[actor].raises = error_of(decision.error, QUIET.lose)
         return True
+
+    def cancel(self, actor: Actor) -> None:
+        """Cancel a task where it stands, as whoever called it may: it hears of it with its next step."""
+        task = self.tasks.get(actor)
+        if task is not None and self.at_choice:
+            task.cancel()
+            self.turn()
 
     def expire(self, task: Task) -> None:
         """The answer comes too late, where there is a time-out around the await: time passes up to it. Elsewhere nothing is lost."""
@@ -469,7 +483,8 @@ class Driven(Loop):
         finally:
             self.looking = False
             self.outdated = self.outdated or bool(self.fresh)
-        return task.result()
+        result: T = task.result()
+        return result
 
     def _heard(self, task: Task) -> None:
         """Somebody looks at what it raised."""
@@ -500,14 +515,14 @@ class Driven(Loop):
 
     # --- where everybody stands ---
 
-    def arrive(self, actor: Actor) -> None:
-        """It has taken a step, and may have come to its next await."""
+    def arrive(self, actor: Actor, stepped: bool) -> None:
+        """It may have come to its next await."""
         task = self.tasks.get(actor)
         if task is None:
             return
         if actor.process.dead:
             return
-        if actor in self.paused or actor.crossing is None or actor.status is not RUNNING:
+        if not stepped:
             self.show(task, actor)
             return
         coroutine = self.steered[actor].coroutine
