@@ -213,9 +213,9 @@ class Gate(Baton):
     ) -> Status:
         """Let a task of a coroutine function go on up to its first await, on a loop that the gate drives itself.
 
-        Tasks of one `loop` may be of several processes: by default each is a process of its own. One that is `free` stops at its awaits only.
-        Raises `Busy` if an actor of that name has something to do already, and `NeedsThread` where code stops that does not await, unless the
-        loop is `threaded`.
+        Tasks of one `loop` may be of several processes: by default each is a process of its own. One that is `free` stops at its awaits
+        only. Raises `Busy` if an actor of that name has something to do already, and `NeedsThread` where code stops that does not await,
+        unless the loop is `threaded`.
         """
         actor = self.actors.get(name)
         if actor is not None and not isinstance(actor.status, Idle | Ended):

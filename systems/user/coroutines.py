@@ -23,9 +23,7 @@ def asynchronous(function: object) -> bool:
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function) if callable(function) else function
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(type(function), "__call__", None)
-    )
+    return inspect.iscoroutinefunction(function)
 
 
 def any_asynchronous(thing: object, *methods: str) -> bool:

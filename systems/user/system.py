@@ -39,7 +39,7 @@ from refold.model.declarations.capability import (
     Capability,
 )
 from refold.model.declarations.offer import Cast, alone
-from refold.model.declarations.ports import Closing, StorePort
+from refold.model.declarations.ports import StorePort
 from refold.model.errors import UsageError
 from refold.model.extension import Handler
 from refold.model.parts.calls import (
@@ -63,7 +63,7 @@ from refold.systems.gate.runtime.driven import NeedsThread, Overran
 from refold.systems.user.actors import Stage
 from refold.systems.user.asked import check_declared
 from refold.systems.user.coroutines import Recorder, any_asynchronous, asynchronous
-from refold.systems.user.errors import AdapterError, awaited, called, close_part, line_of
+from refold.systems.user.errors import AdapterError, called, close_part, line_of
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
 from refold.systems.user.watching import (
@@ -345,8 +345,8 @@ class OwnDeployment(Deployment):
         self.lit = True
 
     def begin_with_threads(self, application: Application, stop: NeedsThread) -> None:
-        """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was: up
-        to there nothing is different."""
+        """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was:
+        up to there nothing is different."""
         self.system.use_threads(stop)
         self.recorder.again()
         self.assemble(application)
@@ -598,9 +598,8 @@ class OwnDeployment(Deployment):
         finally:
             if self.stage is not None:
                 self.stage.close()
-            made: Any = self.parts.made
-            if made is not self.parts.log and isinstance(made, Closing):
-                awaited(self.name, "close", made.close())
+            if self.parts.made is not self.parts.log:
+                close_part(self.name, self.parts.made)
 
     # -- learning
 

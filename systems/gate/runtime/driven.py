@@ -22,7 +22,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from contextvars import Context
 from types import CoroutineType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 
@@ -113,7 +113,7 @@ class Carrier(Host):
     def __init__(self, gate: Turns, loop: Driven, threaded: bool) -> None:
         super().__init__(gate)
         self.driven = loop
-        self.loop: TaskLoop | None = loop
+        self.loop = cast(TaskLoop, loop)
         self.threaded = threaded
         self.midway: Actor | None = None
         """Whose step has stopped before its end."""
@@ -438,7 +438,7 @@ class Driven(Loop):
                 task.cancel()
                 self.gather()
         elif isinstance(decision, Lose) and decision.error is None:
-            self.expire(task)
+            return self.expire(task)
         elif isinstance(decision, Fail | Lose):
             self.steered[actor].raises = error_of(decision.error, QUIET.lose)
         return True
@@ -450,12 +450,24 @@ class Driven(Loop):
             task.cancel()
             self.turn()
 
-    def expire(self, task: Task) -> None:
-        """The answer comes too late, where there is a time-out around the await: time passes up to it. Elsewhere nothing is lost."""
-        moments = [handle.when() for handle in self._scheduled if not handle._cancelled and _limits(handle, task)]
-        if moments:
-            self.gate.now = max(self.gate.now, min(moments))
-            self.gather()
+    def expire(self, task: Task) -> bool:
+        """The answer comes too late, where there is a time-out around the await, or around that of who waits for it: time passes up to it.
+        Elsewhere nothing is lost. Whether the task takes its step: not if the time-out is that of somebody else, who goes first."""
+        process = self.members[task].process
+        crew = [one for one, actor in self.members.items() if actor.process is process]
+        timers = [handle for handle in self._scheduled if not handle._cancelled]
+        limits = {handle.when(): one for handle in timers for one in crew if _limits(handle, one)}
+        if not limits:
+            return True
+        moment = min(limits)
+        self.gate.now = max(self.gate.now, moment)
+        self.gather()
+        if limits[moment] is task:
+            return True
+        handle = self.runnable.pop(task, None)
+        if handle is not None:
+            self.runnable[task] = handle
+        return False
 
     # --- beside the plan ---
 
@@ -678,7 +690,7 @@ def _killed(coroutine: Any, dead: bool) -> bool:
 
 def _of(handle: asyncio.TimerHandle, future: Any) -> bool:
     """Whether a timer does something to a future."""
-    arguments = handle._args  # type: ignore[attr-defined]
+    arguments = handle._args
     return bool(arguments) and arguments[0] is future
 
 

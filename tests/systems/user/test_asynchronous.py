@@ -328,7 +328,7 @@ class Computing(roles.CarefulDesk):
     ("desk", "words"),
     [
         (Never, "work that has no end: alice waits for Future in take"),
-        (Stubborn, "work that has no end: alice stands after await sleep in take"),
+        (Stubborn, "alice has taken 10,000 steps without an end of its work; it loops for ever"),
     ],
 )
 def test_a_call_that_never_ends_is_told_in_a_sentence(desk: type[roles.Desk], words: str) -> None:
