@@ -100,12 +100,12 @@ class Baton:
         """Until the thread of an actor has reported, or a request of it stands at a proxy, or it is blocked."""
         host = actor.host
         seconds = 0.002
-        waited = 0.0
+        began = time.monotonic()
         still: Stillness | None = None
         while host.running and actor.held is None:
             if self._next(seconds):
                 continue  # maybe of somebody else: who was blocked and is back says so in his status
-            waited += seconds
+            waited = time.monotonic() - began
             if actor.free:
                 wait = None
             elif _can_be_asked(actor):
@@ -189,7 +189,7 @@ class Baton:
         still = Stillness(actor.host.thread)
         until = time.monotonic() + self.deadline
         looked = 0
-        while isinstance(actor.status, Blocked) and time.monotonic() < until:
+        while isinstance(actor.status, Blocked) and _outside(actor) and time.monotonic() < until:
             if _can_be_asked(actor):
                 wait = _asked(actor)
             elif actor.way is not None and actor.way.asked:
@@ -198,7 +198,7 @@ class Baton:
                 wait = still.seen(0.001)
             if wait is not None:
                 with actor.mutex:
-                    if isinstance(actor.status, Blocked):
+                    if isinstance(actor.status, Blocked) and _outside(actor):
                         actor.status = Blocked(actor.status.crossing, wait)
                 return
             looked += not self._next(0.0005)
@@ -238,6 +238,12 @@ class Baton:
             if turn > 2:
                 host.interrupt()
             self._next(0.01)
+
+
+def _outside(actor: Actor) -> bool:
+    """Whether it is blocked where the gate does not see it by itself."""
+    status = actor.status
+    return isinstance(status, Blocked) and status.wait.seen not in ("gate", "loop")
 
 
 def _can_be_asked(actor: Actor) -> bool:

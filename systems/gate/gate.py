@@ -211,9 +211,12 @@ class Gate(Baton):
         threaded: bool = False,
         free: bool = False,
     ) -> Status:
-        """Let a task of a coroutine function go on up to its first await, on a loop that the gate drives itself. Tasks of one `loop` may be of
-        several processes: by default each is a process of its own. One that is `free` stops at its awaits only. Raises `Busy` if an actor of that name has something to do already, and
-        `NeedsThread` where code stops that does not await, unless the loop is `threaded`."""
+        """Let a task of a coroutine function go on up to its first await, on a loop that the gate drives itself.
+
+        Tasks of one `loop` may be of several processes: by default each is a process of its own. One that is `free` stops at its awaits
+        only. Raises `Busy` if an actor of that name has something to do already, and `NeedsThread` where code stops that does not await,
+        unless the loop is `threaded`.
+        """
         actor = self.actors.get(name)
         if actor is not None and not isinstance(actor.status, Idle | Ended):
             raise Busy(f"{name}: expected to have nothing to do, found {actor.status}; let it come to its end first")
@@ -222,6 +225,11 @@ class Gate(Baton):
             actor = self.admit(Actor(self, name, self.process(process or name), driven.host))
         actor.free = free
         driven.incoming.append((actor, function, arguments))
+        midway = driven.host.midway
+        if midway is not None:
+            actor.status = Blocked(None, Wait("the event loop", (midway.name,), seen="loop"))
+            self.blocked.add(actor)
+            return actor.status
         return self._let(actor, GO)
 
     def driven(self, name: str = "loop", threaded: bool = False) -> Driven:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from refold.systems.gate import Blocked, Busy, Died, Exited, Fail, Gate, Lose, R
 from refold.systems.gate.actor import Actor
 from refold.systems.gate.crossing import Ended
 from refold.systems.gate.decision import DIE, GO, Decision
+from refold.systems.gate.runtime.driven import Carrier
 from refold.systems.user.coroutines import first_of, others_of
 from refold.systems.user.errors import AdapterError, told
 
@@ -26,6 +26,8 @@ STEPS = 10_000
 """Steps after which a piece of work is said to have no end."""
 LOOSE_STEPS = 500
 """Steps that what goes on by itself may take before others get a turn."""
+OTHERS_STEPS = 300
+"""Steps that a crew may take while its leader waits for somebody else."""
 ROUNDS = 50
 """How often time passes at rest for what somebody has left in the background."""
 
@@ -86,7 +88,7 @@ class Stage:
             return None
         held = self.held.get(name)
         found = None if held is None else others_of(main.process, held)
-        return found or first_of(main.process, name in self.work)
+        return found or first_of(main, name in self.work)
 
     def at_once(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Let an actor do something without a stop: set up what its work needs. Raises what it raises."""
@@ -179,8 +181,11 @@ class Stage:
 
     def halt(self, name: str, before: str) -> None:
         """Let somebody go on to the first place that is called like this."""
+        others = 0
         for _ in range(STEPS if self.busy(name) else LOOSE_STEPS):
-            if not self.stands(name) or self.before(name).startswith(before):
+            one = self.leads(name)
+            others = 0 if one is not None and one.name == name else others + 1
+            if one is None or others > OTHERS_STEPS or self.before(name).startswith(before):
                 break
             self.step(name)
         one = self.leads(name)
@@ -212,11 +217,14 @@ class Stage:
         `AdapterError` for what loops for ever."""
         main = self.gate.actors.get(name)
         began = self.busy(name)
-        own = steps = 0
+        own = steps = others = 0
         limit = STEPS if began else LOOSE_STEPS
         while steps < limit and (one := self.leads(name)) is not None and not (began and not self.busy(name)):
             steps += 1
             own += one is main
+            others = 0 if one is main else others + 1
+            if others > OTHERS_STEPS:
+                break
             self.step(name)
         if own == STEPS:
             raise AdapterError(
@@ -232,7 +240,12 @@ class Stage:
 
     def fail(self, name: str) -> None:
         """The step is not done, and the library raises."""
-        self.step(name, Fail(asyncio.CancelledError) if self.at_await(name) and self.cancels(name) else Fail())
+        main = self.gate.actors.get(name)
+        if main is not None and isinstance(main.host, Carrier) and self.at_await(name) and self.cancels(name):
+            main.host.driven.cancel(main)
+            self.after(name)
+        else:
+            self.step(name, Fail())
         self.tell(name)
 
     def at_await(self, name: str) -> bool:
@@ -317,7 +330,7 @@ def told_status(status: Status) -> str:
     """Where somebody stands, in words."""
     if isinstance(status, Blocked):
         return str(status.wait)
-    return str(status.crossing) if isinstance(status, Stopped) else "runs"
+    return f"stands {status.crossing.phase} {status.crossing.words}" if isinstance(status, Stopped) else "runs"
 
 
 def how(status: Status) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Asynchronous roles: which they are, and who of a process goes on.
 
-The tasks of a call (those that it gathers, what it leaves in the background, the threads in which it waits) are its *crew*. The plan speaks of
-the whole crew by the name of who leads it; within it the order is asyncio's, unless the plan has somebody stop.
+The tasks of a call (those that it gathers, what it leaves in the background, the threads in which it waits) are its *crew*. The plan
+speaks of the whole crew by the name of who leads it; within it the order is asyncio's, unless the plan has somebody stop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import inspect
 from refold.model.process import Emit
 from refold.model.record import Record
 from refold.systems.gate.actor import Actor, Process
-from refold.systems.gate.crossing import Stopped
+from refold.systems.gate.crossing import Blocked, Stopped
 from refold.systems.gate.runtime.driven import Carrier
 
 
@@ -23,7 +23,7 @@ def asynchronous(function: object) -> bool:
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function) if callable(function) else function
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+    return inspect.iscoroutinefunction(function)
 
 
 def any_asynchronous(thing: object, *methods: str) -> bool:
@@ -34,19 +34,23 @@ def any_asynchronous(thing: object, *methods: str) -> bool:
 # -- who goes on
 
 
-def first_of(process: Process, asleep: bool) -> Actor | None:
-    """Who of a process goes on first: in asyncio's order, and the threads that its tasks wait for after them. Who is asleep can go on as well, where
-    that counts: time passes for him."""
-    actors = process.actors
-    host = actors[0].host if actors else None
+def first_of(main: Actor, asleep: bool) -> Actor | None:
+    """Who of a crew goes on first: in asyncio's order, and the threads that its tasks wait for after them. Who is asleep can go on as well,
+    where that counts: time passes for him."""
+    host, actors = main.host, main.process.actors
     if isinstance(host, Carrier):
-        ready = host.driven.ready_of(process)
+        ready = host.driven.ready_of(main.process)
         if ready is not None:
             return ready
     standing = next((actor for actor in actors if type(actor.status) is Stopped), None)
     if standing is None and asleep and isinstance(host, Carrier):
-        return host.driven.sleeper_of(process)
+        return host.driven.sleeper_of(main.process) or next((actor for actor in actors if _naps(actor)), None)
     return standing
+
+
+def _naps(actor: Actor) -> bool:
+    """Whether somebody is in `time.sleep`."""
+    return isinstance(actor.status, Blocked) and actor.status.wait.what == "time to pass"
 
 
 def others_of(process: Process, held: Actor) -> Actor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import pathlib
@@ -40,6 +41,10 @@ def let_through(error: BaseException) -> None:
         raise error
 
 
+real = functools.lru_cache(maxsize=4096)(os.path.realpath)
+"""The real path of a file with code."""
+
+
 def told(error: BaseException) -> str:
     """An error in words: its class, what it says, and where in the user's code it was raised."""
     return f"{type(error).__name__}: {error}{line_of(error)}"
@@ -48,9 +53,7 @@ def told(error: BaseException) -> str:
 def line_of(error: BaseException) -> str:
     """« (FILE:LINE)» of the innermost frame that is the user's, relative to the working directory; of an installed package if that is
     all there is; "" if there is none."""
-    frames = [
-        (os.path.realpath(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)
-    ]
+    frames = [(real(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
     others = [(file, line) for file, line in frames if not file.startswith(OURS) and os.path.isfile(file)]
     users = [(file, line) for file, line in others if not file.startswith(INSTALLED)]
     for file, line in (users or others)[-1:]:
@@ -97,7 +100,8 @@ def close_part(name: str, part: object) -> None:
     """Close it, if it can be closed. Raises `UsageError` if that fails."""
     if isinstance(part, Closing):
         try:
-            awaited(name, "close", part.close())
+            closing: Any = part
+            awaited(name, "close", closing.close())
         except BaseException as error:
             let_through(error)
             raise UsageError(f"{name!r}: close() raised {type(error).__name__}: {error}") from error

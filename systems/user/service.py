@@ -184,7 +184,7 @@ class Callers:
     def made_for(self, client: str) -> Any:
         """What the user makes for a client."""
         try:
-            return self.stage.at_once(client, self.make, client)
+            return self.stage.at_once(client, self.make, client) if self.own else self.make(client)
         except AdapterError:
             raise
         except BaseException as error:

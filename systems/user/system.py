@@ -40,7 +40,7 @@ from refold.model.declarations.capability import (
     Capability,
 )
 from refold.model.declarations.offer import Cast, alone
-from refold.model.declarations.ports import Closing, StorePort
+from refold.model.declarations.ports import StorePort
 from refold.model.errors import UsageError
 from refold.model.extension import Handler
 from refold.model.log import Log
@@ -62,11 +62,11 @@ from refold.model.record import Crashed
 from refold.model.tape import Group, Menu, Word
 from refold.model.words import short
 from refold.systems.deployment import Deployment
-from refold.systems.gate.runtime.driven import NeedsThread
+from refold.systems.gate.runtime.driven import NeedsThread, Overran
 from refold.systems.user.actors import Stage
 from refold.systems.user.asked import check_declared
 from refold.systems.user.coroutines import Recorder, any_asynchronous, asynchronous
-from refold.systems.user.errors import AdapterError, awaited, called, close_part
+from refold.systems.user.errors import AdapterError, called, close_part, line_of
 from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.roles.parts import roles_of
@@ -388,6 +388,12 @@ class OwnSystem:
         if ends:
             yield "consumer-crash", 6, ends
 
+    def use_threads(self, stop: NeedsThread) -> None:
+        """From now on. Raises `AdapterError` for code that would only go on for ever there, too."""
+        if isinstance(stop, Overran):
+            raise AdapterError(f"{self.name}: {stop}, and nobody else gets a turn{line_of(stop)}") from None
+        self.threaded = True
+
     def learned(self, application: Application) -> dict[str, list[str]]:
         """The places at which the code stops: ``service``, and each consumer by its name."""
         kind = type(application)
@@ -395,8 +401,8 @@ class OwnSystem:
             deployment = self.open(application, lambda record: None)
             try:
                 self.places[kind] = deployment.rehearse(application.commands()[:REHEARSED])
-            except NeedsThread:
-                self.threaded = True
+            except NeedsThread as stop:
+                self.use_threads(stop)
             finally:
                 deployment.close()
         return self.places[kind]
@@ -412,8 +418,8 @@ class OwnDeployment(Deployment):
         self.done: list[Action] = []
         try:
             self.assemble(application)
-        except NeedsThread:
-            self.begin_with_threads(application)
+        except NeedsThread as stop:
+            self.begin_with_threads(application, stop)
 
     def assemble(self, application: Application) -> None:
         """A stage, if there is to be one, and what stands on it."""
@@ -433,10 +439,10 @@ class OwnDeployment(Deployment):
             raise
         self.lit = True
 
-    def begin_with_threads(self, application: Application) -> None:
-        """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was: up to
-        there nothing is different."""
-        self.system.threaded = True
+    def begin_with_threads(self, application: Application, stop: NeedsThread) -> None:
+        """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was:
+        up to there nothing is different."""
+        self.system.use_threads(stop)
         self.recorder.again()
         self.assemble(application)
         for action in self.done:
@@ -448,9 +454,9 @@ class OwnDeployment(Deployment):
             return super().perform(action)
         try:
             done = super().perform(action)
-        except NeedsThread:
+        except NeedsThread as stop:
             self.close_quietly()
-            self.begin_with_threads(self.application)
+            self.begin_with_threads(self.application, stop)
             return super().perform(action)
         self.done.append(action)
         return done
@@ -759,9 +765,9 @@ class OwnDeployment(Deployment):
         """Whoever is in the middle of work comes to its end first."""
         try:
             self.come_to_an_end()
-        except NeedsThread:
+        except NeedsThread as stop:
             self.close_quietly()
-            self.begin_with_threads(self.application)
+            self.begin_with_threads(self.application, stop)
             self.come_to_an_end()
 
     def come_to_an_end(self) -> None:
@@ -781,9 +787,8 @@ class OwnDeployment(Deployment):
         finally:
             if self.stage is not None:
                 self.stage.close()
-            made = self.parts.made
-            if made is not self.parts.log and isinstance(made, Closing):
-                awaited(self.name, "close", made.close())
+            if self.parts.made is not self.parts.log:
+                close_part(self.name, self.parts.made)
 
     # -- learning
 

@@ -1,8 +1,9 @@
 """Consumers of a user's own that are judged by what they show: their rows, and their checkpoint.
 
-A *pushed* one is handed events (`handle`), a *pulling* one reads the log by itself (`poll`), a *running* one has tasks or threads of its own
-(`start`), an *inline* one is never called: it is written in the transaction of the append. What a call has made of an event nobody knows but the consumer; so nothing is claimed here,
-rows and checkpoint are shown, and the fold of the log says what is lost in them, or there twice.
+A *pushed* one is handed events (`handle`), a *pulling* one reads the log by itself (`poll`), a *running* one has tasks or threads of its
+own (`start`), an *inline* one is never called: it is written in the transaction of the append. What a call has made of an event nobody
+knows but the consumer; so nothing is claimed here, rows and checkpoint are shown, and the fold of the log says what is lost in them, or
+there twice.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A loop that the gate drives by itself: no thread is changed between two awaits.
 
-The tasks of a driven loop are actors, as those of `hosting.Hosted` are. But their steps are taken where the decision is made, on the thread of
-the gate, and its tasks may belong to several processes, which die one by one. Code that stops where it does not await (a statement on a
+The tasks of a driven loop are actors, as those of `hosting.Hosted` are. But their steps are taken where the decision is made, on the thread
+of the gate, and its tasks may belong to several processes, which die one by one. Code that stops where it does not await (a statement on a
 connection of `sqlite3`, a lock of `threading`) cannot be stopped on that thread: then `NeedsThread` is raised, and the same work is to be
 begun again on a loop with a thread of its own (`threaded`), where a step is a hand-over like any other.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import ctypes
 import functools
 import heapq
 import inspect
@@ -21,11 +22,11 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from contextvars import Context
 from types import CoroutineType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 
-from refold.systems.gate.actor import BY_THREAD, RESISTS, RUNNING, Actor, Death, Host, Process, Turns
+from refold.systems.gate.actor import BY_THREAD, RESISTS, Actor, Death, Host, Process, TaskLoop, Turns
 from refold.systems.gate.boundary import QUIET
 from refold.systems.gate.crossing import (
     AFTER,
@@ -44,6 +45,7 @@ from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, S
 from refold.systems.gate.runtime.hosting import Steered, at_a_proxy, close, steered_by
 from refold.systems.gate.runtime.loop import Loop, Stuck, Task
 from refold.systems.gate.runtime.places import place
+from refold.systems.gate.runtime.watchdog import LIMIT, WATCHDOG
 
 T = TypeVar("T")
 WAKES: Any = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]
@@ -55,6 +57,10 @@ REAL_START = threading.Thread.start
 
 class NeedsThread(BaseException):
     """Code of a driven loop has come to a stop that is no await. Nothing of this run can be gone on with."""
+
+
+class Overran(NeedsThread):
+    """Code of a driven loop computes, and never awaits anything."""
 
 
 class OneThreadEach(Executor):
@@ -107,10 +113,11 @@ class Carrier(Host):
     def __init__(self, gate: Turns, loop: Driven, threaded: bool) -> None:
         super().__init__(gate)
         self.driven = loop
-        self.loop = loop
+        self.loop = cast(TaskLoop, loop)
         self.threaded = threaded
         self.midway: Actor | None = None
         """Whose step has stopped before its end."""
+        self.overran: Overran | None = None
         self.outgrown = ""
         """Where code stopped that should have had a thread."""
 
@@ -127,6 +134,8 @@ class Carrier(Host):
             super().give()
         else:
             self.driven.turn()
+            if self.overran is not None:
+                raise self.overran
             if self.outgrown:
                 raise NeedsThread(self.outgrown)
 
@@ -198,8 +207,6 @@ class Driven(Loop):
         self.failed: list[tuple[str, BaseException]] = []
         """Background tasks that ended with an error, which nobody may ever hear of."""
         self.seen_files: set[tuple[int, int]] = set()
-        self.left: list[Any] = []
-        """Coroutines that refuse to end. They are never let run again."""
         self.pools: dict[Process, Executor] = {}
         self.set_exception_handler(lambda loop, context: None)  # tasks that fail are in `failed`
 
@@ -306,11 +313,10 @@ class Driven(Loop):
                 self.gather()
             if actor is not None and actor.process.dead:
                 actor = None
-            if actor is not None:
-                self.take(actor)
+            stepped = actor is not None and self.take(actor)
             self.gather()
         if actor is not None:
-            self.arrive(actor)
+            self.arrive(actor, stepped)
         if self.unnamed:
             self._admit()
         if self.outdated:
@@ -348,21 +354,41 @@ class Driven(Loop):
             else:
                 BY_THREAD[ident] = outer
 
-    def take(self, actor: Actor) -> None:
-        """One step, as it was decided."""
+    def take(self, actor: Actor) -> bool:
+        """One step, as it was decided; whether it was taken."""
         task = self.tasks[actor]
         decision = actor.decision
         if type(decision) is not Go and not self.obeyed(actor, task, decision):
-            return
+            return False
         handle = self.runnable.pop(task, None)
         if handle is None:
-            return
+            return False
         self.last = actor
         self.steps += 1
+        self.sleeping.pop(actor, None)
+        watched = not self.host.threaded
+        if watched:
+            WATCHDOG.begin(Overran)
         try:
             handle._run()
         except SystemExit:
             """The task has it as its error."""
+        except (KeyboardInterrupt, NeedsThread):
+            if not WATCHDOG.struck:
+                raise
+        finally:
+            if watched and WATCHDOG.end():
+                self._overran(actor, task)
+        return True
+
+    def _overran(self, actor: Actor, task: Task) -> None:
+        """A step had to be interrupted."""
+        words = f"{actor.name} has computed for more than {LIMIT:g} s without an await"
+        error = task.exception() if task.done() and not task.cancelled() else None
+        if isinstance(error, Overran):
+            self.host.overran = Overran(words).with_traceback(error.__traceback__)
+        else:
+            self.host.outgrown = words
 
     def gather(self) -> None:
         """Everything that is due. What belongs to nobody takes its steps at once."""
@@ -412,22 +438,36 @@ class Driven(Loop):
                 task.cancel()
                 self.gather()
         elif isinstance(decision, Lose) and decision.error is None:
-            self.expire(task)
+            return self.expire(task)
         elif isinstance(decision, Fail | Lose):
-            error = error_of(decision.error, QUIET.lose)
-            if isinstance(error, asyncio.CancelledError):
-                task.cancel()
-                self.gather()
-            else:
-                self.steered[actor].raises = error
+            self.steered[actor].raises = error_of(decision.error, QUIET.lose)
         return True
 
-    def expire(self, task: Task) -> None:
-        """The answer comes too late, where there is a time-out around the await: time passes up to it. Elsewhere nothing is lost."""
-        moments = [handle.when() for handle in self._scheduled if not handle._cancelled and _limits(handle, task)]
-        if moments:
-            self.gate.now = max(self.gate.now, min(moments))
-            self.gather()
+    def cancel(self, actor: Actor) -> None:
+        """Cancel a task where it stands, as whoever called it may: it hears of it with its next step."""
+        task = self.tasks.get(actor)
+        if task is not None and self.at_choice:
+            task.cancel()
+            self.turn()
+
+    def expire(self, task: Task) -> bool:
+        """The answer comes too late, where there is a time-out around the await, or around that of who waits for it: time passes up to it.
+        Elsewhere nothing is lost. Whether the task takes its step: not if the time-out is that of somebody else, who goes first."""
+        process = self.members[task].process
+        crew = [one for one, actor in self.members.items() if actor.process is process]
+        timers = [handle for handle in self._scheduled if not handle._cancelled]
+        limits = {handle.when(): one for handle in timers for one in crew if _limits(handle, one)}
+        if not limits:
+            return True
+        moment = min(limits)
+        self.gate.now = max(self.gate.now, moment)
+        self.gather()
+        if limits[moment] is task:
+            return True
+        handle = self.runnable.pop(task, None)
+        if handle is not None:
+            self.runnable[task] = handle
+        return False
 
     # --- beside the plan ---
 
@@ -455,7 +495,8 @@ class Driven(Loop):
         finally:
             self.looking = False
             self.outdated = self.outdated or bool(self.fresh)
-        return task.result()
+        result: T = task.result()
+        return result
 
     def _heard(self, task: Task) -> None:
         """Somebody looks at what it raised."""
@@ -486,14 +527,14 @@ class Driven(Loop):
 
     # --- where everybody stands ---
 
-    def arrive(self, actor: Actor) -> None:
-        """It has taken a step, and may have come to its next await."""
+    def arrive(self, actor: Actor, stepped: bool) -> None:
+        """It may have come to its next await."""
         task = self.tasks.get(actor)
         if task is None:
             return
         if actor.process.dead:
             return
-        if actor in self.paused or actor.crossing is None or actor.status is not RUNNING:
+        if not stepped:
             self.show(task, actor)
             return
         coroutine = self.steered[actor].coroutine
@@ -557,7 +598,7 @@ class Driven(Loop):
 
     def news(self) -> bool:
         """Whether something has come from outside since the last step: from a thread, a file, or with time."""
-        if self._ready or self.outdated:
+        if self._ready or self.outdated or self.incoming:
             return True
         if len(self._selector.get_map()) > self._own_files:
             events = self._selector.select(0)
@@ -598,7 +639,7 @@ class Driven(Loop):
             steered.buried = True
             with self.inside(actor):
                 if not _killed(steered.coroutine, actor.process.dead):
-                    self.left.append(steered.coroutine)
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(steered.coroutine))  # closing it would never end
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 task.cancel()  # for those who wait for it
                 if handle is not None:
@@ -649,7 +690,7 @@ def _killed(coroutine: Any, dead: bool) -> bool:
 
 def _of(handle: asyncio.TimerHandle, future: Any) -> bool:
     """Whether a timer does something to a future."""
-    arguments = handle._args  # type: ignore[attr-defined]
+    arguments = handle._args
     return bool(arguments) and arguments[0] is future
 
 

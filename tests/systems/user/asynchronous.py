@@ -55,7 +55,9 @@ class Taken(Exception):
 
 
 class Register:
-    """The hotel's book, on a server that takes its time: it survives whoever writes into it."""
+    """The hotel's book, on a server that takes its time: it survives whoever writes into it. `path` is a file beside it."""
+
+    path = ""
 
     def __init__(self) -> None:
         self.lines: list[Booked] = []
