@@ -25,8 +25,8 @@ from refold.systems.frameworks.calls import script
 from refold.systems.frameworks.deployment import FrameworkDeployment
 from refold.systems.frameworks.library import library
 from refold.systems.frameworks.oracle import FreshInstances, attributes
-from refold.systems.run_folder import RunFolder
 from refold.systems.frameworks.workers import LogFollower, WorkerReplay
+from refold.systems.run_folder import RunFolder
 from refold.systems.user.errors import let_through, told
 
 PERSISTENCE = ("sqlite", "popo")

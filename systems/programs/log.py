@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import attrs
 
 from refold.model.application import Application
-from refold.model.errors import OutcomeUnknown, UsageError
+from refold.model.errors import OutcomeUnknown
 from refold.model.event import Stored
 from refold.model.expectation import AnyVersion, Exact, Expectation, NoStream, StreamExists
 from refold.model.log import Appended, AppendRequest, Conflict
@@ -124,10 +124,7 @@ class ProgramLog:
                 return "exists"
             case Exact(version):
                 return version
-        raise UsageError(
-            f"{self.title}: the application's commands demand {expectation} of an append, which a program is not asked; take one whose"
-            " conditions are versions of streams"
-        )
+        raise AdapterError(f"{self.title}: an append demands {expectation}, which a program is not asked")
 
     def outcome(self, what: str, found: dict[str, Any]) -> Appended | Conflict:
         """Yes or no."""
@@ -136,7 +133,7 @@ class ProgramLog:
         if isinstance(found.get("conflict"), int):
             return Conflict(found["conflict"])
         raise AdapterError(
-            f"{self.title}: it answered {what} with {told(found)}, expected \"appended\": [positions], \"conflict\": version or \"unknown\":"
+            f'{self.title}: it answered {what} with {told(found)}, expected "appended": [positions], "conflict": version or "unknown":'
             " reason"
         )
 
@@ -144,7 +141,9 @@ class ProgramLog:
         """A list of positions."""
         values = found[name]
         if not isinstance(values, list) or not all(type(one) is int for one in values):
-            raise AdapterError(f"{self.title}: it answered {what} with {told(found)}, expected \"{name}\": a list of positions")
+            raise AdapterError(
+                f'{self.title}: it answered {what} with {told(found)}, expected "{name}": a list of positions'
+            )
         return values
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
@@ -168,14 +167,16 @@ class ProgramLog:
         """Events out of an answer."""
         page = found.get("events")
         if not isinstance(page, list):
-            raise AdapterError(f"{self.title}: it answered {what} with {told(found)}, expected \"events\": a list")
+            raise AdapterError(f'{self.title}: it answered {what} with {told(found)}, expected "events": a list')
         return [self.event(what, one) for one in page]
 
     def event(self, what: str, found: Any) -> Stored:
         """One."""
         lacking = [name for name in FIELDS if name not in found] if isinstance(found, dict) else list(FIELDS)
         if lacking:
-            raise AdapterError(f"{self.title}: {what} gave the event {short(found, 120)}, which lacks {', '.join(lacking)}")
+            raise AdapterError(
+                f"{self.title}: {what} gave the event {short(found, 120)}, which lacks {', '.join(lacking)}"
+            )
         return Stored(**{name: found[name] for name in FIELDS})
 
     # -- life

@@ -69,7 +69,7 @@ class Program:
         self.write(line, what, until)
         found = self.answer(f"answered {what}", until)
         if found.get("id") != self.number:
-            raise self.failed(f"it answered {what} with {told(found)}, expected one with \"id\": {self.number}")
+            raise self.failed(f'it answered {what} with {told(found)}, expected one with "id": {self.number}')
         return found
 
     def write(self, line: bytes, what: str, until: float) -> None:

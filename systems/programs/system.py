@@ -70,6 +70,12 @@ class Pool:
         program.hello()
         return program
 
+    def release(self) -> None:
+        """End them."""
+        end_all(self.owner, self.ready, self.starting)
+        self.ready.clear()
+        self.starting.clear()
+
     def give_back(self, program: Program) -> None:
         """Keep it for the next run."""
         self.ready.append(program)
@@ -92,6 +98,10 @@ class ProgramSystem(LogSystem):
         self.pool.give_back(program)
         can = {Capability(CAPABILITIES[name]) for name in self.promises.capabilities if CAPABILITIES[name]}
         super().__init__(f"{PREFIX}{command}", self.never, BROUGHT | can)
+
+    def release(self) -> None:
+        """Nothing is kept ready."""
+        self.pool.release()
 
     def never(self) -> object:
         """Logs of programs are made in `open`."""
@@ -118,6 +128,11 @@ class ProgramSystem(LogSystem):
 
     def open(self, application: Application, emit: Emit) -> Deployment:
         """A deployment around a log in a process."""
+        if application.tagged:
+            raise UsageError(
+                f"{self.title}: application {application.name!r} has conditions over tags, which a program is not asked; take one whose"
+                " conditions are versions of streams"
+            )
         log = ProgramLog(self.title, application, self.promises, Path(self.pool.folder.fresh()), self.pool)
         guarded = GuardedLog(self.title, log, application)
         guarded.emit = emit
