@@ -37,7 +37,7 @@ SECONDS_MAX = 60.0
 """The longest time that a program may ask for."""
 
 
-class Pool:
+class ProgramPool:
     """The processes of a program: one that is ready, and those that runs have given back. A new one starts while the others work."""
 
     def __init__(self, title: str, words: Sequence[str]) -> None:
@@ -70,7 +70,7 @@ class Pool:
         program.hello()
         return program
 
-    def release(self) -> None:
+    def stand_down(self) -> None:
         """End them."""
         end_all(self.owner, self.ready, self.starting)
         self.ready.clear()
@@ -86,7 +86,7 @@ class ProgramSystem(LogSystem):
 
     def __init__(self, command: str) -> None:
         self.title = f"program {command!r}"
-        self.pool = Pool(self.title, words_of(command))
+        self.pool = ProgramPool(self.title, words_of(command))
         program = self.pool.launch()
         try:
             self.promises = self.understood(program.hello())
@@ -99,9 +99,9 @@ class ProgramSystem(LogSystem):
         can = {Capability(CAPABILITIES[name]) for name in self.promises.capabilities if CAPABILITIES[name]}
         super().__init__(f"{PREFIX}{command}", self.never, BROUGHT | can)
 
-    def release(self) -> None:
+    def stand_down(self) -> None:
         """Nothing is kept ready."""
-        self.pool.release()
+        self.pool.stand_down()
 
     def never(self) -> object:
         """Logs of programs are made in `open`."""
