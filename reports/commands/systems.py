@@ -16,7 +16,10 @@ from refold.search.capabilities import CAPABILITIES
 from refold.systems.registry import KNOWN
 from refold.systems.variants import VARIANTS
 
-KNOWN_WORDS: dict[str, Ability] = {**CAPABILITIES, **{part.name: part.ability() for part in OWN}}
+KNOWN_WORDS: dict[str, Ability] = {
+    **{str(name): words for name, words in CAPABILITIES.items()},
+    **{part.name: part.ability() for part in OWN},
+}
 """Name of a capability -> its words, also of those that only systems of a user's own code have."""
 
 

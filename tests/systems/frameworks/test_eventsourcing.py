@@ -35,6 +35,7 @@ MISTAKES: dict[str, tuple[Any, tuple[str, str]]] = {
     "a conflict that is swallowed": (lambda: dogs.school(dogs.SwallowingSchool), ("confirmed-without-effect", "LOG")),
     "a conflict that is overruled": (lambda: dogs.school(dogs.HastySchool), ("lost-update", "CAS")),
     "a call that is tried again": (lambda: dogs.school(dogs.TwiceSchool), ("duplicate-append", "CAS")),
+    "two saves that belong together": (lambda: dogs.school(dogs.HalvesSchool), ("partial-batch", "LOG")),
     "a projection in two steps": (
         lambda: dogs.school(follower=dogs.CountsInTwoSteps),
         ("view-differs-from-replay", "REPL"),
@@ -52,6 +53,7 @@ MISTAKES: dict[str, tuple[Any, tuple[str, str]]] = {
     "an aggregate that is too strict": (lambda: stock.stock(stock.StrictShop), ("refused-without-reason", "CAS")),
 }
 RIGHT: dict[str, Any] = {
+    "two saves that do not": lambda: dogs.school(dogs.HalvesSchool, atomic=False),
     "snapshots and cache": dogs.school,
     "a projection": lambda: dogs.school(follower=dogs.Counts),
     "a projection in memory": lambda: dogs.school(follower=dogs.MemoryCounts),
