@@ -203,7 +203,7 @@ class FrameworkDeployment:
             Halt: lambda one: self.at(one, one.who, lambda: self.halt(one.who, one.before)),
             GoOn: lambda one: self.at(one, one.who, lambda: self.stage.go_on(one.who)),
             LoseAnswer: lambda one: self.at(one, one.who, lambda: self.stage.lose(one.who)),
-            FailStep: lambda one: self.at(one, one.who, lambda: self.stage.fail(one.who)),
+            FailStep: self.fail_step,
             Die: lambda one: self.at(one, one.who, lambda: self.stage.die(one.who)),
             Look: self.look_at_all,
         }
@@ -222,6 +222,13 @@ class FrameworkDeployment:
         self.step(action)
         do()
         return True
+
+    def fail_step(self, action: FailStep) -> bool:
+        """A statement fails. Not a COMMIT: 9.5.6 of the library puts the connection back into its pool with the transaction open then, and
+        nothing works on it any more."""
+        if not self.stage.stands(action.who) or self.stage.before(action.who).startswith("COMMIT"):
+            return False
+        return self.at(action, action.who, lambda: self.stage.fail(action.who))
 
     def halt(self, who: str, place: str) -> None:
         """Let somebody go on to a place: «COMMIT», or «COMMIT (2)», where he comes to the second one from here on."""

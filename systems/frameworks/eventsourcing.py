@@ -166,12 +166,15 @@ class EventSourcing:
 
 
 def disturbed(stops: Sequence[Any], who: Sequence[str]) -> Iterator[Group]:
-    """What may happen to somebody who stands before a statement. A COMMIT does not fail: 9.5.6 of the library puts the connection back into
-    its pool with the transaction open, and nothing works on it any more."""
+    """What may happen to somebody who stands before a statement."""
     pairs = list(zip(stops, who, strict=True))
     yield "consumer-crash", 6, [(*stop, Die(one)) for stop, one in pairs]
     yield "unheard", 6, [(*stop, LoseAnswer(one), GoOn(one)) for stop, one in pairs]
-    yield "failure", 4, [(*stop, FailStep(one), GoOn(one)) for stop, one in pairs if stop[1].before != "COMMIT"]
+    yield (
+        "failure",
+        4,
+        [(*stop, FailStep(one), GoOn(one)) for stop, one in pairs if not stop[1].before.startswith("COMMIT")],
+    )
 
 
 def check_application(found: Any) -> None:

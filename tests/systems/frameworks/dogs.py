@@ -146,12 +146,10 @@ class TwiceSchool(DogSchool):
     """Tries again after every error, also where it had been done."""
 
     def register(self, name: str) -> Any:
-        for _ in range(2):
-            try:
-                return super().register(name)
-            except Exception:
-                continue
-        return None
+        try:
+            return super().register(name)
+        except Exception:
+            return super().register(name)
 
 
 class Counts(SQLiteTrackingRecorder):
