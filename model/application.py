@@ -65,6 +65,8 @@ class Application:
     name: str = ""
     events: tuple[type, ...] = ()
     schema: int = 1
+    atomic: bool = True
+    """Whether a command that fails half-way has done nothing; asked where commands are run alone."""
     properties: Sequence[Any] = ()
 
     def commands(self) -> Sequence[Command]:

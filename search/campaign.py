@@ -24,7 +24,7 @@ from refold.search.signals import HeldInterrupt, held_back
 from refold.search.staleness import Staleness
 from refold.search.vacuous import PATIENCE, contested, counts, have_work, vacuous
 from refold.search.workers import WorkerProcesses, why_not
-from refold.systems.port import SystemPort
+from refold.systems.port import SystemPort, stand_down
 
 SAMPLES = 16
 """The first runs, of which the liveliest becomes the sample history. They are made in one process, and for a
@@ -147,6 +147,7 @@ class Campaign:
             self.interrupted = True
         finally:
             gc.unfreeze()
+            stand_down(self.system)
         return self.result()
 
     def search(self) -> None:

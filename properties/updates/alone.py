@@ -36,9 +36,9 @@ class MadeAlone(Property):
     every call that appended nothing: it was answered as a fresh instance answers it on some log between the call and the answer. And in
     every stream the versions go up by one.
 
-    What a fresh instance does not do twice in the same way, such as a random number in an event, is not compared. A call that was
-    disturbed (an answer lost, a step failed) may have done a part of it; one of which the events of others stand between its own is judged
-    by nobody.
+    What a fresh instance does not do twice in the same way, such as a random number in an event, is not compared. A call of which the
+    events of others stand between its own is judged by nobody. Where the application is not `atomic`, a call that fails may have done a
+    part.
     """
 
     name = "alone"
@@ -49,7 +49,7 @@ class MadeAlone(Property):
     clauses = {
         "decision": "what a call appends is what it appends alone, on the log just before",
         "once": "a call appends once, however often it tries inside",
-        "whole": "what a call appends becomes visible whole, if it is answered «done»",
+        "whole": "what a call appends becomes visible whole, or not at all, also if it fails or its process dies",
         "invariant": "no call leads to a state that the invariant forbids",
         "done has an effect": "a call that is answered «done» and appended nothing had nothing to append",
         "refused with cause": "a call is refused only if it is refused alone, too, on some log between the call and the answer",
@@ -138,17 +138,21 @@ class MadeAlone(Property):
             return self.convict(
                 "invariant-broken", "invariant", number, record, call, "a state that is possible", solo.impossible
             )
-        if solo.agreed == len(call.own) and (len(solo.events) == solo.agreed or record.how != "done"):
+        if solo.agreed == len(call.own) and (len(solo.events) == solo.agreed or self.may_stop(record)):
             return None
         actual = [repr(self.log[place][1].data) for place in call.own]
         if solo.events and solo.agreed == len(solo.events):
             return self.convict("duplicate-append", "once", number, record, call, list(solo.events), actual)
         if solo.agreed == len(call.own):
-            return self.convict("partial-batch", "whole", number, record, call, list(solo.events), actual, "LOG")
+            return self.convict("partial-batch", "whole", number, record, call, len(solo.events), len(actual), "LOG")
         expected = list(solo.events) if solo.how == "done" else f"refused: {solo.detail}"
         return self.convict(
             solo.anomaly, "decision", number, record, call, expected, f"{event.stream}: {', '.join(actual)}"
         )
+
+    def may_stop(self, record: Replied) -> bool:
+        """Whether a call that was answered like this may have done a part of what it had to do."""
+        return record.how != "done" and not self.decider.atomic
 
     def convict(
         self,

@@ -27,7 +27,7 @@ from refold.search.objects.provenance import named
 from refold.search.run import execute
 from refold.search.stored.files import read_plan_document
 from refold.search.vacuous import counts, idle
-from refold.systems.port import SystemPort
+from refold.systems.port import SystemPort, stand_down
 from refold.systems.registry import application_suiting, consumer_names, own_application
 
 
@@ -108,7 +108,10 @@ class StoredPlan:
         """What comes of it. `watch` makes the context in which the system, so called, is run."""
         started = time.perf_counter()
         with watch(f"system {self.system_name!r}"):
-            run = execute(self.system, self.application, self.actions, whole=True)
+            try:
+                run = execute(self.system, self.application, self.actions, whole=True)
+            finally:
+                stand_down(self.system)
         found: tuple[Counterexample, ...] = ()
         shown = run.findings or [finding for finding in (idle(run.steps),) if finding is not None]
         if shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -44,6 +45,11 @@ from refold.systems.user.actors import Stage, how
 from refold.systems.user.errors import AdapterError, let_through, told
 
 PAGE = 10_000
+AGAIN = re.compile(r"(.*) \((\d+)\)")
+"""A place that is not the first of its kind."""
+WRITING = ("COMMIT", "INSERT", "UPDATE", "DELETE", "REPLACE")
+TIMES = 3
+"""How often a place where something is written is told apart within one call."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
 
@@ -194,10 +200,10 @@ class FrameworkDeployment:
             Enter: self.enter,
             Turn: self.turn,
             BeginTurn: self.begin_turn,
-            Halt: lambda one: self.at(one, one.who, lambda: self.stage.halt(one.who, one.before)),
+            Halt: lambda one: self.at(one, one.who, lambda: self.halt(one.who, one.before)),
             GoOn: lambda one: self.at(one, one.who, lambda: self.stage.go_on(one.who)),
             LoseAnswer: lambda one: self.at(one, one.who, lambda: self.stage.lose(one.who)),
-            FailStep: lambda one: self.at(one, one.who, lambda: self.stage.fail(one.who)),
+            FailStep: self.fail_step,
             Die: lambda one: self.at(one, one.who, lambda: self.stage.die(one.who)),
             Look: self.look_at_all,
         }
@@ -216,6 +222,25 @@ class FrameworkDeployment:
         self.step(action)
         do()
         return True
+
+    def fail_step(self, action: FailStep) -> bool:
+        """A statement fails. Not a COMMIT: 9.5.6 of the library puts the connection back into its pool with the transaction open then, and
+        nothing works on it any more."""
+        if not self.stage.stands(action.who) or self.stage.before(action.who).startswith("COMMIT"):
+            return False
+        return self.at(action, action.who, lambda: self.stage.fail(action.who))
+
+    def halt(self, who: str, place: str) -> None:
+        """Let somebody go on to a place: «COMMIT», or «COMMIT (2)», where he comes to the second one from here on."""
+        words, number = place, 1
+        if again := AGAIN.fullmatch(place):
+            words, number = again[1], int(again[2])
+        for left in range(number - 1, -1, -1):
+            while self.stage.stands(who) and not self.stage.before(who).startswith(words):
+                self.stage.step(who)
+            if left and self.stage.stands(who):
+                self.stage.step(who)
+        self.stage.tell(who)
 
     def submit(self, action: Submit) -> bool:
         """A call without a stop."""
@@ -427,12 +452,18 @@ class FrameworkDeployment:
             for _ in range(4):
                 self.work(name)
                 self.walk(name, found[name])
-        return {who: list(places) for who, places in found.items()}
+        return {who: sorted(places, key=lambda place: not place.startswith(WRITING)) for who, places in found.items()}
 
     def walk(self, who: str, places: dict[str, None]) -> None:
-        """Step by step to the end."""
+        """Step by step to the end. Places where something is written have a number where they come again."""
+        times: dict[str, int] = {}
         while self.stage.stands(who):
-            places[self.stage.before(who)] = None
+            words = self.stage.before(who)
+            times[words] = times.get(words, 0) + 1
+            if times[words] == 1:
+                places[words] = None
+            elif words.startswith(WRITING) and times[words] <= TIMES:
+                places[f"{words} ({times[words]})"] = None
             self.stage.step(who)
         self.stage.finish([who])
 

@@ -70,6 +70,7 @@ class FreshInstances(Application):
         invariant: Callable[[Any], Any] | None = None,
         key: Callable[[Any], Any] | None = None,
         projector: Callable[[Any, Any], Any] | None = None,
+        atomic: bool = True,
     ) -> None:
         self.name = cls.__name__
         self.cls = cls
@@ -81,6 +82,7 @@ class FreshInstances(Application):
         self.invariant = invariant
         self.key_of = key
         self.projector = projector
+        self.atomic = atomic
         self.replays: dict[str, Callable[[Sequence[Stored]], Mapping[str, Any]]] = {}
         self._translator: Translator | None = None
 

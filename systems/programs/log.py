@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from refold.model.application import Application
-from refold.model.errors import OutcomeUnknown, UsageError
+from refold.model.errors import OutcomeUnknown
 from refold.model.event import Stored
 from refold.model.expectation import AnyVersion, Exact, Expectation, NoStream, StreamExists
 from refold.model.log import Appended, AppendRequest, Conflict
 from refold.model.words import short
 from refold.systems.programs.process import ANSWER, Program, ProgramFailed, told
 from refold.systems.user.errors import AdapterError
-
-PLACE = "REFOLD_DATA"
-"""The variable that names the folder in which a program keeps its log."""
 
 
 @attrs.frozen
@@ -29,61 +26,50 @@ class Promises:
     capabilities: frozenset[str]
     seconds: float = ANSWER
 
-    @property
-    def resets(self) -> bool:
-        """Whether one process serves several runs."""
-        return "reset" in self.capabilities
+
+class Processes(Protocol):
+    """Where processes come from that have said hello, and go to when a run is over."""
+
+    def take(self) -> Program:
+        """One of them. Raises `ProgramFailed`."""
+
+    def give_back(self, program: Program) -> None:
+        """For the next run."""
 
 
 class ProgramLog:
-    """A log in a program, for one run. `start` gives a new process that has said hello, with its log in `folder`."""
+    """A log in a program, for one run, with its files in `folder`."""
 
     def __init__(
-        self,
-        title: str,
-        application: Application,
-        promises: Promises,
-        folder: Path,
-        start: Callable[[Path], Program],
-        program: Program | None,
-        give_back: Callable[[Program, Path], None],
+        self, title: str, application: Application, promises: Promises, folder: Path, processes: Processes
     ) -> None:
         self.title = title
         self.application = application
         self.promises = promises
         self.folder = folder
-        self.start = start
-        self.program = program
-        self.give_back = give_back
+        self.processes = processes
+        self.program: Program | None = None
         self.fallen = False
         self.lost = ""
-        if program is None:
-            self.program = self.begun()
-
-    def begun(self) -> Program:
-        """A process."""
-        try:
-            return self.start(self.folder)
-        except ProgramFailed as error:
-            if self.fallen:
-                raise
-            raise AdapterError(f"{self.title}: {error}") from None
+        self.restart()
 
     def ask(self, what: str, **details: Any) -> dict[str, Any]:
         """Ask the program. One that fails although nothing has been done to it has a mistake; after a crash that is a log that has not come
         back."""
         if self.program is None:
-            raise ProgramFailed(self.lost or "it does not run")
+            raise ProgramFailed(self.lost)
         try:
             found = self.program.ask(what, self.promises.seconds, **details)
         except ProgramFailed as error:
             self.program, self.lost = None, str(error)
-            if self.fallen:
-                raise
-            raise AdapterError(f"{self.title}: {error}") from None
+            raise self.mistake(str(error)) from None
         if "error" in found:
-            raise AdapterError(f"{self.title}: {what} failed, it says: {short(found['error'], 300)}")
+            raise self.mistake(f"{what} failed, it says: {short(found['error'], 300)}")
         return found
+
+    def mistake(self, words: str) -> Exception:
+        """The error for a program that fails."""
+        return ProgramFailed(words) if self.fallen else AdapterError(f"{self.title}: {words}")
 
     # -- the port
 
@@ -138,10 +124,7 @@ class ProgramLog:
                 return "exists"
             case Exact(version):
                 return version
-        raise UsageError(
-            f"{self.title}: the application's commands demand {expectation} of an append, which a program is not asked; take one whose"
-            " conditions are versions of streams"
-        )
+        raise AdapterError(f"{self.title}: an append demands {expectation}, which a program is not asked")
 
     def outcome(self, what: str, found: dict[str, Any]) -> Appended | Conflict:
         """Yes or no."""
@@ -207,16 +190,20 @@ class ProgramLog:
 
     def restart(self) -> None:
         """A new process on the same folder. Raises `ProgramFailed`."""
-        if self.program is None:
-            self.program = self.begun()
+        if self.program is not None:
+            return
+        try:
+            self.program = self.processes.take()
+        except ProgramFailed as error:
+            self.lost = str(error)
+            raise self.mistake(str(error)) from None
+        self.ask("open", folder=str(self.folder))
 
     def close(self) -> None:
         """The run is over."""
-        if self.program is not None and self.promises.resets:
-            self.give_back(self.program, self.folder)
-            return
         if self.program is not None:
-            self.program.kill()
+            self.processes.give_back(self.program)
+        self.program = None
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

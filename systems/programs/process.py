@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +38,17 @@ class ProgramFailed(Exception):
 class Program:
     """One life of a program. `ask` raises `ProgramFailed`, and nothing is left of it then."""
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str], complaints: Path) -> None:
+    def __init__(self, words: Sequence[str], complaints: Path) -> None:
         self.complaints = complaints
         self.rest = b""
         self.number = 0
+        self.until = time.monotonic() + START
         with complaints.open("ab") as err:
             self.process = subprocess.Popen(
                 list(words),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=err,
-                env={**os.environ, **environment},
                 start_new_session=True,
                 preexec_fn=die_with_parent if sys.platform == "linux" else None,
             )
@@ -59,7 +59,7 @@ class Program:
 
     def hello(self) -> dict[str, Any]:
         """The first line that it writes, by itself."""
-        return self.answer("said hello", time.monotonic() + START)
+        return self.answer("said hello", max(self.until, time.monotonic() + 1))
 
     def ask(self, what: str, within: float, **details: Any) -> dict[str, Any]:
         """Ask for something; its answer bears the same number."""
@@ -122,9 +122,9 @@ class Program:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(0.1 if "ended" in why else 0)
         status = self.process.poll()
-        self.kill()
         ending = "" if status is None else f"; {ended(status)}"
         said = self.said()
+        self.kill()
         return ProgramFailed(f"{why}{ending}" + (f"; on standard error it wrote: {said}" if said else ""))
 
     def said(self) -> str:
@@ -140,6 +140,7 @@ class Program:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self.complaints.unlink(missing_ok=True)
         for pipe in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(OSError):
                 if pipe is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import shutil
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,9 @@ from refold.model.errors import UsageError
 from refold.model.process import Emit
 from refold.model.words import short, suggestion
 from refold.systems.deployment import Deployment
-from refold.systems.programs.log import PLACE, ProgramLog, Promises
-from refold.systems.programs.process import ANSWER, Program, ProgramFailed
+from refold.systems.programs.log import ProgramLog, Promises
+from refold.systems.programs.process import ANSWER, Program, ProgramFailed, told
 from refold.systems.run_folder import RunFolder
-from refold.systems.user.errors import AdapterError
 from refold.systems.user.log import GuardedLog, LogSystem
 
 PREFIX = "command:"
@@ -30,56 +31,87 @@ CAPABILITIES = {
     "dedupe": "dedupe",
     "slow-append": "slow-append",
     "read-stream": "",
-    "reset": "",
 }
 """What a program may say that it can do -> the capability that it is."""
 SECONDS_MAX = 60.0
 """The longest time that a program may ask for."""
 
 
+class ProgramPool:
+    """The processes of a program: one that is ready, and those that runs have given back. A new one starts while the others work."""
+
+    def __init__(self, title: str, words: Sequence[str]) -> None:
+        self.title = title
+        self.words = words
+        self.folder = RunFolder("program")
+        self.owner = os.getpid()
+        self.ready: list[Program] = []
+        self.starting: list[Program] = []
+        self.count = 0
+        weakref.finalize(self, end_all, os.getpid(), self.ready, self.starting)
+
+    def launch(self) -> Program:
+        """A new process, which has not said hello yet. Raises `UsageError`."""
+        self.count += 1
+        try:
+            return Program(self.words, self.folder.folder / f"stderr-{os.getpid()}-{self.count}.txt")
+        except OSError as error:
+            raise UsageError(f"{self.title} cannot be started: {error.strerror or error}") from None
+
+    def take(self) -> Program:
+        """A process that has said hello. Raises `ProgramFailed`."""
+        if self.owner != os.getpid():  # a fork has its own
+            self.owner, self.ready, self.starting = os.getpid(), [], []
+            weakref.finalize(self, end_all, os.getpid(), self.ready, self.starting)
+        if self.ready:
+            return self.ready.pop()
+        program = self.starting.pop() if self.starting else self.launch()
+        self.starting.append(self.launch())
+        program.hello()
+        return program
+
+    def stand_down(self) -> None:
+        """End them."""
+        end_all(self.owner, self.ready, self.starting)
+        self.ready.clear()
+        self.starting.clear()
+
+    def give_back(self, program: Program) -> None:
+        """Keep it for the next run."""
+        self.ready.append(program)
+
+
 class ProgramSystem(LogSystem):
     """A log in a program of any language. Raises `UsageError` if it does not say hello."""
 
     def __init__(self, command: str) -> None:
-        self.words = words_of(command)
         self.title = f"program {command!r}"
-        self.places = RunFolder("program")
-        self.idle: list[tuple[int, Program, Path]] = []
-        folder = self.folder()
-        program, hello = self.launch(folder)
-        self.promises = self.understood(hello)
-        self.keep(program, folder)
-        weakref.finalize(self, end_all, self.idle)
+        self.pool = ProgramPool(self.title, words_of(command))
+        program = self.pool.launch()
+        try:
+            self.promises = self.understood(program.hello())
+        except ProgramFailed as error:
+            raise UsageError(f"{self.title}: {error}") from None
+        except UsageError:
+            program.kill()
+            raise
+        self.pool.give_back(program)
         can = {Capability(CAPABILITIES[name]) for name in self.promises.capabilities if CAPABILITIES[name]}
         super().__init__(f"{PREFIX}{command}", self.never, BROUGHT | can)
+
+    def stand_down(self) -> None:
+        """Nothing is kept ready."""
+        self.pool.stand_down()
 
     def never(self) -> object:
         """Logs of programs are made in `open`."""
         raise UsageError(f"{self.title}: it is opened with an application")
 
-    # -- processes
-
-    def folder(self) -> Path:
-        """An empty folder."""
-        return Path(self.places.fresh())
-
-    def launch(self, folder: Path) -> tuple[Program, dict[str, Any]]:
-        """A new process and its hello. Raises `UsageError` or `ProgramFailed`."""
-        try:
-            program = Program(self.words, {PLACE: str(folder)}, folder / "stderr.txt")
-        except OSError as error:
-            raise UsageError(f"{self.title} cannot be started: {error.strerror or error}") from None
-        return program, program.hello()
-
-    def start(self, folder: Path) -> Program:
-        """A new process. Raises `ProgramFailed`."""
-        return self.launch(folder)[0]
-
     def understood(self, hello: dict[str, Any]) -> Promises:
         """What it says of itself. Raises `UsageError`."""
         if hello.get("refold") != "log" or hello.get("version") != VERSION:
             raise UsageError(
-                f'{self.title}: it said {short(hello, 120)}, expected {{"refold": "log", "version": {VERSION}, "capabilities": […]}} as its'
+                f'{self.title}: it said {told(hello)}, expected {{"refold": "log", "version": {VERSION}, "capabilities": […]}} as its'
                 " first line"
             )
         names = hello.get("capabilities", [])
@@ -94,49 +126,24 @@ class ProgramSystem(LogSystem):
             raise UsageError(f"{self.title}: its seconds are {short(seconds)}, expected a number up to {SECONDS_MAX:g}")
         return Promises(frozenset(names), float(seconds))
 
-    def keep(self, program: Program, folder: Path) -> None:
-        """A process that the next run may have."""
-        self.idle.append((os.getpid(), program, folder))
-
-    def kept(self) -> tuple[Program, Path] | None:
-        """One that is left, with an empty log; in the process that started it."""
-        while self.idle:
-            owner, program, folder = self.idle.pop()
-            if owner == os.getpid():
-                return program, folder
-        return None
-
-    def renewed(self) -> tuple[Program | None, Path]:
-        """A process with an empty log, or a folder for one that is to be started."""
-        found = self.kept()
-        if found is None:
-            return None, self.folder()
-        program, folder = found
-        if not program.number:
-            return program, folder
-        try:
-            program.ask("reset", self.promises.seconds)
-        except ProgramFailed as error:
-            raise AdapterError(f"{self.title}: {error}") from None
-        return program, folder
-
-    # -- the port
-
     def open(self, application: Application, emit: Emit) -> Deployment:
         """A deployment around a log in a process."""
-        program, folder = self.renewed()
-        log = ProgramLog(self.title, application, self.promises, folder, self.start, program, self.keep)
+        if application.tagged:
+            raise UsageError(
+                f"{self.title}: application {application.name!r} has conditions over tags, which a program is not asked; take one whose"
+                " conditions are versions of streams"
+            )
+        log = ProgramLog(self.title, application, self.promises, Path(self.pool.folder.fresh()), self.pool)
         guarded = GuardedLog(self.title, log, application)
         guarded.emit = emit
         return Deployment(self.name, application, emit, log=guarded, capabilities=self.capabilities)
 
 
-def end_all(idle: list[tuple[int, Program, Path]]) -> None:
-    """End the processes that this one has started."""
-    for owner, program, _ in idle:
-        if owner == os.getpid():
+def end_all(owner: int, *programs: list[Program]) -> None:
+    """End processes, in the process that started them and not in a fork of it."""
+    if owner == os.getpid():
+        for program in itertools.chain(*programs):
             program.kill()
-    idle.clear()
 
 
 def words_of(command: str) -> list[str]:

@@ -70,7 +70,7 @@ CASES: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], str]] = {
     ),
     "whole": (
         (call("bob-1", "pair"), stored("bob-1", 1), answer("bob-1")),
-        (call("bob-1", "pair"), stored("bob-1", 1), answer("bob-1", "unknown")),
+        (call("bob-1", "add"), stored("bob-1", 1), answer("bob-1")),
         "partial-batch",
     ),
     "invariant": (
@@ -128,6 +128,18 @@ def test_every_clause_has_a_case() -> None:
     from refold.properties.updates.alone import MadeAlone
 
     assert set(CASES) == set(MadeAlone.clauses)
+
+
+@pytest.mark.parametrize("how", ["unknown", "raised", "refused"])
+def test_a_part_is_all_that_some_applications_promise_of_a_call_that_fails(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But never of one that is answered «done»."""
+    part = (call("bob-1", "pair"), stored("bob-1", 1))
+    assert judged((*part, answer("bob-1", how))) == [("whole", "partial-batch")]
+    monkeypatch.setattr(Tally, "atomic", False)
+    assert judged((*part, answer("bob-1", how))) == []
+    assert judged((*part, answer("bob-1"))) == [("whole", "partial-batch")]
 
 
 def test_a_log_during_the_call_is_reason_enough() -> None:

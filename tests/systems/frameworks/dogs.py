@@ -131,16 +131,25 @@ class HastySchool(DogSchool):
                 object.__setattr__(pending[0], "originator_version", pending[0].originator_version + 1)
 
 
+class HalvesSchool(DogSchool):
+    """Saves what belongs together in two steps."""
+
+    def register(self, name: str) -> Any:
+        made = super().register(name)
+        dog: Any = self.repository.get(made)
+        dog.teach("sit")
+        self.save(dog)
+        return made
+
+
 class TwiceSchool(DogSchool):
     """Tries again after every error, also where it had been done."""
 
     def register(self, name: str) -> Any:
-        for _ in range(2):
-            try:
-                return super().register(name)
-            except Exception:
-                continue
-        return None
+        try:
+            return super().register(name)
+        except Exception:
+            return super().register(name)
 
 
 class Counts(SQLiteTrackingRecorder):
