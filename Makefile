@@ -33,7 +33,7 @@ wheel: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/steps.py
 
-# Mutation testing: an hour on two cores. MUTANTS and SEED choose the sample.
+# Mutation testing. MUTANTS and SEED choose the sample; what is interrupted goes on where it was.
 MUTANTS ?= 200
 mutants: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,mutants]'

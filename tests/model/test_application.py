@@ -173,3 +173,14 @@ def test_the_operation_of_an_event_is_its_id_up_to_the_last_slash() -> None:
     assert stored(3, 1, Registered("acme", "ada")).operation == "w-3"
     assert Stored(1, "s", 1, "eu/alice-3/0", "X", None).operation == "eu/alice-3"
     assert NewEvent("alice-1/0", "X", None).id == "alice-1/0"
+
+
+@pytest.mark.parametrize("count", range(1, 5))
+def test_a_pointer_counts_the_changes_of_its_row(count: int) -> None:
+    """Whether rows are keys, as in the default view, or the application's own."""
+    restocked = Stored(9, "bolt", 9, "w-9/0", "Restocked", Restocked("bolt", 2))
+    rows = {"bolt": ("bolt", count, 3), "ada@acme": ("acme", count, "acme")}
+    assert Inventory().pointers(restocked, rows) == {"bolt": ("bolt", count + 1, 5)}
+    assert Inventory().pointers(restocked, {}) == {"bolt": ("bolt", 1, 2)}
+    again = stored(1, 1, Registered("acme", "ada"))
+    assert Accounts().pointers(again, rows) == {"ada@acme": ("acme", count + 1, "acme")}

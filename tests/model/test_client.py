@@ -125,6 +125,16 @@ def test_an_aggregate_client_saves_a_snapshot_after_the_yes_and_not_before() -> 
     assert len([record for record in records if isinstance(record, SnapshotTaken)]) == 1
 
 
+def test_an_aggregate_is_saved_after_every_second_event() -> None:
+    log = Log()
+    carol, records = aggregate(log)
+    for name in "abcde":
+        request = carol.prepare(Register("acme", name))
+        assert request is not None
+        carol.settled(request, carol.send(request))
+    assert [record.position for record in records if isinstance(record, SnapshotTaken)] == [2, 4]
+
+
 def test_an_aggregate_is_loaded_from_its_snapshot_and_the_tail_only() -> None:
     """Events before the snapshot are not read."""
     log = filled("x", "y", "z")

@@ -16,7 +16,7 @@ from refold.model.examples.accounts import Accounts, Register
 from refold.model.parts.messages.outbox import Delivered, Drain
 from refold.model.record import Applied, Observed, Opened, Prepared, Scanned, Settled, Settling
 from refold.properties.oracle import Oracle
-from refold.properties.property import Checker, Property
+from refold.properties.property import Checker, Finding, Handler, Property
 from refold.properties.suite import (
     AWAITED,
     LATE,
@@ -186,3 +186,26 @@ def test_properties_read_the_oracle_and_do_not_move_it() -> None:
                 judge.feed(record)
             ends.append(state(oracle))
         assert ends[0] == ends[1]
+
+
+class NobodyCame(Property):
+    """Something happens."""
+
+    name, guarantee = "nobody-came", "LOG"
+    clauses = {"something": "something happens"}
+
+    def handlers(self) -> dict[type, Handler]:
+        return {}
+
+    def finish(self) -> list[Finding]:
+        return [self.finding("nothing-happened", where, 0, clause="something") for where in ("here", "here", "there")]
+
+
+def test_the_end_of_a_history_is_judged_too_and_each_finding_is_told_once() -> None:
+    """By every property that has something to say about it."""
+    judge = Checker([NobodyCame()], late)
+    assert judge.findings == []
+    assert [(one.anomaly, one.where) for one in judge.finish()] == [
+        ("nothing-happened", "here"),
+        ("nothing-happened", "there"),
+    ]

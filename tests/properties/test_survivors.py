@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from refold.model.examples.accounts import Accounts
 from refold.model.parts.claims.entity import Journaled, TookOver
-from refold.model.parts.messages.change_stream import Copied, SourceChanged
+from refold.model.parts.messages.change_stream import Copied, SnapshotBegun, SourceChanged
 from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
 from refold.model.parts.messages.topic import Published, Restored, Tallied, Tally
+from refold.model.parts.reading.query import Hit, Searched
+from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.record import CheckpointSaved, Ignored, Scanned, SnapshotTaken
+from refold.properties.oracle import Oracle
 
 from .cases.records import ADA, FIRST, SECOND, asked, event
 from .test_clauses import judged
@@ -74,3 +78,42 @@ def test_what_a_consumer_dismisses_counts_as_applied_only_where_it_promises_no_o
     assert signatures(*FIRST, Ignored("cache", 1), CheckpointSaved("cache", 1)) == []
     found = signatures(*FIRST, Ignored("index", 1), CheckpointSaved("index", 1))
     assert found == [("dropped-as-duplicate", "CKPT"), ("checkpoint-ahead-of-effects", "CKPT")]
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected", "actual"),
+    [
+        (RangeRead(1, 2, 9, (1,), ("alice-1/0",)), (1, 2), (1,)),
+        (RangeRead(1, 2, 9, (1, 2), ("alice-1/0", "zoe-1/0")), ("alice-1/0", "bob-1/0"), ("alice-1/0", "zoe-1/0")),
+    ],
+    ids=["wrong positions", "right positions"],
+)
+def test_a_wrong_answer_to_a_read_of_a_range_is_told_by_its_positions_or_if_they_are_right_by_its_ids(
+    shown: RangeRead, expected: tuple[Any, ...], actual: tuple[Any, ...]
+) -> None:
+    (found,) = judged((*FIRST, *SECOND, shown), None)
+    assert (found.expected, found.actual) == (expected, actual)
+
+
+def test_an_event_that_becomes_visible_below_others_does_not_move_the_end_of_the_log() -> None:
+    """Its position counts among those that are visible, in no order but that of their arrival."""
+    oracle = Oracle(Accounts())
+    for number, position in enumerate((1, 3, 2), 1):
+        oracle.on_stored(number, event(position, position, ADA, f"alice-{position}/0"))
+    assert oracle.tail == 3
+    assert list(oracle.order) == [1, 3]
+    assert set(oracle.events) == {1, 2, 3}
+
+
+@pytest.mark.parametrize(("shown", "there"), [(True, 0), (False, 1)], ids=["dangling", "living"])
+def test_a_wrong_hit_of_a_search_is_told_as_what_it_was_and_what_it_should_have_been(shown: bool, there: int) -> None:
+    (found,) = judged((Searched("alice", "acme", (Hit("ada@acme", there, shown),)),), None)
+    words = ("discarded", "shown")
+    assert (found.expected, found.actual) == (words[not shown], words[shown])
+
+
+def test_a_deletion_of_another_lsn_than_that_of_the_snapshot_is_one_that_the_source_must_have_made() -> None:
+    """The rows that a snapshot removes before it is filled bear its own."""
+    begun = (SourceChanged(1, "a", 1), Copied(1, "a", 1, 1), SourceChanged(2, "b", 2), SnapshotBegun(2))
+    assert signatures(*begun, Copied(2, "a", None, 0), Copied(2, "a", 1, 1)) == []
+    assert signatures(*begun, Copied(1, "a", None, 0)) == [("wrong-value-copied", "CDC")]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Replied, Shown
-from refold.model.record import Prepared, Settled, Settling
+from refold.model.record import Prepared, Recovered, Settled, Settling
+from refold.properties.consumers import watched
 
 from ..systems.user.bags import Add, Added
 from .cases.own import BAG, BEGUN
@@ -38,3 +41,36 @@ def test_rows_in_the_middle_of_work_are_not_those_of_an_earlier_position_because
     assert judged((*before, whole, Shown("worker", 3, {"a": 2}), *after), BAG) == []
     (found,) = judged((*before, whole, Shown("worker", 3, {"a": 1}), *after), BAG)
     assert (found.anomaly, found.clause) == ("rows-go-back", "forward")
+
+
+@pytest.mark.parametrize("checkpoint", [0, 1, 2])
+def test_a_checkpoint_is_left_behind_however_far(checkpoint: int) -> None:
+    """By one event or by all of them; at the end it is not."""
+    after = (Settling(), Shown("table", None, WHOLE, "resting"), Settled(0))
+    (found,) = judged((BEGUN, *ALL, *after[:1], Shown("worker", checkpoint, WHOLE, "resting"), *after[1:]), BAG)
+    assert (found.anomaly, found.position, found.actual) == ("checkpoint-left-behind", checkpoint + 1, checkpoint)
+    assert judged((BEGUN, *ALL, *after[:1], Shown("worker", 3, WHOLE, "resting"), *after[1:]), BAG) == []
+
+
+@pytest.mark.parametrize(("rows", "anomaly"), [(5, "event-never-applied"), (7, "effect-applied-twice")])
+def test_of_many_ways_to_a_row_the_shortest_are_followed(
+    rows: int, anomaly: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One event is lost, or counts twice, and that is seen with two ways in mind."""
+    monkeypatch.setattr(watched, "SEARCHED", 2)
+    events = [record for n in range(1, 7) for record in added(f"alice-{n}", n, "a", n)]
+    after = (
+        Settling(),
+        Shown("table", None, {"a": 6}, "resting"),
+        Shown("worker", 6, {"a": rows}, "resting"),
+        Settled(0),
+    )
+    assert [found.anomaly for found in judged((BEGUN, *events, *after), BAG)] == [anomaly]
+
+
+def test_after_a_restart_rows_begin_anew_and_may_not_go_back_from_there() -> None:
+    """What they were before is no measure; what they have been since is."""
+    one, none = Shown("worker", 1, {"a": 1}, "working"), Shown("worker", 1, {}, "working")
+    begun = (BEGUN, *ALL, Shown("worker", 3, WHOLE, "working"), Recovered("worker", 0, {}))
+    assert judged((*begun, none, one), BAG) == []
+    assert [found.anomaly for found in judged((*begun, one, none), BAG)] == ["rows-go-back"]

@@ -13,6 +13,7 @@ import pytest
 
 from refold.model.examples.accounts import Accounts, Register, Registered
 from refold.model.expectation import at_version
+from refold.model.parts.claims.lock import Granted, Renewed
 from refold.model.parts.claims.reservation import HoldEnded, HoldTaken
 from refold.model.parts.consuming.dead_letters import Parked
 from refold.model.parts.consuming.rebuild import Rebuilt
@@ -36,7 +37,7 @@ from refold.model.record import (
     Stored,
 )
 from refold.properties.property import Checker
-from refold.properties.suite import checker
+from refold.properties.suite import checker, properties
 from refold.properties.window import Window
 from refold.search.objects.application_check import application_named
 from refold.search.run import execute
@@ -278,6 +279,8 @@ def test_answers_and_snapshots_of_states_that_are_forgotten_are_not_judged_and_t
         [APPENDS_GIVEN_UP, "snapshots of states that"],
     )
     assert verdict(*MANY, SnapshotTaken("stream:acme", 40, ["nobody"], 1))[0] == ["snapshot-differs"]
+    remembered = SnapshotTaken("stream:acme", 33 - SMALL + 1, ["nobody"], 1)
+    assert verdict(*appends(33), remembered)[0] == ["snapshot-differs"]
 
 
 def test_a_rebuild_of_another_position_is_not_judged_when_events_are_forgotten_and_that_is_said() -> None:
@@ -319,3 +322,54 @@ def test_a_death_excuses_a_repetition_and_none_is_judged_when_deaths_are_forgott
     forgotten = relayed(40, 40)
     assert twice not in {finding.anomaly for finding in forgotten.findings}
     assert any("deaths older than the newest 8" in words for words in forgotten.given_up())
+
+
+REMEMBERED = {
+    "appends": [10_000],
+    "expected-version": [8192],
+    "visibility": [8192],
+    "durability": [10_000],
+    "snapshot-integrity": [4],
+    "snapshots": [16, 8192],
+    "replay": [8192],
+    "sessions": [64],
+    "rebuild": [8192],
+    "answers": [8192, 64],
+    "outside": [8192],
+    "letters": [4096],
+    "oracle": [8192],
+    "listings": [8192],
+    "outbox-delivery": [65_536, 8192, 65_536],
+    "commands": [65_536, 8192],
+    "locks": [4096],
+    "reservations": [4096],
+    "ranges": [8192],
+    "topics": [65_536],
+}
+"""Property -> the sizes of its windows. Reports name them to users, and the memory of a check rests on them."""
+
+
+def test_histories_from_production_are_judged_by_windows_of_these_sizes() -> None:
+    judges = [judge for judge in properties(Accounts()) if judge.windows]
+    assert {judge.name: [window.size for window in judge.windows] for judge in judges} == REMEMBERED
+
+
+def test_a_renewal_is_judged_by_the_last_grant_however_many_are_forgotten() -> None:
+    grants = [Granted("alice", "ledger", n, 8 * n + 8, 8 * n) for n in range(1, 41)]
+    assert verdict(*grants, Renewed("alice", "ledger", 40, 330, 322))[0] == []
+    assert verdict(*grants, Renewed("bob", "ledger", 40, 330, 322))[0] == ["lease-renewed-by-another"]
+
+
+@pytest.mark.parametrize("missing", [1, 20, 25, 33, 40])
+def test_only_an_event_that_is_remembered_is_named_when_it_is_lost(missing: int) -> None:
+    """Memory does not grow with the log: of the others a digest is kept."""
+    judge = fed(checker(Accounts(), remembered=SMALL), [NOBODY, *MANY, scan(*(n for n in EVERYTHING if n != missing))])
+    (found,) = judge.findings
+    assert found.position == (missing if missing > len(EVERYTHING) - SMALL else None)
+    assert (found.expected, found.actual) == ("40 events behind position 0", "39 events")
+
+
+def test_an_answer_to_a_forgotten_append_is_judged_by_scans_that_begin_before_its_position() -> None:
+    answer = Acknowledged("alice", "alice-1", (41,))
+    assert verdict(*MANY, answer, scan(after=40))[0] == ["acknowledged-append-lost"]
+    assert verdict(*MANY, answer, scan(after=41))[0] == []

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
 
+import msgspec
 import pytest
 
-from refold.model.action import ACTIONS, CORE_ACTIONS, Crash, Deliver, Redecide, Retry, core_action
+import refold.model
+from refold.model.action import ACTIONS, CORE_ACTIONS, Action, Crash, Deliver, Redecide, Retry, core_action
 from refold.model.application import Application
 from refold.model.declarations.capability import CORE, SLOW_APPEND, Capability
 from refold.model.declarations.count import Tally, count
 from refold.model.examples.accounts import Accounts
 from refold.model.examples.inventory import Inventory
 from refold.model.parts.extensions import EXTENSIONS
-from refold.model.record import RECORDS, Crashed
+from refold.model.record import RECORDS, Crashed, Record
 from refold.model.tape import FAMILIES, Menu
 from refold.search.state_machine import kinds
 from refold.search.vacuous import COUNTED, SHOWN_BY
@@ -51,6 +57,20 @@ def test_tapes_keep_the_meaning_that_they_had_when_the_menu_was_one_function(nam
     plans = [menu.decode(header + bytes(range(256)) * 2) for header in (bytes([0, 77, 3, 9]), bytes([37, 5, 20, 11]))]
     text = "\n".join(f"{type(action).__name__} {action}" for plan in plans for action in plan)
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == DECODED[name, lacking]
+
+
+MENUS = {"accounts": "bd2bf132deb8c79c", "inventory": "7e3483995aab3cf5"}
+"""The groups of the whole menu, with their weights -> a digest."""
+
+
+@pytest.mark.parametrize("application", [Accounts(), Inventory()], ids=lambda application: application.name)
+def test_what_is_offered_how_often_changes_only_on_purpose(application: Application) -> None:
+    """The weights decide what a search finds in its time, and what a stored tape means."""
+    groups = [
+        (family, weight, [[f"{type(action).__name__} {action}" for action in word] for word in words])
+        for family, weight, words in Reference().menu(application).groups
+    ]
+    assert hashlib.sha256(repr(groups).encode()).hexdigest()[:16] == MENUS[application.name]
 
 
 @pytest.mark.parametrize("application", [Accounts(), Inventory()], ids=lambda application: application.name)
@@ -131,3 +151,24 @@ def test_a_declaration_needs_no_list_anywhere_else() -> None:
         ACTIONS.pop("shout")
         CORE_ACTIONS.clear()
         CORE_ACTIONS.update(before)
+
+
+def values(room: ModuleType) -> Iterator[type[msgspec.Struct]]:
+    """The structs that the modules of a room define."""
+    for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+        module = importlib.import_module(found.name)
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == module.__name__:
+                yield value
+
+
+def test_what_was_said_does_not_change() -> None:
+    """Actions, records and all that they hold are values; only bookkeeping changes in place."""
+    assert {value.__name__ for value in values(refold.model) if not value.__struct_config__.frozen} == {"Row", "Relay"}
+    assert all(kind.__struct_config__.frozen for kind in (*ACTIONS.values(), *RECORDS))
+
+
+def test_every_action_and_record_that_has_a_tag_is_known_to_plans_and_histories() -> None:
+    """What nobody registered could be written to a file, and not read back."""
+    tagged = {value for value in values(refold.model) if issubclass(value, Action | Record)}
+    assert {value.__name__ for value in tagged - {*ACTIONS.values(), *RECORDS}} == {"Action", "Record", "TopicAction"}

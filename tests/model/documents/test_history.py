@@ -350,3 +350,17 @@ def test_a_scan_has_an_id_for_every_position() -> None:
     first = to_line(Opened(HISTORY_VERSION, "own", "accounts", (), ()))
     with pytest.raises(MalformedHistory, match="a scan of 2 positions and 1 ids"):
         list(HistoryReader().records([first, b'{"kind": "scanned", "positions": [1, 2], "ids": ["a"]}']))
+
+
+class Nameless(Accounts):
+    """Is called like its class."""
+
+    name = ""
+
+
+@pytest.mark.parametrize(("application", "called"), [(Accounts(), "accounts"), (Nameless(), "Nameless")])
+def test_the_application_that_cannot_read_an_event_is_named(application: Application, called: str) -> None:
+    """By its name, or by its class."""
+    event = to_line(Stored(1, "acme", 1, "alice-1/0", "Registered", {"account": 7}))
+    with pytest.raises(MalformedHistory, match=f"application {called} cannot read an event or command"):
+        list(HistoryReader(application).records([to_line(OPENED), event]))

@@ -74,6 +74,16 @@ def test_a_row_that_is_known_to_be_old_does_not_fill_the_cache() -> None:
     assert [(answer.source, answer.version) for answer in records(Answered, *plan)] == [("store", 0), ("store", 1)]
 
 
+def test_what_was_read_later_takes_the_place_of_a_row_in_the_cache() -> None:
+    """The row is the same; how far the store was is not."""
+    other = Submit("carol", Register("zeta", "zoe"))
+    plan = (
+        *(ADA, STORE, Query("bob", "acme"), FillCache("bob"), Query("alice", "acme")),
+        *(other, STORE, Query("carol", "acme"), FillCache("carol"), Query("carol", "acme")),
+    )
+    assert [answer.source for answer in records(Answered, *plan)] == ["store", "cache", "store", "cache"]
+
+
 def test_a_session_does_not_go_back_to_what_an_older_read_left_in_the_cache() -> None:
     plan = (
         ADA,

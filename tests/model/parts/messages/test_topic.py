@@ -1,0 +1,52 @@
+"""Topics: what a follower lacks, and what a failover takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refold.model.examples.accounts import Accounts
+from refold.model.parts.messages.topic import (
+    CatchUp,
+    FailedOver,
+    FailOver,
+    Publish,
+    Published,
+    ReadTopic,
+    Topic,
+    TopicRead,
+)
+from refold.systems.reference import Reference
+
+SEND = Publish("alice")
+
+
+class Lagging(Topic):
+    """Its follower is told later."""
+
+    def replicate(self) -> None:
+        """Not now."""
+
+
+def performed(design: type[Topic], *plan: Any) -> tuple[list[bool], list[Any]]:
+    """Which actions happened, and the records of the topic before it settles."""
+    history: list[Any] = []
+    deployment = Reference("own", {"topic": design}).open(Accounts(), history.append)
+    happened = [deployment.perform(action) for action in plan]
+    return happened, [record for record in history if type(record) in (Published, FailedOver, TopicRead)]
+
+
+def test_a_follower_catches_up_where_it_lacks_something() -> None:
+    assert performed(Topic, SEND, CatchUp())[0] == [True, False]
+    assert performed(Lagging, CatchUp(), SEND, CatchUp(), CatchUp())[0] == [False, True, True, False]
+
+
+def test_a_failover_takes_what_the_follower_lacks_and_begins_an_epoch_if_that_is_anything() -> None:
+    _, (*_, over, read) = performed(Topic, SEND, SEND, FailOver(), ReadTopic(1))
+    assert (over, read) == (FailedOver(1, 2), TopicRead(1, (1, 2)))
+    _, (*_, over, read) = performed(Lagging, SEND, CatchUp(), SEND, SEND, FailOver(), ReadTopic(1))
+    assert (over, read) == (FailedOver(2, 1), TopicRead(1, (1,)))
+
+
+def test_offsets_go_on_behind_what_is_left() -> None:
+    _, records = performed(Lagging, SEND, CatchUp(), SEND, FailOver(), SEND)
+    assert [record.offset for record in records if type(record) is Published] == [1, 2, 2]
