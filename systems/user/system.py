@@ -76,15 +76,21 @@ SHORT = (12, 24, 48)
 """Words per plan where a part of the user's says that many short runs find more in the same time than few long ones."""
 
 
+def parts_of(made: object) -> Sequence[object]:
+    """What an object of the user's has as attributes."""
+    return tuple(vars(made).values()) if hasattr(made, "__dict__") else ()
+
+
 class Parts:
     """What a user's system is made of, found out once from what his function made."""
 
     def __init__(self, name: str, made: Any) -> None:
         self.name = name
         self.log = getattr(made, "log", made)
-        if getattr(made, "gaps", False):
-            self.log = InOrderOfCommit(self.log)
         self.service = getattr(made, "service", None)
+        late = self.service is not None and any(getattr(part, "shows_late", False) for part in parts_of(made))
+        if getattr(made, "gaps", late):
+            self.log = InOrderOfCommit(self.log)
         self.consumers: dict[str, Any] = dict(getattr(made, "consumers", None) or {})
         self.refusals = tuple(getattr(made, "refusals", ()))
         self.made = made
@@ -117,11 +123,6 @@ def at_gate(parts: Parts) -> bool:
     return parts.service is not None or any(
         is_factory(one) or role_of(one) == PULLING for one in parts.consumers.values()
     )
-
-
-def parts_of(made: object) -> Sequence[object]:
-    """What an object of the user's has as attributes."""
-    return tuple(vars(made).values()) if hasattr(made, "__dict__") else ()
 
 
 class OwnSystem:
