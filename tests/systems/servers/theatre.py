@@ -231,7 +231,6 @@ class Made:
     """A system of one service and one worker."""
 
     refusals = (SeatTaken,)
-    gaps = True
 
     def __init__(self, service: type[Service], worker: type[Worker]) -> None:
         self.database = PostgresDatabase(service.schema)
@@ -246,6 +245,12 @@ class Made:
             f"select * from ({query}) e where position > %s order by position limit %s", (after, limit)
         )
         return [Stored(p, seat, v, str(p), "Booked", Booked(seat, guest)) for p, seat, guest, v in rows]
+
+
+class InOrder(Made):
+    """The same, which says that its positions show in order."""
+
+    gaps = False
 
 
 class Plan:
