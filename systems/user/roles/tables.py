@@ -1,217 +1,25 @@
 """A system whose parts live in one database: events, rows and checkpoints are tables, or queries.
 
-What every adapter of such a system writes again is written here once: a database for each run, connections to look with, events out of
-rows, a worker whose loop has another name than `poll`.
+What every adapter of such a system writes again is written here once: a database for each run, connections to look with, a worker whose
+loop has another name than `poll`.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import pathlib
 import sqlite3
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
-
-from refold.model.application import Application
 from refold.model.errors import UsageError
-from refold.model.event import Stored
-from refold.model.words import counted, short, suggestion
+from refold.model.words import counted, short
 from refold.systems.user.errors import AdapterError
+from refold.systems.user.roles.database import EventTables, Looks, RunDatabase
+from refold.systems.user.roles.described import Described, Reader, Relay, Service, Worker
 from refold.systems.user.roles.locks import Lock
 from refold.systems.user.roles.sinks import Sink
-
-Row = tuple[Any, ...]
-Select = Callable[[str], list[Row]]
-"""What a query gives, read through a connection that no plan disturbs."""
-
-
-def query(text: str) -> str:
-    """A query; the name of a table stands for everything in it."""
-    return text if " " in text.strip() else f"select * from {text}"
-
-
-@attrs.frozen
-class RunDatabase:
-    """The database of one run: what a service and its workers are made with, how to connect in order to look, and how it is given back."""
-
-    given: tuple[Any, ...]
-    connect: Callable[[], Any]
-    close: Callable[[], object]
-
-
-class Looks:
-    """Reads the database of a run through one connection of its own, outside of every transaction."""
-
-    def __init__(self, place: RunDatabase) -> None:
-        self.place = place
-        self.connection: Any = None
-
-    def table(self, text: str) -> tuple[list[str], list[Row]]:
-        """Columns and rows of a query or a table."""
-        if self.connection is None:
-            self.connection = self.place.connect()
-        cursor = self.connection.cursor()
-        try:
-            cursor.execute(query(text))
-            return [column[0] for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
-        finally:
-            cursor.close()
-
-    def select(self, text: str) -> list[Row]:
-        """Its rows."""
-        return self.table(text)[1]
-
-    def close(self) -> None:
-        """Give connection and database back."""
-        if self.connection is not None:
-            self.connection.close()
-        self.place.close()
-
-
-class EventTables:
-    """The log, as queries show it. `application` is put in its place by the harness."""
-
-    def __init__(self, looks: Looks, queries: Mapping[type, str] | str) -> None:
-        self.looks = looks
-        self.queries = queries
-        self.application: Application | None = None
-        self.rows: object = None
-        self.events: list[Stored] = []
-
-    def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """Events behind a position. All are looked at, because their versions count from the first one of their stream."""
-        queries = {None: self.queries} if isinstance(self.queries, str) else self.queries
-        tables = [(cls, *self.looks.table(text)) for cls, text in queries.items()]
-        if tables != self.rows:
-            self.rows, self.events = tables, self.stored(tables)
-        return [event for event in self.events if event.position > after][:limit]
-
-    def stored(self, tables: Sequence[tuple[Any, list[str], list[Row]]]) -> list[Stored]:
-        """The events in the order of their positions; each stream counts its own."""
-        found = [self.event(cls, dict(zip(columns, row, strict=True))) for cls, columns, rows in tables for row in rows]
-        found.sort(key=lambda event: event.position)
-        numbers: dict[str, int] = {}
-        numbered = []
-        for event in found:
-            numbers[event.stream] = version = event.version or numbers.get(event.stream, 0) + 1
-            numbered.append(Stored(event.position, event.stream, version, event.id, event.type, event.data))
-        return numbered
-
-    def event(self, cls: type | None, columns: dict[str, Any]) -> Stored:
-        """One row as an event; its version is 0 where no column says which it is. Raises `AdapterError`."""
-        application = self.application
-        if application is None:
-            raise AdapterError("events are read from tables before there is an application that knows their streams")
-        if "position" not in columns:
-            raise AdapterError(f"the query of events has the columns {', '.join(columns)}, and no position")
-        position = columns.pop("position")
-        name, payload = self.payload(application, cls, columns, position)
-        return Stored(
-            position,
-            str(columns.get("stream") or application.key(payload)),
-            int(columns.get("version") or 0),
-            str(columns.get("id") or position),
-            name,
-            payload,
-        )
-
-    def payload(
-        self, application: Application, cls: type | None, columns: dict[str, Any], position: int
-    ) -> tuple[str, Any]:
-        """Name and payload: of the columns that are called like fields, or out of `type` and `data`."""
-        try:
-            if cls is not None:
-                fields = {name: columns.pop(name) for name in fields_of_class(cls) if name in columns}
-                return cls.__name__, cls(**fields)
-            name, data = str(columns["type"]), columns["data"]
-            return name, application.decode(name, json.loads(data) if isinstance(data, str | bytes) else data)
-        except Exception as error:
-            wanted = "the columns type and data" if cls is None else f"the fields of {cls.__name__}"
-            raise AdapterError(
-                f"the event at position {position} cannot be made of {wanted} ({type(error).__name__}: {error}); its columns are"
-                f" {', '.join(columns)}"
-            ) from error
-
-
-def fields_of_class(cls: Any) -> Sequence[str]:
-    """The names of the fields of an event class."""
-    for place in ("__struct_fields__", "__match_args__", "__dataclass_fields__"):
-        if fields := getattr(cls, place, None):
-            return tuple(fields)
-    return ()
-
-
-@attrs.frozen
-class Service:
-    """What clients call: `make` is called once for each life of a client's process, with what leads to the database (a path).
-
-    It has `execute(command)`, or a method for each command (`claim_name(name, owner)` for `ClaimName(name, owner)`). `refusals` are the
-    errors by which it says no, beside `refold.Refusal`. One that sends messages by itself names the sink in `sends`, and is made with it.
-
-    `load` is the name of its method that loads the aggregate of a key, through whatever caches and snapshots it has, and `state` makes of
-    that what `Application.evolve` makes. `snapshots` is a table or a query with a key, a version and a state, of which `snapshot` makes the
-    same; as JSON it is read by default.
-    """
-
-    make: Callable[..., object]
-    refusals: Sequence[type[BaseException]] = ()
-    sends: str = attrs.field(default="", kw_only=True)
-    load: str = attrs.field(default="", kw_only=True)
-    state: Callable[[Any], Any] = attrs.field(default=lambda aggregate: aggregate, kw_only=True)
-    snapshots: str = attrs.field(default="", kw_only=True)
-    snapshot: Callable[[Any], Any] = attrs.field(default=json.loads, kw_only=True)
-
-
-@attrs.frozen
-class Reader:
-    """What answers questions about keys: a cache, an index, a page.
-
-    `make` is called once, with what leads to the database; `query` is the name of its method. `promises` are those of every reader.
-    """
-
-    make: Callable[..., object]
-    query: str = attrs.field(default="query", kw_only=True)
-    promises: Sequence[str] = attrs.field(default=(), kw_only=True)
-
-
-@attrs.frozen
-class Worker:
-    """A consumer whose rows, and whose checkpoint, are in the database.
-
-    `make` is called once for each life of its process, with what leads to the database; `poll` is the name of its method that does a
-    bounded piece of work and says whether there was any. One that is handed its events names that method in `handle` instead, and needs a
-    checkpoint. Without `make` nobody is called: its table is written in the transaction of the append. `rows` is a table or a
-    query: the first column is the key, the others are the value. `checkpoint` is a table or a query with one number. The rest is as for
-    every consumer.
-    """
-
-    make: Callable[..., object] | None = None
-    rows: str = attrs.field(default="", kw_only=True)
-    checkpoint: str = attrs.field(default="", kw_only=True)
-    poll: str = attrs.field(default="poll", kw_only=True)
-    handle: str = attrs.field(default="", kw_only=True)
-    stop: str = attrs.field(default="", kw_only=True)
-    projection: str = attrs.field(default="views", kw_only=True)
-    promises: Sequence[str] = attrs.field(default=(), kw_only=True)
-    saves_every: int = attrs.field(default=1, kw_only=True)
-
-
-@attrs.frozen
-class Relay:
-    """A process that takes turns and sends: the relay of an outbox, a process manager, a mailer.
-
-    `make` is called once for each life of it, with what leads to the database and the sink called `sends`. `poll` is the name of its method
-    that does a bounded piece of work and says whether there was any.
-    """
-
-    make: Callable[..., object]
-    sends: str = attrs.field(kw_only=True)
-    poll: str = attrs.field(default="poll", kw_only=True)
-    stop: str = attrs.field(default="", kw_only=True)
 
 
 def method_of(theirs: object, name: str) -> Callable[..., Any]:
@@ -367,34 +175,6 @@ class OnTables:
         if worker.make is None:
             return TableConsumer(worker, self.looks)
         return lambda: TableConsumer(worker, self.looks)
-
-
-@attrs.frozen
-class Described:
-    """What a user says of his system."""
-
-    service: Service | None
-    events: Mapping[type, str] | str | None
-    consumers: Mapping[str, Worker]
-    sinks: Mapping[str, Sink]
-    relays: Mapping[str, Relay]
-    readers: Mapping[str, Reader]
-    lock: Lock | None
-
-    def check(self) -> None:
-        """Whether everybody sends to a sink that there is. Raises `UsageError`."""
-        if (self.service is None) != (self.events is None):
-            raise UsageError(
-                "a service without events has nothing to be judged by, and events without a service nobody appends"
-            )
-        for sends in (
-            "" if self.service is None else self.service.sends,
-            *(relay.sends for relay in self.relays.values()),
-        ):
-            if sends and sends not in self.sinks:
-                raise UsageError(
-                    f"there is no sink {sends!r}{suggestion(sends, self.sinks)}; sinks are {', '.join(self.sinks) or 'none'}"
-                )
 
 
 def sqlite_system(
