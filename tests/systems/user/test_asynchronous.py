@@ -447,3 +447,14 @@ def test_code_that_stops_where_it_does_not_await_is_begun_again_on_a_thread() ->
     first, again = (execute(system, Hotel(), plan, whole=True) for _ in range(2))
     assert system.threaded
     assert first.history == again.history
+
+
+def test_a_search_may_be_made_in_a_running_loop() -> None:
+    """As in a test that is a coroutine itself: that loop is the running one again afterwards."""
+
+    async def search() -> list[str]:
+        found = verified(hotel(roles.Desk), Hotel(), seed=1, examples=4).counterexamples
+        await asyncio.sleep(0)
+        return [example.finding.anomaly for example in found]
+
+    assert asyncio.run(search()) == ["duplicate-create"]
