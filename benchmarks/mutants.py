@@ -109,7 +109,7 @@ def doubtful(bench: Bench, verdicts: list[Verdict]) -> str:
     """A test that killed a mutant and fails without one too; such a verdict is worth nothing."""
     seconds = bench.touched.seconds
     killers = {one.killed_by: seconds[one.killed_by] for one in verdicts if one.killed_by in seconds}
-    return bench.forks.run("", "", killers)[1]
+    return bench.forks.run("", "", "", killers)[1]
 
 
 def summary(chosen: list[str], verdicts: Verdicts, seed: int) -> tuple[str, float]:

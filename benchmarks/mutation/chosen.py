@@ -1,7 +1,7 @@
 """A pytest plugin for mutation testing: notes what each test touches and how long it takes, and runs chosen tests in a chosen order.
 
-pytest -p chosen --clock FILE ...     coverage, if it runs, notes the test that touches a line; FILE gets the seconds of what passed
-pytest -p chosen --chosen FILE ...    only the tests that FILE names, one a line, in its order;
+pytest -p chosen --clock=FILE ...     coverage, if it runs, notes the test that touches a line; FILE gets the seconds of what passed
+pytest -p chosen --chosen=FILE ...    only the tests that FILE names, one a line, in its order;
                                       FILE.failed gets the name of the first that fails
 """
 

@@ -71,14 +71,14 @@ class Server:
             self.failed = report.nodeid
 
     def answer(
-        self, items: dict[str, pytest.Item], before: str, after: str, tests: dict[str, float]
+        self, items: dict[str, pytest.Item], path: str, before: str, after: str, tests: dict[str, float]
     ) -> tuple[int, str | None]:
         """Of a fork."""
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(reading)
-            self.forked(items, before, after, tests, writing)
+            self.forked(items, (before, after, path), tests, writing)
         os.close(writing)
         waited(child, BUSY_SECONDS + 10 * PATIENCE * sum(tests.values()))
         with os.fdopen(reading) as said:
@@ -86,13 +86,13 @@ class Server:
         return int(changed), failed[0] if failed else None
 
     def forked(
-        self, items: dict[str, pytest.Item], before: str, after: str, tests: dict[str, float], writing: int
+        self, items: dict[str, pytest.Item], change: tuple[str, str, str], tests: dict[str, float], writing: int
     ) -> NoReturn:
         """Test after test, until one fails."""
         os.setsid()
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         try:
-            os.write(writing, f"{swap(before, after)}".encode())
+            os.write(writing, f"{swap(*change)}".encode())
             there = [name for name in tests if name in items]
             for name, following in zip(there, [*there[1:], None], strict=True):
                 limit(START_SECONDS + PATIENCE * tests[name])
@@ -125,20 +125,29 @@ def waited(child: int, patience: float) -> None:
         os.waitpid(child, 0)
 
 
-def swap(before: str, after: str) -> int:
-    """Give the functions of a file their code with the mistake, and say how many were given it; none if that is not possible."""
+def swap(before: str, after: str, path: str) -> int:
+    """Give the functions of a file their code with the mistake, and say how many were given it; none if that is not possible.
+
+    A function is known by its code, or by its place: pytest rewrites those that have assertions.
+    """
     gc.unfreeze()
     old = codes(compile(before, "", "exec", dont_inherit=True))
+    places = [(code.co_qualname, code.co_firstlineno) for code in old]
+
+    def number(code: types.CodeType) -> int | None:
+        if code in old:
+            return old.index(code)
+        place = (code.co_qualname, code.co_firstlineno)
+        return places.index(place) if code.co_filename.endswith(f"/{path}") and places.count(place) == 1 else None
+
     things: list[Any] = [thing for thing in gc.get_objects() if type(thing) is types.FunctionType]
-    functions = [function for function in things if function.__code__ in old]
-    new = {
-        name: codes(compile(after, name, "exec", dont_inherit=True))
-        for name in {one.__code__.co_filename for one in functions}
-    }
+    numbers = [(thing, found) for thing in things if (found := number(thing.__code__)) is not None]
+    names = {function.__code__.co_filename for function, _ in numbers}
+    new = {name: codes(compile(after, name, "exec", dont_inherit=True)) for name in names}
     if any([code.co_qualname for code in other] != [code.co_qualname for code in old] for other in new.values()):
         return 0
-    pairs = [(one, new[one.__code__.co_filename][old.index(one.__code__)]) for one in functions]
-    if any(one.__code__.co_freevars != code.co_freevars for one, code in pairs):
+    pairs = [(function, new[function.__code__.co_filename][found]) for function, found in numbers]
+    if any(function.__code__.co_freevars != code.co_freevars for function, code in pairs):
         return 0
     for function, code in pairs:
         function.__code__ = code

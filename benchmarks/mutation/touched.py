@@ -183,7 +183,7 @@ def measure(clone: pathlib.Path, files: Sequence[str], folder: pathlib.Path, job
     configuration.write_text(CONFIGURATION.format(folder=folder, clone=clone), encoding="utf-8")
     workers = ["-n", str(jobs)] if jobs > 1 else []
     said = subprocess.run(
-        [*pytest_command("chosen", "--clock", folder / "seconds.json"), *workers, *files],
+        [*pytest_command("chosen", f"--clock={folder / 'seconds.json'}"), *workers, *files],
         cwd=clone,
         env={**environment(clone), "COVERAGE_PROCESS_START": str(configuration)},
         capture_output=True,
@@ -195,7 +195,8 @@ def measure(clone: pathlib.Path, files: Sequence[str], folder: pathlib.Path, job
 
 
 def pytest_command(plugin: str, *options: str | pathlib.Path) -> list[str]:
-    """How pytest is called, here and for each mutant: with the same inputs every time."""
+    """How pytest is called, here and for each mutant: with the same inputs every time. An option and its path are one word, or pytest
+    would look for its configuration there too."""
     given = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     return [*given, *map(str, options)]
 

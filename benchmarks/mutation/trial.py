@@ -34,8 +34,8 @@ BUSY = 10
 """On a busy machine it may take so many times longer by the clock."""
 
 TOO_LONG = "a test that takes too long"
-GREEN = {0, 5}
-"""What pytest returns if no test failed, or if there was none."""
+NOT_FOUND = 5
+"""What pytest returns if it found no test."""
 
 
 @attrs.frozen
@@ -92,9 +92,9 @@ class Forks:
         if self.answered.readline() != "ready\n":
             raise RuntimeError(f"pytest cannot collect the tests in {clone}; run it there to see why")
 
-    def run(self, before: str, after: str, tests: dict[str, float]) -> tuple[int, str]:
+    def run(self, path: str, before: str, after: str, tests: dict[str, float]) -> tuple[int, str]:
         """How many functions could be changed in the fork, and the first test that fails."""
-        self.asking.write(json.dumps({"before": before, "after": after, "tests": tests}) + "\n")
+        self.asking.write(json.dumps({"path": path, "before": before, "after": after, "tests": tests}) + "\n")
         self.asking.flush()
         changed, failed = json.loads(self.answered.readline())
         return changed, TOO_LONG if failed is None else failed
@@ -129,7 +129,9 @@ class Bench:
         run = len(first)
         with self.changed(mutant.path, source, after):
             changed, killer = (
-                self.forks.run(source, after, {test: seconds[test] for test in first}) if first else (1, "")
+                self.forks.run(mutant.path, source, after, {test: seconds[test] for test in first})
+                if first
+                else (1, "")
             )
             rest = affordable(others if changed else first + others, seconds, self.most)
             for portion in [] if killer else portions(rest, seconds):
@@ -165,11 +167,13 @@ class Bench:
         chosen.write_text("\n".join(tests), encoding="utf-8")
         files = dict.fromkeys(test.partition("::")[0] for test in tests)
         code = ended(
-            [*pytest_command("chosen", "-x", "--chosen", chosen, f"--basetemp={self.scratch / 'tmp'}"), *files],
+            [*pytest_command("chosen", "-x", f"--chosen={chosen}", f"--basetemp={self.scratch / 'tmp'}"), *files],
             self.clone,
             START_SECONDS + int(PATIENCE * sum(self.touched.seconds[test] for test in tests)),
         )
-        if code in GREEN:
+        if code == NOT_FOUND:
+            raise RuntimeError(f"pytest finds none of these in {self.clone}: {', '.join(tests[:3])}")
+        if code == 0:
             return ""
         if failed.exists():
             return failed.read_text(encoding="utf-8")

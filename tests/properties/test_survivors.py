@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from refold.model.examples.accounts import Accounts
+from refold.model.parts.calls import Moved
 from refold.model.parts.claims.entity import Journaled, TookOver
 from refold.model.parts.messages.change_stream import Copied, SnapshotBegun, SourceChanged
 from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
@@ -16,7 +17,7 @@ from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.record import CheckpointSaved, Ignored, Scanned, SnapshotTaken
 from refold.properties.oracle import Oracle
 
-from .cases.records import ADA, FIRST, SECOND, asked, event
+from .cases.records import ADA, BOB, FIRST, SECOND, asked, event, yes
 from .test_clauses import judged
 
 
@@ -117,3 +118,17 @@ def test_a_deletion_of_another_lsn_than_that_of_the_snapshot_is_one_that_the_sou
     begun = (SourceChanged(1, "a", 1), Copied(1, "a", 1, 1), SourceChanged(2, "b", 2), SnapshotBegun(2))
     assert signatures(*begun, Copied(2, "a", None, 0), Copied(2, "a", 1, 1)) == []
     assert signatures(*begun, Copied(1, "a", None, 0)) == [("wrong-value-copied", "CDC")]
+
+
+def test_where_an_event_was_read_first_is_proof_that_its_position_changed() -> None:
+    moved = Moved("alice-1/0", 1, 2)
+    (found,) = judged((*FIRST, *SECOND, moved), None)
+    assert [proof.record for proof in found.evidence] == [FIRST[1], moved]
+
+
+def test_another_event_at_the_position_that_an_answer_named_is_what_is_told() -> None:
+    """However great the position is."""
+    promised = (asked("alice-1", ADA), asked("bob-1", BOB), yes("alice-1", 1000))
+    at, behind = (judged((*promised, event(place, 1, BOB, "bob-1/0")), None)[0] for place in (1000, 1001))
+    assert (at.anomaly, at.position, at.actual) == ("acknowledged-elsewhere", 1000, "bob-1/0")
+    assert (behind.position, behind.actual) == (1000, "nothing: readers have come to position 1001")

@@ -279,6 +279,7 @@ def test_answers_and_snapshots_of_states_that_are_forgotten_are_not_judged_and_t
         [APPENDS_GIVEN_UP, "snapshots of states that"],
     )
     assert verdict(*MANY, SnapshotTaken("stream:acme", 40, ["nobody"], 1))[0] == ["snapshot-differs"]
+    assert verdict(*MANY, SnapshotTaken("stream:zeta", 0, ["nobody"], 1))[0] == ["snapshot-differs"]
     remembered = SnapshotTaken("stream:acme", 33 - SMALL + 1, ["nobody"], 1)
     assert verdict(*appends(33), remembered)[0] == ["snapshot-differs"]
 

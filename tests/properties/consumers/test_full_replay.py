@@ -51,10 +51,11 @@ def judged(*records: Any, application: Application | None = None) -> list[Findin
 def test_a_view_shows_the_replay_of_the_whole_log() -> None:
     """The wrong keys alone are named, with the last event of the log."""
     assert judged(*LOG, Viewed("page", {"a": 7})) == []
-    (found,) = judged(*LOG, Viewed("page", {"a": 6, "b": None}))
-    assert (found.anomaly, found.clause, found.position) == ("view-differs-from-replay", "view", 2)
-    assert (found.expected, found.actual) == ({"a": 7}, {"a": 6})
-    assert [proof.record for proof in found.evidence] == [LOG[-1], Viewed("page", {"a": 6, "b": None})]
+    last = stored(3, 1)
+    (found,) = judged(*LOG, last, Viewed("page", {"a": 6, "b": None}))
+    assert (found.anomaly, found.clause, found.position) == ("view-differs-from-replay", "view", 3)
+    assert (found.expected, found.actual) == ({"a": 8}, {"a": 6})
+    assert [proof.record for proof in found.evidence] == [last, Viewed("page", {"a": 6, "b": None})]
 
 
 def test_a_view_is_compared_with_the_log_of_its_moment() -> None:

@@ -7,14 +7,18 @@ from typing import Any
 from refold.model.examples.accounts import Accounts
 from refold.model.parts.messages.topic import (
     CatchUp,
+    Consume,
     FailedOver,
     FailOver,
     Publish,
     Published,
     ReadTopic,
+    Tallied,
+    TallyCopied,
     Topic,
     TopicRead,
 )
+from refold.search.run import execute
 from refold.systems.reference import Reference
 
 SEND = Publish("alice")
@@ -50,3 +54,11 @@ def test_a_failover_takes_what_the_follower_lacks_and_begins_an_epoch_if_that_is
 def test_offsets_go_on_behind_what_is_left() -> None:
     _, records = performed(Lagging, SEND, CatchUp(), SEND, FailOver(), SEND)
     assert [record.offset for record in records if type(record) is Published] == [1, 2, 2]
+
+
+def test_a_subscriber_that_missed_nothing_counts_message_by_message_and_at_rest_to_the_end() -> None:
+    """Without a full copy: it begins in the epoch in which the topic begins."""
+    run = execute(Reference(), Accounts(), (SEND, SEND, Consume()))
+    assert run.findings == []
+    assert [record.tally.offset for record in run.history if type(record) is Tallied] == [1, 2]
+    assert not [record for record in run.history if type(record) is TallyCopied]

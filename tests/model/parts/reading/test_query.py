@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from refold.model.action import Append, Deliver, Prepare, Submit
+from refold.model.action import Append, Crash, Deliver, Prepare, Submit
 from refold.model.examples.accounts import Accounts, Delete, Register
 from refold.model.parts.reading.query import (
     PATIENCE,
@@ -105,6 +105,13 @@ def test_a_dangling_hit_is_recognised_and_discarded() -> None:
     assert [(hit.row, hit.version, hit.shown) for hit in search.hits] == [("ada@acme", 0, False)]
     (search,) = records(Searched, ADA, Deliver("index", 0), STORE, Search("bob", "acme"))
     assert [(hit.version, hit.shown) for hit in search.hits] == [(1, True)]
+
+
+def test_nobody_searches_while_the_index_or_the_store_is_down_nor_a_stranger_at_all() -> None:
+    for before, client in ((Crash("index"), "bob"), (Crash("store"), "bob"), (ADA, "zoe")):
+        deployment = Reference().open(Accounts(), lambda record: None)
+        assert deployment.perform(before)
+        assert not deployment.perform(Search(client, "acme"))
 
 
 def test_a_write_of_the_same_client_while_its_query_waits_is_not_asked_of_the_answer() -> None:
