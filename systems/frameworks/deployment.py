@@ -54,7 +54,7 @@ WORK_MAX = 10_000
 """Turns that a look waits for."""
 
 
-class Described(Protocol):
+class SystemFacts(Protocol):
     """The system, as far as a run needs it."""
 
     @property
@@ -81,7 +81,7 @@ class Described(Protocol):
 class FrameworkDeployment:
     """One run."""
 
-    def __init__(self, system: Described, application: FreshInstances, emit: Emit) -> None:
+    def __init__(self, system: SystemFacts, application: FreshInstances, emit: Emit) -> None:
         self.system = system
         self.application = application
         self.capabilities = system.capabilities

@@ -194,7 +194,7 @@ class Baton:
         still = Stillness(actor.host.thread)
         until = time.monotonic() + self.deadline
         looked = 0
-        while isinstance(actor.status, Blocked) and _outside(actor) and time.monotonic() < until:
+        while isinstance(actor.status, Blocked) and _in_a_server(actor) and time.monotonic() < until:
             if _can_be_asked(actor):
                 wait = _asked(actor)
             elif actor.way is not None and actor.way.asked:
@@ -203,7 +203,7 @@ class Baton:
                 wait = still.seen(0.001)
             if wait is not None:
                 with actor.mutex:
-                    if isinstance(actor.status, Blocked) and _outside(actor):
+                    if isinstance(actor.status, Blocked) and _in_a_server(actor):
                         actor.status = Blocked(actor.status.crossing, wait)
                 return
             looked += not self._next(0.0005)
@@ -245,7 +245,7 @@ class Baton:
             self._next(0.01)
 
 
-def _outside(actor: Actor) -> bool:
+def _in_a_server(actor: Actor) -> bool:
     """Whether it is blocked where the gate does not see it by itself."""
     status = actor.status
     return isinstance(status, Blocked) and status.wait.seen not in ("gate", "loop")

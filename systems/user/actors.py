@@ -27,7 +27,7 @@ STEPS = 10_000
 LOOSE_STEPS = 500
 """Steps that what goes on by itself may take before others get a turn."""
 OTHERS_STEPS = 300
-"""Steps that a crew may take while its leader waits for somebody else."""
+"""Steps that a group may take while its leader waits for somebody else."""
 ROUNDS = 50
 """How often time passes at rest for what somebody has left in the background."""
 
@@ -53,7 +53,7 @@ class Stage:
         self.tasks: dict[str, str] = {}
         """Who awaits something in his work, and on which loop."""
         self.loose: set[str] = set()
-        """Who works without being asked to: its crew goes on although there is no piece of work."""
+        """Who works without being asked to: its group goes on although there is no piece of work."""
         self.threaded = threaded
         """Loops have threads of their own."""
         self.known: set[str] = set() if known is None else known
@@ -61,7 +61,7 @@ class Stage:
         self.kept: set[str] = set()
         """Whose work nobody cancels: consumers are told to stop instead."""
         self.held: dict[str, Actor] = {}
-        """Who of a crew has stopped where the plan has him stop."""
+        """Who of a group has stopped where the plan has him stop."""
         self.gate.__enter__()
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class Stage:
         self.tasks[name] = loop if self.threaded else "loop"
 
     def leads(self, name: str) -> Actor | None:
-        """Who of somebody's crew goes on first; None if nobody can, or if there is no work."""
+        """Who of somebody's group goes on first; None if nobody can, or if there is no work."""
         main = self.gate.actors.get(name)
         if main is None or not (name in self.work or name in self.tasks or name in self.loose):
             return None
@@ -110,7 +110,7 @@ class Stage:
         return status.value
 
     def tidy(self, name: str) -> None:
-        """Let a crew go on to the end of what its leader does, with as much time as that takes."""
+        """Let a group go on to the end of what its leader does, with as much time as that takes."""
         for _ in range(STEPS):
             if isinstance(self.gate.status(name), Ended):
                 return
@@ -213,7 +213,7 @@ class Stage:
             self.emit(Stood(name, str(status.wait)))
 
     def run(self, name: str) -> bool:
-        """Let somebody go on while he can, to the end of his work; whether he himself took a step, and not only his crew. Raises
+        """Let somebody go on while he can, to the end of his work; whether he himself took a step, and not only his group. Raises
         `AdapterError` for what loops for ever."""
         main = self.gate.actors.get(name)
         began = self.busy(name)

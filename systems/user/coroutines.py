@@ -1,7 +1,7 @@
 """Asynchronous roles: which they are, and who of a process goes on.
 
-The tasks of a call (those that it gathers, what it leaves in the background, the threads in which it waits) are its *crew*. The plan
-speaks of the whole crew by the name of who leads it; within it the order is asyncio's, unless the plan has somebody stop.
+The tasks of a call (those that it gathers, what it leaves in the background, the threads in which it waits) are its *group*. The plan
+speaks of the whole group by the name of who leads it; within it the order is asyncio's, unless the plan has somebody stop.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def any_asynchronous(thing: object, *methods: str) -> bool:
 
 
 def first_of(main: Actor, asleep: bool) -> Actor | None:
-    """Who of a crew goes on first: in asyncio's order, and the threads that its tasks wait for after them. Who is asleep can go on as well,
+    """Who of a group goes on first: in asyncio's order, and the threads that its tasks wait for after them. Who is asleep can go on as well,
     where that counts: time passes for him."""
     host, actors = main.host, main.process.actors
     if isinstance(host, Carrier):

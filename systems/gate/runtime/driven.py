@@ -454,9 +454,9 @@ class Driven(Loop):
         """The answer comes too late, where there is a time-out around the await, or around that of who waits for it: time passes up to it.
         Elsewhere nothing is lost. Whether the task takes its step: not if the time-out is that of somebody else, who goes first."""
         process = self.members[task].process
-        crew = [one for one, actor in self.members.items() if actor.process is process]
+        group = [one for one, actor in self.members.items() if actor.process is process]
         timers = [handle for handle in self._scheduled if not handle._cancelled]
-        limits = {handle.when(): one for handle in timers for one in crew if _limits(handle, one)}
+        limits = {handle.when(): one for handle in timers for one in group if _limits(handle, one)}
         if not limits:
             return True
         moment = min(limits)
