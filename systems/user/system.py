@@ -367,6 +367,15 @@ class OwnSystem:
             )
         yield "unheard", 5, [(*stop, LoseAnswer(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
         yield "failure", 4, [(*stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
+        if self.serves:
+            yield (
+                "failure",
+                4,
+                [
+                    (Submit(*one), Submit(*other), *stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer))
+                    for (one, other), stop in product(cast.rivals, stops)
+                ],
+            )
         deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in stops if stop[0].consumer in self.mortal]
         if deaths:
             yield "consumer-crash", 10, deaths
