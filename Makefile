@@ -8,8 +8,8 @@ SEED ?=
 REPORTS ?= reports/generated
 ARGS ?=
 
-# What a system on a server needs: make verify SYSTEM='redis?persistence=everysec' installs refold[redis].
-server := $(filter postgres redis nats,$(firstword $(subst ?, ,$(SYSTEM))))
+# What a system on a server or of a library needs: make verify SYSTEM='redis?persistence=everysec' installs refold[redis].
+server := $(filter postgres redis nats eventsourcing,$(firstword $(subst ?, ,$(SYSTEM))))
 systems := $(if $(SYSTEM),--system '$(SYSTEM)',--system reference --system sqlite)
 
 .PHONY: verify test lint types wheel bench mutants clean

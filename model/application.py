@@ -39,6 +39,19 @@ class Refusal(Exception):
         return self.reason
 
 
+class Solo(msgspec.Struct, frozen=True):
+    """What a command does where nobody else is at work. `how`: ``done`` or ``refused``; `detail`: the answer, or the reason; `events`: what
+    it appends, in words. Of the events that were really appended, the first `agreed` are these. `anomaly`: what it is called if it is done
+    where it is refused here. `impossible`: what an invariant of the user's says of the state after the events that were appended."""
+
+    how: str
+    detail: str = ""
+    events: tuple[str, ...] = ()
+    agreed: int = 0
+    anomaly: str = "lost-update"
+    impossible: str = ""
+
+
 class Application:
     """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` if None will not do.
 
@@ -52,6 +65,8 @@ class Application:
     name: str = ""
     events: tuple[type, ...] = ()
     schema: int = 1
+    atomic: bool = True
+    """Whether a command that fails half-way has done nothing; asked where commands are run alone."""
     properties: Sequence[Any] = ()
 
     def commands(self) -> Sequence[Command]:
@@ -105,14 +120,41 @@ class Application:
 
     def replay(self, events: Sequence[Stored]) -> Mapping[str, State]:
         """The states of all keys, out of all events of the log and nothing else. For an application without a decider: a system of its own
-        executes the commands, and what that shows is compared with this."""
+        executes the commands, and what that shows is compared with this. Default: each event changes the state of its key."""
+        states: dict[str, State] = {}
+        for event in events:
+            key = self.key(event.data)
+            states[key] = self.evolve(states[key] if key in states else self.initial(key), event.data)
+        return states
+
+    @functools.cached_property
+    def decides(self) -> bool:
+        """Whether there is a decider: somebody who can say what a command should have done, or refused."""
+        return type(self).decide is not Application.decide
+
+    def replay_of(self, view: str, events: Sequence[Stored]) -> Mapping[str, State]:
+        """The states that `view` should show after these events. Default: those of all keys."""
+        return self.replay(events)
+
+    def alone(self, command: Command, before: Sequence[Stored], appended: Sequence[Stored] = ()) -> Solo:
+        """What `command` does where nobody else is at work and the log is `before`, compared with the events that it has `appended`. For an
+        application without a decider that can be run in a fresh instance, where no cache, snapshot or second client is in its way."""
         raise NotImplementedError
+
+    @property
+    def home(self) -> str:
+        """The module that another process needs to make the same application."""
+        return type(self).__module__
+
+    @functools.cached_property
+    def solitary(self) -> bool:
+        """Whether its commands can be run alone."""
+        return type(self).alone is not Application.alone
 
     @functools.cached_property
     def replayed(self) -> bool:
-        """Whether a full replay is all that is known: there is no decider."""
-        cls = type(self)
-        return cls.replay is not Application.replay and cls.decide is Application.decide
+        """Whether a full replay is all that is known: there is no decider, and nobody says what one event does."""
+        return type(self).replay is not Application.replay and not self.decides
 
     @functools.cached_property
     def tagged(self) -> bool:

@@ -94,7 +94,10 @@ class Client:
         events = numbered(op, payloads)
         if self.tagged:
             events = tuple([NewEvent(one.id, one.type, one.data, tuple(application.tags(one.data))) for one in events])
-        stream, expected = self.destination(command, key, view, op, condition)
+        if self.bound(command):
+            stream, expected = self.target(key, view, op) if condition is None else (key, self.condition(condition))
+        else:
+            stream, expected = key, ANY
         self.emit(Prepared(self.name, op, command, reads, stream, view.version, expected, events))
         self.pending = request = AppendRequest(op, stream, expected, events)
         return request
@@ -122,14 +125,6 @@ class Client:
     def condition(self, condition: NoMatch) -> AnyExpectation:
         """What to demand of the log, after what was read."""
         return condition
-
-    def destination(
-        self, command: Command, key: str, view: View, op: str, condition: NoMatch | None
-    ) -> tuple[str, AnyExpectation]:
-        """The stream to append to and what to demand: nothing, for what nobody decides on."""
-        if not self.bound(command):
-            return key, ANY
-        return self.target(key, view, op) if condition is None else (key, self.condition(condition))
 
     def bound(self, command: Command) -> bool:
         """Whether the append of this command has a condition: not if nobody decides on the fact that it states."""

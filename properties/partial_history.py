@@ -71,7 +71,7 @@ def beginning(records: Iterable[Any]) -> Beginning | None:
     return Beginning(first, versions) if first else None
 
 
-class MiddleAppends(Appends):
+class PartialAppends(Appends):
     """`Appends` that were asked for within the history. Of those that were sent before, nobody knows the beginning."""
 
     def sent(self, op: str) -> None:
@@ -89,16 +89,16 @@ class MiddleAppends(Appends):
         super().on_stored(number, event)
 
 
-class MiddleAppendsKeeper(AppendsKeeper):
+class PartialAppendsKeeper(AppendsKeeper):
     """`AppendsKeeper` that also hears of appends by what was sent."""
 
     def handlers(self) -> dict[type, Handler]:
         """Invocations, their events, and what else tells that an append was sent."""
-        sent: Any = cast(MiddleAppends, self.oracle.appends).on_sent
+        sent: Any = cast(PartialAppends, self.oracle.appends).on_sent
         return {**super().handlers(), Started: sent, Unknown: sent, Retried: sent}
 
 
-class MiddleIdentity(Identity):
+class PartialIdentity(Identity):
     """`Identity` among the appends that were asked for within the history."""
 
     def unasked(self, number: int, event: Any, operation: Operation | None = None) -> Finding | None:
@@ -106,7 +106,7 @@ class MiddleIdentity(Identity):
         return None if operation is None else super().unasked(number, event, operation)
 
 
-class MiddleExpectedVersion(ExpectedVersion):
+class PartialExpectedVersion(ExpectedVersion):
     """`ExpectedVersion` of those appends, in the streams whose version is known."""
 
     def __init__(self, oracle: Oracle, known: Iterable[str]) -> None:
@@ -126,7 +126,7 @@ class MiddleExpectedVersion(ExpectedVersion):
         return super().on_refused(number, record) if known else None
 
 
-class MiddleDurability(Durability):
+class PartialDurability(Durability):
     """`Durability` of what was confirmed within the history."""
 
     def __init__(self, oracle: Oracle, begins: Beginning) -> None:
@@ -139,7 +139,7 @@ class MiddleDurability(Durability):
             super().on_acknowledged(number, record)
 
 
-class MiddleLogKeeper(LogKeeper):
+class PartialLogKeeper(LogKeeper):
     """`LogKeeper` without consumers, whose places are not known: the oracle would wait for them."""
 
     def handlers(self) -> dict[type, Handler]:
@@ -153,7 +153,7 @@ class MiddleLogKeeper(LogKeeper):
         self.oracle.on_opened(number, msgspec.structs.replace(record, consumers=()))
 
 
-def middle_checker(
+def partial_checker(
     begins: Beginning, plain: Callable[[Any], Any] | None = None, remembered: int | None = None
 ) -> Checker:
     """A checker of what can be judged from there on; `plain` and `remembered` as for `refold.properties.suite.checker`."""
@@ -161,15 +161,15 @@ def middle_checker(
     oracle.tail = oracle.low = oracle.begins = begins.position - 1
     oracle.versions.update(begins.versions)
     oracle.slow.add("whatever was open before the beginning")
-    oracle.appends = MiddleAppends(oracle.versions, oracle.appends.window)
+    oracle.appends = PartialAppends(oracle.versions, oracle.appends.window)
     judges = in_order(
         [
-            MiddleAppendsKeeper(oracle),
-            MiddleIdentity(oracle),
-            MiddleExpectedVersion(oracle, begins.versions),
+            PartialAppendsKeeper(oracle),
+            PartialIdentity(oracle),
+            PartialExpectedVersion(oracle, begins.versions),
             Visibility(oracle),
-            MiddleDurability(oracle, begins),
-            MiddleLogKeeper(oracle),
+            PartialDurability(oracle, begins),
+            PartialLogKeeper(oracle),
         ]
     )
     for judge in judges:

@@ -190,7 +190,7 @@ class Table:
     """
 
     def __init__(self, properties: list[Property], late: Callable[[type], Sequence[Property]]) -> None:
-        self.known: dict[type, tuple[Handler, ...]] = {}
+        self.known: dict[type, list[Handler]] = {}
         self.properties = properties
         self.late = late
         for judge in properties:
@@ -198,12 +198,16 @@ class Table:
 
     def add(self, judge: Property) -> None:
         """Ask this property about the records that it looks at, after all others."""
+        known = self.known
         for kind, handler in judge.handlers().items():
-            self.known[kind] = (*self.known.get(kind, ()), handler)
+            if kind in known:
+                known[kind].append(handler)
+            else:
+                known[kind] = [handler]
 
-    def met(self, kind: type) -> tuple[Handler, ...]:
+    def met(self, kind: type) -> list[Handler]:
         """The first record of this kind has come: the handlers for it."""
-        self.known[kind] = ()
+        self.known[kind] = []
         for judge in self.late(kind):
             self.properties.append(judge)
             self.add(judge)
@@ -219,7 +223,7 @@ class Checker:
     """Feeds records to properties. `feed` is the hot path of the whole harness.
 
     `late` makes the properties that are needed only once records of some kind occur, so that other runs do not pay for them. They
-    judge after all others, so they look at records of their own and at the truth.
+    judge after all others, so they look at records of their own and at the oracle.
     """
 
     def __init__(self, properties: Sequence[Property], late: Callable[[type], Sequence[Property]] = nobody) -> None:

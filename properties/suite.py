@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ from refold.model.record import (
 from refold.properties.consumers.answers import Answers
 from refold.properties.consumers.cache import CacheAtRest, CacheOrder
 from refold.properties.consumers.convergence import Convergence
-from refold.properties.consumers.dead_letters import Letters
+from refold.properties.consumers.dead_letters import DeadLetterKeeping
 from refold.properties.consumers.effects import Checkpoints, Effects
 from refold.properties.consumers.full_replay import FullReplay
 from refold.properties.consumers.rebuild import RebuildEquality
@@ -41,7 +42,7 @@ from refold.properties.log.ranges import Ranges
 from refold.properties.log.reachability import Reachability
 from refold.properties.log.visibility import Visibility
 from refold.properties.messages.change_stream import CopyFollowsSource
-from refold.properties.messages.external_effects import Outside
+from refold.properties.messages.external_effects import ExternalEffects
 from refold.properties.messages.side_effects import Commands, OutboxDelivery
 from refold.properties.messages.topics import Topics
 from refold.properties.messages.two_stores import TwoStores
@@ -49,6 +50,7 @@ from refold.properties.oracle import Oracle
 from refold.properties.property import Checker, Handler, Property
 from refold.properties.reading.listings import Listings
 from refold.properties.reading.sessions import Pointers, Sessions, Waits
+from refold.properties.updates.alone import MadeAlone
 from refold.properties.updates.create_if_absent import CreateIfAbsent
 from refold.properties.updates.decisions import Decisions, ExpectedVersion
 from refold.properties.updates.locks import Locks
@@ -141,16 +143,27 @@ def in_order(parts: Sequence[Property]) -> list[Property]:
 
     Raises ValueError if a part comes, by way of others, after itself.
     """
-    waiting = sorted(parts, key=lambda part: type(part).name == LogKeeper.name)
-    ordered: list[Property] = []
+    return [parts[place] for place in places(tuple([(part.name, tuple(part.after)) for part in parts]))]
+
+
+@functools.lru_cache(64)
+def places(parts: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[int, ...]:
+    """The order of parts of which these are names and `after`: every run asks for the same one."""
+    waiting = sorted(range(len(parts)), key=lambda place: parts[place][0] == LogKeeper.name)
+    ordered: list[int] = []
     while waiting:
-        names = {part.name for part in waiting}
-        ready = next((part for part in waiting if not names.intersection(part.after)), None)
+        names = {parts[place][0] for place in waiting}
+        ready = next((place for place in waiting if not names.intersection(parts[place][1])), None)
         if ready is None:
             raise ValueError(f"each of these comes after another of them: {', '.join(sorted(names))}")
         waiting.remove(ready)
         ordered.append(ready)
-    return ordered
+    return tuple(ordered)
+
+
+def views(oracle: Oracle) -> Property:
+    """Views of a user's system, compared with a replay of what the oracle has seen."""
+    return FullReplay(oracle.application or Application(), oracle)
 
 
 LATE: tuple[Callable[[Oracle], Property], ...] = (
@@ -166,6 +179,7 @@ LATE: tuple[Callable[[Oracle], Property], ...] = (
     lambda oracle: CreateIfAbsent(),
     lambda oracle: SingleWriter(),
     Topics,
+    views,
 )
 """Properties of extensions, made when the first record of theirs occurs. No two share a kind of record, nor with the others."""
 
@@ -186,7 +200,9 @@ def early(application: Application | None, oracle: Oracle) -> list[Property]:
     replay = None if application is None else ReplayEquality(application, oracle)
     parts: list[Property] = [AppendsKeeper(oracle), ProgressKeeper(oracle), Identity(oracle), ExpectedVersion(oracle)]
     if application is not None:
-        parts += [StatesKeeper(oracle), Decisions(application, oracle), Views(application, oracle)]
+        parts += [StatesKeeper(oracle), Decisions(application, oracle)]
+    if application is not None and application.decides:
+        parts.append(Views(application, oracle))
     parts += [
         Visibility(oracle),
         Reachability(oracle),
@@ -198,9 +214,10 @@ def early(application: Application | None, oracle: Oracle) -> list[Property]:
     if application is not None and replay is not None:
         parts += [SnapshotEquality(application, oracle, replay), replay, CacheAtRest(application, oracle)]
         parts += [Sessions(application, oracle), RebuildEquality(application, oracle, replay)]
-        parts += [Answers(application, oracle), ServiceAnswers(application, oracle)]
-        parts.append(WatchedConsumers(application, oracle))
-    parts += [CacheOrder(), Outside(oracle), Letters(oracle), Waits(oracle), Convergence(oracle)]
+        parts += [Answers(application, oracle), WatchedConsumers(application, oracle)]
+    if application is not None and application.decides:
+        parts.append(ServiceAnswers(application, oracle))
+    parts += [CacheOrder(), ExternalEffects(oracle), DeadLetterKeeping(oracle), Waits(oracle), Convergence(oracle)]
     if application is not None:
         parts += [make(application) for make in application.properties]
     return in_order([*parts, LogKeeper(oracle)])
@@ -219,23 +236,38 @@ def checked_on(
     these kinds."""
     can = {"", *capabilities}
     if application is not None and application.replayed:
-        judges = [judge for judge in replay_checker(application, None).properties if judge.judged(kinds)]
+        all_of_them = [*replay_checker(application, None).properties, *(make(Oracle(None)) for make in LATE)]
+        judges = [judge for judge in all_of_them if judge.guarantee and judge.needs in can and judge.judged(kinds)]
+        found = [(judge.name, guarantee) for judge in judges for guarantee in (judge.guarantee, *judge.more_guarantees)]
         log = [(FullReplay.name, "LOG")] if Scanned in kinds else []
-        return (*((judge.name, judge.guarantee) for judge in judges), *log)
+        return (*dict.fromkeys(found), *log)
+    unknown = {"CAS"} if application is not None and not application.decides and not constrained(application) else set()
     return tuple(
         (judge.name, guarantee)
         for judge in properties(application)
-        if judge.guarantee and judge.needs in can and judge.judged(kinds)
+        if judge.guarantee not in {"", *unknown} and judge.needs in can and judge.judged(kinds)
         for guarantee in (judge.guarantee, *judge.more_guarantees)
+    )
+
+
+def constrained(application: Application) -> bool:
+    """Whether the application has an invariant."""
+    cls = type(application)
+    return (
+        cls.broken_invariant is not Application.broken_invariant
+        or cls.broken_group_invariant is not Application.broken_group_invariant
     )
 
 
 def replay_checker(application: Application, plain: Callable[[Any], Any] | None) -> Checker:
     """For an application without a decider: a full replay, and its own properties. Who asked for an event is not known there."""
-    checked: list[Property] = [FullReplay(application), *(make(application) for make in application.properties)]
+    oracle = Oracle(None)
+    own = [make(application) for make in application.properties]
+    alone = [MadeAlone(application)] if application.solitary else []
+    checked: list[Property] = [FullReplay(application), *alone, *own, LogKeeper(oracle)]
     for judge in checked:
         judge.plain = plain
-    return Checker(checked)
+    return Checker(checked, when_needed(oracle, plain))
 
 
 def checker(
@@ -250,6 +282,12 @@ def checker(
     for judge in checked:
         judge.plain = plain
 
+    return Checker(checked, when_needed(oracle, plain))
+
+
+def when_needed(oracle: Oracle, plain: Callable[[Any], Any] | None) -> Callable[[type], list[Property]]:
+    """What makes the property that a kind of record needs."""
+
     def late(kind: type) -> list[Property]:
         make = AWAITED.get(kind)
         if make is None:
@@ -258,4 +296,4 @@ def checker(
         judge.plain = plain
         return [judge]
 
-    return Checker(checked, late)
+    return late

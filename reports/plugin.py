@@ -8,13 +8,47 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 PROFILES = ("quick", "default", "ci", "deep")
 KEY = "refold"
+CI = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "REFOLD_STEP_SUMMARY")
+"""Variables with which a CI job says that it shows more than output."""
+
+
+class AsCompiled(MetaPathFinder):
+    """Finds the modules of Hypothesis and refold as Python compiled them, before pytest does.
+
+    pytest rewrites the assertions of every package that has a plugin, and keeps the result beside the bytecode. Where Python may not write
+    bytecode (`PYTHONDONTWRITEBYTECODE`, usual in containers) it does so again in every run, for half a second. Where tests run pytest
+    within pytest it is left to that: the inner one would warn of modules that are not rewritten.
+    """
+
+    def __init__(self, plugins: pytest.PytestPluginManager) -> None:
+        self.plugins = plugins
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """What Python itself would find."""
+        if fullname.partition(".")[0] in ("hypothesis", "refold") and not self.plugins.hasplugin("pytester"):
+            return PathFinder.find_spec(fullname, path, target)
+        return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Before any code of the user's is imported."""
+    if sys.dont_write_bytecode:
+        finder = AsCompiled(early_config.pluginmanager)
+        sys.meta_path.insert(0, finder)
+        early_config.add_cleanup(lambda: sys.meta_path.remove(finder))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,8 +130,18 @@ def pytest_runtest_makereport(
     if noise and item.config.getoption("verbose") > 0:
         report.sections.append(("Hypothesis", noise))
     if notes:
-        report.user_properties.append((KEY, {"test": short_id(item.nodeid), "notes": notes}))
+        setattr(report, KEY, {"test": short_id(item.nodeid), "notes": notes})  # travels with it from a worker
+        item.user_properties += [(f"{KEY}.{name}", value) for note in notes for name, value in properties_of(note)]
     return report
+
+
+def properties_of(note: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What JUnit files say about a refold test, a property each: ``refold.verdict``, ``refold.steps``, ``refold.anomaly``, …"""
+    for name in ("verdict", "runs", "steps", "anomaly", "guarantee", "replay", "report", "seed"):
+        if note.get(name) not in (None, ""):
+            yield name, str(note[name])
+    if note.get("not_checked"):
+        yield "not_checked", str(len(note["not_checked"]))
 
 
 def shorten(report: pytest.TestReport, item: pytest.Item, error: BaseException) -> None:
@@ -137,6 +181,7 @@ def summary_of(error: Any) -> dict[str, Any]:
         "guarantee": finding.guarantee,
         "actions": [str(action) for action in error.counterexample.plan],
         "replay": error.command,
+        "report": error.report,
     }
 
 
@@ -146,15 +191,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     config = terminalreporter.config
     verbose = config.getoption("verbose")
     seen = [
-        value
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        for key, value in getattr(report, "user_properties", ())
-        if key == KEY
+        report.refold for reports in terminalreporter.stats.values() for report in reports if hasattr(report, "refold")
     ]
     silent = config.getoption("tbstyle", "auto") in ("no", "line")
     lines = [line for value in seen for entry in value["notes"] for line in said(value["test"], entry, verbose, silent)]
     lines += interrupted()
+    lines += [line for value in seen for entry in value["notes"] for line in announced(entry)]
     if lines:
         terminalreporter.section("refold")
         for line in lines:
@@ -174,6 +216,18 @@ def said(test: str, entry: dict[str, Any], verbose: int, silent: bool) -> list[s
         *(details(entry) if verbose > 0 else ()),
         *stored,
     ]
+
+
+def announced(entry: dict[str, Any]) -> list[str]:
+    """What a CI job is to show of a failure: its report is read from the disk, which workers share."""
+    if not entry.get("report") or not any(map(os.environ.get, CI)):
+        return []
+    import json
+    import pathlib
+
+    from refold.reports.ci import announced
+
+    return announced.announced(json.loads(pathlib.Path(entry["report"]).with_name("report.json").read_bytes()))
 
 
 def done(entry: dict[str, Any]) -> str:

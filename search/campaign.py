@@ -16,15 +16,15 @@ from refold.model.errors import UsageError
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
-from refold.search.capabilities import WITHOUT_DECIDER, not_checked
-from refold.search.crew import Crew, why_not
+from refold.search.capabilities import not_checked
 from refold.search.outcome import Outcome, Runner
 from refold.search.run import Run, execute, reproducer
 from refold.search.shrink import Shrinker
 from refold.search.signals import HeldInterrupt, held_back
 from refold.search.staleness import Staleness
 from refold.search.vacuous import PATIENCE, contested, counts, have_work, vacuous
-from refold.systems.port import SystemPort
+from refold.search.workers import WorkerProcesses, why_not
+from refold.systems.port import SystemPort, stand_down
 
 SAMPLES = 16
 """The first runs, of which the liveliest becomes the sample history. They are made in one process, and for a
@@ -111,16 +111,16 @@ class Campaign:
         self.seen = seen
         self.found = found
         self.progress = progress
-        if application.replayed and not getattr(system, "executes", False):
+        if not application.decides and not getattr(system, "executes", False):
             raise UsageError(
-                f"system {system.name!r} brings clients that decide, and application {application.name!r} has a replay and no decide();"
-                " take a system of your own that executes commands: execute(), read() and views()"
+                f"system {system.name!r} brings clients that decide, and application {application.name!r} has no decide();"
+                " take a system of your own that executes commands: service(client) or execute(command), and read()"
             )
         self.menu = system.menu(application)
         self.tapes = tapes
         self.jobs = jobs
         self.watch: Callable[[], None] = lambda: None
-        """Called by the processes of a crew before each run: whoever limits its time may start the clock there."""
+        """Called by the worker processes before each run: whoever limits its time may start the clock there."""
         self.kinds: Counter[type[Any]] = Counter()
         self.happened: Counter[str] = Counter(counts((), ()))
         self.observations: Counter[str] = Counter()
@@ -147,6 +147,7 @@ class Campaign:
             self.interrupted = True
         finally:
             gc.unfreeze()
+            stand_down(self.system)
         return self.result()
 
     def search(self) -> None:
@@ -173,7 +174,7 @@ class Campaign:
                 return
 
     def outcomes(self) -> Iterator[Outcome]:
-        """The outcomes of all runs, in the order of their numbers: the first ones made here, the others by a crew if there may be one."""
+        """The outcomes of all runs, in the order of their numbers: the first ones made here, the others by workers if there may be one."""
         if self.tapes is not None:
             for number, tape in enumerate(self.tapes()):
                 yield Outcome.of(number, execute(self.system, self.application, self.menu.decode(tape)), keep=True)
@@ -183,8 +184,8 @@ class Campaign:
         if alone:
             yield from map(make, itertools.count())
         yield from map(make, range(SAMPLES))
-        with Crew(make, self.jobs, SAMPLES, self.watch) as crew:
-            yield from crew.outcomes()
+        with WorkerProcesses(make, self.jobs, SAMPLES, self.watch) as workers:
+            yield from workers.outcomes()
 
     def tell(self) -> None:
         """Look at the clock, and call `progress` if it was not called for a while; also between the runs of shrinking."""
@@ -308,9 +309,7 @@ class Campaign:
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },
             counterexamples=tuple(self.counterexamples),
-            not_checked=(*WITHOUT_DECIDER, *self.given_up)
-            if self.application.replayed
-            else (*not_checked(self.system), *self.given_up),
+            not_checked=(*not_checked(self.system, self.application), *self.given_up),
             checked=checked_on(self.application, self.system.capabilities, self.kinds),
             sample=self.sample,
             samples=tuple(history for _, history in reversed(self.eventful)),

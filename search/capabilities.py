@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from refold.model.declarations.capability import CORE, Ability, Capability
+from refold.model.application import Application
+from refold.model.declarations.capability import APPEND, CORE, CRASH_AT_STEP, SNAPSHOTS, Ability, Capability
+from refold.model.parts.calls import CALLS
 from refold.model.parts.extensions import EXTENSIONS
 from refold.systems.port import SystemPort
 
@@ -15,6 +17,9 @@ CAPABILITIES: dict[Capability, Ability] = {
 """Name of a capability -> its words, in the order of the reports."""
 
 
+IN_CALLS = (APPEND, CRASH_AT_STEP)
+"""What happens in calls of a user's own code at the gate, in ways of its own: its appends, and deaths between two of its steps."""
+
 WITHOUT_DECIDER = (
     "conditional updates: the application has no decide(), so nobody can say what a command should have done, or refused",
     "appends (is each event one that somebody asked for, whole, once, and what was promised?): refold sees commands and the log, not the"
@@ -23,10 +28,29 @@ WITHOUT_DECIDER = (
 )
 """What nobody can judge of an application that a full replay alone explains."""
 
+RUN_ALONE = (
+    "decisions by a second opinion: what a command may do is what the application does with it in a fresh instance; a rule that is wrong"
+    " there too is seen by an invariant, or by decide() and evolve()",
+    "power cuts: only processes die",
+)
+"""The same of one that can be run alone."""
 
-def not_checked(system: SystemPort) -> tuple[str, ...]:
-    """What a green run of this system does not prove, in plain words."""
-    return tuple(words.missing for name, words in CAPABILITIES.items() if name not in system.capabilities)
+
+def unjudged(application: Application) -> tuple[str, ...]:
+    """What nobody can judge of an application without a decider."""
+    return RUN_ALONE if application.solitary else WITHOUT_DECIDER
+
+
+def not_checked(system: SystemPort, application: Application | None = None) -> tuple[str, ...]:
+    """What a green run of this system with this application does not prove, in plain words."""
+    if application is not None and application.replayed:
+        return unjudged(application)
+    undecided = WITHOUT_DECIDER[:1] if application is not None and not application.decides else ()
+    can = {*system.capabilities, *(IN_CALLS if CALLS in system.capabilities else ())}
+    if "snapshots_of_streams" in can:
+        can.add(SNAPSHOTS)
+    lacking = tuple(words.missing for name, words in CAPABILITIES.items() if name not in can)
+    return (*undecided, *lacking)
 
 
 def in_short(texts: Iterable[str]) -> list[str]:

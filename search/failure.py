@@ -1,4 +1,4 @@
-"""A failing test's message: the shrunk plan as numbered sentences, the anomaly, and last the command that replays it."""
+"""Failures: the file of a plan that was found, and `Broken`, which a failing test raises, with its message in plain words."""
 
 from __future__ import annotations
 
@@ -139,8 +139,9 @@ def failure_text(counterexample: Counterexample, command: str, said: Words | Non
 class Broken(AssertionError):
     """A property found a violation. It is data; in plain words it says the shrunk plan, the anomaly, and the command that replays it.
 
-    `counterexample`, `command`, `application` and `result`, the whole search, are for whoever writes a report, and gives this a `message`
-    in better words: the pytest plugin does, when it makes the report of the test. `plan` is the file of the plan, "" if there is none.
+    `counterexample`, `command`, `application`, `system` and `result`, the whole search, are for whoever writes a report, and gives this a
+    `message` in better words: the pytest plugin does, when it makes the report of the test. `plan` is the file of the plan, `report` that
+    of the page, "" if there is none.
     """
 
     def __init__(
@@ -150,6 +151,7 @@ class Broken(AssertionError):
         result: Result | None = None,
         plan: str = "",
         application: Application | None = None,
+        system: Any = None,
     ) -> None:
         super().__init__(counterexample, command)
         self.counterexample = counterexample
@@ -157,7 +159,9 @@ class Broken(AssertionError):
         self.result = result
         self.plan = plan
         self.application = application
+        self.system = system
         self.message = ""
+        self.report = ""
         self.aside: list[str] = []
         """What Hypothesis says about its example, which this message says better."""
 

@@ -12,7 +12,7 @@ from refold.model.documents.plan import MalformedPlan, check_names, plan_from_js
 from refold.model.tape import Plan
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
-from refold.search.determinism.in_other_processes import replay_elsewhere
+from refold.search.determinism.in_other_processes import replay_in_other_processes
 from refold.search.failure import Broken, report_dir, save_plan
 from refold.search.objects.application_check import application_named
 from refold.search.objects.provenance import replay_command
@@ -28,14 +28,15 @@ def must_hold(document: dict[str, Any], *, application: str, system: str, elsewh
     __tracebackhide__ = True
     subject = application_named(application)
     plan = plan_from_json(document, subject)
-    run = execute(resolve(system), subject, plan, whole=True)
+    port = resolve(system)
+    run = execute(port, subject, plan, whole=True)
     findings = shown(run)
-    if elsewhere and not findings and (finding := replay_elsewhere(subject, run.history)) is not None:
+    if elsewhere and not findings and (finding := replay_in_other_processes(subject, run.history)) is not None:
         findings = (finding,)
     if findings:
         counterexample = Counterexample(plan, findings, tuple(run.history), 1, 0.0)
         path = save_plan(counterexample, subject, system, report_dir())
-        raise Broken(counterexample, replay_command(path), application=subject)
+        raise Broken(counterexample, replay_command(path), application=subject, system=port)
 
 
 def shown(run: Run) -> tuple[Finding, ...]:
@@ -55,12 +56,13 @@ def stored_plan(path: str, application: Application, system: SystemPort) -> tupl
     return plan, str(document.get("anomaly") or "")
 
 
-def held(run: Run, plan: Plan, anomaly: str, command: str, application: Application) -> None:
+def held(run: Run, plan: Plan, anomaly: str, command: str, application: Application, system: SystemPort) -> None:
     """Raise `Broken` if the run of a stored plan shows anything, first what the plan was kept for."""
     __tracebackhide__ = True
     if found := shown(run):
         findings = tuple(sorted(found, key=lambda finding: finding.anomaly != anomaly))
-        raise Broken(Counterexample(plan, findings, tuple(run.history), 1, 0.0), command, application=application)
+        example = Counterexample(plan, findings, tuple(run.history), 1, 0.0)
+        raise Broken(example, command, application=application, system=system)
 
 
 def stored_plans(test: str, application: Application, system: SystemPort) -> Iterator[tuple[str, Plan | None, str]]:

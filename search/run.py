@@ -174,6 +174,8 @@ def innocent(application: Application, history: Sequence[Any], plan: Sequence[Ac
 
 def decides(application: Application, command: Any, state: Any) -> None:
     """Decide, whatever comes of it; an exception that is no refusal is raised."""
+    if not application.decides:
+        return
     with suppress(Refusal):
         tuple(application.decide(command, state))
 

@@ -15,6 +15,7 @@ from refold.search.objects.application_check import shipped
 from refold.search.objects.given import application_given, system_given
 from refold.search.run import BrokenApplication
 from refold.systems.port import SystemPort
+from refold.systems.registry import own_application
 from refold.systems.user.errors import AdapterError
 
 SECONDS = 10.0
@@ -22,7 +23,7 @@ SECONDS = 10.0
 
 
 def verify(
-    application: Application | type[Application] | str,
+    application: Application | type[Application] | str | None = None,
     system: Any = "reference",
     *,
     seconds: float | None = SECONDS,
@@ -32,17 +33,18 @@ def verify(
 ) -> Result:
     """Search `system` for broken guarantees, as `refold verify` does, and print and write nothing.
 
-    `application` is an object, a class, the name of an example or MODULE:OBJECT; `system` is a name such as ``sqlite?journal=wal``, a
-    system, a log, or what makes one. The search ends after so many wall-clock `seconds` or runs (`examples`; None: no such limit), and
-    what it finds in run n depends on the `seed` alone, not on how many processes search (`jobs`). The plan of each counterexample is
-    shrunk. Ctrl-C ends the search early; the result says so.
+    `application` is an object, a class, the name of an example or MODULE:OBJECT, and None for a system that brings its own; `system` is a
+    name such as ``sqlite?journal=wal``, a system, a log, or what makes one. The search ends after so many wall-clock `seconds` or runs
+    (`examples`; None: no such limit), and what it finds in run n depends on the `seed` alone, not on how many processes search (`jobs`).
+    The plan of each counterexample is shrunk. Ctrl-C ends the search early; the result says so.
 
     Raises `UsageError`, `SystemUnavailable`, `BrokenApplication` or `AdapterError` with a sentence that says what is wrong, if nothing was
     found until then; what was found is never lost, and then the sentence is the `trouble` of the result.
     """
     if seconds is None and examples is None:
         raise UsageError("a search needs an end: give seconds, examples, or both")
-    subject, port = application_given(application), system_given(system)
+    port = system_given(system)
+    subject = application_given(own_application(port) if application is None else application)
     campaign = Campaign(port, subject, seed, Budget(seconds, examples), jobs=jobs)
     try:
         result = campaign.run()

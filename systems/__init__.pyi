@@ -1,4 +1,5 @@
 from .deployment import Deployment as Deployment
+from .frameworks.eventsourcing import EventSourcing as EventSourcing
 from .port import Capability as Capability
 from .port import DrivenLog as DrivenLog
 from .port import DurableLog as DurableLog

@@ -47,6 +47,13 @@ class DeploymentPort(Protocol):
         """Give everything back: files, connections, child processes."""
 
 
+def stand_down(system: SystemPort) -> None:
+    """Have a system give back what it keeps ready between runs, such as processes; it may be opened again all the same. Few keep any."""
+    give_back = getattr(system, "stand_down", None)
+    if callable(give_back):
+        give_back()
+
+
 class SystemPort(Protocol):
     """Something that can be opened as often as there are runs, each time empty."""
 

@@ -7,13 +7,15 @@ from urllib.parse import parse_qsl
 
 import attrs
 
+from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.model.extension import Extension
 from refold.model.words import suggestion
+from refold.systems.frameworks.library import OPTIONS, library
 from refold.systems.port import SystemPort
+from refold.systems.programs.system import PREFIX, ProgramSystem
 from refold.systems.reference import Reference
 from refold.systems.servers.catalogue import OFFERS, Offer
-from refold.systems.user.adopt import adopt
 from refold.systems.user.module import load, no_object
 
 
@@ -73,6 +75,13 @@ def _sqlite_needs() -> tuple[str, str]:
     return apsw.sqlite_lib_version(), ""
 
 
+def _eventsourcing(options: dict[str, str]) -> SystemPort:
+    library()
+    from refold.systems.frameworks.school import from_options
+
+    return from_options(options)
+
+
 def _on_server(offer: Offer) -> Known:
     return Known(offer.name, offer.what, offer.make, lambda: (offer.check(), ""), lambda: offer.options)
 
@@ -83,6 +92,13 @@ KNOWN: dict[str, Known] = {
         Known("reference", "the reference model, in memory", _reference, lambda: ("", ""), _reference_options),
         Known("sqlite", "an event log and its consumers in SQLite files", _sqlite, _sqlite_needs, _sqlite_options),
         *map(_on_server, OFFERS.values()),
+        Known(
+            "eventsourcing",
+            "an application of the library eventsourcing, with a projection and a process application",
+            _eventsourcing,
+            lambda: (library(), ""),
+            lambda: OPTIONS,
+        ),
     )
 }
 
@@ -100,10 +116,22 @@ def correct_systems() -> list[str]:
     ]
 
 
-def application_suiting(system: str) -> str:
-    """The name of the application that suits the system of this name best."""
+OWN = ".application"
+"""Behind the name of a system that brings its own application: the name of that."""
+
+
+def own_application(system: SystemPort) -> Application | None:
+    """The application that a system brings with it, if it does."""
+    found = getattr(system, "application", None)
+    return found if isinstance(found, Application) else None
+
+
+def application_suiting(system: str, port: SystemPort | None = None) -> str:
+    """The name of the application that suits the system of this name best; of the one that it brings, if it does."""
     from refold.systems.broken import BROKEN
 
+    if port is not None and own_application(port) is not None:
+        return f"{system}{OWN}"
     return BROKEN[system].application if system in BROKEN else "inventory"
 
 
@@ -121,6 +149,8 @@ def refuse_options(name: str, options: dict[str, str]) -> None:
 
 def resolve(text: str) -> SystemPort:
     """The system called `text`; raises `UsageError` with a sentence if there is none, `SystemUnavailable` if it cannot run here."""
+    if text.startswith(PREFIX):
+        return ProgramSystem(text.removeprefix(PREFIX))
     name, _, query = text.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     if query and len(options) != len(query.split("&")):
@@ -134,6 +164,8 @@ def resolve(text: str) -> SystemPort:
         refuse_options(name, options)
         return BROKEN[name].system()
     if ":" in name:
+        from refold.systems.user.adopt import adopt  # brings the gate, which only code of the user's needs
+
         return adopt(name, load(name))
     if name.endswith(".py"):
         raise no_object(name, ("append", "read"))

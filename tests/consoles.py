@@ -1,8 +1,8 @@
 """Runs the consoles of a page: what a page says that a command prints, it prints.
 
-A block of Python that begins with ``# NAME.py`` is a file. A block of console holds commands after ``$ `` and what they
-print; a line ``…`` stands for any number of lines. Seconds are not compared. Only ``refold``, ``pytest`` and ``ls`` are run,
-and those only of which a page shows the output or keeps it (``> FILE``).
+A block of Python that begins with ``# NAME.py``, or of JavaScript with ``// NAME.js``, is a file. A block of console holds
+commands after ``$ `` and what they print; a line ``…`` stands for any number of lines. Seconds are not compared. Only
+``refold``, ``pytest`` and ``ls`` are run, and those only of which a page shows the output or keeps it (``> FILE``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ RUN = {
     "ls": ["ls"],
 }
 GAP = "…"
+FILES = {"python": r"# ([\w/]+\.py)\n", "javascript": r"// ([\w/]+\.js)\n"}
+"""How a block begins that is a file."""
 
 
 def blocks(page: str, kind: str) -> list[str]:
@@ -124,7 +126,7 @@ def check(path: pathlib.Path, folder: pathlib.Path) -> list[str]:
     wrong = []
     page = path.read_text(encoding="utf-8")
     for kind, body in BLOCK.findall(page):
-        if kind == "python" and (name := re.match(r"# ([\w/]+\.py)\n", body)):
+        if name := re.match(FILES.get(kind, r"(?!)"), body):
             (folder / name[1]).write_text(body)
         if kind == "console":
             for command, said in commands(body):

@@ -25,6 +25,8 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "reports/README.md")),
 ]
 LIVE = [page for page in PAGES if page.name != "README.md" and "```console" in page.read_text()]
+NEEDS = {"verify-an-eventsourcing-application.md": "eventsourcing"}
+"""Page -> the library without which its consoles cannot be run."""
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -96,6 +98,10 @@ def test_every_quoted_command_exists(page: pathlib.Path) -> None:
 @pytest.mark.parametrize("page", LIVE, ids=name)
 def test_consoles_print_what_pages_say(page: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """Pages are followed from top to bottom, in a folder that holds the examples."""
+    if page.name in NEEDS:
+        pytest.importorskip(NEEDS[page.name], reason=f"the page needs refold[{NEEDS[page.name]}]")
+    if "'node " in page.read_text(encoding="utf-8") and shutil.which("node") is None:
+        pytest.skip("the page needs Node: there is no program «node»")
     shutil.copytree(ROOT / "examples", tmp_path, dirs_exist_ok=True)
     wrong = check(page, tmp_path)
     assert not wrong, "\n\n".join(wrong)

@@ -198,6 +198,8 @@ PUBLIC = {
     *(f"refold.{door}" for door in DOORS[1:]),
     "refold.properties.linearizability",
     "refold.systems.gate",
+    "refold.systems.servers",
+    "refold.systems.user",
 }
 
 
@@ -297,6 +299,9 @@ TWICE = {
     "Die": "a death in the middle of work, and one between hold and confirmation",
     "Row": "of an outbox, of the catalogue of bugs",
     "Rows": "of a projection: judged by a property, and as the user's store holds them",
+    "Relay": "what a relay of the model remembers, and what a user says of a relay of his own",
+    "Lock": "what is known of a lock, and what a user says of a lock of his own",
+    "Worker": "a process of a crew, and what a user says of a consumer of his own",
     "Record": "of refold, and of a history that another tool recorded",
     "Operation": "one append, and one call that is judged as linearizable or not",
     "Outcome": "of an operation, and of a run",
@@ -326,3 +331,56 @@ def test_one_name_one_class() -> None:
     known = classes_of_one_name()
     assert {name: paths for name, paths in known.items() if name not in TWICE} == {}
     assert sorted(set(TWICE) - set(known)) == []
+
+
+COINED = {"truth", "world", "middle", "elsewhere", "foreign", "letter", "letters", "outside", "clue", "clues", "crew"}
+"""Words that stood for what the field has words for: the oracle, a simulated system, a partial history, other processes, a user's own,
+dead letters, external effects, symptoms, workers. *Node* is the field's word, of graphs and of clusters."""
+
+KEPT = {"elsewhere"}
+"""A parameter of `must_hold`, which stands in tests that users have generated."""
+
+
+def words_of(name: str) -> list[str]:
+    """The words in a name; dead letters are one."""
+    return re.findall(r"[Dd]ead[-_]?[Ll]etters?|[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+
+
+def names_in(tree: ast.AST) -> Iterator[str]:
+    """What a file gives names to: classes, functions, parameters, variables, attributes, and what a property is called."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            called = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            if called == ["name"] and isinstance(node.value.value, str):
+                yield node.value.value
+
+
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_names_are_the_words_of_the_field(path: pathlib.Path) -> None:
+    """Not words of our own for the same things: of folders, files and options, and of everything in the code."""
+    names = {*path.with_suffix("").parts, *names_in(ast.parse((ROOT / path).read_text(encoding="utf-8")))}
+    wrong = {name for name in names - KEPT if COINED.intersection(word.lower() for word in words_of(name))}
+    assert wrong == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "coined"),
+    [
+        ("WorldOfLogs", True),
+        ("_truth", True),
+        ("replay_elsewhere", True),
+        ("DeadLetters", False),
+        ("dead_letter", False),
+    ],
+)
+def test_coined_words_are_seen_in_names(name: str, coined: bool) -> None:
+    """As one of the words of a name, and not within a longer one."""
+    assert bool(COINED.intersection(word.lower() for word in words_of(name))) is coined

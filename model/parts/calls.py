@@ -55,6 +55,19 @@ class Turn(Action, frozen=True, tag="turn"):
 
 
 @action_kind
+class BeginRestart(Action, frozen=True, tag="begin-restart"):
+    """The process of a consumer that is down starts again, and stops where its recovery first leaves its own code. May lose: nothing; what
+    a death in the middle of it leaves, the next one finds."""
+
+    phrase = "a recovery had been interrupted"
+
+    consumer: str
+
+    def __str__(self) -> str:
+        return f"{self.consumer} begins to start again"
+
+
+@action_kind
 class Halt(Action, frozen=True, tag="halt"):
     """Whoever is at work goes on up to the first place that is called like this."""
 

@@ -69,6 +69,8 @@ class Answers(Property):
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:
         """By now everything that was committed is visible."""
+        if not self.hidden:
+            return None
         self.catch_up()
         hidden, self.hidden = self.hidden, []
         found = next((finding for early in hidden if (finding := self.late(*early)) is not None), None)

@@ -15,14 +15,14 @@ REMEMBERED = 4_096
 """Failures that are remembered as a reason to park an event."""
 
 
-class Letters(Property):
+class DeadLetterKeeping(Property):
     """For every consumer that takes part: it parks an event only if its handler failed on it, or if a predecessor in its stream is parked,
     and none that it has handled; and the dead letters that it shows are the events that it parked and has not handled since, each once.
 
     Kept although no broken system of the catalogue shows in its dead letters alone: a parked event whose letter is lost is lost for good.
     """
 
-    name = "letters"
+    name = "dead-letters"
     guarantee = "CKPT"
     clauses = {
         "parked for a cause": "an event is parked only if its handler failed on it, or a predecessor in its stream is parked",
@@ -42,8 +42,8 @@ class Letters(Property):
         self.failed: dict[tuple[str, int], None] = {}
 
     def handlers(self) -> dict[type, Handler]:
-        """What is there at rest; what was parked is in the truth."""
-        return {Failed: self.on_failed, Parked: self.on_parked, DeadLetters: self.on_letters}
+        """What is there at rest; what was parked is in the oracle."""
+        return {Failed: self.on_failed, Parked: self.on_parked, DeadLetters: self.on_dead_letters}
 
     def on_failed(self, number: int, record: Failed) -> None:
         """A reason to park it."""
@@ -84,7 +84,7 @@ class Letters(Property):
             evidence=[Evidence(number, record, "was put aside all the same")],
         )
 
-    def on_letters(self, number: int, record: DeadLetters) -> Finding | None:
+    def on_dead_letters(self, number: int, record: DeadLetters) -> Finding | None:
         """The dead letters are what is parked, each event once."""
         progress = self.oracle.consumers.get(record.consumer)
         if progress is None or sorted(progress.parked) == sorted(record.positions):

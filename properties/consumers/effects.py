@@ -249,8 +249,27 @@ class Checkpoints(Property):
         progress = self.oracle.consumers.get(name)
         before = self.saved.get(name)
         self.saved[name] = (number, record)
+        finding = None
+        if progress is not None and record.position > progress.contiguous:
+            finding = self.ahead(number, record, progress)
+        if finding is None and before is not None and record.position < before[1].position:
+            return self.finding(
+                "checkpoint-goes-back",
+                name,
+                number,
+                clause="never back",
+                position=record.position,
+                expected=before[1].position,
+                actual=record.position,
+                evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "is behind it")],
+            )
+        return finding
+
+    def ahead(self, number: int, record: CheckpointSaved, progress: Progress) -> Finding | None:
+        """Whether a checkpoint behind the contiguous prefix covers more than what is applied, or than there is."""
+        name = record.consumer
         first = self.unapplied(progress, record.position)
-        if progress is not None and (first is not None or record.position > max(progress.contiguous, self.oracle.tail)):
+        if first is not None or record.position > self.oracle.tail:
             evidence = [] if first is None else [Evidence(self.oracle.numbers[first.position], first, "is not applied")]
             return self.finding(
                 "checkpoint-beyond-tail" if first is None else "checkpoint-ahead-of-effects",
@@ -262,22 +281,11 @@ class Checkpoints(Property):
                 actual=record.position,
                 evidence=[*evidence, Evidence(number, record, "says that it is")],
             )
-        if before is not None and record.position < before[1].position:
-            return self.finding(
-                "checkpoint-goes-back",
-                name,
-                number,
-                clause="never back",
-                position=record.position,
-                expected=before[1].position,
-                actual=record.position,
-                evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "is behind it")],
-            )
         return None
 
-    def unapplied(self, progress: Progress | None, position: int) -> Stored | None:
+    def unapplied(self, progress: Progress, position: int) -> Stored | None:
         """The first event up to there that is not applied. Positions may have gaps, and a checkpoint in one covers what is before it."""
-        if progress is None or position <= progress.contiguous:
+        if position <= progress.contiguous:
             return None
         missing = self.oracle.between(progress.contiguous, position)
         return next((event for event in missing if event.position not in progress.beyond), None)

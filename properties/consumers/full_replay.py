@@ -6,12 +6,15 @@ nobody empties, and a replay that looks at a global or at the order of a set.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from refold.model.application import Application
 from refold.model.event import Stored
+from refold.model.parts.calls import Shown
 from refold.model.parts.reading.looks import Viewed
 from refold.model.record import Scanned
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
@@ -19,7 +22,9 @@ class FullReplay(Property):
     """For every look at the log with n events, every view v and key k: v(k) == replay(log[:n])(k); two replays of the same events give the
     same; and the log still holds the events that it held before, in their order.
 
-    A view that is partial, such as a cache, need not have every key. A state that is None is as good as none.
+    A view that is partial, such as a cache, need not have every key. A state that is None is as good as none, and so is the initial state
+    of a key to which nothing has happened. With an `oracle` it looks at
+    views alone: the log is what the oracle has seen, and others judge that.
     """
 
     name = "replays"
@@ -32,18 +37,26 @@ class FullReplay(Property):
         "log": "the log only grows at its end",
     }
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, oracle: Oracle | None = None) -> None:
         super().__init__(application)
         self.decider = application
+        self.oracle = oracle
         self.events: list[Stored] = []
         self.numbers: list[int] = []
-        self.replayed: dict[str, Any] | None = None
+        self.replayed: dict[str, dict[str, Any]] = {}
         self.views = 0
         self.replays = 0
 
     def handlers(self) -> dict[type, Handler]:
         """The log, and looks at it."""
-        return {Stored: self.on_stored, Viewed: self.on_viewed, Scanned: self.on_scanned}
+        if self.oracle is not None:
+            return {Viewed: self.on_viewed}
+        return {
+            Stored: self.on_stored,
+            Viewed: self.on_viewed,
+            Shown: self.on_shown,
+            Scanned: self.on_scanned,
+        }
 
     def observations(self) -> dict[str, int]:
         """What was compared."""
@@ -54,7 +67,7 @@ class FullReplay(Property):
         last = self.events[-1].position if self.events else 0
         self.events.append(event)
         self.numbers.append(number)
-        self.replayed = None
+        self.replayed.clear()
         if event.position > last:
             return None
         return self.finding(
@@ -91,18 +104,26 @@ class FullReplay(Property):
             ],
         )
 
+    def on_shown(self, number: int, record: Shown) -> Finding | None:
+        """The rows of a consumer at rest are a view as well."""
+        if record.when != "resting":
+            return None
+        return self.on_viewed(number, Viewed(record.consumer, record.rows))
+
     def on_viewed(self, number: int, record: Viewed) -> Finding | None:
         """A view against the replay."""
-        if self.replayed is None:
-            one, other = (dict(self.decider.replay(tuple(self.events))) for _ in range(2))
+        if self.oracle is not None and not self.follow(self.oracle):
+            return None
+        if record.view not in self.replayed:
+            one, other = (dict(self.decider.replay_of(record.view, tuple(self.events))) for _ in range(2))
             self.replays += 1
-            self.replayed = one
+            self.replayed[record.view] = one
             if one != other:
                 return self.differs(number, record, "twice", "replay-differs", one, other)
-        expected = self.replayed
+        expected = self.replayed[record.view]
         keys = record.states if record.partial else {**expected, **record.states}
         self.views += 1
-        wrong = [key for key in keys if not self.same(record.states.get(key), expected.get(key))]
+        wrong = [key for key in keys if not self.shows(key, record.states.get(key), expected)]
         if not wrong:
             return None
         return self.differs(
@@ -113,6 +134,23 @@ class FullReplay(Property):
             {key: expected.get(key) for key in wrong},
             {key: record.states.get(key) for key in wrong},
         )
+
+    def shows(self, key: str, state: Any, expected: Mapping[str, Any]) -> bool:
+        """Whether this is the state of a key."""
+        if self.same(state, expected.get(key)):
+            return True
+        return key not in expected and self.same(state, self.decider.initial(key))
+
+    def follow(self, oracle: Oracle) -> bool:
+        """See what the oracle has seen; False if it has forgotten the beginning."""
+        if oracle.low or oracle.application is None:
+            return False
+        events = oracle.between(0, oracle.tail)
+        if len(events) != len(self.events):
+            self.events = list(events)
+            self.numbers = [oracle.numbers[event.position] for event in events]
+            self.replayed.clear()
+        return True
 
     def differs(self, number: int, record: Viewed, clause: str, anomaly: str, expected: Any, actual: Any) -> Finding:
         """The finding."""

@@ -17,7 +17,7 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Fold:
-    """The rows that one consumer ought to have: the fold of the truth up to `position`."""
+    """The rows that one consumer ought to have: the fold of the log up to `position`."""
 
     __slots__ = ("position", "project", "rows", "saved", "spec")
 

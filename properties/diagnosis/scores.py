@@ -1,8 +1,8 @@
 """Diagnosis: the rows of the catalogue that a counterexample most looks like.
 
-Definition: the score of a row is 1 - Π(1 - w) over the weights w of the clues that hold, times Π(1 - w) over those that speak against it;
-0 if the row's own clues say nothing. Clues look at `Facts` alone: the anomaly, the guarantee, what the consumer promises, which faults came
-before and in which step, what was expected and found, which records came in which order; never at the name of the system.
+Definition: the score of a row is 1 - Π(1 - w) over the weights w of the symptoms that hold, times Π(1 - w) over those that speak against
+it; 0 if the row's own symptoms say nothing. Symptoms look at `Facts` alone: the anomaly, the guarantee, what the consumer promises, which
+faults came before and in which step, what was expected and found, which records came in which order; never at the name of the system.
 Rows about the same subject are told apart by the words that the plan and the row share.
 """
 
@@ -30,12 +30,12 @@ LEAST = 0.2
 """Score below which a row is no diagnosis."""
 
 LEAST_WITHOUT_MAIN = 0.3
-"""The same for rows of which only side clues hold («there was no fault at all»): they fit whatever is new to the catalogue."""
+"""The same for rows of which only side symptoms hold («there was no fault at all»): they fit whatever is new to the catalogue."""
 
 
 @attrs.frozen
 class Diagnosis:
-    """A row of the catalogue, how well it fits (0 to 1), and one sentence for each clue that speaks for it."""
+    """A row of the catalogue, how well it fits (0 to 1), and one sentence for each symptom that speaks for it."""
 
     row: Row
     score: float
@@ -59,14 +59,14 @@ def judge(row: Row, facts: Facts, words: frozenset[str]) -> Diagnosis:
     against = support = 1.0
     because = []
     main = False
-    for clue in RULES.get(row.name, ()):
-        if clue.holds(facts):
-            if clue.weight < 0:
-                against *= 1 + clue.weight
+    for symptom in RULES.get(row.name, ()):
+        if symptom.holds(facts):
+            if symptom.weight < 0:
+                against *= 1 + symptom.weight
             else:
-                support *= 1 - clue.weight
-                main = main or clue.main
-                because.append(clue.says.format(anomaly=facts.anomaly, where=facts.where))
+                support *= 1 - symptom.weight
+                main = main or symptom.main
+                because.append(symptom.says.format(anomaly=facts.anomaly, where=facts.where))
     if facts.finding.guarantee in row.guarantees:
         support *= 0.9 if facts.finding.guarantee == row.guarantees[0] else 0.93
         if because:

@@ -70,15 +70,15 @@ def _without_foresight(
     foretold = _last_that_tells(operations, event)
     ends = sorted(_return(operation) for operation in operations if event <= _return(operation) <= foretold)
     possible, impossible = -1, len(ends) - 1
-    middle = 0
+    midpoint = 0
     while impossible - possible > 1:
-        prefix = schedule.again(known_after(operations, ends[middle] + 1))
+        prefix = schedule.again(known_after(operations, ends[midpoint] + 1))
         race = Race(entered, prefix, len(prefix.returns), patience=8)
         if race.run(budget, _WORK_MAX).linearizable:
-            possible = middle
+            possible = midpoint
         else:
-            impossible = middle
-        middle = (possible + impossible) // 2
+            impossible = midpoint
+        midpoint = (possible + impossible) // 2
     return ends[impossible]
 
 

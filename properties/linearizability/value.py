@@ -24,7 +24,7 @@ def brief(value: object, length_max: int = 60) -> str:
     return text if len(text) <= length_max else f"{text[: length_max - 1]}…"
 
 
-class _Truth:
+class _Boolean:
     """Stands for true or false where Python would take them for 1 or 0."""
 
     def __init__(self, name: str) -> None:
@@ -34,7 +34,7 @@ class _Truth:
         return self._name
 
 
-_TRUE, _FALSE = _Truth("true"), _Truth("false")
+_TRUE, _FALSE = _Boolean("true"), _Boolean("false")
 
 
 def exact(value: Any) -> Hashable:

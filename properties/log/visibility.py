@@ -188,7 +188,7 @@ class Visibility(Property):
             else:
                 own = [event for event in oracle.events.values() if event.operation == record.op]
                 if own:
-                    return self.elsewhere(number, record, position, own)
+                    return self.misplaced(number, record, position, own)
                 return self.finding(
                     "visible-below-read-position",
                     "log",
@@ -209,7 +209,7 @@ class Visibility(Property):
         if position > self.oracle.begins:
             self.window.miss()
 
-    def elsewhere(self, number: int, record: Acknowledged, position: int, own: Sequence[Stored]) -> Finding:
+    def misplaced(self, number: int, record: Acknowledged, position: int, own: Sequence[Stored]) -> Finding:
         """The events of the append are visible, and not where the answer says."""
         return self.finding(
             "acknowledged-elsewhere",

@@ -15,13 +15,13 @@ from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 
-class Outside(Property):
+class ExternalEffects(Property):
     """For every consumer c with effects on the outside world and event e: what is sent for e goes to whom e is about, after what was
     sent for e's predecessors in its stream, and never after c made durable that e is done; it is sent once, and once more for each crash
     of c before that; c makes durable that e is done only after it was sent; nothing is sent for anything but an event in the log; and at
     rest every event that c has passed is done. Such consumers say so when they join, or show it by what they send and note."""
 
-    name = "outside"
+    name = "external-effects"
     guarantee = "REPL"
     clauses = {
         "not after it is done": "nothing is sent for an event that the consumer knows to be done",

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from refold.model.parts.messages.outbox import Delivered, OutboxAtRest, RelayDied
+from refold.model.event import Stored
+from refold.model.parts.messages.outbox import Delivered, Interrupted, OutboxAtRest, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
 from refold.model.words import counted
 from refold.properties.messages.coverage import Coverage
@@ -49,12 +50,14 @@ def cause(oracle: Oracle, position: int) -> list[Evidence]:
 
 class OutboxDelivery(Property):
     """For every event e: the outside world acts on the message of e once; more often only after a relay died with e in its hand,
-    delivered; and at rest not less than once, and no row is left. It acts on nothing but the messages of events."""
+    delivered, or was interrupted before it could note so; and at rest not less than once, and no row is left. It acts on nothing but the
+    messages of events, and where they are ordered, on those of a stream in the order of its events."""
 
     name = "outbox-delivery"
     guarantee = "DUAL"
     clauses = {
         "once": "the outside world acts on a message a second time only after a relay died with it in its hand, delivered",
+        "in the order of streams": "where that is promised, the first message of an event comes after those of earlier ones of its stream",
         "of an event": "what the outside world acts on is the message of an event that is in the log, under the event's id",
         "each event": "at rest the outside world has acted on the message of every event",
         "no row left": "at rest every row of the outbox is marked as done",
@@ -75,19 +78,34 @@ class OutboxDelivery(Property):
             REMEMBERED, "whether messages of the outbox go out again for deaths older than the newest {size}"
         )
         self.windows = (self.effects.window, self.delivered.window, self.excuses)
+        self.newest: dict[tuple[str, str], tuple[int, int, Delivered]] = {}
         self.hands: dict[str, str] = {}
         self.excused: dict[str, int] = {}
 
     def handlers(self) -> dict[type, Handler]:
         """Deliveries, deaths, rest."""
-        return {Delivered: self.on_delivered, RelayDied: self.on_died, OutboxAtRest: self.on_rest}
+        return {
+            Delivered: self.on_delivered,
+            RelayDied: self.on_died,
+            Interrupted: self.on_interrupted,
+            OutboxAtRest: self.on_rest,
+        }
 
     def on_died(self, number: int, record: RelayDied) -> None:
         """A relay that delivered this message last, and died before it noted so, excuses one repetition of it."""
         if record.message and self.hands.pop(record.relay, "") == record.message:
-            self.excused[record.message] = self.excused.pop(record.message, 0) + 1
-            if len(self.excused) >= self.excuses.full:
-                self.excuses.trim(self.excused)
+            self.excuse(record.message)
+
+    def on_interrupted(self, number: int, record: Interrupted) -> None:
+        """Each of the messages may come once more."""
+        for message in record.messages:
+            self.excuse(message)
+
+    def excuse(self, message: str) -> None:
+        """One repetition of this message is nobody's fault."""
+        self.excused[message] = self.excused.pop(message, 0) + 1
+        if len(self.excused) >= self.excuses.full:
+            self.excuses.trim(self.excused)
 
     def on_delivered(self, number: int, record: Delivered) -> Finding | None:
         """The message of an event, and the first time that the outside world acts on it, or a repetition that a death excuses."""
@@ -106,10 +124,10 @@ class OutboxDelivery(Property):
                 actual=f"message {record.message}",
                 evidence=[*cause(self.oracle, record.position), Evidence(number, record, "delivered it all the same")],
             )
-        self.delivered.add("outbox", record.position)
-        before = self.effects.again(record.position, number, record)
+        self.delivered.add(record.outbox, record.position)
+        before = self.effects.again((record.outbox, record.position), number, record)
         if before is None:
-            return None
+            return self.in_order(number, record, event) if record.ordered and event is not None else None
         left = self.excused.pop(record.message, 0)
         if left > 1:
             self.excused[record.message] = left - 1
@@ -129,14 +147,38 @@ class OutboxDelivery(Property):
             evidence=[Evidence(*before, "delivered it"), Evidence(number, record, "delivered it again")],
         )
 
+    def in_order(self, number: int, record: Delivered, event: Stored) -> Finding | None:
+        """The first message of an event comes behind those of the earlier ones of its stream."""
+        before = self.newest.get((record.outbox, event.stream))
+        if before is None or before[0] <= event.version:
+            self.newest[record.outbox, event.stream] = (event.version, number, record)
+            return None
+        return self.finding(
+            "sent-out-of-order",
+            record.relay,
+            number,
+            clause="in the order of streams",
+            guarantee="ORD",
+            position=record.position,
+            expected=f"version {event.version} before version {before[0]}",
+            actual="after it",
+            evidence=[
+                *cause(self.oracle, record.position),
+                Evidence(before[1], before[2], "went first"),
+                Evidence(number, record, "came after it"),
+            ],
+        )
+
     def on_rest(self, number: int, record: OutboxAtRest) -> Finding | None:
-        """The message of every event has gone out, and no row waits for a relay."""
-        lacking = self.delivered.lacking("outbox", self.oracle.tail)
+        """The message of every event that calls for one has gone out, and no row waits for a relay."""
+        for position in record.silent:
+            self.delivered.add(record.outbox, position)
+        lacking = self.delivered.lacking(record.outbox, self.oracle.tail)
         if lacking is None and not record.rows:
             return None
         return self.finding(
             "side-effect-missing",
-            "outbox",
+            record.outbox,
             number,
             clause="no row left" if lacking is None else "each event",
             position=None if lacking is None else lacking.position,

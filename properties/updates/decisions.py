@@ -241,7 +241,7 @@ class Decisions(Property):
         finding = None
         if operation is not None:
             command = operation.prepared.command
-            if command is not None and self.decider.conditional(command):
+            if command is not None and self.decider.decides and self.decider.conditional(command):
                 finding = self.judge(number, event, key, operation)
         if self.invariant or self.group_invariant:
             after = self.states.states[key]

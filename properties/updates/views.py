@@ -91,7 +91,7 @@ class Views(Property):
             or record.stream != self.decider.key(record.command)
         ):
             return None  # a stream per entity: its versions and its fold are not those of the key
-        if self.elsewhere(record):
+        if self.over_tags(record):
             return None
         if record.seen > version:
             return self.ahead(number, record, version)
@@ -105,7 +105,7 @@ class Views(Property):
         version = self.versions.get(record.stream, 0)
         if record.seen < version or self.oracle.slow or (record.seen == version and record.source != "log"):
             return None
-        if record.command is None or record.stream in self.states.scattered or self.elsewhere(record):
+        if record.command is None or record.stream in self.states.scattered or self.over_tags(record):
             return None
         if record.seen > version:
             return self.ahead(number, record, version)
@@ -114,7 +114,7 @@ class Views(Property):
             return None
         return self.differs(number, record, "decline", expected, f"declined: {record.reason}")
 
-    def elsewhere(self, record: Prepared | Declined) -> bool:
+    def over_tags(self, record: Prepared | Declined) -> bool:
         """Whether the decision was made on events that match tags, which no stream holds."""
         return self.decider.tagged and self.decider.condition(record.command) is not None
 

@@ -22,7 +22,6 @@ from refold.properties.accounts.finding import Account
 from refold.properties.linearizability import HistoryError
 from refold.reports.commands import outcome
 from refold.reports.documents.check_page import CheckPages
-from refold.reports.documents.etcd_report import etcd_history, is_etcd_report
 from refold.reports.documents.files import ready
 from refold.reports.documents.json_report import finding_json
 from refold.reports.documents.unpacked import STANDARD_INPUT, unpacked
@@ -33,6 +32,7 @@ from refold.search.objects.application_check import application_named, trial
 from refold.search.stored.black_box import BlackBox
 from refold.search.stored.checking import FORMATS as READ
 from refold.search.stored.checking import format_of
+from refold.search.stored.etcd_report import etcd_history, is_etcd_report
 from refold.search.stored.files import FileSource, MemorySource, Source, refuse_pipe
 from refold.search.stored.history import FINDINGS_MAX, StoredHistory
 from refold.search.stored.judged import Judged

@@ -22,6 +22,9 @@ COMMANDS = {
     "zoo": "refold.reports.commands.zoo:zoo",
     "compare": "refold.reports.commands.compare:compare",
     "systems": "refold.reports.commands.systems:systems",
+    "init": "refold.reports.commands.init:init",
+    "new": "refold.reports.commands.new:new",
+    "completion": "refold.reports.commands.completion:completion",
 }
 """Command -> where it is; imported when it is asked for, so that the others do not pay for it."""
 

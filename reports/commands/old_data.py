@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any
 
 import attrs
 import click
@@ -13,6 +12,8 @@ from refold.model.documents.history import MalformedHistory
 from refold.model.errors import UsageError
 from refold.model.words import counted
 from refold.properties.result import Result
+from refold.reports.ci.announced import announced
+from refold.reports.ci.report_document import ReportDocument
 from refold.reports.commands import outcome
 from refold.reports.documents.report_folder import REPORT, write_report
 from refold.reports.documents.unpacked import STANDARD_INPUT, unpacked
@@ -26,11 +27,14 @@ from refold.search.stored.old_data import verify_history
 
 def verify_file(
     file: str, application: Application, folder: pathlib.Path, decisions: bool, as_json: bool
-) -> dict[str, Any]:
+) -> ReportDocument:
     """Judge one file, write its report, print; returns the JSON object. Raises with a sentence where the file cannot be read."""
     result = attrs.evolve(judged(file, application, decisions), system=file)
     explained = tuple(explain(example, application, diagnosed=False) for example in result.counterexamples)
-    document = {**write_report(result, explained, folder, recorded=True), "history": file}
+    document = write_report(result, explained, folder, recorded=True)
+    document["history"] = file
+    for line in announced(document):
+        click.echo(line, err=True)
     if as_json:
         return document
     with outcome.speaking():

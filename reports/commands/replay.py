@@ -8,10 +8,10 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import click
 
+from refold.reports.ci.report_document import ReportDocument
 from refold.reports.commands import outcome
 from refold.reports.commands.verify import application_for, publish, together
 from refold.reports.documents.files import default_report_dir
@@ -70,12 +70,14 @@ def replay(
         sys.exit(outcome.FINDINGS if broken else outcome.HELD)
 
 
-def told(plan: StoredPlan, folder: pathlib.Path, quiet: bool, verbose: bool) -> dict[str, Any]:
+def told(plan: StoredPlan, folder: pathlib.Path, quiet: bool, verbose: bool) -> ReportDocument:
     """Run it, report; returns the JSON object."""
     result = plan.result(outcome.time_limit)
     found = bool(result.counterexamples)
     note = "" if found else replayed(result, plan.anomaly)
-    return publish(result, plan.application, folder, [plan.path] if found else [], quiet, note, verbose)
+    return publish(
+        result, plan.application, folder, [plan.path] if found else [], quiet, note, verbose, system=plan.system
+    )
 
 
 def test_source(plans: Sequence[StoredPlan]) -> str:

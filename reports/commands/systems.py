@@ -6,13 +6,21 @@ from typing import Any
 
 import click
 
+from refold.model.declarations.capability import Ability
 from refold.model.errors import SystemUnavailable
+from refold.model.parts.extensions import OWN
 from refold.model.strategies.strategy import STRATEGIES
 from refold.model.words import short
 from refold.reports.commands import outcome
 from refold.search.capabilities import CAPABILITIES
 from refold.systems.registry import KNOWN
 from refold.systems.variants import VARIANTS
+
+KNOWN_WORDS: dict[str, Ability] = {
+    **{str(name): words for name, words in CAPABILITIES.items()},
+    **{part.name: part.ability() for part in OWN},
+}
+"""Name of a capability -> its words, also of those that only systems of a user's own code have."""
 
 
 @click.command(short_help="List the systems that refold can drive.")
@@ -93,6 +101,6 @@ def row(name: str) -> dict[str, Any]:
         "version": version,
         "needs": needs,
         "capabilities": capabilities,
-        "capability_texts": {name: words.what for name, words in CAPABILITIES.items() if name in capabilities},
+        "capability_texts": {name: words.what for name, words in KNOWN_WORDS.items() if name in capabilities},
         "options": options,
     }

@@ -18,8 +18,9 @@ from rich.progress import Progress as Bar
 from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.properties.result import Counterexample, Result
-from refold.reports.commands import outcome
-from refold.reports.commands.old_data import verify_file
+from refold.reports.ci.announced import announced
+from refold.reports.ci.report_document import ReportDocument
+from refold.reports.commands import completion, outcome
 from refold.reports.documents.files import default_report_dir, ready
 from refold.reports.documents.report_folder import REPORT, write_report
 from refold.reports.documents.terminal import print_result
@@ -31,7 +32,8 @@ from refold.search.objects.provenance import replay_command
 from refold.search.signals import held_back
 from refold.search.verification import SECONDS, to_the_end
 from refold.systems.port import SystemPort
-from refold.systems.registry import application_suiting, resolve
+from refold.systems.programs.system import PREFIX
+from refold.systems.registry import application_suiting, own_application, resolve
 
 
 def application_for(name: str) -> Application:
@@ -44,10 +46,25 @@ def application_for(name: str) -> Application:
 
 @click.command(short_help="Crash, duplicate and reorder a system; check its promises.")
 @click.option(
-    "--system", "systems", multiple=True, metavar="NAME", help="What to verify (default: reference); may be repeated."
+    "--system",
+    "systems",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion.systems,
+    help="What to verify (default: reference); may be repeated.",
 )
 @click.option(
-    "--application", metavar="NAME", help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory)."
+    "--command",
+    "commands",
+    multiple=True,
+    metavar="COMMAND",
+    help="A program that is a log, and speaks JSON lines; may be repeated.",
+)
+@click.option(
+    "--application",
+    metavar="NAME",
+    shell_complete=completion.applications,
+    help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory).",
 )
 @click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
 @click.option("--examples", type=click.IntRange(1), help="Stop after so many runs.")
@@ -76,6 +93,7 @@ def application_for(name: str) -> Application:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def verify(
     systems: tuple[str, ...],
+    commands: tuple[str, ...],
     application: str | None,
     seconds: float | None,
     examples: int | None,
@@ -96,6 +114,7 @@ def verify(
       refold verify --system 'sqlite?synchronous=off'      ... that does not sync: convicted
       refold verify --application tests/test_shop.py:Shop  your own decider
       refold verify --system my_log.py:MyLog --json        your own log
+      refold verify --command 'node log.js'                your own log in another language
       refold verify --application new.py:Shop --history old.jsonl
                                                            events of a former version
 
@@ -110,6 +129,7 @@ def verify(
         if history is not None:
             searching = {
                 "--system": systems,
+                "--command": commands,
                 "--seconds": seconds,
                 "--examples": examples,
                 "--seed": seed,
@@ -119,9 +139,10 @@ def verify(
         if seconds is None and examples is None:
             seconds = SECONDS
         seed = secrets.randbelow(1 << 32) if seed is None else seed
-        names = systems or ("reference",)
+        names = (*systems, *(PREFIX + command for command in commands)) or ("reference",)
         resolved = [(name, resolve(name)) for name in names]
-        applications = {name: application_for(application or application_suiting(name)) for name in names}
+        called = {name: application or application_suiting(name, system) for name, system in resolved}
+        applications = {name: application_for(called[name]) for name in names}
         ready(folder)
         outputs, troubles = [], []
         for name, system in resolved:
@@ -133,7 +154,7 @@ def verify(
                 seed,
                 Budget(seconds, examples),
                 place,
-                application,
+                application if own_application(system) is None else called[name],
                 len(names) == 1,
                 jobs,
             )
@@ -165,6 +186,8 @@ def old_data(
         raise UsageError(f"--history searches nothing, so {' and '.join(given)} would have no effect; leave it out")
     subject = application_for(application)
     ready(folder)
+    from refold.reports.commands.old_data import verify_file  # brings the judging of files, which a search does without
+
     document = verify_file(history, subject, pathlib.Path(folder), decisions, as_json)
     if as_json:
         outcome.print_json(document)
@@ -178,7 +201,7 @@ def processes(system: SystemPort, jobs: int | None) -> int:
     return len(os.sched_getaffinity(0)) if getattr(system, "parallel", False) else 1
 
 
-def together(outputs: list[dict[str, Any]]) -> dict[str, Any]:
+def together(outputs: list[ReportDocument]) -> ReportDocument:
     """Several systems in one object: the worst ending on top, each system in `results`."""
     worst = max(
         outputs, key=lambda output: (output["verdict"] == "broken", bool(output["trouble"]), output["interrupted"])
@@ -217,17 +240,19 @@ class Verification:
         """The shrunk plan takes the place of the one that is on disk since it was found."""
         self.plans.append(self.file.shrunk(counterexample))
 
-    def run(self, quiet: bool, verbose: bool = False) -> dict[str, Any]:
+    def run(self, quiet: bool, verbose: bool = False) -> ReportDocument:
         """Search, write the files, print; returns the JSON object."""
         result = self.search(quiet)
         self.interrupted = result.interrupted and not result.trouble
-        result = self.elsewhere(result)
+        result = self.in_other_processes(result)
         with held_back() as waiting:
-            output = publish(result, self.application, self.folder, self.plans, quiet, verbose=verbose)
+            output = publish(
+                result, self.application, self.folder, self.plans, quiet, verbose=verbose, system=self.campaign.system
+            )
         self.interrupted |= waiting.came
         return output
 
-    def elsewhere(self, result: Result) -> Result:
+    def in_other_processes(self, result: Result) -> Result:
         """What is checked at the end, in other processes."""
         known = len(result.counterexamples)
         try:
@@ -290,11 +315,20 @@ def publish(
     quiet: bool,
     note: str = "",
     verbose: bool = False,
-) -> dict[str, Any]:
-    """Write report.html, report.json, history.jsonl and the graphs, and print the report, with `note` on top, unless quiet."""
-    explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans])
+    *,
+    system: SystemPort,
+) -> ReportDocument:
+    """Write the files of the report, and print it, with `note` on top, unless quiet; in CI, announce it."""
+    explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans], system=system)
     document = write_report(result, explained, folder, application)
+    announce(document)
     if not quiet:
         with outcome.speaking():
             print_result(result, explained, report=str(folder / REPORT), note=note, verbose=verbose)
     return document
+
+
+def announce(document: ReportDocument) -> None:
+    """Have a CI job show it; on standard error, which belongs to no script."""
+    for line in announced(document):
+        click.echo(line, err=True)

@@ -34,10 +34,10 @@ from refold.reports.words.diagnosis import diagnosis_json
 from refold.reports.words.explained import explain
 from refold.reports.words.references import parts
 from refold.search.campaign import Budget, Campaign
-from refold.search.crew import die_with_parent
 from refold.search.failure import save_plan, slug
 from refold.search.objects.application_check import application_named
 from refold.search.objects.provenance import replay_command
+from refold.search.workers import die_with_parent
 from refold.systems.broken import BROKEN
 
 SECONDS_MAX = 30.0

@@ -1,4 +1,4 @@
-"""Report directories: ``report.html``, ``report.json``, ``history.jsonl`` and ``plans/`` of one campaign."""
+"""Writing the files of a report, each whole or not at all, and the directory that they go to by default."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from refold.reports.pictures.scene import scene
 from refold.reports.pictures.spacetime import Picture
 from refold.reports.words.counts import listed
 from refold.reports.words.explained import Explained
-from refold.reports.words.explanation import Explanation, compared
+from refold.reports.words.explanation import Explanation, compared, spot
 from refold.reports.words.guarantees import HELD, caution, conclusion, ending, extent, green, standings
 from refold.reports.words.plan_list import LINES_MAX, Item
 from refold.reports.words.references import parts
@@ -53,6 +53,7 @@ class Chapter:
     diagnosis: list[tuple[Row, str, str]]
     plan_file: str
     replay: str
+    spot: str
     picture: Markup
     notes: tuple[str, ...]
     prefix: str
@@ -123,6 +124,7 @@ def _chapter(number: int, told: Explained, application: Application | None) -> C
         diagnosis=[(each.row, f"{each.score:.0%}", inert("; ".join(each.because))) for each in told.diagnoses[:SHOWN]],
         plan_file=inert(told.plan_file),
         replay=inert(told.replay),
+        spot="" if told.place is None else spot(told.place),
         picture=Markup(svg),
         notes=what.notes,
         prefix=prefix,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from refold.properties.result import Result
+from refold.reports.ci.report_document import FindingDocument, FoundDocument, PlaceDocument, ReportDocument
 from refold.reports.words.diagnosis import diagnosis_json
 from refold.reports.words.explained import Explained
 from refold.reports.words.guarantees import standings, verdict_line
 from refold.reports.words.values import plain
+from refold.search.objects.locations import Location
 
 
-def result_json(result: Result, explained: Sequence[Explained], *, report: str | None) -> dict[str, Any]:
+def result_json(result: Result, explained: Sequence[Explained], *, report: str | None) -> ReportDocument:
     """What `refold verify --json` prints; `explained` are the counterexamples of the result."""
-    findings = [
+    findings: list[FoundDocument] = [
         {
             **finding_json(each),
             "actions": len(each.plan),
@@ -32,7 +33,7 @@ def result_json(result: Result, explained: Sequence[Explained], *, report: str |
     return {
         "system": result.system,
         "application": result.application,
-        "verdict": result.verdict,
+        "verdict": "broken" if result.counterexamples else "held",
         "verdict_line": verdict_line(result),
         "seed": result.seed,
         "examples": result.examples,
@@ -49,7 +50,7 @@ def result_json(result: Result, explained: Sequence[Explained], *, report: str |
     }
 
 
-def finding_json(explained: Explained) -> dict[str, Any]:
+def finding_json(explained: Explained) -> FindingDocument:
     """One finding, without the plan that leads to it."""
     finding = explained.finding
     return {
@@ -64,4 +65,10 @@ def finding_json(explained: Explained) -> dict[str, Any]:
         "actual": plain(finding.actual),
         "evidence": [{"number": proof.number, "role": proof.role} for proof in finding.evidence],
         "explanation": [f"{heading}: {line}" for heading, line in explained.explanation.lines()],
+        "place": None if explained.place is None else place_json(explained.place),
     }
+
+
+def place_json(place: Location | None) -> PlaceDocument | None:
+    """The function that a finding blames."""
+    return None if place is None else {"file": place.file, "line": place.line, "function": place.function}

@@ -21,7 +21,7 @@ from refold.properties.result import Result
 from refold.reports.documents.console import Trimmed, console
 from refold.reports.words.counts import grouped
 from refold.reports.words.explained import Explained
-from refold.reports.words.explanation import Explanation
+from refold.reports.words.explanation import Explanation, spot
 from refold.reports.words.guarantees import (
     BROKEN,
     GIVEN_UP,
@@ -189,6 +189,8 @@ class _Printer:
         self.say(f"{number}. {told.title}", "bold red")
         self.plan(told)
         self.explanation(told.explanation)
+        if told.place is not None:
+            self.say(f"look at {spot(told.place)}", "", 2)
         shown = told.also if self.verbose else told.also[:ALSO_MAX]
         for other in shown:
             self.say(f"the same run also shows {other.title}", indent=2)

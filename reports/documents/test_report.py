@@ -23,6 +23,7 @@ def tell(error: BaseException, test: str, seed: Any) -> None:
     elif isinstance(error, Broken):
         told, page = reported(error, test, seed)
         error.message = failure_message(told, page)
+        error.report = page if pathlib.Path(page).is_file() else ""
     elif notes := getattr(error, "__notes__", None):
         error.__notes__ = ["\n".join(plan_lines(note.plan)) if isinstance(note, PlanNote) else note for note in notes]
 
@@ -31,14 +32,18 @@ def reported(error: Broken, test: str, seed: Any) -> tuple[Explained, str]:
     """Its explanation, and where its report is: report.html, report.json, history.jsonl and the graphs; "" if it comes without a search."""
     example = error.counterexample
     if error.result is None:
-        return explain(example, error.application, replay=error.command, diagnosed=False), ""
+        return explain(example, error.application, system=error.system, replay=error.command, diagnosed=False), ""
     folder = pathlib.Path(report_dir(), slug(test.rpartition("::")[0] or test))
     result = attrs.evolve(error.result, seed=int(seed) if str(seed).isdecimal() else None)
     own = [other is example for other in result.counterexamples]
     plans = [error.plan if is_own else "" for is_own in own]
     replays = [error.command if is_own else "" for is_own in own]
-    explained = explain_result(result, error.application, plans, replays)
-    told = explained[own.index(True)] if any(own) else explain(example, error.application, replay=error.command)
+    explained = explain_result(result, error.application, plans, replays, system=error.system)
+    told = (
+        explained[own.index(True)]
+        if any(own)
+        else explain(example, error.application, system=error.system, replay=error.command)
+    )
     try:
         write_report(result, explained, folder, error.application)
     except OSError as trouble:

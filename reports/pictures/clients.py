@@ -57,10 +57,10 @@ def clients_svg(bars: Sequence[Bar], prefix: str, title: str) -> tuple[str, int]
         f' viewBox="0 0 {width} {bottom + 24}" direction="ltr"><title>{what}</title><style>{STYLE}</style>'
     ]
     for who, x in column.items():
-        middle = x + COLUMN / 2
-        parts.append(f'<line class="life" x1="{middle:g}" y1="{HEAD - 8}" x2="{middle:g}" y2="{bottom}"/>')
+        center = x + COLUMN / 2
+        parts.append(f'<line class="life" x1="{center:g}" y1="{HEAD - 8}" x2="{center:g}" y2="{bottom}"/>')
         parts.append(
-            f'<text class="head" x="{middle:g}" y="18" text-anchor="middle">{safe(clipped(f"client {who}", COLUMN - 12))}</text>'
+            f'<text class="head" x="{center:g}" y="18" text-anchor="middle">{safe(clipped(f"client {who}", COLUMN - 12))}</text>'
         )
     for bar in shown:
         parts.append(drawn(bar, column[bar.client], rows, bottom, prefix))

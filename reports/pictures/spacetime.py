@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape
 
 from refold.model.words import counted
 from refold.properties.property import Finding
@@ -94,7 +94,7 @@ def breadth(text: str) -> float:
 
 def safe(text: str) -> str:
     """Text for SVG and HTML, attributes included."""
-    return escape(inert(text), {'"': "&quot;", "'": "&#39;"})
+    return escape(inert(text), quote=False).replace('"', "&quot;").replace("'", "&#39;")
 
 
 class Picture:
@@ -231,15 +231,15 @@ class Picture:
     def row(self, mark: Mark) -> None:
         """One mark in its row."""
         violated = self.finding is not None and self.finding.number in mark.numbers
-        middle = self.y + ROW / 2
+        center = self.y + ROW / 2
         if violated:
             self.below.append(f'<rect class="tint" x="0" y="{self.y:g}" width="{self.width:g}" height="{2 * ROW}"/>')
             self.above.append('<g class="tinted">')
         if mark.shape == "band":
-            self.band(mark, middle, violated)
+            self.band(mark, center, violated)
         else:
-            self.drawn(mark, middle, violated)
-        self.numbers(mark, middle)
+            self.drawn(mark, center, violated)
+        self.numbers(mark, center)
         if self.prefix:
             first, last = mark.numbers[0], mark.numbers[-1]
             self.links.append(

@@ -509,6 +509,12 @@ ANOMALIES: dict[str, Anomaly] = {
         "a service says «done» only of what is stored",
         usual="an error, or a conflict, that is swallowed on the way out; let it through, or try again",
     ),
+    "rule-allows-too-much": Anomaly(
+        "a command on {where} was done, though decide() refuses it there, and nobody was in its way",
+        "an application does what decide() allows, and nothing else",
+        "decide() says {expected}; it appended {actual}",
+        "the rule in the application is wider than the one in decide(); compare their bounds",
+    ),
     "refused-without-reason": Anomaly(
         "a call about {where} was refused, although nothing was in its way from the call to the answer",
         "a refusal needs a reason in the log",

@@ -114,6 +114,7 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "does not contain it": "{consumer} shows rows without it",
     "is the call": "{client} called the service, as operation {op}",
     "is its answer": "{client} heard: {how}",
+    "came meanwhile": "it became visible between the call and the answer",
     "is its effect": "it is at position {position}",
     "is its effect once more": "it is at position {position} again",
     "is visible, and not all that belongs to it": "it is at position {position}, and the rest is not in the log",

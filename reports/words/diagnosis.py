@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from refold.properties.diagnosis.scores import Diagnosis
+from refold.reports.ci.report_document import DiagnosisDocument
 from refold.reports.words.values import inert
 
 
-def diagnosis_json(diagnoses: Sequence[Diagnosis]) -> list[dict[str, Any]]:
+def diagnosis_json(diagnoses: Sequence[Diagnosis]) -> list[DiagnosisDocument]:
     """The rows, best first."""
     return [
         {

@@ -15,6 +15,7 @@ from refold.properties.updates.evidence_graph import Graph, evidence_graph
 from refold.reports.words.cycle import by_cycle
 from refold.reports.words.explanation import Explanation, by_evidence, title
 from refold.reports.words.plan_list import Item, plan_heading, plan_items
+from refold.search.objects.locations import Location, location_of
 
 
 @attrs.frozen
@@ -22,8 +23,9 @@ class Explained:
     """What there is to say about a finding.
 
     `explanation` has the headline, Let, Then and However, and the usual cause; its numbers are those of the evidence `graph`, which is
-    there for a wrong decision with a cycle. Of a counterexample there are also the sentences of its plan, the `diagnoses`, best first,
-    what the same run shows `also`, and the `plan_file` and `replay` command, "" where there is none.
+    there for a wrong decision with a cycle; `place` is the function of the user's own that it blames. Of a counterexample there are also
+    the sentences of its plan, the `diagnoses`, best first, what the same run shows `also`, and the `plan_file` and `replay` command, ""
+    where there is none.
     """
 
     finding: Finding
@@ -31,6 +33,7 @@ class Explained:
     explanation: Explanation
     graph: Graph | None = None
     counterexample: Counterexample | None = None
+    place: Location | None = None
     plan: tuple[Item, ...] = ()
     plan_heading: str = ""
     diagnoses: tuple[Diagnosis, ...] = ()
@@ -48,13 +51,19 @@ def explain(
     counterexample: Counterexample,
     application: Application | None = None,
     *,
+    system: Any = None,
     plan_file: str = "",
     replay: str = "",
     diagnosed: bool = True,
 ) -> Explained:
-    """A counterexample explained. With the application, all events on a key, or of a group of keys, take part; without it, those of the
-    streams that the evidence names."""
-    first, *others = (explain_finding(one, counterexample.history, application) for one in counterexample.findings)
+    """A counterexample of this system explained. With the application, all events on a key, or of a group of keys, take part; without it,
+    those of the streams that the evidence names."""
+    first, *others = (
+        attrs.evolve(
+            explain_finding(one, counterexample.history, application), place=location_of(one, application, system)
+        )
+        for one in counterexample.findings
+    )
     items = plan_items(counterexample)
     found = diagnose(counterexample.findings, counterexample.history, SHOWN) if diagnosed else ()
     return attrs.evolve(
@@ -81,13 +90,19 @@ def explain_finding(
 
 
 def explain_result(
-    result: Result, application: Application | None = None, plans: Sequence[str] = (), replays: Sequence[str] = ()
+    result: Result,
+    application: Application | None = None,
+    plans: Sequence[str] = (),
+    replays: Sequence[str] = (),
+    *,
+    system: Any = None,
 ) -> tuple[Explained, ...]:
     """Every counterexample of a campaign; `plans` and `replays` are, for each, its file and the command that replays it."""
     return tuple(
         explain(
             example,
             application,
+            system=system,
             plan_file=plans[n] if n < len(plans) else "",
             replay=replays[n] if n < len(replays) else "",
         )

@@ -21,6 +21,7 @@ from refold.reports.words.because import BECAUSE, WORDS
 from refold.reports.words.sentences import owner_words, record_sentence, source_words
 from refold.reports.words.vacuous import why_nothing
 from refold.reports.words.values import fields_of, inert, name, rows, told
+from refold.search.objects.locations import Location
 
 REFUSED = "refused: "
 """What the expectation of a finding begins with, where the application's own words for a refusal follow."""
@@ -216,3 +217,8 @@ def compared(finding: Finding) -> tuple[tuple[str, str, str], ...]:
 
 def _cell(thing: Any) -> str:
     return "absent" if thing is None else told(thing) if not isinstance(thing, str) else f"'{told(thing)}'"
+
+
+def spot(place: Location) -> str:
+    """A function of the user's own, in a form that editors and terminals follow."""
+    return f"{inert(place.function)} ({inert(place.file)}:{place.line})"

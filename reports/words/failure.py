@@ -10,6 +10,7 @@ from refold.model.words import counted
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.reports.words.explained import Explained
+from refold.reports.words.explanation import spot
 from refold.reports.words.plan_list import Item, plan_heading, plan_items, shortened
 from refold.reports.words.values import inert
 from refold.search.failure import Words, failure_text
@@ -43,6 +44,7 @@ class Sentences(Words):
                 heading = word
             lines.append(f"  {line}")
         lines += ["", f"Usual cause and fix: {explanation.usual}"] if explanation.usual else []
+        lines += [f"Look at {spot(self.explained.place)}"] if self.explained.place is not None else []
         return lines + [f"The same run also shows {other.title}" for other in self.explained.also]
 
     def page(self, page: str) -> list[str]:

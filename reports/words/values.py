@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from refold.systems.user.errors import let_through
@@ -50,6 +50,8 @@ def value(thing: Any, depth: int = 0) -> str:
         return repr(thing)
     if depth >= DEPTH_MAX:
         return "…"
+    if fields_of(thing) is not None and "__str__" in vars(type(thing)):
+        return inert(shorten(_of_itself(str, thing), TEXT_MAX))
     if (named := _tagged(thing)) is not None:
         name, fields = named
         return f"{inert(name)}({', '.join(_items(fields, depth))})"
@@ -63,7 +65,7 @@ def value(thing: Any, depth: int = 0) -> str:
         return f"[{', '.join(_items(thing, depth))}]"
     if isinstance(thing, tuple):
         return f"({', '.join(_items(thing, depth))})"
-    return inert(shorten(_repr(thing), TEXT_MAX))
+    return inert(shorten(_of_itself(repr, thing), TEXT_MAX))
 
 
 def _quoted(text: str) -> str:
@@ -81,10 +83,10 @@ def _more(texts: list[str], total: int) -> list[str]:
     return [*texts, f"… {total - ITEMS_MAX:,} more"] if total > ITEMS_MAX else texts
 
 
-def _repr(thing: Any) -> str:
+def _of_itself(say: Callable[[Any], str], thing: Any) -> str:
     try:
-        return repr(thing)
-    except BaseException as error:  # an application's own repr must not stop the report of its failure
+        return say(thing)
+    except BaseException as error:  # an application's own method must not stop the report of its failure
         let_through(error)
         return f"<{type(thing).__name__} without a readable repr>"
 
@@ -136,7 +138,7 @@ def rows(found: Mapping[Any, Any] | None, limit: int = 600) -> str:
 
 def name(thing: Any) -> str:
     """A name (a stream, a client, a row): bare, cut if it is very long, inert."""
-    return inert(shorten(thing if isinstance(thing, str) else _repr(thing), 80))
+    return inert(shorten(thing if isinstance(thing, str) else _of_itself(repr, thing), 80))
 
 
 def plain(thing: Any, depth: int = 0) -> Any:
@@ -146,7 +148,7 @@ def plain(thing: Any, depth: int = 0) -> Any:
     if isinstance(thing, float):
         return thing if math.isfinite(thing) else repr(thing)
     if depth >= 4 * DEPTH_MAX:
-        return _repr(thing)
+        return _of_itself(repr, thing)
     fields = fields_of(thing)
     if fields is not None:
         return {type(thing).__name__: {key: plain(inner, depth + 1) for key, inner in fields.items()}}
@@ -156,4 +158,4 @@ def plain(thing: Any, depth: int = 0) -> Any:
         return [plain(item, depth + 1) for item in sorted(thing, key=value)]
     if isinstance(thing, (list, tuple)):
         return [plain(item, depth + 1) for item in thing]
-    return _repr(thing)
+    return _of_itself(repr, thing)

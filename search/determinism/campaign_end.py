@@ -14,7 +14,11 @@ from refold.model.record import Declined, Prepared, Step
 from refold.model.tape import Plan
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample, Result
-from refold.search.determinism.in_other_processes import Unreplayable, all_elsewhere, replay_elsewhere
+from refold.search.determinism.in_other_processes import (
+    Unreplayable,
+    replay_all_in_other_processes,
+    replay_in_other_processes,
+)
 from refold.search.run import execute
 from refold.search.shrink import Shrinker
 from refold.systems.port import SystemPort
@@ -28,7 +32,7 @@ def replayed_again(result: Result, system: SystemPort, application: Application)
     why = "no run held, so there is no history to replay"
     if result.sample:
         try:
-            differing = all_elsewhere(application, result.samples or (result.sample,))
+            differing = replay_all_in_other_processes(application, result.samples or (result.sample,))
             if differing is None:
                 return result
             found = shortest(result, *differing, system, application)
@@ -60,7 +64,7 @@ def shortest(
     if reproduces(plan) is not None:
         plan = Shrinker(system.menu(application), reproduces).shrink(plan)
         shown = tuple(execute(system, application, plan, whole=True).history)
-        again = replay_elsewhere(application, shown)
+        again = replay_in_other_processes(application, shown)
         if again is not None:
             return Counterexample(plan, (again,), shown, result.examples, 0.0)
     return Counterexample(plan, (finding,), tuple(history), result.examples, 0.0)

@@ -87,18 +87,18 @@ class Fold(msgspec.Struct):
         return {"state": self.state, "view": self.view, **self.rows, "decision": self.decision}
 
 
-def replay_elsewhere(
+def replay_in_other_processes(
     application: Application, history: Iterable[Any], seeds: Sequence[str] = SEEDS, seconds: float = SECONDS
 ) -> Finding | None:
     """Fold the events of `history` in one process per seed; the finding for the first record after which they differ, or None.
 
     Raises `Unreplayable` if the application cannot be made in another process, or fails there.
     """
-    found = all_elsewhere(application, [tuple(history)], seeds, seconds)
+    found = replay_all_in_other_processes(application, [tuple(history)], seeds, seconds)
     return None if found is None else found[1]
 
 
-def all_elsewhere(
+def replay_all_in_other_processes(
     application: Application, histories: Sequence[Sequence[Any]], seeds: Sequence[str] = SEEDS, seconds: float = SECONDS
 ) -> tuple[Sequence[Any], Finding] | None:
     """The same for several histories, one after the other in the same processes; with the history that the finding is about."""
@@ -176,14 +176,15 @@ def luggage(application: Application, histories: Iterable[Sequence[Any]], second
         raise Unreplayable(
             f"application {cls.__name__} cannot be pickled, so no other process can replay: {error}"
         ) from error
-    module = sys.modules.get(cls.__module__)
+    home = application.home
+    module = sys.modules.get(home)
     file = getattr(module, "__file__", None)
     path = [os.path.abspath(place) for place in sys.path]
     opened = (record for history in histories for record in history[:1] if type(record) is Opened)
     used = dict.fromkeys(spec.projection for record in opened for spec in record.consumers)
     own = [name for name in used if not hasattr(Application, name)]
     packed = base64.b64encode(pickled).decode()
-    return msgspec.json.encode(Luggage(path, cls.__module__, file, packed, seconds, own)) + b"\n"
+    return msgspec.json.encode(Luggage(path, home, file, packed, seconds, own)) + b"\n"
 
 
 def ask(seeds: Sequence[str], lines: bytes, seconds: float) -> list[list[bytes]]:

@@ -21,6 +21,7 @@ from refold.model.examples.rota import Rota
 from refold.model.words import short, suggestion
 from refold.properties.property import Property
 from refold.search.run import BrokenApplication
+from refold.systems.registry import OWN, own_application, resolve
 from refold.systems.user.errors import let_through, told
 
 EXAMPLES: dict[str, type[Application]] = {
@@ -44,7 +45,7 @@ def trial(application: Application) -> None:
         )
     for cls in application.properties:
         check_property(title, application, cls)
-    if application.replayed:
+    if not application.decides:
         check_replay(title, application)
         return
     states: dict[str, Any] = {}
@@ -258,6 +259,8 @@ def application_named(text: str) -> Application:
 
     if text in EXAMPLES:
         return EXAMPLES[text]()
+    if text.endswith(OWN) and (own := own_application(resolve(text.removesuffix(OWN)))) is not None:
+        return own
     if text.endswith(".py"):
         raise no_object(text, ("decide", "evolve"))
     if ":" not in text:

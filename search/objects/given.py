@@ -10,12 +10,15 @@ from refold.search.objects.application_check import application_named, christen,
 from refold.search.objects.object_names import name_of
 from refold.systems.port import SystemPort
 from refold.systems.registry import resolve
-from refold.systems.user.adopt import adopt
 from refold.systems.user.errors import called
 
 
 def application_given(found: Any) -> Application:
     """The application, which keeps the rules of the game; raises `UsageError` and `BrokenApplication`."""
+    if found is None:
+        raise UsageError(
+            "which application is meant is not said, and the system does not bring one; name it first: verify(Shop, system)"
+        )
     if isinstance(found, str):
         application = application_named(found)
     else:
@@ -33,6 +36,8 @@ def system_given(found: Any) -> SystemPort:
     """The system; raises `UsageError` and `SystemUnavailable`."""
     if isinstance(found, str):
         return resolve(found)
+    from refold.systems.user.adopt import adopt  # brings the gate, which only code of the user's needs
+
     makes = isinstance(found, type) or not hasattr(found, "open")
     name = name_of(found) if makes else None  # a system that is there already bears its own
     return adopt(name or str(getattr(found, "__name__", type(found).__name__)), found)

@@ -14,7 +14,7 @@ from refold.model.errors import NoAnswer
 from refold.model.event import Stored
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, CheckpointSaved, Opened, Step
-from refold.properties.partial_history import Beginning, beginning, middle_checker
+from refold.properties.partial_history import Beginning, beginning, partial_checker
 from refold.properties.property import Checker
 from refold.properties.suite import checker
 from refold.search.objects.application_check import EXAMPLES
@@ -115,7 +115,7 @@ class StoredHistory:
         self, application: Application | None, begins: Beginning | None = None, not_checked: tuple[str, ...] = ()
     ) -> Judged:
         """Every property that can be checked; raises `OtherApplication`."""
-        judge = checker(application, plain) if begins is None else middle_checker(begins, plain)
+        judge = checker(application, plain) if begins is None else partial_checker(begins, plain)
         seen = Seen()
         error: BaseException | None = None
         try:

@@ -18,7 +18,7 @@ from refold.properties.old_data import OldData
 from refold.properties.partial_history import beginning
 from refold.properties.property import Checker
 from refold.properties.result import Counterexample, Result
-from refold.search.determinism.in_other_processes import SEEDS, Unreplayable, replay_elsewhere
+from refold.search.determinism.in_other_processes import SEEDS, Unreplayable, replay_in_other_processes
 from refold.search.stored.files import LINES_A_BEAT, Source
 from refold.search.stored.history import FINDINGS_MAX
 
@@ -63,7 +63,7 @@ def verify_history(
     if not events:
         raise MalformedHistory(1, "the history holds no event, so there is nothing that could be read")
     if not findings:
-        found, why = elsewhere(application, kept, events)
+        found, why = in_other_processes(application, kept, events)
         findings.extend(found)
         not_checked.extend(why)
     others = sum(judge.unreadable.values()) - len(judge.unreadable)
@@ -105,13 +105,13 @@ def led_to(source: Source, number: int) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def elsewhere(application: Application, kept: list[Any], events: int) -> tuple[list[Any], list[str]]:
+def in_other_processes(application: Application, kept: list[Any], events: int) -> tuple[list[Any], list[str]]:
     """What the fold in other processes, under other hash seeds, shows; and what it does not look at."""
     opened = kept[0]
     known = tuple(spec for spec in opened.consumers if has_projection(application, spec.projection))
     history = [msgspec.structs.replace(opened, consumers=known), *kept[1 : REPLAYED + 1]]
     try:
-        finding = replay_elsewhere(application, history, SEEDS)
+        finding = replay_in_other_processes(application, history, SEEDS)
     except Unreplayable as error:
         return [], [f"replays in other processes: {error}"]
     if finding is None and events > REPLAYED:

@@ -1,4 +1,4 @@
-"""A stored plan with everything that it needs, and `replay`, which runs one again."""
+"""A stored plan that is read with everything that it needs, and `replay`, which runs it again. `search/failure.py` writes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from refold.model.tape import Plan
 from refold.model.words import short
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
-from refold.search.capabilities import not_checked
+from refold.search.capabilities import not_checked, unjudged
 from refold.search.determinism.campaign_end import replayed_again
 from refold.search.determinism.in_other_processes import ANOMALY
 from refold.search.objects.given import application_given, system_given
@@ -27,8 +27,8 @@ from refold.search.objects.provenance import named
 from refold.search.run import execute
 from refold.search.stored.files import read_plan_document
 from refold.search.vacuous import counts, idle
-from refold.systems.port import SystemPort
-from refold.systems.registry import application_suiting, consumer_names
+from refold.systems.port import SystemPort, stand_down
+from refold.systems.registry import application_suiting, consumer_names, own_application
 
 
 def replay(
@@ -88,8 +88,10 @@ class StoredPlan:
             about = document or {}
             given = system or named(path, about, "system", None) or "reference"
             port = system_given(given)
-            name = application or named(path, about, "application", None) or application_suiting(port.name)
-            subject = load(name)
+            name = application or named(path, about, "application", None)
+            own = own_application(port) if name is None else None
+            name = name or application_suiting(port.name)
+            subject = own or load(name)
             actions = tuple(plan) if document is None else plan_from_json(document, subject)
             check_names(actions, port.clients, consumer_names(port))
         except (MalformedPlan, UsageError) as error:
@@ -106,7 +108,10 @@ class StoredPlan:
         """What comes of it. `watch` makes the context in which the system, so called, is run."""
         started = time.perf_counter()
         with watch(f"system {self.system_name!r}"):
-            run = execute(self.system, self.application, self.actions, whole=True)
+            try:
+                run = execute(self.system, self.application, self.actions, whole=True)
+            finally:
+                stand_down(self.system)
         found: tuple[Counterexample, ...] = ()
         shown = run.findings or [finding for finding in (idle(run.steps),) if finding is not None]
         if shown:
@@ -123,7 +128,10 @@ class StoredPlan:
             seconds=time.perf_counter() - started,
             counts=counts(run.history, run.performed),
             counterexamples=found,
-            not_checked=(*not_checked(self.system), *run.given_up),
+            not_checked=(
+                *(unjudged(self.application) if self.application.replayed else not_checked(self.system)),
+                *run.given_up,
+            ),
             checked=checked_on(self.application, self.system.capabilities, kinds),
             sample=tuple(run.history),
         )

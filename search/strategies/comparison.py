@@ -20,9 +20,9 @@ from refold.model.examples.accounts import Accounts
 from refold.model.examples.inventory import Inventory
 from refold.model.strategies.strategy import STRATEGIES
 from refold.search.strategies.scripts import SCRIPTS
+from refold.search.strategies.simulated_system import DONE, LEASE, UNKNOWN, SimulatedSystem
 from refold.search.strategies.simulation import Actor, Network, Spells
 from refold.search.strategies.single_writer import NODES, Node, heartbeat
-from refold.search.strategies.world import DONE, LEASE, UNKNOWN, World
 
 CLIENTS = 8
 KEYS = 8
@@ -128,7 +128,7 @@ class Contest:
         self.application = application
         self.seed = f"{seed}/{application.name}"
         self.faults = faults
-        self.world = World(application, f"{self.seed}/network", faults.network, self.spells)
+        self.system = SimulatedSystem(application, f"{self.seed}/network", faults.network, self.spells)
         self.tally = Tally()
         self.acknowledged: list[str] = []
         self.busy: dict[str, Iterator[Any]] = {}
@@ -136,8 +136,8 @@ class Contest:
         self.shares = [commands // CLIENTS + (n < commands % CLIENTS) for n in range(CLIENTS)]
         self.clients = [Actor(f"client-{n}") for n in range(CLIENTS)]
         nodes = [Actor(f"node-{n}") for n in range(NODES)] if strategy == "single-writer" else []
-        self.world.actors = {actor.name: actor for actor in (*self.clients, *nodes)}
-        self.world.nodes = [Node(self.world, actor) for actor in nodes]
+        self.system.actors = {actor.name: actor for actor in (*self.clients, *nodes)}
+        self.system.nodes = [Node(self.system, actor) for actor in nodes]
 
     def spells(self, name: str) -> Spells:
         """When this part is down, or slow: store and log of the same strategy are never told apart by luck, so they share a schedule."""
@@ -148,19 +148,19 @@ class Contest:
 
     def run(self) -> Tally:
         """All commands of all clients, to the end."""
-        world = self.world
+        system = self.system
         for n, client in enumerate(self.clients):
             self.go_on(client, self.workload(n, self.shares[n]))
-        for actor in world.actors.values():
+        for actor in system.actors.values():
             self.trouble(
                 actor, Spells(f"{self.seed}/pause/{actor.name}", self.faults.pauses, LASTING["pauses"]), self.pause
             )
             self.trouble(
                 actor, Spells(f"{self.seed}/crash/{actor.name}", self.faults.crashes, LASTING["crashes"]), self.crash
             )
-        if world.nodes:
-            heartbeat(world)
-        world.run(lambda: self.running > 0)
+        if system.nodes:
+            heartbeat(system)
+        system.run(lambda: self.running > 0)
         return self.judged()
 
     # -- clients
@@ -186,24 +186,24 @@ class Contest:
             self.running -= 1
             return
         op, think, command = following
-        self.world.at(self.world.now + think, partial(self.issue, client, work, op, command))
+        self.system.at(self.system.now + think, partial(self.issue, client, work, op, command))
 
     def issue(self, client: Actor, work: Iterator[Any], op: str, command: Command) -> None:
         """Begin with a command, as soon as the client is there."""
-        world = self.world
+        system = self.system
         if client.dead:
-            world.at(world.now + 10, partial(self.issue, client, work, op, command))
+            system.at(system.now + 10, partial(self.issue, client, work, op, command))
             return
-        world.commands[op] = command
+        system.commands[op] = command
         self.tally.commands += 1
         self.busy[client.name] = work
-        world.start(client, self.script(world, client, op, command), partial(self.done, client, work, op, world.now))
+        system.start(client, self.script(system, client, op, command), partial(self.done, client, work, op, system.now))
 
     def done(self, client: Actor, work: Iterator[Any], op: str, begun: int, end: str) -> None:
         """An answer."""
         del self.busy[client.name]
         self.tally.ends[end] += 1
-        self.tally.latencies.append(self.world.now - begun)
+        self.tally.latencies.append(self.system.now - begun)
         if end == DONE:
             self.acknowledged.append(op)
         self.go_on(client, work)
@@ -213,7 +213,7 @@ class Contest:
     def trouble(self, actor: Actor, spells: Spells, strike: Callable[[Actor, int], None]) -> None:
         """From one spell to the next."""
         if spells.every:
-            self.world.at(spells.begin, partial(self.strike, actor, spells, strike))
+            self.system.at(spells.begin, partial(self.strike, actor, spells, strike))
 
     def strike(self, actor: Actor, spells: Spells, strike: Callable[[Actor, int], None]) -> None:
         """It happens."""
@@ -223,15 +223,15 @@ class Contest:
 
     def pause(self, actor: Actor, ticks: int) -> None:
         """The actor sleeps."""
-        self.world.pause(actor, ticks)
+        self.system.pause(actor, ticks)
 
     def crash(self, actor: Actor, ticks: int) -> None:
         """The actor dies; later it starts again and goes on with its next command."""
-        world = self.world
+        system = self.system
         if actor.dead:
             return
-        world.kill(actor)
-        world.at(world.now + ticks, partial(self.revive, actor))
+        system.kill(actor)
+        system.at(system.now + ticks, partial(self.revive, actor))
 
     def revive(self, actor: Actor) -> None:
         """A new life."""
@@ -245,17 +245,17 @@ class Contest:
 
     def judged(self) -> Tally:
         """Fold the log and count."""
-        world, tally, application = self.world, self.tally, self.application
+        system, tally, application = self.system, self.tally, self.application
         states: dict[str, Any] = {}
         judged: set[str] = set()
         wrong: set[str] = set()
         batches: dict[str, list[Any]] = {}
-        for event in world.log.entries:
+        for event in system.log.entries:
             batches.setdefault(event.operation, []).append(event.data)
-        for event in world.log.entries:
+        for event in system.log.entries:
             op, key = event.operation, event.stream
             state = states[key] if key in states else application.initial(key)
-            command = world.commands[op]
+            command = system.commands[op]
             if op not in judged:
                 judged.add(op)
                 if application.conditional(command) and not holds(application, command, state, batches[op]):
@@ -265,13 +265,13 @@ class Contest:
                 wrong.add(op)
         tally.violations = len(wrong)
         tally.lost = sum(op not in judged for op in self.acknowledged)
-        keys = sorted({*world.database, *states}) if world.database else []
+        keys = sorted({*system.database, *states}) if system.database else []
         tally.diverged = sum(
-            (world.database.get(key) or world.blank(key)).state != states.get(key, application.initial(key))
+            (system.database.get(key) or system.blank(key)).state != states.get(key, application.initial(key))
             for key in keys
         )
-        tally.ticks, tally.blocked = world.now, world.blocked
-        tally.retries, tally.messages, tally.lags = world.retries, world.messages, world.consumer.lags
+        tally.ticks, tally.blocked = system.now, system.blocked
+        tally.retries, tally.messages, tally.lags = system.retries, system.messages, system.consumer.lags
         return tally
 
 

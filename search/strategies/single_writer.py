@@ -12,8 +12,7 @@ from refold.model.client import View
 from refold.model.expectation import at_version
 from refold.model.log import Conflict
 from refold.model.parts.claims.lease import Lease
-from refold.search.strategies.simulation import Actor, Script
-from refold.search.strategies.world import (
+from refold.search.strategies.simulated_system import (
     ATTEMPTS,
     BACK_OFF,
     DECLINED,
@@ -22,11 +21,12 @@ from refold.search.strategies.world import (
     REFUSED,
     WORK,
     Member,
-    World,
+    SimulatedSystem,
     appending,
     asking,
     decision,
 )
+from refold.search.strategies.simulation import Actor, Script
 
 NODES = 4
 """Processes among which the keys are divided."""
@@ -35,8 +35,8 @@ NODES = 4
 class Node:
     """A process that owns keys: it takes their commands one by one and keeps their states in memory."""
 
-    def __init__(self, world: World, actor: Actor) -> None:
-        self.world = world
+    def __init__(self, system: SimulatedSystem, actor: Actor) -> None:
+        self.system = system
         self.actor = actor
         self.inbox: deque[tuple[str, Command, Callable[[str | None], None]]] = deque()
         self.busy = -1
@@ -59,35 +59,35 @@ class Node:
         if self.busy != self.life and self.inbox:
             op, command, answer = self.inbox.popleft()
             self.busy = self.life
-            self.world.start(self.actor, self.handle(op, command), partial(self.done, answer))
+            self.system.start(self.actor, self.handle(op, command), partial(self.done, answer))
 
     def done(self, answer: Callable[[str | None], None], result: str | None) -> None:
         """Answer, and go on."""
-        world = self.world
-        world.at(world.now + world.travel(), partial(answer, result))
+        system = self.system
+        system.at(system.now + system.travel(), partial(answer, result))
         self.busy = -1
         self.work()
 
     def handle(self, op: str, command: Command) -> Script:
         """Decide on the memory and append at its version; a conflict means that somebody else has become the owner."""
-        world, key = self.world, self.world.application.key(command)
+        system, key = self.system, self.system.application.key(command)
         view = self.memory.pop(key, None)
         if view is None:
-            view = yield from asking(world, world.log_server, partial(world.tail, key))
-        if (op + "/0") in world.log.positions:
-            self.memory[key] = world.tail(key)
+            view = yield from asking(system, system.log_server, partial(system.tail, key))
+        if (op + "/0") in system.log.positions:
+            self.memory[key] = system.tail(key)
             return DONE
         yield WORK
-        events = decision(world.application, command, view, op)
+        events = decision(system.application, command, view, op)
         if events is None:
             self.memory[key] = view
             return DECLINED
-        outcome = yield from appending(world, op, key, at_version(view.version), events)
+        outcome = yield from appending(system, op, key, at_version(view.version), events)
         if type(outcome) is Conflict:
             return None
         state = view.state
         for event in events:
-            state = world.application.evolve(state, event.data)
+            state = system.application.evolve(state, event.data)
         self.memory[key] = View(state, view.version + len(events))
         return DONE
 
@@ -97,48 +97,48 @@ def partition(key: str) -> int:
     return zlib.crc32(key.encode()) % NODES
 
 
-def owner(world: World, share: str) -> Member | None:
+def owner(system: SimulatedSystem, share: str) -> Member | None:
     """The node whose lease on this share is in force; a new one if there is none."""
-    live = world.locks.live(share)
+    live = system.locks.live(share)
     if live is not None:
-        return world.nodes[int(live.holder.removeprefix("node-"))]
+        return system.nodes[int(live.holder.removeprefix("node-"))]
     first = int(share.removeprefix("share-"))
     for n in range(NODES):
-        node = world.nodes[(first + n) % NODES]
-        if not world.down(node.actor.name):
-            world.locks.acquire(share, node.actor.name)
+        node = system.nodes[(first + n) % NODES]
+        if not system.down(node.actor.name):
+            system.locks.acquire(share, node.actor.name)
             node.memory = {key: view for key, view in node.memory.items() if f"share-{partition(key)}" != share}
             return node
     return None
 
 
-def heartbeat(world: World) -> None:
+def heartbeat(system: SimulatedSystem) -> None:
     """Nodes that are awake renew their leases."""
-    for name, lease in list(world.locks.leases.items()):
-        if world.now < lease.until and not world.down(lease.holder):
-            world.locks.leases[name] = Lease(lease.holder, lease.token, world.now + LEASE)
-            world.messages += 1
-    world.at(world.now + LEASE // 3, partial(heartbeat, world))
+    for name, lease in list(system.locks.leases.items()):
+        if system.now < lease.until and not system.down(lease.holder):
+            system.locks.leases[name] = Lease(lease.holder, lease.token, system.now + LEASE)
+            system.messages += 1
+    system.at(system.now + LEASE // 3, partial(heartbeat, system))
 
 
-def single_writer(world: World, actor: Actor, op: str, command: Command) -> Script:
+def single_writer(system: SimulatedSystem, actor: Actor, op: str, command: Command) -> Script:
     """Send the command to the owner of its key, again if nothing comes back."""
-    share = f"share-{partition(world.application.key(command))}"
+    share = f"share-{partition(system.application.key(command))}"
     for _ in range(2 * ATTEMPTS):
-        node = owner(world, share)
+        node = owner(system, share)
         if node is None:
-            world.blocked += BACK_OFF
+            system.blocked += BACK_OFF
             yield BACK_OFF
             continue
         answers: list[str | None] = []
-        world.at(world.now + world.travel(), partial(node.receive, op, command, answers.append))
-        asked = world.now
-        while not answers and world.now - asked < LEASE + BACK_OFF:
-            if world.down(node.actor.name):
-                world.blocked += 2
+        system.at(system.now + system.travel(), partial(node.receive, op, command, answers.append))
+        asked = system.now
+        while not answers and system.now - asked < LEASE + BACK_OFF:
+            if system.down(node.actor.name):
+                system.blocked += 2
             yield 2
         if answers and answers[0] is not None:
             return answers[0]
-        world.retries += 1
+        system.retries += 1
         yield BACK_OFF
     return REFUSED

@@ -33,7 +33,7 @@ from refold.search.regression import held, stored_plan, stored_plans
 from refold.search.run import Run, execute, undisturbed
 from refold.search.shrink import Shrinker
 from refold.search.testing.draws import campaign_tapes, spare_hypothesis
-from refold.search.testing.rounds import Clock, Rounds, growing, without_shrinking
+from refold.search.testing.rounds import Clock, Rounds, failures_in_one_line, growing, without_shrinking
 from refold.search.testing.subject import called, prepared
 from refold.search.testing.user_errors import (
     Another,
@@ -208,7 +208,7 @@ class MachineSearch:
             if counterexample.finding.signature == signature:
                 plan = self.plans[signature]
                 command = self.file.origin.replay(plan)
-                return Broken(counterexample, command, self.books.result(), plan, self.application)
+                return Broken(counterexample, command, self.books.result(), plan, self.application, self.system)
         raise LookupError(signature)
 
     # -- the whole test --------------------------------------------------------------------------------------------------------------
@@ -277,7 +277,8 @@ class MachineSearch:
         again = getattr(self.cls, "_hypothesis_internal_use_reproduce_failure", None)
         test = without_shrinking(chosen)(prepare(guarantees))
         test._hypothesis_internal_use_reproduce_failure = again
-        test()
+        with failures_in_one_line():
+            test()
 
     def machines(self, chosen: settings, prepare: Callable[[Any], Any]) -> None:
         """One round of Hypothesis's state machines. What properties find is shrunk as a plan when it is found; what breaks a rule of the
@@ -334,7 +335,13 @@ class MachineSearch:
             counterexample = Counterexample((), (empty,), self.books.sample, self.books.examples, 0.0)
             self.books.counterexamples.append(counterexample)
             self.books.tell()
-            raise Broken(counterexample, self.file.origin.search(), self.books.result(), application=self.application)
+            raise Broken(
+                counterexample,
+                self.file.origin.search(),
+                self.books.result(),
+                application=self.application,
+                system=self.system,
+            )
 
     def tally(self) -> dict[str, Any]:
         """What the runs came to, for a line in a summary."""
@@ -358,7 +365,7 @@ def replay(cls: type[Any], path: str) -> None:
     run = execute(search.system, search.application, plan, whole=True)
     search.book(run)
     try:
-        held(run, plan, anomaly, search.file.origin.replay(path), search.application)
+        held(run, plan, anomaly, search.file.origin.replay(path), search.application, search.system)
     except Broken as error:
         search.books.counterexamples.append(error.counterexample)
         search.books.tell()

@@ -61,6 +61,9 @@ class Turns(Protocol):
     def admit(self, actor: Actor) -> Actor:
         """Take in an actor."""
 
+    def dismiss(self, actor: Actor) -> None:
+        """Forget an actor that has come to its end."""
+
     def process(self, name: str) -> Process:
         """The living process of that name."""
 
@@ -75,6 +78,9 @@ class Turns(Protocol):
 
     def signal(self, actor: Actor, decision: Stop) -> None:
         """Tell a process to end whose actor is in a library."""
+
+    def step(self, name: str, decision: Decision = ..., /) -> Status:
+        """Let an actor go on as decided."""
 
     @property
     def proxies(self) -> Sequence[Any]:
@@ -215,6 +221,13 @@ class Host:
         """One actor of this thread stands outside of the loop's choices: the others have to wait for it."""
         if self.loop is not None:
             self.loop.keep_others(actor)
+
+    def unwind(self, process: Process) -> bool:
+        """End what belongs to a dead process, if that can be done without the thread; whether it was."""
+        return False
+
+    def shut(self) -> None:
+        """The gate is closed."""
 
     def bury(self) -> None:
         """The process is dead: nothing of a loop is left to be collected as garbage later."""

@@ -18,6 +18,10 @@ COLLECTION = 1000
 happen in every run."""
 
 
+ASKED_AGAIN = 0.016
+"""Seconds between two questions to a server about one that takes its time; the first question comes earlier."""
+
+
 class Baton:
     """Lets one actor go on, and waits for it. `deadline` and `patience` as in `Gate`."""
 
@@ -100,16 +104,17 @@ class Baton:
         """Until the thread of an actor has reported, or a request of it stands at a proxy, or it is blocked."""
         host = actor.host
         seconds = 0.002
-        waited = 0.0
+        began = time.monotonic()
         still: Stillness | None = None
         while host.running and actor.held is None:
             if self._next(seconds):
                 continue  # maybe of somebody else: who was blocked and is back says so in his status
-            waited += seconds
+            waited = time.monotonic() - began
             if actor.free:
                 wait = None
             elif _can_be_asked(actor):
                 wait = _asked(actor)
+                seconds = min(2 * seconds, ASKED_AGAIN)
             else:
                 still = still or Stillness(actor.host.thread)
                 wait = still.seen(self.patience)
@@ -189,7 +194,7 @@ class Baton:
         still = Stillness(actor.host.thread)
         until = time.monotonic() + self.deadline
         looked = 0
-        while isinstance(actor.status, Blocked) and time.monotonic() < until:
+        while isinstance(actor.status, Blocked) and _in_a_server(actor) and time.monotonic() < until:
             if _can_be_asked(actor):
                 wait = _asked(actor)
             elif actor.way is not None and actor.way.asked:
@@ -198,7 +203,7 @@ class Baton:
                 wait = still.seen(0.001)
             if wait is not None:
                 with actor.mutex:
-                    if isinstance(actor.status, Blocked):
+                    if isinstance(actor.status, Blocked) and _in_a_server(actor):
                         actor.status = Blocked(actor.status.crossing, wait)
                 return
             looked += not self._next(0.0005)
@@ -222,22 +227,28 @@ class Baton:
         for host in dict.fromkeys(actor.host for actor in process.actors):
             if host.running:
                 host.interrupt()
-            elif not host.ended:
-                self._unwind(host)
+            elif not host.ended and not host.unwind(process):
+                self._unwind(host, process)
         for actor in process.actors:
             self.blocked.discard(actor)
             if not isinstance(actor.status, Idle | Ended):
                 actor.status = Died(actor.crossing)
 
-    def _unwind(self, host: Host) -> None:
+    def _unwind(self, host: Host, process: Process) -> None:
         """Let a thread of a dead process come to its end; where it resists, go on without it after a second."""
         host.give()
         for turn in range(100):
-            if host.ended:
+            if host.ended or (not host.running and host.unwind(process)):
                 return
             if turn > 2:
                 host.interrupt()
             self._next(0.01)
+
+
+def _in_a_server(actor: Actor) -> bool:
+    """Whether it is blocked where the gate does not see it by itself."""
+    status = actor.status
+    return isinstance(status, Blocked) and status.wait.seen not in ("gate", "loop")
 
 
 def _can_be_asked(actor: Actor) -> bool:

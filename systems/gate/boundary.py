@@ -23,6 +23,8 @@ class Boundary:
     may_lose: bool = True
     """Whether the work may be done and its answer lost. A statement that raises inside a transaction has not been done: there, `Lose` is
     `Fail`."""
+    refuse: Callable[[], None] | None = None
+    """Has the server refuse what this actor waits for in it, as it refuses one of those who are in a deadlock."""
 
 
 def _unreachable() -> BaseException:

@@ -32,6 +32,7 @@ from refold.systems.gate.decision import GO, Decision, Die, Stop, error_of
 from refold.systems.gate.network.proxy import Monitor, Proxy, Switchboard
 from refold.systems.gate.patches import Patches
 from refold.systems.gate.runtime import chance
+from refold.systems.gate.runtime.driven import Carrier, Driven
 from refold.systems.gate.runtime.hosting import Hosted
 
 EPOCH = 1_600_000_000.0
@@ -66,6 +67,7 @@ class Gate(Baton):
         """Threads that did not end with their process: they catch everything, or wait in something that cannot be interrupted."""
         self._processes: dict[str, Process] = {}
         self._hosts: list[Host] = []
+        self._driven: dict[str, Driven] = {}
         self._shared: dict[object, Any] = {}
         self._patches = Patches.all()
 
@@ -104,6 +106,9 @@ class Gate(Baton):
         for thing in self._shared.values():
             thing.close()
         self._shared.clear()
+        for driven in self._driven.values():
+            driven.host.shut()
+        self._driven.clear()
         until = time.monotonic() + seconds
         for host in self._hosts:
             thread = host.thread
@@ -142,8 +147,17 @@ class Gate(Baton):
         if actor.name in self.actors:
             actor.number = self.actors[actor.name].number
         self.actors[actor.name] = actor
-        self._hosts.append(actor.host)
+        if not isinstance(actor.host, Carrier):
+            self._hosts.append(actor.host)
         return actor
+
+    def dismiss(self, actor: Actor) -> None:
+        """Forget an actor that has come to its end."""
+        if self.actors.get(actor.name) is actor:
+            del self.actors[actor.name]
+        if actor in actor.process.actors:
+            actor.process.actors.remove(actor)
+        self.blocked.discard(actor)
 
     def start(self, name: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Status:
         """Let an actor run a function up to its first crossing. Raises `Busy` if it has something to do already."""
@@ -186,6 +200,44 @@ class Gate(Baton):
             host.launch(actor)
         hosted.incoming.append((actor, function, arguments))
         return self._let(actor, GO)
+
+    def task(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *arguments: Any,
+        loop: str = "loop",
+        process: str | None = None,
+        threaded: bool = False,
+        free: bool = False,
+    ) -> Status:
+        """Let a task of a coroutine function go on up to its first await, on a loop that the gate drives itself.
+
+        Tasks of one `loop` may be of several processes: by default each is a process of its own. One that is `free` stops at its awaits
+        only. Raises `Busy` if an actor of that name has something to do already, and `NeedsThread` where code stops that does not await,
+        unless the loop is `threaded`.
+        """
+        actor = self.actors.get(name)
+        if actor is not None and not isinstance(actor.status, Idle | Ended):
+            raise Busy(f"{name}: expected to have nothing to do, found {actor.status}; let it come to its end first")
+        driven = self.driven(loop, threaded)
+        if actor is None or actor.process.dead or actor.host is not driven.host:
+            actor = self.admit(Actor(self, name, self.process(process or name), driven.host))
+        actor.free = free
+        driven.incoming.append((actor, function, arguments))
+        midway = driven.host.midway
+        if midway is not None:
+            actor.status = Blocked(None, Wait("the event loop", (midway.name,), seen="loop"))
+            self.blocked.add(actor)
+            return actor.status
+        return self._let(actor, GO)
+
+    def driven(self, name: str = "loop", threaded: bool = False) -> Driven:
+        """The driven loop of that name; a new one, if there is none."""
+        found = self._driven.get(name)
+        if found is None:
+            found = self._driven[name] = Driven(self, threaded)
+        return found
 
     def status(self, name: str) -> Status:
         """Where an actor stands. Raises `Unknown`."""
@@ -246,6 +298,7 @@ class Gate(Baton):
         """Let time pass; None: up to the next moment for which somebody waits. Who waits no longer, stands again. Returns what passed."""
         if seconds is None:
             moments = [actor.status.wait.until for actor in self.blocked if isinstance(actor.status, Blocked)]
+            moments += [driven.next_timer() for driven in self._driven.values()]
             seconds = max(0.0, min((moment for moment in moments if moment is not None), default=self.now) - self.now)
         self.now += seconds
         for actor in self._in_order(self.blocked):
@@ -312,6 +365,27 @@ class Gate(Baton):
         host.job = lambda: beside.perform(handler, (), {})
         host.launch(beside)
 
+    def refuse(self, name: str) -> Deadlock | None:
+        """If this actor is in a circle of waits in a server, let the server refuse what it waits for, as it would by itself after a while:
+        then it stands again, behind its statement, which raises. Returns the circle; None if there is none, or none that a server ends."""
+        actor = self._known(name)
+        found = self.deadlock()
+        boundary = actor.boundary
+        if (
+            found is None
+            or found.everybody
+            or name not in dict(found.waits)
+            or boundary is None
+            or boundary.refuse is None
+        ):
+            return None
+        boundary.refuse()
+        until = time.monotonic() + self.deadline
+        while isinstance(actor.status, Blocked) and time.monotonic() < until:
+            self._look_at(actor)
+            self._next(0.0005)
+        return found
+
     def deadlock(self) -> Deadlock | None:
         """Who waits for each other in a circle; or everybody, if nobody can go on and no time helps. None if there is neither. Threads
         that somebody else's code has started and left behind, such as those of a pool, may wait for ever."""
@@ -321,7 +395,8 @@ class Gate(Baton):
             if circle:
                 return Deadlock(tuple((one, waits[one]) for one in circle))
         living = [actor for actor in self.actors.values() if not isinstance(actor.status, Idle | Ended)]
-        if not all(actor.helps for actor in living) and len(waits) == len(living) and _for_ever(waits):
+        timers = any(driven.next_timer() is not None for driven in self._driven.values())
+        if not all(actor.helps for actor in living) and len(waits) == len(living) and _for_ever(waits) and not timers:
             return Deadlock(tuple(waits.items()), everybody=True)
         return None
 

@@ -24,7 +24,7 @@ SOURCES = (
     "runtime.chance",
     "runtime.hosting",
     "databases.sqlite",
-    "databases.postgres",
+    "databases.connecting",
     "network.sockets",
 )
 """Modules of this room that replace something."""

@@ -22,10 +22,13 @@ def forget_locals(error: BaseException | None) -> None:
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    if trace is None:
-        return None
-    rest = _without_ours(trace.tb_next)
-    if trace.tb_frame.f_code.co_filename.startswith(HERE):
-        return rest
-    trace.tb_next = rest
-    return trace
+    frames = []
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    kept: TracebackType | None = None
+    for frame in reversed(frames):
+        if not frame.tb_frame.f_code.co_filename.startswith(HERE):
+            frame.tb_next = kept
+            kept = frame
+    return kept

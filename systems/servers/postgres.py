@@ -30,6 +30,7 @@ from refold.model.declarations.append import Appended, AppendRequest, Conflict
 from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP, SLOW_APPEND
 from refold.model.errors import UsageError
 from refold.model.event import Stored
+from refold.systems.gate.databases.kept import Bounded
 from refold.systems.gate.databases.postgres import Waits, asked_for
 from refold.systems.servers.catalogue import OFFERS, Options
 from refold.systems.servers.gated import Gated, GatedLog
@@ -137,10 +138,10 @@ class PostgresLog(GatedLog):
             f"-c search_path={schema} -c synchronous_commit={settings['synchronous_commit']} -c statement_timeout=20s"
         )
         self.gap_safe = settings["reader"] == "gap-safe"
-        self.conninfo = psycopg.conninfo.make_conninfo(conninfo, options=options, connect_timeout=10)
+        self.conninfo = psycopg.conninfo.make_conninfo(conninfo, options=options)
         self.connection: psycopg.Connection[Any]
         host, port = asked_for(conninfo, {})
-        self.gated = Gated(self.session, host, port, "postgres", lambda: Patient(conninfo), psycopg.Error)
+        self.gated = Gated(self.session, host, port, "postgres", lambda: Waits(conninfo), psycopg.Error)
         self.create()
         self.connect()
 
@@ -158,7 +159,7 @@ class PostgresLog(GatedLog):
             raise NotStarted(said(error)) from error
 
     def session(self) -> Session:
-        """A connection of its own."""
+        """A connection of its own for a writer at the gate, where it may wait for others."""
         return self.over(psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=1))
 
     def over(self, connection: psycopg.Connection[Any]) -> Session:
@@ -170,7 +171,7 @@ class PostgresLog(GatedLog):
         if self.spare:
             self.writer = self.over(self.spare.pop())
         else:
-            self.writer = self.session()
+            self.writer = self.over(Bounded.at(self.conninfo, prepare_threshold=1))
             self.writer.connection.execute(f"set lock_timeout = '{PATIENCE}'")
         self.connection = self.writer.connection
         self.final = 0
@@ -245,7 +246,7 @@ class PostgresLog(GatedLog):
 def reset(conninfo: str, schema: str) -> None:
     """An empty table, and numbers from 1; emptying one costs less than making one."""
     options = f"-c search_path={schema} -c lock_timeout=5s -c client_min_messages=warning"
-    with psycopg.connect(conninfo, autocommit=True, options=options, connect_timeout=10) as connection:
+    with Bounded.at(conninfo, options=options) as connection:
         try:
             connection.execute(EMPTY)
         except psycopg.errors.UndefinedTable:
@@ -253,21 +254,6 @@ def reset(conninfo: str, schema: str) -> None:
                 connection.execute("set local synchronous_commit = on")
                 connection.execute(f"create schema if not exists {schema}")
                 connection.execute(TABLE)
-
-
-class Patient(Waits):
-    """Asks a server that may be gone by now."""
-
-    def __call__(self, backend: int) -> tuple[int, ...]:
-        """Nobody waits in a server that is gone."""
-        with contextlib.suppress(psycopg.Error):
-            return super().__call__(backend)
-        return ()
-
-    def end(self, backend: int) -> None:
-        """A server that is gone has no connections."""
-        with contextlib.suppress(psycopg.Error):
-            super().end(backend)
 
 
 class Postgres(ServerSystem):

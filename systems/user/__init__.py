@@ -1,1 +1,5 @@
-"""A user's own code behind the port: his log, his consumers, his rows, his errors."""
+"""A user's own code behind the port: his service, his log, his consumers, and the other roles that it may have."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +11,12 @@ import attrs
 
 from refold.model.parts.calls import Stood
 from refold.model.process import Emit
-from refold.systems.gate import Blocked, Died, Exited, Fail, Gate, Lose, Raised, Returned, Status, Stop, Stopped
+from refold.systems.gate import Blocked, Busy, Died, Exited, Fail, Gate, Lose, Raised, Returned, Status, Stop, Stopped
+from refold.systems.gate.actor import Actor
 from refold.systems.gate.crossing import Ended
 from refold.systems.gate.decision import DIE, GO, Decision
+from refold.systems.gate.runtime.driven import Carrier
+from refold.systems.user.coroutines import first_of, others_of
 from refold.systems.user.errors import AdapterError, told
 
 Finish = Callable[[Status], None]
@@ -19,6 +24,12 @@ Finish = Callable[[Status], None]
 
 STEPS = 10_000
 """Steps after which a piece of work is said to have no end."""
+LOOSE_STEPS = 500
+"""Steps that what goes on by itself may take before others get a turn."""
+OTHERS_STEPS = 300
+"""Steps that a group may take while its leader waits for somebody else."""
+ROUNDS = 50
+"""How often time passes at rest for what somebody has left in the background."""
 
 
 @attrs.define
@@ -31,12 +42,26 @@ class Work:
 class Stage:
     """A gate, and the work that is under way at it. `look` is called after each step with the name of who took it."""
 
-    def __init__(self, title: str, emit: Emit, look: Callable[[str], None]) -> None:
+    def __init__(
+        self, title: str, emit: Emit, look: Callable[[str], None], threaded: bool = False, known: set[str] | None = None
+    ) -> None:
         self.title = title
         self.emit = emit
         self.look = look
         self.gate = Gate()
         self.work: dict[str, Work] = {}
+        self.tasks: dict[str, str] = {}
+        """Who awaits something in his work, and on which loop."""
+        self.loose: set[str] = set()
+        """Who works without being asked to: its group goes on although there is no piece of work."""
+        self.threaded = threaded
+        """Loops have threads of their own."""
+        self.known: set[str] = set() if known is None else known
+        """Whose work is known to be asynchronous, in this run and all others."""
+        self.kept: set[str] = set()
+        """Whose work nobody cancels: consumers are told to stop instead."""
+        self.held: dict[str, Actor] = {}
+        """Who of a group has stopped where the plan has him stop."""
         self.gate.__enter__()
 
     def close(self) -> None:
@@ -50,72 +75,188 @@ class Stage:
 
     def stands(self, name: str) -> bool:
         """Whether somebody waits for a decision."""
-        return name in self.work and isinstance(self.gate.status(name), Stopped)
+        return self.leads(name) is not None
+
+    def awaits(self, name: str, loop: str) -> None:
+        """Somebody's work is asynchronous. Where loops have threads, each process has its own."""
+        self.tasks[name] = loop if self.threaded else "loop"
+
+    def leads(self, name: str) -> Actor | None:
+        """Who of somebody's group goes on first; None if nobody can, or if there is no work."""
+        main = self.gate.actors.get(name)
+        if main is None or not (name in self.work or name in self.tasks or name in self.loose):
+            return None
+        held = self.held.get(name)
+        found = None if held is None else others_of(main.process, held)
+        return found or first_of(main, name in self.work)
 
     def at_once(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Let an actor do something without a stop: set up what its work needs. Raises what it raises."""
-        return self.gate.run(name, function, *arguments)
+        loop = self.tasks.get(name)
+        if loop is None:
+            try:
+                return self.gate.run(name, function, *arguments)
+            except Busy as busy:
+                raise AdapterError(f"{self.title}: {busy}") from busy
+        self.gate.task(name, function, *arguments, loop=loop, threaded=self.threaded, free=True)
+        self.tidy(name)
+        status = self.gate.status(name)
+        if isinstance(status, Raised):
+            raise status.error
+        if not isinstance(status, Returned):
+            raise AdapterError(
+                f"{self.title}: {name} {told_status(status)} before it has begun to work, and nobody will ever do that"
+            )
+        return status.value
+
+    def tidy(self, name: str) -> None:
+        """Let a group go on to the end of what its leader does, with as much time as that takes."""
+        for _ in range(STEPS):
+            if isinstance(self.gate.status(name), Ended):
+                return
+            one = self.leads(name)
+            if one is not None:
+                self.gate.step(one.name)  # who is asleep stays so until time passes
+            elif not self.pass_time():
+                return
 
     def begin(self, name: str, function: Callable[[], Any], finish: Finish) -> None:
         """Begin a piece of work: up to its first stop."""
         self.work[name] = Work(finish)
-        self.after(name, self.gate.start(name, function))
+        self.launch(name, function)
+        self.after(name)
+
+    def launch(self, name: str, function: Callable[[], Any]) -> None:
+        """Let an actor run a function up to its first stop. What turns out to be asynchronous is awaited."""
+        loop = self.tasks.get(name)
+        if loop is None:
+            status = self.gate.start(name, function)
+            if not (isinstance(status, Returned) and inspect.iscoroutine(status.value)):
+                return
+            found = status.value
+            self.known.add(name)
+            self.awaits(name, name)
+            loop, function = self.tasks[name], lambda: found
+        self.gate.task(name, function, loop=loop, threaded=self.threaded)
+
+    def set_loose(self, name: str, function: Callable[[], Any]) -> None:
+        """Begin what goes on by itself from now on."""
+        self.loose.add(name)
+        self.launch(name, function)
+        self.look(name)
 
     def step(self, name: str, decision: Decision = GO) -> None:
         """One step, as decided."""
-        self.after(name, self.gate.step(name, decision))
+        one = self.leads(name)
+        if one is None:
+            return
+        if isinstance(one.status, Blocked) and one.status.wait.until is not None:
+            self.gate.advance(max(0.0, one.status.wait.until - self.gate.now))
+        self.gate.step(one.name, decision)
+        self.after(name)
 
-    def after(self, name: str, status: Status) -> None:
+    def after(self, name: str) -> None:
         """Look at what a step has done; somebody else may have come to an end by it, too."""
+        if isinstance(self.gate.status(name), Blocked):
+            self.refuse_one_of_a_deadlock(name)
         self.look(name)
-        if isinstance(status, Ended):
+        if name in self.work and isinstance(status := self.gate.status(name), Ended):
             self.over(name, status)
+        if self.tasks:
+            for other in [one for one in self.work if isinstance(self.gate.status(one), Ended)]:
+                self.over(other, self.gate.status(other))
+
+    def refuse_one_of_a_deadlock(self, name: str) -> None:
+        """A server refuses one of those who wait for each other in it: here whoever came last."""
+        deadlock = self.gate.refuse(name)
+        if deadlock is not None:
+            self.emit(Stood(name, f"in a {deadlock}; the server refuses {name}"))
 
     def over(self, name: str, status: Status) -> None:
         """Work has come to its end."""
         work = self.work.pop(name, None)
+        self.held.pop(name, None)
         if work is not None:
             work.finish(status)
 
     def halt(self, name: str, before: str) -> None:
         """Let somebody go on to the first place that is called like this."""
-        for _ in range(STEPS):
-            if not self.stands(name) or self.before(name).startswith(before):
+        others = 0
+        for _ in range(STEPS if self.busy(name) else LOOSE_STEPS):
+            one = self.leads(name)
+            others = 0 if one is not None and one.name == name else others + 1
+            if one is None or others > OTHERS_STEPS or self.before(name).startswith(before):
                 break
             self.step(name)
+        one = self.leads(name)
+        if one is not None and len(one.process.actors) > 1:
+            self.held[name] = one
         self.tell(name)
 
     def before(self, name: str) -> str:
         """What somebody stands before."""
-        status = self.gate.status(name)
-        return status.crossing.words if isinstance(status, Stopped) else ""
+        one = self.leads(name)
+        crossing = one.status.crossing if one is not None and isinstance(one.status, Stopped | Blocked) else None
+        return crossing.words if crossing is not None else ""
 
     def tell(self, name: str) -> None:
         """Record where somebody stands."""
         if name not in self.work:
             return
-        status = self.gate.status(name)
-        if isinstance(status, Stopped):
-            self.emit(Stood(name, f"{status.crossing.phase} {status.crossing.words}"))
+        one = self.held.get(name) or self.leads(name)
+        status = self.gate.status(name) if one is None else one.status
+        if one is not None and isinstance(status, Stopped | Blocked) and status.crossing is not None:
+            crossing = status.crossing
+            helper = f", in {crossing.actor}" if crossing.actor != name else ""
+            self.emit(Stood(name, f"{crossing.phase} {crossing.words}{helper}"))
         elif isinstance(status, Blocked):
             self.emit(Stood(name, str(status.wait)))
 
-    def go_on(self, name: str) -> None:
-        """Let somebody go on, to the end of his work or to where somebody is in the way."""
-        for _ in range(STEPS):
-            if not self.stands(name):
+    def run(self, name: str) -> bool:
+        """Let somebody go on while he can, to the end of his work; whether he himself took a step, and not only his group. Raises
+        `AdapterError` for what loops for ever."""
+        main = self.gate.actors.get(name)
+        began = self.busy(name)
+        own = steps = others = 0
+        limit = STEPS if began else LOOSE_STEPS
+        while steps < limit and (one := self.leads(name)) is not None and not (began and not self.busy(name)):
+            steps += 1
+            own += one is main
+            others = 0 if one is main else others + 1
+            if others > OTHERS_STEPS:
                 break
             self.step(name)
-        else:
+        if own == STEPS:
             raise AdapterError(
                 f"{self.title}: {name} has taken {STEPS:,} steps without an end of its work; it loops for ever"
             )
+        return own > 0
+
+    def go_on(self, name: str) -> None:
+        """Let somebody go on, to the end of his work or to where somebody is in the way."""
+        self.held.pop(name, None)
+        self.run(name)
         self.tell(name)
 
     def fail(self, name: str) -> None:
         """The step is not done, and the library raises."""
-        self.step(name, Fail())
+        main = self.gate.actors.get(name)
+        if main is not None and isinstance(main.host, Carrier) and self.at_await(name) and self.cancels(name):
+            main.host.driven.cancel(main)
+            self.after(name)
+        else:
+            self.step(name, Fail())
         self.tell(name)
+
+    def at_await(self, name: str) -> bool:
+        """Whether somebody stands where no library is in between."""
+        one = self.leads(name)
+        crossing = one.status.crossing if one is not None and isinstance(one.status, Stopped | Blocked) else None
+        return crossing is not None and crossing.kind == "await"
+
+    def cancels(self, name: str) -> bool:
+        """Whether whoever called somebody may give up, and have the call cancelled, as servers do."""
+        return name in self.tasks and name not in self.kept
 
     def lose(self, name: str) -> None:
         """The step is done, and the library raises."""
@@ -128,9 +269,16 @@ class Stage:
 
     def stop(self, name: str, handler: Callable[[], object] | None) -> None:
         """Tell the process to end, in the middle of its work; it goes on to that end."""
-        self.gate.on_stop(name, handler)
+        self.gate.on_stop(name, handler and functools.partial(self.handle, name, handler))
         self.step(name, Stop())
         self.go_on(name)
+
+    def handle(self, name: str, handler: Callable[[], object]) -> None:
+        """What a process does that is told to end; if that is to be awaited, it is one more task of it."""
+        answer = handler()
+        if inspect.iscoroutine(answer):
+            loop = self.tasks.get(name, "loop")
+            self.gate.driven(loop, self.threaded).beside(self.gate.process(name), answer, "stop")
 
     def end(self, process: str) -> None:
         """End a process that does nothing now: what it has open is closed."""
@@ -143,12 +291,11 @@ class Stage:
 
     def finish(self, names: list[str] | None = None) -> None:
         """Let everybody, or those of `names`, go on in turn until nobody can, and time pass where only time helps."""
+        self.held.clear()
         for _ in range(STEPS):
             moved = False
             for name in [one for one in self.work if names is None or one in names]:
-                while self.stands(name):
-                    self.step(name)
-                    moved = True
+                moved = self.run(name) or moved
             if not any(names is None or one in names for one in self.work):
                 return
             if not moved and not self.pass_time():
@@ -158,14 +305,32 @@ class Stage:
                 if not others:
                     break
         stuck = ", ".join(f"{name} {told_status(self.gate.status(name))}" for name in self.work)
-        raise AdapterError(f"{self.title}: work that has no end: {stuck}")
+        raise AdapterError(f"{self.title}: work that has no end: {self.gate.deadlock() or stuck}")
+
+    def rest(self) -> None:
+        """Let what was left in the background go on, and some time pass for it."""
+        for _ in range(ROUNDS):
+            left = [
+                name
+                for name in self.tasks
+                if name not in self.loose
+                and name in self.gate.actors
+                and len(self.gate.actors[name].process.actors) > 1
+            ]
+            moved = False
+            for name in left:
+                if self.stands(name):
+                    self.run(name)
+                    moved = True
+            if not left or (not moved and not self.pass_time()):
+                break
 
 
 def told_status(status: Status) -> str:
     """Where somebody stands, in words."""
     if isinstance(status, Blocked):
         return str(status.wait)
-    return str(status.crossing) if isinstance(status, Stopped) else "runs"
+    return f"stands {status.crossing.phase} {status.crossing.words}" if isinstance(status, Stopped) else "runs"
 
 
 def how(status: Status) -> tuple[str, str]:

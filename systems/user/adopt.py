@@ -8,9 +8,12 @@ from typing import TypeGuard
 from refold.model.declarations.capability import BROUGHT
 from refold.model.errors import UsageError
 from refold.systems.port import SystemPort
-from refold.systems.user.consumers import Bringing, ForeignSystem
+from refold.systems.user.consumers import Bringing, UserConsumersSystem
 from refold.systems.user.errors import called, close_part
 from refold.systems.user.log import LogSystem, log_capabilities
+from refold.systems.user.roles.parts import roles_of
+from refold.systems.user.roles.relays import Relays
+from refold.systems.user.roles.sinks import Sinks
 from refold.systems.user.system import OwnSystem
 from refold.systems.user.whole import Whole, WholeSystem
 
@@ -39,22 +42,51 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     made = called(name, make)
     if is_system(made):
         return made
-    if isinstance(made, Whole):
+    system: UserConsumersSystem | LogSystem | OwnSystem | WholeSystem
+    if isinstance(made, Whole) and not is_more(made):
         close_part(name, made)
-        return WholeSystem(name, make, made)
-    system: ForeignSystem | LogSystem | OwnSystem
-    if is_own(made):
-        system = OwnSystem(name, make, made)
-        close_part(name, made)
+        system = WholeSystem(name, make, made, lambda: own_system(name, make))
+    elif is_own(made):
+        system = own_system(name, make)
     elif isinstance(made, Bringing):
-        system = ForeignSystem(name, make, made)
+        system = UserConsumersSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
             close_part(name, part)
     else:
         system = LogSystem(name, make, BROUGHT | log_capabilities(name, made))
         close_part(name, made)
-    system.parallel = bool(getattr(made, "parallel", False))
+    system.parallel = bool(getattr(made, "parallel", False)) and not isinstance(made, Whole)
+    system.code = code_of(made, getattr(system, "kinds", {}))
     return system
+
+
+def code_of(made: object, kinds: Mapping[str, type]) -> dict[str, object]:
+    """The functions that this is made of, each by the name under which findings speak of it: those of the log and of the service, and the
+    work of each consumer, whose classes are `kinds` where something else makes them."""
+    log, service = getattr(made, "log", made), getattr(made, "service", None)
+    found = {name: getattr(log, name, None) for name in ("append", "read", "read_stream")}
+    found |= {"service": getattr(service, "execute", service), "execute": getattr(made, "execute", None)}
+    for name, consumer in dict(getattr(made, "consumers", None) or {}).items():
+        consumer = kinds.get(name, consumer)
+        found[str(name)] = getattr(consumer, "handle", None) or getattr(consumer, "poll", None) or consumer
+    return {name: function for name, function in found.items() if function is not None}
+
+
+def own_system(name: str, make: Callable[[], object]) -> OwnSystem:
+    """A system of roles."""
+    made = called(name, make)
+    system = OwnSystem(name, make, made)
+    close_part(name, made)
+    return system
+
+
+def is_more(made: object) -> bool:
+    """Whether a whole application has roles beside."""
+    return (
+        hasattr(made, "service")
+        or bool(getattr(made, "consumers", None))
+        or bool({Sinks, Relays}.intersection(dict(roles_of(made))))
+    )
 
 
 def is_own(made: object) -> bool:
@@ -62,7 +94,7 @@ def is_own(made: object) -> bool:
     consumers = getattr(made, "consumers", None)
     if consumers is not None and not isinstance(consumers, Mapping):
         return False
-    if hasattr(made, "service"):
+    if hasattr(made, "service") or callable(getattr(made, "execute", None)) or dict(roles_of(made)):
         return True
     unordered = [one for one in (consumers or {}).values() if "unordered" in getattr(one, "promises", ())]
     return bool(consumers) and not unordered

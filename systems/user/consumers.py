@@ -104,7 +104,7 @@ class Rows(Datastore):
             self.consumer.call("close")
 
 
-class ForeignConsumer(Asked, Consumer):
+class UserConsumer(Asked, Consumer):
     """Drives a `ConsumerPort` and records what its rows and its checkpoint become.
 
     `collected` are events that it was given and has not handled yet (only consumers with `flush` may have some); `dying` those that it
@@ -319,13 +319,15 @@ def offered(sample: Bringing, log: frozenset[Capability]) -> frozenset[Capabilit
     return can
 
 
-class ForeignSystem:
+class UserConsumersSystem:
     """A system of the user's own log and consumers. `make` returns an object with `log` and `consumers` (name -> `ConsumerPort`), new and
     empty for each run.
     """
 
     parallel = False
     """Whether several processes may make runs at once."""
+    code: Mapping[str, object] = {}
+    """The functions of the user's own that it is made of."""
 
     def __init__(self, name: str, make: Callable[[], object], sample: Bringing) -> None:
         inspect(name, sample)
@@ -352,8 +354,8 @@ class ForeignSystem:
                 f"{self.name} made {short(made)}, expected an object with log and consumers as the first time"
             )
 
-        def wrap(theirs: ConsumerPort) -> Callable[[str, str, Context, StorePort], ForeignConsumer]:
-            return lambda name, projection, context, store: ForeignConsumer(
+        def wrap(theirs: ConsumerPort) -> Callable[[str, str, Context, StorePort], UserConsumer]:
+            return lambda name, projection, context, store: UserConsumer(
                 name, projection, context, store, self.name, theirs
             )
 

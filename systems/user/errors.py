@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import pathlib
 import sysconfig
 import traceback
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from refold.model.declarations.ports import Closing
-from refold.model.errors import UsageError
+from refold.model.errors import SystemUnavailable, UsageError
 
 T = TypeVar("T")
 
@@ -28,13 +29,20 @@ STOPPING = frozenset({"refold", "hypothesis", "_pytest"})
 
 def let_through(error: BaseException) -> None:
     """Raise it again if it is no error of the code that was called but ends what is being done: Ctrl-C, and that by which refold,
-    Hypothesis and pytest stop a run. Whatever else code raises is its error, also asyncio's CancelledError and SystemExit."""
+    Hypothesis and pytest stop a run; and what refold says of a server that is not there. Whatever else code raises is its error, also
+    asyncio's CancelledError and SystemExit."""
+    if isinstance(error, SystemUnavailable):
+        raise error
     if isinstance(error, Exception):
         return
     if isinstance(error, KeyboardInterrupt) or any(
         cls.__module__.partition(".")[0] in STOPPING for cls in type(error).__mro__
     ):
         raise error
+
+
+real = functools.lru_cache(maxsize=4096)(os.path.realpath)
+"""The real path of a file with code."""
 
 
 def told(error: BaseException) -> str:
@@ -45,9 +53,7 @@ def told(error: BaseException) -> str:
 def line_of(error: BaseException) -> str:
     """« (FILE:LINE)» of the innermost frame that is the user's, relative to the working directory; of an installed package if that is
     all there is; "" if there is none."""
-    frames = [
-        (os.path.realpath(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)
-    ]
+    frames = [(real(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
     others = [(file, line) for file, line in frames if not file.startswith(OURS) and os.path.isfile(file)]
     users = [(file, line) for file, line in others if not file.startswith(INSTALLED)]
     for file, line in (users or others)[-1:]:
@@ -61,11 +67,14 @@ class AdapterError(Exception):
 
 
 def awaited(title: str, method: str, answer: object) -> object:
-    """The answer of a method of the user's; raises `AdapterError` if it is asynchronous."""
+    """The answer of a method of the user's: what it returned, or what comes of it. Raises `AdapterError` for what nobody can await."""
     if inspect.iscoroutine(answer):
-        answer.close()
+        from refold.systems.gate.runtime.aside import complete  # a gate is loaded for those who await something
+
+        return complete(answer)
+    if inspect.isasyncgen(answer):
         raise AdapterError(
-            f"{title}: {method}() returned a coroutine, and nobody waits for it; make it a plain function"
+            f"{title}: {method}() returned an asynchronous generator; let it return a value, or be awaited"
         )
     return answer
 
@@ -80,7 +89,8 @@ def misplaced(title: str, method: str, allowed: str) -> str:
 def called(name: str, make: Callable[[], T]) -> T:
     """What `make` makes; raises `UsageError` if it fails."""
     try:
-        return make()
+        made: Any = awaited(name, "it", make())
+        return made  # type: ignore[no-any-return]
     except BaseException as error:
         let_through(error)
         raise UsageError(f"{name!r}: calling it raised {told(error)}") from error
@@ -90,7 +100,8 @@ def close_part(name: str, part: object) -> None:
     """Close it, if it can be closed. Raises `UsageError` if that fails."""
     if isinstance(part, Closing):
         try:
-            part.close()
+            closing: Any = part
+            awaited(name, "close", closing.close())
         except BaseException as error:
             let_through(error)
             raise UsageError(f"{name!r}: close() raised {type(error).__name__}: {error}") from error

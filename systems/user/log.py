@@ -5,7 +5,7 @@ What the log returns is checked at the port, so that an adapter that returns non
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -44,6 +44,8 @@ class GuardedLog(Process):
         self.places_of: dict[str, int] = {}
         if hasattr(log, "durable"):
             log.durable = self.durable
+        if getattr(log, "application", self) is None:
+            log.application = application  # type: ignore[attr-defined]
 
     def call(self, method: str, *arguments: object) -> object:
         """Call the log; its own exceptions become sentences."""
@@ -243,6 +245,8 @@ class LogSystem:
     clients = tuple(CLIENTS)
     parallel = False
     """Whether several processes may make runs at once."""
+    code: Mapping[str, object] = {}
+    """The functions of the user's own that it is made of."""
 
     def __init__(self, name: str, make: Callable[[], object], capabilities: frozenset[Capability]) -> None:
         self.name = name

@@ -18,11 +18,12 @@ from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Replied
 from refold.model.process import Emit
 from refold.model.record import Acknowledged, Crashed, Prepared, Refused, Unknown
-from refold.model.words import short
-from refold.systems.gate.crossing import Died, Raised, Returned, Status
+from refold.systems.gate.crossing import Died, Raised, Status
 from refold.systems.user.actors import Stage, how
-from refold.systems.user.errors import AdapterError, let_through, told
+from refold.systems.user.coroutines import asynchronous
+from refold.systems.user.errors import AdapterError, awaited, let_through, told
 from refold.systems.user.log import GuardedLog
+from refold.systems.user.roles.naming import call_of
 
 CLIENTS = ("alice", "bob", "carol")
 """Who calls the service."""
@@ -60,7 +61,7 @@ class WatchedLog(GuardedLog):
         if stage is None or not stage.work:
             return super().call(method, *arguments)
         try:
-            return getattr(self.log, method)(*arguments)
+            return awaited(self.title, method, getattr(self.log, method)(*arguments))
         except BaseException as error:
             let_through(error)
             if "locked" in str(error) or "busy" in str(error).lower():
@@ -85,6 +86,11 @@ class WatchedLog(GuardedLog):
         if label is None or label == event.id:
             return event
         return msgspec.structs.replace(event, id=label)
+
+    def original(self, event: Stored) -> Stored:
+        """The event under the id that the user's log has for it."""
+        names = {label: name for name, label in self.labels.items()}
+        return msgspec.structs.replace(event, id=names.get(event.id, event.id))
 
     def attribute(self, fresh: list[Stored]) -> None:
         """These events have just become visible: who has appended them, and what for."""
@@ -113,7 +119,8 @@ class WatchedLog(GuardedLog):
 
 
 class Callers:
-    """Clients that call the service. `make` gives each of them, by name, something with `execute(command)`; a new one after a death."""
+    """Clients that call the service. `make` gives each of them, by name, something with `execute(command)` or with a method for each
+    command; a new one after a death."""
 
     def __init__(
         self,
@@ -123,6 +130,9 @@ class Callers:
         stage: Stage,
         log: WatchedLog,
         emit: Emit,
+        *,
+        own: bool = True,
+        awaits: bool = False,
     ) -> None:
         self.title = title
         self.make = make
@@ -130,9 +140,15 @@ class Callers:
         self.stage = stage
         self.log = log
         self.emit = emit
+        self.own = own
+        """Each client has a service of its own."""
+        self.awaits = awaits
+        """The service is to be awaited."""
         self.services: dict[str, Any] = {}
         self.calls: dict[str, Call] = {}
         self.numbers: dict[str, int] = {}
+        self.acknowledged: dict[str, list[int]] = {}
+        """Client -> the positions of what it knows to be done."""
         self.outcomes: list[tuple[str, str]] = []
         """How each call ended, and what more there is to say."""
 
@@ -140,37 +156,56 @@ class Callers:
         """Begin a call, up to its first stop; False if this client is in the middle of one."""
         if self.stage.busy(client):
             return False
-        service = self.service(client)
+        work = call_of(self.title, self.service(client), command)
         number = self.numbers[client] = self.numbers.get(client, 0) + 1
         self.calls[client] = call = Call(client, f"{client}-{number}", command, dict(self.log.versions))
         self.emit(Called(client, call.op, command))
-        self.stage.begin(client, lambda: service.execute(command), lambda status: self.over(call, status))
+        if asynchronous(work.func):
+            self.stage.known.add(client)
+            self.stage.awaits(client, client if self.own else "shared")
+        self.stage.begin(client, work, lambda status: self.over(call, status))
         return True
 
     def service(self, client: str) -> Any:
         """The service as this client reaches it."""
         service = self.services.get(client)
         if service is None:
-            service = self.stage.at_once(client, self.make, client)
-            if not callable(getattr(service, "execute", None)):
+            if self.awaits or client in self.stage.known:
+                self.stage.awaits(client, client if self.own else "shared")
+            service = self.made_for(client)
+            if service is None:
                 raise AdapterError(
-                    f"{self.title}: service({client!r}) returned {short(service)}, expected an object with execute(command)"
+                    f"{self.title}: service({client!r}) returned None, expected an object with execute(command), or with a method for"
+                    " each command"
                 )
             self.services[client] = service
         return service
+
+    def made_for(self, client: str) -> Any:
+        """What the user makes for a client."""
+        try:
+            return self.stage.at_once(client, self.make, client) if self.own else self.make(client)
+        except AdapterError:
+            raise
+        except BaseException as error:
+            let_through(error)
+            raise AdapterError(f"{self.title}: service({client!r}) raised {told(error)}") from error
+
+    def forget(self, client: str) -> None:
+        """The process of this client is dead."""
+        self.services.pop(client, None)
 
     def over(self, call: Call, status: Status) -> None:
         """The call has an answer, or will never have one."""
         said, detail = how(status)
         if isinstance(status, Raised) and isinstance(status.error, self.refusals):
             said, detail = "refused", str(status.error)
-        elif isinstance(status, Returned) and hasattr(status.value, "close") and hasattr(status.value, "send"):
-            raise AdapterError(f"{self.title}: execute() returned a coroutine, and nobody waits for it")
         if isinstance(status, Died):
             self.services.pop(call.client, None)
             self.emit(Crashed(call.client, 1))
         for op, positions in call.appends.items():
             if said == "done":
+                self.acknowledged.setdefault(call.client, []).extend(positions)
                 self.emit(Acknowledged(call.client, op, tuple(positions)))
             elif said == "refused":
                 self.emit(Refused(call.client, op, -1, detail))

@@ -6,7 +6,7 @@ what happens there. Which places there are is learned once, by letting the code 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -35,15 +35,18 @@ from refold.model.declarations.capability import (
     BROUGHT,
     CRASH_AT_STEP,
     CRASH_CONSUMER,
+    CRASH_LOG_AT_STEP,
     SNAPSHOTS,
     Capability,
 )
 from refold.model.declarations.offer import Cast, alone
-from refold.model.declarations.ports import Closing, StorePort
+from refold.model.declarations.ports import StorePort
 from refold.model.errors import UsageError
 from refold.model.extension import Handler
+from refold.model.log import Log
 from refold.model.parts.calls import (
     CALLS,
+    BeginRestart,
     BeginTurn,
     Die,
     Enter,
@@ -55,22 +58,57 @@ from refold.model.parts.calls import (
     Turn,
 )
 from refold.model.process import Emit
+from refold.model.record import Crashed
 from refold.model.tape import Group, Menu, Word
 from refold.model.words import short
 from refold.systems.deployment import Deployment
+from refold.systems.gate.runtime.driven import NeedsThread, Overran
 from refold.systems.user.actors import Stage
 from refold.systems.user.asked import check_declared
-from refold.systems.user.errors import AdapterError, called, close_part
+from refold.systems.user.coroutines import Recorder, any_asynchronous, asynchronous
+from refold.systems.user.errors import AdapterError, called, close_part, line_of
+from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
+from refold.systems.user.roles.parts import roles_of
+from refold.systems.user.roles.role import OwnRole, Surroundings
+from refold.systems.user.roles.views import OwnViews
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
-from refold.systems.user.watching import INLINE, PULLING, PUSHED, Watched, is_factory, role_of, watched_spec
+from refold.systems.user.watching import (
+    INLINE,
+    PULLING,
+    PUSHED,
+    RUNNING,
+    WORK,
+    Watched,
+    is_factory,
+    role_of,
+    watched_spec,
+)
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
+STEPS_OF_WALK = 300
+"""Steps of one actor, at most, that are looked at to learn the places."""
+WALKS = 12
+"""Times that time passes on such a walk."""
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
+WORK_MAX = 10_000
+"""Turns that a look waits for."""
 REHEARSED = 12
 """Commands that are tried to learn the places."""
+SHORT = (12, 24, 48)
+"""Words per plan where a part of the user's says that many short runs find more in the same time than few long ones."""
+
+
+def restart_of(name: str) -> str:
+    """Under which name the places of a recovery are known."""
+    return f"restart:{name}"
+
+
+def parts_of(made: object) -> Sequence[object]:
+    """What an object of the user's has as attributes."""
+    return tuple(vars(made).values()) if hasattr(made, "__dict__") else ()
 
 
 class Parts:
@@ -78,20 +116,35 @@ class Parts:
 
     def __init__(self, name: str, made: Any) -> None:
         self.name = name
-        self.log = getattr(made, "log", made)
+        log = getattr(made, "log", made)
+        self.log = log if callable(getattr(log, "read", None)) or not callable(getattr(made, "read", None)) else made
         self.service = getattr(made, "service", None)
+        if self.service is None and callable(getattr(made, "execute", None)):
+            self.service = made
+        late = self.service is not None and any(getattr(part, "shows_late", False) for part in parts_of(made))
+        if getattr(made, "gaps", late):
+            self.log = InOrderOfCommit(self.log)
         self.consumers: dict[str, Any] = dict(getattr(made, "consumers", None) or {})
         self.refusals = tuple(getattr(made, "refusals", ()))
+        self.roles = dict(roles_of(made))
+        if self.roles and self.service is None and not callable(getattr(self.log, "read", None)):
+            self.log = Log()
         self.made = made
 
+    @property
+    def shared(self) -> bool:
+        """Whether all clients call one service."""
+        return callable(getattr(self.service, "execute", None)) and not isinstance(self.service, type)
+
     def serve(self, client: str) -> object:
-        """The service, for one client."""
+        """The service, for one client; or what comes of it, if it is to be awaited."""
         service: Any = self.service
-        return (
-            service
-            if callable(getattr(service, "execute", None)) and not isinstance(service, type)
-            else service(client)
-        )
+        return service if self.shared else service(client)
+
+    @property
+    def awaits(self) -> bool:
+        """Whether the service is seen to be asynchronous."""
+        return asynchronous(self.service) or any_asynchronous(self.service, "execute")
 
     def check(self) -> None:
         """Whether these are parts. Raises `UsageError`."""
@@ -101,12 +154,21 @@ class Parts:
             raise UsageError(
                 f"{self.name!r}: it has neither a service (service(client) makes something with execute(command)) nor a log with append()"
             )
+        if self.service is None and isinstance(self.log, InOrderOfCommit):
+            raise UsageError(
+                f"{self.name!r}: gaps is for a service that appends by itself; append() of a log returns positions that are final"
+            )
 
 
 def at_gate(parts: Parts) -> bool:
     """Whether this code is run at a gate."""
-    return parts.service is not None or any(
-        is_factory(one) or role_of(one) == PULLING for one in parts.consumers.values()
+    return (
+        parts.service is not None
+        or bool(parts.roles)
+        or any(
+            is_factory(one) or role_of(one) in (PULLING, RUNNING) or any_asynchronous(one, *WORK)
+            for one in parts.consumers.values()
+        )
     )
 
 
@@ -114,6 +176,8 @@ class OwnSystem:
     """A system of the user's own code. `make` makes a new, empty one for each run."""
 
     parallel = False
+    code: Mapping[str, object] = {}
+    """The functions of the user's own that it is made of."""
 
     def __init__(self, name: str, make: Callable[[], object], sample: object) -> None:
         self.name = name
@@ -121,10 +185,19 @@ class OwnSystem:
         parts = Parts(name, sample)
         parts.check()
         self.serves = parts.service is not None
+        self.gaps = isinstance(parts.log, InOrderOfCommit)
         self.gated = at_gate(parts)
+        self.executes = self.serves
         self.clients = CLIENTS[:2]
+        self.lengths = SHORT if any(getattr(part, "short_runs", False) for part in parts_of(sample)) else ()
+        self.given = dict(parts.roles)
+        for role, theirs in parts.roles.items():
+            role.check(name, theirs)
         examples = {title: self.example(title, given) for title, given in parts.consumers.items()}
+        self.kinds = {title: type(theirs) for title, theirs in examples.items()}
         self.roles = {title: role_of(theirs) for title, theirs in examples.items()}
+        workers = {one: ends for role, theirs in parts.roles.items() for one, ends in role.workers(theirs).items()}
+        self.roles |= dict.fromkeys(workers, PULLING)
         self.stops = {title for title, theirs in examples.items() if callable(getattr(theirs, "stop", None))}
         self.consumers = tuple(watched_spec(title, theirs) for title, theirs in examples.items())
         self.mortal = {
@@ -135,7 +208,17 @@ class OwnSystem:
         declared = declared_by(name, sample) if sample is not parts.log else None
         log = frozenset[Capability]() if self.serves else log_capabilities(name, parts.log)
         self.capabilities = declared if declared is not None else self.offered(examples, log)
+        self.stops |= {one for one, ends in workers.items() if "stop" in ends}
+        self.mortal |= {one for one, ends in workers.items() if "crash" in ends}
+        self.workers = tuple(workers)
+        if any(one in self.mortal for one in workers):
+            self.capabilities |= {CRASH_CONSUMER}
+        self.capabilities |= {capability for role, theirs in parts.roles.items() for capability in role.offers(theirs)}
         self.places: dict[Any, dict[str, list[str]]] = {}
+        self.awaits: set[str] = set()
+        """Whose work has turned out to be asynchronous."""
+        self.threaded = False
+        """Asynchronous code stops where it does not await: its loops have threads of their own."""
         for theirs in examples.values():
             close_part(name, theirs)
 
@@ -158,7 +241,7 @@ class OwnSystem:
         if self.serves:
             can = can - {APPEND}
         if self.gated:
-            can |= {CALLS}
+            can = (can | {CALLS}) - {CRASH_LOG_AT_STEP}
         if self.mortal:
             can |= {CRASH_CONSUMER}
         pushed = [theirs for title, theirs in examples.items() if self.roles[title] == PUSHED]
@@ -177,13 +260,13 @@ class OwnSystem:
     def menu(self, application: Application) -> Menu:
         """What plans may do: what the core knows and this system can do, and what happens at the gate."""
         commands = application.commands()
-        menu = Menu(commands, self.clients, self.consumers, self.capabilities)
+        menu = Menu(commands, self.clients, self.consumers, self.capabilities, lengths=self.lengths)
         kept: list[Group] = []
         for family, weight, words in menu.groups:
             possible = [word for word in words if all(map(self.possible, word))]
             if possible:
                 kept.append((family, weight, possible))
-        menu.groups = [*kept, *self.groups(application)]
+        menu.groups = [*kept, *(group for group in self.groups(application) if group[2])]
         return menu
 
     def possible(self, action: Action) -> bool:
@@ -212,10 +295,17 @@ class OwnSystem:
         actors = [*(self.clients if self.serves else ()), *working]
         if self.serves:
             yield from self.of_service(cast, places["service"])
+        if self.gaps:
+            yield from self.overtakings(cast, places["service"], working)
         if working:
             yield "", 20, alone(Turn(one) for one in working)
             yield "", 8, [(Turn(one),) * 2 for one in working]
             yield from self.of_consumers(cast, places, working)
+        mortal = [one for one in self.workers if one in self.mortal]
+        if mortal:
+            yield "consumer-crash", 2, alone(Crash(one) for one in mortal)
+        for role, theirs in self.given.items():
+            yield from role.words(theirs, cast, application, places)
         yield "", 6, alone(GoOn(one) for one in actors)
 
     @staticmethod
@@ -237,30 +327,92 @@ class OwnSystem:
         yield "failure", 6, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
         yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]
 
+    @staticmethod
+    def overtakings(cast: Cast, places: list[str], working: Sequence[str]) -> Iterator[Group]:
+        """A consumer works while one call is under way and another, which began later, is over."""
+        first = cast.talks[0][0]
+        inserts = next((number for number, place in enumerate(places, 1) if place.startswith("INSERT")), 0)
+        late = places[inserts:]  # behind the first one: what has no position yet is overtaken by nobody
+        begun = [(Enter(*talk), Halt(first, place)) for talk, place in product(cast.talks, late) if talk[0] == first]
+        others = [Submit(*talk) for talk in cast.talks if talk[0] != first]
+        yield "", 16, [(*one, other, Turn(consumer)) for one, other, consumer in product(begun, others, working)]
+
     def of_consumers(self, cast: Cast, places: dict[str, list[str]], working: Sequence[str]) -> Iterator[Group]:
         """The same for the turns of consumers."""
+        if places["service"]:
+            yield (
+                "",
+                8,
+                [
+                    (Enter(*one), Halt(one[0], place), Submit(*other), Turn(worker), GoOn(one[0]))
+                    for worker, (one, other), place in product(working, cast.rivals, places["service"])
+                ],
+            )
         stops: list[Any] = [(BeginTurn(one), Halt(one, place)) for one in working for place in places[one]]
         if not stops:
             return
         yield "", 4, stops
         yield "", 6, [(*stop, Submit(*talk), GoOn(stop[0].consumer)) for stop, talk in product(stops, cast.talks)]
+        if len(working) > 1:
+            yield (
+                "",
+                8,
+                [
+                    (*stop, *(Turn(other),) * n, GoOn(stop[0].consumer))
+                    for stop in stops
+                    for other in working
+                    for n in (1, 2)
+                    if other != stop[0].consumer
+                ],
+            )
         yield "unheard", 5, [(*stop, LoseAnswer(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
         yield "failure", 4, [(*stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
+        if self.serves:
+            yield (
+                "failure",
+                4,
+                [
+                    (Submit(*one), Submit(*other), *stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer))
+                    for (one, other), stop in product(cast.rivals, stops)
+                ],
+            )
         deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in stops if stop[0].consumer in self.mortal]
         if deaths:
             yield "consumer-crash", 10, deaths
             yield "consumer-crash", 6, [(*death, Turn(death[0].consumer)) for death in deaths]  # type: ignore[attr-defined]
+        recoveries: list[Any] = [
+            (Crash(one), BeginRestart(one), Halt(one, place))
+            for one in working
+            if one in self.mortal
+            for place in places.get(restart_of(one), ())
+        ]
+        if recoveries:
+            yield "consumer-crash", 6, [(*stop, Die(stop[0].process)) for stop in recoveries]
+            yield "failure", 3, [(*stop, FailStep(stop[0].process)) for stop in recoveries]
+            yield (
+                "",
+                3,
+                [(*stop, Submit(*talk), GoOn(stop[0].process)) for stop, talk in product(recoveries, cast.talks)],
+            )
         ends = [(*stop, StopOrderly(stop[0].consumer)) for stop in stops if stop[0].consumer in self.stops]
         if ends:
             yield "consumer-crash", 6, ends
 
+    def use_threads(self, stop: NeedsThread) -> None:
+        """From now on. Raises `AdapterError` for code that would only go on for ever there, too."""
+        if isinstance(stop, Overran):
+            raise AdapterError(f"{self.name}: {stop}, and nobody else gets a turn{line_of(stop)}") from None
+        self.threaded = True
+
     def learned(self, application: Application) -> dict[str, list[str]]:
         """The places at which the code stops: ``service``, and each consumer by its name."""
         kind = type(application)
-        if kind not in self.places:
+        while kind not in self.places:
             deployment = self.open(application, lambda record: None)
             try:
                 self.places[kind] = deployment.rehearse(application.commands()[:REHEARSED])
+            except NeedsThread as stop:
+                self.use_threads(stop)
             finally:
                 deployment.close()
         return self.places[kind]
@@ -271,10 +423,24 @@ class OwnDeployment(Deployment):
 
     def __init__(self, system: OwnSystem, application: Application, emit: Emit) -> None:
         self.system = system
+        self.stage: Stage | None = None
+        self.recorder = Recorder(emit)
+        self.done: list[Action] = []
+        try:
+            self.assemble(application)
+        except NeedsThread as stop:
+            self.begin_with_threads(application, stop)
+
+    def assemble(self, application: Application) -> None:
+        """A stage, if there is to be one, and what stands on it."""
+        system = self.system
+        emit = self.recorder if system.gated and not system.threaded else self.recorder.passing()
         self.lit = False
+        self.own: list[OwnRole] = []
         self.service: Callers | None = None
         self.watched_log: WatchedLog | None = None
-        self.stage = Stage(system.name, emit, self.looked) if system.gated else None
+        if system.gated:
+            self.stage = Stage(system.name, emit, self.looked, system.threaded, system.awaits)
         try:
             self.build(application, emit)
         except BaseException:
@@ -282,6 +448,36 @@ class OwnDeployment(Deployment):
                 self.stage.close()
             raise
         self.lit = True
+
+    def begin_with_threads(self, application: Application, stop: NeedsThread) -> None:
+        """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was:
+        up to there nothing is different."""
+        self.system.use_threads(stop)
+        self.recorder.again()
+        self.assemble(application)
+        for action in self.done:
+            super().perform(action)
+
+    def perform(self, action: Action) -> bool:
+        """As every deployment."""
+        if self.stage is None or self.system.threaded:
+            return super().perform(action)
+        try:
+            done = super().perform(action)
+        except NeedsThread as stop:
+            self.close_quietly()
+            self.begin_with_threads(self.application, stop)
+            return super().perform(action)
+        self.done.append(action)
+        return done
+
+    def close_quietly(self) -> None:
+        """What was begun is not gone on with."""
+        try:
+            self.close()
+        except NeedsThread:
+            if self.stage is not None:
+                self.stage.close()
 
     def build(self, application: Application, emit: Emit) -> None:
         """Have the user's parts made, and put them together."""
@@ -307,13 +503,63 @@ class OwnDeployment(Deployment):
         )
         if self.stage is not None and self.watched_log is not None:
             self.watched_log.stage = self.stage
-            self.service = Callers(system.name, parts.serve, parts.refusals, self.stage, self.watched_log, emit)
+            self.service = Callers(
+                system.name,
+                parts.serve,
+                parts.refusals,
+                self.stage,
+                self.watched_log,
+                emit,
+                own=not parts.shared,
+                awaits=parts.awaits,
+            )
+        if self.stage is not None:
+            self.begin_roles(self.stage)
         self.tail()
+
+    def begin_roles(self, stage: Stage) -> None:
+        """Let the other roles take part."""
+        original = (lambda event: event) if self.watched_log is None else self.watched_log.original
+        service_of = (lambda client: None) if self.service is None else self.service.service
+        scene = Surroundings(
+            self.system.name,
+            self.context,
+            stage,
+            self.step,
+            self.consumers,
+            self.system.clients,
+            original,
+            service_of,
+            {} if self.service is None else self.service.acknowledged,
+            (lambda client: None) if self.service is None else self.service.forget,
+        )
+        for role, theirs in self.parts.roles.items():
+            one = role(scene, theirs)
+            self.own.append(one)
+            self.extensions.append(one)
+            if role.visible is not OwnRole.visible:
+                self.watching.append(one)
+            self.handlers.update(one.handlers())
+            if isinstance(one, OwnViews):
+                one.work = self.work_on
+
+    def work_on(self) -> None:
+        """Let everybody work until there is nothing to do."""
+        if self.stage is not None:
+            self.stage.finish()
+        for _ in range(WORK_MAX):
+            working = [one for one in self.consumers.values() if not one.down and not one.idle()]
+            for one in working:
+                one.turn(0)
+            if not working:
+                return
+        raise AdapterError(f"{self.name}: consumers said {WORK_MAX:,} times that there was something to do")
 
     def wrap(self, given: Any) -> Callable[[str, str, Context, StorePort], Watched]:
         """The consumer behind the port."""
+        covered = getattr(self.parts.log, "covered", None) if isinstance(self.parts.log, InOrderOfCommit) else None
         return lambda name, projection, context, store: Watched(
-            name, projection, context, self.system.name, given, self.stage
+            name, projection, context, self.system.name, given, self.stage, covered
         )
 
     def callers(self) -> tuple[str, ...]:
@@ -326,6 +572,7 @@ class OwnDeployment(Deployment):
         table[StopOrderly] = self.stop_orderly
         if self.stage is not None:
             table |= {
+                BeginRestart: self.begin_restart,
                 Enter: self.enter,
                 Turn: self.take_turn,
                 BeginTurn: self.begin_turn,
@@ -354,6 +601,18 @@ class OwnDeployment(Deployment):
         consumer = self.consumers.get(who)
         if isinstance(consumer, Watched):
             consumer.look()
+        for role in self.own:
+            role.looked(who)
+
+    def begins(self, who: str) -> None:
+        """Somebody begins a piece of work."""
+        for role in self.own:
+            role.began(who)
+
+    def trouble(self, who: str, how: str) -> None:
+        """Something went wrong for somebody."""
+        for role in self.own:
+            role.troubled(who, how)
 
     # -- clients of the service
 
@@ -372,6 +631,7 @@ class OwnDeployment(Deployment):
         if self.service is None or self.stage is None or self.stage.busy(action.client):
             return False
         self.step(action)
+        self.begins(action.client)
         self.service.begin(action.client, action.command)
         return True
 
@@ -390,9 +650,36 @@ class OwnDeployment(Deployment):
         if consumer is None:
             return False
         self.step(action)
-        if consumer.down:
-            consumer.restart()
+        if consumer.down and not self.up(consumer):
+            return True
+        self.begins(action.consumer)
         consumer.begin()
+        return True
+
+    def begin_restart(self, action: BeginRestart) -> bool:
+        """A consumer that is down begins to recover."""
+        consumer = self.consumers.get(action.consumer)
+        if not isinstance(consumer, Watched) or not consumer.down or consumer.role == INLINE:
+            return False
+        self.step(action)
+        consumer.begin_restart()
+        return True
+
+    def up(self, consumer: Watched) -> bool:
+        """Start it again, up to the end of its recovery; whether it came to that."""
+        consumer.begin_restart()
+        self.passed(consumer.name)
+        return not consumer.down and not consumer.busy()
+
+    def restart(self, action: Restart) -> bool:
+        """A consumer recovers in its own process, in which it may wait for others."""
+        consumer = self.consumers.get(action.process)
+        if not isinstance(consumer, Watched) or self.stage is None:
+            return super().restart(action)
+        if not consumer.down:
+            return False
+        self.step(action)
+        self.up(consumer)
         return True
 
     def take_turn(self, action: Turn) -> bool:
@@ -407,14 +694,20 @@ class OwnDeployment(Deployment):
         if consumer.busy() and not (self.stage is not None and self.stage.stands(action.consumer)):
             return False
         self.step(action)
+        in_work = consumer.busy()
         consumer.stop()
+        if in_work:
+            self.trouble(action.consumer, "was told to stop")
         return True
 
     def crash(self, action: Crash) -> bool:
         """Only of what can die."""
         if action.process in self.system.roles and action.process not in self.system.mortal:
             return False
-        return super().crash(action)
+        done = super().crash(action)
+        if done:
+            self.trouble(action.process, "has died")
+        return done
 
     def redeliver(self, action: Redeliver) -> bool:
         """Not in the middle of its work."""
@@ -447,6 +740,7 @@ class OwnDeployment(Deployment):
             return False
         self.step(action)
         self.stage.lose(action.who)
+        self.trouble(action.who, "has lost an answer")
         return True
 
     def fail_step(self, action: FailStep) -> bool:
@@ -455,6 +749,7 @@ class OwnDeployment(Deployment):
             return False
         self.step(action)
         self.stage.fail(action.who)
+        self.trouble(action.who, "was refused a step")
         return True
 
     def die(self, action: Die) -> bool:
@@ -462,16 +757,37 @@ class OwnDeployment(Deployment):
         mortal = action.who in self.system.mortal or action.who in self.system.clients
         if self.stage is None or not mortal or not self.stage.stands(action.who):
             return False
+        consumer = self.consumers.get(action.who)
+        if not self.stage.busy(action.who) and consumer is None:
+            return False
         self.step(action)
-        self.stage.die(action.who)
+        if self.stage.busy(action.who):
+            self.stage.die(action.who)
+        elif isinstance(consumer, Watched):
+            consumer.crash()
+            self.emit(Crashed(consumer.name, 1))
+        self.trouble(action.who, "has died")
         return True
 
     # -- the end
 
     def settle(self) -> None:
         """Whoever is in the middle of work comes to its end first."""
+        try:
+            self.come_to_an_end()
+        except NeedsThread as stop:
+            self.close_quietly()
+            self.begin_with_threads(self.application, stop)
+            self.come_to_an_end()
+
+    def come_to_an_end(self) -> None:
+        """Everybody."""
         if self.stage is not None:
             self.stage.finish()
+            self.stage.rest()
+        for consumer in self.consumers.values():
+            if isinstance(consumer, Watched):
+                consumer.begin_anew()  # it may wait for the end of a transaction that nobody has seen anything of
         super().settle()
 
     def close(self) -> None:
@@ -481,9 +797,8 @@ class OwnDeployment(Deployment):
         finally:
             if self.stage is not None:
                 self.stage.close()
-            made = self.parts.made
-            if made is not self.parts.log and isinstance(made, Closing):
-                made.close()
+            if self.parts.made is not self.parts.log:
+                close_part(self.name, self.parts.made)
 
     # -- learning
 
@@ -492,14 +807,32 @@ class OwnDeployment(Deployment):
         if self.stage is None:
             raise AdapterError(f"{self.name}: there is no gate at which anything could stop")
         places: dict[str, dict[str, None]] = {"service": {}, **{name: {} for name in self.consumers}}
+        for role in self.own:
+            role.visible(())
         service = self.service
         if service is not None:
             self.rehearse_calls(service, commands, places["service"])
+        else:
+            for command in commands:
+                self.submit(Submit(next(iter(self.clients)), command))
         for consumer in self.consumers.values():
             for _ in range(4):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
                     self.walk(consumer.name, places[consumer.name])
+            if consumer.name in self.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:
+                consumer.crash()
+                consumer.begin_restart()
+                self.walk(consumer.name, places.setdefault(restart_of(consumer.name), {}))
+        for role in self.own:
+            for name, words in role.rehearse(self.walked).items():
+                places.setdefault(name, {}).update(dict.fromkeys(words))
         return {name: list(found)[:PLACES] for name, found in places.items()}
+
+    def walked(self, who: str) -> list[str]:
+        """Step by step to the end, and by which places."""
+        found: dict[str, None] = {}
+        self.walk(who, found)
+        return list(found)
 
     def rehearse_calls(self, service: Callers, commands: Sequence[Any], found: dict[str, None]) -> None:
         """Each command twice. Raises `UsageError` if no call comes to an end that a service means."""
@@ -516,8 +849,16 @@ class OwnDeployment(Deployment):
     def walk(self, who: str, found: dict[str, None]) -> None:
         """Step by step to the end."""
         stage = self.stage
-        while stage is not None and stage.stands(who):
-            found[stage.before(who)] = None
-            stage.step(who)
-        if stage is not None:
-            stage.finish([who])
+        if stage is None:
+            return
+        for _ in range(WALKS):
+            if not (stage.busy(who) or who in stage.loose):
+                break
+            for _ in range(STEPS_OF_WALK):
+                if not stage.stands(who):
+                    break
+                found[stage.before(who)] = None
+                stage.step(who)
+            if not stage.pass_time():
+                break
+        stage.finish([who])

@@ -1,18 +1,22 @@
 """Consumers of a user's own that are judged by what they show: their rows, and their checkpoint.
 
-A *pushed* one is handed events (`handle`), a *pulling* one reads the log by itself (`poll`), an *inline* one is never called: it is
-written in the transaction of the append. What a call has made of an event nobody knows but the consumer; so nothing is claimed here,
-rows and checkpoint are shown, and the fold of the log says what is lost in them, or there twice.
+A *pushed* one is handed events (`handle`), a *pulling* one reads the log by itself (`poll`), a *running* one has tasks or threads of its
+own (`start`), an *inline* one is never called: it is written in the transaction of the append. What a call has made of an event nobody
+knows but the consumer; so nothing is claimed here, rows and checkpoint are shown, and the fold of the log says what is lost in them, or
+there twice.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from refold.model.consumer import Consumer
 from refold.model.context import Context
 from refold.model.declarations.ports import StoredRows
 from refold.model.event import Stored
+from refold.model.log import pages
 from refold.model.parts.calls import Handed, Shown
 from refold.model.process import Process
 from refold.model.record import ConsumerSpec, Crashed, Failed, Record, Recovered
@@ -21,10 +25,17 @@ from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
 from refold.systems.user.actors import Finish, Stage
 from refold.systems.user.asked import Asked
 from refold.systems.user.consumers import Rows, promised
-from refold.systems.user.errors import AdapterError, awaited
+from refold.systems.user.coroutines import any_asynchronous, asynchronous
+from refold.systems.user.errors import AdapterError, let_through, told
 from refold.systems.user.rows import differing, snapshot
 
-PUSHED, PULLING, INLINE = "pushed", "pulling", "inline"
+PUSHED, PULLING, RUNNING, INLINE = "pushed", "pulling", "running", "inline"
+WORK = ("handle", "flush", "poll", "start", "stop")
+"""Methods that are a consumer's work."""
+IDLE_TURNS = 8
+"""Turns in which a consumer that runs by itself shows nothing new at rest before nobody expects anything more of it."""
+SECONDS = 10.0
+"""Seconds of the gate's time that it is given to catch up."""
 PATIENCE = 3
 """How often in a row the work of a consumer may fail at rest before nobody expects anything more of it."""
 
@@ -35,7 +46,9 @@ def role_of(theirs: object) -> str:
         return ""
     if callable(getattr(theirs, "handle", None)):
         return PUSHED
-    return PULLING if callable(getattr(theirs, "poll", None)) else INLINE
+    if callable(getattr(theirs, "poll", None)):
+        return PULLING
+    return RUNNING if callable(getattr(theirs, "start", None)) else INLINE
 
 
 def is_factory(given: object) -> bool:
@@ -57,23 +70,56 @@ def watched_spec(name: str, theirs: object) -> ConsumerSpec:
 
 class Watched(Asked, Consumer):
     """A consumer of the user's. `given` is the consumer itself, or what makes one for each life of its process. With a `stage` its work is
-    done by an actor of its name, without one it is called, and may die at a `durable()`."""
+    done by an actor of its name, without one it is called, and may die at a `durable()`. `covered` tells what a checkpoint covers of a log
+    in which positions show late."""
 
-    def __init__(self, name: str, projection: str, context: Context, title: str, given: Any, stage: Stage | None):
+    def __init__(
+        self,
+        name: str,
+        projection: str,
+        context: Context,
+        title: str,
+        given: Any,
+        stage: Stage | None,
+        covered: Callable[[int], int] | None = None,
+    ) -> None:
+        self.covered = covered
         self.title = f"{title}: consumer {name!r}"
         self.given = given
         self.stage = stage
         self.makes = is_factory(given)
         self.name = name
+        if stage is not None:
+            stage.kept.add(name)
+            if name in stage.known or asynchronous(given) or any_asynchronous(given, *WORK):
+                stage.awaits(name, name if self.makes else "shared")
         self.theirs: Any = self.born()
-        self.role = role_of(self.theirs)
+        self.role = self.kind()
+        if stage is not None and any_asynchronous(self.theirs, *WORK):
+            stage.known.add(name)
+            stage.awaits(name, name if self.makes else "shared")
+        self.started = False
+        self.still = 0
         super().__init__(name, projection, context, Rows(self))
-        self.spec = watched_spec(name, self.theirs)
+        self.spec = self.promise()
         self.shown: tuple[int | None, StoredRows] = (None, {})
         self.unflushed = False
         self.failures = 0
+        self.started_again = False
+        """It has failed so often that its process was started again, and has done nothing since."""
+        self.woken = False
+        """Something became visible since it began to work: it may have looked before that."""
+        self.recovering = False
         self.resume(self.checkpoint_now() or 0)
         self.asleep = self.role == INLINE
+
+    def kind(self) -> str:
+        """Whether it is pushed, pulling or inline."""
+        return role_of(self.theirs)
+
+    def promise(self) -> ConsumerSpec:
+        """What it promises."""
+        return watched_spec(self.name, self.theirs)
 
     def born(self) -> Any:
         """The consumer, in a process that has just started."""
@@ -82,7 +128,20 @@ class Watched(Asked, Consumer):
         elif self.stage is None:
             theirs = self.given()
         else:
-            theirs = self.stage.at_once(self.name, self.given)
+            theirs = self.made()
+        return self.adopted(theirs)
+
+    def made(self) -> Any:
+        """A new one, made by its own process. Raises `AdapterError`."""
+        stage = self.stage
+        try:
+            return None if stage is None else stage.at_once(self.name, self.given)
+        except BaseException as error:
+            let_through(error)
+            raise AdapterError(f"{self.title}: making it raised {told(error)}") from error
+
+    def adopted(self, theirs: Any) -> Any:
+        """The consumer, with what the harness puts into it."""
         if hasattr(theirs, "durable"):
             theirs.durable = self.durable if self.stage is None else durable
         return theirs
@@ -97,14 +156,20 @@ class Watched(Asked, Consumer):
 
     def checkpoint_now(self) -> int | None:
         """The checkpoint; None if it shows none."""
-        return self.ask_checkpoint() if callable(getattr(self.theirs, "checkpoint", None)) else None
+        if not callable(getattr(self.theirs, "checkpoint", None)):
+            return None
+        shown = self.ask_checkpoint()
+        return shown if self.covered is None or self.role != PULLING else self.covered(shown)
 
     def look(self, when: str = "working") -> None:
-        """Record what it shows, if that is news. What is locked by somebody's open transaction cannot be seen now."""
+        """Record what it shows, if that is news. What is locked by somebody's open transaction cannot be seen now, and a dead one need not
+        answer; what a recovery has come to, counts from its end on."""
+        if self.recovering and when == "working":
+            return
         try:
             seen = (self.checkpoint_now(), self.current())
         except AdapterError as error:
-            if self.stage is not None and self.stage.work and "locked" in str(error):
+            if when == "dead" or (self.stage is not None and self.stage.work and "locked" in str(error)):
                 return
             raise
         if when != "working" or seen != self.shown:
@@ -122,6 +187,15 @@ class Watched(Asked, Consumer):
             self.look()
         else:
             self.asleep = False
+            self.woken = True
+            self.still = 0
+
+    def begin_anew(self) -> None:
+        """Nothing goes wrong from here on: whoever waits looks once more, and what failed before counts no more."""
+        if self.role == PULLING:
+            self.wake()
+        self.failures = 0
+        self.started_again = False
 
     # -- its work
 
@@ -138,12 +212,53 @@ class Watched(Asked, Consumer):
     def turn(self, index: int) -> None:
         """One piece of work, to its end."""
         if self.begin(index) and self.stage is not None:
-            self.stage.finish([self.name])
+            if self.role == RUNNING:
+                self.run_on(self.stage)
+            else:
+                self.stage.finish([self.name])
+
+    def run_on(self, stage: Stage) -> None:
+        """Let it go on by itself until it waits. One that shows nothing new for a while is asked whether it has caught up."""
+        before = self.shown
+        stage.go_on(self.name)
+        self.exit_of(stage)
+        self.still = 0 if self.shown != before else self.still + 1
+        if self.still <= IDLE_TURNS:
+            return
+        self.asleep = True
+        if callable(getattr(self.theirs, "caught_up", None)) and not self.down and self.failures <= PATIENCE:
+            work = functools.partial(self.theirs.caught_up, self.tail(), SECONDS)
+            stage.begin(self.name, work, lambda status: None)
+            stage.finish([self.name])
+
+    def tail(self) -> int:
+        """The last position of the log."""
+        last = self.position
+        for page in pages(self.log, last, 1024):
+            last = page[-1].position
+        return last
+
+    def exit_of(self, stage: Stage) -> None:
+        """What it has started may have ended with an error: then it is started again, as by what watches over it."""
+        status = stage.gate.status(self.name)
+        if isinstance(status, Raised) and self.started:
+            self.started = False
+            self.failures += 1
+            self.emit(Failed(self.name, self.log_end()))
+            self.asleep = self.failures > PATIENCE
 
     def begin(self, index: int = 0) -> bool:
         """Begin a piece of work: up to its first stop at the gate, or to its end where there is none; False if there is none to do."""
         if self.role == PULLING:
+            self.woken = False
             self.undertake("poll", (), self.polled)
+            return True
+        if self.role == RUNNING and self.stage is not None:
+            if not self.started:
+                self.started = True
+                self.stage.set_loose(self.name, self.theirs.start)
+            elif not self.stage.stands(self.name):
+                self.stage.pass_time()
             return True
         if not self.inbox:
             self.fetch()
@@ -160,7 +275,7 @@ class Watched(Asked, Consumer):
         if self.stage is None:
             finish(Returned(self.call(method, *arguments)))
         else:
-            self.stage.begin(self.name, lambda: getattr(self.theirs, method)(*arguments), finish)
+            self.stage.begin(self.name, functools.partial(getattr(self.theirs, method), *arguments), finish)
 
     def ended(self, status: Status) -> bool:
         """Look at what it has done; whether it came to its end."""
@@ -173,8 +288,7 @@ class Watched(Asked, Consumer):
             self.leave()
             return False
         self.failures = self.failures + 1 if isinstance(status, Raised) else 0
-        if isinstance(status, Returned):
-            awaited(self.title, "its work", status.value)
+        self.started_again = self.started_again and isinstance(status, Raised)
         return isinstance(status, Returned)
 
     def polled(self, status: Status) -> None:
@@ -182,10 +296,11 @@ class Watched(Asked, Consumer):
         before = self.shown
         if self.ended(status):
             answer = status.value if isinstance(status, Returned) else None
-            self.asleep = not answer if answer is not None else self.shown == before
+            done = not answer if answer is not None else self.shown == before
+            self.asleep = done and not self.woken
         elif isinstance(status, Raised):
             self.emit(Failed(self.name, self.log_end()))
-            self.asleep = self.failures > PATIENCE
+            self.asleep = self.is_hopeless()
 
     def log_end(self) -> int:
         """Where it fails, as far as one can see: behind its checkpoint."""
@@ -213,9 +328,22 @@ class Watched(Asked, Consumer):
             self.done(event)
         elif isinstance(status, Raised):
             self.emit(Failed(self.name, event.position))
-            if self.failures > PATIENCE:
+            if self.is_hopeless():
                 self.inbox.clear()
                 self.asleep = True
+
+    def is_hopeless(self) -> bool:
+        """Whether it has failed too often in a row; in a new process as well, where there can be one: whoever has lost a connection and
+        never looks for another is started again by somebody."""
+        if self.failures <= PATIENCE:
+            return False
+        if not self.makes or self.started_again:
+            return True
+        self.started_again = True
+        self.crash()
+        self.emit(Crashed(self.name, 1))
+        self.restart()
+        return False
 
     # -- its ends
 
@@ -228,6 +356,7 @@ class Watched(Asked, Consumer):
 
     def fell(self) -> None:
         """The process is dead."""
+        self.recovering = False
         Process.crash(self)
         self.inbox = []
         self.unflushed = False
@@ -252,6 +381,7 @@ class Watched(Asked, Consumer):
 
     def leave(self) -> None:
         """Its process has ended."""
+        self.recovering = False
         if self.stage is not None:
             self.stage.end(self.name)
         Process.crash(self)
@@ -259,13 +389,38 @@ class Watched(Asked, Consumer):
         self.unflushed = False
         self.look("dead")
 
+    def begin_restart(self) -> None:
+        """A new process, whose recovery stops where it leaves its own code."""
+        if self.stage is None or not (self.makes or hasattr(self.theirs, "restart")):
+            self.restart()
+            return
+        Process.restart(self)
+        self.recovering = True
+        self.stage.begin(self.name, self.given if self.makes else self.theirs.restart, self.reborn)
+
+    def reborn(self, status: Status) -> None:
+        """The recovery has come to its end."""
+        self.recovering = False
+        if not isinstance(status, Returned):
+            self.fell()
+            self.emit(Crashed(self.name, 1))
+            return
+        if self.makes:
+            self.theirs = self.adopted(status.value)
+        self.recovered()
+
     def restart(self) -> None:
         """A new process: a new consumer, or the same, which recovers."""
         Process.restart(self)
+        self.started = False
         if self.makes:
             self.theirs = self.born()
         elif hasattr(self.theirs, "restart"):
             self.call("restart")
+        self.recovered()
+
+    def recovered(self) -> None:
+        """It goes on with what it has found."""
         self.failures = 0
         self.resume(self.checkpoint_now() or 0)
         self.asleep = self.role == INLINE

@@ -27,6 +27,7 @@ from refold.model.record import (
 )
 from refold.model.tape import Group, Menu
 from refold.model.words import short
+from refold.systems.port import DeploymentPort, SystemPort
 from refold.systems.user.errors import AdapterError, called, let_through, told
 
 WORK_MAX = 10_000
@@ -54,28 +55,32 @@ class Whole(Protocol):
 
 
 class WholeSystem:
-    """Opens one for each run."""
+    """Opens one for each run. Where the application says what one event does, or decides, the same object is one of several roles: `others`
+    makes the system for that."""
 
-    clients = ("alice", "bob")
-    consumers: tuple[ConsumerSpec, ...] = ()
+    clients: tuple[str, ...] = ("alice", "bob")
     parallel = False
+    code: Mapping[str, object] = {}
+    """The functions of the user's own that it is made of."""
     executes = True
     """It needs no clients that decide."""
 
-    def __init__(self, name: str, make: Callable[[], object], made: Whole) -> None:
+    def __init__(
+        self, name: str, make: Callable[[], object], made: Whole, others: Callable[[], SystemPort] | None = None
+    ) -> None:
         self.name = name
         self.make = make
         self.mortal = callable(getattr(made, "crash", None)) and callable(getattr(made, "restart", None))
         self.works = callable(getattr(made, "work", None))
         self.capabilities: frozenset[Capability] = frozenset({CRASH_LOG} if self.mortal else ())
+        self.consumers: tuple[ConsumerSpec, ...] = ()
+        self.others = others
+        self.other: SystemPort | None = None
 
     def menu(self, application: Application) -> Menu:
-        """Commands, looks, and what else it can do. Raises `UsageError` for an application without a replay."""
+        """Commands, looks, and what else it can do. Raises `UsageError` for an application that it does not suit."""
         if not application.replayed:
-            raise UsageError(
-                f"system {self.name!r} executes commands by itself; the application beside it says with replay(events) what its log means,"
-                " and has no decide()"
-            )
+            return self.become_other(application).menu(application)
         menu = Menu(application.commands(), self.clients, (), self.capabilities)
         groups: list[Group] = [
             (family, weight, words)
@@ -88,8 +93,22 @@ class WholeSystem:
         menu.groups = groups
         return menu
 
-    def open(self, application: Application, emit: Emit) -> WholeDeployment:
+    def become_other(self, application: Application) -> SystemPort:
+        """The same code as a system of roles, whose calls stop at the gate. Raises `UsageError` if there is none."""
+        if self.others is None:
+            raise UsageError(
+                f"system {self.name!r} executes commands by itself; the application beside it says with replay(events) what its log means,"
+                " and has no decide()"
+            )
+        if self.other is None:
+            self.other = other = self.others()
+            self.capabilities, self.clients, self.consumers = other.capabilities, other.clients, other.consumers
+        return self.other
+
+    def open(self, application: Application, emit: Emit) -> DeploymentPort:
         """A new one."""
+        if not application.replayed:
+            return self.become_other(application).open(application, emit)
         return WholeDeployment(self, application, emit)
 
 

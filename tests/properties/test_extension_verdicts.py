@@ -74,6 +74,11 @@ def sent(relay: str = "relay-1", position: int = 1) -> Delivered:
     return Delivered(relay, f"alice-{position}/0", position, True)
 
 
+def in_order(position: int) -> Delivered:
+    """A message of a sink that promises an order."""
+    return Delivered("relay-1", f"alice-{position}/0", position, True, "mail", True)
+
+
 ARCHIVED = Archived("acme", 1, 1)
 SHOWN = LinkShown(0, "acme", 1, 1)
 FIRST = FirstWritten("writer-1", "x", 1, True)
@@ -127,6 +132,7 @@ BAD: dict[str, tuple[str, tuple[Any, ...], tuple[Any, ...]]] = {
         (ONE, sent(), sent("relay-2")),
         (ONE, sent(), RelayDied("relay-1", "alice-1/0"), sent()),
     ),
+    "sent-out-of-order": ("ORD", (ONE, TWO, in_order(2), in_order(1)), (ONE, TWO, in_order(1), in_order(2))),
     "side-effect-missing": ("DUAL", (ONE, TWO, sent(), OutboxAtRest(0)), (ONE, sent(), OutboxAtRest(0))),
     "command-executed-twice": (
         "DUAL",

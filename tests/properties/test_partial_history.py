@@ -11,7 +11,7 @@ import pytest
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import at_version
 from refold.model.record import Acknowledged, Opened, Prepared, Retried, Scanned, Step, Unknown
-from refold.properties.partial_history import beginning, middle_checker
+from refold.properties.partial_history import beginning, partial_checker
 from refold.properties.property import Finding
 from refold.search.objects.application_check import application_named
 from refold.search.run import execute
@@ -38,7 +38,7 @@ def judged(history: list[Any]) -> list[Finding] | None:
     begins = beginning(history)
     if begins is None:
         return None
-    judge = middle_checker(begins)
+    judge = partial_checker(begins)
     for record in history:
         judge.feed(record)
     return judge.finish()

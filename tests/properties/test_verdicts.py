@@ -423,12 +423,12 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         ),
     ),
     "dead-letter-lost": (
-        "letters",
+        "dead-letters",
         "CKPT",
         (*FIRST, Failed("index", 1), Parked("index", 1, "acme", 1), Settling(), DeadLetters("index", ())),
     ),
-    "parked-without-cause": ("letters", "LIVE", (*FIRST, Parked("index", 1, "acme", 1))),
-    "dead-letter-handled-twice": ("letters", "CKPT", (*FIRST, Settling(), DeadLetters("index", (1,)))),
+    "parked-without-cause": ("dead-letters", "LIVE", (*FIRST, Parked("index", 1, "acme", 1))),
+    "dead-letter-handled-twice": ("dead-letters", "CKPT", (*FIRST, Settling(), DeadLetters("index", (1,)))),
     "snapshot-never-taken": (
         "snapshot-integrity",
         "SNAP",
@@ -441,20 +441,20 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "answer-from-the-future": ("answers", "READ", (*FIRST, StreamAnswered("index", "acme", 2, []), Settled(0))),
     "answer-differs": ("answers", "REPL", (*FIRST, StreamAnswered("index", "acme", 1, []))),
     "effect-repeated-on-replay": (
-        "outside",
+        "external-effects",
         "REPL",
         (*FIRST, Sent("mailer", 1, "acme"), Covered("mailer", 1), Sent("mailer", 1, "acme")),
     ),
-    "side-effect-twice": ("outside", "DUAL", (*FIRST, Sent("mailer", 1, "acme"), Sent("mailer", 1, "acme"))),
-    "side-effect-without-cause": ("outside", "DUAL", (*FIRST, Sent("mailer", 2, "acme"))),
-    "sent-elsewhere": ("outside", "DUAL", (*FIRST, Sent("mailer", 1, "zeta"))),
+    "side-effect-twice": ("external-effects", "DUAL", (*FIRST, Sent("mailer", 1, "acme"), Sent("mailer", 1, "acme"))),
+    "side-effect-without-cause": ("external-effects", "DUAL", (*FIRST, Sent("mailer", 2, "acme"))),
+    "sent-elsewhere": ("external-effects", "DUAL", (*FIRST, Sent("mailer", 1, "zeta"))),
     "sent-out-of-order": (
-        "outside",
+        "external-effects",
         "ORD",
         (*FIRST, *SECOND, Sent("mailer", 2, "acme"), Sent("mailer", 1, "acme")),
     ),
     "effect-never-happened": (
-        "outside",
+        "external-effects",
         "DUAL",
         (*FIRST, *SECOND, Sent("mailer", 1, "acme"), Covered("mailer", 1), Settling(), Observed("mailer", 2, {})),
     ),
@@ -501,6 +501,7 @@ def test_evidence_is_records_of_the_history_in_their_order_for(anomaly: str) -> 
 
 
 ELSEWHERE = (
+    "alone",
     "change_stream",
     "full_replay",
     "listings",
@@ -511,7 +512,8 @@ ELSEWHERE = (
     "two_stores",
     "watched",
 )
-"""Modules of properties that are judged in files of their own (test_clauses, test_extension_verdicts, test_old_data, test_whole)."""
+"""Modules of properties that are judged in files of their own (test_alone, test_clauses,
+test_extension_verdicts, test_old_data, test_whole)."""
 
 
 def test_every_anomaly_that_a_property_can_find_is_here() -> None:

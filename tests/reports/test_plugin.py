@@ -127,7 +127,16 @@ def test_a_failing_test_writes_a_report_and_says_where(tmp_path: Path) -> None:
     done = run(tmp_path, "-k", "Bad", "--hypothesis-seed=5")
     (page,) = [line.removeprefix("Report: ") for line in message(done.stdout) if line.startswith("Report: ")]
     folder = tmp_path / Path(page).parent
-    assert {file.name for file in folder.iterdir()} == {"report.html", "report.json", "history.jsonl"}
+    written = {
+        "report.html",
+        "report.json",
+        "report.sarif",
+        "code-quality.json",
+        "summary.md",
+        "history.jsonl",
+        "graphs",
+    }
+    assert {file.name for file in folder.iterdir()} == written
     document = json.loads((folder / "report.json").read_text())
     assert (document["verdict"], document["seed"]) == ("broken", 5)
     assert document["findings"][0]["replay"] in message(done.stdout)
@@ -284,3 +293,41 @@ def test_a_passing_test_without_a_machine_is_left_out_of_the_section(tmp_path: P
     done = run(tmp_path, source=source)
     assert done.returncode == 0, done.stdout
     assert len(section(done.stdout)) == 1
+
+
+LOADERS = (
+    "import importlib, json\n"
+    "def pytest_unconfigure(config):\n"
+    "    names = ('hypothesis.core', 'refold.search.failure')\n"
+    "    loaders = [type(importlib.import_module(name).__loader__).__name__ for name in names]\n"
+    "    open('loaders.json', 'w').write(json.dumps(loaders))\n"
+)
+
+
+def test_without_bytecode_modules_of_hypothesis_and_refold_are_not_rewritten(tmp_path: Path) -> None:
+    """It would take half a second in every run; pytest finds the tests' own modules as before."""
+    (tmp_path / "conftest.py").write_text(LOADERS)
+    source = "import sys\n\n\ndef test_it():\n    own = sys.modules[__name__].__loader__\n    assert type(own).__name__ == ''\n"
+    done = run(tmp_path, "-q", source=source, variables={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert "AssertionRewritingHook" in done.stdout
+    assert "rewritten" not in done.stdout + done.stderr
+    assert json.loads((tmp_path / "loaders.json").read_text()) == ["SourceFileLoader", "SourceFileLoader"]
+
+
+def test_a_pytest_within_pytest_is_not_warned(tmp_path: Path) -> None:
+    """It would be, of modules that the outer one has not rewritten."""
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["pytester"]\n')
+    source = (
+        "import hypothesis\n\n\ndef test_it(pytester):\n    pytester.makepyfile('def test_b(): pass')\n"
+        "    pytester.runpytest().assert_outcomes(passed=1, warnings=0)\n"
+    )
+    done = run(tmp_path, "-q", source=source, variables={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 0, done.stdout
+
+
+def test_with_bytecode_pytest_rewrites_plugins_as_ever(tmp_path: Path) -> None:
+    """It does so once, and keeps it."""
+    (tmp_path / "conftest.py").write_text(LOADERS)
+    variables = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path / "cache")}
+    run(tmp_path, "-q", source="def test_it():\n    pass\n", variables=variables)
+    assert json.loads((tmp_path / "loaders.json").read_text())[0] == "AssertionRewritingHook"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import pytest
-from hypothesis import seed, settings
+from hypothesis import given, seed, settings, strategies
+from hypothesis.internal.escalation import current_pytest_item
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from refold import Broken
@@ -275,3 +277,24 @@ def test_machines_keep_the_name_of_the_class() -> None:
 def test_a_plan_belongs_to_a_class_of_tests(one: str, other: str, same: bool) -> None:
     """Whatever its method is called, and from wherever pytest was started."""
     assert same_test(one, other) is same
+
+
+def asked_of_pytest(test: Any) -> list[Any]:
+    """What Hypothesis asks a pytest item to show while it runs a failing test."""
+    asked: list[Any] = []
+    item = SimpleNamespace(nodeid="test_it", repr_failure=asked.append)
+    with current_pytest_item.with_value(item), pytest.raises(AssertionError):
+        test()
+    return asked
+
+
+def test_a_failure_is_not_drawn_for_hypothesis() -> None:
+    """pytest parses the sources of all frames for it, and nobody sees the picture. Hypothesis alone has it drawn twice."""
+
+    @ALONE
+    @given(strategies.none())
+    def fails(nothing: None) -> None:
+        raise AssertionError
+
+    assert len(asked_of_pytest(fails)) == 2
+    assert asked_of_pytest(lambda: run(machine("accounts", "ack-before-fsync"))) == []

@@ -11,7 +11,7 @@ from refold.model.application import Application
 from refold.model.examples.accounts import Accounts
 from refold.model.examples.inventory import Inventory, Restock
 from refold.model.parts.consuming.batch import FireTimer
-from refold.model.parts.consuming.dead_letters import FailLetters, Parked, Poison, ReplayLetter
+from refold.model.parts.consuming.dead_letters import FailDeadLetters, Parked, Poison, ReplayDeadLetter
 from refold.model.parts.consuming.group import Rebalance, StallMember, WakeMember, Work
 from refold.model.parts.consuming.mailer import BeginAgain, Sent, Token
 from refold.model.parts.consuming.rebuild import Ask, Rebuild, Swap
@@ -129,14 +129,16 @@ def test_a_poisoned_event_parks_its_stream_and_no_other() -> None:
 
 def test_dead_letters_are_replayed_in_order_and_once() -> None:
     plan = (BOLT, BOLT, Poison("ledger"), Deliver("ledger", 0), Deliver("ledger", 0))
-    assert not run(*plan, ReplayLetter("ledger"), ReplayLetter("ledger")).findings
-    assert not run(*plan, FailLetters("ledger"), Crash("ledger"), Restart("ledger"), ReplayLetter("ledger")).findings
+    assert not run(*plan, ReplayDeadLetter("ledger"), ReplayDeadLetter("ledger")).findings
+    assert not run(
+        *plan, FailDeadLetters("ledger"), Crash("ledger"), Restart("ledger"), ReplayDeadLetter("ledger")
+    ).findings
 
 
 def test_an_applied_event_that_comes_again_poisoned_is_not_parked() -> None:
     """It crashed between effect and checkpoint; its handler broke in between."""
     plan = (BOLT, CrashAt("ledger", 2), Deliver("ledger", 0), Restart("ledger"), Poison("ledger"), Deliver("ledger", 0))
-    assert not run(*plan, ReplayLetter("ledger")).findings
+    assert not run(*plan, ReplayDeadLetter("ledger")).findings
 
 
 def test_a_stalled_member_is_fenced_and_learns_who_owns_what() -> None:

@@ -58,7 +58,7 @@ class Poison(Action, frozen=True, tag="poison"):
 
 
 @action_kind
-class ReplayLetter(Action, frozen=True, tag="replay-letter"):
+class ReplayDeadLetter(Action, frozen=True, tag="replay-letter"):
     """A consumer's handler is repaired, and it tries the first of its dead letters again."""
 
     phrase = "a dead letter was tried again"
@@ -70,7 +70,7 @@ class ReplayLetter(Action, frozen=True, tag="replay-letter"):
 
 
 @action_kind
-class FailLetters(Action, frozen=True, tag="fail-letters"):
+class FailDeadLetters(Action, frozen=True, tag="fail-letters"):
     """A consumer's next write to its dead letters fails, once. May never lose: the event."""
 
     phrase = "a write of a dead letter had failed"
@@ -82,16 +82,16 @@ class FailLetters(Action, frozen=True, tag="fail-letters"):
 
 
 class ParkingConsumer(Consumer):
-    """Rows, checkpoint and dead letters are durable; `poisoned` and `letters_fail` are the world's doing."""
+    """Rows, checkpoint and dead letters are durable; `poisoned` and `dead_letters_fail` are the world's doing."""
 
     promises = {"by_stream": True}
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.letters: list[tuple[int, Stored]] = []
+        self.dead_letters: list[tuple[int, Stored]] = []
         self.numbers = 0
         self.poisoned: set[str] = set()
-        self.letters_fail = False
+        self.dead_letters_fail = False
 
     def receive(self, event: Stored, after: int) -> None:
         """As every consumer, except that an event that can be neither handled nor parked stays in flight."""
@@ -121,27 +121,27 @@ class ParkingConsumer(Consumer):
 
     def blocked(self, event: Stored) -> bool:
         """Whether a predecessor in the stream is parked."""
-        return event.stream in [letter.stream for _, letter in self.letters]
+        return event.stream in [other.stream for _, other in self.dead_letters]
 
     def put_aside(self, event: Stored) -> bool:
         """Write the event to the dead letters; False if that fails."""
-        if event.position in [letter.position for _, letter in self.letters]:
+        if event.position in [other.position for _, other in self.dead_letters]:
             return True
-        if self.letters_fail:
-            self.letters_fail = False
+        if self.dead_letters_fail:
+            self.dead_letters_fail = False
             return False
         self.durable()
         self.numbers += 1
-        self.letters.append((self.numbers, event))
+        self.dead_letters.append((self.numbers, event))
         self.emit(Parked(self.name, event.position, event.stream, self.numbers))
         return True
 
-    def replay_letter(self) -> None:
+    def replay_dead_letter(self) -> None:
         """Handle the first dead letter; its effect and its removal are one step."""
-        number, event = self.letters[0]
+        number, event = self.dead_letters[0]
         self.poisoned.discard(event.id)
         self.apply(event)
-        del self.letters[0]
+        del self.dead_letters[0]
         self.replayed(number)
 
     def replayed(self, number: int) -> None:
@@ -165,13 +165,13 @@ class Ledger(SideConsumer):
         return [
             *super().groups(commands, clients, consumers),
             (cls.family, 4, [Poison(name)]),
-            (cls.family, 3, [ReplayLetter(name)]),
-            (cls.family, 1, [FailLetters(name)]),
+            (cls.family, 3, [ReplayDeadLetter(name)]),
+            (cls.family, 1, [FailDeadLetters(name)]),
         ]
 
     def handlers(self) -> dict[type, Handler]:
         """The three of them."""
-        return {Poison: self.poison, ReplayLetter: self.replay, FailLetters: self.fail_letters}
+        return {Poison: self.poison, ReplayDeadLetter: self.replay, FailDeadLetters: self.fail_dead_letters}
 
     def found(self, name: str) -> ParkingConsumer | None:
         """The consumer, if it is one of ours and up."""
@@ -190,36 +190,36 @@ class Ledger(SideConsumer):
         ledger.poisoned.add(following[0].id)
         return True
 
-    def replay(self, action: ReplayLetter) -> bool:
+    def replay(self, action: ReplayDeadLetter) -> bool:
         """Try one."""
         ledger = self.found(action.consumer)
-        if ledger is None or not ledger.letters:
+        if ledger is None or not ledger.dead_letters:
             return False
         self.step(action)
         try:
-            ledger.replay_letter()
+            ledger.replay_dead_letter()
         except ProcessDied as death:
             ledger.crash()
             self.emit(Crashed(ledger.name, death.during))
         return True
 
-    def fail_letters(self, action: FailLetters) -> bool:
+    def fail_dead_letters(self, action: FailDeadLetters) -> bool:
         """Once."""
         ledger = self.found(action.consumer)
-        if ledger is None or ledger.letters_fail:
+        if ledger is None or ledger.dead_letters_fail:
             return False
         self.step(action)
-        ledger.letters_fail = True
+        ledger.dead_letters_fail = True
         return True
 
     def calm(self) -> None:
         """Writes succeed. What a handler cannot do, it still cannot do."""
         ledger = self.there("ledger")
         if isinstance(ledger, ParkingConsumer):
-            ledger.letters_fail = False
+            ledger.dead_letters_fail = False
 
     def rest(self) -> None:
         """Show the dead letters."""
         ledger = self.there("ledger")
         if isinstance(ledger, ParkingConsumer):
-            self.emit(DeadLetters(ledger.name, tuple([event.position for _, event in ledger.letters])))
+            self.emit(DeadLetters(ledger.name, tuple([event.position for _, event in ledger.dead_letters])))

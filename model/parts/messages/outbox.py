@@ -17,7 +17,7 @@ from refold.model.declarations.count import count
 from refold.model.event import Stored
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
-from refold.model.words import counted
+from refold.model.words import counted, listed
 
 RELAYS = ("relay-1", "relay-2")
 
@@ -58,12 +58,15 @@ class Claimed(Record, frozen=True, tag="claimed"):
 
 @record_kind
 class Delivered(Record, frozen=True, tag="delivered"):
-    """The outside world received a message. `effect`: it did something about it (False: it recognised a repetition)."""
+    """The outside world received a message. `effect`: it did something about it (False: it recognised a repetition). `outbox` is where
+    it came from; `ordered`: there the messages of a stream go out in the order of its events."""
 
     relay: str
     message: str
     position: int
     effect: bool
+    outbox: str = "outbox"
+    ordered: bool = False
 
     def __str__(self) -> str:
         return f"{self.relay} delivers message {self.message}" + (
@@ -85,13 +88,29 @@ class RelayDied(Record, frozen=True, tag="relay-died"):
 
 
 @record_kind
-class OutboxAtRest(Record, frozen=True, tag="outbox-at-rest"):
-    """At rest this many rows of the outbox are not marked as done."""
+class Interrupted(Record, frozen=True, tag="interrupted"):
+    """Whoever had sent these `messages` in this piece of its work died, was refused a step, or lost an answer, before it could surely note
+    that they are sent. `how` says which."""
 
-    rows: int
+    relay: str
+    messages: tuple[str, ...]
+    how: str
 
     def __str__(self) -> str:
-        return f"at rest the outbox holds {counted(self.rows, 'row')}"
+        return f"{self.relay} {self.how} after it sent {listed(self.messages)}, and may not have noted so"
+
+
+@record_kind
+class OutboxAtRest(Record, frozen=True, tag="outbox-at-rest"):
+    """At rest this many rows of the outbox are not marked as done. The events at positions `silent` call for no message."""
+
+    rows: int
+    outbox: str = "outbox"
+    silent: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        what = "the outbox" if self.outbox == "outbox" else self.outbox
+        return f"at rest {what} holds {counted(self.rows, 'row')}"
 
 
 class Row(msgspec.Struct):

@@ -154,11 +154,14 @@ class Searched(Record, frozen=True, tag="searched"):
 
 @record_kind
 class CachedAtRest(Record, frozen=True, tag="cached-at-rest"):
-    """What the query cache holds at rest: key -> (version, state)."""
+    """What the query cache, or a reader, holds at rest: key -> (version, state)."""
 
     rows: dict[str, tuple[int, Any]]
+    source: str = ""
 
     def __str__(self) -> str:
+        if self.source:
+            return f"at rest {self.source} answers about {counted(len(self.rows), 'key')}"
         return f"at rest the query cache holds {counted(len(self.rows), 'key')}"
 
 

@@ -57,7 +57,7 @@ class ConsumerFacts(Past):
         return position is not None and any(record.position > position for _, record in self.applied)
 
     @property
-    def missing_applied_elsewhere(self) -> bool:
+    def missing_applied_by_others(self) -> bool:
         """Whether another consumer had applied the event at the divergent position already."""
         position = self.finding.position
         return any(record.position == position and record.consumer != self.where for _, record in self.of(Applied))

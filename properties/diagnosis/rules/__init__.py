@@ -1,13 +1,13 @@
-"""The rules of diagnosis: for each row of the catalogue, the clues that speak for it and against it."""
+"""The rules of diagnosis: for each row of the catalogue, the symptoms that speak for it and against it."""
 
-from refold.properties.diagnosis.rules.clue import Clue, Rules
 from refold.properties.diagnosis.rules.conditional import CAS_RULES
 from refold.properties.diagnosis.rules.consumers import CHECKPOINT_RULES, LIVE_RULES, ORDER_RULES
 from refold.properties.diagnosis.rules.logs import LOG_RULES
 from refold.properties.diagnosis.rules.reading import CDC_RULES, DUAL_RULES, LOCK_RULES, READ_RULES
 from refold.properties.diagnosis.rules.snapshots import REPLAY_RULES, SNAPSHOT_RULES
+from refold.properties.diagnosis.rules.symptom import Rules, Symptom
 
-__all__ = ["RULES", "Clue", "Rules"]
+__all__ = ["RULES", "Rules", "Symptom"]
 
 RULES: Rules = {
     **LOG_RULES,
@@ -22,4 +22,4 @@ RULES: Rules = {
     **LOCK_RULES,
     **CDC_RULES,
 }
-"""Row -> its clues."""
+"""Row -> its symptoms."""

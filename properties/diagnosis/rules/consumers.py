@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refold.properties.diagnosis.rules.clue import (
+from refold.properties.diagnosis.rules.symptom import (
     AHEAD,
     DIFFERS,
     POISON,
@@ -127,7 +127,7 @@ CHECKPOINT_RULES: Rules = {
             lambda facts: facts.sibling_applied,
             "another consumer of the same kind had dealt with that event before",
         ),
-        against(0.8, lambda facts: not facts.missing_applied_elsewhere),
+        against(0.8, lambda facts: not facts.missing_applied_by_others),
         against(0.5, lambda facts: not facts.sibling_applied),
     ),
     "dedupe-window-too-small": (

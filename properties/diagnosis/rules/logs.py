@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refold.properties.diagnosis.rules.clue import (
+from refold.properties.diagnosis.rules.symptom import (
     AHEAD,
     DIFFERS,
     HIDDEN,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refold.properties.diagnosis.rules.clue import Rules, after, against, never, shows, strange, when
+from refold.properties.diagnosis.rules.symptom import Rules, after, against, never, shows, strange, when
 
 READ_RULES: Rules = {
     "cache-resurrects-deleted": (

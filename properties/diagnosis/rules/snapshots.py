@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refold.properties.diagnosis.rules.clue import (
+from refold.properties.diagnosis.rules.symptom import (
     AHEAD,
     DIFFERS,
     REBUILT,
@@ -129,7 +129,7 @@ REPLAY_RULES: Rules = {
         shows(0.5, *DIFFERS, "event-altered"),
         when(0.5, lambda facts: facts.several_differ, "the rows of several consumers differ"),
         when(
-            0.2, lambda facts: facts.missing_applied_elsewhere, "another consumer had been handed the same event before"
+            0.2, lambda facts: facts.missing_applied_by_others, "another consumer had been handed the same event before"
         ),
         against(0.4, lambda facts: not facts.several_differ),
     ),

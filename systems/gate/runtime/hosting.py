@@ -55,7 +55,8 @@ class Steered:
                 given, send = error, coroutine.throw
 
 
-async def _steered(steered: Steered) -> Any:
+async def steered_by(steered: Steered) -> Any:
+    """The coroutine of its task."""
     return await steered
 
 
@@ -115,7 +116,7 @@ class Hosted(Loop):
 
     def _begin(self, actor: Actor, coroutine: Any, name: str | None, context: Context | None = None) -> Task:
         steered = Steered(coroutine)
-        task: Task = super().create_task(_steered(steered), name=name or actor.name, context=context)
+        task: Task = super().create_task(steered_by(steered), name=name or actor.name, context=context)
         self.actors[task] = actor
         self.steered[actor] = steered
         if actor is not self.main:
@@ -144,7 +145,7 @@ class Hosted(Loop):
 
     def _done(self, task: Task) -> None:
         actor = self.actors.pop(task)
-        _close(self.steered.pop(actor).coroutine)  # one that was cancelled before its first line
+        close(self.steered.pop(actor).coroutine)  # one that was cancelled before its first line
         if actor is self.main or self.host.ended:
             return
         if task.cancelled():
@@ -266,7 +267,7 @@ class Hosted(Loop):
             if actor in self.fresh:
                 self._arrives(actor)
             crossing = actor.crossing
-            if _elsewhere(actor):
+            if at_a_proxy(actor):
                 continue
             if self.paused.get(actor, gate.now) > gate.now:
                 self._pause(actor)
@@ -387,18 +388,18 @@ class Hosted(Loop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             BY_THREAD[ident] = actor
             self.steered[actor].buried = True
-            _close(self.steered[actor].coroutine)
-            _close(task.get_coro())
+            close(self.steered[actor].coroutine)
+            close(task.get_coro())
         self.actors.clear()
         self.host.loop = None
 
 
-def _elsewhere(actor: Actor) -> bool:
+def at_a_proxy(actor: Actor) -> bool:
     """Whether a proxy says where it stands."""
     return actor.held is not None or (actor.way is not None and actor.way.flagged)
 
 
-def _close(coroutine: Any) -> None:
+def close(coroutine: Any) -> None:
     """End a coroutine; it may refuse, and then nobody asks it any more."""
     try:
         coroutine.close()

@@ -21,7 +21,20 @@ from refold.model.documents.plan import (
 )
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.examples.inventory import Inventory
-from refold.model.parts.calls import BeginTurn, Die, Enter, FailStep, GoOn, Halt, LoseAnswer, StopOrderly, Turn
+from refold.model.parts.calls import (
+    BeginRestart,
+    BeginTurn,
+    Die,
+    Enter,
+    FailStep,
+    GoOn,
+    Halt,
+    LoseAnswer,
+    StopOrderly,
+    Turn,
+)
+from refold.model.parts.claims.lock_calls import BeginLocked
+from refold.model.parts.reading.consulting import BeginConsult, Consult, Load
 from refold.model.parts.reading.looks import Look, Work
 from refold.search.run import execute
 from refold.systems.reference import Reference
@@ -44,7 +57,9 @@ def test_every_action_of_the_menu_survives_json(application: Application) -> Non
     own = (Enter("alice", command), BeginTurn("index"), Turn("index"), Halt("alice", "COMMIT"), GoOn("alice"))
     ends = (LoseAnswer("alice"), FailStep("alice"), Die("alice"), StopOrderly("index"))
     whole = (Look(), Work())
-    actions = (*SYSTEM.menu(application).actions(), *own, *ends, *whole)
+    asked = (Consult("alice", "page", "acme"), BeginConsult("alice", "page", "acme"), Load("alice", "acme"))
+    begun = (BeginRestart("index"), BeginLocked("alice", "write"))
+    actions = (*SYSTEM.menu(application).actions(), *own, *ends, *whole, *asked, *begun)
     assert {type(action) for action in actions} >= set(ACTIONS.values())
     text = json.dumps(plan_to_json(actions, application, system="reference", anomaly="lost-update"))
     back = plan_from_json(json.loads(text), application)

@@ -182,19 +182,19 @@ PARKED = Parked("index", 1, "acme", 1)
 ASIDE = (*FIRST, Failed("index", 1), PARKED)
 
 LETTERS = {
-    ("letters", "parked for a cause"): Case(
+    ("dead-letters", "parked for a cause"): Case(
         (*FIRST, PARKED),
         (*FIRST, Failed("index", 1), PARKED),
     ),
-    ("letters", "not handled before"): Case(
+    ("dead-letters", "not handled before"): Case(
         (*FIRST, ADA_THERE, Failed("index", 1), PARKED),
         (*FIRST, Failed("index", 1), PARKED, ADA_THERE),
     ),
-    ("letters", "none is lost"): Case(
+    ("dead-letters", "none is lost"): Case(
         (*ASIDE, DeadLetters("index", ())),
         (*ASIDE, DeadLetters("index", (1,))),
     ),
-    ("letters", "none stays"): Case(
+    ("dead-letters", "none stays"): Case(
         (*ASIDE, ADA_THERE, DeadLetters("index", (1,))),
         (*ASIDE, ADA_THERE, DeadLetters("index", ())),
     ),
@@ -346,9 +346,13 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             (*BOTH, ADA_THERE, BOB_THERE, Observed("index", 1, {"ada@acme": ROW, "bob@acme": ROW})),
         ),
         ("replay", "rows that change", (*FIRST, Applied("index", 1, {"ada@acme": ROW, "eve@acme": ROW}))),
-        ("letters", "parked for a cause", (*FIRST, *OTHER, Failed("index", 1), PARKED, Parked("index", 2, "acme", 2))),
-        ("letters", "none stays", (*FIRST, DeadLetters("index", (1,)))),
-        ("letters", "none stays", (*ASIDE, DeadLetters("index", (1, 1)))),
+        (
+            "dead-letters",
+            "parked for a cause",
+            (*FIRST, *OTHER, Failed("index", 1), PARKED, Parked("index", 2, "acme", 2)),
+        ),
+        ("dead-letters", "none stays", (*FIRST, DeadLetters("index", (1,)))),
+        ("dead-letters", "none stays", (*ASIDE, DeadLetters("index", (1, 1)))),
         (
             "cache-order",
             "newer stays",

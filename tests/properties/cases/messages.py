@@ -8,7 +8,7 @@ from refold.model.examples.accounts import Register, Registered
 from refold.model.parts.consuming.mailer import Covered, MailerJoined, Sent
 from refold.model.parts.messages.change_stream import Copied, CopyAtRest, SnapshotBegun, SourceChanged
 from refold.model.parts.messages.dual_write import FirstWritten, Repaired, SecondWritten, StoresAtRest, WriterDied
-from refold.model.parts.messages.outbox import Delivered, OutboxAtRest, RelayDied
+from refold.model.parts.messages.outbox import Delivered, Interrupted, OutboxAtRest, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
 from refold.model.parts.messages.topic import (
     Expired,
@@ -34,6 +34,11 @@ def sent(relay: str = "relay-1", position: int = 1, message: str = "alice-1/0") 
     return Delivered(relay, message, position, True)
 
 
+def ordered(position: int) -> Delivered:
+    """A message of a sink that promises an order."""
+    return Delivered("relay-1", "alice-1/0", position, True, "mail", True)
+
+
 BOTH = (*FIRST, *SECOND)
 """Two events: alice-1/0 at position 1, bob-1/0 at position 2."""
 
@@ -49,6 +54,10 @@ OUTBOX = {
     ("outbox-delivery", "each event"): Case(
         (*BOTH, sent(), Delivered("relay-2", "bob-1/0", 2, False), OutboxAtRest(0)),
         (*BOTH, sent(), Delivered("relay-2", "bob-1/0", 2, True), OutboxAtRest(0)),
+    ),
+    ("outbox-delivery", "in the order of streams"): Case(
+        (*FIRST, *SECOND, Delivered("relay-1", "bob-1/0", 2, True, "mail", True), ordered(1)),
+        (*FIRST, *SECOND, ordered(1), Delivered("relay-1", "bob-1/0", 2, True, "mail", True)),
     ),
     ("outbox-delivery", "no row left"): Case(
         (*FIRST, sent(), OutboxAtRest(1)),
@@ -231,31 +240,31 @@ OTHER = (
 """An event of another stream at position 2."""
 
 OUTSIDE: dict[tuple[str, str], Case] = {
-    ("outside", "not after it is done"): Case(
+    ("external-effects", "not after it is done"): Case(
         (*FIRST, JOINED, mail(), noted(), Crashed("mailer", 0), mail()),
         (*FIRST, JOINED, mail(), Crashed("mailer", 0), mail(), noted()),
     ),
-    ("outside", "once for each start"): Case(
+    ("external-effects", "once for each start"): Case(
         (*FIRST, JOINED, mail(), Crashed("mailer", 2), mail(), mail(), noted()),
         (*FIRST, JOINED, mail(), Crashed("mailer", 2), mail(), Crashed("mailer", 2), mail(), noted()),
     ),
-    ("outside", "for an event"): Case(
+    ("external-effects", "for an event"): Case(
         (*FIRST, mail(2)),
         (*FIRST, mail(1)),
     ),
-    ("outside", "to whom it is about"): Case(
+    ("external-effects", "to whom it is about"): Case(
         (*FIRST, mail(to="zeta")),
         (*FIRST, mail(to="acme")),
     ),
-    ("outside", "in the order of streams"): Case(
+    ("external-effects", "in the order of streams"): Case(
         (*BOTH, mail(2), mail(1)),
         (*BOTH, mail(1), mail(2)),
     ),
-    ("outside", "done only if sent"): Case(
+    ("external-effects", "done only if sent"): Case(
         (*FIRST, *OTHER, mail(1), noted(2)),
         (*FIRST, *OTHER, mail(1), noted(1)),
     ),
-    ("outside", "none forgotten"): Case(
+    ("external-effects", "none forgotten"): Case(
         (*FIRST, JOINED, rests(1)),
         (*FIRST, JOINED, rests(0)),
     ),
@@ -270,6 +279,11 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     return [
         ("outbox-delivery", "once", (*FIRST, sent(), sent("relay-2"))),
         ("outbox-delivery", "once", (*FIRST, RelayDied("relay-1", "alice-1/0"), sent(), sent("relay-2"))),
+        (
+            "outbox-delivery",
+            "once",
+            (*FIRST, sent(), Interrupted("relay-1", ("bob-1/0",), "has died"), sent("relay-2")),
+        ),
         ("outbox-delivery", "of an event", (*FIRST, sent(position=3, message="alice-3/0"))),
         ("outbox-delivery", "each event", (*FIRST, OutboxAtRest(0))),
         ("commands", "each event and handler", (*FIRST, ManagerAtRest(1, ("ship",)))),
@@ -300,9 +314,9 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("topics", "tally is the fold", (*CUT, FailedOver(3, 2), Tallied(tally(2, epoch=3)))),
         ("topics", "tally is the fold", (*TWO, Tallied(tally(3)))),
         ("topics", "new epoch noticed", (*TWO, Restored(2, 1, 1), TallyRecovered(tally(2)))),
-        ("outside", "once for each start", (*FIRST, mail(), mail())),
-        ("outside", "none forgotten", (*FIRST, mail(), rests(1))),
-        ("outside", "none forgotten", (*BOTH, mail(1), noted(1), rests(2))),
+        ("external-effects", "once for each start", (*FIRST, mail(), mail())),
+        ("external-effects", "none forgotten", (*FIRST, mail(), rests(1))),
+        ("external-effects", "none forgotten", (*BOTH, mail(1), noted(1), rests(2))),
     ]
 
 
@@ -311,6 +325,8 @@ def also_right() -> list[tuple[Any, ...]]:
     emptied = (row(1, 1), row(2, 5, "b"), put(1, 1), SnapshotBegun(2), put(2, None, 0))
     return [
         (*FIRST, Delivered("relay-1", "alice-1/0", 1, True), Delivered("relay-2", "alice-1/0", 1, False)),
+        (*FIRST, sent(), Interrupted("relay-1", ("alice-1/0",), "has died"), sent("relay-2")),
+        (*BOTH, sent(), OutboxAtRest(0, silent=(2,))),
         (*BOTH, executed(2), executed(1), ManagerAtRest(2)),
         # a snapshot that empties the copy, and one more after a crash in the first
         (*emptied, put(1, 1)),

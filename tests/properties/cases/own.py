@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from refold.model.application import Application
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Replied, Shown
+from refold.model.parts.reading.looks import Viewed
 from refold.model.record import ConsumerSpec, Opened, Prepared, Settled, Settling
 
 from ...systems.user.bags import Add, Added, Bag, Clear, Removed
@@ -27,6 +30,34 @@ BAG: Application = Bag()
 
 
 ADD = Add("a")
+
+
+class Replaying(Application):
+    """How many events each key has; there is no decider."""
+
+    name = "replaying"
+    events = (Added,)
+
+    def replay(self, events: Sequence[Stored]) -> Mapping[str, int]:
+        """Out of all events."""
+        return Counter(event.stream for event in events)
+
+
+class Forgetting(Replaying):
+    """Looks at something else than the events as soon as it meets the one at position 2."""
+
+    calls = 0
+
+    def replay(self, events: Sequence[Stored]) -> Mapping[str, int]:
+        """Counts its calls."""
+        self.calls += 1
+        odd = self.calls if any(event.position == 2 for event in events) else 0
+        return {key: count + odd for key, count in super().replay(events).items()}
+
+
+def at(position: int) -> Stored:
+    """An event."""
+    return Stored(position, "a", position, f"e{position}", "Added", Added("a"))
 
 
 def call(op: str, command: Any = ADD) -> Called:
@@ -126,6 +157,11 @@ CASES: dict[tuple[str, str], Case] = {
         history(*TWO, shown(1, 2, "working"), shown(2, 2, "working")),
         BAG,
     ),
+    ("replays", "view"): Case((at(1), Viewed("page", {"a": 2})), (at(1), Viewed("page", {"a": 1})), Replaying()),
+    ("replays", "twice"): Case(
+        (at(1), at(2), Viewed("page", {"a": 2})), (at(1), at(3), Viewed("page", {"a": 2})), Forgetting()
+    ),
+    ("replays", "log"): Case((at(2), at(1)), (at(1), at(2)), Replaying()),
     ("watched-consumers", "inline"): Case(
         history(*TWO, shown(1, None, "working", "table")),
         history(*TWO, shown(2, None, "working", "table")),

@@ -14,8 +14,8 @@ from refold.model.event import Stored
 from refold.model.record import RECORDS
 from refold.properties.diagnosis.catalogue import catalogue
 from refold.properties.diagnosis.facts import Facts, tag_of
-from refold.properties.diagnosis.rules import RULES, clue
-from refold.properties.diagnosis.rules.clue import known
+from refold.properties.diagnosis.rules import RULES, symptom
+from refold.properties.diagnosis.rules.symptom import known
 from refold.reports.words.anomalies import ANOMALIES
 from refold.search.determinism.in_other_processes import ANOMALY
 
@@ -35,12 +35,12 @@ def called(node: ast.Call) -> str:
 
 
 def texts(node: ast.AST) -> Iterator[str]:
-    """The strings in an argument; a name with a star in front is a group of words that `clue` has."""
+    """The strings in an argument; a name with a star in front is a group of words that `symptom` has."""
     for inner in ast.walk(node):
         if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
             yield inner.value
         elif isinstance(inner, ast.Name) and inner.id.isupper():
-            yield from getattr(clue, inner.id, ())
+            yield from getattr(symptom, inner.id, ())
 
 
 def words(functions: frozenset[str], path: pathlib.Path) -> set[str]:
@@ -102,13 +102,13 @@ def test_every_fact_is_asked_for() -> None:
 def test_a_word_that_nothing_has_is_refused() -> None:
     """Where the rule is written, not when it is used."""
     with pytest.raises(ValueError, match=r"'crashd' is no kind of record or action \(did you mean 'crashed'\?\)"):
-        clue.after(0.4, "crashd")
+        symptom.after(0.4, "crashd")
     with pytest.raises(ValueError, match="'trimmed' is no kind of record or action"):
-        clue.never(0.4, "power-cut", "trimmed")
+        symptom.never(0.4, "power-cut", "trimmed")
 
 
 def test_rules_are_about_rows() -> None:
     """Of the catalogue."""
     assert set(RULES) <= set(catalogue())
     assert tag_of(Stored(1, "s", 1, "a/0", "T", None)) in known()
-    assert {*ACTIONS, *map(clue.tag, RECORDS)} == set(known())
+    assert {*ACTIONS, *map(symptom.tag, RECORDS)} == set(known())

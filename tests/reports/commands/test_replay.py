@@ -75,7 +75,7 @@ def test_every_printed_command_shows_the_failure_again(refold: Refold, tmp_path:
     """`Till()` would hold: an application with a setting, one that no name leads to, and a system that has none."""
     (tmp_path / "till.py").write_text(TILL)
     (tmp_path / "test_till.py").write_text(SUITE)
-    done = pytest_on(tmp_path, "--refold-profile=quick", "--hypothesis-seed=1", "test_till.py")
+    done = pytest_on(tmp_path, "--hypothesis-seed=1", "test_till.py")
     commands = dict(
         re.findall(r"^_+ (\w+)\.test_holds _+$.*?^E   Replay it:\nE   (.*?)$", done.stdout, re.MULTILINE | re.DOTALL)
     )

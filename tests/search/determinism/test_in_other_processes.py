@@ -13,7 +13,11 @@ from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts
 from refold.model.record import ConsumerSpec
 from refold.search.determinism import in_other_processes as elsewhere
-from refold.search.determinism.in_other_processes import Unreplayable, all_elsewhere, replay_elsewhere
+from refold.search.determinism.in_other_processes import (
+    Unreplayable,
+    replay_all_in_other_processes,
+    replay_in_other_processes,
+)
 from refold.search.run import execute
 from refold.systems.reference import Reference
 from refold.systems.user.module import load
@@ -64,12 +68,12 @@ def history(application):
 
 
 def test_a_pure_application_replays_the_same_everywhere():
-    assert replay_elsewhere(Club(), history(Club())) is None
-    assert replay_elsewhere(Accounts(), history(Accounts())) is None
+    assert replay_in_other_processes(Club(), history(Club())) is None
+    assert replay_in_other_processes(Accounts(), history(Accounts())) is None
 
 
 def test_iteration_over_a_set_that_decides_is_found_and_the_event_is_named():
-    finding = replay_elsewhere(ClubThatPicks(), history(ClubThatPicks()))
+    finding = replay_in_other_processes(ClubThatPicks(), history(ClubThatPicks()))
     assert finding is not None
     assert (finding.anomaly, finding.guarantee, finding.where) == ("replay-differs-elsewhere", "REPL", "view")
     assert finding.evidence[0].record.position == finding.position > 1
@@ -80,11 +84,11 @@ def test_an_application_that_cannot_travel_is_said_so_in_a_sentence():
     club = Club()
     club.trouble = lambda: None
     with pytest.raises(Unreplayable, match="Club cannot be pickled"):
-        replay_elsewhere(club, history(club))
+        replay_in_other_processes(club, history(club))
 
 
 def test_an_empty_history_has_nothing_to_replay():
-    assert replay_elsewhere(Club(), []) is None
+    assert replay_in_other_processes(Club(), []) is None
 
 
 def test_a_module_that_is_only_a_file_is_found(tmp_path: pathlib.Path):
@@ -97,7 +101,7 @@ def test_a_module_that_is_only_a_file_is_found(tmp_path: pathlib.Path):
         "    def decide(self, command, state): return [command]\n    def evolve(self, state, event): return state + 1\n"
     )
     shop = load(f"{source}:Shop")()
-    assert replay_elsewhere(shop, history(shop)) is None
+    assert replay_in_other_processes(shop, history(shop)) is None
 
 
 class ClubThatDates(Club):
@@ -108,7 +112,7 @@ class ClubThatDates(Club):
 
 
 def test_a_clock_in_a_handler_is_found_though_all_processes_run_at_once():
-    finding = replay_elsewhere(ClubThatDates(), history(ClubThatDates()))
+    finding = replay_in_other_processes(ClubThatDates(), history(ClubThatDates()))
     assert finding is not None
     assert (finding.where, finding.position) == ("state", 1)
 
@@ -137,22 +141,22 @@ def test_what_the_application_prints_is_no_answer(tmp_path: pathlib.Path):
     source = tmp_path / "loud.py"
     source.write_text(SOURCE.format(first="print('hello')", then="print(state)"))
     shop = load(f"{source}:Shop")()
-    assert replay_elsewhere(shop, history(shop)) is None
+    assert replay_in_other_processes(shop, history(shop)) is None
 
 
 ELSEWHERE = "os.environ.get('PYTHONHASHSEED') in ('1', '2', '3', '4')"
 
 
 @pytest.mark.parametrize(
-    ("then", "words"),
+    ("then", "words", "seconds"),
     [
-        (f"while {ELSEWHERE}: pass", "took more than 2 s"),
-        (f"if {ELSEWHERE}: raise KeyError('gone')", "failed: KeyError: 'gone'"),
-        (f"if {ELSEWHERE}: os._exit(0)", "ended before the last event"),
+        (f"while {ELSEWHERE}: pass", "took more than 2 s", 2),
+        (f"if {ELSEWHERE}: raise KeyError('gone')", "failed: KeyError: 'gone'", 60),
+        (f"if {ELSEWHERE}: os._exit(0)", "ended before the last event", 60),
     ],
     ids=["hangs", "raises", "exits"],
 )
-def test_trouble_in_the_other_process_is_told_and_no_process_is_left(then, words, tmp_path, monkeypatch):
+def test_trouble_in_the_other_process_is_told_and_no_process_is_left(then, words, seconds, tmp_path, monkeypatch):
     source = tmp_path / "trouble.py"
     source.write_text(SOURCE.format(first="", then=then))
     shop = load(f"{source}:Shop")()
@@ -160,7 +164,7 @@ def test_trouble_in_the_other_process_is_told_and_no_process_is_left(then, words
     start = elsewhere.start
     monkeypatch.setattr(elsewhere, "start", lambda *words: children.append(start(*words)) or children[-1])
     with pytest.raises(Unreplayable, match=words):
-        replay_elsewhere(shop, history(shop), seconds=2)
+        replay_in_other_processes(shop, history(shop), seconds=seconds)
     assert len(children) == 4
     assert all(child.returncode is not None for child in children)
 
@@ -189,7 +193,7 @@ class ClubWithBoard(Club):
 
 @pytest.mark.parametrize("club", [ClubThatWelcomes, ClubOfToday])
 def test_a_decision_that_differs_is_found_and_named(club):
-    finding = replay_elsewhere(club(), history(club()))
+    finding = replay_in_other_processes(club(), history(club()))
     assert finding is not None
     assert (finding.anomaly, finding.where, finding.position) == ("replay-differs-elsewhere", "decision", None)
     assert finding.evidence[0].record.command.club == "chess"
@@ -197,9 +201,9 @@ def test_a_decision_that_differs_is_found_and_named(club):
 
 def test_a_projection_that_a_consumer_uses_is_folded_too():
     records = history(ClubWithBoard())
-    assert replay_elsewhere(ClubWithBoard(), records) is None
+    assert replay_in_other_processes(ClubWithBoard(), records) is None
     records[0] = msgspec.structs.replace(records[0], consumers=(ConsumerSpec(name="mine", projection="board"),))
-    finding = replay_elsewhere(ClubWithBoard(), records)
+    finding = replay_in_other_processes(ClubWithBoard(), records)
     assert finding is not None
     assert finding.where == "board"
 
@@ -207,6 +211,6 @@ def test_a_projection_that_a_consumer_uses_is_folded_too():
 def test_a_difference_is_found_in_whichever_history_it_is():
     records = history(ClubThatPicks())
     first = records[: next(n for n, record in enumerate(records) if type(record) is Stored) + 1]
-    found = all_elsewhere(ClubThatPicks(), [first, records])
+    found = replay_all_in_other_processes(ClubThatPicks(), [first, records])
     assert found is not None
     assert found[0] is records

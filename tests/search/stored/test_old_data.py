@@ -45,7 +45,7 @@ _spec.loader.exec_module(shop)
 def alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other processes are started only where a test is about them."""
     if "processes" not in request.node.name:
-        monkeypatch.setattr(old_data, "elsewhere", lambda *whatever: ([], []))
+        monkeypatch.setattr(old_data, "in_other_processes", lambda *whatever: ([], []))
 
 
 def found(application: Application, **options: Any) -> list[Finding]:

@@ -144,38 +144,38 @@ def script(server: Server, answers: list[object]) -> Script:
 
 def test_a_call_takes_two_messages_and_the_servers_time() -> None:
     """Two ticks each way, three at the server, five of waiting."""
-    world = Simulation("seed", Network(ticks=(2, 2)))
+    system = Simulation("seed", Network(ticks=(2, 2)))
     ends: list[object] = []
     answers: list[object] = []
-    world.start(Actor("a"), script(Server("s", 3, Spells("none", 0, 0)), answers), ends.append)
-    world.run(lambda: True)
-    assert (answers, ends, world.now, world.messages) == (["pong"], ["done"], 2 + 3 + 2 + 5, 2)
+    system.start(Actor("a"), script(Server("s", 3, Spells("none", 0, 0)), answers), ends.append)
+    system.run(lambda: True)
+    assert (answers, ends, system.now, system.messages) == (["pong"], ["done"], 2 + 3 + 2 + 5, 2)
 
 
 def test_a_lost_answer_is_noticed_after_the_time_out() -> None:
     """The server has done its work."""
-    world = Simulation("seed", Network(ticks=(2, 2), lost_share=1.0, timeout=60))
+    system = Simulation("seed", Network(ticks=(2, 2), lost_share=1.0, timeout=60))
     answers: list[object] = []
-    world.start(Actor("a"), script(Server("s", 3, Spells("none", 0, 0)), answers), lambda end: None)
-    world.run(lambda: True)
+    system.start(Actor("a"), script(Server("s", 3, Spells("none", 0, 0)), answers), lambda end: None)
+    system.run(lambda: True)
     assert answers == [LOST]
-    assert world.now == 2 + 3 + 60 + 5
+    assert system.now == 2 + 3 + 60 + 5
 
 
 def test_a_paused_actor_finds_out_afterwards_and_a_dead_one_never() -> None:
     """Its answer waits for it, or for nobody."""
-    world = Simulation("seed", Network(ticks=(2, 2)))
+    system = Simulation("seed", Network(ticks=(2, 2)))
     sleeper, corpse = Actor("sleeper"), Actor("corpse")
     ends: list[str] = []
     for actor in (sleeper, corpse):
-        world.start(
+        system.start(
             actor, script(Server("s", 1, Spells("none", 0, 0)), []), lambda end, actor=actor: ends.append(actor.name)
         )
-    world.pause(sleeper, 100)
-    world.kill(corpse)
-    world.run(lambda: True)
+    system.pause(sleeper, 100)
+    system.kill(corpse)
+    system.run(lambda: True)
     assert ends == ["sleeper"]
-    assert world.now == 105
+    assert system.now == 105
 
 
 def test_spells_come_one_after_the_other() -> None:

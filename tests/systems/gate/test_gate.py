@@ -504,3 +504,15 @@ def test_a_pool_of_threads_is_seen() -> None:
         gate.start("alice", pooled)
         gate.finish()
         assert gate.status("alice") == Returned([0, 1, 2])
+
+
+def test_an_error_from_very_deep_is_an_error_like_any_other() -> None:
+    """However many frames it came through."""
+
+    def deeper() -> None:
+        deeper()
+
+    with Gate() as gate:
+        status = gate.start("a", deeper)
+    assert isinstance(status, Raised)
+    assert isinstance(status.error, RecursionError)

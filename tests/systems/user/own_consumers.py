@@ -53,6 +53,35 @@ class Counter:
         """Nothing to load."""
 
 
+class Connected(Counter):
+    """Right: what is dead has closed its connection, and answers nothing until it is back."""
+
+    connected = True
+
+    def crash(self) -> None:
+        """Close it."""
+        self.connected = False
+
+    def restart(self) -> None:
+        """Open it again."""
+        self.connected = True
+
+    def rows(self) -> dict[str, int]:
+        """Only of one that lives."""
+        self.asked()
+        return super().rows()
+
+    def checkpoint(self) -> int:
+        """Only of one that lives."""
+        self.asked()
+        return super().checkpoint()
+
+    def asked(self) -> None:
+        """As a driver does it."""
+        if not self.connected:
+            raise RuntimeError("Cannot operate on a closed database.")
+
+
 class InMemory(Counter):
     """Right: nothing survives a crash, the checkpoint neither; it reads everything again."""
 

@@ -22,7 +22,7 @@ def verified(make: Callable[[], Any], examples: int = 150) -> Result:
     return Campaign(system, Inventory(), 7, Budget(seconds=None, examples=examples)).run()
 
 
-@pytest.mark.parametrize("consumer", [own.Counter, own.Batching, own.InMemory])
+@pytest.mark.parametrize("consumer", [own.Counter, own.Batching, own.InMemory, own.Connected])
 def test_a_right_consumer_is_not_accused(consumer: type) -> None:
     """One that handles events as they come, and one that collects them."""
     result = verified(own.around(consumer))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import sqlite3
+import sys
 from typing import Any
 
 import pytest
@@ -12,17 +13,19 @@ from refold.model.errors import UsageError
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.search.run import execute
+from refold.systems.user import Service, Worker, sqlite_system
 from refold.systems.user.adopt import adapt
+from refold.systems.user.errors import AdapterError
 from refold.systems.user.module import load
 
 CHECK = str(pathlib.Path(__file__).parents[3] / "examples" / "names_check.py")
 System: Any = load(f"{CHECK}:System")
 Names: Any = load(f"{CHECK}:Names")
-Owners: Any = load(f"{CHECK}:Owners")
-names: Any = load(f"{pathlib.Path(CHECK).with_name('names.py')}:Registry")
+Claimed: Any = load(f"{CHECK}:Claimed")
+names: Any = sys.modules[Names.__module__].names
 
 
-class CarefulRegistry(names):  # type: ignore[misc]
+class CarefulRegistry(names.Registry):  # type: ignore[misc,name-defined]
     """Takes the lock before it looks, and asks the log whether its event is there before it tries again."""
 
     def claim(self, name: str, owner: str) -> None:
@@ -32,7 +35,7 @@ class CarefulRegistry(names):  # type: ignore[misc]
         connection.execute("begin immediate")
         try:
             if connection.execute("select owner from events where name = ?", (name,)).fetchone():
-                raise load(f"{pathlib.Path(CHECK).with_name('names.py')}:NameTaken")(name)  # type: ignore[operator]
+                raise names.NameTaken(name)
             connection.execute("insert into events (name, owner) values (?, ?)", (name, owner))
             connection.execute("commit")
         finally:
@@ -40,7 +43,7 @@ class CarefulRegistry(names):  # type: ignore[misc]
                 connection.execute("rollback")
 
 
-class CarefulOwners(Owners):  # type: ignore[misc]
+class CarefulWorker(names.Worker):  # type: ignore[misc,name-defined]
     """Rows and position in one transaction, taken before it reads."""
 
     def work(self) -> bool:
@@ -64,18 +67,14 @@ class CarefulOwners(Owners):  # type: ignore[misc]
         return True
 
 
-class Careful(System):  # type: ignore[misc]
-    """The same system with both repaired."""
+def system(registry: Any, worker: Any = names.Worker) -> Any:
+    """The service and its worker, in the tables of the example."""
+    owners = Worker(worker, poll="work", rows="owners", checkpoint="progress")
+    service = Service(registry, refusals=[names.NameTaken])
+    return sqlite_system(names.create, service, events={Claimed: "events"}, consumers={"owners": owners})
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.consumers = {"owners": lambda: CarefulOwners(self.path)}
 
-    def service(self, client: str) -> Any:
-        """One connection for each client."""
-        registry: Any = CarefulRegistry(self.path)
-        registry.execute = lambda command: registry.claim(command.name, command.owner)
-        return registry
+Careful = system(CarefulRegistry, CarefulWorker)
 
 
 def verified(make: Any, seed: int, examples: int) -> Result:
@@ -102,10 +101,10 @@ def test_the_repaired_service_is_held() -> None:
 
 def test_the_same_plan_makes_the_same_stops() -> None:
     """Record for record."""
-    system = adapt("names", System)
-    menu = system.menu(Names())
+    whole = adapt("names", System)
+    menu = whole.menu(Names())
     plan = menu.decode(bytes(4) + bytes(range(1, 250, 3)))
-    first, again = (execute(system, Names(), plan, whole=True) for _ in range(2))
+    first, again = (execute(whole, Names(), plan, whole=True) for _ in range(2))
     assert first.history == again.history
     assert any("stops before INSERT events" in str(action) for action in first.performed)
 
@@ -124,27 +123,18 @@ def test_what_a_plan_says_about_it_reads_like_a_story() -> None:
     } <= words
 
 
-class Raising(System):  # type: ignore[misc]
+class Raising(names.Registry):  # type: ignore[misc,name-defined]
     """Every second call ends with an error of its own."""
 
     every = 2
+    calls = 0
 
-    def service(self, client: str) -> Any:
-        """Mostly nothing works."""
-        registry = super().service(client)
-        claim, calls, every = registry.execute, iter(range(1000)), self.every
-
-        def execute(command: Any) -> None:
-            """Claim, or raise."""
-            if next(calls) % every:
-                raise sqlite3.IntegrityError("no")
-            if every > 1:
-                claim(command)
-            else:
-                raise sqlite3.IntegrityError("never")
-
-        registry.execute = execute
-        return registry
+    def claim(self, name: str, owner: str) -> None:
+        """Claim, or raise."""
+        self.calls += 1
+        if self.calls % self.every == 0:
+            raise sqlite3.IntegrityError("never" if self.every == 1 else "no")
+        super().claim(name, owner)
 
 
 class Useless(Raising):
@@ -155,9 +145,9 @@ class Useless(Raising):
 
 def test_a_call_that_raises_is_no_end_of_the_search() -> None:
     """It is recorded."""
-    system = adapt("names", Raising)
-    (submit,) = [one for one in system.menu(Names()).actions() if str(one) == "alice submits Claim('lear', 'ann')"]
-    run = execute(system, Names(), (submit, submit))
+    raising = adapt("names", system(Raising))
+    (submit,) = [one for one in raising.menu(Names()).actions() if str(one) == "alice submits Claim('lear', 'ann')"]
+    run = execute(raising, Names(), (submit, submit))
     assert run.steps == 2
     assert [record.how for record in run.history if type(record).__name__ == "Replied"] == ["done", "raised"]
 
@@ -165,4 +155,46 @@ def test_a_call_that_raises_is_no_end_of_the_search() -> None:
 def test_a_service_of_which_every_call_raises_is_told_so() -> None:
     """In a sentence, with what it raised; a search would prove nothing."""
     with pytest.raises(UsageError, match=r"every call of the service raised, the first one IntegrityError: never"):
-        adapt("names", Useless).menu(Names())
+        adapt("names", system(Useless)).menu(Names())
+
+
+def test_the_adapter_is_short() -> None:
+    """What stands beside the unchanged service, the application included."""
+    lines = [line for line in pathlib.Path(CHECK).read_text(encoding="utf-8").splitlines() if line.strip()]
+    assert len(lines) <= 25
+
+
+def test_a_command_without_a_method_is_told_so() -> None:
+    """In a sentence that names the method."""
+
+    class Nothing:
+        def __init__(self, path: str) -> None:
+            """It can do nothing."""
+
+    with pytest.raises(AdapterError, match=r"neither execute\(command\) nor claim\(\), the method for Claim\("):
+        adapt("names", system(Nothing)).menu(Names())
+
+
+def test_a_query_of_events_without_a_position_is_told_so() -> None:
+    """With the columns that it has."""
+    make = sqlite_system(names.create, names.Registry, events={Claimed: "select name, owner from events"})
+    with pytest.raises(AdapterError, match=r"the columns name, owner, and no position"):
+        adapt("names", make).menu(Names())
+
+
+def test_an_event_that_cannot_be_made_is_told_so() -> None:
+    """With its position and what is there."""
+    make = sqlite_system(names.create, names.Registry, events={Claimed: "select position, name from events"})
+    with pytest.raises(
+        AdapterError, match=r"the event at position 1 cannot be made of the fields of Claimed \(TypeError"
+    ):
+        adapt("names", make).menu(Names())
+
+
+def test_events_may_be_of_any_class_in_one_table() -> None:
+    """With their payloads in JSON."""
+    generic = "select position, 'Claimed' as type, json_object('name', name, 'owner', owner) as data from events"
+    make = sqlite_system(names.create, Service(CarefulRegistry, refusals=[names.NameTaken]), events=generic)
+    result = verified(make, 1, 20)
+    assert [str(example.finding) for example in result.counterexamples] == []
+    assert result.counts["appended"] > 20

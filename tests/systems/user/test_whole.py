@@ -196,8 +196,8 @@ def test_a_system_that_breaks_the_contract_is_told_so(make: type, said: str) -> 
 
 
 def test_applications_and_systems_must_fit() -> None:
-    """One with a decider needs no such system; a replay gives a dict."""
-    with pytest.raises(UsageError, match=r"says with replay\(events\) what its log means"):
+    """Commands of another application mean nothing to it; a replay gives a dict."""
+    with pytest.raises(UsageError, match=r"every call of the service raised, the first one AttributeError"):
         searched(Shop, Inventory())
 
     class Odd(Orders):  # type: ignore[misc]

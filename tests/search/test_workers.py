@@ -16,7 +16,7 @@ from refold.model.examples.accounts import Accounts
 from refold.model.log import Log
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
-from refold.search.crew import why_not
+from refold.search.workers import why_not
 from refold.systems.reference import Reference
 from refold.systems.registry import resolve
 
@@ -137,16 +137,16 @@ def test_a_dismissal_that_comes_in_the_callback_of_a_weak_reference_is_not_lost(
     """Python swallows what is raised there."""
     script = """
 import os, signal, time, weakref
-from refold.search import crew
+from refold.search import workers
 class Thing: pass
-crew.obey()
+workers.obey()
 thing = Thing()
 kept = weakref.ref(thing, lambda gone: [os.kill(os.getpid(), signal.SIGTERM), time.sleep(0)])
 try:
     del thing
     while True:
         time.sleep(0.01)
-except crew.Dismissed:
+except workers.Dismissed:
     print("dismissed")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)

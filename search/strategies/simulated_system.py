@@ -1,4 +1,4 @@
-"""The world in which strategies for conditional updates compete: log, database, lock service, reservations, the read side, messages.
+"""The system in which strategies for conditional updates compete: log, database, lock service, reservations, the read side, messages.
 
 The parts that decide who is right are those of the model: the log with its expectations, fencing tokens and holds, the lock service, the
 book of reservations, the application's decider. The simulation adds what they cost: messages, waiting, repetition.
@@ -43,8 +43,8 @@ class SimulatedLog(FencedLog, ReservingLog):
 class Consumer:
     """The read side: a view of every key, some ticks behind the log."""
 
-    def __init__(self, world: World, spells: Spells) -> None:
-        self.world = world
+    def __init__(self, system: SimulatedSystem, spells: Spells) -> None:
+        self.system = system
         self.spells = spells
         self.rows: dict[str, View] = {}
         self.ready_at = 0
@@ -52,16 +52,16 @@ class Consumer:
 
     def feed(self, key: str, view: View, relay: int = 0) -> None:
         """The log announces what a key is now; it takes a while until it shows."""
-        world = self.world
-        world.messages += 1
-        arrival = max(self.ready_at, world.now + relay + world.random.randint(5, 25))
+        system = self.system
+        system.messages += 1
+        arrival = max(self.ready_at, system.now + relay + system.random.randint(5, 25))
         self.ready_at = self.spells.over(arrival)
-        world.at(self.ready_at, partial(self.show, key, view, world.now))
+        system.at(self.ready_at, partial(self.show, key, view, system.now))
 
     def show(self, key: str, view: View, since: int) -> None:
         """Now it shows."""
         self.rows[key] = view
-        self.lags.append(self.world.now - since)
+        self.lags.append(self.system.now - since)
 
 
 class Member(Protocol):
@@ -74,7 +74,7 @@ class Member(Protocol):
         """A command arrives; `answer` is called when it is done."""
 
 
-class World(Simulation):
+class SimulatedSystem(Simulation):
     """Everything that the strategies share: log, database, lock service, reservations, the read side."""
 
     def __init__(self, application: Application, seed: str, network: Network, spells: Callable[[str], Spells]) -> None:
@@ -169,21 +169,26 @@ def decision(application: Application, command: Command, view: View, op: str) ->
 
 
 def appending(
-    world: World, op: str, key: str, expected: AnyExpectation, events: tuple[NewEvent, ...], until: int | None = None
+    system: SimulatedSystem,
+    op: str,
+    key: str,
+    expected: AnyExpectation,
+    events: tuple[NewEvent, ...],
+    until: int | None = None,
 ) -> Script:
     """Send an append until there is an answer; None if there is none by `until`, and it is too late to send it again."""
     request = AppendRequest(op, key, expected, events)
     while True:
-        outcome = yield Call(world.log_server, partial(world.append, request))
+        outcome = yield Call(system.log_server, partial(system.append, request))
         if outcome is not LOST:
             return outcome
-        if until is not None and world.now >= until:
+        if until is not None and system.now >= until:
             return None
-        world.retries += 1
+        system.retries += 1
 
 
-def asking(world: World, server: Server, work: Callable[[], Any]) -> Script:
+def asking(system: SimulatedSystem, server: Server, work: Callable[[], Any]) -> Script:
     """Ask until there is an answer; for questions that may be asked twice."""
     while (answer := (yield Call(server, work))) is LOST:
-        world.retries += 1
+        system.retries += 1
     return answer

@@ -1,6 +1,6 @@
-"""Clues: what a rule of diagnosis is made of.
+"""Symptoms: what a rule of diagnosis is made of.
 
-A clue is a weight between -1 and 1, a question to the facts, and a sentence for when the answer is yes. What distinguishes a row from
+A symptom is a weight between -1 and 1, a question to the facts, and a sentence for when the answer is yes. What distinguishes a row from
 others that show as the same anomaly has a weight of 0.4 and more.
 """
 
@@ -22,8 +22,8 @@ Question = Callable[[Facts], bool]
 
 
 @attrs.frozen
-class Clue:
-    """`weight` below 0 speaks against the row. `says` may use {anomaly} and {where}. A row none of whose `main` clues holds is
+class Symptom:
+    """`weight` below 0 speaks against the row. `says` may use {anomaly} and {where}. A row none of whose `main` symptoms holds is
     hardly credible."""
 
     weight: float
@@ -55,37 +55,37 @@ def check_words(words: tuple[str, ...]) -> None:
             raise ValueError(f"{word!r} is no kind of record or action{suggestion(word, known())}")
 
 
-def shows(weight: float, *anomalies: str) -> Clue:
+def shows(weight: float, *anomalies: str) -> Symptom:
     """The finding itself is one of these anomalies."""
-    return Clue(weight, lambda facts: facts.anomaly in anomalies, "it shows as {anomaly}", main=True)
+    return Symptom(weight, lambda facts: facts.anomaly in anomalies, "it shows as {anomaly}", main=True)
 
 
-def also(weight: float, *anomalies: str) -> Clue:
+def also(weight: float, *anomalies: str) -> Symptom:
     """The same run shows one of these anomalies too."""
     said = " or ".join(anomalies)
-    return Clue(weight, lambda facts: bool(facts.anomalies.intersection(anomalies)), f"the run shows {said}")
+    return Symptom(weight, lambda facts: bool(facts.anomalies.intersection(anomalies)), f"the run shows {said}")
 
 
-def after(weight: float, *tags: str) -> Clue:
+def after(weight: float, *tags: str) -> Symptom:
     """Records or actions of one of these kinds came before."""
     check_words(tags)
-    return Clue(weight, lambda facts: facts.happened(*tags), phrase(tags[0]))
+    return Symptom(weight, lambda facts: facts.happened(*tags), phrase(tags[0]))
 
 
-def when(weight: float, holds: Question, says: str) -> Clue:
-    """A clue of one's own."""
-    return Clue(weight, holds, says)
+def when(weight: float, holds: Question, says: str) -> Symptom:
+    """A symptom of one's own."""
+    return Symptom(weight, holds, says)
 
 
-def against(weight: float, holds: Question) -> Clue:
+def against(weight: float, holds: Question) -> Symptom:
     """Speaks against the row."""
-    return Clue(-weight, holds)
+    return Symptom(-weight, holds)
 
 
-def never(weight: float, *tags: str) -> Clue:
+def never(weight: float, *tags: str) -> Symptom:
     """Speaks against the row if nothing of these kinds came before."""
     check_words(tags)
-    return Clue(-weight, lambda facts: not facts.happened(*tags))
+    return Symptom(-weight, lambda facts: not facts.happened(*tags))
 
 
 def expects(*kinds: str) -> Question:
@@ -105,8 +105,8 @@ def strange(facts: Facts) -> bool:
     return not facts.simple
 
 
-Rules = dict[str, tuple[Clue, ...]]
-"""Row -> its clues."""
+Rules = dict[str, tuple[Symptom, ...]]
+"""Row -> its symptoms."""
 
 LOST = ("acknowledged-append-lost",)
 DECIDED_WRONG = ("lost-update", "duplicate-create", "oversold", "write-skew", "invariant-broken")

@@ -1,8 +1,8 @@
-"""A crew: processes that make the runs of one campaign side by side.
+"""Workers: processes that make the runs of one campaign side by side.
 
 They are forked, so they have the user's objects as they are, whatever these are and wherever they come from. Each is given the next
 chunk of run numbers when it has done its last one; what they make is merged in the order of the numbers, so nothing that comes of it
-depends on how many there are. Where processes cannot be forked safely (not on Linux, or with threads running), there is no crew, and
+depends on how many there are. Where processes cannot be forked safely (not on Linux, or with threads running), there are none, and
 `why_not` says why.
 
 Contract: a worker may die at any moment. Its chunk is made again by another; a chunk that ends two workers ends the campaign with a
@@ -166,7 +166,7 @@ def chunks(make: Runner, alive: Callable[[], None], pipe: Connection) -> None:
             return
 
 
-class Crew:
+class WorkerProcesses:
     """Workers for the runs from `first` on. Iterate over `outcomes`, and close."""
 
     def __init__(self, make: Runner, jobs: int, first: int, alive: Callable[[], None]) -> None:
@@ -182,7 +182,7 @@ class Crew:
         self.lost = 0
         """Workers that died."""
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerProcesses:
         for _ in range(self.jobs):
             self.hire()
         return self

@@ -60,7 +60,7 @@ class Condition(msgspec.Struct, frozen=True):
     ExpectedVersion: int = 0
 
 
-class Transaction(msgspec.Struct, frozen=True):
+class EtcdTransaction(msgspec.Struct, frozen=True):
     """What was asked."""
 
     Conditions: list[Condition] | None = None
@@ -72,7 +72,7 @@ class Input(msgspec.Struct, frozen=True):
     """A request."""
 
     Type: str
-    Txn: Transaction | None = None
+    Txn: EtcdTransaction | None = None
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class Pair(msgspec.Struct, frozen=True):
     ModRevision: int = 0
 
 
-class Result(msgspec.Struct, frozen=True):
+class EtcdResult(msgspec.Struct, frozen=True):
     """What one operation of a transaction has answered."""
 
     KVs: list[Pair] | None = None
@@ -91,7 +91,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What a transaction has answered."""
 
     Failure: bool = False
-    Results: list[Result] | None = None
+    Results: list[EtcdResult] | None = None
 
 
 class Output(msgspec.Struct, frozen=True):

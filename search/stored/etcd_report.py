@@ -29,11 +29,11 @@ from refold.model.record import (
     Scanned,
     Unknown,
 )
-from refold.reports.documents.etcd_files import DELETE, PUT, Answer, Operation, Watch, documents
+from refold.search.stored.etcd_files import DELETE, PUT, Answer, Operation, Watch, documents
 
 
 @attrs.frozen
-class Change:
+class EtcdChange:
     """What a watch has shown at a revision."""
 
     key: str
@@ -42,7 +42,7 @@ class Change:
 
 
 @attrs.define
-class Append:
+class EtcdAppend:
     """A transaction with one write."""
 
     op: str
@@ -51,7 +51,7 @@ class Append:
     returned: int
     expected: int | None
     """The revision that the key should have had; 0 for none, None for no condition."""
-    change: Change
+    change: EtcdChange
     end: str
     """``ok``, ``refused`` or ``unknown``."""
     revision: int
@@ -77,16 +77,16 @@ def etcd_history(path: str) -> tuple[list[Any], list[str]]:
 class _History:
     """The parts of a report put together."""
 
-    def __init__(self, appends: list[Append], watched: list[tuple[str, list[tuple[int, Change]]]]) -> None:
+    def __init__(self, appends: list[EtcdAppend], watched: list[tuple[str, list[tuple[int, EtcdChange]]]]) -> None:
         self.appends, self.watched = appends, watched
-        self.log: dict[int, Change] = {}
+        self.log: dict[int, EtcdChange] = {}
         for _, changes in watched:
             for revision, change in changes:
                 self.log.setdefault(revision, change)
         self.stream: dict[int, str] = {}
         self.version: dict[int, int] = {}
         self._lives()
-        self.asked: dict[tuple[str, str], Append] = {}
+        self.asked: dict[tuple[str, str], EtcdAppend] = {}
         for append in appends:
             if append.change.type == PUT:
                 self.asked.setdefault((append.change.key, json.dumps(append.change.value)), append)
@@ -106,9 +106,9 @@ class _History:
             lives[change.key] += change.type == DELETE
         self.lives = lives
 
-    def _owners(self) -> dict[int, Append]:
+    def _owners(self) -> dict[int, EtcdAppend]:
         """Who wrote each revision: whoever was told so, or else whoever asked for that value; of deletions, the first that could."""
-        owner: dict[int, Append] = {}
+        owner: dict[int, EtcdAppend] = {}
         for append in self.appends:
             there = self.log.get(append.revision)
             if append.end == "ok" and there is not None and there.key == append.change.key:
@@ -156,7 +156,7 @@ class _History:
         yield Scanned(positions, tuple(map(self.id, positions)))
         yield from self._other_watches()
 
-    def _of(self, append: Append, number: int, seen_at: dict[int, float]) -> Iterator[tuple[float, int, int, Any]]:
+    def _of(self, append: EtcdAppend, number: int, seen_at: dict[int, float]) -> Iterator[tuple[float, int, int, Any]]:
         stream, seen, expected = self._expectation(append)
         asked = (NewEvent(f"{append.op}/0", append.change.type, append.change.value),)
         yield append.called, 0, number, Prepared(append.client, append.op, None, "log", stream, seen, expected, asked)
@@ -169,7 +169,7 @@ class _History:
         heard = seen_at.get(append.revision, 0.0) if append.end == "ok" else 0.0
         yield max(append.returned, heard), 2, number, end
 
-    def _expectation(self, append: Append) -> tuple[str, int, Any]:
+    def _expectation(self, append: EtcdAppend) -> tuple[str, int, Any]:
         """The stream, the version that was seen, and what the append demands."""
         own = self.own.get(append.op)
         here = self.stream[own] if own is not None else f"{append.change.key}#{self.lives.get(append.change.key, 1)}"
@@ -192,7 +192,7 @@ class _History:
                     id = self._id_of_other(revision, change)
                     yield Altered(revision, stream, version, id, change.type, change.value)
 
-    def _id_of_other(self, revision: int, change: Change) -> str:
+    def _id_of_other(self, revision: int, change: EtcdChange) -> str:
         """The id of what another watch shows at a revision: of another append, of the same one with another value, or of nobody."""
         wrote = self.asked.get((change.key, json.dumps(change.value)))
         if wrote is not None:
@@ -200,8 +200,8 @@ class _History:
         return self.id(revision) if change.key == self.log[revision].key else f"other-{revision}/0"
 
 
-def _appends(folder: Path) -> tuple[list[Append], list[str]]:
-    appends: list[Append] = []
+def _appends(folder: Path) -> tuple[list[EtcdAppend], list[str]]:
+    appends: list[EtcdAppend] = []
     others = 0
     for file in sorted(folder.glob("client-*/operations.json")):
         for number, operation in enumerate(documents(file, Operation)):
@@ -214,7 +214,7 @@ def _appends(folder: Path) -> tuple[list[Append], list[str]]:
     return appends, [*left_out, "reads, leases, compactions, and events that a watch should have shown and has not"]
 
 
-def _append(operation: Operation, number: int) -> Append | None:
+def _append(operation: Operation, number: int) -> EtcdAppend | None:
     asked, answer = operation.Input.Txn, operation.Output
     if asked is None:
         return None
@@ -227,27 +227,27 @@ def _append(operation: Operation, number: int) -> Append | None:
     txn = answer.Txn or Answer()
     shown = [pair for result in txn.Results or () for pair in result.KVs or ()]
     client = f"c{operation.ClientId}"
-    return Append(
+    return EtcdAppend(
         f"{client}-{number}",
         client,
         operation.Call,
         operation.Return,
         conditions[0].ExpectedRevision if conditions else None,
-        Change(write.key, write.Type, write.Put.Value.told if write.Type == PUT else None),
+        EtcdChange(write.key, write.Type, write.Put.Value.told if write.Type == PUT else None),
         "unknown" if answer.Error else "refused" if txn.Failure else "ok",
         answer.Revision,
         shown[0].ModRevision if shown else -1,
     )
 
 
-def _watches(folder: Path) -> Iterator[tuple[str, list[tuple[int, Change]]]]:
+def _watches(folder: Path) -> Iterator[tuple[str, list[tuple[int, EtcdChange]]]]:
     """What each watch has shown, in its order."""
     for file in sorted(folder.glob("client-*/watch.json")):
         for number, watch in enumerate(documents(file, Watch), 1):
             yield (
                 f"{file.parent.name}, watch {number}",
                 [
-                    (event.Revision, Change(event.Key, event.Type, event.Value.told if event.Type == PUT else None))
+                    (event.Revision, EtcdChange(event.Key, event.Type, event.Value.told if event.Type == PUT else None))
                     for response in watch.Responses or ()
                     for event in response.Events or ()
                 ],

@@ -1,0 +1,48 @@
+"""``refold new``: a skeleton that runs."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+from refold.reports.commands import outcome
+from refold.reports.documents.files import write
+from refold.reports.skeletons.project import Project
+from refold.reports.skeletons.skeletons import KINDS, module_of
+
+
+@click.command(short_help="Write a skeleton: an application, a system, a consumer, a property.")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("name")
+@click.option("--dir", "folder", metavar="DIR", help="Where it goes (default: where the tests of this project are).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+def new(kind: str, name: str, folder: str | None, as_json: bool) -> None:
+    """Write a test with a skeleton of your own, which runs as it is and which you change piece by piece.
+
+    \b
+    Examples:
+      refold new application orders    commands, events, rules
+      refold new system order-log      an event log behind refold's port
+      refold new consumer order-index  a projection
+      refold new property no-gaps      something that must always hold
+
+    A file that is there already is left alone.
+
+    Exit code: 0 written, 2 usage or environment.
+    """
+    with outcome.sentences():
+        place = pathlib.Path(folder) if folder is not None else relative(Project.of(pathlib.Path.cwd()).tests)
+        path, text = module_of(kind, name, place)
+        if path.exists():
+            outcome.fail(f"{path} is there already; choose another name, or remove it")
+        write(path, text)
+        if as_json:
+            outcome.print_json({"written": [str(path)]})
+        else:
+            click.echo(f"written: {path}\nrun it: pytest {path}")
+
+
+def relative(path: pathlib.Path) -> pathlib.Path:
+    """As seen from the working directory."""
+    return path.relative_to(pathlib.Path.cwd()) if path.is_relative_to(pathlib.Path.cwd()) else path

@@ -1,0 +1,32 @@
+"""Skeletons: files that run as they are, and that their owner changes piece by piece."""
+
+from __future__ import annotations
+
+import keyword
+import pathlib
+import re
+from importlib import resources
+
+from refold.model.errors import UsageError
+
+KINDS = ("application", "system", "consumer", "property")
+"""What `refold new` writes."""
+
+
+def skeleton(kind: str, **words: str) -> str:
+    """A skeleton with these words in the places of ``{word}``."""
+    text = resources.files("refold.reports.skeletons").joinpath(f"{kind}.txt").read_text(encoding="utf-8")
+    for word, value in words.items():
+        text = text.replace(f"{{{word}}}", value)
+    return text
+
+
+def module_of(kind: str, name: str, folder: pathlib.Path) -> tuple[pathlib.Path, str]:
+    """The test file of something that is called `name`, and what is in it. Raises `UsageError` for what is no name."""
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)) if word]
+    snake, title = "_".join(words).lower(), "".join(word[:1].upper() + word[1:] for word in words)
+    if not title.isidentifier() or keyword.iskeyword(snake):
+        raise UsageError(f"{name!r} gives no name of a class; begin with a letter: orders, order-index")
+    path = folder / f"test_{snake}.py"
+    dashed = snake.replace("_", "-")
+    return path, skeleton(kind, file=path.as_posix(), Name=title, name=dashed, CODE=snake.upper())

@@ -1,0 +1,59 @@
+"""Where the user's code stands that a finding is about: the file and the line that a reader opens first."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from refold.model.application import Application
+from refold.properties.property import Finding
+from refold.systems.user.errors import INSTALLED, OURS
+
+DECIDED = frozenset({"LOG", "CAS"})
+"""Guarantees that are broken where something is decided and appended; the others where events are handled."""
+
+
+@attrs.frozen
+class Location:
+    """A function: the name of its `file` as seen from the working directory, the `line` where it begins (from 1), and what it is called."""
+
+    file: str
+    line: int
+    function: str
+
+
+def location_of(finding: Finding, application: Application | None, system: Any = None) -> Location | None:
+    """The function of the user's own that a finding blames; None where all that has to do with it is refold's or an installed package's."""
+    return next(filter(None, map(place, suspects(finding, application, getattr(system, "code", {})))), None)
+
+
+def suspects(finding: Finding, application: Application | None, code: Mapping[str, Any]) -> Iterator[Any]:
+    """Functions that may be at fault, the likeliest first. `code` is what a system of the user's says it is made of."""
+    yield code.get(finding.where)
+    if finding.guarantee in DECIDED:
+        yield from (code.get(part) for part in ("service", "append", "execute"))
+        yield getattr(application, "decide", None)
+    elif finding.guarantee not in ("SNAP", "REPL"):
+        yield getattr(application, "view", None)
+    yield getattr(application, "evolve", None)
+    yield getattr(application, "replay", None)
+    yield from code.values()
+    yield None if application is None else type(application)
+
+
+def place(found: Any) -> Location | None:
+    """Where a function or class of the user's own stands."""
+    found = inspect.unwrap(getattr(found, "__func__", found)) if found is not None else None
+    try:
+        file = os.path.realpath(inspect.getsourcefile(found) or "")
+        line = inspect.getsourcelines(found)[1]
+    except (TypeError, OSError):
+        return None
+    if file.startswith((*OURS, *INSTALLED)):
+        return None
+    relative = os.path.relpath(file)
+    return Location(file if relative.startswith(os.pardir) else relative, max(line, 1), found.__qualname__)

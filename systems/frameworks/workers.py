@@ -1,0 +1,166 @@
+"""What follows the log of an `eventsourcing` application: the library's projections and process applications, one event at a turn.
+
+The library runs them in threads of their own. Here a turn is what such a thread does with its next event, in a process that may die at any
+statement; a new one goes on where the library says that it has come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from refold.model.errors import UsageError
+from refold.model.event import Stored
+from refold.model.words import short
+from refold.systems.frameworks.events import Translator, names_of
+from refold.systems.frameworks.oracle import ALONE, named_for, streams_of
+from refold.systems.frameworks.values import plain
+
+Shows = Callable[[Any], Mapping[str, Any]]
+
+
+class FollowerLife(Protocol):
+    """One life of a worker: it has what the library makes, on the application `leader`."""
+
+    def turn(self) -> bool:
+        """Do what there is to do with the next event; whether there was any."""
+
+    def shown(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """What it shows."""
+
+
+class Projecting:
+    """A `Projection` of the library, as its `ProjectionRunner` runs it: it asks once where it has come to, and then goes on."""
+
+    def __init__(self, leader: Any, projection: Any, view: Any, show: Shows, env: Mapping[str, str]) -> None:
+        from eventsourcing.persistence import InfrastructureFactory, Tracking
+        from eventsourcing.utils import Environment
+
+        self.leader = leader
+        self.tracking: Any = Tracking
+        factory: Any = InfrastructureFactory.construct(Environment(projection.name, dict(env)))
+        self.view = factory.tracking_recorder(view)
+        self.projection = projection(view=self.view)
+        self.show = show
+        self.position = self.view.max_tracking_id(leader.name) or 0
+
+    def turn(self) -> bool:
+        """The next event."""
+        page = self.leader.recorder.select_notifications(
+            start=self.position + 1, limit=1, topics=tuple(self.projection.topics)
+        )
+        for notification in page:
+            event = self.leader.mapper.to_domain_event(notification)
+            self.projection.process_event(event, self.tracking(self.leader.name, notification.id))
+            self.position = notification.id
+        return bool(page)
+
+    def shown(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """By the function of the user's."""
+        return {str(key): value for key, value in plain(self.show(self.view), names).items()}
+
+
+class Following:
+    """A `ProcessApplication` of the library, as its runners run it: it asks its own database each time where it has come to."""
+
+    def __init__(self, leader: Any, cls: Any, state: Callable[[Any], Any], env: Mapping[str, str]) -> None:
+        self.leader = leader
+        self.application = cls(env=dict(env))
+        self.application.follow(leader.name, leader.notification_log)
+        self.state = state
+
+    def turn(self) -> bool:
+        """The next event."""
+        position = self.application.recorder.max_tracking_id(self.leader.name) or 0
+        page = self.leader.recorder.select_notifications(
+            start=position + 1, limit=1, topics=tuple(self.application.topics)
+        )
+        for notification in page:
+            self.application.pull_and_process(self.leader.name, start=position, stop=notification.id)
+        return bool(page)
+
+    def shown(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """Its aggregates."""
+        application = self.application
+        translator = Translator(application.construct_transcoder())
+        page = application.recorder.select_notifications(start=1, limit=100_000)
+        events = streams_of([translator.value(application.mapper.to_domain_event(one)) for one in page])
+        ids = {event.stream: translator.event(event.data).originator_id for event in events}
+        known = {**names, **names_of(events)}
+        return {stream: plain(self.state(application.repository.get(one)), known) for stream, one in ids.items()}
+
+
+class LogFollower:
+    """A projection or a process application, as the user names it. `name` is that of its class."""
+
+    def __init__(self, given: Any, state: Callable[[Any], Any]) -> None:
+        self.state = state
+        self.view: Any = None
+        self.show: Shows | None = None
+        if isinstance(given, tuple | list) and len(given) == 3:
+            self.cls, self.view, self.show = given
+        else:
+            self.cls = given
+        self.check(given)
+        self.name = str(self.cls.name or self.cls.__name__)
+
+    def check(self, given: Any) -> None:
+        """Raises `UsageError`."""
+        from eventsourcing.persistence import TrackingRecorder
+        from eventsourcing.projection import Projection
+        from eventsourcing.system import ProcessApplication
+
+        def is_a(found: Any, kind: type) -> bool:
+            return isinstance(found, type) and issubclass(found, kind)
+
+        if self.show is None and is_a(self.cls, ProcessApplication):
+            return
+        if callable(self.show) and is_a(self.cls, Projection) and is_a(self.view, TrackingRecorder):
+            return
+        raise UsageError(
+            f"{short(given)} is neither a ProcessApplication nor three things: a Projection, the class of its view (a TrackingRecorder),"
+            " and a function that makes a dict of a view"
+        )
+
+    def settings(self, env: Mapping[str, str], folder: str | None) -> dict[str, str]:
+        """Its environment: a process application has a database of its own; a view that is kept in memory needs none."""
+        from eventsourcing.popo import POPOTrackingRecorder
+
+        if self.view is not None and issubclass(self.view, POPOTrackingRecorder):
+            return {**env, "PERSISTENCE_MODULE": "eventsourcing.popo"}
+        if self.view is None and folder is not None:
+            return {**env, **named_for(self.cls, {"SQLITE_DBNAME": f"{folder}/{self.name}.db"})}
+        return dict(env)
+
+    def make(self, leader: Any, env: Mapping[str, str]) -> FollowerLife:
+        """A new one."""
+        if self.view is None:
+            return Following(leader, self.cls, self.state, env)
+        assert self.show is not None
+        return Projecting(leader, self.cls, self.view, self.show, env)
+
+    def replay(self, leader: Any, names: Mapping[str, str]) -> Mapping[str, Any]:
+        """What a new one shows that has followed this application from the beginning, in memory and with nothing in its way."""
+        from eventsourcing.popo import POPOTrackingRecorder
+
+        env = named_for(self.cls, ALONE)
+        if self.view is not None and not issubclass(self.view, POPOTrackingRecorder):
+            env |= named_for(self.cls, {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": ":memory:"})
+        made = self.make(leader, env)
+        while made.turn():
+            pass
+        return made.shown(names)
+
+
+@attrs.frozen
+class WorkerReplay:
+    """What a worker should show, as a function of the events."""
+
+    worker: LogFollower
+    fresh: Callable[[Sequence[Stored]], Any]
+
+    def __call__(self, events: Sequence[Stored]) -> Mapping[str, Any]:
+        """After these events."""
+        return self.worker.replay(self.fresh(events), names_of(events))

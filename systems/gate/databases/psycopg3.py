@@ -1,0 +1,227 @@
+"""Connections of psycopg whose statements, commits and rollbacks are crossings.
+
+`psycopg.connect` gives actors, and who holds a gate open, a connection of a subclass of the one that was asked for. What psycopg says to a
+server goes through `Connection.wait`, as a generator; its name and its arguments say what it is. BEGIN is no crossing: nobody sees it.
+
+Who waits in the server is known from the server. A dead process's transactions are rolled back at once, also one of which a statement
+still waits for a lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import weakref
+from collections.abc import Callable
+from functools import cache
+from types import FrameType
+from typing import Any
+
+import psycopg
+from psycopg import errors, pq
+
+from refold.systems.gate.actor import Actor, Process, current
+from refold.systems.gate.boundary import Boundary
+from refold.systems.gate.crossing import Wait
+from refold.systems.gate.databases.kept import DEAD, Lasting, answered, is_silent, shut
+from refold.systems.gate.databases.postgres import Waits
+from refold.systems.gate.databases.statements import kind_of, words_of
+
+IDLE, ACTIVE = pq.TransactionStatus.IDLE, pq.TransactionStatus.ACTIVE
+GONE = "server closed the connection unexpectedly"
+Told = tuple[str, str] | None
+"""Kind and words of a crossing; None where there is none."""
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # it tells of each rollback on a connection that is lost
+
+
+class Stopping(Lasting):
+    """A connection of an actor."""
+
+    process: Process | None = None
+    refused = False
+    """The server was asked to refuse what it waits for, as in a deadlock."""
+
+    def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
+        """As the original, behind a crossing if this is one."""
+        actor = current()
+        if actor is None:
+            return super().wait(gen, *arguments, **named)
+        if actor.process.dead:
+            raise actor.process.death()
+        self.belongs_to(actor)
+        if self.pgconn is DEAD:
+            return self.lost(gen, *arguments, **named)
+        told = told_by(self, gen)
+        if told is None:
+            with answered(self.boundary):
+                return super().wait(gen, *arguments, **named)
+        asked = super().wait
+        try:
+            return actor.cross(*told, lambda: asked(gen, *arguments, **named), self.boundary)
+        except errors.QueryCanceled as error:
+            if self.refused:
+                self.refused = False
+                raise errors.DeadlockDetected("deadlock detected") from error
+            raise
+
+    def lost(self, gen: Any, *arguments: Any, **named: Any) -> Any:
+        """The connection is gone; psycopg keeps its books of transactions."""
+        if gen.__name__ in BOOKS:
+            return super().wait(gen, *arguments, **named)
+        raise psycopg.OperationalError("the connection is lost")
+
+    def belongs_to(self, actor: Actor) -> None:
+        """It dies with the process of who uses it."""
+        if self.process is not actor.process:
+            self.process = actor.process
+            ours = weakref.ref(self)
+            actor.process.opened(self, lambda: end(ours()))
+            actor.gate.backends[self.pgconn.backend_pid] = actor.name
+
+    @property
+    def boundary(self) -> Boundary:
+        """What goes wrong here; made when it is asked for, so that nothing leads back to a connection that nobody has any more."""
+        return Boundary(self.break_off, self.break_off, self.probe, refuse=self.refuse)
+
+    # -- its end
+
+    def break_off(self) -> BaseException:
+        """The connection is lost, and with it its transaction."""
+        self.let_go()
+        return psycopg.OperationalError(GONE)
+
+    def end(self) -> None:
+        """Its process is dead."""
+        with contextlib.suppress(Exception):  # it may be broken already
+            if self.pgconn is DEAD:
+                return
+            if self.pgconn.transaction_status == ACTIVE:
+                backend = self.pgconn.backend_pid
+                shut(self.pgconn.socket)
+                if not is_silent(self.pgconn):
+                    self.waits().end(backend)
+                return
+            self.let_go()
+
+    def __del__(self, *arguments: Any) -> None:
+        with contextlib.suppress(Exception):  # nobody has it any more: psycopg would close it, and the server roll back
+            if self.pgconn is not DEAD:
+                self.let_go()
+
+    def let_go(self) -> None:
+        """It is kept for the next."""
+        if self.process is not None:
+            self.process.closed(self)
+        super().let_go()
+
+    # -- the server
+
+    def waits(self) -> Waits:
+        """Who waits for whom in this server."""
+        assert self.process is not None
+        gate = self.process.actors[0].gate
+        info = self.info
+        asked: dict[str, str | int] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
+        if info.password:
+            asked["password"] = info.password
+        return waits_at(gate, psycopg.conninfo.make_conninfo("", **asked))
+
+    def probe(self) -> Wait | None:
+        """For whom it waits."""
+        assert self.process is not None
+        holders = self.waits()(self.pgconn.backend_pid)
+        if not holders:
+            return None
+        backends = self.process.actors[0].gate.backends
+        names = dict.fromkeys(backends.get(one, f"connection {one}") for one in holders)
+        return Wait("a lock in the server", tuple(names), seen="server")
+
+    def refuse(self) -> None:
+        """Let the server refuse what it waits for. PostgreSQL does that by itself, after a second in which nobody knows who is first."""
+        self.refused = True
+        self.waits().cancel(self.pgconn.backend_pid)
+
+
+def end(connection: Stopping | None) -> None:
+    """The process of a connection is dead."""
+    if connection is not None:
+        connection.end()
+
+
+def waits_at(gate: Any, conninfo: str) -> Waits:
+    """One for each gate and server."""
+    found: Waits = gate.share(("postgres", conninfo), lambda: Waits(conninfo))
+    return found
+
+
+@cache
+def stopping(cls: type[Any]) -> type[Any]:
+    """The class that was asked for, with crossings."""
+    return cls if issubclass(cls, Stopping) else type(cls.__name__, (Stopping, cls), {"__module__": cls.__module__})
+
+
+# -- what a generator of psycopg is about to do
+
+
+def told_by(connection: Any, gen: Any) -> Told:
+    """The crossing that a generator is."""
+    frame = getattr(gen, "gi_frame", None)
+    reader = READERS.get(gen.__name__)
+    return None if frame is None or reader is None else reader(connection, frame)
+
+
+def of_query(connection: Any, frame: FrameType) -> Told:
+    """A statement."""
+    found = frame.f_locals
+    query = found.get("query", found.get("statement", ""))
+    if isinstance(query, bytes):
+        query = query.decode("utf-8", "replace")
+    elif hasattr(query, "as_string"):
+        query = query.as_string(connection)
+    text = query if isinstance(query, str) else str(query)
+    return kind_of(text), words_of(text)
+
+
+def of_end(kind: str, words: str) -> Callable[[Any, FrameType], Told]:
+    """A commit or rollback, if there is anything to end."""
+    return lambda connection, frame: None if connection.pgconn.transaction_status == IDLE else (kind, words)
+
+
+def of_block(connection: Any, frame: FrameType) -> Told:
+    """The end of ``with connection.transaction()``."""
+    found = frame.f_locals
+    block: Any = found.get("self")
+    if connection.pgconn.transaction_status == IDLE or not hasattr(block, "_outer_transaction"):
+        return None
+    good = found.get("exc_val") is None and not block.force_rollback
+    if block._outer_transaction:
+        return ("commit", "COMMIT") if good else ("rollback", "ROLLBACK")
+    return "statement", "RELEASE" if good else "ROLLBACK TO"
+
+
+def of_savepoint(connection: Any, frame: FrameType) -> Told:
+    """The beginning of ``with connection.transaction()`` inside of another."""
+    return None if connection.pgconn.transaction_status == IDLE else ("statement", "SAVEPOINT")
+
+
+def of_fetch(connection: Any, frame: FrameType) -> Told:
+    """Rows of a cursor that is in the server."""
+    return "statement", "FETCH"
+
+
+READERS: dict[str, Callable[[Any, FrameType], Told]] = {
+    "_execute_gen": of_query,
+    "_executemany_gen_pipeline": of_query,
+    "_executemany_gen_no_pipeline": of_query,
+    "_stream_send_gen": of_query,
+    "_start_copy_gen": of_query,
+    "_declare_gen": of_query,
+    "_fetch_gen": of_fetch,
+    "_commit_gen": of_end("commit", "COMMIT"),
+    "_rollback_gen": of_end("rollback", "ROLLBACK"),
+    "_exit_gen": of_block,
+    "_enter_gen": of_savepoint,
+}
+"""By the names of psycopg's generators. What is not here is no crossing, and passes."""
+BOOKS = frozenset({"_enter_gen", "_exit_gen", "_commit_gen", "_rollback_gen"})

@@ -1,0 +1,1 @@
+"""Logs in any language: programs that speak JSON lines on standard input and output."""

@@ -1,0 +1,12 @@
+from .roles.described import Reader as Reader
+from .roles.described import Relay as Relay
+from .roles.described import Service as Service
+from .roles.described import Worker as Worker
+from .roles.locks import HolderPort as HolderPort
+from .roles.locks import Lock as Lock
+from .roles.readers import ReaderPort as ReaderPort
+from .roles.relays import RelayPort as RelayPort
+from .roles.repositories import RepositoryPort as RepositoryPort
+from .roles.sinks import Sink as Sink
+from .roles.sinks import SinkPort as SinkPort
+from .roles.tables import sqlite_system as sqlite_system

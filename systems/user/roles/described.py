@@ -1,0 +1,111 @@
+"""Descriptions: what a user says of the parts of a system on a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from refold.model.errors import UsageError
+from refold.model.words import suggestion
+from refold.systems.user.roles.locks import Lock
+from refold.systems.user.roles.sinks import Sink
+
+
+@attrs.frozen
+class Service:
+    """What clients call: `make` is called once for each life of a client's process, with what leads to the database (a path).
+
+    It has `execute(command)`, or a method for each command (`claim_name(name, owner)` for `ClaimName(name, owner)`). `refusals` are the
+    errors by which it says no, beside `refold.Refusal`. One that sends messages by itself names the sink in `sends`, and is made with it.
+
+    `load` is the name of its method that loads the aggregate of a key, through whatever caches and snapshots it has, and `state` makes of
+    that what `Application.evolve` makes. `snapshots` is a table or a query with a key, a version and a state, of which `snapshot` makes the
+    same; as JSON it is read by default.
+    """
+
+    make: Callable[..., object]
+    refusals: Sequence[type[BaseException]] = ()
+    sends: str = attrs.field(default="", kw_only=True)
+    load: str = attrs.field(default="", kw_only=True)
+    state: Callable[[Any], Any] = attrs.field(default=lambda aggregate: aggregate, kw_only=True)
+    snapshots: str = attrs.field(default="", kw_only=True)
+    snapshot: Callable[[Any], Any] = attrs.field(default=json.loads, kw_only=True)
+
+
+@attrs.frozen
+class Reader:
+    """What answers questions about keys: a cache, an index, a page.
+
+    `make` is called once, with what leads to the database; `query` is the name of its method. `promises` are those of every reader.
+    """
+
+    make: Callable[..., object]
+    query: str = attrs.field(default="query", kw_only=True)
+    promises: Sequence[str] = attrs.field(default=(), kw_only=True)
+
+
+@attrs.frozen
+class Worker:
+    """A consumer whose rows, and whose checkpoint, are in the database.
+
+    `make` is called once for each life of its process, with what leads to the database; `poll` is the name of its method that does a
+    bounded piece of work and says whether there was any. One that is handed its events names that method in `handle` instead, and needs a
+    checkpoint. Without `make` nobody is called: its table is written in the transaction of the append. `rows` is a table or a
+    query: the first column is the key, the others are the value. `checkpoint` is a table or a query with one number. The rest is as for
+    every consumer.
+    """
+
+    make: Callable[..., object] | None = None
+    rows: str = attrs.field(default="", kw_only=True)
+    checkpoint: str = attrs.field(default="", kw_only=True)
+    poll: str = attrs.field(default="poll", kw_only=True)
+    handle: str = attrs.field(default="", kw_only=True)
+    stop: str = attrs.field(default="", kw_only=True)
+    projection: str = attrs.field(default="views", kw_only=True)
+    promises: Sequence[str] = attrs.field(default=(), kw_only=True)
+    saves_every: int = attrs.field(default=1, kw_only=True)
+
+
+@attrs.frozen
+class Relay:
+    """A process that takes turns and sends: the relay of an outbox, a process manager, a mailer.
+
+    `make` is called once for each life of it, with what leads to the database and the sink called `sends`. `poll` is the name of its method
+    that does a bounded piece of work and says whether there was any.
+    """
+
+    make: Callable[..., object]
+    sends: str = attrs.field(kw_only=True)
+    poll: str = attrs.field(default="poll", kw_only=True)
+    stop: str = attrs.field(default="", kw_only=True)
+
+
+@attrs.frozen
+class Described:
+    """What a user says of his system."""
+
+    service: Service | None
+    events: Mapping[type, str] | str | None
+    consumers: Mapping[str, Worker]
+    sinks: Mapping[str, Sink]
+    relays: Mapping[str, Relay]
+    readers: Mapping[str, Reader]
+    lock: Lock | None
+
+    def check(self) -> None:
+        """Whether everybody sends to a sink that there is. Raises `UsageError`."""
+        if (self.service is None) != (self.events is None):
+            raise UsageError(
+                "a service without events has nothing to be judged by, and events without a service nobody appends"
+            )
+        for sends in (
+            "" if self.service is None else self.service.sends,
+            *(relay.sends for relay in self.relays.values()),
+        ):
+            if sends and sends not in self.sinks:
+                raise UsageError(
+                    f"there is no sink {sends!r}{suggestion(sends, self.sinks)}; sinks are {', '.join(self.sinks) or 'none'}"
+                )

@@ -1,0 +1,394 @@
+"""Locks with leases, and the effects that they guard (LOCK).
+
+A lease ends by the clock, and its holder may not notice. So clients stop in the middle of their calls, half leases pass, and what is
+granted, renewed, given back and written is held against the rules of fencing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any, ClassVar, Protocol
+
+import attrs
+
+from refold.model.action import Action
+from refold.model.application import Application
+from refold.model.declarations.offer import Cast
+from refold.model.errors import UsageError
+from refold.model.extension import Handler
+from refold.model.parts.calls import Die, FailStep, GoOn, Halt, LoseAnswer
+from refold.model.parts.claims.lock import (
+    Acquire,
+    FencedOff,
+    Granted,
+    LockedWrite,
+    Locks,
+    PassTime,
+    Queued,
+    Release,
+    Released,
+    Renew,
+    Renewed,
+    TimePassed,
+    WriteLocked,
+)
+from refold.model.parts.claims.lock_calls import BeginLocked
+from refold.model.tape import Group, Word
+from refold.model.words import short
+from refold.systems.gate.crossing import Died, Returned, Status
+from refold.systems.gate.gate import EPOCH
+from refold.systems.user.errors import AdapterError, awaited, called, close_part
+from refold.systems.user.roles.role import OwnRole, Places, Surroundings
+
+SOME = 0.55
+"""The part of a lease that passes at once: a little more than half, so that two of them are more than a lease."""
+
+FOR_EVER = 1 << 62
+"""The end of a lease that has none."""
+
+WHOLE: dict[type[Action], str] = {Acquire: "acquire", WriteLocked: "write", Renew: "renew", Release: "release"}
+"""Action -> the method of the user's that it calls."""
+
+
+class HolderPort(Protocol):
+    """A lock as one client uses it. A `Lock` makes one for each life of a client's process.
+
+    `acquire` never waits for long: it says no. Optional: `renew`, whether the lease lasts from now on anew; `write`, the effect that the
+    lock guards, with whatever token the client has: it returns False, or raises, if it was refused; `crash`, called
+    when its process has died, for what a server notices of that; and `close`.
+    """
+
+    def acquire(self) -> int | bool | None:
+        """The fencing token under which the lock was granted, or True if it has none; None or False if it is taken."""
+
+    def release(self) -> object:
+        """Give the lock back."""
+
+
+@attrs.frozen
+class Lock:
+    """A lock of the user's own: `make(client)` makes what that client holds and asks with.
+
+    `lease` is how many seconds a grant lasts; None if it lasts until it is given back, or its process dies. `written()` shows what the
+    lock guards, read from outside: whatever changes when a write has its effect; on a database, a table or a query. Without it a write is
+    taken to have its effect as it returns, and no time passes in the middle of it. `name` is what reports call what the lock guards.
+    """
+
+    make: Callable[..., Any]
+    lease: float | None = None
+    written: Callable[[], Any] | str | None = attrs.field(default=None, kw_only=True)
+    name: str = attrs.field(default="resource", kw_only=True)
+
+
+@attrs.define
+class Holding:
+    """What one client is at: the token that it believes in, since when the call lasts that it is in, and what others did meanwhile."""
+
+    holder: Any = None
+    token: int | None = None
+    until: int = 0
+    doing: str = ""
+    since: int = 0
+    disturbed: bool = False
+
+
+class OwnLocks(OwnRole):
+    """The lock of a system, and its clients."""
+
+    name = Locks.name
+    field: ClassVar[str] = "lock"
+    gives = (Locks.ability().name,)
+
+    def __init__(self, scene: Surroundings, theirs: Lock) -> None:
+        super().__init__(scene, theirs)
+        self.lock = theirs.name
+        self.clients_held = {client: Holding() for client in scene.clients}
+        self.granted = 0
+        self.doubtful = -1
+        """Until when a lease may be in force of which nobody has told."""
+        self.latest = -1
+        """Until when, at the latest, the last lease is in force that somebody was told of."""
+        self.seen: Any = None
+        self.seen = self.guarded()
+
+    @classmethod
+    def check(cls, title: str, theirs: Any) -> None:
+        """It is a `Lock`, and what it makes can be asked."""
+        if not isinstance(theirs, Lock):
+            raise UsageError(
+                f"{title!r}: its lock is {short(theirs)}, expected Lock(make, lease) of refold.systems.user"
+            )
+        if isinstance(theirs.written, str):
+            raise UsageError(
+                f"{title!r}: its lock has the query {theirs.written!r}, and there is no database; expected a function"
+            )
+        holder = called(f"{title}: lock", lambda: theirs.make("alice"))
+        missing = [method for method in ("acquire", "release") if not callable(getattr(holder, method, None))]
+        close_part(title, holder)
+        if missing:
+            raise UsageError(f"{title!r}: its lock made {short(holder)}, which has no {'() and no '.join(missing)}()")
+
+    # -- plans
+
+    @classmethod
+    def words(cls, theirs: Lock, cast: Cast, application: Application, places: Places) -> Iterator[Group]:
+        """Locking, writing, giving back; stops in the middle of that, in which time passes and others come."""
+        clients, pass_time = cast.clients, PassTime()
+        yield "", 10, [(Acquire(client),) for client in clients]
+        yield "", 8, [(WriteLocked(client),) for client in clients]
+        yield "", 3, [(Release(client),) for client in clients]
+        yield "", 3, [(Renew(client),) for client in clients]
+        late: tuple[Action, ...] = ()
+        if theirs.lease is not None:
+            late = (pass_time, pass_time)
+            yield "", 6, [(pass_time,)]
+            yield "", 4, [late]
+        pairs = [(one, other) for one, other in product(clients, clients) if one != other]
+        words: list[Word] = []
+        for one, other in pairs:
+            again: list[Word] = [(Renew(one),), (Release(one), Acquire(one)), (WriteLocked(other), WriteLocked(one))]
+            words.extend((Acquire(one), *late, Acquire(other), *then) for then in again)
+        yield "", 10, words
+        stops = [
+            (BeginLocked(one, what), Halt(one, place)) for one in clients for what, place in cls.stops(places, one)
+        ]
+        if not stops:
+            return
+        yield "", 8, stops
+        races: list[Word] = []
+        for one, other in pairs:
+            for what, place in cls.stops(places, one):
+                stop = (BeginLocked(one, what), Halt(one, place))
+                if what == "acquire":
+                    races.append((*stop, Acquire(other), GoOn(one)))
+                elif what == "write":
+                    races.append((Acquire(one), *stop, *late, Acquire(other), WriteLocked(other), GoOn(one)))
+        yield "", 10, races
+        yield "unheard", 3, [(*stop, LoseAnswer(stop[0].client), GoOn(stop[0].client)) for stop in stops]
+        yield "failure", 3, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
+        yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]
+
+    @staticmethod
+    def stops(places: Places, client: str) -> list[tuple[str, str]]:
+        """What a client may be at, and where it stops in that."""
+        return [(what, place) for what in WHOLE.values() for place in places.get(f"lock:{what}", ())]
+
+    def rehearse(self, walk: Callable[[str], list[str]]) -> dict[str, list[str]]:
+        """One client takes the lock, writes, renews, and gives it back."""
+        client, found = self.scene.clients[0], {}
+        for what in WHOLE.values():
+            if self.begin(client, what):
+                found[f"lock:{what}"] = walk(client)
+        return found
+
+    def handlers(self) -> dict[type, Handler]:
+        """What clients do with the lock, and time."""
+        whole = dict.fromkeys(WHOLE, self.on_whole)
+        return {**whole, BeginLocked: self.on_begin, PassTime: self.on_time}
+
+    # -- calls
+
+    def on_whole(self, action: Any) -> bool:
+        """Without a stop."""
+        if not self.may(action.client, WHOLE[type(action)]):
+            return False
+        self.step(action)
+        self.begin(action.client, WHOLE[type(action)])
+        self.stage.go_on(action.client)
+        return True
+
+    def on_begin(self, action: BeginLocked) -> bool:
+        """Up to the first stop."""
+        if action.what not in WHOLE.values() or not self.may(action.client, action.what):
+            return False
+        self.step(action)
+        self.begin(action.client, action.what)
+        return True
+
+    def on_time(self, action: PassTime) -> bool:
+        """Half a lease passes; not in the middle of a call of which nobody could say whether it came before or after."""
+        exact = ("", "write") if self.theirs.written is not None else ("",)
+        if self.theirs.lease is None or any(held.doing not in exact for held in self.clients_held.values()):
+            return False
+        self.step(action)
+        self.stage.gate.advance(self.theirs.lease * SOME)
+        self.emit(TimePassed(round(self.theirs.lease * SOME * 1000)))
+        return True
+
+    def may(self, client: str, what: str) -> bool:
+        """Whether a client would do that: whoever believes in a lease does not ask for one, and nobody else does the rest."""
+        held = self.clients_held.get(client)
+        if held is None or self.stage.busy(client):
+            return False
+        return (held.token is None) == (what == "acquire") and hasattr(self.holder(client), what)
+
+    def holder(self, client: str) -> Any:
+        """The lock as a client uses it, made in its process."""
+        held = self.clients_held[client]
+        if held.holder is None:
+            held.holder = self.stage.at_once(client, self.theirs.make, client)
+        return held.holder
+
+    def begin(self, client: str, what: str) -> bool:
+        """Begin a call."""
+        if not self.may(client, what):
+            return False
+        held, method = self.clients_held[client], getattr(self.holder(client), what)
+        held.doing, held.since, held.disturbed = what, self.now(), self.others_at_work(client)
+        self.disturb(client)
+        if what == "release":
+            self.given_back(client, held)
+        self.stage.begin(client, method, lambda status: self.over(client, held, status))
+        return True
+
+    def others_at_work(self, client: str) -> bool:
+        """Whether somebody else is in the middle of a call."""
+        return any(held.doing for name, held in self.clients_held.items() if name != client)
+
+    def disturb(self, client: str) -> None:
+        """Everybody else who is in the middle of a call is not alone any more."""
+        for name, held in self.clients_held.items():
+            held.disturbed = held.disturbed or name != client
+
+    def now(self) -> int:
+        """The time, in milliseconds since the beginning."""
+        return round((self.stage.gate.now - EPOCH) * 1000)
+
+    def until(self, since: int) -> int:
+        """The end of a lease that began, at the earliest, then."""
+        return FOR_EVER if self.theirs.lease is None else since + round(self.theirs.lease * 1000)
+
+    def over(self, client: str, held: Holding, status: Status) -> None:
+        """A call has an answer, or none."""
+        doing, held.doing = held.doing, ""
+        if isinstance(status, Died):
+            self.died(client, held, doing)
+        elif not isinstance(status, Returned):
+            self.doubt(held, doing)
+        else:
+            answer = awaited(f"{self.scene.title}: lock", doing, status.value)
+            {"acquire": self.acquired, "write": self.wrote, "renew": self.renewed, "release": self.released}[doing](
+                client, held, answer
+            )
+
+    def died(self, client: str, held: Holding, doing: str) -> None:
+        """Its memory is gone. A lock without a lease ends with its process."""
+        if self.theirs.lease is not None:
+            self.doubt(held, doing)
+        self.forget(client, held)
+        self.scene.forget(client)
+
+    def forget(self, client: str, held: Holding) -> None:
+        """The process is dead, and knows nothing of its lock."""
+        holder, held.holder = held.holder, None
+        if callable(getattr(holder, "crash", None)):
+            self.ask(holder, "lock", "crash")
+        if self.theirs.lease is None:
+            self.given_back(client, held)
+        held.token = None
+
+    def troubled(self, who: str, how: str) -> None:
+        """The process of a client may have died in a call of the service."""
+        held = self.clients_held.get(who)
+        if held is not None and how == "has died" and held.holder is not None:
+            self.forget(who, held)
+
+    def given_back(self, client: str, held: Holding) -> None:
+        """From now on the lock is free, if it was this one; whoever begins to give it back has it no more, whatever comes of that."""
+        token, held.token = held.token, None
+        if token is None:
+            return
+        if token == self.granted:
+            self.latest = -1
+        self.emit(Released(client, self.lock, token))
+
+    def doubt(self, held: Holding, doing: str) -> None:
+        """Nobody knows what has come of a call: there may be a lease that nobody believes in."""
+        if doing in ("acquire", "renew", "release"):
+            self.doubtful = max(self.doubtful, self.until(self.now()))
+
+    # -- what comes of them
+
+    def acquired(self, client: str, held: Holding, answer: Any) -> None:
+        """Granted, or not."""
+        if answer is None or answer is False:
+            self.refused(client, held)
+            return
+        if answer is not True and type(answer) is not int:
+            raise AdapterError(
+                f"{self.scene.title}: acquire() of the lock returned {short(answer)}, expected a token, True, or None if it is taken"
+            )
+        token = self.granted + 1 if answer is True else answer
+        self.granted = max(self.granted, token)
+        held.token, held.until, self.latest = token, self.until(held.since), self.until(self.now())
+        self.emit(Granted(client, self.lock, token, held.until, self.now()))
+
+    def refused(self, client: str, held: Holding) -> None:
+        """It is told that the lock is taken; whether by somebody, is known if nobody else was at it."""
+        if not held.disturbed and self.now() > max(self.doubtful, self.latest):
+            self.emit(Queued(client, self.lock, FOR_EVER, self.now()))
+
+    def renewed(self, client: str, held: Holding, answer: Any) -> None:
+        """It lasts from now on, or is not renewed."""
+        token = held.token
+        if token is None:
+            return
+        if answer is False:
+            held.token = None
+        elif held.disturbed:
+            self.doubt(held, "renew")
+        else:
+            held.until, self.latest = self.until(held.since), self.until(self.now())
+            self.emit(Renewed(client, self.lock, token, held.until, self.now()))
+
+    def released(self, client: str, held: Holding, answer: Any) -> None:
+        """It had given it back as it began to."""
+
+    def guarded(self) -> Any:
+        """What the lock guards, as it is now."""
+        written = self.theirs.written
+        if written is None:
+            return None
+        try:
+            return self.ask(WrittenOf(written), "lock", "written")
+        except AdapterError as error:
+            if self.stage.work and "locked" in str(error):
+                return self.seen
+            raise
+
+    def looked(self, who: str) -> None:
+        """A write has its effect in the step after which it is to be seen."""
+        if self.theirs.written is None:
+            return
+        now = self.guarded()
+        if now == self.seen:
+            return
+        self.seen = now
+        held = self.clients_held.get(who)
+        if held is not None and held.doing == "write" and held.token is not None:
+            self.emit(LockedWrite(who, self.lock, held.token))
+
+    def wrote(self, client: str, held: Holding, answer: Any) -> None:
+        """It was refused; or it had its effect, which was seen where it can be."""
+        token = held.token
+        if token is None:
+            return
+        if answer is not False:
+            if self.theirs.written is None:
+                self.emit(LockedWrite(client, self.lock, token))
+        elif token == self.granted and not held.disturbed and self.now() < held.until:
+            self.emit(FencedOff(client, self.lock, token))
+
+    def close(self) -> None:
+        """Close what was made."""
+        for held in self.clients_held.values():
+            if held.holder is not None:
+                close_part(self.scene.title, held.holder)
+
+
+class WrittenOf:
+    """A function, as an object with the method `written`."""
+
+    def __init__(self, written: Callable[[], Any]) -> None:
+        self.written = written

@@ -1,0 +1,27 @@
+"""Plans and histories know every action and record of the package, whoever reads them first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+import importlib, pkgutil
+import refold.model.documents.vocabulary
+from refold.model.action import ACTIONS
+from refold.model.record import RECORDS
+
+actions, records = set(ACTIONS), set(RECORDS)
+for room in ("model", "properties", "systems", "search"):
+    package = importlib.import_module(f"refold.{room}")
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+print(sorted({*ACTIONS} - actions), sorted(record.__name__ for record in {*RECORDS} - records))
+"""
+
+
+def test_nothing_becomes_known_later() -> None:
+    """A stored plan is read before the system that it names is made."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert done.stdout == "[] []\n"

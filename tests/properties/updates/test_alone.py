@@ -1,0 +1,181 @@
+"""Calls against what they do alone: every clause has a history that only it convicts, and an innocent twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from refold.model.application import Application, Solo
+from refold.model.event import Stored
+from refold.model.parts.calls import Called, LoseAnswer, Replied
+from refold.model.record import Opened, Step
+from refold.properties.suite import checker
+
+from ...systems.user.bags import Added
+
+BEGUN = Opened(1, "by hand", "tally", ("alice", "bob"), ())
+
+
+class Tally(Application):
+    """Counts up to three: ``add`` adds one, ``pair`` two, ``look`` answers how many there are."""
+
+    name = "tally"
+    events = (Added,)
+
+    def commands(self) -> Sequence[str]:
+        return ["add", "pair", "look"]
+
+    def replay(self, events: Sequence[Stored]) -> Mapping[str, int]:
+        return {"a": len(events)}
+
+    def alone(self, command: str, before: Sequence[Stored], appended: Sequence[Stored] = ()) -> Solo:
+        if command == "look":
+            return Solo("done", str(len(before)))
+        wanted = 2 if command == "pair" else 1
+        impossible = "more than four" if len(before) + len(appended) > 4 else ""
+        if len(before) + wanted > 3:
+            return Solo("refused", "full", impossible=impossible)
+        return Solo("done", "", ("Added",) * wanted, min(wanted, len(appended)), impossible=impossible)
+
+
+def call(op: str, command: str) -> Called:
+    return Called(op.partition("-")[0], op, command)
+
+
+def stored(op: str, position: int, n: int = 0, version: int = 0) -> Stored:
+    return Stored(position, "a", version or position, f"{op}/{n}", "Added", Added("a"))
+
+
+def answer(op: str, how: str = "done", detail: str = "") -> Replied:
+    return Replied(op.partition("-")[0], op, how, detail)
+
+
+def added(op: str, position: int) -> tuple[Any, ...]:
+    return (call(op, "add"), stored(op, position), answer(op))
+
+
+THREE = (*added("alice-1", 1), *added("alice-2", 2), *added("alice-3", 3))
+CASES: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], str]] = {
+    "decision": (
+        (*THREE, *added("bob-1", 4)),
+        THREE,
+        "lost-update",
+    ),
+    "once": (
+        (call("bob-1", "add"), stored("bob-1", 1), stored("bob-1", 2, 1), answer("bob-1")),
+        (call("bob-1", "pair"), stored("bob-1", 1), stored("bob-1", 2, 1), answer("bob-1")),
+        "duplicate-append",
+    ),
+    "whole": (
+        (call("bob-1", "pair"), stored("bob-1", 1), answer("bob-1")),
+        (call("bob-1", "add"), stored("bob-1", 1), answer("bob-1")),
+        "partial-batch",
+    ),
+    "invariant": (
+        (*THREE, call("bob-1", "pair"), stored("bob-1", 4), stored("bob-1", 5, 1), answer("bob-1")),
+        (*THREE, call("bob-1", "pair"), answer("bob-1", "refused", "full")),
+        "invariant-broken",
+    ),
+    "done has an effect": (
+        (call("bob-1", "add"), answer("bob-1")),
+        (call("bob-1", "add"), answer("bob-1", "raised")),
+        "confirmed-without-effect",
+    ),
+    "refused with cause": (
+        (*added("alice-1", 1), call("bob-1", "add"), answer("bob-1", "refused", "full")),
+        (*THREE, call("bob-1", "add"), answer("bob-1", "refused", "full")),
+        "refused-without-reason",
+    ),
+    "answer": (
+        (*THREE, call("bob-1", "look"), answer("bob-1", "done", "2")),
+        (*THREE, call("bob-1", "look"), answer("bob-1", "done", "3")),
+        "answer-differs",
+    ),
+    "versions": (
+        (*added("alice-1", 1), call("bob-1", "add"), stored("bob-1", 2, version=3), answer("bob-1")),
+        (*added("alice-1", 1), call("bob-1", "add"), stored("bob-1", 2, version=2), answer("bob-1")),
+        "version-gap",
+    ),
+}
+
+
+def judged(records: Sequence[Any]) -> list[tuple[str, str]]:
+    """(clause, anomaly) of all findings."""
+    judge = checker(Tally())
+    for record in (BEGUN, *records):
+        judge.feed(record)
+    judge.finish()
+    return [(finding.clause, finding.anomaly) for finding in judge.findings]
+
+
+@pytest.mark.parametrize("clause", CASES)
+def test_the_clause_convicts(clause: str) -> None:
+    """This history, under its own name, and no other clause does."""
+    history, _, anomaly = CASES[clause]
+    assert judged(history) == [(clause, anomaly)]
+
+
+@pytest.mark.parametrize("clause", CASES)
+def test_its_twin_is_innocent(clause: str) -> None:
+    """Right next to it."""
+    assert judged(CASES[clause][1]) == []
+
+
+def test_every_clause_has_a_case() -> None:
+    """None is a promise that nobody has tried."""
+    from refold.properties.updates.alone import MadeAlone
+
+    assert set(CASES) == set(MadeAlone.clauses)
+
+
+@pytest.mark.parametrize("how", ["unknown", "raised", "refused"])
+def test_a_part_is_all_that_some_applications_promise_of_a_call_that_fails(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But never of one that is answered «done»."""
+    part = (call("bob-1", "pair"), stored("bob-1", 1))
+    assert judged((*part, answer("bob-1", how))) == [("whole", "partial-batch")]
+    monkeypatch.setattr(Tally, "atomic", False)
+    assert judged((*part, answer("bob-1", how))) == []
+    assert judged((*part, answer("bob-1"))) == [("whole", "partial-batch")]
+
+
+def test_a_log_during_the_call_is_reason_enough() -> None:
+    """An answer may be that of the beginning or of the end."""
+    during = (call("bob-1", "look"), *added("alice-1", 1))
+    assert judged((*during, answer("bob-1", "done", "0"))) == []
+    assert judged((*during, answer("bob-1", "done", "1"))) == []
+    assert judged((*during, answer("bob-1", "done", "2"))) == [("answer", "answer-differs")]
+
+
+def test_a_call_that_was_disturbed_is_not_judged_by_its_answer() -> None:
+    """The client does not know what it has done."""
+    history = (call("bob-1", "add"), Step(1, LoseAnswer("bob")), answer("bob-1"))
+    assert judged(history) == []
+    assert judged((history[0], Step(1, LoseAnswer("alice")), history[2])) == [
+        ("done has an effect", "confirmed-without-effect")
+    ]
+
+
+def test_a_call_with_the_events_of_others_between_its_own_is_nobodys_to_judge() -> None:
+    """There is no log just before it."""
+    history = (call("bob-1", "pair"), stored("bob-1", 1), *added("alice-1", 2), stored("bob-1", 3, 1), answer("bob-1"))
+    assert judged(history) == []
+
+
+def test_an_application_that_cannot_be_run_alone_is_not_judged_so() -> None:
+    """The property is not there."""
+
+    class Plain(Application):
+        def commands(self) -> Sequence[str]:
+            return ["add"]
+
+        def replay(self, events: Sequence[Stored]) -> Mapping[str, int]:
+            return {}
+
+    assert not Plain().solitary
+    assert Tally().solitary
+    with pytest.raises(NotImplementedError):
+        Plain().alone("add", ())

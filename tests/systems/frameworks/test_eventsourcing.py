@@ -1,0 +1,200 @@
+"""Applications of the library `eventsourcing`: each mistake is found, and what is right is held."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pytest.importorskip("eventsourcing", reason="needs refold[eventsourcing]")
+
+from refold import replay, verify
+from refold.model.errors import UsageError
+from refold.properties.result import Result
+from refold.search.campaign import Budget, Campaign
+from refold.systems import EventSourcing, resolve
+
+from . import dogs, stock
+
+MISTAKES: dict[str, tuple[Any, tuple[str, str]]] = {
+    "a snapshot that misses an event": (
+        lambda: dogs.school(dogs.ForgetfulSchool),
+        ("view-differs-from-replay", "REPL"),
+    ),
+    "a cache that does not look": (lambda: dogs.school(dogs.StaleSchool), ("view-differs-from-replay", "REPL")),
+    "a cache with what was never saved": (lambda: dogs.school(dogs.DirtySchool), ("view-differs-from-replay", "REPL")),
+    "the same in memory": (
+        lambda: dogs.school(dogs.DirtySchool, persistence="popo"),
+        ("view-differs-from-replay", "REPL"),
+    ),
+    "a cache of its own": (lambda: dogs.school(dogs.RememberingSchool), ("answer-differs", "READ")),
+    "a conflict that is swallowed": (lambda: dogs.school(dogs.SwallowingSchool), ("confirmed-without-effect", "LOG")),
+    "a conflict that is overruled": (lambda: dogs.school(dogs.HastySchool), ("lost-update", "CAS")),
+    "a call that is tried again": (lambda: dogs.school(dogs.TwiceSchool), ("duplicate-append", "CAS")),
+    "two saves that belong together": (lambda: dogs.school(dogs.HalvesSchool), ("partial-batch", "LOG")),
+    "a projection in two steps": (
+        lambda: dogs.school(follower=dogs.CountsInTwoSteps),
+        ("view-differs-from-replay", "REPL"),
+    ),
+    "a process application that saves by itself": (
+        lambda: dogs.school(follower=dogs.HastyNewspaper),
+        ("view-differs-from-replay", "REPL"),
+    ),
+    "an aggregate that oversells": (lambda: stock.stock(stock.OversellingShop), ("rule-allows-too-much", "CAS")),
+    "one that oversells, by its invariant": (
+        lambda: EventSourcing(stock.OversellingShop, stock.COMMANDS, invariant=lambda item: item.free >= 0),
+        ("invariant-broken", "CAS"),
+    ),
+    "an event with the wrong sign": (lambda: stock.stock(stock.WrongSignShop), ("view-differs-from-replay", "REPL")),
+    "an aggregate that is too strict": (lambda: stock.stock(stock.StrictShop), ("refused-without-reason", "CAS")),
+}
+RIGHT: dict[str, Any] = {
+    "two saves that do not": lambda: dogs.school(dogs.HalvesSchool, atomic=False),
+    "snapshots and cache": dogs.school,
+    "a projection": lambda: dogs.school(follower=dogs.Counts),
+    "a projection in memory": lambda: dogs.school(follower=dogs.MemoryCounts),
+    "a process application": lambda: dogs.school(follower=dogs.Newspaper),
+    "in memory": lambda: dogs.school(follower=dogs.MemoryCounts, persistence="popo"),
+    "with a second opinion": stock.stock,
+    "with an invariant": lambda: EventSourcing(stock.Shop, stock.COMMANDS, invariant=lambda item: item.free >= 0),
+}
+
+
+def searched(system: Any, examples: int, seed: int = 1) -> Result:
+    """A search of so many runs."""
+    return verify(system=system, seconds=None, examples=examples, seed=seed)
+
+
+@pytest.mark.parametrize("title", MISTAKES)
+def test_the_mistake_is_found(title: str) -> None:
+    """By a plan that shows it again."""
+    make, signature = MISTAKES[title]
+    system = make()
+    result = Campaign(system, system.application, 1, Budget(None, 200, distinct=1)).run()
+    (example,) = result.counterexamples
+    assert signature in [finding.signature for finding in example.findings]
+    assert len(example.plan) <= 10
+    again = replay(example.plan, system=system)
+    assert signature in [finding.signature for finding in again.counterexamples[0].findings]
+
+
+@pytest.mark.parametrize("title", RIGHT)
+def test_what_is_right_is_held(title: str) -> None:
+    """With calls, stops, deaths and everything compared."""
+    system = RIGHT[title]()
+    result = Campaign(system, system.application, 1, Budget(None, 12)).run()
+    assert [example.finding for example in result.counterexamples] == []
+    assert result.counts["calls_made_alone"] > 50
+    assert result.counts["views_compared"] > 12
+
+
+def test_other_processes_replay_it_too() -> None:
+    """With the classes of the user's, and the views of projections."""
+    result = searched(dogs.school(follower=dogs.Counts), 4)
+    assert result.counterexamples == ()
+    assert not any("other processes" in text for text in result.not_checked)
+
+
+def test_the_same_seed_gives_the_same_histories() -> None:
+    """Ids, clock and order included."""
+
+    def histories() -> Any:
+        system = dogs.school(follower=dogs.Counts)
+        return Campaign(system, system.application, 5, Budget(None, 8)).run().samples
+
+    assert histories()
+    assert histories() == histories()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "eventsourcing",
+        "eventsourcing?persistence=popo",
+        "eventsourcing?snapshots=1&cache=on",
+        "eventsourcing?snapshots=0&cache=off",
+    ],
+)
+def test_the_system_that_ships_is_held(name: str) -> None:
+    """With each option."""
+    system = resolve(name)
+    assert system.name == name
+    assert Campaign(system, system.application, 1, Budget(None, 6)).run().counterexamples == ()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: EventSourcing(dogs.Dog, dogs.COMMANDS), "is no Application of the library"),
+        (lambda: EventSourcing(dogs.DogSchool, []), "commands is empty"),
+        (lambda: EventSourcing(dogs.DogSchool, [("regster", "fido")]), "DogSchool has no method 'regster'"),
+        (lambda: EventSourcing(dogs.DogSchool, [3]), "command 3 is neither a tuple"),
+        (lambda: EventSourcing(dogs.DogSchool, dogs.COMMANDS, persistence="sqlit"), "did you mean"),
+        (
+            lambda: EventSourcing(dogs.DogSchool, dogs.COMMANDS, projections=[dogs.Counting]),
+            "neither a ProcessApplication",
+        ),
+        (lambda: searched(EventSourcing(dogs.DogSchool, [("register",)]), 1), "no command came to its end"),
+        (lambda: resolve("eventsourcing?persistence=mysql"), "it is one of sqlite, popo"),
+        (lambda: resolve("eventsourcing?snapshot=1"), "did you mean"),
+        (lambda: verify(system="reference"), "does not bring one"),
+        (lambda: verify("inventory", dogs.school(), examples=1), "brings its own application"),
+    ],
+)
+def test_a_mistake_in_what_is_given_is_a_sentence(make: Any, message: str) -> None:
+    """Before anything is searched."""
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+def test_functions_are_commands_too() -> None:
+    """By their names; a lambda by its line."""
+
+    def register(school: Any) -> Any:
+        return school.register("fido")
+
+    system = EventSourcing(dogs.DogSchool, [register, lambda school: school.register("rex"), ("register", "bello")])
+    texts = [str(command) for command in system.application.commands()]
+    assert texts[0] == "register()"
+    assert texts[1].startswith("<lambda> (line ")
+    assert texts[2] == "register('bello')"
+    assert searched(system, 6).counterexamples == ()
+
+
+SCRIPT = """
+from refold.systems import EventSourcing
+import eventsourcing.application
+
+import dogs
+
+BAD = EventSourcing(dogs.StaleSchool, dogs.COMMANDS)
+"""
+
+
+def refold(folder: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "refold.reports", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_the_command_needs_no_application(tmp_path: pathlib.Path) -> None:
+    """The system brings it, also when its plan is replayed."""
+    source = pathlib.Path(dogs.__file__).read_text(encoding="utf-8")
+    (tmp_path / "dogs.py").write_text(source, encoding="utf-8")
+    (tmp_path / "bad.py").write_text(SCRIPT, encoding="utf-8")
+    done = refold(tmp_path, "verify", "--system", "bad.py:BAD", "--examples", "20", "--seed", "1", "--json")
+    assert done.returncode == 1, done.stderr
+    finding = json.loads(done.stdout)["findings"][0]
+    again = refold(tmp_path, "replay", finding["plan"], "--json")
+    assert again.returncode == 1, again.stderr
+    assert json.loads(again.stdout)["findings"][0]["anomaly"] == finding["anomaly"]
