@@ -12,6 +12,7 @@ import attrs
 from refold.model.application import Application
 from refold.properties.property import Finding
 from refold.systems.user.errors import INSTALLED, OURS
+from refold.systems.user.roles.naming import method_name
 
 DECIDED = frozenset({"LOG", "CAS"})
 """Guarantees that are broken where something is decided and appended; the others where events are handled."""
@@ -35,7 +36,10 @@ def suspects(finding: Finding, application: Application | None, code: Mapping[st
     """Functions that may be at fault, the likeliest first. `code` is what a system of the user's says it is made of."""
     yield code.get(finding.where)
     if finding.guarantee in DECIDED:
-        yield from (code.get(part) for part in ("service", "append", "execute"))
+        yield from (
+            method(code.get("service"), finding),
+            *(code.get(part) for part in ("service", "append", "execute")),
+        )
         yield getattr(application, "decide", None)
     elif finding.guarantee not in ("SNAP", "REPL"):
         yield getattr(application, "view", None)
@@ -43,6 +47,13 @@ def suspects(finding: Finding, application: Application | None, code: Mapping[st
     yield getattr(application, "replay", None)
     yield from code.values()
     yield None if application is None else type(application)
+
+
+def method(service: Any, finding: Finding) -> Any:
+    """The method of a service that was called with a command of which a finding speaks; None if it has none of that name."""
+    commands = (getattr(proof.record, "command", None) for proof in finding.evidence)
+    names = ("execute", *(method_name(command) for command in commands if command is not None))
+    return next((found for name in names if callable(found := getattr(service, name, None))), None)
 
 
 def place(found: Any) -> Location | None:

@@ -81,6 +81,11 @@ class EventSourcing:
         self.persistence = persistence
         self.env = dict(env or {})
         self.workers = {worker.name: worker for worker in (LogFollower(given, state) for given in projections)}
+        self.code: Mapping[str, object] = {
+            "service": application,
+            **{name: worker.cls for name, worker in self.workers.items()},
+        }
+        """The classes of the user's own that findings blame."""
         self.consumers = tuple(ConsumerSpec(name=one, projection="totals", watched=True) for one in self.workers)
         self.capabilities: frozenset[Capability] = frozenset({CALLS} if persistence == "sqlite" else ())
         self.application = FreshInstances(

@@ -69,6 +69,7 @@ def code_of(made: object, kinds: Mapping[str, type]) -> dict[str, object]:
     for name, consumer in dict(getattr(made, "consumers", None) or {}).items():
         consumer = kinds.get(name, consumer)
         found[str(name)] = getattr(consumer, "handle", None) or getattr(consumer, "poll", None) or consumer
+    found |= getattr(made, "code", {})
     return {name: function for name, function in found.items() if function is not None}
 
 

@@ -95,6 +95,15 @@ class Described:
     readers: Mapping[str, Reader]
     lock: Lock | None
 
+    @property
+    def code(self) -> dict[str, object]:
+        """The user's own functions, each by the name under which findings speak of it."""
+        service = {} if self.service is None else {"service": self.service.make}
+        workers = {name: getattr(one.make, one.handle or one.poll, one.make) for name, one in self.consumers.items()}
+        relays = {name: getattr(one.make, one.poll, one.make) for name, one in self.relays.items()}
+        readers = {name: getattr(one.make, one.query, one.make) for name, one in self.readers.items()}
+        return {**service, **workers, **relays, **readers}
+
     def check(self) -> None:
         """Whether everybody sends to a sink that there is. Raises `UsageError`."""
         if (self.service is None) != (self.events is None):

@@ -136,6 +136,7 @@ class OnTables:
 
     def __init__(self, place: RunDatabase, parts: Described) -> None:
         self.looks = looks = Looks(place)
+        self.code = parts.code
         if parts.events is not None:
             self.log = EventTables(looks, parts.events)
         self.consumers = {name: self.consumer(worker) for name, worker in parts.consumers.items()}

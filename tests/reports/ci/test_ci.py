@@ -98,6 +98,23 @@ def test_nothing_is_blamed_that_is_not_the_users(tmp_path: pathlib.Path) -> None
     assert "locations" not in sarif(document, "1")["runs"][0]["results"][0]
 
 
+def test_code_behind_tables_and_queries_is_blamed_itself(tmp_path: pathlib.Path) -> None:
+    """The method of the service that took the command, and the work of the worker; not the file beside them."""
+    examples = pathlib.Path(__file__).parents[3] / "examples"
+    for file in ("names.py", "names_check.py"):
+        (tmp_path / file).write_bytes((examples / file).read_bytes())
+    done = refold(
+        tmp_path,
+        *("verify", "--system", "names_check.py:System", "--application", "names_check.py:Names"),
+        *("--seed", "3", "--examples", "40", "--json"),
+    )
+    blamed = {finding["guarantee"]: finding["place"] for finding in json.loads(done.stdout)["findings"]}
+    assert {code: (place["file"], place["function"]) for code, place in blamed.items()} == {
+        "CAS": ("names.py", "Registry.claim"),
+        "CKPT": ("names.py", "Worker.work"),
+    }
+
+
 def test_files_for_machines_lie_beside_the_page(searched: Any) -> None:
     """And say the same as the JSON."""
     folder, done = searched
