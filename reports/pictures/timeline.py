@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from refold.model.event import Stored
+from refold.model.parts.calls import SERVICE, Stood
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
@@ -182,6 +183,9 @@ class Timeline:
     def other(self, number: int, record: Any) -> Mark:
         """A record of an extension: on the lane of its actor, if it has one."""
         place = place_of(record)
+        if isinstance(record, Stood):
+            lane = self.client(record.who) if record.who in self.clients else self.consumer(record.who)
+            return self.mark(number, record, place.shape, lane, record_sentence(record))
         origin = self.actor(*actor(record, place.origin)) if place.origin else None
         lane = self.actor(*actor(record, place.lane)) if place.lane else ""
         return self.mark(number, record, place.shape, lane, record_sentence(record), origin, place.line)
@@ -208,6 +212,8 @@ class Timeline:
         self.writers[r.op] = r.client
         origin = self.source(r.source)
         label = f"sees v{r.seen} of {name(r.stream)}, decides {value(r.command)}, expects {r.expected}"
+        if r.source == SERVICE:
+            label = f"appends to {name(r.stream)} for {value(r.command)}; the call began at v{r.seen}"
         return self.mark(number, r, "dot", self.client(r.client), label, origin, "read")
 
     def declined(self, number: int, r: Declined) -> Mark:
@@ -217,7 +223,7 @@ class Timeline:
 
     def source(self, source: str) -> str:
         """The lane that a decision read from."""
-        if source == LOG:
+        if source in (LOG, SERVICE):
             return LOG
         self.named.add(source)
         return self.consumer(source)
