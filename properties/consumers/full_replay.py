@@ -23,8 +23,8 @@ class FullReplay(Property):
     same; and the log still holds the events that it held before, in their order.
 
     A view that is partial, such as a cache, need not have every key. A state that is None is as good as none, and so is the initial state
-    of a key to which nothing has happened. With an `oracle` it looks at
-    views alone: the log is what the oracle has seen, and others judge that.
+    of a key to which nothing has happened. With an `oracle` it looks at views alone: the log is what the oracle has seen, and others judge
+    that. Kept although no broken system of the catalogue has views of its own: they are a role of a user's system.
     """
 
     name = "replays"

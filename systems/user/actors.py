@@ -304,8 +304,11 @@ class Stage:
                     self.step(one)
                 if not others:
                     break
+        deadlock = self.gate.deadlock()
+        if deadlock is not None and len(deadlock.waits) > 1:
+            raise AdapterError(f"{self.title}: work that has no end: {deadlock}")
         stuck = ", ".join(f"{name} {told_status(self.gate.status(name))}" for name in self.work)
-        raise AdapterError(f"{self.title}: work that has no end: {self.gate.deadlock() or stuck}")
+        raise AdapterError(f"{self.title}: work that has no end: {stuck}")
 
     def rest(self) -> None:
         """Let what was left in the background go on, and some time pass for it."""

@@ -120,10 +120,6 @@ def raising(error: BaseException) -> Callable[..., Any]:
     return method
 
 
-async def handle(self: Any, event: Any) -> None:
-    """Asynchronous by habit."""
-
-
 class Incomparable:
     """As an array is."""
 
@@ -156,7 +152,6 @@ class Incomparable:
         (consumer_with(projection=""), "no projection ''; application 'accounts' has views"),
         (consumer_with(rows=lambda self: {1: 2}), "rows() has the key 1, expected strings"),
         (consumer_with(rows=lambda self: {"a": Incomparable()}), "with == raised ValueError: ambiguous"),
-        (consumer_with(handle=handle), "handle() returned a coroutine"),
     ],
 )
 def test_what_the_port_does_not_allow_is_told_in_one_sentence(make: Callable[[], Any], words: str | None) -> None:

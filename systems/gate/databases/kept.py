@@ -26,7 +26,7 @@ T = TypeVar("T")
 SILENCE = 10.0
 """Seconds within which a server must answer who waits for nobody in it."""
 MOST = 16
-"""Connections that are kept for one address at most."""
+"""Connections that are kept at most; those of addresses that nobody has asked for lately make room."""
 DEAD = pq.PGconn.connect(b"host=/nonexistent connect_timeout=1")
 """What a connection has that has lost its own."""
 
@@ -173,11 +173,13 @@ def conninfo_of(conninfo: str) -> str:
 
 def give(connection: pq.abc.PGconn, conninfo: str) -> None:
     """Keep a connection, or end it if it cannot be cleared."""
-    kept = _kept.setdefault(conninfo, [])
+    kept = _kept[conninfo] = _kept.pop(conninfo, [])  # the last one is the newest
     if is_silent(connection) or len(kept) >= MOST or _owner != os.getpid() or not cleared(connection):
         cut(connection)
         return
     kept.append(connection)
+    while sum(map(len, _kept.values())) > MOST:
+        cut(next(filter(None, _kept.values())).pop(0))
 
 
 def cleared(connection: pq.abc.PGconn) -> bool:

@@ -206,3 +206,18 @@ def test_sqlalchemy_over_psycopg_is_seen(gate: Gate, server: PostgresServer) -> 
         "SELECT accounts",
     ]
     assert gate.status("alice") == Returned(99)
+
+
+def test_connections_of_many_databases_do_not_use_up_the_server(gate: Gate, server: PostgresServer) -> None:
+    """What is kept for one makes room for the other."""
+
+    def used(name: str) -> None:
+        for connection in [psycopg.connect(server.conninfo, application_name=name) for _ in range(4)]:
+            connection.close()
+
+    for number in range(12):
+        gate.run("alice", used, f"shop-{number}")
+    query = "select count(*) from pg_stat_activity where application_name like 'shop-%' or backend_type = 'client backend'"
+    row = server.admin.execute(query).fetchone()
+    assert row is not None
+    assert 4 < row[0] < 30

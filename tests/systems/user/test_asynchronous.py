@@ -341,7 +341,7 @@ def test_a_deadlock_is_told_with_who_waits_for_what() -> None:
     """Both are in it."""
     system = adapt("hotel", hotel(Embracing, shared=True))
     plan = (Enter("alice", BOOK), Enter("bob", Book("cellar", "bo")), GoOn("alice"), GoOn("bob"))
-    with pytest.raises(AdapterError, match=r"no end: alice waits for .*, bob waits for "):
+    with pytest.raises(AdapterError, match=r"no end: deadlock: alice waits for .*; bob waits for "):
         execute(system, Hotel(), plan)
 
 
