@@ -58,7 +58,7 @@ def application_for(name: str) -> Application:
     "commands",
     multiple=True,
     metavar="COMMAND",
-    help="A program that is a log, and speaks JSON lines; may be repeated.",
+    help="A program that is a log and speaks JSON lines; may be repeated.",
 )
 @click.option(
     "--application",
@@ -85,10 +85,10 @@ def application_for(name: str) -> Application:
 @click.option(
     "--history",
     metavar="FILE",
-    help="Read the events that a former version of the application recorded in this history, and search nothing.",
+    help="Do not search; read the events that an earlier version of the application recorded in this history.",
 )
 @click.option(
-    "--decisions", is_flag=True, help="With --history: a decision that would come out otherwise today is a finding."
+    "--decisions", is_flag=True, help="With --history: a decision that would come out differently today is a finding."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def verify(
