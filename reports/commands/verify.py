@@ -67,7 +67,7 @@ def application_for(name: str) -> Application:
     help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory).",
 )
 @click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
-@click.option("--examples", type=click.IntRange(1), help="Stop after so many runs.")
+@click.option("--examples", type=click.IntRange(1), help="Stop after this many runs.")
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
 )
@@ -79,7 +79,7 @@ def application_for(name: str) -> Application:
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="Processes that search. Default: one for each core; for a system of your own one, unless it says «parallel = True».",
+    help="Processes that search. Default: one for each core, but only one for a system of your own, unless it says «parallel = True».",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all counts.")
 @click.option(
