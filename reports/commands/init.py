@@ -16,7 +16,7 @@ REPORTS = ".refold"
 OPTION = "refold_report_dir"
 
 
-@click.command(short_help="Write a first test, a CI job and the configuration into a project.")
+@click.command(short_help="Set up a project: a first test, a CI job, pytest.")
 @click.option("--dir", "folder", metavar="DIR", default=".", help="The root of the project (default: here).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def init(folder: str, as_json: bool) -> None:

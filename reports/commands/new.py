@@ -12,7 +12,7 @@ from refold.reports.skeletons.project import Project
 from refold.reports.skeletons.skeletons import KINDS, module_of
 
 
-@click.command(short_help="Write a skeleton: an application, a system, a consumer, a property.")
+@click.command(short_help="Write a skeleton: application, system, consumer, property.")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("name")
 @click.option("--dir", "folder", metavar="DIR", help="Where it goes (default: where the tests of this project are).")
