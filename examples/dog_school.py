@@ -75,7 +75,7 @@ class Counts(SQLiteTrackingRecorder):
 
 
 class Counting(Projection[Any]):
-    """Keeps it."""
+    """Keeps the counts."""
 
     @singledispatchmethod
     def process_event(self, domain_event: Any, tracking: Any) -> None:
@@ -98,7 +98,7 @@ SCHOOL = EventSourcing(DogSchool, COMMANDS, projections=[(Counting, Counts, Coun
 
 
 class Stale(DogSchool):
-    """A cache that does not look whether another process has written something."""
+    """A cache that does not check whether another process has written."""
 
     env = {"AGGREGATE_CACHE_MAXSIZE": "10", "AGGREGATE_CACHE_FASTFORWARD": "n"}
 
@@ -114,7 +114,7 @@ class Forgetful(DogSchool):
 
 
 class Swallowing(DogSchool):
-    """Says nothing where somebody else was faster."""
+    """Swallows a conflict."""
 
     def teach(self, dog_id: Any, trick: str) -> None:
         try:
@@ -124,7 +124,7 @@ class Swallowing(DogSchool):
 
 
 class CountsTwice(Counts):
-    """Counts in one transaction, and notes in another where it has come to."""
+    """Counts in one transaction, and saves its position in another."""
 
     def count(self, trick: str, tracking: Any) -> None:
         with self.datastore.transaction(commit=True) as cursor:

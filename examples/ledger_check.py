@@ -1,4 +1,4 @@
-"""What refold needs to know of `ledger.py`: what takes the lock, how long that lasts, and where its effect is to be seen."""
+"""What refold needs to know of `ledger.py`: what takes the lock, how long a lease lasts, and where the effect of a write shows."""
 
 import ledger
 

@@ -1,4 +1,4 @@
-"""An ordinary service with an outbox: what has to be told to the outside is written with what it is about, and sent later."""
+"""An ordinary service with an outbox: a message is stored in the same transaction as its event, and sent later."""
 
 import sqlite3
 
@@ -9,7 +9,7 @@ create table outbox (id integer primary key autoincrement, parcel text, text tex
 
 
 class AlreadyAccepted(Exception):
-    """That parcel is here."""
+    """That parcel has been accepted already."""
 
 
 class Desk:
@@ -44,7 +44,7 @@ class Relay:
 
 
 class HastyRelay(Relay):
-    """Marks a message as sent before it is, so that nobody sends it twice."""
+    """Marks a message as sent before sending it, so that nobody sends it twice."""
 
     def run_once(self):
         row = self.connection.execute("select id, text from outbox where sent = 0 order by id limit 1").fetchone()

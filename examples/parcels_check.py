@@ -1,4 +1,4 @@
-"""What refold needs to know of `parcels.py`: its rules, its tables, and what has to be told because of an event."""
+"""What refold needs to know of `parcels.py`: its rules, its tables, and the messages that events call for."""
 
 from dataclasses import dataclass
 

@@ -11,7 +11,7 @@ EVERY = 3
 
 
 class Empty(Exception):
-    """There is not enough in it."""
+    """There is not enough money in the purse."""
 
 
 class Purse:
@@ -26,7 +26,7 @@ class Purses:
         self.cache = {}
 
     def load(self, name):
-        """The purse as it is now: out of the cache or the newest snapshot, and whatever has happened since."""
+        """The purse as it is now: from the cache or the newest snapshot, with the events since."""
         purse = self.cache.get(name) or self.snapshot(name)
         for version, amount in self.connection.execute(
             "select version, amount from events where purse = ? and version > ? order by version", (name, purse.version)
@@ -93,7 +93,7 @@ class Page:
 
 
 class HastyPage(Page):
-    """Keeps it."""
+    """Keeps a balance for ever."""
 
     def balance(self, purse):
         if purse not in self.shown:

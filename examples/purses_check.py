@@ -1,4 +1,4 @@
-"""What refold needs to know of `purses.py`: its rules, its tables, what loads a purse, and what shows one."""
+"""What refold needs to know of `purses.py`: its rules, its tables, what loads a purse, and what shows a balance."""
 
 from dataclasses import dataclass
 

@@ -16,7 +16,7 @@ class Taken(Exception):
 
 
 class Database:
-    """SQLite, in threads that nobody waits for but who asks."""
+    """SQLite, called in threads: only the task that asks waits."""
 
     def __init__(self, path):
         self.path = path
@@ -79,7 +79,7 @@ class CarefulDesk(Desk):
 
 
 class CarefulWorker(Worker):
-    """Saves both in one transaction, and goes on after an error."""
+    """Saves row and position in one transaction, and goes on after an error."""
 
     async def deal(self, position, room, guest):
         await self.database.run(

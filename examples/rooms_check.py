@@ -78,7 +78,7 @@ class Guests:
 
 
 class Running(System):
-    """The worker runs by itself."""
+    """The worker, which runs by itself."""
 
     def __init__(self):
         super().__init__()

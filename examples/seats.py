@@ -1,4 +1,4 @@
-"""An ordinary little service on PostgreSQL: seats that may be booked once, a plan of who sits where, a worker that counts."""
+"""An ordinary little service on PostgreSQL: seats that may be booked once, a seating plan, and a worker that counts."""
 
 import psycopg
 

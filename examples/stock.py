@@ -1,4 +1,4 @@
-"""A stock in the library `eventsourcing`, a second opinion on what its events mean and what is allowed, and three mistakes.
+"""A stock with the library `eventsourcing`, a second opinion on what its events mean and what is allowed, and three mistakes.
 
 Try it: refold verify --system stock.py:SHOP
 """

@@ -22,9 +22,10 @@ class FullReplay(Property):
     """For every look at the log with n events, every view v and key k: v(k) == replay(log[:n])(k); two replays of the same events give the
     same; and the log still holds the events that it held before, in their order.
 
-    A view that is partial, such as a cache, need not have every key. A state that is None is as good as none, and so is the initial state
-    of a key to which nothing has happened. With an `oracle` it looks at views alone: the log is what the oracle has seen, and others judge
-    that. Kept although no broken system of the catalogue has views of its own: they are a role of a user's system.
+    A view that is partial, such as a cache, need not have every key. A key whose state is None counts as absent, and so does one in its
+    initial state. With an `oracle` only views are judged here; other properties judge the log.
+
+    Kept although no broken system of the catalogue has views of its own: they are a role of a user's system.
     """
 
     name = "replays"

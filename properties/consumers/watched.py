@@ -46,8 +46,8 @@ class WatchedConsumers(Property):
     the log; while its process lives, its rows do not go back from fold(log[:p]) to an earlier one; and what is written in the
     transaction of the append is fold(log) whenever the log can be read.
 
-    In the middle of its work, and while it is down, rows may be anything that is mended later. Kept although no broken system of the
-    zoo needs it: they are of the model, and this judges a user's own code (tests/systems/user).
+    In the middle of its work, and while it is down, rows may be wrong if they are put right later. Kept although no broken system of
+    the zoo needs it: those are parts of the model, and this judges a user's own code (tests/systems/user).
     """
 
     name = "watched-consumers"

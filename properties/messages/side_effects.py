@@ -49,14 +49,14 @@ def cause(oracle: Oracle, position: int) -> list[Evidence]:
 
 
 class OutboxDelivery(Property):
-    """For every event e: the outside world acts on the message of e once; more often only after a relay died with e in its hand,
-    delivered, or was interrupted before it could note so; and at rest not less than once, and no row is left. It acts on nothing but the
-    messages of events, and where they are ordered, on those of a stream in the order of its events."""
+    """For every event e: the outside world acts on the message of e once, or more often only if a relay died after delivering e, or was
+    interrupted before it could record that; at rest it has acted at least once, and no row is left. It acts on nothing but the messages
+    of events and, where they are ordered, on those of a stream in the order of its events."""
 
     name = "outbox-delivery"
     guarantee = "DUAL"
     clauses = {
-        "once": "the outside world acts on a message a second time only after a relay died with it in its hand, delivered",
+        "once": "the outside world acts on a message a second time only after a relay died when it had delivered it",
         "in the order of streams": "where that is promised, the first message of an event comes after those of earlier ones of its stream",
         "of an event": "what the outside world acts on is the message of an event that is in the log, under the event's id",
         "each event": "at rest the outside world has acted on the message of every event",

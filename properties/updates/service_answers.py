@@ -35,8 +35,8 @@ class ServiceAnswers(Property):
     nothing was appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then decide
     refuses on the state at the call, or somebody else changed that state before the answer.
 
-    What a decision is on the state at its place, `decisions` judges. Kept although no broken system of the zoo needs it: they are of
-    the model, and this judges a user's own code (tests/systems/user).
+    Whether a decision is right for the state at its place, `decisions` judges. Kept although no broken system of the zoo needs it: those
+    are parts of the model, and this judges a user's own code (tests/systems/user).
     """
 
     name = "service-answers"

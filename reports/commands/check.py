@@ -47,7 +47,7 @@ FORMATS = (*READ, "etcd")
     "format_",
     type=click.Choice(FORMATS),
     default="auto",
-    help="What the files are (default: look and see).",
+    help="What the files are (default: refold finds out).",
 )
 @click.option(
     "--application",
@@ -69,19 +69,19 @@ FORMATS = (*READ, "etcd")
     "--nil-reads",
     type=click.Choice(("value", "any")),
     default="value",
-    help="A read of nil: the value null, or no statement.",
+    help="What a read of nil means: the value null (default), or nothing about the value.",
 )
 @click.option(
     "--fail",
     "fail",
     type=click.Choice(("refuses", "nothing")),
-    help="A failed operation says that its condition did not hold, or nothing (default: refuses; in EDN, nothing).",
+    help="What a failed operation means: its condition did not hold, or nothing is known (default: refuses; in EDN, nothing).",
 )
 @click.option(
     "--keys",
     type=click.Choice(("one", "independent")),
-    help="Values are pairs of a key and a value, as jepsen.independent writes them, or are not (default: they are not, and where they"
-    " seem to be that is said and nothing is judged).",
+    help="«independent»: values are pairs of a key and a value, as jepsen.independent writes them (default: they are not; if they look"
+    " like it, refold says so and judges nothing).",
 )
 @click.option(
     "--seconds",
@@ -92,7 +92,7 @@ FORMATS = (*READ, "etcd")
 @click.option(
     "--report-dir",
     metavar="DIR",
-    help="Write a page for each history here, which one steps through; for several, an index.html too (default: none).",
+    help="Where to write a page to step through each history, and for several an index.html (default: none).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def check(
@@ -119,7 +119,7 @@ def check(
       refold check ops.jsonl --model set --json
       refold check history.edn --keys independent --seconds 60
       refold check *.edn --report-dir pages                         a page for each, and pages/index.html
-      zcat history.jsonl.gz | refold check -                        standard input; history.jsonl.gz itself will do as well
+      zcat history.jsonl.gz | refold check -                        standard input; history.jsonl.gz itself works too
 
     Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
     """

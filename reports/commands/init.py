@@ -16,21 +16,21 @@ REPORTS = ".refold"
 OPTION = "refold_report_dir"
 
 
-@click.command(short_help="Write a first test and a CI job for a project.")
+@click.command(short_help="Set up a project: a first test, a CI job, pytest.")
 @click.option("--dir", "folder", metavar="DIR", default=".", help="The root of the project (default: here).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def init(folder: str, as_json: bool) -> None:
     """Look at a project and write what it needs to be verified: a test that runs as it is, a job for its CI, and the configuration.
 
-    It looks at pyproject.toml, pytest.ini, tox.ini and setup.cfg, at the folder of the tests, and at which CI is used. What is there is
-    left alone, so that it can be run again.
+    It looks at pyproject.toml, pytest.ini, tox.ini and setup.cfg, at the folder of the tests, and at which CI is used. It replaces no
+    file and no setting, so you can run it again.
 
     Exit code: 0 done, 2 usage or environment.
     """
     with outcome.sentences():
         root = pathlib.Path(folder)
         if not root.is_dir():
-            outcome.fail(f"--dir {folder!r} is no folder")
+            outcome.fail(f"--dir {folder!r} is not a folder")
         project = Project.of(root)
         written, notes = [], []
         test, text = module_of("application", "reservations", project.tests)
@@ -39,7 +39,7 @@ def init(folder: str, as_json: bool) -> None:
         words = {"install": project.install, "test": test.relative_to(root).as_posix()}
         for path, content in ((test, text), (job, skeleton("gitlab" if project.gitlab else "github", **words))):
             if path.exists():
-                notes.append(f"left alone, it is there already: {path}")
+                notes.append(f"left alone, because it exists: {path}")
             else:
                 write(path, content)
                 written.append(path)

@@ -12,13 +12,13 @@ from refold.reports.skeletons.project import Project
 from refold.reports.skeletons.skeletons import KINDS, module_of
 
 
-@click.command(short_help="Write a skeleton that runs as it is.")
+@click.command(short_help="Write a skeleton: application, system, consumer, property.")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("name")
 @click.option("--dir", "folder", metavar="DIR", help="Where it goes (default: where the tests of this project are).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def new(kind: str, name: str, folder: str | None, as_json: bool) -> None:
-    """Write a test with a skeleton of your own, which runs as it is and which you change piece by piece.
+    """Write a skeleton with a test. It runs as it is; change it piece by piece.
 
     \b
     Examples:
@@ -27,7 +27,7 @@ def new(kind: str, name: str, folder: str | None, as_json: bool) -> None:
       refold new consumer order-index  a projection
       refold new property no-gaps      something that must always hold
 
-    A file that is there already is left alone.
+    A file that exists is not overwritten.
 
     Exit code: 0 written, 2 usage or environment.
     """
@@ -35,7 +35,7 @@ def new(kind: str, name: str, folder: str | None, as_json: bool) -> None:
         place = pathlib.Path(folder) if folder is not None else relative(Project.of(pathlib.Path.cwd()).tests)
         path, text = module_of(kind, name, place)
         if path.exists():
-            outcome.fail(f"{path} is there already; choose another name, or remove it")
+            outcome.fail(f"{path} already exists; choose another name, or remove it")
         write(path, text)
         if as_json:
             outcome.print_json({"written": [str(path)]})

@@ -38,16 +38,16 @@ def replay(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Run a plan again, here or on another system; of several plans, each.
+    """Run one or more plans again, here or on another system.
 
     \b
     Examples:
       refold replay .refold/plans/oversold-1a2b3c4d.json
-      refold replay .refold/plans/*.json                  all that was ever found here
+      refold replay .refold/plans/*.json                  everything ever found here
       refold replay plan.json --system sqlite             does the real log do it too?
       refold replay plan.json --emit-test > test_bug.py   a regression test
 
-    A plan of which no action is possible here shows nothing, and is told as vacuous-run.
+    A plan none of whose actions is possible here shows nothing, and is reported as vacuous-run.
 
     Exit code: 0 held, 1 findings, 2 usage or environment.
     """

@@ -58,7 +58,7 @@ def application_for(name: str) -> Application:
     "commands",
     multiple=True,
     metavar="COMMAND",
-    help="A program that is a log, and speaks JSON lines; may be repeated.",
+    help="A program that is a log and speaks JSON lines; may be repeated.",
 )
 @click.option(
     "--application",
@@ -67,7 +67,7 @@ def application_for(name: str) -> Application:
     help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory).",
 )
 @click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
-@click.option("--examples", type=click.IntRange(1), help="Stop after so many runs.")
+@click.option("--examples", type=click.IntRange(1), help="Stop after this many runs.")
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
 )
@@ -79,16 +79,16 @@ def application_for(name: str) -> Application:
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="Processes that search. Default: one for each core; for a system of your own one, unless it says «parallel = True».",
+    help="Processes that search. Default: one for each core, but only one for a system of your own, unless it says «parallel = True».",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all counts.")
 @click.option(
     "--history",
     metavar="FILE",
-    help="Read the events that a former version of the application recorded in this history, and search nothing.",
+    help="Do not search; read the events that an earlier version of the application recorded in this history.",
 )
 @click.option(
-    "--decisions", is_flag=True, help="With --history: a decision that would come out otherwise today is a finding."
+    "--decisions", is_flag=True, help="With --history: a decision that would come out differently today is a finding."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def verify(

@@ -93,7 +93,7 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
       refold zoo --seeds 5 --json                  five seeds each, for a script
       refold verify --system ack-before-fsync      one of them with a full report
 
-    Each is searched for up to 30 s with each seed; one in which nothing is found by then counts as missed.
+    Each is searched for up to 30 s with each seed; if nothing is found by then, it counts as missed.
 
     Exit code: 0 all found, 1 some not found, 2 usage or environment.
     """

@@ -285,7 +285,7 @@ class FrameworkDeployment:
         except BaseException as error:
             let_through(error)
             raise UsageError(
-                f"{command.text}: what the call that it refers to returned cannot be stored by the application's transcoder"
+                f"{command.text}: the application's transcoder cannot store what the call that it refers to returned"
                 f" ({told(error)}); let that method return the id of the aggregate"
             ) from error
 
@@ -351,7 +351,7 @@ class FrameworkDeployment:
                 if failures > 3 or answer == [False]:
                     break
             else:
-                raise AdapterError(f"{self.system.name}: {name} has had {WORK_MAX:,} turns, and is not done")
+                raise AdapterError(f"{self.system.name}: {name} is still not done after {WORK_MAX:,} turns")
 
     # -- looking
 
@@ -446,7 +446,8 @@ class FrameworkDeployment:
                     self.walk("alice", found["calls"])
         if all(said != "done" for said, _ in self.outcomes):
             raise UsageError(
-                f"{self.system.name}: no command came to its end; the first one said: {self.outcomes[0][1] if self.outcomes else 'nothing'}"
+                f"{self.system.name}: no command succeeded, so a search would prove nothing; the first one said:"
+                f" {self.outcomes[0][1] if self.outcomes else 'nothing'}"
             )
         for name in self.system.workers:
             for _ in range(4):

@@ -187,7 +187,7 @@ def check_application(found: Any) -> None:
     from eventsourcing.application import Application as Theirs
 
     if not (isinstance(found, type) and issubclass(found, Theirs)):
-        raise UsageError(f"{short(found)} is no Application of the library eventsourcing; give the class itself")
+        raise UsageError(f"{short(found)} is not an Application of the library eventsourcing; pass the class itself")
     try:
         found(env={"PERSISTENCE_MODULE": "eventsourcing.popo"})
     except BaseException as error:

@@ -120,8 +120,8 @@ class LogFollower:
         if callable(self.show) and is_a(self.cls, Projection) and is_a(self.view, TrackingRecorder):
             return
         raise UsageError(
-            f"{short(given)} is neither a ProcessApplication nor three things: a Projection, the class of its view (a TrackingRecorder),"
-            " and a function that makes a dict of a view"
+            f"{short(given)} is neither a ProcessApplication nor a triple: a Projection, the class of its view (a TrackingRecorder),"
+            " and a function that turns a view into a dict"
         )
 
     def settings(self, env: Mapping[str, str], folder: str | None) -> dict[str, str]:

@@ -124,7 +124,7 @@ class ProgramLog:
                 return "exists"
             case Exact(version):
                 return version
-        raise AdapterError(f"{self.title}: an append demands {expectation}, which a program is not asked")
+        raise AdapterError(f"{self.title}: an append expects {expectation}, which the line protocol does not have")
 
     def outcome(self, what: str, found: dict[str, Any]) -> Appended | Conflict:
         """Yes or no."""

@@ -77,13 +77,13 @@ class Program:
         while line:
             _, ready, _ = select.select([], [self.into], [], max(0.0, until - time.monotonic()))
             if not ready:
-                raise self.failed(f"it did not read what it was asked ({what}) in time")
+                raise self.failed(f"it did not read the question {what} in time")
             try:
                 line = line[os.write(self.into, line) :]
             except BlockingIOError:
                 continue
             except OSError:
-                raise self.failed(f"it had ended when it was to {what}") from None
+                raise self.failed(f"it had ended before it was asked to {what}") from None
 
     def answer(self, what: str, until: float) -> dict[str, Any]:
         """The next line that it writes, an object."""
@@ -94,8 +94,8 @@ class Program:
             found = None
         if not isinstance(found, dict):
             raise self.failed(
-                f"it wrote {short(line.decode(errors='replace'), 120)} where it should have {what}: expected one JSON object in a line;"
-                " what is no answer goes to standard error"
+                f"it wrote {short(line.decode(errors='replace'), 120)} where it should have {what}: expected one JSON object on one line;"
+                " write anything else to standard error"
             )
         return found
 
@@ -113,7 +113,7 @@ class Program:
             parts.append(data)
             size += len(data)
             if size > LINE_MAX:
-                raise self.failed(f"it wrote more than {LINE_MAX:,} bytes without an end of the line")
+                raise self.failed(f"it wrote more than {LINE_MAX:,} bytes without a newline")
         line, _, self.rest = b"".join(parts).partition(b"\n")
         return line
 

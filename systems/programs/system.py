@@ -105,7 +105,7 @@ class ProgramSystem(LogSystem):
 
     def never(self) -> object:
         """Logs of programs are made in `open`."""
-        raise UsageError(f"{self.title}: it is opened with an application")
+        raise UsageError(f"{self.title}: it can only be opened with an application")
 
     def understood(self, hello: dict[str, Any]) -> Promises:
         """What it says of itself. Raises `UsageError`."""
@@ -130,8 +130,8 @@ class ProgramSystem(LogSystem):
         """A deployment around a log in a process."""
         if application.tagged:
             raise UsageError(
-                f"{self.title}: application {application.name!r} has conditions over tags, which a program is not asked; take one whose"
-                " conditions are versions of streams"
+                f"{self.title}: application {application.name!r} has conditions over tags, which the line protocol does not have; take"
+                " one whose conditions are versions of streams"
             )
         log = ProgramLog(self.title, application, self.promises, Path(self.pool.folder.fresh()), self.pool)
         guarded = GuardedLog(self.title, log, application)
@@ -151,7 +151,7 @@ def words_of(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise UsageError(f"command {command!r} cannot be taken apart: {error}") from None
+        raise UsageError(f"command {command!r} cannot be split into words: {error}") from None
     if not words:
         raise UsageError("the command is empty; write what starts the program, for example --command 'node log.js'")
     if shutil.which(words[0]) is None:

@@ -105,7 +105,7 @@ class Stage:
             raise status.error
         if not isinstance(status, Returned):
             raise AdapterError(
-                f"{self.title}: {name} {told_status(status)} before it has begun to work, and nobody will ever do that"
+                f"{self.title}: {name} {told_status(status)} before it has begun to work, and nothing will ever let it go on"
             )
         return status.value
 

@@ -137,7 +137,7 @@ def no_object(path: str, methods: tuple[str, ...]) -> UsageError:
         tree = ast.parse(pathlib.Path(path).read_bytes())
     except (OSError, ValueError, SyntaxError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        return UsageError(f"{path!r} cannot be read ({why}); what is meant is written FILE.py:NAME")
+        return UsageError(f"{path!r} cannot be read ({why}); write FILE.py:NAME")
     suitable = [
         f"{path}:{node.name}"
         for node in tree.body

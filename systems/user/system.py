@@ -230,9 +230,9 @@ class OwnSystem:
             raise UsageError(f"{where} is {short(theirs)}, which has no rows()")
         check_declared(where, theirs)
         if role_of(theirs) == INLINE and callable(getattr(theirs, "checkpoint", None)):
-            raise UsageError(f"{where} has a checkpoint(), and no handle() and no poll() by which it would move")
+            raise UsageError(f"{where} has a checkpoint(), but neither handle() nor poll() to move it")
         if role_of(theirs) == PUSHED and not callable(getattr(theirs, "checkpoint", None)):
-            raise UsageError(f"{where} has no checkpoint(), which says behind which position it wants to go on")
+            raise UsageError(f"{where} has no checkpoint(), which returns the position after which it goes on")
         return theirs
 
     def offered(self, examples: dict[str, Any], log: frozenset[Capability]) -> frozenset[Capability]:
@@ -553,7 +553,9 @@ class OwnDeployment(Deployment):
                 one.turn(0)
             if not working:
                 return
-        raise AdapterError(f"{self.name}: consumers said {WORK_MAX:,} times that there was something to do")
+        raise AdapterError(
+            f"{self.name}: consumers said {WORK_MAX:,} times that there was something to do; poll() returns False when there is nothing"
+        )
 
     def wrap(self, given: Any) -> Callable[[str, str, Context, StorePort], Watched]:
         """The consumer behind the port."""

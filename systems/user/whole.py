@@ -97,8 +97,8 @@ class WholeSystem:
         """The same code as a system of roles, whose calls stop at the gate. Raises `UsageError` if there is none."""
         if self.others is None:
             raise UsageError(
-                f"system {self.name!r} executes commands by itself; the application beside it says with replay(events) what its log means,"
-                " and has no decide()"
+                f"system {self.name!r} executes commands by itself; give it an application without decide()"
+                " and with replay(events), which says what its log means"
             )
         if self.other is None:
             self.other = other = self.others()

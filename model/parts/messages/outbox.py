@@ -89,8 +89,8 @@ class RelayDied(Record, frozen=True, tag="relay-died"):
 
 @record_kind
 class Interrupted(Record, frozen=True, tag="interrupted"):
-    """Whoever had sent these `messages` in this piece of its work died, was refused a step, or lost an answer, before it could surely note
-    that they are sent. `how` says which."""
+    """The sender of these `messages` died, had a step fail, or lost an answer, before it could be sure to have recorded them as sent. `how`
+    says which."""
 
     relay: str
     messages: tuple[str, ...]

@@ -93,7 +93,7 @@ class EventTables:
         if application is None:
             raise AdapterError("events are read from tables before there is an application that knows their streams")
         if "position" not in columns:
-            raise AdapterError(f"the query of events has the columns {', '.join(columns)}, and no position")
+            raise AdapterError(f"the query of events has the columns {', '.join(columns)}, but no column position")
         position = columns.pop("position")
         name, payload = self.payload(application, cls, columns, position)
         return Stored(

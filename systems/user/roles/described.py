@@ -108,7 +108,7 @@ class Described:
         """Whether everybody sends to a sink that there is. Raises `UsageError`."""
         if (self.service is None) != (self.events is None):
             raise UsageError(
-                "a service without events has nothing to be judged by, and events without a service nobody appends"
+                "give a service and its events together: a service is judged by its events, and without a service nothing appends any"
             )
         for sends in (
             "" if self.service is None else self.service.sends,

@@ -121,7 +121,7 @@ class OwnLocks(OwnRole):
             )
         if isinstance(theirs.written, str):
             raise UsageError(
-                f"{title!r}: its lock has the query {theirs.written!r}, and there is no database; expected a function"
+                f"{title!r}: its lock has the query {theirs.written!r} as `written`, but there is no database; give a function"
             )
         holder = called(f"{title}: lock", lambda: theirs.make("alice"))
         missing = [method for method in ("acquire", "release") if not callable(getattr(holder, method, None))]

@@ -164,7 +164,7 @@ class Background(Relays):
         """A method."""
         if not callable(theirs):
             raise UsageError(
-                f"{title!r}: its work is {short(theirs)}, expected a method that says whether there was any"
+                f"{title!r}: its work is {short(theirs)}, expected a method that returns whether there was any"
             )
 
     @classmethod

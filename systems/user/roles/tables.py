@@ -67,7 +67,9 @@ class TableConsumer:
         """The one number of its checkpoint; 0 where there is none yet."""
         found = self.looks.select(self.worker.checkpoint)
         if len(found) > 1:
-            raise AdapterError(f"the checkpoint {self.worker.checkpoint!r} has {counted(len(found), 'row')}, not one")
+            raise AdapterError(
+                f"the checkpoint {self.worker.checkpoint!r} has {counted(len(found), 'row')}, expected one"
+            )
         return int(found[0][0] or 0) if found else 0
 
 

@@ -313,7 +313,7 @@ FILES = {
         (
             "--application",
             "missing.py",
-            "'missing.py' cannot be read (No such file or directory); what is meant is written FILE.py:NAME",
+            "'missing.py' cannot be read (No such file or directory); write FILE.py:NAME",
         ),
     ],
 )

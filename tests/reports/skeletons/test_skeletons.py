@@ -114,7 +114,7 @@ def test_a_skeleton_runs(kind: str, tmp_path: pathlib.Path) -> None:
     assert done.returncode == 0, done.stdout
     again = run(tmp_path, "refold.reports", "new", kind, "order-index", "--dir", "checks")
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
 
 
 @pytest.mark.parametrize("name", ["", "1st", "-", "class"])

@@ -129,7 +129,7 @@ def test_the_system_that_ships_is_held(name: str) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: EventSourcing(dogs.Dog, dogs.COMMANDS), "is no Application of the library"),
+        (lambda: EventSourcing(dogs.Dog, dogs.COMMANDS), "is not an Application of the library"),
         (lambda: EventSourcing(dogs.DogSchool, []), "commands is empty"),
         (lambda: EventSourcing(dogs.DogSchool, [("regster", "fido")]), "DogSchool has no method 'regster'"),
         (lambda: EventSourcing(dogs.DogSchool, [3]), "command 3 is neither a tuple"),
@@ -138,7 +138,7 @@ def test_the_system_that_ships_is_held(name: str) -> None:
             lambda: EventSourcing(dogs.DogSchool, dogs.COMMANDS, projections=[dogs.Counting]),
             "neither a ProcessApplication",
         ),
-        (lambda: searched(EventSourcing(dogs.DogSchool, [("register",)]), 1), "no command came to its end"),
+        (lambda: searched(EventSourcing(dogs.DogSchool, [("register",)]), 1), "no command succeeded"),
         (lambda: resolve("eventsourcing?persistence=mysql"), "it is one of sqlite, popo"),
         (lambda: resolve("eventsourcing?snapshot=1"), "did you mean"),
         (lambda: verify(system="reference"), "does not bring one"),

@@ -215,7 +215,7 @@ def test_a_program_that_never_says_hello_is_given_up(tmp_path: pathlib.Path, mon
     [
         ("", "the command is empty"),
         ("no-such-program-here log.js", "there is no program 'no-such-program-here'"),
-        ("node 'log.js", "cannot be taken apart"),
+        ("node 'log.js", "cannot be split into words"),
     ],
 )
 def test_a_command_that_nobody_can_run_is_told(text: str, message: str) -> None:
@@ -226,7 +226,7 @@ def test_a_command_that_nobody_can_run_is_told(text: str, message: str) -> None:
 
 def test_conditions_that_the_protocol_has_not_are_told(tmp_path: pathlib.Path) -> None:
     """An application that asks for tags."""
-    with pytest.raises(UsageError, match="which a program is not asked"):
+    with pytest.raises(UsageError, match="which the line protocol does not have"):
         verify("courses", f"command:{command(tmp_path, SAME + LOOP)}", seconds=None, examples=8)
 
 

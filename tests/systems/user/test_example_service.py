@@ -178,7 +178,7 @@ def test_a_command_without_a_method_is_told_so() -> None:
 def test_a_query_of_events_without_a_position_is_told_so() -> None:
     """With the columns that it has."""
     make = sqlite_system(names.create, names.Registry, events={Claimed: "select name, owner from events"})
-    with pytest.raises(AdapterError, match=r"the columns name, owner, and no position"):
+    with pytest.raises(AdapterError, match=r"the columns name, owner, but no column position"):
         adapt("names", make).menu(Names())
 
 
