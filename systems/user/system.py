@@ -198,7 +198,7 @@ class OwnSystem:
         self.roles = {title: role_of(theirs) for title, theirs in examples.items()}
         workers = {one: ends for role, theirs in parts.roles.items() for one, ends in role.workers(theirs).items()}
         self.roles |= dict.fromkeys(workers, PULLING)
-        self.stops = {title for title, theirs in examples.items() if callable(getattr(theirs, "stop", None))}
+        stops = [title for title, theirs in examples.items() if callable(getattr(theirs, "stop", None))]
         self.consumers = tuple(watched_spec(title, theirs) for title, theirs in examples.items())
         self.mortal = {
             title
@@ -208,7 +208,7 @@ class OwnSystem:
         declared = declared_by(name, sample) if sample is not parts.log else None
         log = frozenset[Capability]() if self.serves else log_capabilities(name, parts.log)
         self.capabilities = declared if declared is not None else self.offered(examples, log)
-        self.stops |= {one for one, ends in workers.items() if "stop" in ends}
+        self.stops = (*stops, *(one for one, ends in workers.items() if "stop" in ends))
         self.mortal |= {one for one, ends in workers.items() if "crash" in ends}
         self.workers = tuple(workers)
         if any(one in self.mortal for one in workers):

@@ -395,6 +395,7 @@ class Watched(Asked, Consumer):
             self.restart()
             return
         Process.restart(self)
+        self.started = False
         self.recovering = True
         self.stage.begin(self.name, self.given if self.makes else self.theirs.restart, self.reborn)
 
