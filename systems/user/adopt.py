@@ -45,9 +45,9 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     system: UserConsumersSystem | LogSystem | OwnSystem | WholeSystem
     if isinstance(made, Whole) and not is_more(made):
         close_part(name, made)
-        system = WholeSystem(name, make, made, lambda: own_system(name, make))
+        system = WholeSystem(name, make, made, lambda: own_system(name, make, called(name, make)))
     elif is_own(made):
-        system = own_system(name, make)
+        system = own_system(name, make, made)
     elif isinstance(made, Bringing):
         system = UserConsumersSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
@@ -72,12 +72,12 @@ def code_of(made: object, kinds: Mapping[str, type]) -> dict[str, object]:
     return {name: function for name, function in found.items() if function is not None}
 
 
-def own_system(name: str, make: Callable[[], object]) -> OwnSystem:
-    """A system of roles."""
-    made = called(name, make)
-    system = OwnSystem(name, make, made)
-    close_part(name, made)
-    return system
+def own_system(name: str, make: Callable[[], object], made: object) -> OwnSystem:
+    """A system of roles, of which `made` is the first, to look at."""
+    try:
+        return OwnSystem(name, make, made)
+    finally:
+        close_part(name, made)
 
 
 def is_more(made: object) -> bool:

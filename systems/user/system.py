@@ -121,6 +121,7 @@ class Parts:
         self.service = getattr(made, "service", None)
         if self.service is None and callable(getattr(made, "execute", None)):
             self.service = made
+        self.closed_as_log = self.log is made
         late = self.service is not None and any(getattr(part, "shows_late", False) for part in parts_of(made))
         if getattr(made, "gaps", late):
             self.log = InOrderOfCommit(self.log)
@@ -797,7 +798,7 @@ class OwnDeployment(Deployment):
         finally:
             if self.stage is not None:
                 self.stage.close()
-            if self.parts.made is not self.parts.log:
+            if not self.parts.closed_as_log:
                 close_part(self.name, self.parts.made)
 
     # -- learning

@@ -127,3 +127,33 @@ def test_what_is_right_is_held(make: Any) -> None:
 def test_what_is_wrong_is_found(make: Any, anomaly: str) -> None:
     """As in a log without gaps."""
     assert anomaly in {one.finding.anomaly for one in verified(make).counterexamples}
+
+
+OPEN: list[object] = []
+
+
+class Opens(House):
+    """Has something to close, exactly once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        OPEN.append(self)
+
+    def close(self) -> None:
+        """Not a second time."""
+        OPEN.remove(self)
+
+
+class OpensInOrder(Opens):
+    """The same without gaps."""
+
+    gaps = False
+
+
+@pytest.mark.parametrize("make", [Opens, OpensInOrder])
+def test_whatever_is_made_is_closed_once(make: Any) -> None:
+    """Also what is made to be looked at, and a system that is its own log."""
+    adapt("house", make)
+    assert not OPEN
+    Campaign(adapt("house", make), Hotel(), 1, Budget(None, 3)).run()
+    assert not OPEN
