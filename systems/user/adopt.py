@@ -11,6 +11,7 @@ from refold.systems.port import SystemPort
 from refold.systems.user.consumers import Bringing, UserConsumersSystem
 from refold.systems.user.errors import called, close_part
 from refold.systems.user.log import LogSystem, log_capabilities
+from refold.systems.user.roles.locks import Lock
 from refold.systems.user.roles.parts import roles_of
 from refold.systems.user.roles.relays import Relays
 from refold.systems.user.roles.sinks import Sinks
@@ -46,6 +47,7 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     if isinstance(made, Whole) and not is_more(made):
         close_part(name, made)
         system = WholeSystem(name, make, made, lambda: own_system(name, make, called(name, make)))
+        system.unasked = tuple(role.field for role, _ in roles_of(made) if role.folds)
     elif is_own(made):
         system = own_system(name, make, made)
     elif isinstance(made, Bringing):
@@ -86,6 +88,7 @@ def is_more(made: object) -> bool:
         hasattr(made, "service")
         or bool(getattr(made, "consumers", None))
         or bool({Sinks, Relays}.intersection(dict(roles_of(made))))
+        or isinstance(getattr(made, "lock", None), Lock)
     )
 
 

@@ -35,8 +35,8 @@ def any_asynchronous(thing: object, *methods: str) -> bool:
 
 
 def first_of(main: Actor, asleep: bool) -> Actor | None:
-    """Who of a group goes on first: in asyncio's order, and the threads that its tasks wait for after them. Who is asleep can go on as well,
-    where that counts: time passes for him."""
+    """Who of a group goes on first: in asyncio's order, and the threads that its tasks wait for after them. Who is asleep can go on as
+    well, where that counts: time passes for him."""
     host, actors = main.host, main.process.actors
     if isinstance(host, Carrier):
         ready = host.driven.ready_of(main.process)

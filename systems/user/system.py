@@ -260,6 +260,7 @@ class OwnSystem:
 
     def menu(self, application: Application) -> Menu:
         """What plans may do: what the core knows and this system can do, and what happens at the gate."""
+        self.check_folds(application)
         commands = application.commands()
         menu = Menu(commands, self.clients, self.consumers, self.capabilities, lengths=self.lengths)
         kept: list[Group] = []
@@ -269,6 +270,15 @@ class OwnSystem:
                 kept.append((family, weight, possible))
         menu.groups = [*kept, *(group for group in self.groups(application) if group[2])]
         return menu
+
+    def check_folds(self, application: Application) -> None:
+        """Whether the application says what one event does, where a role needs that. Raises `UsageError`."""
+        fields = [role.field for role in self.given if role.folds]
+        if application.replayed and fields:
+            raise UsageError(
+                f"{self.name!r} has {' and '.join(fields)}, judged by what each event does to a state; application {application.name!r} has"
+                " replay(events) alone, give it evolve(state, event)"
+            )
 
     def possible(self, action: Action) -> bool:
         """Whether an action of the core means something here."""
