@@ -27,6 +27,8 @@ class InOrderOfCommit:
         """The user's position and id -> the event as it was first seen."""
         self.places: list[int] = []
         """The user's positions of the same events."""
+        self.counts: dict[str, int] = {}
+        """How many events of each stream have been seen."""
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.log, name)
@@ -59,7 +61,9 @@ class InOrderOfCommit:
         first = self.seen.get(name)
         if first is None:
             self.places.append(event.position)
-            first = self.seen[name] = msgspec.structs.replace(event, position=len(self.places))
+            count = self.counts[event.stream] = self.counts.get(event.stream, 0) + 1
+            version = count if getattr(self.log, "counted", False) else event.version
+            first = self.seen[name] = msgspec.structs.replace(event, position=len(self.places), version=version)
         return msgspec.structs.replace(event, position=first.position, version=first.version)
 
     def original(self, position: int) -> int:

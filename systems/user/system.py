@@ -134,8 +134,10 @@ class Parts:
 
     @property
     def shared(self) -> bool:
-        """Whether all clients call one service."""
-        return callable(getattr(self.service, "execute", None)) and not isinstance(self.service, type)
+        """Whether all clients call one service: it executes, or has methods and makes nothing."""
+        if isinstance(self.service, type):
+            return False
+        return callable(getattr(self.service, "execute", None)) or not callable(self.service)
 
     def serve(self, client: str) -> object:
         """The service, for one client; or what comes of it, if it is to be awaited."""

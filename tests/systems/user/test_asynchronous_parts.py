@@ -208,3 +208,33 @@ def test_the_menu_is_in_the_same_order_in_every_process() -> None:
     }
     assert len(said) == 1
     assert "alpha is told to stop" in said.pop()
+
+
+class Methods:
+    """One desk for all clients, with a method for each command."""
+
+    def __init__(self, desk: roles.Desk) -> None:
+        self.desk = desk
+
+    async def book(self, room: str, guest: str) -> None:
+        """The command `Book`."""
+        await self.desk.take(room, guest)
+
+
+def with_methods(desk: type[roles.Desk]) -> Callable[[], Any]:
+    """A hotel whose service is an object that makes nothing and has no execute()."""
+
+    class System(hotel(desk)):  # type: ignore[misc]
+        """New for each run."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.service = Methods(self.desk)
+
+    return System
+
+
+def test_a_service_with_methods_may_be_shared() -> None:
+    """Two clients in one process: the mistake is found, its twin is held."""
+    assert not verified(with_methods(roles.LockedDesk)).counterexamples
+    assert verified(with_methods(roles.Desk)).counterexamples

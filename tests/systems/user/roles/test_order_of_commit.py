@@ -13,6 +13,8 @@ from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.systems.user import Sink
 from refold.systems.user.adopt import adapt
+from refold.systems.user.late import InOrderOfCommit
+from refold.systems.user.roles.database import EventTables
 
 from ..asynchronous import Book, Booked, Hotel
 
@@ -127,6 +129,37 @@ def test_what_is_right_is_held(make: Any) -> None:
 def test_what_is_wrong_is_found(make: Any, anomaly: str) -> None:
     """As in a log without gaps."""
     assert anomaly in {one.finding.anomaly for one in verified(make).counterexamples}
+
+
+class Looked:
+    """A table of events in a database."""
+
+    def __init__(self, *columns: str) -> None:
+        self.columns = ["position", "room", "guest", *columns]
+        self.rows: list[tuple[Any, ...]] = []
+
+    def table(self, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """All of it."""
+        return self.columns, list(self.rows)
+
+
+@pytest.mark.parametrize(("columns", "versions"), [((), [1, 2]), (("version",), [1, 1])])
+def test_events_of_a_stream_are_counted_in_the_order_of_their_commits(
+    columns: tuple[str, ...], versions: list[int]
+) -> None:
+    """Where no column says which version they have; a column is believed."""
+    looks: Any = Looked(*columns)
+    tables = EventTables(looks, {Booked: "bookings"})
+    tables.application = Hotel()
+    log = InOrderOfCommit(tables)
+    ones = (1,) * len(columns)
+    for row in ((5, "attic", "ann", *ones), (4, "attic", "bo", *ones)):
+        looks.rows.append(row)
+        log.read(0, 10)
+    assert [(event.position, event.id, event.version) for event in log.read(0, 10)] == [
+        (1, "5", versions[0]),
+        (2, "4", versions[1]),
+    ]
 
 
 OPEN: list[object] = []
