@@ -28,6 +28,9 @@ WITHOUT_DECIDER = (
 )
 """What nobody can judge of an application that a full replay alone explains."""
 
+WITHOUT_EVOLVE = "an answer is judged by what each event does to a state, and the application has no evolve()"
+"""What nobody can judge of a part that answers, where there is a full replay alone."""
+
 RUN_ALONE = (
     "decisions by a second opinion: what a command may do is what the application does with it in a fresh instance; a rule that is wrong"
     " there too is seen by an invariant, or by decide() and evolve()",
@@ -44,7 +47,8 @@ def unjudged(application: Application) -> tuple[str, ...]:
 def not_checked(system: SystemPort, application: Application | None = None) -> tuple[str, ...]:
     """What a green run of this system with this application does not prove, in plain words."""
     if application is not None and application.replayed:
-        return unjudged(application)
+        unasked = getattr(system, "unasked", ())
+        return (*unjudged(application), *(f"{part}: {WITHOUT_EVOLVE}" for part in unasked))
     undecided = WITHOUT_DECIDER[:1] if application is not None and not application.decides else ()
     can = {*system.capabilities, *(IN_CALLS if CALLS in system.capabilities else ())}
     if "snapshots_of_streams" in can:

@@ -81,6 +81,12 @@ class Stage:
         """Somebody's work is asynchronous. Where loops have threads, each process has its own."""
         self.tasks[name] = loop if self.threaded else "loop"
 
+    def learn(self, name: str) -> str:
+        """Somebody's work has turned out to be asynchronous; on which loop it is."""
+        self.known.add(name)
+        self.awaits(name, name)
+        return self.tasks[name]
+
     def leads(self, name: str) -> Actor | None:
         """Who of somebody's group goes on first; None if nobody can, or if there is no work."""
         main = self.gate.actors.get(name)
@@ -95,9 +101,12 @@ class Stage:
         loop = self.tasks.get(name)
         if loop is None:
             try:
-                return self.gate.run(name, function, *arguments)
+                found = self.gate.run(name, function, *arguments)
             except Busy as busy:
                 raise AdapterError(f"{self.title}: {busy}") from busy
+            if not inspect.iscoroutine(found):
+                return found
+            loop, function, arguments = self.learn(name), lambda: found, ()
         self.gate.task(name, function, *arguments, loop=loop, threaded=self.threaded, free=True)
         self.tidy(name)
         status = self.gate.status(name)
@@ -134,9 +143,7 @@ class Stage:
             if not (isinstance(status, Returned) and inspect.iscoroutine(status.value)):
                 return
             found = status.value
-            self.known.add(name)
-            self.awaits(name, name)
-            loop, function = self.tasks[name], lambda: found
+            loop, function = self.learn(name), lambda: found
         self.gate.task(name, function, loop=loop, threaded=self.threaded)
 
     def set_loose(self, name: str, function: Callable[[], Any]) -> None:

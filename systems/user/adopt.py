@@ -11,6 +11,7 @@ from refold.systems.port import SystemPort
 from refold.systems.user.consumers import Bringing, UserConsumersSystem
 from refold.systems.user.errors import called, close_part
 from refold.systems.user.log import LogSystem, log_capabilities
+from refold.systems.user.roles.locks import Lock
 from refold.systems.user.roles.parts import roles_of
 from refold.systems.user.roles.relays import Relays
 from refold.systems.user.roles.sinks import Sinks
@@ -45,9 +46,10 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     system: UserConsumersSystem | LogSystem | OwnSystem | WholeSystem
     if isinstance(made, Whole) and not is_more(made):
         close_part(name, made)
-        system = WholeSystem(name, make, made, lambda: own_system(name, make))
+        system = WholeSystem(name, make, made, lambda: own_system(name, make, called(name, make)))
+        system.unasked = tuple(role.field for role, _ in roles_of(made) if role.folds)
     elif is_own(made):
-        system = own_system(name, make)
+        system = own_system(name, make, made)
     elif isinstance(made, Bringing):
         system = UserConsumersSystem(name, make, made)
         for part in (made.log, *made.consumers.values()):
@@ -73,12 +75,12 @@ def code_of(made: object, kinds: Mapping[str, type]) -> dict[str, object]:
     return {name: function for name, function in found.items() if function is not None}
 
 
-def own_system(name: str, make: Callable[[], object]) -> OwnSystem:
-    """A system of roles."""
-    made = called(name, make)
-    system = OwnSystem(name, make, made)
-    close_part(name, made)
-    return system
+def own_system(name: str, make: Callable[[], object], made: object) -> OwnSystem:
+    """A system of roles, of which `made` is the first, to look at."""
+    try:
+        return OwnSystem(name, make, made)
+    finally:
+        close_part(name, made)
 
 
 def is_more(made: object) -> bool:
@@ -87,6 +89,7 @@ def is_more(made: object) -> bool:
         hasattr(made, "service")
         or bool(getattr(made, "consumers", None))
         or bool({Sinks, Relays}.intersection(dict(roles_of(made))))
+        or isinstance(getattr(made, "lock", None), Lock)
     )
 
 

@@ -22,6 +22,7 @@ from refold.systems.gate.crossing import Died, Raised, Status
 from refold.systems.user.actors import Stage, how
 from refold.systems.user.coroutines import asynchronous
 from refold.systems.user.errors import AdapterError, awaited, let_through, told
+from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import GuardedLog
 from refold.systems.user.roles.naming import call_of
 
@@ -88,9 +89,10 @@ class WatchedLog(GuardedLog):
         return msgspec.structs.replace(event, id=label)
 
     def original(self, event: Stored) -> Stored:
-        """The event under the id that the user's log has for it."""
+        """The event under the id and at the position that the user's log has for it."""
         names = {label: name for name, label in self.labels.items()}
-        return msgspec.structs.replace(event, id=names.get(event.id, event.id))
+        position = self.log.original(event.position) if isinstance(self.log, InOrderOfCommit) else event.position
+        return msgspec.structs.replace(event, id=names.get(event.id, event.id), position=position)
 
     def attribute(self, fresh: list[Stored]) -> None:
         """These events have just become visible: who has appended them, and what for."""

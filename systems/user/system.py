@@ -121,6 +121,7 @@ class Parts:
         self.service = getattr(made, "service", None)
         if self.service is None and callable(getattr(made, "execute", None)):
             self.service = made
+        self.closed_as_log = self.log is made
         late = self.service is not None and any(getattr(part, "shows_late", False) for part in parts_of(made))
         if getattr(made, "gaps", late):
             self.log = InOrderOfCommit(self.log)
@@ -133,8 +134,10 @@ class Parts:
 
     @property
     def shared(self) -> bool:
-        """Whether all clients call one service."""
-        return callable(getattr(self.service, "execute", None)) and not isinstance(self.service, type)
+        """Whether all clients call one service: it executes, or has methods and makes nothing."""
+        if isinstance(self.service, type):
+            return False
+        return callable(getattr(self.service, "execute", None)) or not callable(self.service)
 
     def serve(self, client: str) -> object:
         """The service, for one client; or what comes of it, if it is to be awaited."""
@@ -198,7 +201,7 @@ class OwnSystem:
         self.roles = {title: role_of(theirs) for title, theirs in examples.items()}
         workers = {one: ends for role, theirs in parts.roles.items() for one, ends in role.workers(theirs).items()}
         self.roles |= dict.fromkeys(workers, PULLING)
-        self.stops = {title for title, theirs in examples.items() if callable(getattr(theirs, "stop", None))}
+        stops = [title for title, theirs in examples.items() if callable(getattr(theirs, "stop", None))]
         self.consumers = tuple(watched_spec(title, theirs) for title, theirs in examples.items())
         self.mortal = {
             title
@@ -208,7 +211,7 @@ class OwnSystem:
         declared = declared_by(name, sample) if sample is not parts.log else None
         log = frozenset[Capability]() if self.serves else log_capabilities(name, parts.log)
         self.capabilities = declared if declared is not None else self.offered(examples, log)
-        self.stops |= {one for one, ends in workers.items() if "stop" in ends}
+        self.stops = (*stops, *(one for one, ends in workers.items() if "stop" in ends))
         self.mortal |= {one for one, ends in workers.items() if "crash" in ends}
         self.workers = tuple(workers)
         if any(one in self.mortal for one in workers):
@@ -259,6 +262,7 @@ class OwnSystem:
 
     def menu(self, application: Application) -> Menu:
         """What plans may do: what the core knows and this system can do, and what happens at the gate."""
+        self.check_folds(application)
         commands = application.commands()
         menu = Menu(commands, self.clients, self.consumers, self.capabilities, lengths=self.lengths)
         kept: list[Group] = []
@@ -268,6 +272,15 @@ class OwnSystem:
                 kept.append((family, weight, possible))
         menu.groups = [*kept, *(group for group in self.groups(application) if group[2])]
         return menu
+
+    def check_folds(self, application: Application) -> None:
+        """Whether the application says what one event does, where a role needs that. Raises `UsageError`."""
+        fields = [role.field for role in self.given if role.folds]
+        if application.replayed and fields:
+            raise UsageError(
+                f"{self.name!r} has {' and '.join(fields)}, judged by what each event does to a state; application {application.name!r} has"
+                " replay(events) alone, give it evolve(state, event)"
+            )
 
     def possible(self, action: Action) -> bool:
         """Whether an action of the core means something here."""
@@ -799,7 +812,7 @@ class OwnDeployment(Deployment):
         finally:
             if self.stage is not None:
                 self.stage.close()
-            if self.parts.made is not self.parts.log:
+            if not self.parts.closed_as_log:
                 close_part(self.name, self.parts.made)
 
     # -- learning

@@ -62,6 +62,8 @@ class WholeSystem:
     parallel = False
     code: Mapping[str, object] = {}
     """The functions of the user's own that it is made of."""
+    unasked: tuple[str, ...] = ()
+    """What it has beside that nobody asks where the application does not say what one event does."""
     executes = True
     """It needs no clients that decide."""
 

@@ -67,6 +67,8 @@ class EventTables:
         self.application: Application | None = None
         self.rows: object = None
         self.events: list[Stored] = []
+        self.counted = False
+        """Versions are counted here: no column says which they are."""
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """Events behind a position. All are looked at, because their versions count from the first one of their stream."""
@@ -95,6 +97,7 @@ class EventTables:
         if "position" not in columns:
             raise AdapterError(f"the query of events has the columns {', '.join(columns)}, but no column position")
         position = columns.pop("position")
+        self.counted = "version" not in columns
         name, payload = self.payload(application, cls, columns, position)
         return Stored(
             position,

@@ -55,6 +55,7 @@ class Readers(OwnRole):
 
     name = Queries.name
     field: ClassVar[str] = "readers"
+    folds = True
     gives = (Queries.ability().name,)
 
     def __init__(self, scene: Surroundings, theirs: Mapping[str, Any]) -> None:

@@ -44,6 +44,7 @@ class Repositories(OwnRole):
 
     name = "repository"
     field: ClassVar[str] = "repository"
+    folds = True
 
     def __init__(self, scene: Surroundings, theirs: Any) -> None:
         super().__init__(scene, theirs)

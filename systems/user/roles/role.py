@@ -48,6 +48,8 @@ class OwnRole(Extension):
 
     field: ClassVar[str]
     gives: ClassVar[tuple[Capability, ...]] = ()
+    folds: ClassVar[bool] = False
+    """Whether it is judged by what each event does to a state."""
 
     def __init__(self, scene: Surroundings, theirs: Any) -> None:
         super().__init__(scene.context, scene.consumers, {}, scene.step)

@@ -19,6 +19,7 @@ from refold.search.campaign import Budget, Campaign
 from refold.search.objects.given import application_given
 from refold.search.run import BrokenApplication
 from refold.search.verification import verify
+from refold.systems.user import Lock
 from refold.systems.user.adopt import adapt
 from refold.systems.user.errors import AdapterError
 
@@ -208,3 +209,58 @@ def test_applications_and_systems_must_fit() -> None:
         application_given(Odd)
     with pytest.raises(UsageError, match=r"system .reference. brings clients that decide"):
         verify(Orders, "reference", seconds=None, examples=2)
+
+
+class Cashier:
+    """A page, a repository, and a holder of a lock that everybody gets."""
+
+    def query(self, key: str) -> object:
+        """Nobody can say what is right."""
+        return "nonsense"
+
+    load = query
+
+    def acquire(self) -> bool:
+        """Always."""
+        return True
+
+    def release(self) -> None:
+        """Nothing."""
+
+    def write(self) -> None:
+        """Whatever it is for."""
+
+
+class Asked(Shop):  # type: ignore[misc]
+    """Has more that answers."""
+
+    readers: Mapping[str, object] = {"page": Cashier()}
+    repository = Cashier()
+
+
+class Serving(Asked):
+    """Has roles, as `service` says."""
+
+    def service(self, client: str) -> object:
+        """Itself."""
+        return self
+
+
+class Locking(Shop):  # type: ignore[misc]
+    """Has a lock."""
+
+    lock = Lock(lambda client: Cashier())
+
+
+def test_what_a_replay_alone_cannot_judge_is_named_or_refused() -> None:
+    """Never left out without a word."""
+    result = Campaign(adapt("shop", Asked), Orders(), 1, Budget(None, 5)).run()
+    assert [text.partition(":")[0] for text in result.not_checked[-2:]] == ["repository", "readers"]
+    with pytest.raises(UsageError, match=r"has repository and readers, .* give it evolve\(state, event\)"):
+        Campaign(adapt("shop", Serving), Orders(), 1, Budget(None, 5)).run()
+
+
+def test_a_lock_beside_a_whole_application_is_used() -> None:
+    """It needs no decider."""
+    found = Campaign(adapt("shop", Locking), Orders(), 1, Budget(None, 40, distinct=1)).run().counterexamples
+    assert [one.finding.anomaly for one in found] == ["two-lock-holders"]
