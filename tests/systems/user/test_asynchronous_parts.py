@@ -238,3 +238,33 @@ def test_a_service_with_methods_may_be_shared() -> None:
     """Two clients in one process: the mistake is found, its twin is held."""
     assert not verified(with_methods(roles.LockedDesk)).counterexamples
     assert verified(with_methods(roles.Desk)).counterexamples
+
+
+class Closing(roles.Polled):
+    """Closes, as it is told to stop, what it would need to answer."""
+
+    closed = False
+
+    async def stop(self) -> None:
+        """In order."""
+        await asyncio.sleep(0.01)
+        self.closed = True
+
+    async def rows(self) -> dict[str, Any]:
+        if self.closed:
+            raise ConnectionError("closed")
+        return await super().rows()
+
+
+class ClosingAtOnce(Closing):
+    """The same without an await."""
+
+    def stop(self) -> None:  # type: ignore[override]
+        self.closed = True
+
+
+@pytest.mark.parametrize("how", [Closing, ClosingAtOnce])
+def test_whoever_has_been_told_to_stop_need_not_answer(how: Callable[[roles.Worker], Any]) -> None:
+    """Neither in the middle of its work nor after it."""
+    assert not verified(hotel(roles.CarefulDesk, roles.CarefulWorker, how)).counterexamples
+    assert verified(hotel(roles.CarefulDesk, roles.Worker, how)).counterexamples
