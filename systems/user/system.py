@@ -196,6 +196,7 @@ class OwnSystem:
         self.given = dict(parts.roles)
         for role, theirs in parts.roles.items():
             role.check(name, theirs)
+        self.check_names(parts)
         examples = {title: self.example(title, given) for title, given in parts.consumers.items()}
         self.kinds = {title: type(theirs) for title, theirs in examples.items()}
         self.roles = {title: role_of(theirs) for title, theirs in examples.items()}
@@ -224,6 +225,19 @@ class OwnSystem:
         """Asynchronous code stops where it does not await: its loops have threads of their own."""
         for theirs in examples.values():
             close_part(name, theirs)
+
+    def check_names(self, parts: Parts) -> None:
+        """Whether no two processes have the same name. Raises `UsageError`."""
+        owners = [(one, "a client") for one in self.clients if self.serves or parts.roles]
+        owners += [(one, "a consumer") for one in parts.consumers]
+        owners += [(one, f"in {role.field}") for role, theirs in parts.roles.items() for one in role.actors(theirs)]
+        seen: dict[str, str] = {}
+        for one, owner in owners:
+            if one in seen:
+                raise UsageError(
+                    f"{self.name!r}: the name {one!r} is that of {seen[one]}, and {owner}; each needs its own"
+                )
+            seen[one] = owner
 
     def example(self, title: str, given: Any) -> Any:
         """One consumer, to see what it has. Raises `UsageError`."""
