@@ -227,7 +227,12 @@ def announced(entry: dict[str, Any]) -> list[str]:
 
     from refold.reports.ci import announced
 
-    return announced.announced(json.loads(pathlib.Path(entry["report"]).with_name("report.json").read_bytes()))
+    path = pathlib.Path(entry["report"]).with_name("report.json")
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        return [f"refold: {path} cannot be shown to this job any more: {error}"]
+    return announced.announced(document)
 
 
 def done(entry: dict[str, Any]) -> str:

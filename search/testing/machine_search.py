@@ -233,6 +233,7 @@ class MachineSearch:
             found = error
         finally:
             gc.unfreeze()
+            stand_down(self.system)
         notes = list(getattr(found, "__notes__", ()))
         if isinstance(found, Broken):
             found.aside, found.__notes__ = notes, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
@@ -81,6 +82,7 @@ def own_system(name: str, make: Callable[[], object], made: object) -> OwnSystem
         return OwnSystem(name, make, made)
     finally:
         close_part(name, made)
+        gc.collect(1)  # examples may hold connections in circles, and a search freezes what it finds
 
 
 def is_more(made: object) -> bool:

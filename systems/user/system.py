@@ -6,6 +6,7 @@ what happens there. Which places there are is learned once, by letting the code 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -196,6 +197,7 @@ class OwnSystem:
         self.given = dict(parts.roles)
         for role, theirs in parts.roles.items():
             role.check(name, theirs)
+        self.check_names(parts)
         examples = {title: self.example(title, given) for title, given in parts.consumers.items()}
         self.kinds = {title: type(theirs) for title, theirs in examples.items()}
         self.roles = {title: role_of(theirs) for title, theirs in examples.items()}
@@ -224,6 +226,19 @@ class OwnSystem:
         """Asynchronous code stops where it does not await: its loops have threads of their own."""
         for theirs in examples.values():
             close_part(name, theirs)
+
+    def check_names(self, parts: Parts) -> None:
+        """Whether no two processes have the same name. Raises `UsageError`."""
+        owners = [(one, "a client") for one in self.clients if self.serves or parts.roles]
+        owners += [(one, "a consumer") for one in parts.consumers]
+        owners += [(one, f"in {role.field}") for role, theirs in parts.roles.items() for one in role.actors(theirs)]
+        seen: dict[str, str] = {}
+        for one, owner in owners:
+            if one in seen:
+                raise UsageError(
+                    f"{self.name!r}: the name {one!r} is that of {seen[one]}, and {owner}; each needs its own"
+                )
+            seen[one] = owner
 
     def example(self, title: str, given: Any) -> Any:
         """One consumer, to see what it has. Raises `UsageError`."""
@@ -255,6 +270,11 @@ class OwnSystem:
         return can
 
     # -- the port
+
+    @staticmethod
+    def stand_down() -> None:
+        """What the runs have left in circles is let go, and with it the connections that are open in there."""
+        gc.collect()
 
     def open(self, application: Application, emit: Emit) -> OwnDeployment:
         """A new one."""

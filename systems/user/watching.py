@@ -110,6 +110,8 @@ class Watched(Asked, Consumer):
         self.woken = False
         """Something became visible since it began to work: it may have looked before that."""
         self.recovering = False
+        self.stopping = False
+        """It has been told to end, and may have closed what it needs to answer."""
         self.resume(self.checkpoint_now() or 0)
         self.asleep = self.role == INLINE
 
@@ -163,13 +165,17 @@ class Watched(Asked, Consumer):
 
     def look(self, when: str = "working") -> None:
         """Record what it shows, if that is news. What is locked by somebody's open transaction cannot be seen now, and a dead one need not
-        answer; what a recovery has come to, counts from its end on."""
+        answer, nor one that has been told to stop; what a recovery has come to, counts from its end on."""
         if self.recovering and when == "working":
             return
         try:
             seen = (self.checkpoint_now(), self.current())
         except AdapterError as error:
-            if when == "dead" or (self.stage is not None and self.stage.work and "locked" in str(error)):
+            if (
+                when == "dead"
+                or self.stopping
+                or (self.stage is not None and self.stage.work and "locked" in str(error))
+            ):
                 return
             raise
         if when != "working" or seen != self.shown:
@@ -249,6 +255,7 @@ class Watched(Asked, Consumer):
 
     def begin(self, index: int = 0) -> bool:
         """Begin a piece of work: up to its first stop at the gate, or to its end where there is none; False if there is none to do."""
+        self.stopping = False
         if self.role == PULLING:
             self.woken = False
             self.undertake("poll", (), self.polled)
@@ -356,7 +363,7 @@ class Watched(Asked, Consumer):
 
     def fell(self) -> None:
         """The process is dead."""
-        self.recovering = False
+        self.recovering = self.stopping = False
         Process.crash(self)
         self.inbox = []
         self.unflushed = False
@@ -367,6 +374,7 @@ class Watched(Asked, Consumer):
     def stop(self) -> None:
         """It is told to end, in order: it may save what it has."""
         stage = self.stage
+        self.stopping = True
         if stage is not None and stage.stands(self.name):
             stage.stop(self.name, getattr(self.theirs, "stop", None))
             if not self.down and not stage.busy(self.name):
@@ -381,7 +389,7 @@ class Watched(Asked, Consumer):
 
     def leave(self) -> None:
         """Its process has ended."""
-        self.recovering = False
+        self.recovering = self.stopping = False
         if self.stage is not None:
             self.stage.end(self.name)
         Process.crash(self)

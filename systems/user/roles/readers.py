@@ -86,6 +86,11 @@ class Readers(OwnRole):
                         )
 
     @classmethod
+    def actors(cls, theirs: Any) -> tuple[str, ...]:
+        """Each answers under its name."""
+        return tuple(theirs)
+
+    @classmethod
     def words(cls, theirs: Any, cast: Cast, application: Application, places: Places) -> Iterator[Group]:
         """Questions; and a call right before one about the same key, or in the middle of it."""
         keys = application.keys

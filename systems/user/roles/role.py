@@ -73,6 +73,11 @@ class OwnRole(Extension):
         return {}
 
     @classmethod
+    def actors(cls, theirs: Any) -> tuple[str, ...]:
+        """The names of all processes that are its own."""
+        return tuple(cls.workers(theirs))
+
+    @classmethod
     def words(cls, theirs: Any, cast: Cast, application: Application, places: Places) -> Iterator[Group]:
         """What plans may do with it, beside turns: (family, weight, words)."""
         return iter(())

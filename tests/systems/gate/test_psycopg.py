@@ -217,7 +217,9 @@ def test_connections_of_many_databases_do_not_use_up_the_server(gate: Gate, serv
 
     for number in range(12):
         gate.run("alice", used, f"shop-{number}")
-    query = "select count(*) from pg_stat_activity where application_name like 'shop-%' or backend_type = 'client backend'"
+    query = (
+        "select count(*) from pg_stat_activity where application_name like 'shop-%' or backend_type = 'client backend'"
+    )
     row = server.admin.execute(query).fetchone()
     assert row is not None
     assert 4 < row[0] < 30

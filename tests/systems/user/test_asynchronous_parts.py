@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from refold.model.action import Action, Crash, Restart, Submit
+from refold.model.errors import UsageError
 from refold.model.parts.calls import Shown, StopOrderly, Turn
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
@@ -238,3 +239,48 @@ def test_a_service_with_methods_may_be_shared() -> None:
     """Two clients in one process: the mistake is found, its twin is held."""
     assert not verified(with_methods(roles.LockedDesk)).counterexamples
     assert verified(with_methods(roles.Desk)).counterexamples
+
+
+class Closing(roles.Polled):
+    """Closes, as it is told to stop, what it would need to answer."""
+
+    closed = False
+
+    async def stop(self) -> None:
+        """In order."""
+        await asyncio.sleep(0.01)
+        self.closed = True
+
+    async def rows(self) -> dict[str, Any]:
+        if self.closed:
+            raise ConnectionError("closed")
+        return await super().rows()
+
+
+class ClosingAtOnce(Closing):
+    """The same without an await."""
+
+    def stop(self) -> None:  # type: ignore[override]
+        self.closed = True
+
+
+@pytest.mark.parametrize("how", [Closing, ClosingAtOnce])
+def test_whoever_has_been_told_to_stop_need_not_answer(how: Callable[[roles.Worker], Any]) -> None:
+    """Neither in the middle of its work nor after it."""
+    assert not verified(hotel(roles.CarefulDesk, roles.CarefulWorker, how)).counterexamples
+    assert verified(hotel(roles.CarefulDesk, roles.Worker, how)).counterexamples
+
+
+@pytest.mark.parametrize("name", ["alice", "guests"])
+def test_two_processes_of_one_name_are_refused(name: str) -> None:
+    """They would be taken for each other."""
+
+    class System(hotel(roles.CarefulDesk, roles.CarefulWorker)):  # type: ignore[misc]
+        """New for each run."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.readers = {name: Page(self.book)}
+
+    with pytest.raises(UsageError, match=f"the name '{name}' is that of a .*, and in readers; each needs its own"):
+        adapt("hotel", System)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
@@ -118,3 +120,32 @@ def test_a_log_with_something_called_open_is_a_log() -> None:
         open = False
 
     assert verified(OpenLog, examples=20).counterexamples == ()
+
+
+class Circular:
+    """A consumer that holds itself, and something that has to be let go."""
+
+    projection = "views"
+    alive: ClassVar[weakref.WeakSet[Any]] = weakref.WeakSet()
+
+    def __init__(self) -> None:
+        self.poll = self.work
+        self.alive.add(self)
+
+    def work(self) -> bool:
+        """There is nothing to do."""
+        return False
+
+    def rows(self) -> dict[str, Any]:
+        """No rows."""
+        return {}
+
+
+def test_examples_are_let_go_before_a_search_freezes_what_there_is() -> None:
+    """Else each search of a suite would leave a connection open."""
+
+    def make() -> Any:
+        return SimpleNamespace(log=own.FileLog(), consumers={"one": Circular})
+
+    adapt("own", make)
+    assert len(Circular.alive) == 0
