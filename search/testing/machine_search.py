@@ -43,6 +43,7 @@ from refold.search.testing.user_errors import (
     with_plan,
 )
 from refold.search.vacuous import PATIENCE, contested, have_work, vacuous
+from refold.systems.port import stand_down
 
 TAPE_NOTE = "Failing test case: guarantees("
 """How Hypothesis begins to say which tape failed, where the plan says it better."""
