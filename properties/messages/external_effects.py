@@ -11,6 +11,7 @@ from __future__ import annotations
 from refold.model.parts.consuming.mailer import Covered, MailerJoined, Sent
 from refold.model.record import Crashed, Observed, Recovered
 from refold.properties.messages.coverage import Coverage
+from refold.properties.messages.stream_order import StreamOrder
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
@@ -44,7 +45,7 @@ class ExternalEffects(Property):
         self.last: dict[str, tuple[int, Covered]] = {}
         self.went: dict[str, dict[int, tuple[int, Sent]]] = {}
         self.excused: dict[str, set[int]] = {}
-        self.newest: dict[tuple[str, str], tuple[int, int, Sent]] = {}
+        self.order = StreamOrder(self)
 
     def handlers(self) -> dict[type, Handler]:
         """What leaves the system, what is noted, deaths, and where the consumer comes to rest."""
@@ -143,21 +144,7 @@ class ExternalEffects(Property):
                 actual=record.to,
                 evidence=[proof, Evidence(number, record, "went elsewhere")],
             )
-        before = self.newest.get((record.consumer, event.stream))
-        if before is None or before[0] <= event.version:
-            self.newest[record.consumer, event.stream] = (event.version, number, record)
-            return None
-        return self.finding(
-            "sent-out-of-order",
-            record.consumer,
-            number,
-            clause="in the order of streams",
-            guarantee="ORD",
-            position=record.position,
-            expected=f"version {event.version} before version {before[0]}",
-            actual="after it",
-            evidence=[proof, Evidence(before[1], before[2], "went first"), Evidence(number, record, "came after it")],
-        )
+        return self.order.sent(record.consumer, record.consumer, number, record, event, [proof])
 
     def without_cause(self, number: int, record: Sent) -> Finding | None:
         """There is no such event; of one that is forgotten nothing can be said."""

@@ -14,6 +14,7 @@ from refold.model.parts.messages.outbox import Delivered, Interrupted, OutboxAtR
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised, ManagerAtRest
 from refold.model.words import counted
 from refold.properties.messages.coverage import Coverage
+from refold.properties.messages.stream_order import StreamOrder
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 from refold.properties.window import Window
@@ -78,7 +79,7 @@ class OutboxDelivery(Property):
             REMEMBERED, "whether messages of the outbox go out again for deaths older than the newest {size}"
         )
         self.windows = (self.effects.window, self.delivered.window, self.excuses)
-        self.newest: dict[tuple[str, str], tuple[int, int, Delivered]] = {}
+        self.order = StreamOrder(self)
         self.hands: dict[str, str] = {}
         self.excused: dict[str, int] = {}
 
@@ -149,25 +150,8 @@ class OutboxDelivery(Property):
 
     def in_order(self, number: int, record: Delivered, event: Stored) -> Finding | None:
         """The first message of an event comes behind those of the earlier ones of its stream."""
-        before = self.newest.get((record.outbox, event.stream))
-        if before is None or before[0] <= event.version:
-            self.newest[record.outbox, event.stream] = (event.version, number, record)
-            return None
-        return self.finding(
-            "sent-out-of-order",
-            record.relay,
-            number,
-            clause="in the order of streams",
-            guarantee="ORD",
-            position=record.position,
-            expected=f"version {event.version} before version {before[0]}",
-            actual="after it",
-            evidence=[
-                *cause(self.oracle, record.position),
-                Evidence(before[1], before[2], "went first"),
-                Evidence(number, record, "came after it"),
-            ],
-        )
+        proofs = cause(self.oracle, record.position)
+        return self.order.sent(record.outbox, record.relay, number, record, event, proofs)
 
     def on_rest(self, number: int, record: OutboxAtRest) -> Finding | None:
         """The message of every event that calls for one has gone out, and no row waits for a relay."""

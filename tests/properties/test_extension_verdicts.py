@@ -26,6 +26,7 @@ FILES = (
     "reading/listings",
     "reading/sessions",
     "messages/side_effects",
+    "messages/stream_order",
     "messages/two_stores",
 )
 """The modules of properties that are judged here."""
