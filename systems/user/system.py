@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
 from typing import Any
 
 from refold.model.action import (
@@ -60,7 +59,7 @@ from refold.model.parts.calls import (
 )
 from refold.model.process import Emit
 from refold.model.record import Crashed
-from refold.model.tape import Group, Menu, Word
+from refold.model.tape import Group, Menu
 from refold.model.words import short
 from refold.systems.deployment import Deployment
 from refold.systems.gate.runtime.driven import NeedsThread, Overran
@@ -85,6 +84,7 @@ from refold.systems.user.watching import (
     role_of,
     watched_spec,
 )
+from refold.systems.user.words import of_consumers, of_service, overtakings, restart_of
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
@@ -100,11 +100,6 @@ REHEARSED = 12
 """Commands that are tried to learn the places."""
 SHORT = (12, 24, 48)
 """Words per plan where a part of the user's says that many short runs find more in the same time than few long ones."""
-
-
-def restart_of(name: str) -> str:
-    """Under which name the places of a recovery are known."""
-    return f"restart:{name}"
 
 
 def parts_of(made: object) -> Sequence[object]:
@@ -327,109 +322,19 @@ class OwnSystem:
         places = self.learned(application)
         actors = [*(self.clients if self.serves else ()), *working]
         if self.serves:
-            yield from self.of_service(cast, places["service"])
+            yield from of_service(cast, places["service"])
         if self.gaps:
-            yield from self.overtakings(cast, places["service"], working)
+            yield from overtakings(cast, places["service"], working)
         if working:
             yield "", 20, alone(Turn(one) for one in working)
             yield "", 8, [(Turn(one),) * 2 for one in working]
-            yield from self.of_consumers(cast, places, working)
+            yield from of_consumers(cast, places, working, mortal=self.mortal, stops=self.stops, serves=self.serves)
         mortal = [one for one in self.workers if one in self.mortal]
         if mortal:
             yield "consumer-crash", 2, alone(Crash(one) for one in mortal)
         for role, theirs in self.given.items():
             yield from role.words(theirs, cast, application, places)
         yield "", 6, alone(GoOn(one) for one in actors)
-
-    @staticmethod
-    def of_service(cast: Cast, places: list[str]) -> Iterator[Group]:
-        """Calls that stop, lose an answer, die."""
-        if not places:
-            return
-        stops = [(Enter(*talk), Halt(talk[0], place)) for talk, place in product(cast.talks, places)]
-        yield "", 6, stops
-        yield (
-            "",
-            16,
-            [
-                (Enter(*one), Halt(one[0], place), Submit(*other), GoOn(one[0]))
-                for (one, other), place in product(cast.rivals, places)
-            ],
-        )
-        yield "unheard", 10, [(*stop, LoseAnswer(stop[0].client), GoOn(stop[0].client)) for stop in stops]
-        yield "failure", 6, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
-        yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]
-
-    @staticmethod
-    def overtakings(cast: Cast, places: list[str], working: Sequence[str]) -> Iterator[Group]:
-        """A consumer works while one call is under way and another, which began later, is over."""
-        first = cast.talks[0][0]
-        inserts = next((number for number, place in enumerate(places, 1) if place.startswith("INSERT")), 0)
-        late = places[inserts:]  # behind the first one: what has no position yet is overtaken by nobody
-        begun = [(Enter(*talk), Halt(first, place)) for talk, place in product(cast.talks, late) if talk[0] == first]
-        others = [Submit(*talk) for talk in cast.talks if talk[0] != first]
-        yield "", 16, [(*one, other, Turn(consumer)) for one, other, consumer in product(begun, others, working)]
-
-    def of_consumers(self, cast: Cast, places: dict[str, list[str]], working: Sequence[str]) -> Iterator[Group]:
-        """The same for the turns of consumers."""
-        if places["service"]:
-            yield (
-                "",
-                8,
-                [
-                    (Enter(*one), Halt(one[0], place), Submit(*other), Turn(worker), GoOn(one[0]))
-                    for worker, (one, other), place in product(working, cast.rivals, places["service"])
-                ],
-            )
-        stops: list[Any] = [(BeginTurn(one), Halt(one, place)) for one in working for place in places[one]]
-        if not stops:
-            return
-        yield "", 4, stops
-        yield "", 6, [(*stop, Submit(*talk), GoOn(stop[0].consumer)) for stop, talk in product(stops, cast.talks)]
-        if len(working) > 1:
-            yield (
-                "",
-                8,
-                [
-                    (*stop, *(Turn(other),) * n, GoOn(stop[0].consumer))
-                    for stop in stops
-                    for other in working
-                    for n in (1, 2)
-                    if other != stop[0].consumer
-                ],
-            )
-        yield "unheard", 5, [(*stop, LoseAnswer(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
-        yield "failure", 4, [(*stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer)) for stop in stops]
-        if self.serves:
-            yield (
-                "failure",
-                4,
-                [
-                    (Submit(*one), Submit(*other), *stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer))
-                    for (one, other), stop in product(cast.rivals, stops)
-                ],
-            )
-        deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in stops if stop[0].consumer in self.mortal]
-        if deaths:
-            yield "consumer-crash", 10, deaths
-            yield "consumer-crash", 6, [(*death, Turn(death[0].consumer)) for death in deaths]  # type: ignore[attr-defined]
-        recoveries: list[Any] = [
-            (Crash(one), BeginRestart(one), Halt(one, place))
-            for one in working
-            if one in self.mortal
-            for place in places.get(restart_of(one), ())
-        ]
-        if recoveries:
-            yield "consumer-crash", 6, [(*stop, Die(stop[0].process)) for stop in recoveries]
-            yield "failure", 3, [(*stop, FailStep(stop[0].process)) for stop in recoveries]
-            yield (
-                "",
-                3,
-                [(*stop, Submit(*talk), GoOn(stop[0].process)) for stop, talk in product(recoveries, cast.talks)],
-            )
-        ends = [(*stop, StopOrderly(stop[0].consumer)) for stop in stops if stop[0].consumer in self.stops]
-        if ends:
-            yield "consumer-crash", 6, ends
 
     def use_threads(self, stop: NeedsThread) -> None:
         """From now on. Raises `AdapterError` for code that would only go on for ever there, too."""

@@ -1,0 +1,127 @@
+"""Words of a menu for a user's own code at the gate: calls and turns that stop, fail, lose an answer, die, and let others go first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import product
+from typing import Any
+
+from refold.model.action import Crash, Submit
+from refold.model.declarations.offer import Cast
+from refold.model.parts.calls import (
+    BeginRestart,
+    BeginTurn,
+    Die,
+    Enter,
+    FailStep,
+    GoOn,
+    Halt,
+    LoseAnswer,
+    StopOrderly,
+    Turn,
+)
+from refold.model.tape import Group, Word
+
+
+def restart_of(name: str) -> str:
+    """Under which name the places of a recovery are known."""
+    return f"restart:{name}"
+
+
+def of_service(cast: Cast, places: list[str]) -> Iterator[Group]:
+    """Calls that stop, lose an answer, die."""
+    if not places:
+        return
+    stops = [(Enter(*talk), Halt(talk[0], place)) for talk, place in product(cast.talks, places)]
+    yield "", 6, stops
+    yield (
+        "",
+        16,
+        [
+            (Enter(*one), Halt(one[0], place), Submit(*other), GoOn(one[0]))
+            for (one, other), place in product(cast.rivals, places)
+        ],
+    )
+    yield "unheard", 10, [(*stop, LoseAnswer(stop[0].client), GoOn(stop[0].client)) for stop in stops]
+    yield "failure", 6, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
+    yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]
+
+
+def overtakings(cast: Cast, places: list[str], working: Sequence[str]) -> Iterator[Group]:
+    """A consumer works while one call is under way and another, which began later, is over."""
+    first = cast.talks[0][0]
+    inserts = next((number for number, place in enumerate(places, 1) if place.startswith("INSERT")), 0)
+    late = places[inserts:]  # behind the first one: what has no position yet is overtaken by nobody
+    begun = [(Enter(*talk), Halt(first, place)) for talk, place in product(cast.talks, late) if talk[0] == first]
+    others = [Submit(*talk) for talk in cast.talks if talk[0] != first]
+    yield "", 16, [(*one, other, Turn(consumer)) for one, other, consumer in product(begun, others, working)]
+
+
+def of_consumers(
+    cast: Cast,
+    places: dict[str, list[str]],
+    working: Sequence[str],
+    *,
+    mortal: Collection[str],
+    stops: Collection[str],
+    serves: bool,
+) -> Iterator[Group]:
+    """The same for the turns of consumers."""
+    if places["service"]:
+        yield (
+            "",
+            8,
+            [
+                (Enter(*one), Halt(one[0], place), Submit(*other), Turn(worker), GoOn(one[0]))
+                for worker, (one, other), place in product(working, cast.rivals, places["service"])
+            ],
+        )
+    begun: list[Any] = [(BeginTurn(one), Halt(one, place)) for one in working for place in places[one]]
+    if not begun:
+        return
+    yield "", 4, begun
+    yield "", 6, [(*stop, Submit(*talk), GoOn(stop[0].consumer)) for stop, talk in product(begun, cast.talks)]
+    if len(working) > 1:
+        yield (
+            "",
+            8,
+            [
+                (*stop, *(Turn(other),) * n, GoOn(stop[0].consumer))
+                for stop in begun
+                for other in working
+                for n in (1, 2)
+                if other != stop[0].consumer
+            ],
+        )
+    yield "unheard", 5, [(*stop, LoseAnswer(stop[0].consumer), GoOn(stop[0].consumer)) for stop in begun]
+    yield "failure", 4, [(*stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer)) for stop in begun]
+    if serves:
+        yield (
+            "failure",
+            4,
+            [
+                (Submit(*one), Submit(*other), *stop, FailStep(stop[0].consumer), GoOn(stop[0].consumer))
+                for (one, other), stop in product(cast.rivals, begun)
+            ],
+        )
+    deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in begun if stop[0].consumer in mortal]
+    if deaths:
+        yield "consumer-crash", 10, deaths
+        yield "consumer-crash", 6, [(*death, Turn(death[0].consumer)) for death in deaths]  # type: ignore[attr-defined]
+    recoveries: list[Any] = [
+        (Crash(one), BeginRestart(one), Halt(one, place))
+        for one in working
+        if one in mortal
+        for place in places.get(restart_of(one), ())
+    ]
+    if recoveries:
+        yield "consumer-crash", 6, [(*stop, Die(stop[0].process)) for stop in recoveries]
+        yield "failure", 3, [(*stop, FailStep(stop[0].process)) for stop in recoveries]
+        yield (
+            "",
+            3,
+            [(*stop, Submit(*talk), GoOn(stop[0].process)) for stop, talk in product(recoveries, cast.talks)],
+        )
+    ends = [(*stop, StopOrderly(stop[0].consumer)) for stop in begun if stop[0].consumer in stops]
+    if ends:
+        yield "consumer-crash", 6, ends
