@@ -45,7 +45,7 @@ class ExternalEffects(Property):
         self.last: dict[str, tuple[int, Covered]] = {}
         self.went: dict[str, dict[int, tuple[int, Sent]]] = {}
         self.excused: dict[str, set[int]] = {}
-        self.order = StreamOrder(self)
+        self.order = StreamOrder()
 
     def handlers(self) -> dict[type, Handler]:
         """What leaves the system, what is noted, deaths, and where the consumer comes to rest."""
@@ -144,7 +144,7 @@ class ExternalEffects(Property):
                 actual=record.to,
                 evidence=[proof, Evidence(number, record, "went elsewhere")],
             )
-        return self.order.sent(record.consumer, record.consumer, number, record, event, [proof])
+        return self.order.sent(self, record.consumer, record.consumer, number, record, event, [proof])
 
     def without_cause(self, number: int, record: Sent) -> Finding | None:
         """There is no such event; of one that is forgotten nothing can be said."""

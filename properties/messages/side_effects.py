@@ -79,7 +79,7 @@ class OutboxDelivery(Property):
             REMEMBERED, "whether messages of the outbox go out again for deaths older than the newest {size}"
         )
         self.windows = (self.effects.window, self.delivered.window, self.excuses)
-        self.order = StreamOrder(self)
+        self.order = StreamOrder()
         self.hands: dict[str, str] = {}
         self.excused: dict[str, int] = {}
 
@@ -151,7 +151,7 @@ class OutboxDelivery(Property):
     def in_order(self, number: int, record: Delivered, event: Stored) -> Finding | None:
         """The first message of an event comes behind those of the earlier ones of its stream."""
         proofs = cause(self.oracle, record.position)
-        return self.order.sent(record.outbox, record.relay, number, record, event, proofs)
+        return self.order.sent(self, record.outbox, record.relay, number, record, event, proofs)
 
     def on_rest(self, number: int, record: OutboxAtRest) -> Finding | None:
         """The message of every event that calls for one has gone out, and no row waits for a relay."""

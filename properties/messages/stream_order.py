@@ -18,22 +18,31 @@ class MessageRecord(Protocol):
 
 
 class StreamOrder:
-    """For a property whose clause *in the order of streams* it judges: the newest version of each stream that went out."""
+    """For a property whose clause *in the order of streams* it judges: the newest version of each stream that went out.
 
-    def __init__(self, judge: Property) -> None:
-        self.judge = judge
+    It does not keep the property: the two would keep each other alive, and with them the whole run until a garbage collection.
+    """
+
+    def __init__(self) -> None:
         self.newest: dict[tuple[str, str], tuple[int, int, MessageRecord]] = {}
 
     def sent(
-        self, sender: str, who: str, number: int, record: MessageRecord, event: Stored, proofs: Sequence[Evidence]
+        self,
+        judge: Property,
+        sender: str,
+        who: str,
+        number: int,
+        record: MessageRecord,
+        event: Stored,
+        proofs: Sequence[Evidence],
     ) -> Finding | None:
-        """The message of an event has gone out through `sender`; `who` is told of, and `proofs` come first, if a later one went before."""
+        """The message of an event has gone out through `sender`; `judge` convicts `who`, `proofs` first, if a later one went before."""
         before = self.newest.get((sender, event.stream))
         if before is None or before[0] <= event.version:
             self.newest[sender, event.stream] = (event.version, number, record)
             return None
         version, earlier, overtaker = before
-        return self.judge.finding(
+        return judge.finding(
             "sent-out-of-order",
             who,
             number,

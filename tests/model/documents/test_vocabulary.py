@@ -15,8 +15,12 @@ actions, records = set(ACTIONS), set(RECORDS)
 for room in ("model", "properties", "systems", "search"):
     package = importlib.import_module(f"refold.{room}")
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not module.name.endswith("__main__"):
+        if module.name.endswith("__main__"):
+            continue
+        try:
             importlib.import_module(module.name)
+        except ModuleNotFoundError as missing:
+            assert not missing.name.startswith("refold"), missing  # the library of an extra that is not installed
 print(sorted({*ACTIONS} - actions), sorted(record.__name__ for record in {*RECORDS} - records))
 """
 
