@@ -222,8 +222,13 @@ def sensible(title: str, event: Any, before: Any, after: Any) -> None:
             f"{title}: evolve({short(before)}, {short(event)}) returned None, as if a return were missing; None means that nothing has"
             " happened yet, and may not come back: a state «deleted» needs a value of your own"
         )
-    nonsense = after is NotImplemented or inspect.iscoroutine(after)
-    if nonsense or inspect.isgenerator(after) or inspect.isroutine(after) or not bool(after == after):
+    if inspect.iscoroutine(after):
+        after.close()
+        raise BrokenApplication(
+            f"{title}: evolve({short(before)}, {short(event)}) is a coroutine: an application is folded without waiting, so make"
+            " evolve a plain `def`"
+        )
+    if after is NotImplemented or inspect.isgenerator(after) or inspect.isroutine(after) or not bool(after == after):
         raise BrokenApplication(
             f"{title}: evolve({short(before)}, {short(event)}) returned {short(after)}, expected a state (a value that equals itself)"
         )

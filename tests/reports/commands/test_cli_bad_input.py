@@ -400,14 +400,13 @@ number = 7
 """
 
 
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 @pytest.mark.parametrize(
     ("name", "words"),
     [
         ("Raises", "raised KeyError: 'unfinished' (shop.py:6)"),
         ("Nothing", "returned None, as if a return were missing"),
         ("Nonsense", "<object object"),
-        ("Waits", "returned <coroutine"),
+        ("Waits", "make evolve a plain `def`"),
         ("NoCommands", "expected a sequence with at least one command"),
         ("Decides", "returned 'yes', expected a sequence of events"),
         ("Views", "raised ZeroDivisionError: no view (shop.py:24)"),
