@@ -222,12 +222,6 @@ def sensible(title: str, event: Any, before: Any, after: Any) -> None:
             f"{title}: evolve({short(before)}, {short(event)}) returned None, as if a return were missing; None means that nothing has"
             " happened yet, and may not come back: a state «deleted» needs a value of your own"
         )
-    if inspect.iscoroutine(after):
-        after.close()
-        raise BrokenApplication(
-            f"{title}: evolve({short(before)}, {short(event)}) is a coroutine: an application is folded without waiting, so make"
-            " evolve a plain `def`"
-        )
     if after is NotImplemented or inspect.isgenerator(after) or inspect.isroutine(after) or not bool(after == after):
         raise BrokenApplication(
             f"{title}: evolve({short(before)}, {short(event)}) returned {short(after)}, expected a state (a value that equals itself)"
@@ -240,15 +234,21 @@ def sensible(title: str, event: Any, before: Any, after: Any) -> None:
 
 def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
     """Call one of the application's functions."""
+    shown = ", ".join(short(argument) for argument in arguments)
     try:
-        return function(*arguments)
+        answer = function(*arguments)
     except Refusal:
         raise
     except BaseException as error:
         let_through(error)
-        shown = ", ".join(short(argument) for argument in arguments)
         hint = "; to say no, raise Refusal" if name == "decide" else ""
         raise BrokenApplication(f"{title}: {name}({shown}) raised {told(error)}{hint}") from error
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise BrokenApplication(
+            f"{title}: {name}({shown}) is a coroutine, and nothing waits for it; make {name} a plain `def`"
+        )
+    return answer
 
 
 def shipped(application: Application) -> bool:

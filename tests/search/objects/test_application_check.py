@@ -134,7 +134,7 @@ CASES: list[tuple[str, Application, str]] = [
         variant(evolve=lambda self, state, event: None),
         r"evolve\(.*\) returned None, as if a return were missing; .* «deleted» needs a value of your own",
     ),
-    ("evolve-returns-coroutine", variant(evolve=asynchronous), r"evolve\(.*\) returned <coroutine"),
+    ("evolve-returns-coroutine", variant(evolve=asynchronous), r"evolve\(.*\) is a coroutine"),
     ("evolve-returns-generator", variant(evolve=lazy), r"evolve\(.*\) returned <generator"),
     ("evolve-returns-function", variant(evolve=lambda self, state, event: len), "returned <built-in function len>"),
     (
