@@ -25,7 +25,9 @@ from refold.reports.documents.html import html_report
 from refold.reports.words.explained import explain
 from refold.search.failure import PlanFile, slug
 from refold.search.matrix.cells import Cell, matrix
+from refold.search.matrix.cluster import LOCAL, Cluster
 from refold.search.matrix.coordinator import Coordinator, Standing
+from refold.search.matrix.crew import Crew, Processes
 from refold.search.matrix.store import Store
 from refold.search.objects.application_check import trial
 from refold.search.objects.provenance import replay_command
@@ -59,6 +61,11 @@ MINUTES_MAX = 525_600 * 100
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes that search (default: one for each core).")
 @click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Search on the workers of a Dask cluster: tcp://HOST:8786, or «local» for one that is started here.",
+)
+@click.option(
     "--state", metavar="FILE", help="The file of the campaign (default: campaign.sqlite in the report directory)."
 )
 @click.option(
@@ -74,6 +81,7 @@ def campaign(
     runs: int | None,
     seed: int | None,
     jobs: int | None,
+    cluster: str | None,
     state: str | None,
     report_dir: str | None,
     as_json: bool,
@@ -89,6 +97,7 @@ def campaign(
       refold campaign --system reference --system sqlite --application inventory --application accounts
       refold campaign --system tests/systems.py:Shop --minutes 480     a night
       refold campaign --system my_log.py:MyLog --runs 100000           so many runs
+      refold campaign --cluster tcp://10.0.0.5:8786 --minutes 480      on many machines
 
     Exit code: 0 held, 1 findings, 2 usage or environment.
     """
@@ -104,12 +113,11 @@ def campaign(
             work = Work(store, folder)
             coordinator = Coordinator(
                 store,
-                jobs=jobs or len(os.sched_getaffinity(0)),
+                crew(cluster, jobs),
                 seconds=None if minutes is None else minutes * 60,
                 runs=runs,
                 about=work.about,
                 saved=work.saved,
-                silent=outcome.patience(),
             )
             interrupted = searched(coordinator, as_json)
             overview = work.written(working=False)
@@ -122,6 +130,15 @@ def campaign(
             sys.exit(ended(overview, interrupted))
         finally:
             store.close()
+
+
+def crew(cluster: str | None, jobs: int | None) -> Crew:
+    """Who makes the runs."""
+    if cluster is not None:
+        if jobs is not None and cluster != LOCAL:
+            raise UsageError(f"the workers at {cluster} say how much they do at a time; leave out --jobs")
+        return Cluster(cluster, jobs)
+    return Processes(jobs or len(os.sched_getaffinity(0)), outcome.patience())
 
 
 def opened(path: pathlib.Path, systems: tuple[str, ...], applications: tuple[str, ...], seed: int | None) -> Store:

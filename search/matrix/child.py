@@ -38,8 +38,6 @@ class Child:
     process: subprocess.Popen[str]
     pipe: Connection
     heard: float
-    runs: int = 0
-    steps: int = 0
 
     @classmethod
     def begin(cls, shard: Shard, seconds: float | None) -> Child:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections.abc import Callable
-from multiprocessing.connection import wait
 from typing import Any
 
 import attrs
 
 from refold.properties.result import Counterexample
 from refold.search.matrix.cells import Cell
-from refold.search.matrix.child import Child
+from refold.search.matrix.crew import Alive, Crew, Died, Done, Said, Seen
 from refold.search.matrix.shard import Shard, ShardResult
 from refold.search.matrix.store import Store
 from refold.search.signals import held_back
-from refold.search.workers import ended_by
 
 SHARD_SECONDS = 5.0
 """How long a process works on a shard, about."""
@@ -55,32 +52,30 @@ class Coordinator:
     """Works on a campaign until `seconds` of work are over, or every cell has had `runs` runs (None: no such limit).
 
     `about` describes finds, `told` is called with the standing a few times a second, `saved` after each shard that was written down.
-    `silent` seconds without a sign of life end a process. Raises `KeyboardInterrupt` when it is interrupted; all that is done is in the
-    store then.
+    Raises `KeyboardInterrupt` when it is interrupted; all that is done is in the store then.
     """
 
     def __init__(
         self,
         store: Store,
+        crew: Crew,
         *,
-        jobs: int,
         seconds: float | None,
         runs: int | None,
         about: About,
         told: Callable[[Standing], None] = lambda standing: None,
         saved: Callable[[], None] = lambda: None,
-        silent: float = 60.0,
     ) -> None:
         self.store = store
-        self.jobs = jobs
+        self.crew = crew
         self.seconds = seconds
         self.runs = runs
         self.about = about
         self.told = told
         self.saved = saved
-        self.silent = silent
         self.cells = store.cells
-        self.children: list[Child] = []
+        self.given: dict[int, Shard] = {}
+        self.alive: dict[int, Alive] = {}
         self.before = store.seconds
         self.started = time.monotonic()
         self.last = 0.0
@@ -94,31 +89,34 @@ class Coordinator:
     def work(self) -> None:
         """Until it is over."""
         try:
-            while True:
-                self.give()
-                if not self.children:
-                    return
-                self.receive()
+            while self.give():
+                for shard, said in self.crew.hear():
+                    self.take(shard, said)
+                self.give_up()
                 self.tell()
         finally:
-            for child in self.children:
-                child.end()
-            self.children.clear()
+            self.crew.close()
             self.store.worked(self.now)
 
     def over(self) -> bool:
         """Whether its time is spent."""
         return self.seconds is not None and self.now >= self.seconds
 
-    def give(self) -> None:
-        """Every process has something to do."""
-        while len(self.children) < self.jobs and not self.over():
+    def give(self) -> bool:
+        """Everybody has something to do; returns whether anything is under way, or will be."""
+        room = self.crew.room()
+        while not self.over():
+            if room < 1:
+                return True
             shard = self.next_shard()
             if shard is None:
-                return
+                break
+            room -= 1
             known = self.store.known_below(self.cells.index(shard.cell), shard.first)
+            self.given[shard.number] = attrs.evolve(shard, known=known)
             left = None if self.seconds is None else max(self.seconds - self.now, 0.1)
-            self.children.append(Child.begin(attrs.evolve(shard, known=known), left))
+            self.crew.give(self.given[shard.number], left)
+        return bool(self.given)
 
     def next_shard(self) -> Shard | None:
         """One that was begun before; else the next of the cell that had the least time."""
@@ -126,7 +124,7 @@ class Coordinator:
             shard = self.waiting.pop(0)
             if self.runs is None or shard.first < self.runs:
                 return shard
-        at_work = {child.shard.cell for child in self.children}
+        at_work = {shard.cell for shard in self.given.values()}
         states = [(state.seconds, number, state) for number, state in enumerate(self.store.states())]
         for _, number, state in sorted(states, key=lambda one: (one[2].cell in at_work, one[:2])):
             if state.trouble:
@@ -145,41 +143,33 @@ class Coordinator:
         left = SHARD_SECONDS if self.seconds is None else min(SHARD_SECONDS, max(self.seconds - self.now, 0.5))
         return max(1, min(MOST_RUNS, round(runs / seconds * left)))
 
-    def receive(self) -> None:
-        """Wait a moment for somebody to say something."""
-        pipes = {child.pipe: child for child in self.children}
-        for pipe in wait(list(pipes), timeout=0.1):
-            self.listen(pipes[pipe])  # type: ignore[index]
-        for child in list(self.children):
-            if time.monotonic() - child.heard > self.silent:
-                self.lost(child, f"nothing was heard of it for {self.silent:g} s")
-            elif self.seconds is not None and self.now > self.seconds + max(GRACE_SECONDS, GRACE * self.seconds):
-                child.end()  # it shrinks, or a run takes long: the find is written down, and the shard stays open
-                self.children.remove(child)
+    def take(self, shard: Shard, said: Said) -> None:
+        """What was heard about a shard."""
+        if isinstance(said, Alive):
+            self.alive[shard.number] = said
+        elif isinstance(said, Seen):
+            self.seen(shard, said)
+        elif shard.number in self.given:
+            del self.given[shard.number]
+            self.alive.pop(shard.number, None)
+            if isinstance(said, Done):
+                self.keep(shard, said.result)
+            else:
+                self.lost(shard, said)
 
-    def listen(self, child: Child) -> None:
-        """Take what a process says."""
-        try:
-            what, *rest = pickle.loads(child.pipe.recv_bytes())
-        except (EOFError, OSError):
-            self.lost(child)
+    def give_up(self) -> None:
+        """Time is over, and what is still under way shrinks, or has a run that takes long: finds are written down, its shard stays open."""
+        if self.seconds is None or self.now <= self.seconds + max(GRACE_SECONDS, GRACE * self.seconds):
             return
-        child.heard = time.monotonic()
-        if what == "alive":
-            child.runs, child.steps = rest
-            return
-        if what == "seen":
-            self.seen(child.shard, *rest)
-            return
-        self.children.remove(child)
-        child.end()
-        self.keep(child.shard, rest[0])
+        for shard in self.given.values():
+            self.crew.drop(shard)
+        self.given.clear()
 
-    def seen(self, shard: Shard, run: int, find: Counterexample) -> None:
+    def seen(self, shard: Shard, said: Seen) -> None:
         """Write down a find that is not shrunk yet."""
         with held_back() as held:
-            about = self.about(shard.cell, run, find, False)
-            self.store.found(self.cells.index(shard.cell), find.finding.signature, run, about)
+            about = self.about(shard.cell, said.run, said.find, False)
+            self.store.found(self.cells.index(shard.cell), said.find.finding.signature, said.run, about)
         held.let_in()
 
     def keep(self, shard: Shard, result: ShardResult) -> None:
@@ -190,18 +180,11 @@ class Coordinator:
             self.saved()
         held.let_in()
 
-    def lost(self, child: Child, why: str = "") -> None:
-        """A process died, or says nothing any more: others will make its runs."""
-        self.children.remove(child)
-        code = child.end()
-        self.store.died(
-            child.shard,
-            self.cells.index(child.shard.cell),
-            f"its process ended {DEATHS} times, the last time {why or ended_by(code)}",
-            DEATHS,
-        )
-        given = {one.shard.number for one in self.children}
-        self.waiting = [shard for shard in self.store.open_shards() if shard.number not in given]
+    def lost(self, shard: Shard, said: Died) -> None:
+        """Others will make its runs."""
+        why = f"its process ended {DEATHS} times, the last time {said.why}"
+        self.store.died(shard, self.cells.index(shard.cell), why, DEATHS)
+        self.waiting = [shard for shard in self.store.open_shards() if shard.number not in self.given]
 
     def tell(self) -> None:
         """Say where it is, now and then."""
@@ -212,9 +195,9 @@ class Coordinator:
         self.told(
             Standing(
                 self.now,
-                sum(state.runs for state in states) + sum(child.runs for child in self.children),
-                sum(state.steps for state in states) + sum(child.steps for child in self.children),
+                sum(state.runs for state in states) + sum(one.runs for one in self.alive.values()),
+                sum(state.steps for state in states) + sum(one.steps for one in self.alive.values()),
                 len(self.store.finds()),
-                len(self.children),
+                len(self.given),
             )
         )
