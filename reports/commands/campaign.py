@@ -27,7 +27,7 @@ from refold.search.failure import PlanFile, slug
 from refold.search.matrix.cells import Cell, matrix
 from refold.search.matrix.cluster import LOCAL, Cluster
 from refold.search.matrix.coordinator import Coordinator, Standing
-from refold.search.matrix.crew import Crew, Processes
+from refold.search.matrix.executor import Executor, Processes
 from refold.search.matrix.store import Store
 from refold.search.objects.application_check import trial
 from refold.search.objects.provenance import replay_command
@@ -113,7 +113,7 @@ def campaign(
             work = Work(store, folder)
             coordinator = Coordinator(
                 store,
-                crew(cluster, jobs),
+                executor(cluster, jobs),
                 seconds=None if minutes is None else minutes * 60,
                 runs=runs,
                 about=work.about,
@@ -132,7 +132,7 @@ def campaign(
             store.close()
 
 
-def crew(cluster: str | None, jobs: int | None) -> Crew:
+def executor(cluster: str | None, jobs: int | None) -> Executor:
     """Who makes the runs."""
     if cluster is not None:
         if jobs is not None and cluster != LOCAL:

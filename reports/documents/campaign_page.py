@@ -121,12 +121,12 @@ def expected(what: str, of: Estimate, hour: float, plural: str = "") -> str:
     if not of.seen:
         return f"{several}: none in {counted(of.runs, 'run')}"
     if not of.once:
-        return f"{several}: {of.seen}, each seen in two runs or more; another hour would hardly show a new one"
+        return f"{several}: {of.seen:,}, each seen in two runs or more; another hour would hardly show a new one"
     more = of.more(hour)
-    soon = f"about {more:.1f}" if more >= 0.05 else "fewer than 0.1"
+    soon = "fewer than 0.1" if more < 0.05 else f"about {more:.1f}" if more < 10 else f"about {more:,.0f}"
     return (
-        f"{several}: {of.seen}, of which {of.once} in one run only; another hour ({hour:,.0f} runs) would show {soon} new ones"
-        f" (Chao1: {of.unseen:.1f} unseen)"
+        f"{several}: {of.seen:,}, of which {of.once:,} in one run only; another hour ({hour:,.0f} runs) would show {soon} new ones"
+        f" (Chao1: {of.unseen:,.1f} unseen)"
     )
 
 

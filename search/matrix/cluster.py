@@ -1,5 +1,5 @@
-"""A crew on many machines: the workers of a Dask cluster (docs/decisions/0083). Every shard is made in a process of its own there too, so
-what the code under test does to its process costs one shard and no worker. A worker that dies costs the shard that it had."""
+"""An executor on many machines: the workers of a Dask cluster (docs/decisions/0083). Every shard is made in a process of its own there too,
+so what the code under test does to its process costs one shard and no worker. A worker that dies costs the shard that it had."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from refold.model.errors import SystemUnavailable
 from refold.search.matrix.child import Child
-from refold.search.matrix.crew import MOMENT, Died, Done, Said, Seen, heard
+from refold.search.matrix.executor import MOMENT, Died, Done, Said, Seen, heard
 from refold.search.matrix.shard import Shard
 
 CONNECT_SECONDS = 10.0

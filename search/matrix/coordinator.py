@@ -10,7 +10,7 @@ import attrs
 
 from refold.properties.result import Counterexample
 from refold.search.matrix.cells import Cell
-from refold.search.matrix.crew import Alive, Crew, Died, Done, Said, Seen
+from refold.search.matrix.executor import Alive, Died, Done, Executor, Said, Seen
 from refold.search.matrix.shard import Shard, ShardResult
 from refold.search.matrix.store import Store
 from refold.search.signals import held_back
@@ -58,7 +58,7 @@ class Coordinator:
     def __init__(
         self,
         store: Store,
-        crew: Crew,
+        executor: Executor,
         *,
         seconds: float | None,
         runs: int | None,
@@ -67,7 +67,7 @@ class Coordinator:
         saved: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
-        self.crew = crew
+        self.executor = executor
         self.seconds = seconds
         self.runs = runs
         self.about = about
@@ -90,12 +90,12 @@ class Coordinator:
         """Until it is over."""
         try:
             while self.give():
-                for shard, said in self.crew.hear():
+                for shard, said in self.executor.hear():
                     self.take(shard, said)
                 self.give_up()
                 self.tell()
         finally:
-            self.crew.close()
+            self.executor.close()
             self.store.worked(self.now)
 
     def over(self) -> bool:
@@ -104,7 +104,7 @@ class Coordinator:
 
     def give(self) -> bool:
         """Everybody has something to do; returns whether anything is under way, or will be."""
-        room = self.crew.room()
+        room = self.executor.room()
         while not self.over():
             if room < 1:
                 return True
@@ -115,7 +115,7 @@ class Coordinator:
             known = self.store.known_below(self.cells.index(shard.cell), shard.first)
             self.given[shard.number] = attrs.evolve(shard, known=known)
             left = None if self.seconds is None else max(self.seconds - self.now, 0.1)
-            self.crew.give(self.given[shard.number], left)
+            self.executor.give(self.given[shard.number], left)
         return bool(self.given)
 
     def next_shard(self) -> Shard | None:
@@ -162,7 +162,7 @@ class Coordinator:
         if self.seconds is None or self.now <= self.seconds + max(GRACE_SECONDS, GRACE * self.seconds):
             return
         for shard in self.given.values():
-            self.crew.drop(shard)
+            self.executor.drop(shard)
         self.given.clear()
 
     def seen(self, shard: Shard, said: Seen) -> None:

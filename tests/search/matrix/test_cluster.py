@@ -10,7 +10,7 @@ import pytest
 from refold.model.errors import SystemUnavailable
 from refold.search.matrix.cells import Cell
 from refold.search.matrix.coordinator import Coordinator
-from refold.search.matrix.crew import Crew, Processes
+from refold.search.matrix.executor import Executor, Processes
 from refold.search.matrix.store import Store
 
 pytest.importorskip("distributed")
@@ -18,13 +18,13 @@ pytest.importorskip("distributed")
 from refold.search.matrix.cluster import LOCAL, Cluster
 
 
-def come_to(path: pathlib.Path, crew: Crew) -> list[tuple[str, int, int, str]]:
+def come_to(path: pathlib.Path, executor: Executor) -> list[tuple[str, int, int, str]]:
     """The finds of a small campaign."""
     store = Store(path)
     store.begin([Cell("two-live-writers", "inventory")], seed=3)
     Coordinator(
         store,
-        crew,
+        executor,
         seconds=None,
         runs=60,
         about=lambda cell, run, find, shrunk: {"plan": json.dumps([str(action) for action in find.plan])},

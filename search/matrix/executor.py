@@ -50,7 +50,7 @@ Said = Alive | Seen | Done | Died
 """What is heard about a shard. After `Done` and `Died`, it is in nobody's hands."""
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Makes shards side by side. `room` is how many more it takes now; `give` one, which has so many seconds (None: no limit); `hear` waits
     a moment at most; `drop` ends what is under way; `close` lets everything go."""
 
