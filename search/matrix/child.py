@@ -45,7 +45,7 @@ class Child:
         reading, writing = os.pipe()
         os.set_inheritable(writing, True)
         process = subprocess.Popen(
-            [sys.executable, "-c", "from refold.search.matrix.child import main; main()", str(writing)],
+            [sys.executable, "-m", __name__, str(writing)],
             stdin=subprocess.PIPE,
             stdout=sys.stderr.fileno() if _has_number(sys.stderr) else subprocess.DEVNULL,
             pass_fds=(writing,),
@@ -101,3 +101,7 @@ def main() -> None:
         time_over=lambda: time.monotonic() > until,
     )
     say("done", result)
+
+
+if __name__ == "__main__":
+    main()
