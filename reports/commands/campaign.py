@@ -26,8 +26,8 @@ from refold.reports.words.explained import explain
 from refold.search.failure import PlanFile, slug
 from refold.search.matrix.cells import Cell, matrix
 from refold.search.matrix.cluster import LOCAL, Cluster
-from refold.search.matrix.coordinator import Coordinator, Standing
-from refold.search.matrix.executor import Executor, Processes
+from refold.search.matrix.coordinator import CampaignStatus, Coordinator
+from refold.search.matrix.executor import Executor, LocalProcesses
 from refold.search.matrix.store import Store
 from refold.search.objects.application_check import trial
 from refold.search.objects.provenance import replay_command
@@ -59,7 +59,7 @@ MINUTES_MAX = 525_600 * 100
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
 )
-@click.option("--jobs", type=click.IntRange(1), help="Processes that search (default: one for each core).")
+@click.option("--jobs", type=click.IntRange(1), help="LocalProcesses that search (default: one for each core).")
 @click.option(
     "--cluster",
     metavar="ADDRESS",
@@ -138,7 +138,7 @@ def executor(cluster: str | None, jobs: int | None) -> Executor:
         if jobs is not None and cluster != LOCAL:
             raise UsageError(f"the workers at {cluster} say how much they do at a time; leave out --jobs")
         return Cluster(cluster, jobs)
-    return Processes(jobs or len(os.sched_getaffinity(0)), outcome.patience())
+    return LocalProcesses(jobs or len(os.sched_getaffinity(0)), outcome.patience())
 
 
 def opened(path: pathlib.Path, systems: tuple[str, ...], applications: tuple[str, ...], seed: int | None) -> Store:
@@ -177,10 +177,10 @@ def searched(coordinator: Coordinator, quiet: bool) -> bool:
     with Bar(TextColumn("{task.description}"), console=errors, transient=True, disable=silent) as bar:
         task = bar.add_task("campaign")
 
-        def told(standing: Standing) -> None:
+        def told(status: CampaignStatus) -> None:
             words = (
-                f"{duration(standing.seconds)}: {standing.runs:,} runs, {standing.steps:,} steps, {standing.found} found,"
-                f" {standing.working} processes"
+                f"{duration(status.seconds)}: {status.runs:,} runs, {status.steps:,} steps, {status.found} found,"
+                f" {status.working} processes"
             )
             bar.update(task, description=words)
 

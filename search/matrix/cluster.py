@@ -11,7 +11,7 @@ from typing import Any
 
 from refold.model.errors import SystemUnavailable
 from refold.search.matrix.child import Child
-from refold.search.matrix.executor import MOMENT, Died, Done, Said, Seen, heard
+from refold.search.matrix.executor import MOMENT, Died, Done, FirstSeen, Said, heard
 from refold.search.matrix.shard import Shard
 
 CONNECT_SECONDS = 10.0
@@ -31,7 +31,7 @@ def made_here(shard: Shard, seconds: float | None) -> list[Said]:
     try:
         while True:
             said = heard(child)
-            if isinstance(said, Seen | Done | Died):
+            if isinstance(said, FirstSeen | Done | Died):
                 kept.append(said)
             if isinstance(said, Done | Died):
                 return kept

@@ -10,7 +10,7 @@ import attrs
 
 from refold.properties.result import Counterexample
 from refold.search.matrix.cells import Cell
-from refold.search.matrix.executor import Alive, Died, Done, Executor, Said, Seen
+from refold.search.matrix.executor import Alive, Died, Done, Executor, FirstSeen, Said
 from refold.search.matrix.shard import Shard, ShardResult
 from refold.search.matrix.store import Store
 from refold.search.signals import held_back
@@ -28,7 +28,7 @@ GRACE, GRACE_SECONDS = 0.15, 2.0
 """The share of its time, or at least the seconds, by which a campaign may overrun to shrink what it has found."""
 
 TOLD_EVERY = 0.5
-"""Seconds between two standings."""
+"""Seconds between two statuses."""
 
 DEATHS = 5
 """A single run that has ended so many processes is given up."""
@@ -38,7 +38,7 @@ About = Callable[[Cell, int, Counterexample, bool], dict[str, Any]]
 
 
 @attrs.frozen
-class Standing:
+class CampaignStatus:
     """Where the campaign is: seconds at work, runs, steps and finds in all, and what is under way."""
 
     seconds: float
@@ -51,7 +51,7 @@ class Standing:
 class Coordinator:
     """Works on a campaign until `seconds` of work are over, or every cell has had `runs` runs (None: no such limit).
 
-    `about` describes finds, `told` is called with the standing a few times a second, `saved` after each shard that was written down.
+    `about` describes finds, `told` is called with the status a few times a second, `saved` after each shard that was written down.
     Raises `KeyboardInterrupt` when it is interrupted; all that is done is in the store then.
     """
 
@@ -63,7 +63,7 @@ class Coordinator:
         seconds: float | None,
         runs: int | None,
         about: About,
-        told: Callable[[Standing], None] = lambda standing: None,
+        told: Callable[[CampaignStatus], None] = lambda status: None,
         saved: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
@@ -147,7 +147,7 @@ class Coordinator:
         """What was heard about a shard."""
         if isinstance(said, Alive):
             self.alive[shard.number] = said
-        elif isinstance(said, Seen):
+        elif isinstance(said, FirstSeen):
             self.seen(shard, said)
         elif shard.number in self.given:
             del self.given[shard.number]
@@ -165,7 +165,7 @@ class Coordinator:
             self.executor.drop(shard)
         self.given.clear()
 
-    def seen(self, shard: Shard, said: Seen) -> None:
+    def seen(self, shard: Shard, said: FirstSeen) -> None:
         """Write down a find that is not shrunk yet."""
         with held_back() as held:
             about = self.about(shard.cell, said.run, said.find, False)
@@ -193,7 +193,7 @@ class Coordinator:
         self.last = time.monotonic()
         states = self.store.states()
         self.told(
-            Standing(
+            CampaignStatus(
                 self.now,
                 sum(state.runs for state in states) + sum(one.runs for one in self.alive.values()),
                 sum(state.steps for state in states) + sum(one.steps for one in self.alive.values()),

@@ -25,7 +25,7 @@ class Alive:
 
 
 @attrs.frozen
-class Seen:
+class FirstSeen:
     """A run of the shard showed something; it is not shrunk yet."""
 
     run: int
@@ -46,7 +46,7 @@ class Died:
     why: str
 
 
-Said = Alive | Seen | Done | Died
+Said = Alive | FirstSeen | Done | Died
 """What is heard about a shard. After `Done` and `Died`, it is in nobody's hands."""
 
 
@@ -65,7 +65,7 @@ MOMENT = 0.1
 """Seconds that `hear` waits."""
 
 
-class Processes:
+class LocalProcesses:
     """`jobs` processes on this machine. One of which nothing is heard for `silent` seconds is ended."""
 
     def __init__(self, jobs: int, silent: float) -> None:
@@ -74,7 +74,7 @@ class Processes:
         self.children: list[Child] = []
 
     def room(self) -> int:
-        """Processes that are not there."""
+        """LocalProcesses that are not there."""
         return self.jobs - len(self.children)
 
     def give(self, shard: Shard, seconds: float | None) -> None:
@@ -122,6 +122,6 @@ def heard(child: Child) -> Said:
     except (EOFError, OSError):
         child.process.wait()
         return Died(ended_by(child.end()))
-    kinds: dict[str, Any] = {"alive": Alive, "seen": Seen, "done": Done}
+    kinds: dict[str, Any] = {"alive": Alive, "seen": FirstSeen, "done": Done}
     said: Said = kinds[what](*rest)
     return said

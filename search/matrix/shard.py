@@ -43,8 +43,8 @@ class Shard:
 
     def halves(self) -> tuple[range, range]:
         """Its runs in two parts."""
-        middle = (self.first + self.stop) // 2
-        return range(self.first, middle), range(middle, self.stop)
+        cut = (self.first + self.stop) // 2
+        return range(self.first, cut), range(cut, self.stop)
 
 
 @attrs.frozen

@@ -8,6 +8,7 @@ import pathlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -121,9 +122,16 @@ class Store:
                 [(number, cell.system, cell.application) for number, cell in enumerate(cells)],
             )
 
-    def transaction(self) -> Transaction:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """All of it or nothing."""
-        return Transaction(self.database)
+        self.database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.database.execute("ROLLBACK")
+            raise
+        self.database.execute("COMMIT")
 
     @property
     def cells(self) -> list[Cell]:
@@ -273,16 +281,3 @@ class Store:
             while known < len(pairs) and pairs[known] <= finished:
                 known += 1
             yield finished, total, known
-
-
-class Transaction:
-    """Committed at its end, rolled back by an exception."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self.database = database
-
-    def __enter__(self) -> None:
-        self.database.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self.database.execute("ROLLBACK" if kind is not None else "COMMIT")

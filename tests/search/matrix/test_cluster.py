@@ -10,7 +10,7 @@ import pytest
 from refold.model.errors import SystemUnavailable
 from refold.search.matrix.cells import Cell
 from refold.search.matrix.coordinator import Coordinator
-from refold.search.matrix.executor import Executor, Processes
+from refold.search.matrix.executor import Executor, LocalProcesses
 from refold.search.matrix.store import Store
 
 pytest.importorskip("distributed")
@@ -36,7 +36,7 @@ def come_to(path: pathlib.Path, executor: Executor) -> list[tuple[str, int, int,
 
 def test_the_finds_are_those_of_one_machine(tmp_path: pathlib.Path) -> None:
     """Runs, numbers and plans."""
-    here = come_to(tmp_path / "here", Processes(1, silent=60))
+    here = come_to(tmp_path / "here", LocalProcesses(1, silent=60))
     there = come_to(tmp_path / "there", Cluster(LOCAL, 1))
     assert here == there
     assert here
