@@ -1,0 +1,269 @@
+"""``refold campaign``: many systems and applications, for hours, on all cores; it can be interrupted and goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pathlib
+import secrets
+import sys
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import TextColumn
+
+from refold.model.application import Application
+from refold.model.errors import UsageError
+from refold.properties.result import Counterexample, Result
+from refold.reports.commands import completion, outcome
+from refold.reports.documents.campaign_page import Overview, campaign_html, campaign_json, duration, print_campaign
+from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.html import html_report
+from refold.reports.words.explained import explain
+from refold.search.failure import PlanFile, slug
+from refold.search.matrix.cells import Cell, matrix
+from refold.search.matrix.cluster import LOCAL, Cluster
+from refold.search.matrix.coordinator import CampaignStatus, Coordinator
+from refold.search.matrix.executor import Executor, LocalProcesses
+from refold.search.matrix.store import Store
+from refold.search.objects.application_check import trial
+from refold.search.objects.provenance import replay_command
+from refold.systems.port import SystemPort
+
+MINUTES_MAX = 525_600 * 100
+"""A hundred years."""
+
+
+@click.command(short_help="Search many systems for hours, on all cores; resumable.")
+@click.option(
+    "--system",
+    "systems",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion.systems,
+    help="What to search (default: reference); may be repeated.",
+)
+@click.option(
+    "--application",
+    "applications",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion.applications,
+    help="An application, for every system (default: the one that suits each system); may be repeated.",
+)
+@click.option("--minutes", type=click.FloatRange(0, MINUTES_MAX), help="How long to work in all (default: 60).")
+@click.option("--runs", type=click.IntRange(1), help="End when every cell has had so many runs.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
+)
+@click.option("--jobs", type=click.IntRange(1), help="LocalProcesses that search (default: one for each core).")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Search on the workers of a Dask cluster: tcp://HOST:8786, or «local» for one that is started here.",
+)
+@click.option(
+    "--state", metavar="FILE", help="The file of the campaign (default: campaign.sqlite in the report directory)."
+)
+@click.option(
+    "--report-dir",
+    metavar="DIR",
+    help="Where campaign.html, campaign.json, plans/ and finds/ go (default: .refold/campaign).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+def campaign(
+    systems: tuple[str, ...],
+    applications: tuple[str, ...],
+    minutes: float | None,
+    runs: int | None,
+    seed: int | None,
+    jobs: int | None,
+    cluster: str | None,
+    state: str | None,
+    report_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Search every system with every application, a few seconds each in turn, until time is over.
+
+    All that is done is kept in one file. The same command goes on where it was, however it ended: --minutes and --runs count from the
+    beginning. What is found depends on the seed, not on the number of processes or on how often it was interrupted. The page
+    campaign.html follows the campaign while it works.
+
+    \b
+    Examples:
+      refold campaign --system reference --system sqlite --application inventory --application accounts
+      refold campaign --system tests/systems.py:Shop --minutes 480     a night
+      refold campaign --system my_log.py:MyLog --runs 100000           so many runs
+      refold campaign --cluster tcp://10.0.0.5:8786 --minutes 480      on many machines
+
+    Exit code: 0 held, 1 findings, 2 usage or environment.
+    """
+    folder = pathlib.Path(report_dir) if report_dir else pathlib.Path(default_report_dir()) / "campaign"
+    with outcome.sentences(str(folder)), outcome.aside():
+        if minutes is not None and not math.isfinite(minutes):
+            raise UsageError(f"--minutes {minutes} is no length of time; write a number of minutes")
+        if minutes is None and runs is None:
+            minutes = 60.0
+        ready(folder)
+        store = opened(pathlib.Path(state) if state else folder / "campaign.sqlite", systems, applications, seed)
+        try:
+            work = Work(store, folder)
+            coordinator = Coordinator(
+                store,
+                executor(cluster, jobs),
+                seconds=None if minutes is None else minutes * 60,
+                runs=runs,
+                about=work.about,
+                saved=work.saved,
+            )
+            interrupted = searched(coordinator, as_json)
+            overview = work.written(working=False)
+            if as_json:
+                outcome.print_json(work.document(overview))
+            else:
+                with outcome.speaking():
+                    print_campaign(overview)
+                    click.echo(f"page: {work.page}")
+            sys.exit(ended(overview, interrupted))
+        finally:
+            store.close()
+
+
+def executor(cluster: str | None, jobs: int | None) -> Executor:
+    """Who makes the runs."""
+    if cluster is not None:
+        if jobs is not None and cluster != LOCAL:
+            raise UsageError(f"the workers at {cluster} say how much they do at a time; leave out --jobs")
+        return Cluster(cluster, jobs)
+    return LocalProcesses(jobs or len(os.sched_getaffinity(0)), outcome.patience())
+
+
+def opened(path: pathlib.Path, systems: tuple[str, ...], applications: tuple[str, ...], seed: int | None) -> Store:
+    """The file of the campaign, new or as it was left; raises `UsageError` if it is that of another one."""
+    cells = matrix(systems or ("reference",), applications)
+    store = Store(path)
+    try:
+        if store.new:
+            store.begin(cells, secrets.randbelow(1 << 32) if seed is None else seed)
+        elif systems or applications:
+            same_as_before(store, cells)
+        if seed is not None and seed != store.seed:
+            raise UsageError(
+                f"{path} was begun with seed {store.seed}, not {seed}; leave out --seed, or name another --state"
+            )
+        return store
+    except BaseException:
+        store.close()
+        raise
+
+
+def same_as_before(store: Store, cells: list[Cell]) -> None:
+    """A campaign goes on with the cells that it was begun with."""
+    if store.cells != cells:
+        before = "; ".join(map(str, store.cells))
+        raise UsageError(
+            f"{store.path} is a campaign of other cells ({before}); leave out --system and --application to go on with it, or name"
+            " another --state"
+        )
+
+
+def searched(coordinator: Coordinator, quiet: bool) -> bool:
+    """Work, with a line of progress on standard error; returns whether it was interrupted."""
+    errors = Console(stderr=True)
+    silent = quiet or not errors.is_terminal
+    with Bar(TextColumn("{task.description}"), console=errors, transient=True, disable=silent) as bar:
+        task = bar.add_task("campaign")
+
+        def told(status: CampaignStatus) -> None:
+            words = (
+                f"{duration(status.seconds)}: {status.runs:,} runs, {status.steps:,} steps, {status.found} found,"
+                f" {status.working} processes"
+            )
+            bar.update(task, description=words)
+
+        coordinator.told = told
+        try:
+            coordinator.work()
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def ended(overview: Overview, interrupted: bool) -> int:
+    """The exit code; what went wrong is said first."""
+    for trouble in overview.troubles:
+        outcome.complain(trouble)
+    if interrupted:
+        outcome.complain("interrupted; the same command goes on from here")
+    if overview.causes:
+        return outcome.FINDINGS
+    return outcome.ENVIRONMENT if interrupted or overview.troubles else outcome.HELD
+
+
+class Work:
+    """The files of a campaign: its page, and for every find a plan and a page of its own."""
+
+    def __init__(self, store: Store, folder: pathlib.Path) -> None:
+        self.store = store
+        self.folder = folder
+        self.page = folder / "campaign.html"
+        self.objects: dict[Cell, tuple[SystemPort, Application]] = {}
+        self.plans: dict[tuple[Cell, int], PlanFile] = {}
+        for cell in store.cells:
+            self.objects[cell] = cell.objects()
+            with outcome.time_limit(f"application {cell.application!r}"):
+                trial(self.objects[cell][1])
+
+    def about(self, cell: Cell, run: int, found: Counterexample, shrunk: bool) -> dict[str, Any]:
+        """Write the plan and the page of a find; returns what the campaign says of it. The shrunk plan takes the place of the first one."""
+        system, application = self.objects[cell]
+        file = self.plans.setdefault(
+            (cell, run),
+            PlanFile(application, cell.system, str(self.folder), called=cell.application, seed=self.store.seed),
+        )
+        if shrunk:
+            plan = file.shrunk(found)
+        else:
+            file.found(found)
+            plan = str(file.document(found)[0])
+        said = explain(found, application, system=system, plan_file=plan, replay=replay_command(plan))
+        result = Result(
+            system.name,
+            application.name,
+            self.store.seed,
+            examples=run + 1,
+            steps=0,
+            skipped=0,
+            seconds=0.0,
+            counts={},
+            counterexamples=(found,),
+        )
+        page = f"finds/{slug(f'{cell.system}-{cell.application}-{found.finding.anomaly}')}.html"
+        write(self.folder / page, html_report(result, [said], application))
+        return {
+            "headline": said.explanation.headline,
+            "cause": said.diagnoses[0].row.name if said.diagnoses else "",
+            "actions": len(found.plan),
+            "minimal": shrunk and found.minimal,
+            "plan": plan,
+            "replay": replay_command(plan),
+            "page": page,
+        }
+
+    def saved(self) -> None:
+        """A shard is done."""
+        self.written(working=True)
+
+    def written(self, working: bool) -> Overview:
+        """The page and the document as they are now."""
+        overview = Overview.of(self.store, working)
+        write(self.page, campaign_html(overview))
+        write(self.folder / "campaign.json", json.dumps(self.document(overview), indent=1) + "\n")
+        return overview
+
+    def document(self, overview: Overview) -> dict[str, Any]:
+        """For scripts."""
+        return campaign_json(overview, str(self.page))

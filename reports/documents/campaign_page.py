@@ -1,0 +1,286 @@
+"""A campaign made readable: JSON for scripts, a table for the terminal, a page that follows it while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from itertools import groupby
+from typing import Any
+
+import attrs
+import jinja2
+from markupsafe import Markup
+from rich.console import Console
+
+from refold.model.words import counted
+from refold.reports.documents.console import console
+from refold.reports.documents.tables import Column, print_table
+from refold.search.matrix.estimate import Estimate, estimate
+from refold.search.matrix.store import CellState, Find, Store
+
+WIDTH, HEIGHT, LEFT, BOTTOM = 640, 180, 52, 22
+"""Of the picture of growth, and its margins."""
+
+MOST_POINTS = 300
+"""Points of its line."""
+
+
+@attrs.frozen
+class Cause:
+    """Finds of one cell that have one cause, as far as the diagnosis tells: the most frequent find speaks for all."""
+
+    name: str
+    finds: tuple[Find, ...]
+
+    @property
+    def first(self) -> Find:
+        """The one that speaks."""
+        return self.finds[0]
+
+    @property
+    def runs(self) -> int:
+        """Those that showed any of them."""
+        return sum(find.runs for find in self.finds)
+
+
+@attrs.frozen
+class Overview:
+    """All that there is to say about a campaign so far."""
+
+    seed: int
+    seconds: float
+    working: bool
+    states: Sequence[CellState]
+    causes: Sequence[Cause]
+    of_finds: Estimate
+    of_pairs: Estimate
+    growth: Sequence[tuple[float, int, int]]
+
+    @classmethod
+    def of(cls, store: Store, working: bool = False) -> Overview:
+        """Of what is in the file."""
+        states = store.states()
+        runs = sum(state.runs for state in states)
+        return cls(
+            seed=store.seed,
+            seconds=store.seconds,
+            working=working,
+            states=states,
+            causes=causes(store.finds()),
+            of_finds=estimate(store.frequencies("finds"), runs),
+            of_pairs=estimate(store.frequencies("pair"), runs),
+            growth=list(store.growth()),
+        )
+
+    @property
+    def runs(self) -> int:
+        """Of all cells."""
+        return sum(state.runs for state in self.states)
+
+    @property
+    def steps(self) -> int:
+        """Of all cells."""
+        return sum(state.steps for state in self.states)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What could not be searched, in sentences."""
+        stopped = [f"{state.cell}: {state.trouble}" for state in self.states if state.trouble]
+        return stopped + [f"{state.cell}: {lost}" for state in self.states for lost in state.missing]
+
+    @property
+    def verdict(self) -> str:
+        """``broken`` if anything was found, else ``held``."""
+        return "broken" if self.causes else "held"
+
+    def outlook(self) -> list[str]:
+        """What another hour would find, in sentences."""
+        if not self.runs or not self.seconds:
+            return []
+        hour = self.runs / self.seconds * 3600
+        return [
+            expected("finding", self.of_finds, hour),
+            expected(
+                "pair of actions that follow each other", self.of_pairs, hour, "pairs of actions that follow each other"
+            ),
+        ]
+
+
+def causes(finds: Sequence[Find]) -> list[Cause]:
+    """The finds of each cell by their first diagnosis."""
+    grouped: dict[tuple[str, str], list[Find]] = {}
+    for _, of_cell in groupby(finds, key=lambda find: find.cell):
+        for find in of_cell:
+            grouped.setdefault((str(find.cell), find.about["cause"] or find.anomaly), []).append(find)
+    return [Cause(name, tuple(found)) for (_, name), found in grouped.items()]
+
+
+def expected(what: str, of: Estimate, hour: float, plural: str = "") -> str:
+    """One sentence about things of this kind."""
+    several = plural or f"{what}s"
+    if not of.seen:
+        return f"{several}: none in {counted(of.runs, 'run')}"
+    if not of.once:
+        return f"{several}: {of.seen:,}, each seen in two runs or more; another hour would hardly show a new one"
+    more = of.more(hour)
+    soon = "fewer than 0.1" if more < 0.05 else f"about {more:.1f}" if more < 10 else f"about {more:,.0f}"
+    return (
+        f"{several}: {of.seen:,}, of which {of.once:,} in one run only; another hour ({hour:,.0f} runs) would show {soon} new ones"
+        f" (Chao1: {of.unseen:,.1f} unseen)"
+    )
+
+
+def campaign_json(overview: Overview, report: str) -> dict[str, Any]:
+    """What ``refold campaign --json`` prints. Fields may be added; none is renamed or removed."""
+    return {
+        "verdict": overview.verdict,
+        "seed": overview.seed,
+        "seconds": overview.seconds,
+        "runs": overview.runs,
+        "steps": overview.steps,
+        "cells": [
+            {
+                "system": state.cell.system,
+                "application": state.cell.application,
+                "runs": state.runs,
+                "steps": state.steps,
+                "seconds": state.seconds,
+                "not_checked": list(state.not_checked),
+                "trouble": state.trouble,
+                "missing": list(state.missing),
+            }
+            for state in overview.states
+        ],
+        "causes": [
+            {"cause": cause.name, "runs": cause.runs, "findings": [find_json(find) for find in cause.finds]}
+            for cause in overview.causes
+        ],
+        "estimates": {
+            "findings": estimate_json(overview.of_finds),
+            "pairs_of_actions": estimate_json(overview.of_pairs),
+        },
+        "report": report,
+    }
+
+
+def find_json(find: Find) -> dict[str, Any]:
+    """One find."""
+    return {
+        "system": find.cell.system,
+        "application": find.cell.application,
+        "anomaly": find.anomaly,
+        "guarantee": find.guarantee,
+        "run": find.run,
+        "runs": find.runs,
+        "first_seen": find.first_seen,
+        "last_seen": find.last_seen,
+        **find.about,
+    }
+
+
+def estimate_json(of: Estimate) -> dict[str, Any]:
+    """One estimate."""
+    return {"seen": of.seen, "once": of.once, "unseen_chao1": of.unseen, "chance_of_new_in_next_run": of.chance}
+
+
+def print_campaign(overview: Overview, to: Console | None = None) -> None:
+    """The cells, the finds, the outlook."""
+    to = to or console()
+    rows = overview.states
+    found = [[cause for cause in overview.causes if cause.first.cell == state.cell] for state in rows]
+    print_table(
+        to,
+        "campaign",
+        [
+            Column("system", [state.cell.system for state in rows]),
+            Column("application", [state.cell.application for state in rows], rank=2),
+            Column("verdict", [verdict_of(state, bool(each)) for state, each in zip(rows, found, strict=True)]),
+            Column("causes", [str(len(each)) for each in found], rank=3, right=True),
+            Column("runs", [f"{state.runs:,}" for state in rows], rank=1, right=True),
+            Column("steps", [f"{state.steps:,}" for state in rows], rank=4, right=True),
+        ],
+    )
+    to.print()
+    for cause in overview.causes:
+        find = cause.first
+        to.print(f"{find.cell}: {find.about['headline']} ({find.guarantee})", markup=False)
+        for other in cause.finds[1:]:
+            to.print(f"  also shows as: {other.about['headline']} ({other.guarantee})", markup=False)
+        to.print(
+            f"  in {cause.runs:,} of {runs_of(overview, find):,} runs, first in run {find.run + 1:,}; {find.about['replay']}",
+            markup=False,
+        )
+    for line in overview.outlook():
+        to.print(line, markup=False)
+
+
+def runs_of(overview: Overview, find: Find) -> int:
+    """The runs of the cell of a find."""
+    return next(state.runs for state in overview.states if state.cell == find.cell)
+
+
+def verdict_of(state: CellState, found: bool) -> str:
+    """A cell in a word or two."""
+    if found:
+        return "BROKEN"
+    if state.trouble:
+        return "not searched" if not state.runs else "HELD, then stopped"
+    if not state.runs:
+        return "not begun"
+    return f"HELD ({len(state.not_checked)} not checked)" if state.not_checked else "HELD"
+
+
+def campaign_html(overview: Overview) -> str:
+    """The page. It asks for itself again every few seconds while the campaign is at work."""
+    source = resources.files("refold.reports.documents").joinpath("campaign.html").read_text(encoding="utf-8")
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
+    return template.render(
+        overview=overview,
+        verdict_of=verdict_of,
+        runs_of=runs_of,
+        found={cause.first.cell for cause in overview.causes},
+        growth=growth_svg(overview.growth),
+        duration=duration,
+        counted=counted,
+    )
+
+
+def growth_svg(growth: Sequence[tuple[float, int, int]]) -> Markup:
+    """The pairs of actions that had been seen, over the runs: where the line is flat, more of the same runs show little that is new."""
+    if len(growth) < 2:
+        return Markup("")
+    step = max(1, len(growth) // MOST_POINTS)
+    points = [*growth[:-1:step], growth[-1]]
+    runs, pairs = max(points[-1][1], 1), max(points[-1][2], 1)
+
+    def place(number: int, seen: int) -> str:
+        x = LEFT + (WIDTH - LEFT - 8) * number / runs
+        y = HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 12) * seen / pairs
+        return f"{x:.1f},{y:.1f}"
+
+    line = " ".join([place(0, 0), *(place(number, seen) for _, number, seen in points)])
+    return Markup(
+        '<svg viewBox="0 0 {w} {h}" role="img" aria-label="{pairs} pairs of actions after {runs} runs">'
+        '<line x1="{l}" y1="{b}" x2="{r}" y2="{b}" class="axis"/><line x1="{l}" y1="12" x2="{l}" y2="{b}" class="axis"/>'
+        '<text x="{tl}" y="18" text-anchor="end">{pairs}</text><text x="{tl}" y="{b}" text-anchor="end">0</text>'
+        '<text x="{r}" y="{t}" text-anchor="end">{runs} runs</text><polyline points="{line}" class="growth"/></svg>'
+    ).format(
+        w=WIDTH,
+        h=HEIGHT,
+        l=LEFT,
+        b=HEIGHT - BOTTOM,
+        r=WIDTH - 8,
+        tl=LEFT - 6,
+        t=HEIGHT - 6,
+        pairs=f"{pairs:,}",
+        runs=f"{runs:,}",
+        line=line,
+    )
+
+
+def duration(seconds: float) -> str:
+    """A length of time for a reader: ``42 s``, ``7 min``, ``3 h 20 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,152 @@
+"""``refold campaign``: interrupted, killed and resumed, it comes to the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.reports.conftest import COMMAND, Ended, environment, only
+
+CELLS = ("--system", "two-live-writers", "--application", "inventory")
+SAME = ("--runs", "60", "--seed", "3", "--json")
+
+OWN = """
+from refold.model.examples.inventory import Inventory
+
+class Shop(Inventory):
+    def evolve(self, state, event):
+        raise KeyError("unfinished")
+"""
+
+
+def come_to(document: dict[str, Any]) -> Any:
+    """What does not depend on the time that it took."""
+    return [
+        [(find["anomaly"], find["run"], find["runs"], find["actions"], find["minimal"]) for find in cause["findings"]]
+        for cause in document["causes"]
+    ]
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that search for it."""
+    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def waited(what: Callable[[], Any]) -> Any:
+    """The first true answer, at last."""
+    until = time.monotonic() + 60
+    while not (answer := what()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return answer
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the campaign comes to if nobody disturbs it, with one process."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = subprocess.run(
+        [*COMMAND, "campaign", *CELLS, *SAME, "--jobs", "1"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_it_says_what_was_found_and_where_to_look(undisturbed: dict[str, Any]) -> None:
+    """Every find once, with its plan and its page; the fields are there for scripts."""
+    (cell,) = undisturbed["cells"]
+    assert (cell["runs"], cell["trouble"], cell["missing"]) == (60, "", [])
+    assert undisturbed["verdict"] == "broken"
+    find = undisturbed["causes"][0]["findings"][0]
+    assert find["minimal"]
+    assert find["replay"].startswith("refold replay ")
+    assert undisturbed["estimates"]["findings"]["seen"] == sum(len(one["findings"]) for one in undisturbed["causes"])
+
+
+def test_killed_again_and_again_it_comes_to_the_same(undisturbed: dict[str, Any], tmp_path: pathlib.Path) -> None:
+    """Its processes, and the campaign itself: nothing is lost and nothing comes twice."""
+    command = [*COMMAND, "campaign", *CELLS, *SAME, "--jobs", "2"]
+    for _ in range(2):
+        with subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+            os.kill(waited(lambda: children(process))[0], signal.SIGKILL)
+            waited(lambda: children(process))
+            process.kill()
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    document = json.loads(done.stdout)
+    assert come_to(document) == come_to(undisturbed)
+    assert [cell["runs"] for cell in document["cells"]] == [60]
+    plans = {find["plan"] for cause in document["causes"] for find in cause["findings"]}
+    assert {str(path.relative_to(tmp_path)) for path in (tmp_path / ".refold/campaign/plans").iterdir()} == plans
+
+
+def test_it_goes_on_to_more_runs(refold: Callable[..., Ended], tmp_path: pathlib.Path) -> None:
+    """And says no to another seed or other cells in the same file."""
+    first = only(refold("campaign", "--system", "reference", "--runs", "10", "--seed", "1", "--json"))
+    more = only(refold("campaign", "--runs", "20", "--json"))
+    assert (first["verdict"], first["runs"], more["runs"], more["seed"]) == ("held", 10, 20, 1)
+    other = refold("campaign", "--system", "sqlite", "--runs", "30")
+    assert (other.code, "is a campaign of other cells (reference with inventory)" in other.err) == (2, True)
+    seed = refold("campaign", "--seed", "2", "--runs", "30")
+    assert (seed.code, "was begun with seed 1, not 2" in seed.err) == (2, True)
+    page = (tmp_path / ".refold/campaign/campaign.html").read_text()
+    assert "Nothing found so far" in page
+    assert 'http-equiv="refresh"' not in page
+
+
+def test_a_broken_application_is_one_sentence(refold: Callable[..., Ended], tmp_path: pathlib.Path) -> None:
+    """Before anything is searched."""
+    (tmp_path / "shop.py").write_text(OWN)
+    ended = refold("campaign", "--application", "shop.py:Shop", "--runs", "5")
+    assert ended.code == 2
+    assert "raised KeyError" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_system_that_stops_answering_does_not_stop_the_others(
+    refold: Callable[..., Ended], tmp_path: pathlib.Path
+) -> None:
+    """It is named, and the others are searched to the end."""
+    (tmp_path / "own.py").write_text(
+        "class Log:\n    def append(self, *a, **k): raise OSError('disk gone')\n    def read(self, *a, **k): return []\n"
+    )
+    ended = refold(
+        "campaign",
+        "--system",
+        "own.py:Log",
+        "--system",
+        "reference",
+        "--application",
+        "inventory",
+        "--runs",
+        "8",
+        "--json",
+    )
+    document = json.loads(ended.out)
+    own, reference = document["cells"]
+    assert own["trouble"] or document["verdict"] == "broken"
+    assert reference["runs"] == 8
+    assert ended.code in (1, 2)
+
+
+def test_the_table_and_the_page(refold: Callable[..., Ended]) -> None:
+    """For a reader."""
+    ended = refold("campaign", "--system", "lost-wakeup", "--runs", "60", "--seed", "3")
+    assert ended.code == 1
+    assert "BROKEN" in ended.out
+    assert "in 60 runs" in ended.out or "of 60 runs, first in run" in ended.out
+    assert ended.out.splitlines()[-1].startswith("page: ")
