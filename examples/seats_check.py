@@ -5,8 +5,7 @@ import dataclasses
 import seats
 
 from refold import Application, Refusal
-from refold.model import Stored
-from refold.systems.servers import PostgresDatabase
+from refold.systems.user import Service, Worker, postgres_system
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,46 +40,12 @@ class Theatre(Application):
         return {event.data.guest: rows.get(event.data.guest, 0) + 1}
 
 
-class System:
-    refusals = (seats.SeatTaken,)
-
-    def __init__(self):
-        self.database = PostgresDatabase(seats.SCHEMA)
-        self.close = self.database.close
-        self.consumers = {"plan": lambda: Plan(self.database), "guests": lambda: Guests(self.database)}
-
-    def service(self, client):
-        service = seats.Seats(self.database.dsn)
-        service.execute = lambda command: service.book(command.seat, command.guest)
-        return service
-
-    def read(self, after, limit):
-        query = "select position, seat, guest, row_number() over (partition by seat order by position) from events"
-        rows = self.database.rows(
-            f"select * from ({query}) e where position > %s order by position limit %s", (after, limit)
-        )
-        return [Stored(p, seat, v, str(p), "Booked", Booked(seat, guest)) for p, seat, guest, v in rows]
-
-
-class Plan:
-    projection = "views"
-
-    def __init__(self, database):
-        self.database = database
-
-    def rows(self):
-        return {seat: (guest, n) for seat, guest, n in self.database.rows("select * from plan")}
-
-
-class Guests(seats.Worker):
-    projection = "guests"
-
-    def __init__(self, database):
-        super().__init__(database.dsn)
-        self.database, self.poll = database, self.work
-
-    def rows(self):
-        return dict(self.database.rows("select * from guests"))
-
-    def checkpoint(self):
-        return self.database.rows("select position from progress")[0][0]
+System = postgres_system(
+    seats.SCHEMA,
+    Service(seats.Seats, refusals=[seats.SeatTaken]),
+    events={Booked: "events"},
+    consumers={
+        "plan": Worker(rows="plan"),
+        "guests": Worker(seats.Worker, poll="work", rows="guests", checkpoint="progress", projection="guests"),
+    },
+)

@@ -24,6 +24,10 @@ class RunFolder:
         """An empty folder for one run."""
         return tempfile.mkdtemp(dir=self.folder)
 
+    def remove(self, folder: str) -> None:
+        """The run is over."""
+        shutil.rmtree(folder, ignore_errors=True)
+
 
 def end(folder: Path, record: Path, owner: int) -> None:
     """Nothing is left; in the process that made it, and not in a fork of it."""

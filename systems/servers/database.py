@@ -44,7 +44,12 @@ OTHERS = """
 select pg_terminate_backend(pid, 1000) from pg_stat_activity
 where datname = current_database() and usename = current_user and pid <> pg_backend_pid()
     and backend_type = 'client backend'"""
+LOOKING = "set lock_timeout = '100ms'"
 WORK = "set lock_timeout = '1s'; set client_min_messages = warning"
+
+
+class TableLocked(Exception):
+    """What was asked cannot be seen now."""
 
 
 @attrs.define
@@ -206,13 +211,22 @@ class PostgresDatabase:
 
     def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """What a query finds that is committed; never a stop, and over a connection that stays. For `read()`, `rows()` and `checkpoint()`
-        of what is verified. Raises `SystemUnavailable` if the server has gone."""
+        of what is verified. Raises `TableLocked` where an open transaction has a table to itself, and `SystemUnavailable` if the server has
+        gone."""
+        return self.table(query, parameters)[1]
+
+    def table(self, query: str, parameters: Sequence[object] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """The same, with the names of its columns."""
         for last in (False, True):
             try:
                 if self.connection is None:
                     self.connection = Own.at(self.dsn)
+                    self.connection.execute(LOOKING)
                 cursor = self.connection.execute(query.encode(), parameters or None)
-                return cursor.fetchall() if cursor.description else []
+                columns = [column.name for column in cursor.description or ()]
+                return columns, cursor.fetchall() if columns else []
+            except psycopg.errors.LockNotAvailable as error:
+                raise TableLocked("it is locked by a transaction that is still open") from error
             except psycopg.OperationalError as error:
                 alive = self.connection is not None and not self.connection.closed
                 if alive:

@@ -46,7 +46,7 @@ def files_folder() -> Path:
         free = os.statvfs(MEMORY)
         if os.access(MEMORY, os.W_OK) and free.f_bavail * free.f_frsize >= ROOM:
             return MEMORY
-    except OSError:
+    except (OSError, AttributeError):
         """There is no such thing here."""
     return Path(tempfile.gettempdir()).resolve()
 

@@ -1,3 +1,5 @@
+from .roles.databases import postgres_system as postgres_system
+from .roles.databases import sqlite_system as sqlite_system
 from .roles.described import Reader as Reader
 from .roles.described import Relay as Relay
 from .roles.described import Service as Service
@@ -9,4 +11,3 @@ from .roles.relays import RelayPort as RelayPort
 from .roles.repositories import RepositoryPort as RepositoryPort
 from .roles.sinks import Sink as Sink
 from .roles.sinks import SinkPort as SinkPort
-from .roles.tables import sqlite_system as sqlite_system

@@ -30,6 +30,15 @@ class InOrderOfCommit:
         self.counts: dict[str, int] = {}
         """How many events of each stream have been seen."""
 
+    @property
+    def application(self) -> Any:
+        """What the user's log makes its events with, if it asks for that by being without."""
+        return self.log.application
+
+    @application.setter
+    def application(self, application: object) -> None:
+        self.log.application = application
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.log, name)
         return functools.partial(self.of_stream, found) if name == "read_stream" else found

@@ -22,39 +22,34 @@ def query(text: str) -> str:
 
 @attrs.frozen
 class RunDatabase:
-    """The database of one run: what a service and its workers are made with, how to connect in order to look, and how it is given back."""
+    """The database of one run: what a service and its workers are made with, what a query finds in it (columns and rows), and how it is
+    given back. `short_runs` and `shows_late` are as for a `PostgresDatabase`."""
 
     given: tuple[Any, ...]
-    connect: Callable[[], Any]
+    look: Callable[[str], tuple[list[str], list[Row]]]
     close: Callable[[], object]
+    short_runs: bool = False
+    shows_late: bool = False
 
 
 class Looks:
-    """Reads the database of a run through one connection of its own, outside of every transaction."""
+    """Reads the database of a run, outside of every transaction."""
 
     def __init__(self, place: RunDatabase) -> None:
         self.place = place
-        self.connection: Any = None
+        self.short_runs = place.short_runs
+        self.shows_late = place.shows_late
 
     def table(self, text: str) -> tuple[list[str], list[Row]]:
         """Columns and rows of a query or a table."""
-        if self.connection is None:
-            self.connection = self.place.connect()
-        cursor = self.connection.cursor()
-        try:
-            cursor.execute(query(text))
-            return [column[0] for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
-        finally:
-            cursor.close()
+        return self.place.look(query(text))
 
     def select(self, text: str) -> list[Row]:
         """Its rows."""
         return self.table(text)[1]
 
     def close(self) -> None:
-        """Give connection and database back."""
-        if self.connection is not None:
-            self.connection.close()
+        """Give the database back."""
         self.place.close()
 
 

@@ -1,25 +1,22 @@
 """A system whose parts live in one database: events, rows and checkpoints are tables, or queries.
 
-What every adapter of such a system writes again is written here once: a database for each run, connections to look with, a worker whose
+What every adapter of such a system writes again is written here once: what leads to the database, how to look into it, a worker whose
 loop has another name than `poll`.
 """
 
 from __future__ import annotations
 
 import functools
-import pathlib
-import sqlite3
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from refold.model.errors import UsageError
 from refold.model.words import counted, short
+from refold.systems.user.coroutines import asynchronous
 from refold.systems.user.errors import AdapterError
 from refold.systems.user.roles.database import EventTables, Looks, RunDatabase
 from refold.systems.user.roles.described import Described, Reader, Relay, Service, Worker
 from refold.systems.user.roles.locks import Lock
-from refold.systems.user.roles.sinks import Sink
 
 
 def method_of(theirs: object, name: str) -> Callable[..., Any]:
@@ -40,13 +37,13 @@ def close_theirs(theirs: object) -> None:
 class TableConsumer:
     """A worker of the user's, whose rows are looked up; it has the methods of a consumer that it was given."""
 
-    def __init__(self, worker: Worker, looks: Looks) -> None:
+    def __init__(self, worker: Worker, looks: Looks, theirs: object) -> None:
         self.worker = worker
         self.looks = looks
         self.projection = worker.projection
         self.promises = tuple(worker.promises)
         self.saves_every = worker.saves_every
-        self.theirs = None if worker.make is None else worker.make(*looks.place.given)
+        self.theirs = theirs
         if self.theirs is not None:
             loop = "handle" if worker.handle else "poll"
             setattr(self, loop, method_of(self.theirs, worker.handle or worker.poll))
@@ -173,58 +170,17 @@ class OnTables:
         """A new one for each life of its process."""
         return lambda: MadeRelay(relay, *self.given(relay.sends))
 
-    def consumer(self, worker: Worker) -> Callable[[], TableConsumer] | TableConsumer:
+    def consumer(self, worker: Worker) -> Callable[[], object] | TableConsumer:
         """A new one for each life of its process; one that nobody calls has no process."""
-        if worker.make is None:
-            return TableConsumer(worker, self.looks)
-        return lambda: TableConsumer(worker, self.looks)
+        make = worker.make
+        if make is None:
+            return TableConsumer(worker, self.looks, None)
+        given = self.looks.place.given
+        if not asynchronous(make):
+            return lambda: TableConsumer(worker, self.looks, make(*given))
 
+        async def awaited() -> TableConsumer:
+            theirs: Any = make(*given)
+            return TableConsumer(worker, self.looks, await theirs)
 
-def sqlite_system(
-    create: Callable[[str], object] | str,
-    service: Service | Callable[..., object] | None = None,
-    *,
-    events: Mapping[type, str] | str | None = None,
-    consumers: Mapping[str, Worker] | None = None,
-    sinks: Mapping[str, Sink] | None = None,
-    relays: Mapping[str, Relay] | None = None,
-    readers: Mapping[str, Reader] | None = None,
-    lock: Lock | None = None,
-) -> Callable[[], OnTables]:
-    """A system whose parts live in one SQLite file; what it returns makes a new one for each run.
-
-    `create` makes the tables of an empty file, whose path it is given; or is the script that does. `service` is what clients call.
-    `events` says where the events are: for each class of events a table or a query with a column ``position`` and a column for each of
-    its fields; or one query with the columns ``position``, ``type`` and ``data`` (JSON). Columns ``stream``, ``version`` and ``id`` are
-    used if they are there, else the stream is the application's key, its events are counted, and the id is the position. `sinks` are
-    where messages leave the system, `relays` what sends them, and `readers` what answers
-    questions about keys. `lock` is a lock in the database: what its `make` makes is made with the path and the name of a client.
-    """
-    parts = Described(
-        service if isinstance(service, Service) or service is None else Service(service),
-        events,
-        dict(consumers or {}),
-        dict(sinks or {}),
-        dict(relays or {}),
-        dict(readers or {}),
-        lock,
-    )
-    parts.check()
-
-    def system() -> OnTables:
-        folder = tempfile.TemporaryDirectory(prefix="refold-")
-        path = str(pathlib.Path(folder.name) / "data.db")
-        if isinstance(create, str):
-            connection = sqlite3.connect(path)
-            connection.executescript(create)
-            connection.close()
-        else:
-            create(path)
-        return OnTables(RunDatabase((path,), lambda: looking(path), folder.cleanup), parts)
-
-    return system
-
-
-def looking(path: str) -> sqlite3.Connection:
-    """A connection that waits for nobody: what is locked cannot be seen now."""
-    return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        return awaited
