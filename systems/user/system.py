@@ -99,7 +99,8 @@ WORK_MAX = 10_000
 REHEARSED = 12
 """Commands that are tried to learn the places."""
 SHORT = (12, 24, 48)
-"""Words per plan where a part of the user's says that many short runs find more in the same time than few long ones."""
+"""Words per plan where many short runs find more in the same time than few long ones: where a part of the user's says so, and where a
+consumer runs by itself. Who has missed its last wake-up is put right by the next event, so only the ends of runs show it."""
 
 
 def parts_of(made: object) -> Sequence[object]:
@@ -188,7 +189,6 @@ class OwnSystem:
         self.gated = at_gate(parts)
         self.executes = self.serves
         self.clients = CLIENTS[:2]
-        self.lengths = SHORT if any(getattr(part, "short_runs", False) for part in parts_of(sample)) else ()
         self.given = dict(parts.roles)
         for role, theirs in parts.roles.items():
             role.check(name, theirs)
@@ -196,6 +196,8 @@ class OwnSystem:
         examples = {title: self.example(title, given) for title, given in parts.consumers.items()}
         self.kinds = {title: type(theirs) for title, theirs in examples.items()}
         self.roles = {title: role_of(theirs) for title, theirs in examples.items()}
+        short = any(getattr(part, "short_runs", False) for part in parts_of(sample)) or RUNNING in self.roles.values()
+        self.lengths = SHORT if short else ()
         workers = {one: ends for role, theirs in parts.roles.items() for one, ends in role.workers(theirs).items()}
         self.roles |= dict.fromkeys(workers, PULLING)
         stops = [title for title, theirs in examples.items() if callable(getattr(theirs, "stop", None))]

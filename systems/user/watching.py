@@ -381,6 +381,7 @@ class Watched(Asked, Consumer):
                 self.leave()
             return
         if stage is None:
+            self.fuse = 0  # a death at a durable step is for its work
             self.call("stop")
         else:
             stage.begin(self.name, self.theirs.stop, lambda status: None)

@@ -7,9 +7,10 @@ from refold.properties.diagnosis.facts.consumer import ConsumerFacts
 from refold.properties.diagnosis.facts.decision import DecisionFacts
 from refold.properties.diagnosis.facts.log import LogFacts
 from refold.properties.diagnosis.facts.past import Past, tag_of
+from refold.properties.diagnosis.facts.watched import WatchedFacts
 
 __all__ = ["Facts", "Past", "tag_of"]
 
 
-class Facts(ConsumerFacts, LogFacts, DecisionFacts):
+class Facts(ConsumerFacts, WatchedFacts, LogFacts, DecisionFacts):
     """Everything that a rule may ask."""

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from refold.model.action import CORE_ACTIONS
+from refold.model.action import ACTIONS, CORE_ACTIONS
 from refold.model.event import Stored
+from refold.model.parts import calls
 from refold.model.record import (
     Applied,
     ConsumerSpec,
@@ -20,6 +21,9 @@ from refold.model.record import (
     Step,
 )
 from refold.properties.property import Finding
+
+AT_GATE = frozenset(tag for tag, action in ACTIONS.items() if action.__module__ == calls.__name__)
+"""What a plan does with a user's own code: its ordinary life."""
 
 RECORDS_MAX = 200_000
 """Records before the violation that a diagnosis looks at, and the first one."""
@@ -133,8 +137,8 @@ class Past:
 
     @functools.cached_property
     def strange(self) -> frozenset[str]:
-        """The kinds of actions that belong to extensions."""
-        return frozenset(self.deeds).difference(CORE_ACTIONS)
+        """The kinds of actions that belong to extensions, beside those at the gate."""
+        return frozenset(self.deeds).difference(CORE_ACTIONS, AT_GATE)
 
     @property
     def failed_here(self) -> bool:

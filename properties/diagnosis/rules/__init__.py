@@ -3,6 +3,7 @@
 from refold.properties.diagnosis.rules.conditional import CAS_RULES
 from refold.properties.diagnosis.rules.consumers import CHECKPOINT_RULES, LIVE_RULES, ORDER_RULES
 from refold.properties.diagnosis.rules.logs import LOG_RULES
+from refold.properties.diagnosis.rules.own import OWN_RULES
 from refold.properties.diagnosis.rules.reading import CDC_RULES, DUAL_RULES, LOCK_RULES, READ_RULES
 from refold.properties.diagnosis.rules.snapshots import REPLAY_RULES, SNAPSHOT_RULES
 from refold.properties.diagnosis.rules.symptom import Rules, Symptom
@@ -21,5 +22,6 @@ RULES: Rules = {
     **DUAL_RULES,
     **LOCK_RULES,
     **CDC_RULES,
+    **OWN_RULES,
 }
 """Row -> its symptoms."""

@@ -53,7 +53,7 @@ CAS_RULES: Rules = {
     ),
     "duplicate-append-lost-ack": (
         shows(0.6, "duplicate-append", "double-effect-of-retry"),
-        shows(0.4, "refused-append-visible"),
+        shows(0.3, "refused-append-visible"),
         when(
             0.4,
             lambda facts: facts.happened("retried", "retry") and not facts.happened("redecide"),
@@ -87,7 +87,13 @@ CAS_RULES: Rules = {
     "uncommitted-cleared-on-failure": (
         shows(0.7, "decided-on-unsaved-events"),
         shows(0.3, "version-gap"),
+        shows(0.5, "confirmed-without-effect"),
         after(0.2, "unknown", "refused"),
+        when(
+            0.5,
+            lambda facts: facts.anomaly == "confirmed-without-effect" and facts.happened("fail-step", "lose-answer"),
+            "the first try had failed, and the next one had nothing to save",
+        ),
     ),
     "failed-command-bumps-version": (
         shows(0.6, "view-is-no-replay"),

@@ -9,6 +9,7 @@ from refold.properties.diagnosis.rules.symptom import (
     RESTORED,
     STUCK,
     TWICE,
+    UNAPPLIED,
     Rules,
     after,
     against,
@@ -21,7 +22,10 @@ from refold.properties.diagnosis.rules.symptom import (
 
 CHECKPOINT_RULES: Rules = {
     "checkpoint-before-effect": (
-        shows(0.5, *AHEAD),
+        shows(0.5, *AHEAD, *UNAPPLIED),
+        when(0.5, lambda facts: facts.watched and facts.cut_short, "{where} was interrupted in the middle of its work"),
+        against(0.6, lambda facts: facts.watched and not facts.cut_short),
+        against(0.4, lambda facts: facts.watched and facts.rows_lost_by_end),
         when(
             0.5,
             lambda facts: facts.checkpoint_first,
@@ -40,13 +44,22 @@ CHECKPOINT_RULES: Rules = {
             "{where} died after the effect and before the checkpoint",
         ),
         when(0.2, design(volatile=False, atomic=False), "rows and checkpoint are two durable steps"),
-        against(0.5, lambda facts: not facts.died_between_effect_and_checkpoint),
+        when(0.5, lambda facts: facts.watched and facts.cut_short, "{where} was interrupted in the middle of its work"),
+        against(0.5, lambda facts: not facts.died_between_effect_and_checkpoint and not facts.watched),
+        against(0.5, lambda facts: facts.watched and not facts.cut_short),
+        against(0.6, lambda facts: facts.inline or facts.checkpoint_fell),
         against(0.4, lambda facts: facts.snapshot_used),
     ),
     "failed-event-checkpointed": (
-        shows(0.5, *AHEAD),
-        when(0.5, lambda facts: facts.failed_here, "the handler of {where} had failed on that event"),
-        against(0.8, lambda facts: not facts.failed_here),
+        shows(0.5, *AHEAD, *UNAPPLIED),
+        when(
+            0.5,
+            lambda facts: facts.failed_here and not facts.watched,
+            "the handler of {where} had failed on that event",
+        ),
+        when(0.6, lambda facts: facts.error_swallowed, "a step of {where} had failed, and it went on behind the event"),
+        against(0.8, lambda facts: not facts.failed_here and not facts.error_swallowed),
+        against(0.5, lambda facts: facts.watched and facts.failed_here),
         against(0.4, lambda facts: facts.happened("parked")),
     ),
     "ceiling-not-scanned": (
@@ -121,14 +134,20 @@ CHECKPOINT_RULES: Rules = {
         never(0.7, "fail-letters"),
     ),
     "dedupe-key-lacks-consumer": (
-        shows(0.5, "dropped-as-duplicate", *AHEAD),
+        shows(0.5, "dropped-as-duplicate", *AHEAD, *UNAPPLIED),
+        when(
+            0.5,
+            lambda facts: facts.watched and facts.undisturbed_here and facts.others_worked,
+            "nothing had gone wrong, but another consumer had been at work",
+        ),
         when(
             0.5,
             lambda facts: facts.sibling_applied,
             "another consumer of the same kind had dealt with that event before",
         ),
-        against(0.8, lambda facts: not facts.missing_applied_by_others),
-        against(0.5, lambda facts: not facts.sibling_applied),
+        against(0.8, lambda facts: facts.watched and not (facts.undisturbed_here and facts.others_worked)),
+        against(0.8, lambda facts: not facts.watched and not facts.missing_applied_by_others),
+        against(0.5, lambda facts: not facts.watched and not facts.sibling_applied),
     ),
     "dedupe-window-too-small": (
         shows(0.5, *TWICE),
@@ -151,6 +170,7 @@ CHECKPOINT_RULES: Rules = {
         ),
         when(0.3, lambda facts: facts.redelivered, "an event was delivered again"),
         against(0.8, lambda facts: not facts.restarted_here),
+        against(0.6, lambda facts: facts.checkpoint_fell),
         against(0.3, lambda facts: facts.snapshot_loaded),
     ),
     "dedupe-false-positive": (
@@ -175,8 +195,13 @@ LIVE_RULES: Rules = {
             lambda facts: not facts.failed_here and not facts.restarted_here,
             "{where} had only to wait for an announcement",
         ),
-        when(0.35, lambda facts: facts.turned_before_append, "it had read, and found nothing, right before an append"),
-        against(0.6, lambda facts: not facts.turned_before_append),
+        when(
+            0.35,
+            lambda facts: facts.turned_before_append and not facts.watched,
+            "it had read, and found nothing, right before an append",
+        ),
+        when(0.5, lambda facts: facts.stood_during_append, "an event came while it was in the middle of its work"),
+        against(0.6, lambda facts: not facts.turned_before_append and not facts.stood_during_append),
         against(0.5, strange),
     ),
     "wake-loop-dies": (
@@ -190,6 +215,7 @@ LIVE_RULES: Rules = {
         shows(0.5, *STUCK),
         when(0.35, lambda facts: facts.restarted_here or facts.calm, "{where} had come to the end of the log before"),
         against(0.4, lambda facts: facts.failed_here),
+        against(0.4, lambda facts: facts.stood_during_append),
         against(0.3, lambda facts: not facts.restarted_here),
     ),
     "poison-blocks-all": (

@@ -9,6 +9,7 @@ from refold.properties.diagnosis.rules.symptom import (
     LOST,
     STUCK,
     TRIMMED,
+    UNAPPLIED,
     Rules,
     after,
     against,
@@ -23,8 +24,10 @@ LOG_RULES: Rules = {
     "seq-gap-commit-order": (
         shows(0.6, "visible-below-read-position"),
         shows(0.2, "acknowledged-append-lost", "unknown-event-applied", "version-gap"),
+        shows(0.5, *UNAPPLIED, *STUCK),
         after(0.4, "started"),
-        never(0.7, "started"),
+        when(0.4, lambda facts: facts.overtook, "{where} worked while a call stood in the middle"),
+        against(0.7, lambda facts: not facts.happened("started") and not facts.overtook),
         against(0.3, lambda facts: facts.patience > 2),
     ),
     "gap-skip-over-live-tx": (
@@ -108,13 +111,26 @@ LOG_RULES: Rules = {
         against(0.3, lambda facts: facts.happened("snapshot-loaded", "tally-recovered")),
     ),
     "conflict-swallowed": (
-        shows(0.45, *LOST),
+        shows(0.45, *LOST, "confirmed-without-effect"),
+        when(
+            0.4,
+            lambda facts: (
+                facts.anomaly == "confirmed-without-effect" and not facts.happened("fail-step", "lose-answer")
+            ),
+            "no step had failed: another call was in the way",
+        ),
         when(
             0.5,
             lambda facts: facts.acknowledged_nothing,
             "an append was acknowledged of which nothing was ever in the log",
         ),
-        against(0.8, lambda facts: not facts.calm_log or not facts.acknowledged_nothing),
+        against(0.5, lambda facts: facts.happened("fail-step", "lose-answer")),
+        against(
+            0.8,
+            lambda facts: (
+                facts.anomaly != "confirmed-without-effect" and not (facts.calm_log and facts.acknowledged_nothing)
+            ),
+        ),
         against(0.5, strange),
     ),
     "batch-boundary-loses-context": (

@@ -158,6 +158,38 @@ class StopAfterLoad(StopBeforeLoad):
             super().stop()
 
 
+class CollectsThree(StopAfterLoad):
+    """Three events are one transaction; what is collected when it is told to stop is saved then. Correct."""
+
+    def restart(self) -> None:
+        """Nothing is collected."""
+        super().restart()
+        self.collected: list[Stored] = []
+
+    def handle(self, event: Stored) -> None:
+        """Collect."""
+        if not self.loaded:
+            self.position, self.loaded = self.saved, True
+        if event.position > self.position:
+            self.collected.append(event)
+            self.position = event.position
+        if len(self.collected) == 3:
+            self.flush()
+
+    def flush(self) -> None:
+        """All of them."""
+        self.durable()
+        for event in self.collected:
+            self.table[event.stream] = self.table.get(event.stream, 0) + 1
+            self.saved = event.position
+        self.collected = []
+
+    def stop(self) -> None:
+        """Only what it knows."""
+        if self.loaded:
+            self.flush()
+
+
 class IgnoredNotAcknowledged(Totals):
     """Eventuous/eventuous#142: events without a handler never reach the code that commits the contiguous part of the sequence."""
 
@@ -252,6 +284,16 @@ class ClosedAsRestored(ClosedWhileRestoring):
         self.file = self.restored
 
 
+class AnswersWhileRestoring(ClosedAsRestored):
+    """Queries are answered from the store as it is. Correct: it promises no more."""
+
+    promises = ("volatile",)
+
+    def rows(self) -> dict[str, int]:
+        """What is there."""
+        return dict(self.table)
+
+
 class HandOverGap:
     """johanhaleby/occurrent#292: reads history up to the end that it saw at first, then listens from now on: what was committed in the
     meantime is in neither. It pulls."""
@@ -310,6 +352,42 @@ class NoGap(HandOverGap):
     def resume_token(self) -> int:
         """Behind history."""
         return self.saved + 1
+
+
+class WokenReadsPages:
+    """Events wake it, and it reads pages of the log by itself. Correct."""
+
+    projection = "totals"
+    promises: ClassVar[tuple[str, ...]] = ("atomic",)
+
+    def __init__(self, log: Any) -> None:
+        self.log = log
+        self.table: dict[str, int] = {}
+        self.saved = 0
+
+    def handle(self, event: Stored) -> None:
+        """A page of two."""
+        for one in self.log.read(self.saved, 2):
+            self.durable()
+            self.table[one.stream] = self.table.get(one.stream, 0) + 1
+            self.saved = one.position
+
+    def checkpoint(self) -> int:
+        """Behind this it goes on."""
+        return self.saved
+
+    def rows(self) -> dict[str, int]:
+        """All of them."""
+        return dict(self.table)
+
+    def durable(self) -> None:
+        """Put in its place by the harness."""
+
+    def crash(self) -> None:
+        """Rows and position are durable."""
+
+    def restart(self) -> None:
+        """There is nothing to load."""
 
 
 class AppliedTwiceInline(MyLog):

@@ -1,0 +1,117 @@
+"""Facts about a consumer of a user's own: what a plan did to it at the gate, and what it showed before and after."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+from refold.model.event import Stored
+from refold.model.parts.calls import Handed, Shown
+from refold.model.record import Crashed, Recovered, Step
+from refold.properties.diagnosis.facts.past import Past, deed, tag_of
+
+TURNS = ("turn", "begin-turn")
+MISHAPS = ("fail-step", "lose-answer", "die", "stop-orderly")
+
+
+class WatchedFacts(Past):
+    """What happened to the consumer, and what its rows and its checkpoint made of it."""
+
+    @property
+    def watched(self) -> bool:
+        """Whether it is judged by what it shows."""
+        return self.spec is not None and self.spec.watched
+
+    @property
+    def inline(self) -> bool:
+        """Whether its rows are written in the transaction of the append."""
+        return self.spec is not None and self.spec.inline
+
+    @functools.cached_property
+    def shown(self) -> list[Shown]:
+        """What it showed, in turn."""
+        return [record for _, record in self.of(Shown, self.where)]
+
+    def befell(self, *tags: str) -> bool:
+        """Whether one of these was done to it."""
+        return any(
+            tag_of(action) in tags and self.where in (getattr(action, "who", None), getattr(action, "consumer", None))
+            for action in self.actions
+        )
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether it died, or its work ended with an error."""
+        return bool(self.of(Crashed, self.where)) or self.happened_here("failed")
+
+    def happened_here(self, *tags: str) -> bool:
+        """Whether a record of one of these kinds is about it."""
+        return any(
+            tag_of(record) in tags and getattr(record, "consumer", None) == self.where for _, record in self.past
+        )
+
+    @property
+    def error_swallowed(self) -> bool:
+        """Whether one of its steps failed, or lost its answer, and its work came to an end as if nothing had been."""
+        return self.befell("fail-step", "lose-answer") and not self.cut_short
+
+    @property
+    def undisturbed_here(self) -> bool:
+        """Whether nothing went wrong in its own work, nor in that of anybody else."""
+        return not self.befell(*MISHAPS) and not self.cut_short and not self.happened("fail-step", "lose-answer", "die")
+
+    @property
+    def at_the_first_time(self) -> bool:
+        """Whether it was handed no event twice, never started again, and nothing went wrong."""
+        handed = [record.position for _, record in self.of(Handed, self.where)]
+        again = len(set(handed)) < len(handed) or bool(self.of(Recovered, self.where))
+        return self.watched and self.undisturbed_here and not again and not self.others_worked
+
+    @property
+    def checkpoint_fell(self) -> bool:
+        """Whether its checkpoint was behind what it had been before."""
+        places = [record.checkpoint for record in self.shown if record.checkpoint is not None]
+        return any(later < earlier for earlier, later in itertools.pairwise(places))
+
+    @property
+    def rows_lost_by_end(self) -> bool:
+        """Whether its rows after a restart were others than before its end, although its checkpoint was the same."""
+        return any(
+            later.when in ("dead", "restarted")
+            and later.checkpoint == earlier.checkpoint
+            and later.rows != earlier.rows
+            for earlier, later in itertools.pairwise(self.shown)
+        )
+
+    @property
+    def others_worked(self) -> bool:
+        """Whether another consumer took a turn."""
+        return any(tag_of(action) in TURNS and action.consumer != self.where for action in self.actions)
+
+    @property
+    def stood_during_append(self) -> bool:
+        """Whether it stood in the middle of its work while an event became visible, the last one of all."""
+        stands = False
+        found = False
+        for _, record in self.past:
+            if type(record) is Step:
+                action = deed(record.action)
+                if getattr(action, "who", None) == self.where:
+                    stands = tag_of(action) == "halt"
+            elif type(record) is Stored:
+                found = stands
+        return found
+
+    @property
+    def overtook(self) -> bool:
+        """Whether it worked while a call stood in the middle."""
+        standing: set[str] = set()
+        for action in self.actions:
+            who = getattr(action, "who", None)
+            if who is not None and who not in self.specs:
+                standing.discard(who)
+                if tag_of(action) == "halt":
+                    standing.add(who)
+            elif standing and tag_of(action) in TURNS and action.consumer == self.where:
+                return True
+        return False

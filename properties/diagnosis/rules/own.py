@@ -1,0 +1,59 @@
+"""Rules of diagnosis: what is seen of a user's own code only, which is judged by what it shows."""
+
+from __future__ import annotations
+
+from refold.properties.diagnosis.rules.symptom import AHEAD, TWICE, UNAPPLIED, Rules, after, against, shows, when
+
+OWN_RULES: Rules = {
+    "position-is-a-row-number": (shows(0.8, "position-changes"),),
+    "own-write-refused": (
+        shows(0.6, "refused-append-visible"),
+        when(
+            0.4, lambda facts: not facts.happened("aborted"), "nothing was rolled back: the append itself was refused"
+        ),
+        after(0.2, "lose-answer"),
+        against(0.6, lambda facts: facts.happened("aborted")),
+    ),
+    "stop-saves-unloaded-position": (
+        shows(0.5, *TWICE),
+        when(0.5, lambda facts: facts.checkpoint_fell, "the checkpoint of {where} was behind what it had been before"),
+        after(0.2, "stop-orderly"),
+        against(0.8, lambda facts: not facts.checkpoint_fell),
+    ),
+    "ignored-event-not-acknowledged": (shows(0.7, "checkpoint-left-behind"),),
+    "restored-position-overstated": (
+        shows(0.5, *AHEAD, *UNAPPLIED),
+        when(
+            0.6,
+            lambda facts: facts.rows_lost_by_end,
+            "rows of {where} were gone after it had ended, and its checkpoint was not",
+        ),
+        against(0.7, lambda facts: not facts.rows_lost_by_end),
+    ),
+    "catch-up-to-live-gap": (
+        shows(0.5, *UNAPPLIED, *AHEAD),
+        when(
+            0.5,
+            lambda facts: facts.watched and facts.undisturbed_here,
+            "nothing had gone wrong in the work of {where}",
+        ),
+        against(0.8, lambda facts: not facts.watched or not facts.undisturbed_here),
+        against(0.5, lambda facts: facts.others_worked),
+        against(0.4, lambda facts: facts.overtook or facts.rows_lost_by_end),
+    ),
+    "inline-applied-twice": (
+        shows(0.5, *TWICE),
+        when(0.6, lambda facts: facts.inline, "the rows of {where} are written in the transaction of the append"),
+        when(0.5, lambda facts: facts.at_the_first_time, "nothing had gone wrong, and no event had come again"),
+        against(0.8, lambda facts: not facts.inline and not facts.at_the_first_time),
+    ),
+    "cache-filled-late": (
+        shows(0.6, "cache-stale-at-rest"),
+        when(
+            0.5,
+            lambda facts: facts.happened("halt") and facts.keys_queried < 2,
+            "a question had stopped in the middle while somebody wrote",
+        ),
+        against(0.7, lambda facts: not facts.happened("halt")),
+    ),
+}

@@ -1,0 +1,234 @@
+"""More public reports, as developers write such code: found under the right guarantee, with a fitting first guess; repairs are held."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+
+from refold.model.application import Application, Refusal
+from refold.model.event import Stored
+from refold.properties.diagnosis.scores import diagnose
+from refold.properties.result import Result
+from refold.search.campaign import Budget, Campaign
+from refold.systems.gate import watch
+from refold.systems.user import Relay, Service, Sink, Worker, sqlite_system
+from refold.systems.user.adopt import adapt
+
+from . import desks, wallets
+
+
+@dataclass(frozen=True)
+class Deposit:
+    """Put something in."""
+
+    wallet: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """Take something out."""
+
+    wallet: str
+    amount: int
+
+
+class Deposited(Deposit):
+    """It was put in."""
+
+
+class Withdrawn(Withdraw):
+    """It was taken out."""
+
+
+class Money(Application):
+    """The rules."""
+
+    name = "money"
+    events = (Deposited, Withdrawn)
+
+    def commands(self) -> Sequence[Any]:
+        """Two wallets."""
+        return [*(Deposit(one, 5) for one in ("w1", "w2")), *(Withdraw(one, 3) for one in ("w1", "w2"))]
+
+    def decide(self, command: Any, state: Any) -> Sequence[Any]:
+        """Nobody takes more than there is."""
+        if isinstance(command, Deposit):
+            return [Deposited(command.wallet, command.amount)]
+        if state < command.amount:
+            raise Refusal("overdrawn")
+        return [Withdrawn(command.wallet, command.amount)]
+
+    def initial(self, key: str) -> int:
+        """Nothing."""
+        return 0
+
+    def evolve(self, state: Any, event: Any) -> int:
+        """The balance."""
+        return int(state + (event.amount if isinstance(event, Deposited) else -event.amount))
+
+
+EVENTS = "select position, wallet as stream, version, type, data from events"
+PROGRESS = "select position from progress where name = 'balances'"
+System = Callable[[], object]
+
+
+def tables(service: Any = wallets.Wallets, **others: Any) -> System:
+    """A service over sqlite3, and others beside."""
+    refusals = [wallets.Overdrawn, sqlite3.IntegrityError]
+    return sqlite_system(wallets.SCHEMA, Service(service, refusals=refusals), events=EVENTS, **others)
+
+
+def worker(make: Any, checkpoint: str = PROGRESS) -> System:
+    """The service, and one worker."""
+    return tables(consumers={"balances": Worker(make, poll="run_once", rows="balances", checkpoint=checkpoint)})
+
+
+def both(balances: Any, counts: Any) -> System:
+    """The service, and two workers."""
+    return tables(
+        consumers={
+            "balances": Worker(balances, poll="run_once", rows="balances"),
+            "counts": Worker(counts, poll="run_once", rows="counts", projection="totals"),
+        }
+    )
+
+
+def sending(relay: Any) -> System:
+    """The service, and a process manager whose commands must never come twice."""
+    return tables(
+        sinks={"queue": Sink(promises=["at-most-once"])}, relays={"shipping": Relay(relay, poll="step", sends="queue")}
+    )
+
+
+class Remote:
+    """Another service."""
+
+    def check(self, event: Any) -> None:
+        """It has nothing against it."""
+
+
+class Reader:
+    """What a page shows."""
+
+    def __init__(self, desk: Any) -> None:
+        self.desk = desk
+
+    async def query(self, key: str) -> int:
+        """The balance."""
+        return int(await self.desk.balance(key))
+
+
+KINDS: Mapping[str, type] = {"Deposited": Deposited, "Withdrawn": Withdrawn}
+
+
+class InMemory:
+    """Asynchronous code over a store in memory."""
+
+    refusals: ClassVar[Any] = (desks.Overdrawn, desks.Conflict)
+
+    def __init__(self, desk: Any, worker: Any = None) -> None:
+        self.store = desks.Store()
+        self.service = desk(self.store)
+        if worker is not None:
+            remote = watch(Remote(), name="remote", methods=("check",))
+            self.consumers = {"balances": worker(self.store, remote)}
+        if isinstance(self.service, desks.Page):
+            self.readers = {"page": Reader(self.service)}
+
+    def read(self, after: int, limit: int) -> list[Stored]:
+        """The log."""
+        return [
+            Stored(number, one.wallet, one.version, str(number), one.type, KINDS[one.type](one.wallet, one.amount))
+            for number, one in enumerate(self.store.events, 1)
+        ][after : after + limit]
+
+
+def desk(kind: Any = desks.Desk, worker: Any = None) -> System:
+    """A system of these."""
+    return lambda: InMemory(kind, worker)
+
+
+BAD: dict[str, tuple[System, str, tuple[str, ...], tuple[str, ...]]] = {
+    "releases-first": (
+        tables(wallets.ReleasesFirst),
+        "LOG",
+        ("confirmed-without-effect",),
+        ("uncommitted-cleared-on-failure",),
+    ),
+    "failed-is-done": (
+        worker(wallets.FailedIsDone),
+        "CKPT",
+        ("event-never-applied", "checkpoint-ahead-of-effects"),
+        ("failed-event-checkpointed", "checkpoint-before-effect"),
+    ),
+    "text-position": (worker(wallets.TextPosition), "LIVE", ("never-reaches-tail",), ("checkpoint-compare-as-text",)),
+    "since": (worker(wallets.Since, ""), "LIVE", ("never-reaches-tail",), ("subscribe-at-head-ends",)),
+    "deduplicates": (
+        both(wallets.Deduplicates, wallets.CountsDeduplicated),
+        "CKPT",
+        ("event-never-applied",),
+        ("dedupe-key-lacks-consumer",),
+    ),
+    "marks-first": (
+        worker(wallets.MarksFirst),
+        "CKPT",
+        ("event-never-applied", "checkpoint-ahead-of-effects"),
+        ("checkpoint-before-effect", "failed-event-checkpointed"),
+    ),
+    "shipping": (
+        sending(wallets.Shipping),
+        "DUAL",
+        ("side-effect-twice",),
+        ("pm-duplicate-commands", "outbox-double-drain"),
+    ),
+    "lock-for-each-call": (desk(desks.LockForEachCall), "CAS", ("lost-update",), ("expected-any-misuse",)),
+    "cache-aside": (desk(desks.CacheAside), "READ", ("cache-stale-at-rest",), ("cache-filled-late",)),
+    "all-at-once": (
+        desk(worker=desks.AllAtOnce),
+        "CKPT",
+        ("event-never-applied",),
+        ("failed-event-checkpointed", "out-of-order-completion"),
+    ),
+    "listens-late": (desk(worker=desks.ListensLate), "LIVE", ("never-reaches-tail",), ("lost-wakeup",)),
+}
+"""Report -> system, guarantee, names that fit, and what it may be taken for."""
+
+GOOD: dict[str, System] = {
+    "tries-again": worker(wallets.FailedIsTriedAgain),
+    "by-name": both(wallets.DeduplicatesByName, wallets.CountsByName),
+    "notes": sending(wallets.ShippingNotes),
+    "desk": desk(desks.Page),
+    "one-by-one": desk(worker=desks.OneByOne),
+    "listening": desk(worker=desks.Listening),
+}
+"""Their repairs."""
+
+
+def verified(make: System, seed: int, examples: int) -> Result:
+    """A short campaign, over after the first finding."""
+    return Campaign(adapt("field", make), Money(), seed, Budget(seconds=None, examples=examples, distinct=1)).run()
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_reported_mistake_is_found(name: str) -> None:
+    """By a fitting name, under its guarantee, with a fitting first guess."""
+    make, guarantee, anomalies, rows = BAD[name]
+    examples = verified(make, 1, 120 if name == "listens-late" else 30).counterexamples
+    assert examples, name
+    first = examples[0]
+    assert first.finding.anomaly in anomalies
+    assert first.finding.guarantee == guarantee
+    assert diagnose(first.findings, first.history)[0].row.name in rows
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_its_repair_is_held(name: str) -> None:
+    """And something had happened."""
+    result = verified(GOOD[name], 1, 6)
+    assert [str(example.finding) for example in result.counterexamples] == []
+    assert result.counts["appended"] > 20
