@@ -12,7 +12,7 @@ ARGS ?=
 server := $(filter postgres redis nats eventsourcing,$(firstword $(subst ?, ,$(SYSTEM))))
 systems := $(if $(SYSTEM),--system '$(SYSTEM)',--system reference --system sqlite)
 
-.PHONY: verify test lint types wheel bench mutants clean
+.PHONY: verify test lint types wheel docs bench mutants clean
 
 verify: $(VENV)/.ready $(if $(server),$(VENV)/.ready-$(server))
 	$(BIN)/refold verify $(systems) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --report-dir $(REPORTS)
@@ -29,6 +29,12 @@ types: $(VENV)/.ready
 
 wheel: $(VENV)/.ready
 	$(BIN)/python benchmarks/wheel_check.py
+
+# The documentation as a site that needs no network. Open the index.html that it names.
+docs: $(VENV)/.ready $(VENV)/.ready-docs
+	$(BIN)/python docs/generate.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'open reports/generated/site/index.html'
 
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/steps.py

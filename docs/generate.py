@@ -12,11 +12,14 @@ import inspect
 import pathlib
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
 import msgspec
+from gallery import gallery
+from python_reference import names_of, reference
 
 from refold.model import record
 from refold.model.action import ACTIONS
@@ -195,6 +198,33 @@ def counts() -> str:
     return table(("count", "what is counted"), ((one.name.replace("_", " "), one.what) for one in COUNTED))
 
 
+SERVERS = {"postgres": "PostgreSQL", "redis": "Valkey", "nats": "NATS with JetStream"}
+"""Extra -> the server that its packages bring."""
+
+
+def extras() -> str:
+    """Every extra that brings a system, with what it installs."""
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    rows = []
+    for name, needs in project["optional-dependencies"].items():
+        if name in {"all", "dev", "docs", "mutants"}:
+            continue
+        wanted = [need.partition(";")[0].strip() for need in needs]
+        rows.append((f"`{name}`", ", ".join(f"`{need}`" for need in wanted), SERVERS.get(name, "none")))
+    return table(("extra", "what it installs", "server that it brings"), rows)
+
+
+def everyday() -> str:
+    """The front door, and the roles of a user's own system."""
+    return reference(("refold", "refold.systems.user"))
+
+
+def rooms() -> str:
+    """The front doors of the rooms; what `refold` itself offers is not said again."""
+    doors = ("refold.model", "refold.systems", "refold.properties", "refold.search", "refold.reports")
+    return reference(doors, names_of("refold"))
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "help": help_texts,
     "records": records,
@@ -206,6 +236,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "systems": systems,
     "broken": broken,
     "counts": counts,
+    "gallery": lambda: gallery(GUARANTEES),
+    "extras": extras,
+    "everyday": everyday,
+    "rooms": rooms,
 }
 
 

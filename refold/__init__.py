@@ -5,11 +5,11 @@ your own code. refold runs generated plans of commands, deliveries, faults and c
 
     from refold import Application, Refusal, machine
 
-    TestSeats = machine(Seats(), "sqlite").TestCase     # pytest collects this
+    TestSeats = machine(Seats(), "sqlite").TestCase  # pytest collects this
 
 Outside of pytest `verify` searches, `replay` runs a stored plan again, and `check` judges a recorded history; each returns a value.
 
-The rooms have front doors of their own: `refold.model`, `refold.properties`, `refold.systems`, `refold.search`, `refold.reports`.
+More is in `refold.model`, `refold.properties`, `refold.systems`, `refold.search` and `refold.reports`.
 """
 
 import lazy_loader

@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     stale = []
-    for plan in sorted(FOLDER.glob("*.json")):
+    for plan in sorted(FOLDER.rglob("*.json")):
         picture, target = draw(plan), plan.with_suffix(".svg")
         if not target.exists() or target.read_text() != picture:
             stale.append(target.name)

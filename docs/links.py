@@ -1,0 +1,32 @@
+"""Links of Markdown pages: found, and put in other places. The site and the description on a package index need both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+FENCED = re.compile(r"^( *)```.*?^ *```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"(!?)\[((?:!\[[^\]]*\]\([^)\s]*\)|[^\]])*)\]\(([^)\s]+)\)")
+
+
+def relinked(page: str, place: Callable[[str], str | None]) -> str:
+    """The page with the target of each link to a file of this project put where `place` says; None makes its text of a link, and of a
+    picture its description. Blocks of code stay as they are, and so do links to headings and to other sites."""
+
+    def one(match: re.Match[str]) -> str:
+        picture, text, target = match.groups()
+        if "://" in target or target.startswith(("#", "mailto:")):
+            return match[0]
+        found = place(target)
+        return text if found is None else f"{picture}[{text}]({found})"
+
+    return outside_code(page, lambda prose: LINK.sub(one, prose))
+
+
+def outside_code(page: str, change: Callable[[str], str]) -> str:
+    """The page with everything changed that is no block of code."""
+    parts, end = [], 0
+    for block in FENCED.finditer(page):
+        parts += [change(page[end : block.start()]), block[0]]
+        end = block.end()
+    return "".join([*parts, change(page[end:])])
