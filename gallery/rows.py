@@ -130,7 +130,36 @@ def servers() -> Iterator[Row]:
     ).settings("sqlite?crash=power", "synchronous", ["off", "normal"], ["full"])
 
 
-ROWS: dict[str, Row] = {row.name: row for row in (*servers(),)}
+def eventsourcing() -> Iterator[Row]:
+    """Releases of the library."""
+    notifications = Pair(
+        "eventsourcing-notifications",
+        "eventsourcing",
+        "eventsourcing, release notes of 9.1.0: on PostgreSQL, inserts are serialised, so that readers of a notification log miss nothing",
+        ("visible-below-read-position",),
+        ("postgres",),
+        "eventsourcing",
+        "inventory",
+    )
+    shop = adapter("eventsourcing_postgres.py:Postgres")
+    for expected, version in ((BROKEN, "9.0.3"), (HELD, "9.1.9")):
+        releases = (f"eventsourcing=={version}", "psycopg2-binary>=2.9")
+        yield notifications.row(expected, shop, "PostgreSQL", *releases, suffix=version)
+    rejected = Pair(
+        "eventsourcing-rejected",
+        "eventsourcing",
+        "eventsourcing, release notes of 9.1.0: a command that raises does not change the version of its aggregate",
+        ("version-gap", "failed-command-bumps-version"),
+        (),
+        "eventsourcing",
+        "inventory",
+    )
+    memory = adapter("eventsourcing_shop.py:InMemory")
+    for expected, version in ((BROKEN, "9.0.3"), (HELD, "9.1.9"), (HELD, "9.5.6")):
+        yield rejected.row(expected, memory, "in memory", f"eventsourcing=={version}", suffix=version)
+
+
+ROWS: dict[str, Row] = {row.name: row for row in (*eventsourcing(), *servers())}
 """Name -> row, in the order in which they are run."""
 
 

@@ -25,6 +25,7 @@ SOURCES = (
     "runtime.hosting",
     "databases.sqlite",
     "databases.connecting",
+    "databases.psycopg2",
     "network.sockets",
 )
 """Modules of this room that replace something."""
