@@ -112,6 +112,9 @@ class Environment:
             for name, place in top(part):
                 with contextlib.suppress(FileExistsError):
                     (library / name).symlink_to(place)
+            for place in programs(part):
+                with contextlib.suppress(FileExistsError):
+                    (self.python.parent / place.name).symlink_to(place)
         self.packages.mkdir(parents=True, exist_ok=True)
         (self.packages / "refold-linked.pth").write_text(f"import site; site.addsitedir({str(library)!r})\n")
 
@@ -211,3 +214,13 @@ def top(distribution: metadata.Distribution) -> Iterator[tuple[str, pathlib.Path
         if name not in seen and name not in ("..", "__pycache__"):
             seen.add(name)
             yield name, pathlib.Path(str(distribution.locate_file(name))).resolve()
+
+
+def programs(distribution: metadata.Distribution) -> Iterator[pathlib.Path]:
+    """Programs that are no scripts of Python, which would run with the Python that they were installed for."""
+    for file in distribution.files or ():
+        place = pathlib.Path(str(distribution.locate_file(file)))
+        if len(file.parts) > 1 and file.parts[-2] in ("bin", "Scripts") and ".." in file.parts and place.is_file():
+            with place.open("rb") as program:
+                if program.read(2) != b"#!":
+                    yield place.resolve()

@@ -136,15 +136,16 @@ def eventsourcing() -> Iterator[Row]:
         "eventsourcing-notifications",
         "eventsourcing",
         "eventsourcing, release notes of 9.1.0: on PostgreSQL, inserts are serialised, so that readers of a notification log miss nothing",
-        ("visible-below-read-position",),
+        ("visible-below-read-position", "confirmed-without-effect"),
         ("postgres",),
         "eventsourcing",
         "inventory",
     )
     shop = adapter("eventsourcing_postgres.py:Postgres")
-    for expected, version in ((BROKEN, "9.0.3"), (HELD, "9.1.9")):
+    for expected, version in ((BROKEN, "9.0.3"), (HELD, "9.1.9"), (HELD, "9.2.22")):
         releases = (f"eventsourcing=={version}", "psycopg2-binary>=2.9")
         yield notifications.row(expected, shop, "PostgreSQL", *releases, suffix=version)
+    yield notifications.row(HELD, shop, "PostgreSQL", "eventsourcing[postgres]==9.5.6", suffix="9.5.6")
     rejected = Pair(
         "eventsourcing-rejected",
         "eventsourcing",

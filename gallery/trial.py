@@ -117,7 +117,7 @@ def result(
         "picture": picture,
         "report": report.get("report"),
         "reference": row.reference,
-        "also": sorted({one["anomaly"] for one in report.get("findings", [])} - {finding.get("anomaly")}),
+        "also": sorted(every(report.get("findings", [])) - {finding.get("anomaly")}),
         "seed": seed,
         "examples": report.get("examples", 0),
         "steps": report.get("steps", 0),
@@ -126,16 +126,27 @@ def result(
 
 
 def named(row: Row, findings: list[dict[str, Any]]) -> dict[str, Any]:
-    """The finding that is the row's known bug, else the first."""
-    known = [one for one in findings if one["anomaly"] in row.anomalies]
-    return (known or findings or [{}])[0]
+    """The finding that is the row's known bug, also where it is only what the same run shows; else the first."""
+    for anomaly in row.anomalies:
+        for finding in findings:
+            shown = [finding, *({**finding, "picture_of": finding["anomaly"], **one} for one in finding["also"])]
+            for one in shown:
+                if one["anomaly"] == anomaly:
+                    return one
+    return (findings or [{}])[0]
+
+
+def every(findings: list[dict[str, Any]]) -> set[str]:
+    """All anomalies that were seen."""
+    return {one["anomaly"] for finding in findings for one in (finding, *finding["also"])}
 
 
 def drawn(folder: pathlib.Path, finding: dict[str, Any]) -> str | None:
     """The picture of a finding."""
     if not finding:
         return None
-    pictures = sorted((folder / "graphs").glob(f"*{finding['anomaly']}*.svg"))
+    anomaly = finding.get("picture_of", finding["anomaly"])
+    pictures = sorted((folder / "graphs").glob(f"*{anomaly}*.svg"))
     return str(pictures[0]) if pictures else None
 
 
