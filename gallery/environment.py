@@ -80,7 +80,7 @@ class Environment:
         """What of refold's needs can be linked, and what has to be installed."""
         if self.version == HERE:
             return closure(self.extras)
-        refold = metadata.distribution(NAME)
+        refold = installed(NAME)
         return [refold], [str(plain(one)) for one in needs(refold, self.extras)]
 
     def create(self) -> None:
@@ -96,7 +96,7 @@ class Environment:
         if not wanted:
             return
         limits = self.folder / "constraints.txt"
-        refold = metadata.distribution(NAME)
+        refold = installed(NAME)
         limits.write_text("\n".join(str(plain(one)) for one in needs(refold, self.extras)) + "\n", encoding="utf-8")
         command = [sys.executable, "-m", "pip", "--python", str(self.python), "install", "--quiet", "--no-input"]
         done = said([*command, "--disable-pip-version-check", "--constraint", str(limits), *wanted])
@@ -169,6 +169,14 @@ def last(text: str) -> str:
 # -- what refold needs
 
 
+def installed(name: str) -> metadata.Distribution:
+    """A distribution that knows its files: not a checkout that happens to be on the path. Raises `PackageNotFoundError`."""
+    for found in metadata.distributions(name=name):
+        if found.read_text("RECORD") is not None:
+            return found
+    raise metadata.PackageNotFoundError(name)
+
+
 def needs(distribution: metadata.Distribution, extras: Sequence[str] = ()) -> Iterator[Requirement]:
     """The requirements of a distribution that count here."""
     environment = {key: str(value) for key, value in default_environment().items()}
@@ -188,14 +196,14 @@ def plain(requirement: Requirement) -> Requirement:
 
 def closure(extras: Sequence[str]) -> tuple[list[metadata.Distribution], list[str]]:
     """refold and all that it needs, as far as it is installed here; and what is not."""
-    refold = metadata.distribution(NAME)
+    refold = installed(NAME)
     parts: dict[str, metadata.Distribution] = {NAME: refold}
     missing: list[str] = []
     left = list(needs(refold, extras))
     while left:
         requirement = left.pop()
         try:
-            part = metadata.distribution(requirement.name)
+            part = installed(requirement.name)
         except metadata.PackageNotFoundError:
             missing.append(f"{requirement.name}{requirement.specifier}")
             continue

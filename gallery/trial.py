@@ -148,5 +148,3 @@ def drawn(folder: pathlib.Path, finding: dict[str, Any]) -> str | None:
     anomaly = finding.get("picture_of", finding["anomaly"])
     pictures = sorted((folder / "graphs").glob(f"*{anomaly}*.svg"))
     return str(pictures[0]) if pictures else None
-
-

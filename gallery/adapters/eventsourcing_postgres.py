@@ -18,7 +18,7 @@ def on_postgres(dsn: str, create: str = "y") -> Shop:
 
 
 class Postgres:
-    """Each client has an application of its own on one database. The library promises that notifications appear in the order of their ids."""
+    """Each client has an application of its own on one database. Notifications are promised to appear in the order of ids."""
 
     gaps = False
     refusals = (ValueError,)

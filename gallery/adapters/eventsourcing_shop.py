@@ -10,7 +10,7 @@ from eventsourcing import application, domain
 
 from refold.model import Inventory, Stored
 
-NotFound: Any = getattr(application, "AggregateNotFoundError", None) or application.AggregateNotFound
+NotFound: Any = getattr(application, "AggregateNotFoundError", None) or getattr(application, "AggregateNotFound")  # noqa: B009
 Base: Any = application.Application
 Aggregate: Any = domain.Aggregate
 event: Any = domain.event

@@ -138,9 +138,7 @@ def _replacements() -> Replacements:
             led = {**named, "host": "127.0.0.1", "hostaddr": "127.0.0.1", "port": proxy.port(actor.process.name)}
             return real_connect(dsn, *arguments, **led)
         boundary = Boundary(refused, refused, lambda: None)
-        return Stopping(
-            actor.cross("connect", "connect", lambda: real_connect(dsn, *arguments, **named), boundary)
-        )
+        return Stopping(actor.cross("connect", "connect", lambda: real_connect(dsn, *arguments, **named), boundary))
 
     def register_type(kind: Any, scope: Any = None) -> None:
         """`psycopg2.extensions.register_type`."""
