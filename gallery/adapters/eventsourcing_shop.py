@@ -17,7 +17,7 @@ event: Any = domain.event
 RULES = Inventory()
 
 
-class Item(Aggregate):
+class StockItem(Aggregate):
     """How much is free of something."""
 
     def __init__(self, item: str) -> None:
@@ -63,9 +63,9 @@ class Shop(Base):
     def item(self, name: str) -> Any:
         """As it is stored; a new one if it is not."""
         try:
-            return self.repository.get(Item.create_id(name))
+            return self.repository.get(StockItem.create_id(name))
         except NotFound:
-            return Item(name)
+            return StockItem(name)
 
     def read(self, after: int, limit: int) -> list[Stored]:
         """The notification log, but for the birth of an item."""

@@ -93,7 +93,7 @@ def paper(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Row]:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
     monkeypatch.setenv("XDG_CACHE_HOME", str(shelf / "cache"))
-    pair = catalogue.Pair(
+    pair = catalogue.ReleasePair(
         "paper", "paperlog", "paperlog#1", ("lost-update", "duplicate-version"), (), "paperlog", "inventory"
     )
     system = f"{shelf / 'adapter.py'}:System"
