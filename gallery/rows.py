@@ -160,7 +160,28 @@ def eventsourcing() -> Iterator[Row]:
         yield rejected.row(expected, memory, "in memory", f"eventsourcing=={version}", suffix=version)
 
 
-ROWS: dict[str, Row] = {row.name: row for row in (*eventsourcing(), *servers())}
+def orchestrix() -> Iterator[Row]:
+    """There is one release, so the second row saves as the first should."""
+    pair = ReleasePair(
+        "orchestrix",
+        "orchestrix",
+        "orchestrix 0.1.0, AggregateRepository.save: the store is given no expected version",
+        ("lost-update", "oversold"),
+        (),
+        "orchestrix",
+        "inventory",
+        (3, 12),
+    )
+    release = "orchestrix==0.1.0"
+    yield pair.row(
+        BROKEN, adapter("orchestrix_shop.py:ByRepository"), "AggregateRepository.save", release, suffix="repository"
+    )
+    yield pair.row(
+        HELD, adapter("orchestrix_shop.py:ByStore"), "store.save with expected_version", release, suffix="store"
+    )
+
+
+ROWS: dict[str, Row] = {row.name: row for row in (*eventsourcing(), *orchestrix(), *servers())}
 """Name -> row, in the order in which they are run."""
 
 
