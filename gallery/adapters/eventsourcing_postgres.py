@@ -27,8 +27,13 @@ class Postgres:
         self.database = PostgresDatabase(on_postgres)
         self.reader = on_postgres(self.database.dsn, create="n")
         self.read = self.reader.read
-        self.close = self.database.close
 
     def service(self, client: str) -> Shop:
         """A client's application."""
         return on_postgres(self.database.dsn, create="n")
+
+    def close(self) -> None:
+        """Newer releases have connections to close, older ones leave it to Python."""
+        if hasattr(self.reader, "close"):
+            self.reader.close()
+        self.database.close()

@@ -25,6 +25,7 @@ SOURCES = (
     "runtime.hosting",
     "databases.sqlite",
     "databases.connecting",
+    "databases.pool",
     "databases.psycopg2",
     "network.sockets",
 )
