@@ -21,6 +21,7 @@ COMMANDS = {
     "replay": "refold.reports.commands.replay:replay",
     "check": "refold.reports.commands.check:check",
     "zoo": "refold.reports.commands.zoo:zoo",
+    "gallery": "refold.reports.commands.gallery:gallery",
     "compare": "refold.reports.commands.compare:compare",
     "systems": "refold.reports.commands.systems:systems",
     "init": "refold.reports.commands.init:init",

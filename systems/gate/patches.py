@@ -25,6 +25,8 @@ SOURCES = (
     "runtime.hosting",
     "databases.sqlite",
     "databases.connecting",
+    "databases.pool",
+    "databases.psycopg2",
     "network.sockets",
 )
 """Modules of this room that replace something."""

@@ -52,5 +52,5 @@ def patched_modules(known: Container[int]) -> list[ModuleType]:
         and name.partition(".")[0].lstrip("_") not in UNTOUCHED
         and isinstance(file := getattr(module, "__file__", None), str)
         and (is_users(file) or (file.startswith(PACKAGES) or not file.startswith(STDLIB)))
-        and not file.startswith(OURS)
+        and not os.path.realpath(file).startswith(OURS)
     ]

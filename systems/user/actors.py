@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ LOOSE_STEPS = 500
 """Steps that what goes on by itself may take before others get a turn."""
 OTHERS_STEPS = 300
 """Steps that a group may take while its leader waits for somebody else."""
+AGAIN = re.compile(r"(.*) \((\d+)\)")
+"""A place that is not the first of its kind."""
 ROUNDS = 50
 """How often time passes at rest for what somebody has left in the background."""
 
@@ -187,13 +190,18 @@ class Stage:
             work.finish(status)
 
     def halt(self, name: str, before: str) -> None:
-        """Let somebody go on to the first place that is called like this."""
+        """Let somebody go on to the first place that is called like this; «COMMIT (2)» is the second one from here on."""
+        before, left = numbered(before)
         others = 0
         for _ in range(STEPS if self.busy(name) else LOOSE_STEPS):
             one = self.leads(name)
             others = 0 if one is not None and one.name == name else others + 1
-            if one is None or others > OTHERS_STEPS or self.before(name).startswith(before):
+            if one is None or others > OTHERS_STEPS:
                 break
+            if self.before(name).startswith(before):
+                left -= 1
+                if not left:
+                    break
             self.step(name)
         one = self.leads(name)
         if one is not None and len(one.process.actors) > 1:
@@ -334,6 +342,12 @@ class Stage:
                     moved = True
             if not left or (not moved and not self.pass_time()):
                 break
+
+
+def numbered(place: str) -> tuple[str, int]:
+    """A place in words, and which of those that are called so it is."""
+    again = AGAIN.fullmatch(place)
+    return (again[1], int(again[2])) if again else (place, 1)
 
 
 def told_status(status: Status) -> str:

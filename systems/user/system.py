@@ -88,6 +88,8 @@ from refold.systems.user.words import of_consumers, of_service, overtakings, res
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
+COMMIT = "COMMIT"
+"""The place that is told apart where it comes again: what is committed there is something else."""
 STEPS_OF_WALK = 300
 """Steps of one actor, at most, that are looked at to learn the places."""
 WALKS = 12
@@ -793,13 +795,16 @@ class OwnDeployment(Deployment):
         stage = self.stage
         if stage is None:
             return
+        commits = 0
         for _ in range(WALKS):
             if not (stage.busy(who) or who in stage.loose):
                 break
             for _ in range(STEPS_OF_WALK):
                 if not stage.stands(who):
                     break
-                found[stage.before(who)] = None
+                place = stage.before(who)
+                commits += place == COMMIT
+                found[place if place != COMMIT or commits == 1 else f"{COMMIT} ({commits})"] = None
                 stage.step(who)
             if not stage.pass_time():
                 break

@@ -1,0 +1,1 @@
+"""Known-bad and fixed releases, and the environments in which each is verified."""

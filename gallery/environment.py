@@ -1,0 +1,234 @@
+"""A virtual environment for a release: what pip installs for it, and refold with what refold needs, linked from where refold runs.
+
+Nothing else of the surrounding environment is visible in it. Environments are kept, by what is in them; one whose making was interrupted
+is made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+
+NAME = "refold"
+HERE = (sys.version_info.major, sys.version_info.minor)
+READY = "ready.txt"
+"""The file that is written when an environment is complete."""
+INSTALLING_SECONDS_MAX = 600
+LAST_LINES = 3
+"""How much of what pip says is repeated."""
+
+
+class NotInstalled(Exception):
+    """An environment cannot be had; the message says why."""
+
+
+def cache_folder() -> pathlib.Path:
+    """Where environments are kept, as the XDG standard has it."""
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(base) / "refold" / "gallery"
+
+
+class Environment:
+    """A virtual environment. `requires` is what is under test, `extras` those of refold's that its row needs."""
+
+    def __init__(
+        self, cache: pathlib.Path, requires: Sequence[str], extras: Sequence[str], python: tuple[int, int]
+    ) -> None:
+        self.requires = list(requires)
+        self.extras = list(extras)
+        self.version = max(python, HERE)
+        said = repr((self.requires, self.extras, self.version))
+        name = "-".join([*self.requires, *self.extras]) or NAME
+        readable = re.sub(r"[^\w.]+", "-", name).strip("-")[:60]
+        self.folder = cache / f"{readable}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+
+    @property
+    def python(self) -> pathlib.Path:
+        """Its interpreter."""
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    @property
+    def packages(self) -> pathlib.Path:
+        """Where pip installs."""
+        if os.name == "nt":
+            return self.folder / "Lib" / "site-packages"
+        return self.folder / "lib" / f"python{self.version[0]}.{self.version[1]}" / "site-packages"
+
+    def make(self) -> None:
+        """Make it, unless it is there. What is linked is linked anew: refold may have moved. Raises `NotInstalled`."""
+        linked, missing = self.parts()
+        complete = self.folder / READY
+        if not complete.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.create()
+            self.install([*missing, *self.requires])
+            complete.write_text("\n".join(self.requires) + "\n", encoding="utf-8")
+        self.link(linked)
+
+    def parts(self) -> tuple[list[metadata.Distribution], list[str]]:
+        """What of refold's needs can be linked, and what has to be installed."""
+        if self.version == HERE:
+            return closure(self.extras)
+        refold = installed(NAME)
+        return [refold], [str(plain(one)) for one in needs(refold, self.extras)]
+
+    def create(self) -> None:
+        """An empty one. Raises `NotInstalled`."""
+        interpreter = sys.executable if self.version == HERE else found(self.version)
+        done = said([interpreter, "-m", "venv", "--without-pip", str(self.folder)])
+        if done.returncode:
+            raise NotInstalled(f"{interpreter} makes no virtual environment: {last(done.stderr or done.stdout)}")
+
+    def install(self, wanted: Sequence[str]) -> None:
+        """With the pip of the Python that runs this. What refold needs is a constraint, so that nothing comes that refold cannot run with.
+        Raises `NotInstalled`."""
+        if not wanted:
+            return
+        limits = self.folder / "constraints.txt"
+        refold = installed(NAME)
+        limits.write_text("\n".join(str(plain(one)) for one in needs(refold, self.extras)) + "\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "--python", str(self.python), "install", "--quiet", "--no-input"]
+        done = said([*command, "--disable-pip-version-check", "--constraint", str(limits), *wanted])
+        if done.returncode:
+            raise NotInstalled(f"pip cannot install {' '.join(wanted)}: {last(done.stderr)}")
+
+    def link(self, parts: Sequence[metadata.Distribution]) -> None:
+        """Make these importable, behind all that pip has installed."""
+        library = self.folder / "linked"
+        shutil.rmtree(library, ignore_errors=True)
+        library.mkdir(parents=True)
+        for part in parts:
+            for name, place in top(part):
+                with contextlib.suppress(FileExistsError):
+                    (library / name).symlink_to(place)
+            for place in programs(part):
+                with contextlib.suppress(FileExistsError):
+                    (self.python.parent / place.name).symlink_to(place)
+        self.packages.mkdir(parents=True, exist_ok=True)
+        (self.packages / "refold-linked.pth").write_text(f"import site; site.addsitedir({str(library)!r})\n")
+
+    def version_of(self, distribution: str) -> str:
+        """The version of a distribution in it. Raises `NotInstalled` if refold or the distribution cannot be had there."""
+        code = "import sys, refold.reports; from importlib.metadata import version; print(version(sys.argv[1]))"
+        done = said([str(self.python), "-c", code, distribution])
+        if done.returncode:
+            raise NotInstalled(f"refold does not run beside {' '.join(self.requires)}: {last(done.stderr)}")
+        return done.stdout.strip()
+
+
+def said(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end. Raises `NotInstalled` if it has none."""
+    names = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    try:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env=names,
+            stdin=subprocess.DEVNULL,
+            timeout=INSTALLING_SECONDS_MAX,
+        )
+    except subprocess.TimeoutExpired:
+        raise NotInstalled(f"{pathlib.Path(command[0]).name} did not end within {INSTALLING_SECONDS_MAX} s") from None
+
+
+def found(version: tuple[int, int]) -> str:
+    """A Python of this version on the path. Raises `NotInstalled`."""
+    name = f"python{dotted(version)}"
+    place = shutil.which(name)
+    if place is None or said([place, "-c", ""]).returncode:
+        raise NotInstalled(f"it needs Python {dotted(version)}, and there is no {name} on the path")
+    return place
+
+
+def dotted(version: tuple[int, int]) -> str:
+    """``3.12``."""
+    return ".".join(map(str, version))
+
+
+def last(text: str) -> str:
+    """What an error comes down to: the last lines that say anything."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")] or lines
+    return " ".join(errors[-LAST_LINES:])[:400] or "it said nothing"
+
+
+# -- what refold needs
+
+
+def installed(name: str) -> metadata.Distribution:
+    """A distribution that knows its files: not a checkout that happens to be on the path. Raises `PackageNotFoundError`."""
+    for found in metadata.distributions(name=name):
+        if found.read_text("RECORD") is not None:
+            return found
+    raise metadata.PackageNotFoundError(name)
+
+
+def needs(distribution: metadata.Distribution, extras: Sequence[str] = ()) -> Iterator[Requirement]:
+    """The requirements of a distribution that count here."""
+    environment = {key: str(value) for key, value in default_environment().items()}
+    for text in distribution.requires or ():
+        requirement = Requirement(text)
+        chosen = ["", *extras]
+        if requirement.marker is None or any(
+            requirement.marker.evaluate({**environment, "extra": extra}) for extra in chosen
+        ):
+            yield requirement
+
+
+def plain(requirement: Requirement) -> Requirement:
+    """Without what does not belong into a file of constraints."""
+    return Requirement(f"{requirement.name}{requirement.specifier}")
+
+
+def closure(extras: Sequence[str]) -> tuple[list[metadata.Distribution], list[str]]:
+    """refold and all that it needs, as far as it is installed here; and what is not."""
+    refold = installed(NAME)
+    parts: dict[str, metadata.Distribution] = {NAME: refold}
+    missing: list[str] = []
+    left = list(needs(refold, extras))
+    while left:
+        requirement = left.pop()
+        try:
+            part = installed(requirement.name)
+        except metadata.PackageNotFoundError:
+            missing.append(f"{requirement.name}{requirement.specifier}")
+            continue
+        key = f"{part.metadata['Name']}[{','.join(sorted(requirement.extras))}]"
+        if key not in parts:
+            parts[key] = part
+            left += needs(part, sorted(requirement.extras))
+    return list(parts.values()), missing
+
+
+def top(distribution: metadata.Distribution) -> Iterator[tuple[str, pathlib.Path]]:
+    """Name and place of all that a distribution puts beside the others."""
+    seen: set[str] = set()
+    for file in distribution.files or ():
+        name = file.parts[0]
+        if name not in seen and name not in ("..", "__pycache__"):
+            seen.add(name)
+            yield name, pathlib.Path(str(distribution.locate_file(name))).resolve()
+
+
+def programs(distribution: metadata.Distribution) -> Iterator[pathlib.Path]:
+    """Programs that are no scripts of Python, which would run with the Python that they were installed for."""
+    for file in distribution.files or ():
+        place = pathlib.Path(str(distribution.locate_file(file)))
+        if len(file.parts) > 1 and file.parts[-2] in ("bin", "Scripts") and ".." in file.parts and place.is_file():
+            with place.open("rb") as program:
+                if program.read(2) != b"#!":
+                    yield place.resolve()

@@ -1,0 +1,186 @@
+"""``refold gallery``: does the harness find the known bugs of real releases, and does it leave the fixed ones in peace?"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+import click
+import jinja2
+
+from refold.gallery.environment import cache_folder
+from refold.gallery.rows import ROWS, Row, chosen
+from refold.gallery.trial import NOT_RUN, verified
+from refold.model.errors import UsageError
+from refold.reports.commands import outcome
+from refold.reports.documents.console import console
+from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.tables import Column, print_table
+from refold.reports.words.references import parts
+
+SECONDS = 30.0
+"""How long each row is searched."""
+
+
+class WithRows(click.Command):
+    """A command whose help ends with the names that it takes."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each pair with its rows."""
+        pairs: dict[str, list[str]] = {}
+        for row in ROWS.values():
+            pairs.setdefault(row.pair, []).append(f"{row.name} ({row.expected})")
+        with formatter.section("Names, pair by pair"):
+            for pair, names in pairs.items():
+                formatter.write(f"{' ' * formatter.current_indent}{pair}\n")
+                for name in names:
+                    formatter.write(f"{' ' * formatter.current_indent}  {name}\n")
+
+
+@click.command(cls=WithRows, short_help="Run the harness on known-bad and fixed releases.")
+@click.argument("names", nargs=-1, metavar="[NAME…]")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True, max=86_400),
+    default=SECONDS,
+    show_default=True,
+    help="How long to search each row.",
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The seed of each search.")
+@click.option(
+    "--report-dir", metavar="DIR", help="Where the page and the reports go, in a folder gallery (default: .refold)."
+)
+@click.option(
+    "--cache-dir", metavar="DIR", help="Where virtual environments are kept (default: ~/.cache/refold/gallery)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+def gallery(
+    names: tuple[str, ...], seconds: float, seed: int, report_dir: str | None, cache_dir: str | None, as_json: bool
+) -> None:
+    """Run the harness on releases with a known bug, and on the same software without it.
+
+    \b
+    Examples:
+      refold gallery                               all rows
+      refold gallery eventsourcing-notifications   the rows of one pair
+      refold gallery --seconds 120 --json          longer, for a script
+
+    A release is installed by pip in a virtual environment of its own, which is kept. What cannot be installed is named, and not run.
+
+    Exit code: 0 every verdict is the expected one, 1 some are not, 2 usage or environment.
+    """
+    with outcome.sentences(report_dir):
+        rows = rows_of(names)
+        folder = pathlib.Path(report_dir or default_report_dir()) / "gallery"
+        ready(folder)
+        cache = pathlib.Path(cache_dir) if cache_dir else cache_folder()
+        cache.mkdir(parents=True, exist_ok=True)
+        done = gather(rows, cache.resolve(), folder, seconds, seed, quiet=as_json)
+        if as_json:
+            outcome.print_json({"rows": done})
+        else:
+            with outcome.speaking():
+                show(done)
+                click.echo(f"page with plans and pictures: {folder / 'gallery.html'}")
+        if any(wrong(row) for row in done):
+            sys.exit(outcome.FINDINGS)
+        if len(done) < len(rows):
+            outcome.fail(f"interrupted after {len(done)} of {len(rows)} rows; those are in {folder / 'gallery.json'}")
+        sys.exit(outcome.ENVIRONMENT if any(row["verdict"] == NOT_RUN for row in done) else outcome.HELD)
+
+
+def rows_of(names: Sequence[str]) -> list[Row]:
+    """The rows that are meant. Raises `UsageError`."""
+    try:
+        return chosen(names)
+    except KeyError as error:
+        name = str(error.args[0])
+        known = [*dict.fromkeys(row.pair for row in ROWS.values()), *ROWS]
+        close = difflib.get_close_matches(name, known, n=3)
+        hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+        raise UsageError(
+            f"there is no row and no pair {name!r} in the gallery{hint}; «refold gallery --help» lists them all"
+        ) from None
+
+
+def gather(
+    rows: Sequence[Row], cache: pathlib.Path, folder: pathlib.Path, seconds: float, seed: int, quiet: bool
+) -> list[dict[str, Any]]:
+    """One row after another; those that are done, if interrupted. Page and JSON are written after each."""
+    done: list[dict[str, Any]] = []
+    record(folder, done)
+    for row in rows:
+        try:
+            done.append(verified(row, cache, folder / row.name, seconds, seed))
+        except KeyboardInterrupt:
+            break
+        record(folder, done)
+        if not quiet:
+            click.echo(told(done[-1]), err=True)
+    return done
+
+
+def record(folder: pathlib.Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write what there is."""
+    write(folder / "gallery.json", json.dumps({"rows": rows}, indent=1) + "\n")
+    write(folder / "gallery.html", page(rows, folder))
+
+
+def wrong(row: dict[str, Any]) -> bool:
+    """Whether it was run, and came out otherwise than expected."""
+    return row["verdict"] != NOT_RUN and not row["right"]
+
+
+def told(row: dict[str, Any]) -> str:
+    """One row in a line."""
+    if row["verdict"] == NOT_RUN:
+        return f"{row['name']}: not run: {row['why']}"
+    found = f" ({row['anomaly']}, {row['actions']} actions)" if row["anomaly"] else ""
+    other = "" if row["right"] else f"; expected: {row['expected']}"
+    return f"{row['name']}: {row['verdict']}{found}, {row['seconds']:g} s{other}"
+
+
+def show(rows: Sequence[dict[str, Any]]) -> None:
+    """The table for a reader."""
+    columns = [
+        Column("row", [row["name"] for row in rows]),
+        Column("version", [row["version"] for row in rows], rank=3),
+        Column("verdict", [verdict(row) for row in rows]),
+        Column("anomaly", [row["anomaly"] or "" for row in rows], rank=1),
+        Column("actions", [str(row["actions"] or "") for row in rows], rank=4, right=True),
+        Column("seconds", [f"{row['seconds']:.0f}" for row in rows], rank=2, right=True),
+    ]
+    left_out = print_table(console(), "gallery", columns)
+    click.echo()
+    if left_out:
+        click.echo(f"left out at this width: {', '.join(left_out)}")
+    for row in rows:
+        if row["verdict"] == NOT_RUN:
+            click.echo(told(row))
+    right = sum(row["right"] for row in rows)
+    click.echo(f"{right} of {len(rows)} as expected")
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """In words."""
+    return str(row["verdict"]) if row["right"] or row["verdict"] == NOT_RUN else f"{row['verdict']}, WRONG"
+
+
+def page(rows: Sequence[dict[str, Any]], folder: pathlib.Path) -> str:
+    """All rows as one HTML file, which links to the report of each."""
+    source = resources.files("refold.reports.documents").joinpath("gallery.html").read_text(encoding="utf-8")
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
+    return template.render(
+        rows=rows,
+        parts=parts,
+        verdict=verdict,
+        place=lambda path: quote(os.path.relpath(path, folder)),
+        right=sum(row["right"] for row in rows),
+    )

@@ -1,0 +1,162 @@
+"""`refold gallery`: a bad release is convicted and its fixed twin held, and what cannot be run is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from refold.gallery import trial
+from refold.gallery.environment import Environment, NotInstalled
+from refold.gallery.rows import BROKEN, HELD, ROWS, Row, chosen
+from refold.reports.commands import gallery
+
+from ..reports.conftest import Ended, environment, only, refold
+
+__all__ = ["refold"]
+
+Refold = Callable[..., Ended]
+CONTRACT = {"system", "version", "expected", "verdict", "anomaly", "plan"}
+SECONDS = ("--seconds", "1")
+
+
+def test_a_bad_release_is_convicted_and_its_fixed_twin_held(
+    refold: Refold, paper: dict[str, Row], tmp_path: Path
+) -> None:
+    ended = refold("gallery", "paper-1.0", "paper-2.0", *SECONDS, "--json")
+    assert ended.code == 0, ended.out
+    bad, good = only(ended)["rows"]
+    assert set(bad) >= CONTRACT
+    assert (bad["verdict"], bad["version"], bad["right"]) == (BROKEN, "1.0", True)
+    assert (good["verdict"], good["version"], good["right"]) == (HELD, "2.0", True)
+    assert bad["anomaly"] in paper["paper-1.0"].anomalies
+    assert bad["sentences"]
+    assert Path(bad["plan"]).is_file()
+    assert Path(bad["picture"]).is_file()
+    page = (tmp_path / ".refold" / "gallery" / "gallery.html").read_text(encoding="utf-8")
+    for said in ("paper-1.0", "paper-2.0", bad["anomaly"], bad["sentences"][0].split("'")[0], "paperlog#1", ".svg"):
+        assert said in page, said
+
+
+def test_what_cannot_be_installed_is_said_and_the_others_are_run(refold: Refold, paper: dict[str, Row]) -> None:
+    ended = refold("gallery", "paper-3.0", "paper-2.0", *SECONDS)
+    assert ended.code == 2
+    assert "paper-3.0: not run: pip cannot install paperlog==3.0: ERROR: " in ended.out
+    assert "paper-2.0: held" in ended.err
+    assert "1 of 2 as expected" in ended.out
+    assert "Traceback" not in ended.out + ended.err
+
+
+def test_a_verdict_that_is_not_the_expected_one_is_exit_code_1(
+    refold: Refold, paper: dict[str, Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where something is found, and it is not the known bug."""
+    bad = paper["paper-1.0"]
+    monkeypatch.setitem(paper, "surprise", attrs.evolve(bad, name="surprise", expected=HELD, anomalies=()))
+    monkeypatch.setitem(paper, "other", attrs.evolve(bad, name="other", anomalies=("acknowledged-append-lost",)))
+    ended = refold("gallery", "surprise", "other", *SECONDS, "--json")
+    assert ended.code == 1
+    assert [(row["verdict"], row["right"]) for row in only(ended)["rows"]] == [(BROKEN, False), (BROKEN, False)]
+
+
+def test_ctrl_c_keeps_the_rows_that_are_done(
+    refold: Refold, paper: dict[str, Row], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = gallery.verified
+
+    def until_the_second(row: Row, *others: Any) -> dict[str, Any]:
+        if row.name == "paper-2.0":
+            raise KeyboardInterrupt
+        return real(row, *others)
+
+    monkeypatch.setattr(gallery, "verified", until_the_second)
+    ended = refold("gallery", "paper-1.0", "paper-2.0", "paper-3.0", *SECONDS)
+    assert ended.code == 2
+    assert "interrupted after 1 of 3 rows" in ended.err
+    kept = json.loads((tmp_path / ".refold" / "gallery" / "gallery.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["name"] for row in kept] == ["paper-1.0"]
+
+
+SLEEPER = "import os, sys, time; print(os.getpid(), flush=True); open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups of POSIX")
+def test_a_search_that_is_interrupted_leaves_no_process(tmp_path: Path) -> None:
+    """The signal goes to refold only, as from a supervisor."""
+    mark = tmp_path / "pid"
+    code = f"from refold.gallery.trial import run; run([{sys.executable!r}, '-c', {SLEEPER!r}, {str(mark)!r}], 60)"
+    with subprocess.Popen([sys.executable, "-c", code], env=environment(), stderr=subprocess.DEVNULL) as process:
+        while not (mark.exists() and mark.read_text()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        process.wait()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)
+
+
+def test_a_search_that_does_not_end_is_not_run(paper: dict[str, Row]) -> None:
+    with pytest.raises(NotInstalled, match=r"did not end within 0\.5 s"):
+        trial.run([sys.executable, "-c", "import time; time.sleep(60)"], 0.5)
+
+
+def test_an_environment_is_kept_and_one_that_was_not_finished_is_made_again(
+    paper: dict[str, Row], tmp_path: Path
+) -> None:
+    row = paper["paper-2.0"]
+    made = Environment(tmp_path / "kept", row.requires, row.extras, row.python)
+    made.make()
+    assert made.version_of("paperlog") == "2.0"
+    stamp = (made.folder / "ready.txt").stat().st_mtime_ns
+    made.make()
+    assert (made.folder / "ready.txt").stat().st_mtime_ns == stamp
+    (made.folder / "ready.txt").unlink()
+    made.make()
+    assert made.version_of("paperlog") == "2.0"
+
+
+def test_an_environment_shows_refold_and_its_needs_and_nothing_else(
+    paper: dict[str, Row], shelf: Path, tmp_path: Path
+) -> None:
+    """Not what else is installed where refold runs."""
+    row = paper["paper-2.0"]
+    made = Environment(shelf / "cache" / "refold" / "gallery", row.requires, row.extras, row.python)
+    made.make()
+    code = "import refold.reports, hypothesis; from importlib.util import find_spec as f; print(f('mypy'), f('ruff'), f('psycopg'))"
+    done = subprocess.run([made.python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == ["None", "None", "None"]
+
+
+def test_a_python_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotInstalled, match=r"it needs Python 3\.99, and there is no python3\.99 on the path"):
+        Environment(tmp_path, ["paperlog==2.0"], (), (3, 99)).make()
+
+
+def test_a_name_that_is_not_in_the_gallery_is_a_usage_error(refold: Refold) -> None:
+    ended = refold("gallery", "sqlite-synchronos")
+    assert ended.code == 2
+    assert (
+        "there is no row and no pair 'sqlite-synchronos' in the gallery (did you mean 'sqlite-synchronous'" in ended.err
+    )
+
+
+def test_every_pair_has_both_sides_and_every_adapter_is_there() -> None:
+    """One that has no fixed release says so here."""
+    for pair in {row.pair for row in ROWS.values()}:
+        rows = chosen([pair])
+        assert {row.expected for row in rows} == {BROKEN, HELD}, pair
+        files = {row.system.rpartition(":")[0] for row in rows if ".py:" in row.system}
+        assert len(files) <= 1, pair
+        assert all(row.anomalies for row in rows if row.expected == BROKEN), pair
+    for row in ROWS.values():
+        file, _, _ = row.system.rpartition(":")
+        assert not file.endswith(".py") or Path(file).is_file(), row.name
