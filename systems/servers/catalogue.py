@@ -100,5 +100,18 @@ OFFERS = {
                 "crash": (CRASH[0], "kill"),
             },
         ),
+        Offer(
+            "umadb",
+            "an event log with conditions over tags in UmaDB, on a server that refold starts",
+            "umadb",
+            {},
+            "refold.systems.servers.umadb:Uma",
+            {
+                "condition": (("whole", "first"), "whole"),
+                "writer": (("synchronous", "pipelined"), "synchronous"),
+                "crash": CRASH,
+                "url": URL,
+            },
+        ),
     )
 }
