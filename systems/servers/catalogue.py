@@ -57,7 +57,8 @@ class Offer:
 
 
 URL = (("<url>",), "a server of refold's own")
-CRASH = (("kill", "cut", "never"), "kill, or cut with url=")
+CRASH = (("kill", "power", "cut", "never"), "kill, or cut with url=")
+DISK = (("ordered", "strict"), "ordered")
 
 OFFERS = {
     offer.name: offer
@@ -71,7 +72,9 @@ OFFERS = {
             {
                 "reader": (("gap-safe", "naive"), "gap-safe"),
                 "synchronous_commit": (("on", "off"), "on"),
+                "fsync": (("on", "off"), "on"),
                 "crash": CRASH,
+                "disk": DISK,
                 "url": URL,
             },
         ),
@@ -85,6 +88,7 @@ OFFERS = {
                 "persistence": (("always", "everysec", "no", "rdb", "none"), "always"),
                 "maxlen": (("unlimited", "8", "64", "1024"), "unlimited"),
                 "crash": CRASH,
+                "disk": DISK,
                 "url": URL,
             },
         ),
@@ -98,6 +102,7 @@ OFFERS = {
                 "expected": (("checked", "none"), "checked"),
                 "sync_interval": (("2m", "always"), "2m"),
                 "crash": (CRASH[0], "kill"),
+                "disk": DISK,
             },
         ),
         Offer(
@@ -110,6 +115,7 @@ OFFERS = {
                 "condition": (("whole", "first"), "whole"),
                 "writer": (("synchronous", "pipelined"), "synchronous"),
                 "crash": CRASH,
+                "disk": DISK,
                 "url": URL,
             },
         ),

@@ -29,12 +29,10 @@ import umadb
 
 from refold.model.application import Application
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
-from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP
-from refold.model.errors import UsageError
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import NoMatch
 from refold.systems.servers.catalogue import OFFERS, Options
-from refold.systems.servers.log import ServerLog, said
+from refold.systems.servers.log import KILLING, ServerLog, said
 from refold.systems.servers.server import NotStarted, Server, listens
 from refold.systems.servers.system import ServerSystem
 
@@ -104,7 +102,7 @@ class UmaLog(ServerLog):
     """Events of one run, with their stream and their operation as tags."""
 
     def __init__(self, server: UmaServer | None, application: Application, url: str, settings: dict[str, str]) -> None:
-        super().__init__(server, application, kills=settings["crash"] == "kill")
+        super().__init__(server, application, kills=settings["crash"] in KILLING)
         self.url = url
         self.parts = 1 if settings["condition"] == "first" else None
         self.client: umadb.Client
@@ -244,17 +242,7 @@ class Uma(ServerSystem):
 
     kind: ClassVar[str] = "umadb"
     OPTIONS: ClassVar[Options] = OFFERS["umadb"].options
-
-    def __init__(self, **options: str) -> None:
-        super().__init__(**options)
-        if self.url is not None and (options.get("crash") == "kill" or "writer" in options):
-            raise UsageError(
-                "system 'umadb': a server named by url= is neither killed nor set up by refold;"
-                " leave crash=kill and writer= out"
-            )
-        self.settings["crash"] = options.get("crash") or ("kill" if self.url is None else "cut")
-        if self.settings["crash"] == "never":
-            self.capabilities -= {CRASH_LOG, CRASH_LOG_AT_STEP}
+    only_ours = ("writer",)
 
     def make_server(self) -> Server:
         """From the wheel."""
