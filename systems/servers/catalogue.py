@@ -56,6 +56,13 @@ class Offer:
         return system
 
 
+def without_disks() -> str:
+    """Why the power of servers cannot be cut here, as far as it is known without trying; "" if it can."""
+    if os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return ""
+    return "crash=power needs Linux with /dev/fuse (in a container: --device /dev/fuse --cap-add SYS_ADMIN)"
+
+
 URL = (("<url>",), "a server of refold's own")
 CRASH = (("kill", "power", "cut", "never"), "kill, or cut with url=")
 DISK = (("ordered", "strict"), "ordered")

@@ -7,7 +7,7 @@ within a window of two minutes. A batch of events is one message here, because s
 Settings that matter: ``expected=checked`` (the default) sends the expected sequence, so that the server decides; with ``none`` the client
 looks and publishes, and what happens in between is overwritten (catalogue: check-then-append). ``sync_interval`` is how often the server
 syncs its files, two minutes unless it is set; ``always`` does so before each acknowledgement. SIGKILL does not tell these apart, a power
-cut does.
+cut (``crash=power``) does.
 
 Slow appends are ordinary appends of this log that the gate stops before their publication. A position is eight times the sequence number
 of the message, plus the place in its batch.
