@@ -9,7 +9,7 @@ REPORTS ?= reports/generated
 ARGS ?=
 
 # What a system on a server or of a library needs: make verify SYSTEM='redis?persistence=everysec' installs refold[redis].
-server := $(filter postgres redis nats eventsourcing,$(firstword $(subst ?, ,$(SYSTEM))))
+server := $(filter postgres redis nats umadb eventsourcing,$(firstword $(subst ?, ,$(SYSTEM))))
 systems := $(if $(SYSTEM),--system '$(SYSTEM)',--system reference --system sqlite)
 
 .PHONY: verify test lint types wheel docs bench mutants clean

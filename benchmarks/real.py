@@ -51,7 +51,7 @@ def cycles_per_minute(system: Any, seconds: float) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Steps a second and recoveries a minute on real servers.")
-    parser.add_argument("systems", nargs="*", default=["postgres", "redis", "nats"], metavar="SYSTEM")
+    parser.add_argument("systems", nargs="*", default=["postgres", "redis", "nats", "umadb"], metavar="SYSTEM")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each figure is measured")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()

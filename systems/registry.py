@@ -15,7 +15,7 @@ from refold.systems.frameworks.library import OPTIONS, library
 from refold.systems.port import SystemPort
 from refold.systems.programs.system import PREFIX, ProgramSystem
 from refold.systems.reference import Reference
-from refold.systems.servers.catalogue import OFFERS, Offer
+from refold.systems.servers.catalogue import OFFERS, Offer, without_disks
 from refold.systems.user.module import load, no_object
 
 
@@ -83,7 +83,7 @@ def _eventsourcing(options: dict[str, str]) -> SystemPort:
 
 
 def _on_server(offer: Offer) -> Known:
-    return Known(offer.name, offer.what, offer.make, lambda: (offer.check(), ""), lambda: offer.options)
+    return Known(offer.name, offer.what, offer.make, lambda: (offer.check(), without_disks()), lambda: offer.options)
 
 
 KNOWN: dict[str, Known] = {

@@ -56,8 +56,16 @@ class Offer:
         return system
 
 
+def without_disks() -> str:
+    """Why the power of servers cannot be cut here, as far as it is known without trying; "" if it can."""
+    if os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return ""
+    return "crash=power needs Linux with /dev/fuse (in a container: --device /dev/fuse --cap-add SYS_ADMIN)"
+
+
 URL = (("<url>",), "a server of refold's own")
-CRASH = (("kill", "cut", "never"), "kill, or cut with url=")
+CRASH = (("kill", "power", "cut", "never"), "kill, or cut with url=")
+DISK = (("ordered", "strict"), "ordered")
 
 OFFERS = {
     offer.name: offer
@@ -71,7 +79,9 @@ OFFERS = {
             {
                 "reader": (("gap-safe", "naive"), "gap-safe"),
                 "synchronous_commit": (("on", "off"), "on"),
+                "fsync": (("on", "off"), "on"),
                 "crash": CRASH,
+                "disk": DISK,
                 "url": URL,
             },
         ),
@@ -85,6 +95,7 @@ OFFERS = {
                 "persistence": (("always", "everysec", "no", "rdb", "none"), "always"),
                 "maxlen": (("unlimited", "8", "64", "1024"), "unlimited"),
                 "crash": CRASH,
+                "disk": DISK,
                 "url": URL,
             },
         ),
@@ -98,6 +109,21 @@ OFFERS = {
                 "expected": (("checked", "none"), "checked"),
                 "sync_interval": (("2m", "always"), "2m"),
                 "crash": (CRASH[0], "kill"),
+                "disk": DISK,
+            },
+        ),
+        Offer(
+            "umadb",
+            "an event log with conditions over tags in UmaDB, on a server that refold starts",
+            "umadb",
+            {},
+            "refold.systems.servers.umadb:Uma",
+            {
+                "condition": (("whole", "first"), "whole"),
+                "writer": (("synchronous", "pipelined"), "synchronous"),
+                "crash": CRASH,
+                "disk": DISK,
+                "url": URL,
             },
         ),
     )

@@ -4,12 +4,16 @@
 to its end in whatever way) it kills the server with everything that the server has started, and removes folder and record. It lives in a
 session of its own, so that no Ctrl-C reaches it. Should somebody kill the keeper too, the next start of any server finds the record.
 
+If the server's machine is to lose its power, its data directory is a disk of the keeper's (`disks`), mounted where only the keeper and the
+server see it.
+
 It imports nothing but the standard library, so that it starts fast.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import json
 import os
 import select
@@ -93,6 +97,17 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def beside(name: str) -> Any:
+    """A module of the folder `disks`, wherever the package is; the keeper runs as a program outside of it."""
+    place = Path(__file__).parent / "disks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 class Keeper:
     """Has at most one server at a time."""
 
@@ -100,6 +115,9 @@ class Keeper:
         self.folder = folder
         self.record = record
         self.server: subprocess.Popen[bytes] | None = None
+        self.files: Any = None
+        self.mounting: Any = None
+        self.mount: Any = None
         self.parent = os.getppid()
         self.note("keeper", os.getpid())
         folder.mkdir(mode=0o755)
@@ -134,6 +152,12 @@ class Keeper:
                     send(pid, order["number"])
             elif what == "kill":
                 self.kill()
+            elif what == "fill disk":
+                self.fill(**order)
+            elif what == "sync disk":
+                self.files.sync_all()
+            elif what == "cut power":
+                return {"lost": self.cut(**order)}
             return {"pid": self.server.pid if self.alive() and self.server else 0}
         except OSError as error:
             return {"error": f"{error.strerror}: {error.filename}" if error.filename else str(error)}
@@ -192,6 +216,36 @@ class Keeper:
             self.server.wait()
         self.bury()
 
+    # -- its disk
+
+    def fill(self, kind: str, template: str, place: str) -> None:
+        """The disk holds a copy of a folder and nothing else, durably, and is mounted at a place."""
+        if self.files is None:
+            self.mounting = beside("fuse")
+            self.mounting.isolate()
+            self.files = beside("files").Files(kind)
+        self.unmount()
+        self.files.load(template)
+        Path(place).mkdir(exist_ok=True)
+        self.mount = self.mounting.Mount(self.files, place)
+
+    def unmount(self) -> None:
+        """The disk is not mounted."""
+        mount, self.mount = self.mount, None
+        if mount is not None:
+            mount.end()
+
+    def cut(self, how: str) -> int:
+        """The machine loses its power: the server is dead, and of what no sync covers is left what `how` says. The number of changes
+        that are lost."""
+        self.kill()
+        remove_shared_memory(self.folder)
+        place = os.fsdecode(self.mount.place)
+        self.unmount()
+        self.files.cut(how)
+        self.mount = self.mounting.Mount(self.files, place)
+        return int(self.files.lost)
+
     def bury(self) -> None:
         """Wait for orphans of the server's, which the system has given to the keeper."""
         until = time.monotonic() + DEATH
@@ -207,6 +261,8 @@ class Keeper:
     def end(self) -> None:
         """Nothing is left."""
         self.kill()
+        remove_shared_memory(self.folder)
+        self.unmount()
         remove(self.folder)
         self.record.unlink(missing_ok=True)
         self.record.with_suffix(".new").unlink(missing_ok=True)

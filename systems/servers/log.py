@@ -11,6 +11,8 @@ from refold.model.process import Process, ProcessDied
 from refold.systems.servers.server import NotHere, NotStarted, Server
 
 T = TypeVar("T")
+KILLING = ("kill", "power")
+"""The values of the option `crash` with which a crash of the log is SIGKILL for its server."""
 
 
 class ServerLog(Process):
@@ -42,6 +44,13 @@ class ServerLog(Process):
         super().crash()
         if self.kills and self.server is not None:
             self.server.kill()
+        self.disconnect()
+
+    def cut_power(self, how: str) -> None:
+        """The server's machine dies, and what was not synced with it."""
+        super().crash()
+        assert self.server is not None
+        self.server.cut_power(how)
         self.disconnect()
 
     def create(self) -> None:

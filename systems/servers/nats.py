@@ -7,7 +7,7 @@ within a window of two minutes. A batch of events is one message here, because s
 Settings that matter: ``expected=checked`` (the default) sends the expected sequence, so that the server decides; with ``none`` the client
 looks and publishes, and what happens in between is overwritten (catalogue: check-then-append). ``sync_interval`` is how often the server
 syncs its files, two minutes unless it is set; ``always`` does so before each acknowledgement. SIGKILL does not tell these apart, a power
-cut does.
+cut (``crash=power``) does.
 
 Slow appends are ordinary appends of this log that the gate stops before their publication. A position is eight times the sequence number
 of the message, plus the place in its batch.
@@ -27,12 +27,12 @@ import msgspec
 
 from refold.model.application import Application
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
-from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP, SLOW_APPEND
+from refold.model.declarations.capability import SLOW_APPEND
 from refold.model.errors import SystemUnavailable
 from refold.model.event import Stored
 from refold.systems.servers.catalogue import OFFERS, Options
 from refold.systems.servers.gated import Gated, GatedLog
-from refold.systems.servers.log import said
+from refold.systems.servers.log import KILLING, said
 from refold.systems.servers.nats_client import Client, NatsError
 from refold.systems.servers.server import NotStarted, Server
 from refold.systems.servers.system import CAN, ServerSystem
@@ -179,7 +179,7 @@ class NatsLog(GatedLog):
     stops_before = f"PUB {STREAM}."
 
     def __init__(self, server: NatsServer, application: Application, settings: dict[str, str]) -> None:
-        super().__init__(server, application, kills=settings["crash"] != "cut")
+        super().__init__(server, application, kills=settings["crash"] in KILLING)
         self.port = server.port
         self.checked = settings["expected"] == "checked"
         self.gated = Gated(self.session, "127.0.0.1", server.port, "nats", None, OSError)
@@ -250,12 +250,7 @@ class Nats(ServerSystem):
     kind: ClassVar[str] = "nats"
     can = CAN | {SLOW_APPEND}
     OPTIONS: ClassVar[Options] = OFFERS["nats"].options
-
-    def __init__(self, **options: str) -> None:
-        super().__init__(**options)
-        self.settings["crash"] = options.get("crash", "kill")
-        if self.settings["crash"] == "never":
-            self.capabilities -= {CRASH_LOG, CRASH_LOG_AT_STEP}
+    only_ours = ("sync_interval",)
 
     def make_server(self) -> Server:
         """From the wheel."""

@@ -27,14 +27,13 @@ from psycopg.pq import TransactionStatus
 
 from refold.model.application import Application
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
-from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP, SLOW_APPEND
-from refold.model.errors import UsageError
+from refold.model.declarations.capability import SLOW_APPEND
 from refold.model.event import Stored
 from refold.systems.gate.databases.kept import Bounded
 from refold.systems.gate.databases.postgres import Waits, asked_for
 from refold.systems.servers.catalogue import OFFERS, Options
 from refold.systems.servers.gated import Gated, GatedLog
-from refold.systems.servers.log import said
+from refold.systems.servers.log import KILLING, said
 from refold.systems.servers.postgres_server import PostgresServer
 from refold.systems.servers.server import NotStarted, Server
 from refold.systems.servers.system import CAN, ServerSystem
@@ -130,7 +129,7 @@ class PostgresLog(GatedLog):
         settings: dict[str, str],
         spare: list[psycopg.Connection[Any]],
     ) -> None:
-        super().__init__(server, application, kills=settings["crash"] == "kill")
+        super().__init__(server, application, kills=settings["crash"] in KILLING)
         self.spare = spare
         self.schema = schema
         self.address = conninfo
@@ -262,23 +261,17 @@ class Postgres(ServerSystem):
     kind: ClassVar[str] = "postgres"
     can = CAN | {SLOW_APPEND}
     OPTIONS: ClassVar[Options] = OFFERS["postgres"].options
+    only_ours = ("fsync",)
 
     def __init__(self, **options: str) -> None:
         super().__init__(**options)
-        if self.url is not None and options.get("crash") == "kill":
-            raise UsageError(
-                "system 'postgres': crash=kill is given with url=, and a server that is not refold's is not killed"
-            )
-        self.settings["crash"] = options.get("crash") or ("kill" if self.url is None else "cut")
-        if self.settings["crash"] == "never":
-            self.capabilities -= {CRASH_LOG, CRASH_LOG_AT_STEP}
         self.schema = f"refold_{secrets.token_hex(4)}"
         self.spare: list[psycopg.Connection[Any]] = []
         self.spare_owner = os.getpid()
 
     def make_server(self) -> Server:
         """From the wheel."""
-        return PostgresServer()
+        return PostgresServer(self.settings["fsync"])
 
     def make_log(self, server: Server | None, application: Application) -> PostgresLog:
         """On the server, which is up."""

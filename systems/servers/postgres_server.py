@@ -30,6 +30,10 @@ class PostgresServer(Server):
     kind: ClassVar[str] = "postgres"
     as_root: ClassVar[bool] = False
 
+    def __init__(self, fsync: str = "on") -> None:
+        super().__init__()
+        self.fsync = fsync
+
     @property
     def home(self) -> Path:
         """Where its programs are."""
@@ -59,7 +63,9 @@ class PostgresServer(Server):
 
     def command(self) -> list[str]:
         """The postmaster."""
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = [
+            part for name, value in {**SETTINGS, "fsync": self.fsync}.items() for part in ("-c", f"{name}={value}")
+        ]
         return [str(self.home / "bin" / "postgres"), "-D", str(self.data), "-k", "", "-p", str(self.port), *settings]
 
     @property

@@ -5,7 +5,7 @@ survives SIGKILL is what the append-only file had been handed to the operating s
 answered, because Redis writes the file before it answers. Without a file it is what the last snapshot on the disk holds: nothing, here.
 
 Settings that matter: ``persistence=always`` (the default here) and ``everysec`` and ``no`` write an append-only file and differ in when it
-is synced, which only a power cut tells apart; ``rdb`` is the snapshots that Redis has without a configuration, the first after an hour or
+is synced, which only a power cut (``crash=power``) tells apart; ``rdb`` is the snapshots that Redis has without a configuration, the first after an hour or
 100 writes in five minutes; ``none`` writes nothing. With the last two SIGKILL loses acknowledged events. ``maxlen=N`` keeps the newest N
 entries, as many applications do to bound memory: the log then forgets events that consumers have not read.
 
@@ -29,11 +29,10 @@ from redis.retry import Retry
 
 from refold.model.application import Application
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
-from refold.model.declarations.capability import CRASH_LOG, CRASH_LOG_AT_STEP
-from refold.model.errors import SystemUnavailable, UsageError
+from refold.model.errors import SystemUnavailable
 from refold.model.event import Stored
 from refold.systems.servers.catalogue import OFFERS, Options
-from refold.systems.servers.log import ServerLog, said
+from refold.systems.servers.log import KILLING, ServerLog, said
 from refold.systems.servers.server import NotStarted, Server
 from refold.systems.servers.system import ServerSystem
 
@@ -120,7 +119,7 @@ class RedisLog(ServerLog):
     def __init__(
         self, server: RedisServer | None, application: Application, url: str, prefix: str, settings: dict[str, str]
     ) -> None:
-        super().__init__(server, application, kills=settings["crash"] == "kill")
+        super().__init__(server, application, kills=settings["crash"] in KILLING)
         self.url = url
         self.keys = [f"{prefix}:{key}" for key in ("log", "versions", "known")]
         self.maxlen = "" if settings["maxlen"] == "unlimited" else settings["maxlen"]
@@ -199,17 +198,10 @@ class Redis(ServerSystem):
 
     kind: ClassVar[str] = "redis"
     OPTIONS: ClassVar[Options] = OFFERS["redis"].options
+    only_ours = ("persistence",)
 
     def __init__(self, **options: str) -> None:
         super().__init__(**options)
-        if self.url is not None and (options.get("crash") == "kill" or "persistence" in options):
-            raise UsageError(
-                "system 'redis': a server named by url= is neither killed nor set up by refold;"
-                " leave crash=kill and persistence= out"
-            )
-        self.settings["crash"] = options.get("crash") or ("kill" if self.url is None else "cut")
-        if self.settings["crash"] == "never":
-            self.capabilities -= {CRASH_LOG, CRASH_LOG_AT_STEP}
         self.prefix = f"refold-{secrets.token_hex(4)}"
 
     def make_server(self) -> Server:

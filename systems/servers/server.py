@@ -1,7 +1,7 @@
 """A server that refold starts itself: on loopback, at a free port, with files of its own, gone whatever happens.
 
 What may happen to it: SIGKILL (it loses what it had in memory, and nothing that it had handed to the operating system), a pause, an
-orderly restart. Its machine does not lose its power here.
+orderly restart. With a disk of refold's own under its data directory its machine may lose its power, and with it what was not synced.
 """
 
 from __future__ import annotations
@@ -115,6 +115,8 @@ class Server:
         self.keeper: Keeper | None = None
         self.finish: Callable[[], object] | None = None
         self.deadline = START
+        self.disk = ""
+        """The kind of disk under its files, whose power can be cut (`disks.files`); "" for the machine's own."""
 
     # -- what kinds differ in
 
@@ -219,6 +221,16 @@ class Server:
         """It goes on."""
         self.order("signal", number=int(signal.SIGCONT))
 
+    def cut_power(self, how: str) -> int:
+        """Its machine loses its power: it is dead, and of what it had not synced is left what `how` says. The number of changes that are
+        lost."""
+        return int(self.order("cut power", how=how)["lost"])
+
+    def sync(self) -> None:
+        """What it has written so far is durable, as on a machine that has been running for long."""
+        if self.disk:
+            self.order("sync disk")
+
     def restart(self) -> None:
         """Kill it and start it again."""
         self.kill()
@@ -227,7 +239,8 @@ class Server:
     def renew(self) -> None:
         """Start it again as if it had never run. Nothing that it had stored is there any more."""
         self.kill()
-        keeper.remove(self.data)
+        if not self.disk:
+            keeper.remove(self.data)
         self.copy_template()
         self.launch()
 
@@ -260,8 +273,22 @@ class Server:
 
     def copy_template(self) -> None:
         """Its first files."""
+        if self.disk:
+            self.fill_disk()
+            return
         shutil.copytree(self.template, self.data, symlinks=True)
         self.give(self.data)
+
+    def fill_disk(self) -> None:
+        """Its first files, on a disk of its own. Raises `SystemUnavailable` if this machine has none."""
+        try:
+            self.order("fill disk", kind=self.disk, template=str(self.template), place=str(self.data))
+        except NotHere as error:
+            raise SystemUnavailable(
+                f"server {self.kind}: its power cannot be cut here, because no disk of refold's own can be mounted ({error});"
+                " this takes Linux with /dev/fuse, and root or user namespaces (a container: --device /dev/fuse --cap-add SYS_ADMIN);"
+                " else use crash=kill"
+            ) from error
 
     def user(self) -> list[int]:
         """Number and group of the user that it runs as; empty for ours."""

@@ -15,6 +15,7 @@ from refold.model.declarations.capability import (
     CRASH_LOG,
     CRASH_LOG_AT_STEP,
     DEDUPE,
+    POWER_CUT,
     REDELIVER,
     SNAPSHOTS,
     Capability,
@@ -44,6 +45,8 @@ class ServerSystem:
     lengths: ClassVar[Sequence[int]] = (48, 96, 192)
     """Words per plan: many short runs find more in the same time than few long ones."""
     parallel = True
+    only_ours: ClassVar[Sequence[str]] = ()
+    """Options that a server has when refold starts it."""
 
     def __init__(self, **options: str) -> None:
         defaults = {name: default for name, (_, default) in self.OPTIONS.items()}
@@ -52,10 +55,29 @@ class ServerSystem:
         self.url = options.get("url")
         self.parallel = self.url is None
         self.capabilities = self.can
+        self.set_crash(options)
         self.clients = tuple(CLIENTS)
         self.consumers = consumer_specs()
         self.owner = os.getpid()
         self.server: Server | None = None
+
+    def set_crash(self, options: Mapping[str, str]) -> None:
+        """What a crash is, and what can happen therefore."""
+        crash = self.settings["crash"] = options.get("crash") or ("kill" if self.url is None else "cut")
+        ours = [f"crash={crash}"] if crash in ("kill", "power") else []
+        ours += [f"{option}=" for option in self.only_ours if option in options]
+        if self.url is not None and ours:
+            raise UsageError(
+                f"system {self.kind!r}: a server named by url= is neither killed nor set up by refold; leave {' and '.join(ours)} out"
+            )
+        if "disk" in options and crash != "power":
+            raise UsageError(
+                f"system {self.kind!r}: option disk is given, and only with crash=power has a server a disk of its own"
+            )
+        if crash == "never":
+            self.capabilities -= {CRASH_LOG, CRASH_LOG_AT_STEP}
+        elif crash == "power":
+            self.capabilities |= {POWER_CUT}
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> Self:
@@ -113,15 +135,22 @@ class ServerSystem:
         try:
             if server is not None:
                 server.up()
-            return self.make_log(server, application)
+            return self.settled_log(server, application)
         except NotStarted as error:
             if server is None or server.keeper is None:
                 raise SystemUnavailable(f"system {self.kind!r}: {error}") from error
         try:
             server.renew()
-            return self.make_log(server, application)
+            return self.settled_log(server, application)
         except NotStarted as error:
             raise SystemUnavailable(f"system {self.kind!r}: {error}") from error
+
+    def settled_log(self, server: Server | None, application: Application) -> DrivenLog:
+        """An empty log, which no power cut takes away."""
+        log = self.make_log(server, application)
+        if server is not None:
+            server.sync()
+        return log
 
     def ours(self) -> Server | None:
         """The server of this process; None if one is there already, at `url`."""
@@ -132,6 +161,7 @@ class ServerSystem:
             self.owner, self.server = os.getpid(), None
         if self.server is None:
             self.server = self.make_server()
+            self.server.disk = self.settings["disk"] if self.settings["crash"] == "power" else ""
         return self.server
 
     def dismiss(self) -> None:

