@@ -18,9 +18,9 @@ from typing import Any
 
 import click
 import msgspec
-from gallery import gallery
 from python_reference import names_of, reference
 
+from gallery import gallery
 from refold.model import record
 from refold.model.action import ACTIONS
 from refold.model.documents import vocabulary as vocabulary  # the order of what it makes known is that of the pages
