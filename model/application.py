@@ -63,6 +63,9 @@ class Application:
     """
 
     name: str = ""
+    situations: tuple[str, ...] = ()
+    """What `refold.sometimes` names here or anywhere in the system, and a search must reach: a name that is never even asked about is told
+    as well."""
     events: tuple[type, ...] = ()
     schema: int = 1
     atomic: bool = True

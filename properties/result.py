@@ -52,6 +52,8 @@ class Result:
     trouble: str = ""
     """Why the campaign could not go on, in a sentence: the system under test broke the contract of the port."""
     samples: tuple[tuple[Any, ...], ...] = ()
+    situations: dict[str, int] = attrs.field(factory=dict)
+    """What `sometimes` named -> the runs that reached it."""
 
     @property
     def verdict(self) -> str:

@@ -13,6 +13,7 @@ import attrs
 
 from refold.model.application import Application
 from refold.model.errors import UsageError
+from refold.model.situations import never_reached
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
@@ -125,6 +126,7 @@ class Campaign:
         self.happened: Counter[str] = Counter(counts((), ()))
         self.observations: Counter[str] = Counter()
         self.given_up: dict[str, None] = {}
+        self.situations = dict.fromkeys(application.situations, 0)
         self.staleness = Staleness()
         self.examples = 0
         self.steps = 0
@@ -223,6 +225,8 @@ class Campaign:
         self.happened.update(outcome.counts)
         self.observations.update(outcome.observations)
         self.given_up.update(dict.fromkeys(outcome.given_up))
+        for name, reached in outcome.situations.items():
+            self.situations[name] = self.situations.get(name, 0) + reached
         if outcome.staleness is not None:
             self.staleness += outcome.staleness
         if self.examples <= SAMPLES and outcome.signature is None and outcome.run is not None:
@@ -309,7 +313,12 @@ class Campaign:
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },
             counterexamples=tuple(self.counterexamples),
-            not_checked=(*not_checked(self.system, self.application), *self.given_up),
+            not_checked=(
+                *never_reached(self.situations),
+                *not_checked(self.system, self.application),
+                *self.given_up,
+            ),
+            situations=dict(self.situations),
             checked=checked_on(self.application, self.system.capabilities, self.kinds),
             sample=self.sample,
             samples=tuple(history for _, history in reversed(self.eventful)),

@@ -35,6 +35,7 @@ class Outcome:
     given_up: tuple[str, ...]
     signature: Signature | None
     run: Run | None
+    situations: dict[str, bool]
 
     @classmethod
     def of(cls, number: int, run: Run, keep: bool) -> Outcome:
@@ -52,6 +53,7 @@ class Outcome:
             given_up=run.given_up,
             signature=run.findings[0].signature if run.findings else None,
             run=run if keep else None,
+            situations=run.situations,
         )
 
 

@@ -16,6 +16,7 @@ from refold.model.datastore import write
 from refold.model.errors import DidNotRecover, UsageError
 from refold.model.event import Stored
 from refold.model.record import Opened
+from refold.model.situations import begin_run, of_this_run
 from refold.model.tape import Plan
 from refold.properties.property import Evidence, Finding
 from refold.properties.suite import checker
@@ -41,6 +42,8 @@ class Run:
     observations: dict[str, int] = attrs.field(factory=dict)
     given_up: tuple[str, ...] = ()
     """What was not checked because it had to be forgotten, in words."""
+    situations: dict[str, bool] = attrs.field(factory=dict)
+    """What `sometimes` named in it -> whether it was reached."""
 
     @property
     def steps(self) -> int:
@@ -66,6 +69,7 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
     The run ends at the first finding, or after settling; with `whole` it goes on to the end, for a full report.
     Raises `BrokenApplication` if the application's own code fails.
     """
+    begin_run()
     judge = checker(application)
     findings = judge.findings
     history: list[Any] = []
@@ -111,6 +115,7 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
         settled,
         judge.observations(),
         judge.given_up(),
+        of_this_run(),
     )
 
 

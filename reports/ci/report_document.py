@@ -68,7 +68,8 @@ class FoundDocument(FindingDocument):
 
 class ReportDocument(TypedDict):
     """A search, or the run of a stored plan. `steps` are actions that were performed; `guarantees` says for each code whether it is
-    ``held``, ``broken`` or ``not checked``; `not_checked` says why, in words."""
+    ``held``, ``broken`` or ``not checked``; `not_checked` says why, in words; `situations` are what `sometimes` named -> the runs that
+    reached it."""
 
     system: str
     application: str
@@ -82,6 +83,7 @@ class ReportDocument(TypedDict):
     interrupted: bool
     trouble: str
     counts: dict[str, int]
+    situations: dict[str, int]
     findings: list[FoundDocument]
     guarantees: dict[str, str]
     not_checked: list[str]

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 from rich.console import Console
 
+from refold.model.situations import never_reached
 from refold.model.words import counted
 from refold.reports.documents.console import console
 from refold.reports.documents.tables import Column, print_table
@@ -93,6 +94,11 @@ class Overview:
         """``broken`` if anything was found, else ``held``."""
         return "broken" if self.causes else "held"
 
+    @property
+    def unreached(self) -> list[str]:
+        """Situations that no run has reached, in sentences."""
+        return [f"{state.cell}: {said}" for state in self.states for said in never_reached(state.situations)]
+
     def outlook(self) -> list[str]:
         """What another hour would find, in sentences."""
         if not self.runs or not self.seconds:
@@ -148,6 +154,7 @@ def campaign_json(overview: Overview, report: str) -> dict[str, Any]:
                 "not_checked": list(state.not_checked),
                 "trouble": state.trouble,
                 "missing": list(state.missing),
+                "situations": state.situations,
             }
             for state in overview.states
         ],
@@ -210,7 +217,7 @@ def print_campaign(overview: Overview, to: Console | None = None) -> None:
             f"  in {cause.runs:,} of {runs_of(overview, find):,} runs, first in run {find.run + 1:,}; {find.about['replay']}",
             markup=False,
         )
-    for line in overview.outlook():
+    for line in [*overview.unreached, *overview.outlook()]:
         to.print(line, markup=False)
 
 

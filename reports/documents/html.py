@@ -24,7 +24,7 @@ from refold.reports.pages.explorer import explorer, symbols
 from refold.reports.pages.records import story_of
 from refold.reports.pictures.scene import scene
 from refold.reports.pictures.spacetime import Picture
-from refold.reports.words.counts import listed
+from refold.reports.words.counts import listed, situations_line
 from refold.reports.words.explained import Explained
 from refold.reports.words.explanation import Explanation, compared, spot
 from refold.reports.words.guarantees import HELD, caution, conclusion, ending, extent, green, standings
@@ -75,6 +75,7 @@ def html_report(result: Result, explained: Sequence[Explained], application: App
         application=name(result.application),
         standings=standings(result),
         counts=listed(result.counts),
+        reached=situations_line(result.situations),
         extent=extent(standings(result)),
         chapters=chapters,
         sample=sample,

@@ -43,6 +43,7 @@ def result_json(result: Result, explained: Sequence[Explained], *, report: str |
         "interrupted": result.interrupted,
         "trouble": result.trouble,
         "counts": dict(result.counts),
+        "situations": dict(result.situations),
         "findings": findings,
         "guarantees": {standing.code: standing.verdict for standing in standings(result)},
         "not_checked": list(result.not_checked),

@@ -19,7 +19,7 @@ from refold.model.words import counted
 from refold.properties.diagnosis.scores import SHOWN
 from refold.properties.result import Result
 from refold.reports.documents.console import Trimmed, console
-from refold.reports.words.counts import grouped
+from refold.reports.words.counts import grouped, situations_line
 from refold.reports.words.explained import Explained
 from refold.reports.words.explanation import Explanation, spot
 from refold.reports.words.guarantees import (
@@ -180,6 +180,8 @@ class _Printer:
             self.say("what happened: nothing was counted", "yellow")
         for group, said in grouped(result.counts) if result.counts else ():
             self.say(f"{group}: {said}")
+        if reached := situations_line(result.situations):
+            self.say(reached)
         for text in in_short(result.not_checked):
             self.say(f"not checked: {text}", "yellow")
 

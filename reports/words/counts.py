@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from refold.model.action import CORE_ACTIONS
+from refold.model.words import counted
 from refold.reports.words.sentences import kind_words
+from refold.reports.words.values import inert
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "appends": ("appended", "acknowledged", "conflicts", "declined", "unknown", "retried", "slow_appends"),
@@ -20,6 +22,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
 READING = ("queries_answered", "links_shown", "ranges_read", "stale_decisions")
 TELLING = frozenset({"appended", "delivered", "conflicts", "crashes", "recoveries"})
 """Counts whose zero is worth a word: without them most guarantees have not been put to the test."""
+
+
+def situations_line(situations: Mapping[str, int]) -> str:
+    """The situations that were reached, in how many runs; "" if there are none."""
+    reached = [f"«{inert(name)}» in {counted(runs, 'run')}" for name, runs in situations.items() if runs]
+    return f"reached: {', '.join(reached)}" if reached else ""
 
 
 def group_of(kind: str) -> str:

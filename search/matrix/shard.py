@@ -14,6 +14,7 @@ from refold.model.application import Application
 from refold.model.errors import NoAnswer, SystemUnavailable, UsageError
 from refold.properties.result import Counterexample
 from refold.search.campaign import Budget, Campaign
+from refold.search.capabilities import not_checked
 from refold.search.matrix.cells import Cell
 from refold.search.outcome import Outcome, Signature
 from refold.search.run import BrokenApplication, execute
@@ -51,9 +52,9 @@ class Shard:
 class ShardResult:
     """What the runs of a shard amounted to.
 
-    `seen` are the runs that showed each signature, `kinds` those in which each kind of record came, `pairs` those in which one action
-    followed another; `found` are the shrunk finds, each with the number of its run. If there are fewer `runs` than the shard has, time
-    was over, or `trouble` says why in a sentence.
+    `seen` are the runs that showed each signature; `kinds`, `pairs` and `situations` tell in how many runs each kind of record came, one
+    action followed another, and what `sometimes` names was reached; `found` are the shrunk finds, each with the number of its run. If
+    there are fewer `runs` than the shard has, time was over, or `trouble` says why in a sentence.
     """
 
     runs: int
@@ -62,6 +63,7 @@ class ShardResult:
     seen: dict[Signature, list[int]]
     kinds: dict[str, int]
     pairs: dict[str, int]
+    situations: dict[str, int]
     found: tuple[tuple[int, Counterexample], ...]
     not_checked: tuple[str, ...] = ()
     trouble: str = ""
@@ -143,7 +145,7 @@ def search_shard(
         system, application = shard.cell.objects()
         search = ShardSearch(shard, system, application, alive, seen, time_over)
     except SENTENCES as error:
-        return ShardResult(0, 0, 0.0, {}, {}, {}, (), trouble=str(error))
+        return ShardResult(0, 0, 0.0, {}, {}, {}, {}, (), trouble=str(error))
     started = time.perf_counter()
     trouble = ""
     try:
@@ -159,7 +161,8 @@ def search_shard(
         seen=search.seen_in,
         kinds=dict(search.records),
         pairs=dict(search.pairs),
+        situations=dict(search.situations),
         found=tuple(zip(search.numbers, search.counterexamples, strict=False)),
-        not_checked=search.result().not_checked,
+        not_checked=not_checked(system, application),
         trouble=trouble,
     )

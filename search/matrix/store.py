@@ -63,6 +63,7 @@ class CellState:
     missing: tuple[str, ...]
     not_checked: tuple[str, ...]
     trouble: str
+    situations: dict[str, int]
 
 
 class Store:
@@ -191,7 +192,7 @@ class Store:
                 "INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?)",
                 [(cell, *signature, shard.number, len(runs), now) for signature, runs in result.seen.items()],
             )
-            for what, names in (("kind", result.kinds), ("pair", result.pairs)):
+            for what, names in (("kind", result.kinds), ("pair", result.pairs), ("situation", result.situations)):
                 self.database.executemany(
                     "INSERT INTO came VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET runs = runs + excluded.runs",
                     [(cell, what, name, runs, now) for name, runs in names.items()],
@@ -256,7 +257,14 @@ class Store:
         lost = self.database.execute("SELECT first, why FROM shards WHERE cell = ? AND state = 'lost'", (number,))
         not_checked, trouble = self.one("SELECT not_checked, trouble FROM cells WHERE number = ?", number)
         missing = tuple(f"run {first + 1} was not made: {why}" for first, why in lost)
-        return CellState(cell, runs, steps, seconds, missing, tuple(json.loads(not_checked)), trouble)
+        return CellState(
+            cell, runs, steps, seconds, missing, tuple(json.loads(not_checked)), trouble, self.situations(number)
+        )
+
+    def situations(self, cell: int) -> dict[str, int]:
+        """What `sometimes` named in a cell -> the runs that reached it."""
+        rows = self.database.execute("SELECT name, runs FROM came WHERE cell = ? AND what = 'situation'", (cell,))
+        return {name: int(runs) for name, runs in rows}
 
     def frequencies(self, what: str) -> Counter[int]:
         """In how many runs (key) how many things (value) came: signatures for ``finds``, else kinds or pairs."""

@@ -19,6 +19,7 @@ from hypothesis import Phase, event, given, settings
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
+from refold.model.situations import never_reached
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample
 from refold.properties.suite import checked_on
@@ -351,7 +352,7 @@ class MachineSearch:
             "runs": self.books.examples,
             "steps": self.books.steps,
             "counts": dict(self.books.happened),
-            "not_checked": list(not_checked(self.system)),
+            "not_checked": [*never_reached(self.books.situations), *not_checked(self.system)],
             "checked": [
                 list(pair) for pair in checked_on(self.application, self.system.capabilities, self.books.kinds)
             ],
