@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import pathlib
 from collections.abc import Iterator
@@ -105,11 +106,10 @@ def test_what_was_found_before_a_line_that_is_wrong_is_kept(tmp_path: pathlib.Pa
 class Interrupted(MemorySource):
     """Ctrl-C while it is read for judging, behind the last line."""
 
-    def lines(self, heartbeat: Any = None) -> Iterator[bytes]:
+    def blocks(self, heartbeat: Any = None) -> Iterator[bytes]:
         """The lines, then the interruption."""
-        yield from self.kept
-        if heartbeat is not None:
-            raise KeyboardInterrupt
+        yield b"".join(self.kept)
+        raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(("records", "verdict"), [(WRONG, "broken"), (RIGHT, "undecided")])
@@ -179,6 +179,34 @@ def test_what_cannot_be_judged_is_said_in_a_sentence(
     """Nothing is returned that could be taken for a verdict."""
     with pytest.raises(error, match=said):
         check(history, **options)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 1 << 16])
+def test_blocks_are_the_lines_of_a_file(size: int, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many bytes are read at a time, each block ends with a line; a mark at the beginning is left out."""
+    monkeypatch.setattr("refold.search.stored.files.BLOCK_BYTES", size)
+    lines = [*map(to_line, RIGHT), b'{"cut off": ']
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(codecs.BOM_UTF8 + b"".join(lines))
+    heard: list[int] = []
+    blocks = list(FileSource(str(path)).blocks(heard.append))
+    assert b"".join(blocks).removeprefix(codecs.BOM_UTF8) == b"".join(lines)
+    assert all(block.endswith(b"\n") for block in blocks[:-1])
+    assert blocks[0].startswith(b"{") or size < len(codecs.BOM_UTF8)
+    assert len(heard) == len(blocks)
+    assert heard == sorted(heard)
+
+
+def test_a_line_without_an_end_is_not_kept_in_memory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is cut, and refused for its length, wherever it ends."""
+    monkeypatch.setattr("refold.search.stored.files.LINE_BYTES", 5000)
+    monkeypatch.setattr("refold.model.documents.history.LINE_MAX", 4000)
+    monkeypatch.setattr("refold.search.stored.files.BLOCK_BYTES", 1000)
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b"".join(map(to_line, RIGHT)) + b'"' + b"a" * 100_000)
+    assert max(map(len, FileSource(str(path)).blocks())) <= 7000
+    judged = check(path, format="refold")
+    assert str(judged.error) == f"line {len(RIGHT) + 1}: the line is longer than 4000 bytes"
 
 
 def test_a_record_in_memory_reads_as_its_line_does() -> None:
