@@ -97,13 +97,17 @@ class HistoryReader:
         """The same records, many at a time, of blocks of whole lines. What is wrong is raised behind the records before it."""
         self.number = self.blank = 0
         for block in blocks:
-            records = self.at_once(block) if self.number and not self.blank else None
-            if records is None:
-                yield from self.one_by_one(block)
-            else:
-                self.number += len(records)
-                yield records
+            yield from self.batch(block)
         self.end()
+
+    def batch(self, block: bytes) -> Iterator[list[Any]]:
+        """The records of the next whole lines, behind those that were read before."""
+        records = self.at_once(block) if self.number and not self.blank else None
+        if records is None:
+            yield from self.one_by_one(block)
+        else:
+            self.number += len(records)
+            yield records
 
     def at_once(self, block: bytes) -> list[Any] | None:
         """The records of a block if each is on a line of its own and nothing is wrong with any of them; None otherwise."""

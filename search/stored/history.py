@@ -138,24 +138,8 @@ class StoredHistory:
         except OutOfTime as ending:
             error = ending
         except BaseException as ending:
-            error = self.ended(ending, application, seen)
+            error = ended(ending, application, seen.line)
         return self.verdict(judge, seen, application, begins, not_checked, error)
-
-    def ended(self, error: BaseException, application: Application | None, seen: Seen) -> BaseException:
-        """What ended the reading, with the line where it did; raises what is no ending but a fault of refold, or stops everything."""
-        if isinstance(error, NoAnswer):
-            return NoAnswer(f"line {seen.line}: {error}")
-        if isinstance(error, KeyboardInterrupt):
-            return error
-        let_through(error)
-        fault = None if application is None else fault_of(error, application)
-        if fault is not None:
-            broken = BrokenApplication(f"line {seen.line}: {fault}")
-            broken.__cause__ = error
-            return broken
-        if isinstance(error, ENDINGS):
-            return error
-        raise error
 
     def verdict(
         self,
@@ -214,6 +198,23 @@ class StoredHistory:
                 if any(type(record) is Stored and record.type not in known for record in batch):
                     raise OtherApplication
             yield batch
+
+
+def ended(error: BaseException, application: Application | None, line: int) -> BaseException:
+    """What ended the reading, with the line where it did; raises what is no ending but a fault of refold, or stops everything."""
+    if isinstance(error, NoAnswer):
+        return NoAnswer(f"line {line}: {error}")
+    if isinstance(error, KeyboardInterrupt):
+        return error
+    let_through(error)
+    fault = None if application is None else fault_of(error, application)
+    if fault is not None:
+        broken = BrokenApplication(f"line {line}: {fault}")
+        broken.__cause__ = error
+        return broken
+    if isinstance(error, ENDINGS):
+        return error
+    raise error
 
 
 @contextmanager
