@@ -91,7 +91,8 @@ class FollowedHistory:
         position = first_position(lines, first=len(self.waiting) == 1)
         if position is None:
             if sum(map(len, self.waiting)) > BYTES_BEFORE_EVENTS:
-                raise UsageError(f"there is no event in the first {BYTES_BEFORE_EVENTS >> 20} MiB of this history")
+                self.error = UsageError(f"there is no event in the first {BYTES_BEFORE_EVENTS:,} bytes of this history")
+                self.waiting.clear()
             return []
         self.begin(position)
         waiting, self.waiting = self.waiting, []
