@@ -33,6 +33,7 @@ from refold.search.objects.application_check import application_named, trial
 from refold.search.stored.black_box import BlackBox
 from refold.search.stored.checking import FORMATS as READ
 from refold.search.stored.checking import format_of
+from refold.search.stored.cloudevents import cloudevents_history
 from refold.search.stored.etcd_report import etcd_history, is_etcd_report
 from refold.search.stored.files import FileSource, MemorySource, Source, refuse_pipe
 from refold.search.stored.history import FINDINGS_MAX, StoredHistory
@@ -278,6 +279,8 @@ class FileJudge:
             self.etcd(path, result, heartbeat)
         elif format_ == "refold":
             self.positions(source, result, heartbeat)
+        elif format_ == "cloudevents":
+            self.events(source, result, heartbeat)
         else:
             judged = self.black_box.judged(source, format_)
             linearizability(judged, result)
@@ -289,6 +292,13 @@ class FileJudge:
         judged = stored.judged()
         self.interrupted |= positions(judged, source, result)
         self.page(judged, source, result)
+
+    def events(self, source: Source, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+        """A stream of CloudEvents, put into a history with positions."""
+        known = () if self.application is None else self.application.event_classes
+        records, left_out = cloudevents_history(source, known)
+        self.positions(MemorySource.of(records, source.name), result, heartbeat)
+        result["not_checked"].extend(left_out)
 
     def page(self, judged: Judged, source: Source, result: dict[str, Any]) -> None:
         """Write the page, if pages are asked for."""
