@@ -94,8 +94,8 @@ FORMATS = (*READ, "etcd")
 @click.option(
     "--follow",
     is_flag=True,
-    help="Judge refold histories while they are written, until Ctrl-C. A folder is followed too: its files (.jsonl, .ndjson) in the order"
-    " of their names.",
+    help="Judge refold histories while they are written, until Ctrl-C: files, folders (their .jsonl and .ndjson files in the order of their"
+    " names), and standard input.",
 )
 @click.option(
     "--metrics",

@@ -51,6 +51,7 @@ class FollowedPath:
         self.errors = 0
         self.grown = time.time()
         self.over = False
+        """Nothing more will be read."""
 
     def more(self) -> Iterator[int]:
         """Judge what was added, some lines at a time; gives how many bytes they have. After an error of the file or the folder there is
@@ -62,6 +63,9 @@ class FollowedPath:
                 self.grown = time.time()
                 self.feed(added)
                 yield len(added.lines)
+            if self.growth.finished:
+                self.over = True
+                self.end(over=True)
         except (UsageError, OSError) as error:
             self.over = True
             self.fail(error)

@@ -1,10 +1,12 @@
-"""Files that grow: what was added since one looked last, in whole lines; and folders, to which files are added."""
+"""What grows: files, folders to which files are added, and standard input; what was added since one looked last, in whole lines."""
 
 from __future__ import annotations
 
 import codecs
 import os
+import select
 import stat
+import sys
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -12,8 +14,9 @@ import attrs
 
 from refold.model.documents.history import LINE_MAX
 from refold.model.errors import UsageError
-from refold.search.stored.files import whole_lines
+from refold.search.stored.files import BLOCK_BYTES, whole_lines
 
+STANDARD_INPUT = "-"
 ENDINGS = (".jsonl", ".ndjson")
 """What the names of those files end with that a folder is followed for."""
 
@@ -31,6 +34,8 @@ class Growth(Protocol):
     """What can be followed."""
 
     name: str
+    finished: bool
+    """Nothing more can come."""
 
     @property
     def behind(self) -> int:
@@ -43,13 +48,15 @@ class Growth(Protocol):
 
 
 def growth(path: str) -> Growth:
-    """What grows under this path. Raises `UsageError` if that is neither a file nor a folder."""
+    """What grows under this path; standard input for ``-``. Raises `UsageError` if that is neither a file nor a folder."""
+    if path == STANDARD_INPUT:
+        return GrowingStream(sys.stdin.fileno(), path)
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
         return GrowingFolder(path)
     if stat.S_ISREG(mode):
         return GrowingFile(path)
-    raise UsageError(f"{path}: this is a pipe or a device; --follow takes files and folders")
+    raise UsageError(f"{path}: this is a pipe or a device; --follow takes files, folders, and «-» for standard input")
 
 
 class GrowingFile:
@@ -57,6 +64,7 @@ class GrowingFile:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.finished = False
         self.position = 0
         self.behind = 0
         self.file: tuple[int, int] | None = None
@@ -97,6 +105,7 @@ class GrowingFolder:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.finished = False
         self.current: GrowingFile | None = None
         self.known: set[str] = set()
 
@@ -133,3 +142,35 @@ class GrowingFolder:
             )
         self.known.add(name)
         self.current = GrowingFile(path)
+
+
+class GrowingStream:
+    """Standard input, or another stream, for as long as somebody writes."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        self.descriptor = descriptor
+        self.name = name
+        self.finished = False
+        self.begun = False
+        self.rest: list[bytes] = []
+
+    @property
+    def behind(self) -> int:
+        """Of a line that is not complete."""
+        return sum(map(len, self.rest))
+
+    def more(self) -> Iterator[Added]:
+        """What is there to be read without waiting. Raises `UsageError` if it ends within a line."""
+        while not self.finished and select.select([self.descriptor], [], [], 0)[0]:
+            block = os.read(self.descriptor, BLOCK_BYTES)
+            self.finished = not block
+            cut = block.rfind(b"\n") + 1
+            if not cut and self.behind <= LINE_MAX:
+                self.rest.append(block)
+                continue
+            lines = b"".join([*self.rest, block[: cut or len(block)]])
+            self.rest = [block[cut:]] if cut else []
+            yield Added(self.name, lines if self.begun else lines.removeprefix(codecs.BOM_UTF8), not self.begun)
+            self.begun = True
+        if self.finished and self.behind:
+            raise UsageError(f"{self.name}: it ends within a line; the writer was probably stopped there")

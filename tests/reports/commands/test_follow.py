@@ -151,6 +151,22 @@ def test_a_running_one_tells_at_once_and_ends_in_order(tmp_path: Path) -> None:
     assert out.endswith(f"{history}: broken (refold, 8 records)\n")
 
 
+@pytest.mark.parametrize(
+    ("more", "code", "said"), [(append(2), 0, "-: held"), (phantom(2), 1, "-: broken"), (b"{", 2, "within")]
+)
+def test_standard_input_is_followed_to_its_end(more: bytes, code: int, said: str) -> None:
+    """Then the verdict is there."""
+    done = subprocess.run(
+        [*COMMAND, "check", "--follow", "-"],
+        input=OPENED + append(1) + more,
+        capture_output=True,
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode == code
+    assert said in (done.stdout + done.stderr).decode()
+
+
 def test_metrics_are_written_as_openmetrics_wants_them() -> None:
     """Names, types, units, labels of any text, and the end."""
     size = Metric("refold_size_bytes", "gauge", 'How "big"\nit is.', "bytes")

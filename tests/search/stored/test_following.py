@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pathlib
 import random
@@ -19,7 +20,7 @@ from refold.model.record import Acknowledged, Opened, Prepared, Refused, Settlin
 from refold.search.run import execute
 from refold.search.stored.checking import check
 from refold.search.stored.followed import FollowedHistory, opens
-from refold.search.stored.growing import GrowingFile, GrowingFolder, growth
+from refold.search.stored.growing import GrowingFile, GrowingFolder, GrowingStream, growth
 from refold.systems.registry import resolve
 
 ADA = Register("acme", "ada")
@@ -212,6 +213,40 @@ def test_what_does_not_only_grow_is_refused(change: Any, said: str, tmp_path: pa
     with pytest.raises(UsageError, match=said) as refused:
         list(folder.more())
     assert str(tmp_path) in str(refused.value)
+
+
+def test_a_stream_is_read_as_far_as_it_has_come() -> None:
+    """Nobody waits; it may end, but not within a line."""
+    reader, writer = os.pipe()
+    try:
+        stream = GrowingStream(reader, "-")
+        assert list(stream.more()) == []
+        os.write(writer, codecs.BOM_UTF8 + b"1\n2")
+        assert [(added.lines, added.first) for added in stream.more()] == [(b"1\n", True)]
+        assert stream.behind == 1
+        os.write(writer, b"\n3\n")
+        assert [(added.lines, added.first) for added in stream.more()] == [(b"2\n3\n", False)]
+        os.write(writer, b"4")
+        assert (list(stream.more()), stream.finished) == ([], False)
+    finally:
+        os.close(writer)
+    with pytest.raises(UsageError, match="within a line"):
+        list(stream.more())
+    assert stream.finished
+    os.close(reader)
+
+
+def test_a_line_of_a_stream_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is longer is no record, and not kept."""
+    monkeypatch.setattr("refold.search.stored.growing.LINE_MAX", 1000)
+    monkeypatch.setattr("refold.search.stored.growing.BLOCK_BYTES", 100)
+    reader, writer = os.pipe()
+    os.write(writer, b"a" * 10_000 + b"\n")
+    os.close(writer)
+    pieces = [len(added.lines) for added in GrowingStream(reader, "-").more()]
+    os.close(reader)
+    assert sum(pieces) == 10_001
+    assert max(pieces) <= 1200
 
 
 def test_a_history_is_known_by_its_first_line() -> None:
