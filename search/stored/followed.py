@@ -132,10 +132,7 @@ class FollowedHistory:
 
     def end(self) -> list[Finding]:
         """Nothing more will come, ever; returns what only that shows."""
-        if self.error is not None:
-            return []
-        if self.judge is None:
-            self.error = UsageError("it has no event, so there is nothing to judge")
+        if self.error is not None or self.judge is None:
             return []
         self.judge.finish()
         return self.fresh()
@@ -143,6 +140,7 @@ class FollowedHistory:
     def not_checked(self) -> Iterator[str]:
         """What was not looked at, in words."""
         if self.judge is None:
+            yield f"{self.name}: it has no event, so nothing in it is judged"
             return
         if self.begins is not None:
             yield self.begins.not_checked()

@@ -132,8 +132,9 @@ def test_nothing_is_decided_without_an_event(monkeypatch: pytest.MonkeyPatch) ->
     history = FollowedHistory("history")
     history.feed(to_line(OPENED))
     assert (history.verdict, history.records) == ("undecided", 0)
-    history.end()
-    assert "no event" in str(history.error)
+    assert history.end() == []
+    assert list(history.not_checked()) == ["history: it has no event, so nothing in it is judged"]
+    assert history.error is None
     monkeypatch.setattr("refold.search.stored.followed.BYTES_BEFORE_EVENTS", 2000)
     history = FollowedHistory("history")
     for _ in range(100):
