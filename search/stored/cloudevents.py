@@ -45,7 +45,7 @@ class CloudEvent:
     @property
     def name(self) -> str:
         """The event's id in the history."""
-        return f"{self.source} {self.id}/0"
+        return f"{self.source.replace(' ', '%20')} {self.id}/0"
 
 
 def cloudevents_history(source: Source, known: Collection[str] = ()) -> tuple[list[Any], list[str]]:
@@ -102,23 +102,23 @@ class _History:
         middle = any(own[0].version > 1 for own in self.sources.values())
         places = {name: iter(own) for name, own in self.sources.items()}
         records: list[Any] = [Opened(HISTORY_VERSION, "cloudevents", "", tuple(sorted(self.sources)), ())]
-        copies: list[CloudEvent] = []
+        waiting: dict[str, list[CloudEvent]] = {}
+        """Copies that came before the place of their first one was filled."""
         position = int(middle)
         for event in self.events:
-            if self.first[event.source, event.id] is not event:
-                copies.append(event)
-            else:
-                position += 1
-                next_one = next(places[event.source])
-                next_one.position = position
-                records.extend(self._stored(next_one))
-            waiting = []
-            for copy in copies:
-                if self.first[copy.source, copy.id].position:
-                    records.extend(self._again(copy))
+            first = self.first[event.source, event.id]
+            if first is not event:
+                if first.position:
+                    records.extend(self._again(event))
                 else:
-                    waiting.append(copy)
-            copies = waiting
+                    waiting.setdefault(event.name, []).append(event)
+                continue
+            position += 1
+            placed = next(places[event.source])
+            placed.position = position
+            records.extend(self._stored(placed))
+            for copy in waiting.pop(placed.name, ()):
+                records.extend(self._again(copy))
         return records, list(self._left_out())
 
     def _stored(self, event: CloudEvent) -> Iterator[Any]:

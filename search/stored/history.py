@@ -31,8 +31,8 @@ FINDINGS_MAX = 100
 OF_CONSUMERS = frozenset({Applied, CheckpointSaved})
 """Records of what a consumer did; it is judged by what the first line says that it promises."""
 
-RECORDS_A_COLLECTION = 1 << 20
-"""Records between two runs of the garbage collector."""
+RECORDS_A_COLLECTION = 1 << 16
+"""Records between two runs of the garbage collector over what is new; each sixteenth looks at everything."""
 
 WITHOUT_APPLICATION = (
     "decisions (was each one right on what is true?), and contents (are rows, caches, rebuilt tables, snapshots and answers what the events"
@@ -219,14 +219,16 @@ def ended(error: BaseException, application: Application | None, line: int) -> B
 
 @contextmanager
 def collector_at_rest() -> Iterator[Callable[[int], None]]:
-    """Records are not what the garbage collector is for: it runs when the function that this gives is told that many more were judged."""
-    was, since = gc.isenabled(), 0
+    """Records are not what the garbage collector is for, but an application may be: it runs when the function that this gives is told that
+    many more were judged."""
+    was, since, times = gc.isenabled(), 0, 0
 
     def tidy(judged: int) -> None:
-        nonlocal since
+        nonlocal since, times
         if judged - since >= RECORDS_A_COLLECTION:
             since = judged
-            gc.collect()
+            times += 1
+            gc.collect(1 if times % 16 else 2)
 
     gc.disable()
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 import pytest
 
@@ -14,6 +16,7 @@ from refold.model.action import Append, Prepare, Submit
 from refold.model.documents.history import HistoryReader, MalformedHistory, to_line
 from refold.model.errors import NoAnswer, UsageError
 from refold.model.examples.accounts import Accounts, Register
+from refold.model.examples.inventory import Inventory, Restock
 from refold.properties.linearizability import CasRegister, HistoryError, read_operations
 from refold.search.run import BrokenApplication, execute
 from refold.search.stored.checking import check
@@ -207,6 +210,37 @@ def test_a_line_without_an_end_is_not_kept_in_memory(tmp_path: pathlib.Path, mon
     assert max(map(len, FileSource(str(path)).blocks())) <= 7000
     judged = check(path, format="refold")
     assert str(judged.error) == f"line {len(RIGHT) + 1}: the line is longer than 4000 bytes"
+
+
+class Littering(Inventory):
+    """It leaves a cycle behind with every event; `alive` are those that are left, `most` how many these were at once."""
+
+    alive: ClassVar[WeakSet[Any]] = WeakSet()
+    made: ClassVar[int] = 0
+    most: ClassVar[int] = 0
+
+    def evolve(self, state: Any, event: Any) -> Any:
+        class Litter:
+            def __init__(self) -> None:
+                self.myself = self
+
+        self.alive.add(Litter())
+        Littering.made += 1
+        Littering.most = max(Littering.most, len(self.alive))
+        return super().evolve(state, event)
+
+
+def test_what_an_application_leaves_behind_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the garbage collector is at rest; afterwards it is as it was."""
+    monkeypatch.setattr("refold.search.stored.history.RECORDS_A_COLLECTION", 200)
+    history = execute(
+        resolve("reference"), Inventory(), (Submit("alice", Restock("bolt", 1)),) * 60, whole=True
+    ).history
+    lines = tuple(map(to_line, history))
+    monkeypatch.setattr("refold.search.stored.files.LINES_A_BEAT", 10)
+    StoredHistory(MemorySource(lines), Littering()).judged()
+    assert gc.isenabled()
+    assert Littering.most < Littering.made / 2
 
 
 def test_a_record_in_memory_reads_as_its_line_does() -> None:
