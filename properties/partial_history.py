@@ -3,8 +3,7 @@
 Such a history has a past that nobody has written down: events below its first position, streams with a version, clients that wait for an
 answer, consumers with rows and a place. What can be judged all the same is whatever needs no past, or as much of it as the history itself
 gives away: the first event of a stream tells which version the stream had before; where a history is judged while it is written, from that
-event on. What is judged is sound (a right system is not accused),
-as long as the history holds everything from its first line on:
+event on. What is judged is sound (a right system is not accused), as long as the history holds everything from its first line on:
 
 - identity: batches are whole, refused appends leave no trace, no append has two effects. Not that somebody asked for an event: whoever did
   may have done so before.

@@ -107,8 +107,7 @@ class FollowedPath:
         history, self.history = self.history, None
         if history is None:
             return
-        if over:
-            self.tell(history.end())
+        self.tell(history.end() if over else history.fresh())
         self.records += history.records
         self.found.update(history.found)
         self.counts.update(history.counts())

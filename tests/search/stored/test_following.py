@@ -127,6 +127,25 @@ def test_what_ends_the_reading_is_kept_and_so_is_what_was_found() -> None:
     assert str(unopened.error) == "line 1: a history begins with a record of kind «history»"
 
 
+def test_what_was_found_before_ctrl_c_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it came in the middle of some lines."""
+    phantom = Stored(1, "s", 1, "nobody-1/0", "T", None)
+    history = FollowedHistory("history")
+    history.feed(to_line(OPENED) + to_line(phantom))
+    assert history.judge is not None
+    history.judge.known[Settling] = [interrupted]
+    with pytest.raises(KeyboardInterrupt):
+        history.feed(to_line(Stored(2, "t", 1, "nobody-2/0", "T", None)) + to_line(Settling()))
+    assert history.error is None
+    assert [finding.where for finding in history.fresh()] == ["t"]
+    assert history.records == 3
+
+
+def interrupted(number: int, record: Settling) -> None:
+    """Somebody presses Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 def test_nothing_is_decided_without_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is limited until there is one."""
     history = FollowedHistory("history")
