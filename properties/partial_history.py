@@ -2,8 +2,8 @@
 
 Such a history has a past that nobody has written down: events below its first position, streams with a version, clients that wait for an
 answer, consumers with rows and a place. What can be judged all the same is whatever needs no past, or as much of it as the history itself
-gives away: the first event of a stream tells which version the stream had before. What is judged is sound (a right system is not accused),
-as long as the history holds everything from its first line on:
+gives away: the first event of a stream tells which version the stream had before; where a history is judged while it is written, from that
+event on. What is judged is sound (a right system is not accused), as long as the history holds everything from its first line on:
 
 - identity: batches are whole, refused appends leave no trace, no append has two effects. Not that somebody asked for an event: whoever did
   may have done so before.
@@ -34,11 +34,13 @@ from refold.properties.oracle import Oracle
 from refold.properties.property import Checker, Finding, Handler
 from refold.properties.suite import AppendsKeeper, LogKeeper, in_order
 from refold.properties.updates.decisions import ExpectedVersion
+from refold.properties.window import Window
 
 
 @attrs.frozen
 class Beginning:
-    """Where a history begins: the position of its first event, and the version that each of its streams had before."""
+    """Where a history begins: the position of its first event, and the version that each of its streams had before. Of streams that are
+    not in `versions` the first event will tell, and until then nothing is judged that needs it."""
 
     position: int
     versions: dict[str, int]
@@ -72,7 +74,12 @@ def beginning(records: Iterable[Any]) -> Beginning | None:
 
 
 class PartialAppends(Appends):
-    """`Appends` that were asked for within the history. Of those that were sent before, nobody knows the beginning."""
+    """`Appends` that were asked for within the history. Of those that were sent before, nobody knows the beginning. `known_since` is the
+    number of the record that told the version of a stream, for each whose version was not known from the start."""
+
+    def __init__(self, versions: dict[str, int], window: Window) -> None:
+        super().__init__(versions, window)
+        self.known_since: dict[str, int] = {}
 
     def sent(self, op: str) -> None:
         """One that was sent: before the history began, if nobody has asked for it since."""
@@ -86,6 +93,9 @@ class PartialAppends(Appends):
     def on_stored(self, number: int, event: Stored) -> None:
         """An event of another append was asked for before the beginning, as far as anybody knows."""
         self.sent(event.operation)
+        if event.stream not in self.versions:
+            self.versions[event.stream] = max(event.version - 1, 0)
+            self.known_since[event.stream] = number
         super().on_stored(number, event)
 
 
@@ -109,20 +119,22 @@ class PartialIdentity(Identity):
 class PartialExpectedVersion(ExpectedVersion):
     """`ExpectedVersion` of those appends, in the streams whose version is known."""
 
-    def __init__(self, oracle: Oracle, known: Iterable[str]) -> None:
-        super().__init__(oracle)
-        self.known = frozenset(known)
+    def known(self, operation: Operation | None, since: int) -> bool:
+        """Whether the version of its stream is known since this record."""
+        if operation is None:
+            return False
+        stream = operation.prepared.stream
+        appends = cast(PartialAppends, self.appends)
+        return stream in appends.versions and appends.known_since.get(stream, 0) <= since
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """A stream of which the history has an event."""
-        operation = self.appends.operation
-        known = operation is not None and operation.prepared.stream in self.known
-        return super().on_stored(number, event) if known else None
+        return super().on_stored(number, event) if self.known(self.appends.operation, number) else None
 
     def on_refused(self, number: int, record: Refused) -> Finding | None:
-        """A stream of which the history has an event."""
+        """A stream whose version was known when the append was asked for."""
         operation = self.appends.operations.get(record.op)
-        known = operation is not None and operation.prepared.stream in self.known
+        known = operation is not None and self.known(operation, operation.number)
         return super().on_refused(number, record) if known else None
 
 
@@ -166,7 +178,7 @@ def partial_checker(
         [
             PartialAppendsKeeper(oracle),
             PartialIdentity(oracle),
-            PartialExpectedVersion(oracle, begins.versions),
+            PartialExpectedVersion(oracle),
             Visibility(oracle),
             PartialDurability(oracle, begins),
             PartialLogKeeper(oracle),

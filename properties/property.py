@@ -245,6 +245,32 @@ class Checker:
             if finding is not None:
                 self.findings.append(finding)
 
+    def feed_all(self, records: Iterable[Any], findings_max: int) -> bool:
+        """Many records, as `feed` takes them one by one; False as soon as there are `findings_max` findings. If a property raises, `number`
+        is that of the last record that was judged."""
+        found = self.findings
+        known, met = self.known, self.table.met
+        number = self.number
+        enough = False
+        try:
+            for number, record in enumerate(records, number + 1):  # noqa: B020
+                try:
+                    handlers = known[type(record)]
+                except KeyError:
+                    handlers = met(type(record))
+                for handler in handlers:
+                    finding = handler(number, record)
+                    if finding is not None:
+                        found.append(finding)
+                        enough = len(found) >= findings_max
+                if enough:
+                    break
+        except BaseException:
+            self.number = number - 1
+            raise
+        self.number = number
+        return not enough
+
     def recorder(self, records: list[Any]) -> Callable[[Any], None]:
         """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged` does
         the same for steps; where no property looks at them, which are every third record, it only keeps."""

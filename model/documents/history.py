@@ -1,12 +1,13 @@
 """Histories as lines: one JSON object per record, the first says which version and which system.
 
-Reader and writer are generators over lines: they hold one record at a time. The file format is versioned
+Reader and writer are generators: they hold one record, or one block of lines, at a time. The file format is versioned
 (`HISTORY_VERSION`) and described by `history.schema.json` next to this file.
 """
 
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Iterable, Iterator
 from typing import Any, Union
 
@@ -29,6 +30,9 @@ from refold.model.words import suggestion
 
 LINE_MAX = 16 * 1024 * 1024
 """Bytes of the longest line that is read."""
+
+ENRICHED = frozenset({Stored, Altered, Prepared, Declined, Called})
+"""Records that hold events or commands of the application."""
 
 
 class MalformedHistory(ValueError):
@@ -80,37 +84,100 @@ class HistoryReader:
         self.commands = {} if application is None else command_classes(application)
         self.decoder: Any = msgspec.json.Decoder(Union[tuple(RECORDS)])  # noqa: UP007 - made at run time
         self.opened: Opened | None = None
+        self.number = 0
+        self.blank = 0
 
     def records(self, lines: Iterable[bytes]) -> Iterator[Any]:
         """The records, one by one; raises `MalformedHistory` at the first line that is wrong."""
+        self.number = self.blank = 0
+        yield from self.more(lines)
+        self.end()
+
+    def batches(self, blocks: Iterable[bytes]) -> Iterator[list[Any]]:
+        """The same records, many at a time, of blocks of whole lines. What is wrong is raised behind the records before it."""
+        self.number = self.blank = 0
+        for block in blocks:
+            yield from self.batch(block)
+        self.end()
+
+    def batch(self, block: bytes) -> Iterator[list[Any]]:
+        """The records of the next whole lines, behind those that were read before."""
+        records = self.at_once(block) if self.number and not self.blank else None
+        if records is None:
+            yield from self.one_by_one(block)
+        else:
+            self.number += len(records)
+            yield records
+
+    def at_once(self, block: bytes) -> list[Any] | None:
+        """The records of a block if each is on a line of its own and nothing is wrong with any of them; None otherwise."""
+        try:
+            records: list[Any] = self.decoder.decode_lines(block)
+            if len(records) != block.count(b"\n") or len(records) != block.count(b"}\n{") + 1:
+                return None
+            if [
+                record
+                for record in records
+                if (type(record) is Stored and (record.position < 1 or record.version < 1)) or type(record) is Opened
+            ]:
+                return None
+            if self.application is None:
+                return records
+            enrich = self.enrich
+            return [enrich(record) if type(record) in ENRICHED else record for record in records]
+        except Exception:
+            return None  # it is raised again, with its line, where they are read one by one
+
+    def one_by_one(self, block: bytes) -> Iterator[list[Any]]:
+        """The records of a block up to what ends it, then that."""
+        records = []
+        try:
+            for record in self.more(io.BytesIO(block)):
+                records.append(record)
+        except BaseException:
+            yield records
+            raise
+        yield records
+
+    def more(self, lines: Iterable[bytes]) -> Iterator[Any]:
+        """The records of the next lines."""
         decode = self.decoder.decode
         rich = self.application is not None
-        number = 0
-        blank = 0
         for line in lines:
-            number += 1
+            self.number = number = self.number + 1
             if len(line) > LINE_MAX:
                 raise MalformedHistory(number, f"the line is longer than {LINE_MAX} bytes")
             if number > 1 and line.isspace():
-                blank = blank or number
+                self.blank = self.blank or number
                 continue
-            if blank:
-                raise MalformedHistory(blank, "not a record of a refold history (the line is blank, and others follow)")
+            if self.blank:
+                what = "not a record of a refold history (the line is blank, and others follow)"
+                raise MalformedHistory(self.blank, what)
             try:
                 record: Any = decode(line)
                 if rich:
                     record = self.enrich(record)
             except (msgspec.DecodeError, MalformedPlan, RecursionError, UnicodeDecodeError) as error:
                 raise MalformedHistory(number, self.complaint(line, error)) from None
-            if type(record) is Stored and (record.position < 1 or record.version < 1):
-                raise MalformedHistory(number, f"event {record.id!r}: positions and versions count from 1")
             if number == 1:
                 self.open(record)
-            elif type(record) is Opened:
-                raise MalformedHistory(number, "a second «history» record; a file holds one history")
+            elif what := self.refused(record):
+                raise MalformedHistory(number, what)
             yield record
-        if number == 0:
+
+    def end(self) -> None:
+        """All lines are read."""
+        if not self.number:
             raise MalformedHistory(1, "the file is empty; a history begins with a record of kind «history»")
+
+    @staticmethod
+    def refused(record: Any) -> str:
+        """What is wrong with a record that could be read, behind the first line; empty if nothing is."""
+        if type(record) is Opened:
+            return "a second «history» record; a file holds one history"
+        if type(record) is Stored and (record.position < 1 or record.version < 1):
+            return f"event {record.id!r}: positions and versions count from 1"
+        return ""
 
     def open(self, record: Any) -> None:
         """Check the first record."""

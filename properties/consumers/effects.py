@@ -89,8 +89,10 @@ class Effects(Property):
             return None
         turn = oracle.turn
         mirrored = self.replay is None or self.replay.window.dropped
-        if turn == NEXT and not progress.parked and not mirrored:
-            self.recent.append((number, record))  # the usual case, decided fast
+        if turn == NEXT and not progress.parked:  # the usual case, decided fast
+            if mirrored:
+                self.mirrors[record.consumer].update(record.writes)
+            self.recent.append((number, record))
             return None
         name = record.consumer
         finding = self.passing(number, record) if progress.parked else None

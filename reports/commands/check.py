@@ -21,6 +21,7 @@ from refold.model.words import short
 from refold.properties.accounts.finding import Account
 from refold.properties.linearizability import HistoryError
 from refold.reports.commands import outcome
+from refold.reports.commands.follow import follow as followed
 from refold.reports.documents.check_page import CheckPages
 from refold.reports.documents.files import ready
 from refold.reports.documents.json_report import finding_json
@@ -32,6 +33,7 @@ from refold.search.objects.application_check import application_named, trial
 from refold.search.stored.black_box import BlackBox
 from refold.search.stored.checking import FORMATS as READ
 from refold.search.stored.checking import format_of
+from refold.search.stored.cloudevents import cloudevents_history
 from refold.search.stored.etcd_report import etcd_history, is_etcd_report
 from refold.search.stored.files import FileSource, MemorySource, Source, refuse_pipe
 from refold.search.stored.history import FINDINGS_MAX, StoredHistory
@@ -90,6 +92,23 @@ FORMATS = (*READ, "etcd")
     help="CPU time for each file, after which it is undecided (default: none; memory is limited all the same).",
 )
 @click.option(
+    "--follow",
+    is_flag=True,
+    help="Judge refold histories while they are written, until Ctrl-C: files, folders (their .jsonl and .ndjson files in the order of their"
+    " names), and standard input.",
+)
+@click.option(
+    "--metrics",
+    metavar="FILE",
+    help="With --follow: write OpenMetrics text there, again and again, for an alert.",
+)
+@click.option(
+    "--idle",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="With --follow: end when nothing was written for so many seconds.",
+)
+@click.option(
     "--report-dir",
     metavar="DIR",
     help="Where to write a page to step through each history, and for several an index.html (default: none).",
@@ -105,6 +124,9 @@ def check(
     fail: Literal["refuses", "nothing"] | None,
     keys: Literal["one", "independent"] | None,
     seconds: float | None,
+    follow: bool,
+    metrics: str | None,
+    idle: float | None,
     report_dir: str | None,
     as_json: bool,
 ) -> None:
@@ -120,6 +142,7 @@ def check(
       refold check history.edn --keys independent --seconds 60
       refold check *.edn --report-dir pages                         a page for each, and pages/index.html
       zcat history.jsonl.gz | refold check -                        standard input; history.jsonl.gz itself works too
+      refold check --follow histories/ --metrics refold.prom        as long as somebody writes
 
     Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
     """
@@ -138,6 +161,13 @@ def check(
         if subject is not None:
             with outcome.time_limit(f"application {application!r}"):
                 trial(subject)
+        if follow:
+            refuse_with_follow(format_, model, seconds, report_dir)
+            results = followed(files, subject, metrics, idle, quiet=as_json)
+            print_results(results, as_json, complained=True)
+            sys.exit(exit_code(results))
+        if metrics is not None or idle is not None:
+            raise UsageError("--metrics and --idle go with --follow")
         judge = FileJudge(
             format_, subject, model, start, nil_reads, fail, keys=keys or "auto", seconds=seconds, pages=pages
         )
@@ -160,15 +190,33 @@ def check(
             except KeyboardInterrupt:
                 results.append({**nothing(file), "error": interruption(file)})
         index = pages.index(results) if pages is not None and len(results) > 1 else ""
-        if as_json:
-            outcome.print_json({"results": results})
-        else:
-            with outcome.speaking():
-                for result in results:
-                    tell(result)
-                if index:
-                    click.echo(f"index of the pages: {index}")
+        print_results(results, as_json, index)
         sys.exit(exit_code(results))
+
+
+def print_results(results: list[dict[str, Any]], as_json: bool, index: str = "", *, complained: bool = False) -> None:
+    """For a script, or for a reader, who may have been told the errors already."""
+    if as_json:
+        outcome.print_json({"results": results})
+        return
+    with outcome.speaking():
+        for result in results:
+            tell(result, complained)
+        if index:
+            click.echo(f"index of the pages: {index}")
+
+
+def refuse_with_follow(format_: str, model: str, seconds: float | None, report_dir: str | None) -> None:
+    """Raise `UsageError` for what cannot be done while a history is written."""
+    if format_ not in ("auto", "refold") or model != "cas-register":
+        raise UsageError(
+            "--follow judges histories of refold's own format, which has positions; one without positions is judged when it is complete"
+        )
+    if seconds is not None or report_dir is not None:
+        raise UsageError(
+            "--follow goes on until Ctrl-C, or until nothing was written for --idle seconds; --seconds and --report-dir are for"
+            " histories that are complete"
+        )
 
 
 def exit_code(results: list[dict[str, Any]]) -> int:
@@ -231,6 +279,8 @@ class FileJudge:
             self.etcd(path, result, heartbeat)
         elif format_ == "refold":
             self.positions(source, result, heartbeat)
+        elif format_ == "cloudevents":
+            self.events(source, result, heartbeat)
         else:
             judged = self.black_box.judged(source, format_)
             linearizability(judged, result)
@@ -242,6 +292,13 @@ class FileJudge:
         judged = stored.judged()
         self.interrupted |= positions(judged, source, result)
         self.page(judged, source, result)
+
+    def events(self, source: Source, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
+        """A stream of CloudEvents, put into a history with positions."""
+        known = () if self.application is None else self.application.event_classes
+        records, left_out = cloudevents_history(source, known)
+        self.positions(MemorySource.of(records, source.name), result, heartbeat)
+        result["not_checked"].extend(left_out)
 
     def page(self, judged: Judged, source: Source, result: dict[str, Any]) -> None:
         """Write the page, if pages are asked for."""
@@ -351,10 +408,10 @@ def accounts(judged: Judged, account: Account, result: dict[str, Any]) -> None:
     }
 
 
-def tell(result: dict[str, Any]) -> None:
+def tell(result: dict[str, Any], complained: bool = False) -> None:
     """One file for a reader."""
     error = result.get("error")
-    if error:
+    if error and not complained:
         outcome.complain(error)
     for lines in result.pop("sentences", []):
         for line in lines:
@@ -364,7 +421,8 @@ def tell(result: dict[str, Any]) -> None:
     for text in result.get("not_checked", ()):
         click.echo(f"    not checked: {inert(text)}")
     application = f", with application {inert(result['application'])}" if result.get("application") else ""
-    about = f"{result['format']}{application}, {result['records']:,} records, {result['seconds']:.2f} s"
+    took = f", {result['seconds']:.2f} s" if "seconds" in result else ""
+    about = f"{result['format']}{application}, {result['records']:,} records{took}"
     click.echo(f"{result['file']}: {result['verdict']} ({about})")
     if result.get("report"):
         click.echo(f"    page: {result['report']}")

@@ -6,17 +6,20 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+import attrs
+
 from refold.model.application import Application
 from refold.model.documents.history import MalformedHistory
 from refold.model.errors import UsageError
 from refold.properties.linearizability import History, Specification, sniff
 from refold.search.objects.given import application_given
 from refold.search.stored.black_box import BlackBox
+from refold.search.stored.cloudevents import cloudevents_history
 from refold.search.stored.files import FileSource, MemorySource, Source, head_of, refuse_pipe
 from refold.search.stored.history import StoredHistory
 from refold.search.stored.judged import Judged
 
-FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register", "otlp")
+FORMATS = ("auto", "refold", "minimal", "jepsen-log", "edn", "register", "otlp", "cloudevents")
 
 Given = str | os.PathLike[str] | History | Iterable[Any]
 
@@ -56,7 +59,16 @@ def check(
     known = format if format != "auto" else format_of(source)
     if known == "refold":
         return StoredHistory(source, subject, seconds=seconds).judged()
+    if known == "cloudevents":
+        return judged_events(source, subject, seconds=seconds)
     return box.judged(source, known)
+
+
+def judged_events(source: Source, application: Application | None = None, **options: Any) -> Judged:
+    """The verdict on a stream of CloudEvents; `options` are those of a stored history."""
+    records, left_out = cloudevents_history(source, () if application is None else application.event_classes)
+    judged = StoredHistory(MemorySource.of(records, source.name), application, **options).judged()
+    return attrs.evolve(judged, format="cloudevents", not_checked=(*judged.not_checked, *left_out))
 
 
 def source_of(history: Given) -> Source:

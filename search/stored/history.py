@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from refold.model.application import Application
@@ -30,8 +31,8 @@ FINDINGS_MAX = 100
 OF_CONSUMERS = frozenset({Applied, CheckpointSaved})
 """Records of what a consumer did; it is judged by what the first line says that it promises."""
 
-NOTED = OF_CONSUMERS | {Opened, Joined}
-"""Records that say which consumers there are."""
+RECORDS_A_COLLECTION = 1 << 16
+"""Records between two runs of the garbage collector over what is new; each sixteenth looks at everything."""
 
 WITHOUT_APPLICATION = (
     "decisions (was each one right on what is true?), and contents (are rows, caches, rebuilt tables, snapshots and answers what the events"
@@ -119,39 +120,26 @@ class StoredHistory:
         seen = Seen()
         error: BaseException | None = None
         try:
-            with nullcontext(lambda: None) if application is None else self.watch(application) as alive:
-                for record in self.records(application, alive):
-                    kind = type(record)
-                    if kind in NOTED:
-                        seen.note(kind, record)
-                    judge.feed(record)
-                    seen.count(kind, record)
-                    if len(judge.findings) >= FINDINGS_MAX:
+            with (
+                nullcontext(lambda: None) if application is None else self.watch(application) as alive,
+                collector_at_rest() as tidy,
+            ):
+                for batch in self.batches(application, alive):
+                    try:
+                        going_on = judge.feed_all(batch, FINDINGS_MAX)
+                    finally:
+                        seen.count(batch[: judge.number - seen.records])
+                    if not going_on:
                         break
+                    tidy(judge.number)
                 judge.finish()
         except OtherApplication:
             raise
         except OutOfTime as ending:
             error = ending
         except BaseException as ending:
-            error = self.ended(ending, application, seen)
+            error = ended(ending, application, seen.line)
         return self.verdict(judge, seen, application, begins, not_checked, error)
-
-    def ended(self, error: BaseException, application: Application | None, seen: Seen) -> BaseException:
-        """What ended the reading, with the line where it did; raises what is no ending but a fault of refold, or stops everything."""
-        if isinstance(error, NoAnswer):
-            return NoAnswer(f"line {seen.line}: {error}")
-        if isinstance(error, KeyboardInterrupt):
-            return error
-        let_through(error)
-        fault = None if application is None else fault_of(error, application)
-        if fault is not None:
-            broken = BrokenApplication(f"line {seen.line}: {fault}")
-            broken.__cause__ = error
-            return broken
-        if isinstance(error, ENDINGS):
-            return error
-        raise error
 
     def verdict(
         self,
@@ -188,7 +176,7 @@ class StoredHistory:
             error=None if isinstance(error, OutOfTime) else error,
         )
 
-    def records(self, application: Application | None, alive: Callable[[], None]) -> Iterator[Any]:
+    def batches(self, application: Application | None, alive: Callable[[], None]) -> Iterator[list[Any]]:
         """The records, with signs of life; raises `OtherApplication` if the events are not those of an application that nobody gave, and
         `OutOfTime`."""
         size = max(self.source.size, 1)
@@ -204,10 +192,50 @@ class StoredHistory:
                 beat = done
                 self.heartbeat(done / size)
 
-        for record in HistoryReader(application).records(self.source.lines(read)):
-            if assumed is not None and type(record) is Stored and record.type not in assumed.event_classes:
-                raise OtherApplication
-            yield record
+        for batch in HistoryReader(application).batches(self.source.blocks(read)):
+            if assumed is not None:
+                known = assumed.event_classes
+                if any(type(record) is Stored and record.type not in known for record in batch):
+                    raise OtherApplication
+            yield batch
+
+
+def ended(error: BaseException, application: Application | None, line: int) -> BaseException:
+    """What ended the reading, with the line where it did; raises what is no ending but a fault of refold, or stops everything."""
+    if isinstance(error, NoAnswer):
+        return NoAnswer(f"line {line}: {error}")
+    if isinstance(error, KeyboardInterrupt):
+        return error
+    let_through(error)
+    fault = None if application is None else fault_of(error, application)
+    if fault is not None:
+        broken = BrokenApplication(f"line {line}: {fault}")
+        broken.__cause__ = error
+        return broken
+    if isinstance(error, ENDINGS):
+        return error
+    raise error
+
+
+@contextmanager
+def collector_at_rest() -> Iterator[Callable[[int], None]]:
+    """Records are not what the garbage collector is for, but an application may be: it runs when the function that this gives is told that
+    many more were judged."""
+    was, since, times = gc.isenabled(), 0, 0
+
+    def tidy(judged: int) -> None:
+        nonlocal since, times
+        if judged - since >= RECORDS_A_COLLECTION:
+            since = judged
+            times += 1
+            gc.collect(1 if times % 16 else 2)
+
+    gc.disable()
+    try:
+        yield tidy
+    finally:
+        if was:
+            gc.enable()
 
 
 class Seen:
@@ -225,22 +253,29 @@ class Seen:
         """The one that comes next."""
         return self.records + 1
 
-    def count(self, kind: type[Any], record: Any) -> None:
-        """One more record."""
-        self.records += 1
-        self.tally.note(record)
-        if kind is Step:
-            self.tally.note(record.action)
+    def count(self, records: list[Any]) -> None:
+        """Some more records that were judged."""
+        self.records += len(records)
+        naming = self.naming()
+        self.tally.run(records, [record.action for record in records if type(record) is Step])
+        acted = {record.consumer for record in records if type(record) in OF_CONSUMERS}
+        if acted - self.named - self.strangers or self.naming() > naming:
+            self.look(records)
 
-    def note(self, kind: type[Any], record: Any) -> None:
-        """A record that says something about consumers."""
-        if kind is Opened:
-            self.consumers = bool(record.consumers)
-            self.named.update(spec.name for spec in record.consumers)
-        elif kind is Joined:
-            self.named.add(record.spec.name)
-        elif record.consumer not in self.named:
-            self.strangers.add(record.consumer)
+    def naming(self) -> int:
+        """How many records there were so far that name consumers."""
+        return self.tally.kinds[Opened] + self.tally.kinds[Joined]
+
+    def look(self, records: list[Any]) -> None:
+        """Who is named, and who acts without a name: one record after the other."""
+        for record in records:
+            if type(record) is Opened:
+                self.consumers = bool(record.consumers)
+                self.named.update(spec.name for spec in record.consumers)
+            elif type(record) is Joined:
+                self.named.add(record.spec.name)
+            elif type(record) in OF_CONSUMERS and record.consumer not in self.named:
+                self.strangers.add(record.consumer)
 
     def unnamed(self) -> Iterator[str]:
         """What cannot be judged of consumers that the first line does not name."""

@@ -11,7 +11,7 @@ import pytest
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import at_version
 from refold.model.record import Acknowledged, Opened, Prepared, Retried, Scanned, Step, Unknown
-from refold.properties.partial_history import beginning, partial_checker
+from refold.properties.partial_history import Beginning, beginning, partial_checker
 from refold.properties.property import Finding
 from refold.search.objects.application_check import application_named
 from refold.search.run import execute
@@ -33,11 +33,13 @@ def recorded(history: list[Any], start: int) -> list[Any]:
     return [history[0], *(record for record in history[start:] if type(record) is not Step)]
 
 
-def judged(history: list[Any]) -> list[Finding] | None:
-    """The findings; None if the history is whole."""
+def judged(history: list[Any], while_written: bool = False) -> list[Finding] | None:
+    """The findings; None if the history is whole. What is judged while it is written has told no versions before its events do."""
     begins = beginning(history)
     if begins is None:
         return None
+    if while_written:
+        begins = Beginning(begins.position, {})
     judge = partial_checker(begins)
     for record in history:
         judge.feed(record)
@@ -54,9 +56,11 @@ def test_no_right_system_is_accused_wherever_the_recording_begins(system: str, a
             findings = judged(recorded(history, start))
             looked += findings is not None
             assert not findings, (start, findings[0])
+            assert not judged(recorded(history, start), while_written=True), start
     assert looked > 10
 
 
+@pytest.mark.parametrize("while_written", [False, True], ids=["complete", "while it is written"])
 @pytest.mark.parametrize(
     ("system", "anomaly"),
     [
@@ -66,12 +70,12 @@ def test_no_right_system_is_accused_wherever_the_recording_begins(system: str, a
         ("unordered-read", "read-out-of-order"),
     ],
 )
-def test_what_breaks_after_the_beginning_is_found(system: str, anomaly: str) -> None:
+def test_what_breaks_after_the_beginning_is_found(system: str, anomaly: str, while_written: bool) -> None:
     """Though half of the history is gone."""
     found = set()
     for history in histories(system, BROKEN[system].application, 16):
         for start in (len(history) // 4, len(history) // 2):
-            found.update(finding.anomaly for finding in judged(recorded(history, start)) or ())
+            found.update(finding.anomaly for finding in judged(recorded(history, start), while_written) or ())
     assert anomaly in found
 
 

@@ -29,6 +29,9 @@ __all__ = ["FORMATS", "Keys", "read_operations", "read_records", "sniff"]
 HEAD_BYTES = 1 << 18
 """What is looked at of a file to see its format."""
 _REGISTER = re.compile(r"[ce] -?\d+ \S+ \S+ \S+ \S+")
+_CLOUD_EVENT = re.compile(r'"specversion"\s*:\s*"')
+_ELSEWHERE = {"cloudevents": "this is a stream of CloudEvents", "refold": "this is a history of refold's own format"}
+"""Formats that are recognised here and read elsewhere."""
 _TYPE = re.compile(r'"type"\s*:\s*"(invoke|ok|fail|info)"')
 
 Keys = Literal["auto", "one", "independent"]
@@ -36,7 +39,7 @@ Keys = Literal["auto", "one", "independent"]
 
 
 def sniff(lines: Iterable[str]) -> str | None:
-    """The format that the first lines of a file are in: one of `FORMATS`, `refold`, or None."""
+    """The format that the first lines of a file are in: one of `FORMATS`, `refold`, `cloudevents`, or None."""
     head = list(islice(lines, 10_000))
     for line in head:
         text = line.lstrip("\ufeff").strip()
@@ -46,6 +49,8 @@ def sniff(lines: Iterable[str]) -> str | None:
             return "register"
         if text.startswith("{") and any('"resourceSpans"' in other for other in head):
             return "otlp"
+        if _is_cloud_event(text, head):
+            return "cloudevents"
         if re.match(r'\{\s*"', text):
             return "minimal" if _TYPE.search(text) else "refold"
         break
@@ -55,6 +60,13 @@ def sniff(lines: Iterable[str]) -> str | None:
     if re.match(r'\[\s*(?:\{\s*"|\]\s*\Z)', start):
         return "minimal"
     return "edn" if re.match(r"[\[(#{]|\{\s*:", start) else None
+
+
+def _is_cloud_event(text: str, head: list[str]) -> bool:
+    """Whether the first line, or the first object if that has lines of its own, is a CloudEvent."""
+    if re.fullmatch(r"[\[\s{]+", text):
+        return any(_CLOUD_EVENT.search(other) for other in head[:100])
+    return bool(re.match(r"\[?\s*\{", text) and _CLOUD_EVENT.search(text) and not _TYPE.search(text))
 
 
 def read_operations(
@@ -94,7 +106,7 @@ def _format(file: IO[bytes], name: str, format: str) -> str:
         file.seek(0)
         found = sniff(head.decode("utf-8", "replace").splitlines())
         if found is None or found not in FORMATS:
-            what = "the format is not recognised" if found is None else "this is a history of refold's own format"
+            what = _ELSEWHERE.get(found or "", "the format is not recognised")
             raise HistoryError(name, 1, what, f"name one of {', '.join(sorted(FORMATS))}")
         return found
     if format not in FORMATS:

@@ -364,3 +364,60 @@ def test_the_application_that_cannot_read_an_event_is_named(application: Applica
     event = to_line(Stored(1, "acme", 1, "alice-1/0", "Registered", {"account": 7}))
     with pytest.raises(MalformedHistory, match=f"application {called} cannot read an event or command"):
         list(HistoryReader(application).records([to_line(OPENED), event]))
+
+
+def outcome(records: Any) -> tuple[list[Any], str]:
+    """The records up to what is wrong, and that."""
+    read: list[Any] = []
+    try:
+        for some in records:
+            read.extend(some if isinstance(some, list) else [some])
+    except MalformedHistory as error:
+        return read, str(error)
+    return read, ""
+
+
+def in_blocks(content: bytes, application: Application | None, lines: int) -> tuple[list[Any], str]:
+    """The outcome when so many lines are read at a time."""
+    kept = content.splitlines(keepends=True)
+    blocks = [b"".join(kept[start : start + lines]) for start in range(0, len(kept), lines)]
+    return outcome(HistoryReader(application).batches(blocks))
+
+
+@pytest.mark.parametrize("application", [None, *APPLICATIONS], ids=str)
+def test_many_lines_at_a_time_are_the_records_that_they_are_one_by_one(application: Application | None) -> None:
+    """Histories as they are, and a thousand damaged ones, with the same sentence for what is wrong."""
+    generator = random.Random(5)
+    records = REAL["accounts" if application is None else application.name]
+    opened = next(record for record in records if isinstance(record, Opened))
+    lines = [to_line(opened), *(to_line(record) for record in records[:400] if not isinstance(record, Opened))]
+    for number in range(1000):
+        damaged = list(lines[: generator.randrange(2, 40)])
+        for _ in range(generator.randrange(3) if number else 0):
+            place = generator.randrange(len(damaged))
+            match generator.randrange(5):
+                case 0:
+                    damaged.insert(place, generator.choice([b"\n", b" \n", lines[0], b"{}\n", b"[]\n"]))
+                case 1:
+                    damaged[place] = damaged[place].rstrip(b"\n") + b" "
+                case 2:
+                    damaged[place] = damaged[place].replace(b",", b",\n", 1)
+                case 3:
+                    at = generator.randrange(len(damaged[place]))
+                    damaged[place] = damaged[place][:at] + generator.randbytes(1) + damaged[place][at + 1 :]
+                case _:
+                    damaged[place] = damaged[place].replace(b'"position":', b'"position":-')
+        content = b"".join(damaged).replace(b"\r", b"")
+        one_by_one = outcome(HistoryReader(application).records(content.splitlines(keepends=True)))
+        assert in_blocks(content, application, generator.choice([1, 2, 5, 100])) == one_by_one
+
+
+def test_each_record_has_a_line_of_its_own() -> None:
+    """Two on a line do not make up for one on two lines."""
+    first, second = to_line(OPENED), to_line(Settling())
+    content = first + second.rstrip(b"\n") + b" " + second + second.replace(b":", b":\n")
+    records, wrong = in_blocks(first + content.removeprefix(first), None, 100)
+    assert records == [OPENED]
+    assert wrong.startswith("line 2: ")
+    records, wrong = in_blocks(first + second, None, 1)
+    assert (records, wrong) == ([OPENED, Settling()], "")

@@ -270,7 +270,7 @@ def test_sends_of_a_transaction_may_be_stored_among_others() -> None:
     ]
     assert found("int-send-skip", *lines) == [("x", ("a", "c"), (2,), {"delta": 2, "skipped": ("b",)})]
     account = kafka(transactions(records(*lines), "history"))
-    assert [one.anomaly for one in account.observed] == ["int-send-skip"]
+    assert [one.anomaly for one in account.observed] == ["int-send-skip", "write-cycle"]
 
 
 def test_a_transaction_polls_in_the_order_of_the_log() -> None:
@@ -369,7 +369,54 @@ def test_a_good_history_holds(case: str) -> None:
     account = kafka(transactions(records(*GOOD[case]), "history"))
     assert account.held
     assert account.observed == ()
-    assert account.not_checked[0].startswith("cycles between transactions")
+    assert account.not_checked[0].startswith("messages behind the last one")
+
+
+def invoked(*ends: Line) -> list[Line]:
+    """Transactions that overlap: all are invoked before one of them ends."""
+
+    def asked(operation: list[Any]) -> list[Any]:
+        return [*operation[:2], operation[2][1]] if operation[0] == "send" else ["poll"]
+
+    return [*((process, "invoke", f, list(map(asked, value))) for process, _, f, value in ends), *ends]
+
+
+def test_transactions_that_have_polled_each_other_are_a_circle() -> None:
+    """Two or three of them; not if one of them is aborted, and not if one has only read."""
+    first = (0, "ok", "txn", [*send([0, "a"]), *poll((0, "b"), key="y")])
+    second = (1, "ok", "txn", [["send", "y", [0, "b"]], *poll((0, "a"))])
+    assert found("circular-information-flow", *invoked(first, second)) == [(None, (), (3, 4), {})]
+    third = (1, "ok", "txn", [["send", "z", [0, "c"]], *poll((0, "a"))])
+    fourth = (2, "ok", "txn", [["send", "y", [0, "b"]], *poll((0, "c"), key="z")])
+    assert found("circular-information-flow", *invoked(first, third, fourth)) == [(None, (), (4, 5, 6), {})]
+    reader = (1, "ok", "txn", poll((0, "a")))
+    assert found("circular-information-flow", *invoked(first, reader)) == []
+    aborted = (1, "fail", "txn", [["send", "y", "b"], ["poll"]])
+    lines = [(0, "invoke", "txn", [["send", "x", "a"], ["poll"]]), (1, "invoke", "txn", [["send", "y", "b"], ["poll"]])]
+    assert found("circular-information-flow", *lines, first, aborted) == []
+
+
+def test_circles_of_sends_are_observed_and_no_violation() -> None:
+    """Two orders in two partitions; and one of sends and polls together."""
+    lines = invoked(
+        (0, "ok", "send", [["send", "x", [0, "a"]], ["send", "y", [1, "a"]]]),
+        (1, "ok", "send", [["send", "x", [1, "b"]], ["send", "y", [0, "b"]]]),
+    )
+    account = kafka(transactions(records(*lines), "history"))
+    assert account.held
+    assert [(one.anomaly, one.lines) for one in account.observed] == [("write-cycle", (3, 4))]
+    lines = invoked(
+        (0, "ok", "txn", [["send", "x", [0, "a"]], ["send", "y", [2, "c"]]]),
+        (1, "ok", "txn", [*poll((0, "a")), ["send", "y", [1, "b"]]]),
+    )
+    account = kafka(transactions(records(*lines), "history"))
+    assert account.held
+    assert [(one.anomaly, one.lines) for one in account.observed] == [("mixed-cycle", (3, 4))]
+    straight = invoked(
+        (0, "ok", "send", [["send", "x", [0, "a"]], ["send", "y", [0, "a"]]]),
+        (1, "ok", "send", [["send", "x", [1, "b"]], ["send", "y", [1, "b"]]]),
+    )
+    assert entries(*straight) == []
 
 
 def test_what_nobody_sent_and_what_is_not_committed_yet_is_read_by_nobody() -> None:

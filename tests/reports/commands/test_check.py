@@ -321,16 +321,13 @@ def test_ctrl_c_keeps_what_was_found_and_leaves_the_other_files_alone(
     plan = plan_of(refold, "expected-any-misuse")
     refold("replay", plan, "--report-dir", "again")
     history = tmp_path / "again" / "history.jsonl"
-    lines = FileSource.lines
+    blocks = FileSource.blocks
 
-    def interrupted(self: FileSource, heartbeat: Any = None) -> Any:
-        if heartbeat is None:
-            yield from lines(self)
-        else:
-            yield from lines(self, heartbeat)
-            raise KeyboardInterrupt
+    def interrupted(self: FileSource, heartbeat: Any) -> Any:
+        yield from blocks(self, heartbeat)
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(FileSource, "lines", interrupted)
+    monkeypatch.setattr(FileSource, "blocks", interrupted)
     ended = refold("check", history, history, "--json")
     assert ended.code == 2
     (only,) = only_results(ended)

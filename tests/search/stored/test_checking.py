@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import gc
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 import pytest
 
@@ -13,6 +16,7 @@ from refold.model.action import Append, Prepare, Submit
 from refold.model.documents.history import HistoryReader, MalformedHistory, to_line
 from refold.model.errors import NoAnswer, UsageError
 from refold.model.examples.accounts import Accounts, Register
+from refold.model.examples.inventory import Inventory, Restock
 from refold.properties.linearizability import CasRegister, HistoryError, read_operations
 from refold.search.run import BrokenApplication, execute
 from refold.search.stored.checking import check
@@ -105,11 +109,10 @@ def test_what_was_found_before_a_line_that_is_wrong_is_kept(tmp_path: pathlib.Pa
 class Interrupted(MemorySource):
     """Ctrl-C while it is read for judging, behind the last line."""
 
-    def lines(self, heartbeat: Any = None) -> Iterator[bytes]:
+    def blocks(self, heartbeat: Any = None) -> Iterator[bytes]:
         """The lines, then the interruption."""
-        yield from self.kept
-        if heartbeat is not None:
-            raise KeyboardInterrupt
+        yield b"".join(self.kept)
+        raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(("records", "verdict"), [(WRONG, "broken"), (RIGHT, "undecided")])
@@ -179,6 +182,65 @@ def test_what_cannot_be_judged_is_said_in_a_sentence(
     """Nothing is returned that could be taken for a verdict."""
     with pytest.raises(error, match=said):
         check(history, **options)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 1 << 16])
+def test_blocks_are_the_lines_of_a_file(size: int, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many bytes are read at a time, each block ends with a line; a mark at the beginning is left out."""
+    monkeypatch.setattr("refold.search.stored.files.BLOCK_BYTES", size)
+    lines = [*map(to_line, RIGHT), b'{"cut off": ']
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(codecs.BOM_UTF8 + b"".join(lines))
+    heard: list[int] = []
+    blocks = list(FileSource(str(path)).blocks(heard.append))
+    assert b"".join(blocks).removeprefix(codecs.BOM_UTF8) == b"".join(lines)
+    assert all(block.endswith(b"\n") for block in blocks[:-1])
+    assert blocks[0].startswith(b"{") or size < len(codecs.BOM_UTF8)
+    assert len(heard) == len(blocks)
+    assert heard == sorted(heard)
+
+
+def test_a_line_without_an_end_is_not_kept_in_memory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is cut, and refused for its length, wherever it ends."""
+    monkeypatch.setattr("refold.search.stored.files.LINE_BYTES", 5000)
+    monkeypatch.setattr("refold.model.documents.history.LINE_MAX", 4000)
+    monkeypatch.setattr("refold.search.stored.files.BLOCK_BYTES", 1000)
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b"".join(map(to_line, RIGHT)) + b'"' + b"a" * 100_000)
+    assert max(map(len, FileSource(str(path)).blocks())) <= 7000
+    judged = check(path, format="refold")
+    assert str(judged.error) == f"line {len(RIGHT) + 1}: the line is longer than 4000 bytes"
+
+
+class Littering(Inventory):
+    """It leaves a cycle behind with every event; `alive` are those that are left, `most` how many these were at once."""
+
+    alive: ClassVar[WeakSet[Any]] = WeakSet()
+    made: ClassVar[int] = 0
+    most: ClassVar[int] = 0
+
+    def evolve(self, state: Any, event: Any) -> Any:
+        class Litter:
+            def __init__(self) -> None:
+                self.myself = self
+
+        self.alive.add(Litter())
+        Littering.made += 1
+        Littering.most = max(Littering.most, len(self.alive))
+        return super().evolve(state, event)
+
+
+def test_what_an_application_leaves_behind_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the garbage collector is at rest; afterwards it is as it was."""
+    monkeypatch.setattr("refold.search.stored.history.RECORDS_A_COLLECTION", 200)
+    history = execute(
+        resolve("reference"), Inventory(), (Submit("alice", Restock("bolt", 1)),) * 60, whole=True
+    ).history
+    lines = tuple(map(to_line, history))
+    monkeypatch.setattr("refold.search.stored.files.LINES_A_BEAT", 10)
+    StoredHistory(MemorySource(lines), Littering()).judged()
+    assert gc.isenabled()
+    assert Littering.most < Littering.made / 2
 
 
 def test_a_record_in_memory_reads_as_its_line_does() -> None:
