@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": "refold.reports.commands.replay:replay",
     "check": "refold.reports.commands.check:check",
     "zoo": "refold.reports.commands.zoo:zoo",
+    "conformance": "refold.reports.commands.conformance:conformance",
     "compare": "refold.reports.commands.compare:compare",
     "systems": "refold.reports.commands.systems:systems",
     "init": "refold.reports.commands.init:init",

@@ -5,9 +5,9 @@ survives SIGKILL is what the append-only file had been handed to the operating s
 answered, because Redis writes the file before it answers. Without a file it is what the last snapshot on the disk holds: nothing, here.
 
 Settings that matter: ``persistence=always`` (the default here) and ``everysec`` and ``no`` write an append-only file and differ in when it
-is synced, which only a power cut (``crash=power``) tells apart; ``rdb`` is the snapshots that Redis has without a configuration, the first after an hour or
-100 writes in five minutes; ``none`` writes nothing. With the last two SIGKILL loses acknowledged events. ``maxlen=N`` keeps the newest N
-entries, as many applications do to bound memory: the log then forgets events that consumers have not read.
+is synced, which only a power cut (``crash=power``) tells apart; ``rdb`` is the snapshots that Redis has without a configuration, the first
+after an hour or 100 writes in five minutes; ``none`` writes nothing. With the last two SIGKILL loses acknowledged events. ``maxlen=N``
+keeps the newest N entries, as many applications do to bound memory: the log then forgets events that consumers have not read.
 
 The server named by ``url=`` is not killed; keys there begin with a prefix of their own and are deleted at the end.
 """
