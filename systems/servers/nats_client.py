@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 CRLF = b"\r\n"
+SECONDS = 10.0
+"""How long a client waits for an answer."""
 
 
 class NatsError(OSError):
@@ -54,10 +56,10 @@ class Address:
 
 
 class Client:
-    """One connection. Every method raises `OSError` if the server is gone, or does not answer within `seconds`."""
+    """One connection. Every method raises `OSError` if the server is gone, or does not answer within `seconds` (None: within `SECONDS`)."""
 
-    def __init__(self, address: Address, seconds: float = 10.0) -> None:
-        self.socket = socket.create_connection((address.host, address.port), seconds)
+    def __init__(self, address: Address, seconds: float | None = None) -> None:
+        self.socket = socket.create_connection((address.host, address.port), seconds or SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b""
         self.inbox = f"_INBOX.{secrets.token_hex(8)}"

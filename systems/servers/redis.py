@@ -43,6 +43,8 @@ PERSISTENCE = {
     "rdb": (),
     "none": ("--save", ""),
 }
+SECONDS = 10.0
+"""How long a client waits for an answer."""
 SCRIPT = """
 local log, versions, known = KEYS[1], KEYS[2], KEYS[3]
 local first = redis.call('HGET', known, ARGV[1])
@@ -107,7 +109,7 @@ class RedisServer(Server):
 def client(url: str) -> redis.Redis:
     """A client that does not try again by itself: whoever tries again decides anew whether he may."""
     return redis.Redis.from_url(
-        url, retry=Retry(NoBackoff(), 0), socket_timeout=10, socket_connect_timeout=5, decode_responses=True
+        url, retry=Retry(NoBackoff(), 0), socket_timeout=SECONDS, socket_connect_timeout=SECONDS, decode_responses=True
     )
 
 
