@@ -7,6 +7,7 @@ from typing import Any
 
 from refold.properties.conformance import Standing
 from refold.properties.result import Result
+from refold.systems.registry import KNOWN
 
 Table = tuple[Result, tuple[Standing, ...]]
 
@@ -35,7 +36,7 @@ def section(result: Result, rows: Sequence[Standing]) -> list[str]:
     lines = [
         f"## {result.system}",
         "",
-        f"Application {result.application}, {result.examples:,} runs, {result.steps:,} steps, seed {result.seed}.",
+        f"{version(result.system)}Application {result.application}, {result.examples:,} runs, {result.steps:,} steps, seed {result.seed}.",
         "",
         "| | assertion | verdict | seen |",
         "|---|---|---|---|",
@@ -44,6 +45,13 @@ def section(result: Result, rows: Sequence[Standing]) -> list[str]:
         cells = (row.assertion.code, row.assertion.what, row.verdict, remark(row))
         lines.append("| " + " | ".join([" ".join(cell.replace("|", "\\|").split()) for cell in cells]) + " |")
     return [*lines, ""]
+
+
+def version(system: str) -> str:
+    """That of what a system of refold's runs on."""
+    known = KNOWN.get(system.partition("?")[0])
+    found = known.needs()[0] if known is not None else ""
+    return f"Version {found}. " if found else ""
 
 
 def document(result: Result, rows: Sequence[Standing]) -> dict[str, Any]:
