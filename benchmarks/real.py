@@ -1,7 +1,8 @@
-"""Logs on real servers: steps a second without faults, and cycles of SIGKILL and recovery a minute.
+"""Logs on real servers: steps a second without faults, and cycles of SIGKILL and recovery, and of power cuts and recovery, a minute.
 
 A step is an action that was performed, with all properties on; plans are generated, and those of their actions left out that make
-something fail or stand still. A cycle is SIGKILL for the server with all its processes, its start, and the first request that it answers.
+something fail or stand still. A cycle is SIGKILL for the server with all its processes, or a cut of its power, then its start, and the
+first request that it answers.
 
     python benchmarks/real.py [SYSTEM …] [--seconds S] [--json]
 """
@@ -9,8 +10,10 @@ something fail or stand still. A cycle is SIGKILL for the server with all its pr
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from refold.model.action import Abort, AppendUnheard, Begin, Commit, Crash, CrashAt, Fail
@@ -37,15 +40,25 @@ def steps_per_second(system: Any, seconds: float) -> float:
     return done / (time.perf_counter() - begun)
 
 
-def cycles_per_minute(system: Any, seconds: float) -> float:
+def cycles_per_minute(server: Any, seconds: float, die: Callable[[], object]) -> float:
     """Deaths and recoveries of the server a minute."""
-    server = system.ours()
     server.up()
     done, begun = 0, time.perf_counter()
     while time.perf_counter() - begun < seconds:
-        server.restart()
+        die()
+        server.up()
         done += 1
     return 60 * done / (time.perf_counter() - begun)
+
+
+def power_cuts_per_minute(name: str, seconds: float) -> float:
+    """Power cuts and recoveries a minute, of the same server on a disk of refold's."""
+    system: Any = resolve(f"{name}{'&' if '?' in name else '?'}crash=power")
+    try:
+        server = system.ours()
+        return cycles_per_minute(server, seconds, lambda: server.cut_power("drop"))
+    finally:
+        system.dismiss()
 
 
 def main() -> None:
@@ -65,15 +78,18 @@ def main() -> None:
         try:
             figures[name] = {
                 "steps_per_second": round(steps_per_second(system, asked.seconds)),
-                "recoveries_per_minute": round(cycles_per_minute(system, asked.seconds)),
+                "recoveries_per_minute": round(cycles_per_minute(system.ours(), asked.seconds, system.ours().kill)),
             }
+            with contextlib.suppress(SystemUnavailable):  # no such disks here
+                figures[name]["power_cuts_per_minute"] = round(power_cuts_per_minute(name, asked.seconds))
         finally:
             system.dismiss()
         if not asked.json:
             found = figures[name]
             print(
                 f"{name}: {found['steps_per_second']:,} steps a second without faults,"
-                f" {found['recoveries_per_minute']:,} kills and recoveries a minute"
+                f" {found['recoveries_per_minute']:,} kills and recoveries a minute,"
+                f" {found.get('power_cuts_per_minute', 0):,} power cuts and recoveries a minute"
             )
     if asked.json:
         print(json.dumps(figures))

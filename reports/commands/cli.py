@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "refold.reports.commands.check:check",
     "zoo": "refold.reports.commands.zoo:zoo",
     "gallery": "refold.reports.commands.gallery:gallery",
+    "conformance": "refold.reports.commands.conformance:conformance",
     "compare": "refold.reports.commands.compare:compare",
     "systems": "refold.reports.commands.systems:systems",
     "init": "refold.reports.commands.init:init",

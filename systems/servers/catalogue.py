@@ -108,8 +108,9 @@ OFFERS = {
             {
                 "expected": (("checked", "none"), "checked"),
                 "sync_interval": (("2m", "always"), "2m"),
-                "crash": (CRASH[0], "kill"),
+                "crash": CRASH,
                 "disk": DISK,
+                "url": URL,
             },
         ),
         Offer(

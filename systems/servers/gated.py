@@ -7,7 +7,7 @@ back its transactions one after another in one thread of a plan.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
 from refold.model.errors import OutcomeUnknown
@@ -143,7 +143,7 @@ class GatedLog(ServerLog):
     `stops_before`."""
 
     gated: Gated
-    stops_before: ClassVar[str]
+    stops_before: str
 
     def begin(self, request: AppendRequest) -> tuple[int, ...] | Appended | Conflict:
         """An append that stops there."""

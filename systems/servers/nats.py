@@ -9,6 +9,9 @@ looks and publishes, and what happens in between is overwritten (catalogue: chec
 syncs its files, two minutes unless it is set; ``always`` does so before each acknowledgement. SIGKILL does not tell these apart, a power
 cut (``crash=power``) does.
 
+A server named by ``url=`` is not killed; it gets a stream of its own, whose name and subjects begin with ``refold-``, and which is deleted
+at the end.
+
 Slow appends are ordinary appends of this log that the gate stops before their publication. A position is eight times the sequence number
 of the message, plus the place in its batch.
 """
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -28,16 +32,17 @@ import msgspec
 from refold.model.application import Application
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
 from refold.model.declarations.capability import SLOW_APPEND
-from refold.model.errors import SystemUnavailable
+from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.event import Stored
 from refold.systems.servers.catalogue import OFFERS, Options
 from refold.systems.servers.gated import Gated, GatedLog
 from refold.systems.servers.log import KILLING, said
-from refold.systems.servers.nats_client import Client, NatsError
+from refold.systems.servers.nats_client import Address, Client, NatsError
 from refold.systems.servers.server import NotStarted, Server
 from refold.systems.servers.system import CAN, ServerSystem
 
-STREAM = "refold"
+NAME = "refold"
+"""The name of the stream on a server of refold's own, and how it begins on others."""
 BATCH = 8
 """Positions for one message."""
 WRONG_SEQUENCE = 10071
@@ -68,10 +73,15 @@ class NatsServer(Server):
         )
         return [program, "-c", str(settings)]
 
+    @property
+    def address(self) -> Address:
+        """Where it is."""
+        return Address(port=self.port)
+
     def answers(self) -> bool:
         """JetStream recovers after the port is open."""
         try:
-            with contextlib.closing(Client(self.port, seconds=5)) as client:
+            with contextlib.closing(Client(self.address, seconds=5)) as client:
                 client.api("INFO")
         except OSError:
             return False
@@ -81,8 +91,11 @@ class NatsServer(Server):
 class Session:
     """A connection that appends: what an application would write."""
 
-    def __init__(self, client: Client, application: Application, durable: Callable[[], None], checked: bool) -> None:
+    def __init__(
+        self, client: Client, name: str, application: Application, durable: Callable[[], None], checked: bool
+    ) -> None:
         self.client = client
+        self.name = name
         self.encode = application.encode
         self.durable = durable
         self.checked = checked
@@ -111,7 +124,7 @@ class Session:
         if self.checked:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(sequence)
         self.durable()
-        message = self.client.request(subject(request.stream), msgspec.json.encode((version, events)), headers)
+        message = self.client.request(self.subject(request.stream), msgspec.json.encode((version, events)), headers)
         self.durable()
         if message.status:
             raise NatsError(f"NATS: status {message.status} to a publication")
@@ -125,7 +138,7 @@ class Session:
 
     def newest(self, stream: str) -> tuple[int, int]:
         """Sequence and version of the newest message of a subject."""
-        message = self.client.request(f"$JS.API.DIRECT.GET.{STREAM}.{subject(stream)}")
+        message = self.client.request(f"$JS.API.DIRECT.GET.{self.name}.{self.subject(stream)}")
         if message.status == "404":
             return 0, 0
         if message.status:
@@ -133,28 +146,27 @@ class Session:
         version, events = msgspec.json.decode(message.data)
         return int(message.headers["Nats-Sequence"]), version + len(events)
 
+    def subject(self, stream: str) -> str:
+        """The subject of a stream of events."""
+        return f"{self.name}.{stream}"
+
     def known(self, request: AppendRequest) -> Appended | None:
         """The answer to an operation that was stored before."""
         ids = {event.id for event in request.events}
         places = [
             sequence * BATCH + n
-            for sequence, _, _, events in messages(self.client, subject(request.stream), 1, None)
+            for sequence, _, _, events in messages(self.client, self.name, self.subject(request.stream), 1, None)
             for n, (event, *_) in enumerate(events)
             if event in ids
         ]
         return Appended(tuple(places)) if places else None
 
 
-def subject(stream: str) -> str:
-    """The subject of a stream of events."""
-    return f"{STREAM}.{stream}"
-
-
 Batch = tuple[int, str, int, list[tuple[str, str, object]]]
 """Sequence, stream, version before it, events."""
 
 
-def messages(client: Client, subjects: str, sequence: int, limit: int | None) -> list[Batch]:
+def messages(client: Client, name: str, subjects: str, sequence: int, limit: int | None) -> list[Batch]:
     """The messages of these subjects from a sequence on."""
     found: list[Batch] = []
     while limit is None or len(found) < limit:
@@ -163,7 +175,7 @@ def messages(client: Client, subjects: str, sequence: int, limit: int | None) ->
             "batch": 256 if limit is None else min(256, limit - len(found)),
             "next_by_subj": subjects,
         }
-        page = client.requests(f"$JS.API.DIRECT.GET.{STREAM}", msgspec.json.encode(asked))
+        page = client.requests(f"$JS.API.DIRECT.GET.{name}", msgspec.json.encode(asked))
         for message in page:
             version, events = msgspec.json.decode(message.data)
             sequence = int(message.headers["Nats-Sequence"]) + 1
@@ -176,26 +188,28 @@ def messages(client: Client, subjects: str, sequence: int, limit: int | None) ->
 class NatsLog(GatedLog):
     """One stream of messages is the log. A slow append waits before its publication."""
 
-    stops_before = f"PUB {STREAM}."
-
-    def __init__(self, server: NatsServer, application: Application, settings: dict[str, str]) -> None:
+    def __init__(
+        self, server: NatsServer | None, application: Application, address: Address, name: str, settings: dict[str, str]
+    ) -> None:
         super().__init__(server, application, kills=settings["crash"] in KILLING)
-        self.port = server.port
+        self.address = address
+        self.stream = name
+        self.stops_before = f"PUB {name}."
         self.checked = settings["expected"] == "checked"
-        self.gated = Gated(self.session, "127.0.0.1", server.port, "nats", None, OSError)
+        self.gated = Gated(self.session, address.host, address.port, "nats", None, OSError)
         self.create()
         self.connect()
 
     def create(self) -> None:
         """A new stream, because numbers in an emptied one go on."""
         try:
-            with contextlib.closing(Client(self.port)) as client:
+            with contextlib.closing(Client(self.address)) as client:
                 with contextlib.suppress(NatsError):
-                    client.api(f"STREAM.DELETE.{STREAM}")
+                    client.api(f"STREAM.DELETE.{self.stream}")
                 client.api(
-                    f"STREAM.CREATE.{STREAM}",
-                    name=STREAM,
-                    subjects=[f"{STREAM}.>"],
+                    f"STREAM.CREATE.{self.stream}",
+                    name=self.stream,
+                    subjects=[f"{self.stream}.>"],
                     storage="file",
                     retention="limits",
                     allow_direct=True,
@@ -206,12 +220,12 @@ class NatsLog(GatedLog):
 
     def session(self) -> Session:
         """A connection of its own."""
-        return Session(Client(self.port), self.application, self.durable, self.checked)
+        return Session(Client(self.address), self.stream, self.application, self.durable, self.checked)
 
     def connect(self) -> None:
         """Connect, and see that the stream is there."""
         self.writer = self.session()
-        self.writer.client.api(f"STREAM.INFO.{STREAM}")
+        self.writer.client.api(f"STREAM.INFO.{self.stream}")
 
     def disconnect(self) -> None:
         """Whoever is at the gate dies as well."""
@@ -225,11 +239,13 @@ class NatsLog(GatedLog):
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """The events behind a position."""
-        return [event for event in self.events(f"{STREAM}.>", after // BATCH, limit) if event.position > after][:limit]
+        return [event for event in self.events(f"{self.stream}.>", after // BATCH, limit) if event.position > after][
+            :limit
+        ]
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """The messages of one subject."""
-        return [event for event in self.events(subject(stream), 1, None) if event.version > after]
+        return [event for event in self.events(self.writer.subject(stream), 1, None) if event.version > after]
 
     def events(self, subjects: str, sequence: int, limit: int | None) -> Sequence[Stored]:
         """What is in these messages."""
@@ -238,7 +254,7 @@ class NatsLog(GatedLog):
         return [
             Stored(number * BATCH + n, stream, version + n + 1, event, kind, decode(kind, data))
             for number, stream, version, events in self.looked(
-                lambda: messages(self.writer.client, subjects, max(sequence, 1), most)
+                lambda: messages(self.writer.client, self.stream, subjects, max(sequence, 1), most)
             )
             for n, (event, kind, data) in enumerate(events)
         ]
@@ -252,14 +268,36 @@ class Nats(ServerSystem):
     OPTIONS: ClassVar[Options] = OFFERS["nats"].options
     only_ours = ("sync_interval",)
 
+    def __init__(self, **options: str) -> None:
+        super().__init__(**options)
+        self.stream = NAME if self.url is None else f"{NAME}-{secrets.token_hex(4)}"
+        if self.url is not None:
+            self.address = address_of(self.url)
+
     def make_server(self) -> Server:
         """From the wheel."""
         return NatsServer(self.settings["sync_interval"])
 
     def make_log(self, server: Server | None, application: Application) -> NatsLog:
         """A stream of its own, which is new."""
-        assert isinstance(server, NatsServer)
+        ours = server if isinstance(server, NatsServer) else None
+        address = ours.address if ours else self.address
         try:
-            return NatsLog(server, application, self.settings)
+            return NatsLog(ours, application, address, self.stream, self.settings)
         except OSError as error:
             raise NotStarted(said(error)) from error
+
+    def dismiss(self) -> None:
+        """Also the stream on a server that is not ours."""
+        if self.url is not None and self.owner == os.getpid():
+            with contextlib.suppress(OSError), contextlib.closing(Client(self.address)) as last:
+                last.api(f"STREAM.DELETE.{self.stream}")
+        super().dismiss()
+
+
+def address_of(url: str) -> Address:
+    """Raises `UsageError` if it is none."""
+    try:
+        return Address.of(url)
+    except ValueError as error:
+        raise UsageError(f"system 'nats': option url: {error}") from error

@@ -6,11 +6,14 @@ import json
 import secrets
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
 CRLF = b"\r\n"
+SECONDS = 10.0
+"""How long a client waits for an answer."""
 
 
 class NatsError(OSError):
@@ -26,11 +29,37 @@ class Message:
     headers: Mapping[str, str]
 
 
-class Client:
-    """One connection. Every method raises `OSError` if the server is gone, or does not answer within `seconds`."""
+@attrs.frozen
+class Address:
+    """Where a server is, and as whom to speak to it."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1", seconds: float = 10.0) -> None:
-        self.socket = socket.create_connection((host, port), seconds)
+    host: str = "127.0.0.1"
+    port: int = 4222
+    user: str = ""
+    password: str = attrs.field(default="", repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """That of ``nats://user:password@host:port``, without user a token. Raises ValueError."""
+        parts = urlsplit(url)
+        if parts.scheme != "nats" or not parts.hostname:
+            raise ValueError(
+                f"{url!r} is no address of NATS; write nats://127.0.0.1:4222, with user:password@ if it wants them"
+            )
+        return cls(parts.hostname, parts.port or 4222, unquote(parts.username or ""), unquote(parts.password or ""))
+
+    def greeting(self) -> dict[str, object]:
+        """What a client says of itself."""
+        if self.user and not self.password:
+            return {"auth_token": self.user}
+        return {"user": self.user, "pass": self.password} if self.user else {}
+
+
+class Client:
+    """One connection. Every method raises `OSError` if the server is gone, or does not answer within `seconds` (None: within `SECONDS`)."""
+
+    def __init__(self, address: Address, seconds: float | None = None) -> None:
+        self.socket = socket.create_connection((address.host, address.port), seconds or SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b""
         self.inbox = f"_INBOX.{secrets.token_hex(8)}"
@@ -38,6 +67,7 @@ class Client:
         try:
             self.line()
             options = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True, "lang": "python"}
+            options.update(address.greeting())
             self.socket.sendall(b"CONNECT %s\r\nSUB %s.* 1\r\n" % (json.dumps(options).encode(), self.inbox.encode()))
         except BaseException:
             self.close()

@@ -5,9 +5,9 @@ survives SIGKILL is what the append-only file had been handed to the operating s
 answered, because Redis writes the file before it answers. Without a file it is what the last snapshot on the disk holds: nothing, here.
 
 Settings that matter: ``persistence=always`` (the default here) and ``everysec`` and ``no`` write an append-only file and differ in when it
-is synced, which only a power cut (``crash=power``) tells apart; ``rdb`` is the snapshots that Redis has without a configuration, the first after an hour or
-100 writes in five minutes; ``none`` writes nothing. With the last two SIGKILL loses acknowledged events. ``maxlen=N`` keeps the newest N
-entries, as many applications do to bound memory: the log then forgets events that consumers have not read.
+is synced, which only a power cut (``crash=power``) tells apart; ``rdb`` is the snapshots that Redis has without a configuration, the first
+after an hour or 100 writes in five minutes; ``none`` writes nothing. With the last two SIGKILL loses acknowledged events. ``maxlen=N``
+keeps the newest N entries, as many applications do to bound memory: the log then forgets events that consumers have not read.
 
 The server named by ``url=`` is not killed; keys there begin with a prefix of their own and are deleted at the end.
 """
@@ -43,6 +43,8 @@ PERSISTENCE = {
     "rdb": (),
     "none": ("--save", ""),
 }
+SECONDS = 10.0
+"""How long a client waits for an answer."""
 SCRIPT = """
 local log, versions, known = KEYS[1], KEYS[2], KEYS[3]
 local first = redis.call('HGET', known, ARGV[1])
@@ -107,7 +109,7 @@ class RedisServer(Server):
 def client(url: str) -> redis.Redis:
     """A client that does not try again by itself: whoever tries again decides anew whether he may."""
     return redis.Redis.from_url(
-        url, retry=Retry(NoBackoff(), 0), socket_timeout=10, socket_connect_timeout=5, decode_responses=True
+        url, retry=Retry(NoBackoff(), 0), socket_timeout=SECONDS, socket_connect_timeout=SECONDS, decode_responses=True
     )
 
 

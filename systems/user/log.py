@@ -26,6 +26,10 @@ PAGE = 1024
 
 RECOVERING = frozenset({"restart", "read", "read_stream"})
 """Methods that show, after a fault, whether the log has come back."""
+APPENDING = frozenset({"append", "begin", "commit"})
+"""Methods whose outcome may be unknown."""
+IN_A_ROW = 3
+"""Appends that raise one after another, after a fault, until the log counts as one that has not come back."""
 
 
 class GuardedLog(Process):
@@ -40,6 +44,8 @@ class GuardedLog(Process):
         self.ailing = ""
         self.fallen = False
         """Whether a fault has ended the log before."""
+        self.raised = 0
+        """Appends that have raised since the last one that was answered."""
         self.emit: Emit | None = None
         self.places_of: dict[str, int] = {}
         if hasattr(log, "durable"):
@@ -57,7 +63,7 @@ class GuardedLog(Process):
         except AdapterError:
             raise
         except OutcomeUnknown as error:
-            if method in ("append", "begin", "commit"):
+            if method in APPENDING:
                 how, self.ailing = self.ailing, ""
                 if how:
                     raise DiskFailure(how) from error
@@ -73,10 +79,21 @@ class GuardedLog(Process):
             let_through(error)
             if self.fallen and method in RECOVERING:
                 raise DidNotRecover(f"{method}() raised {told(error)}") from error
+            if self.fallen and method in APPENDING:
+                raise self.unanswered(method, error) from error
             raise AdapterError(
                 f"{self.title}: {method}() raised {told(error)}; it should return, or raise"
                 " OutcomeUnknown where the outcome of an append is not known"
             ) from error
+
+    def unanswered(self, method: str, error: BaseException) -> Exception:
+        """After a fault an append that raises has no answer; a log that answers none any more has not come back."""
+        self.raised += 1
+        if self.raised < IN_A_ROW:
+            return OutcomeUnknown(told(error))
+        return DidNotRecover(
+            f"{method}() raised {told(error)}, as every append since the last answer did, {self.raised} in a row"
+        )
 
     def append(self, request: AppendRequest) -> Appended | Conflict:
         """Checked: an answer of one of the two kinds, with as many positions as events."""
@@ -84,6 +101,7 @@ class GuardedLog(Process):
 
     def answer(self, method: str, outcome: object, request: AppendRequest | None) -> Appended | Conflict:
         """Whether an answer is one."""
+        self.raised = 0
         if isinstance(outcome, Conflict):
             if not isinstance(outcome.found, int):
                 raise AdapterError(

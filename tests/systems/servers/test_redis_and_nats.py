@@ -22,6 +22,7 @@ from refold.reports.commands.cli import main
 from refold.search.run import Run, execute
 from refold.systems.registry import KNOWN, resolve
 from refold.systems.servers import catalogue
+from refold.systems.servers.nats_client import Address, Client
 
 APPLICATION = Inventory()
 BOLTS, NUTS, TAKEN = Restock("bolt", 1), Restock("nut", 1), Reserve("bolt", 1)
@@ -124,12 +125,42 @@ def test_somebody_elses_redis_gets_keys_of_its_own_and_is_not_killed() -> None:
         assert server.pid() == pid
 
 
+def test_somebody_elses_nats_gets_a_stream_of_its_own_and_is_not_killed() -> None:
+    with opened("nats") as owner:
+        server = owner.ours()
+        server.up()
+        pid = server.pid()
+        with opened(f"nats?url=nats://127.0.0.1:{server.port}") as system:
+            assert anomalies(execute(system, APPLICATION, [*KILL, Submit("carol", BOLTS), *RACE])) == set()
+            with contextlib.closing(Client(server.address)) as client:
+                assert client.api("STREAM.NAMES")["streams"] == [system.stream]
+                system.dismiss()
+                assert client.api("STREAM.NAMES")["streams"] is None
+        assert server.pid() == pid
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "greeting"),
+    [
+        ("nats://localhost", "localhost", 4222, {}),
+        ("nats://ann:a%40b@[::1]:4333", "::1", 4333, {"user": "ann", "pass": "a@b"}),
+        ("nats://token@nats", "nats", 4222, {"auth_token": "token"}),
+    ],
+)
+def test_an_address_of_nats_is_read(url: str, host: str, port: int, greeting: dict[str, str]) -> None:
+    address = Address.of(url)
+    assert (address.host, address.port, address.greeting()) == (host, port, greeting)
+    assert "a@b" not in repr(address)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
+        ("nats?url=http://127.0.0.1", "is no address of NATS; write nats://"),
+        ("nats?url=nats://127.0.0.1&crash=kill", "neither killed nor set up by refold; leave crash=kill out"),
         ("redis?url=redis://127.0.0.1/0&persistence=rdb", "neither killed nor set up by refold"),
         ("redis?maxlen=9", "option maxlen is '9', expected one of unlimited, 8, 64, 1024"),
-        ("nats?sync=always", "has no option 'sync'; its options are expected, sync_interval, crash"),
+        ("nats?sync=always", "has no option 'sync'; its options are expected, sync_interval, crash, disk, url"),
     ],
 )
 def test_options_that_do_not_fit_are_told(name: str, words: str) -> None:

@@ -10,7 +10,7 @@ from refold.model.action import Action, Crash, Restart, Submit
 from refold.model.event import Stored
 from refold.model.examples.inventory import Inventory, Restock
 from refold.model.log import Appended, AppendRequest, Conflict, Log
-from refold.model.record import NotRecovered
+from refold.model.record import Acknowledged, NotRecovered, Unknown
 from refold.search.run import Run, execute
 from refold.systems.user.errors import AdapterError
 from refold.systems.user.log import LogSystem, log_capabilities
@@ -88,3 +88,57 @@ def test_one_that_comes_back_is_held() -> None:
 def test_one_that_fails_before_any_fault_is_told_so_as_a_mistake() -> None:
     with pytest.raises(AdapterError, match="no such table"):
         run(NeverRead)
+
+
+class Stumbling(Durable):
+    """Its first connection after a crash is a dead one."""
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        if self.crashed:
+            self.crashed = False
+            raise ConnectionResetError("Connection reset by peer")
+        return super().append(request)
+
+
+class ReadOnly(Durable):
+    """Comes back, and takes nothing any more."""
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        if self.crashed:
+            raise PermissionError("the log is read-only")
+        return super().append(request)
+
+
+class NeverAppends(Durable):
+    """Takes nothing at all: a mistake in the adapter."""
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        raise PermissionError("the log is read-only")
+
+
+MORE: list[Action] = [*PLAN, Submit("carol", Restock("bolt", 1)), Submit("carol", Restock("bolt", 1))]
+
+
+def more(log: type[Durable]) -> Run:
+    return execute(LogSystem("mine", log, log_capabilities("mine", log())), Inventory(), MORE)
+
+
+def test_an_append_that_raises_after_a_fault_has_no_answer() -> None:
+    shown = more(Stumbling)
+    assert shown.findings == []
+    assert [type(record) for record in shown.history].count(Unknown) == 1
+    assert [type(record) for record in shown.history].count(Acknowledged) == 3
+
+
+def test_a_log_whose_appends_all_raise_after_a_fault_has_not_come_back() -> None:
+    shown = more(ReadOnly)
+    (finding,) = shown.findings
+    assert finding.anomaly == "log-does-not-recover"
+    assert "append() raised PermissionError: the log is read-only" in finding.actual
+    assert "3 in a row" in finding.actual
+    assert [type(record) for record in shown.history].count(Unknown) == 2
+
+
+def test_an_append_that_raises_before_any_fault_is_told_so_as_a_mistake() -> None:
+    with pytest.raises(AdapterError, match="the log is read-only"):
+        more(NeverAppends)

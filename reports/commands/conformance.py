@@ -1,0 +1,120 @@
+"""``refold conformance``: the assertions A1 to A17 of the established test kits, for real logs."""
+
+from __future__ import annotations
+
+import pathlib
+import secrets
+import sys
+
+import click
+from rich.console import Console
+
+from refold.properties.conformance import BROKEN, Standing, standings
+from refold.properties.result import Result
+from refold.reports.commands import completion, outcome
+from refold.reports.documents.conformance import Table, document, markdown, section
+from refold.reports.documents.files import write
+from refold.search.verification import verify
+from refold.systems.documented import documented
+from refold.systems.registry import application_suiting, resolve
+
+SECONDS = 20.0
+HEAD = """# Conformance of real logs
+
+What the test kits of established event stores assert, for the logs that come with refold: held (and what happened in the campaign),
+broken (with a plan that shows it), *documented otherwise* (a setting that does not promise it, by the system's own documentation), or
+not checked. The plan is the shortest that was found; `refold verify --system NAME --seed SEED` finds it again.
+
+This page was written by
+
+```sh
+{command}
+```
+"""
+
+
+@click.command(short_help="Say of real logs which of the assertions A1 to A17 they keep.")
+@click.argument("systems", nargs=-1, required=True, metavar="SYSTEM…", shell_complete=completion.systems)
+@click.option(
+    "--application",
+    metavar="NAME",
+    shell_complete=completion.applications,
+    help="What the log is used for (default: inventory).",
+)
+@click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
+@click.option("--examples", type=click.IntRange(1), help="Stop after this many runs.")
+@click.option("--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one).")
+@click.option("--write", "page", metavar="FILE", help="Write the tables as a page in Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+def conformance(
+    systems: tuple[str, ...],
+    application: str | None,
+    seconds: float | None,
+    examples: int | None,
+    seed: int | None,
+    page: str | None,
+    as_json: bool,
+) -> None:
+    """Search each system, and say which of the assertions of the established test kits, A1 to A17, it keeps.
+
+    An assertion is held only if what it is about has happened: a retry, a crash, a snapshot that was loaded. One that a setting
+    does not promise, by the system's own documentation, is «documented otherwise», with the plan.
+
+    \b
+    Examples:
+      refold conformance sqlite
+      refold conformance 'postgres?crash=power' 'redis?crash=power' --seconds 60
+      refold conformance sqlite --write conformance.md
+
+    Exit code: 0 nothing broken, 1 something broken, 2 usage or environment.
+    """
+    with outcome.sentences(), outcome.aside():
+        if seconds is None and examples is None:
+            seconds = SECONDS
+        seed = secrets.randbelow(1 << 32) if seed is None else seed
+        for name in systems:
+            resolve(name)
+        tables: list[Table] = []
+        for name in systems:
+            result = verify(
+                application or application_suiting(name), name, seconds=seconds, examples=examples, seed=seed
+            )
+            tables.append((result, standings(result, documented(name))))
+            if not as_json:
+                tell(*tables[-1])
+        if page is not None:
+            write(pathlib.Path(page), markdown(tables, HEAD.format(command=command(systems, seconds, examples, seed))))
+        if as_json:
+            outcome.print_json({"systems": [document(*table) for table in tables]})
+        sys.exit(ending(tables))
+
+
+def tell(result: Result, rows: tuple[Standing, ...]) -> None:
+    """One system for a reader."""
+    with outcome.speaking():
+        if not Console().is_terminal:
+            click.echo("\n".join(section(result, rows)))
+            return
+        click.echo(f"{result.system} with application {result.application}, seed {result.seed}")
+        for row in rows:
+            click.echo(f"  {row.assertion.code:4} {row.verdict:21} {row.assertion.what}")
+            if row.found is not None:
+                click.echo(f"       {row.note}".rstrip())
+                for number, action in enumerate(row.found.plan, 1):
+                    click.echo(f"       {number}. {action}")
+
+
+def command(systems: tuple[str, ...], seconds: float | None, examples: int | None, seed: int) -> str:
+    """How the page is made again."""
+    names = " ".join([f"'{name}'" if "?" in name else name for name in systems])
+    limits = [f"--seconds {seconds:g}" if seconds is not None else "", f"--examples {examples}" if examples else ""]
+    return " ".join(["refold conformance", names, *filter(None, limits), f"--seed {seed}"])
+
+
+def ending(tables: list[Table]) -> int:
+    """The exit code."""
+    if any(row.verdict == BROKEN for _, rows in tables for row in rows):
+        return outcome.FINDINGS
+    if any(result.trouble or result.interrupted for result, _ in tables):
+        return outcome.ENVIRONMENT
+    return outcome.HELD

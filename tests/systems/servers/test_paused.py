@@ -1,0 +1,88 @@
+"""Servers that stand still (SIGSTOP) while an append is under way, or while somebody reads: a fault like others, and nobody is accused."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from refold.model.action import Action, Submit
+from refold.model.errors import SystemUnavailable
+from refold.model.examples.inventory import Inventory, Restock
+from refold.model.record import Acknowledged, Unknown
+from refold.search.run import Run, execute
+from refold.systems.registry import resolve
+
+BOLTS, NUTS = Restock("bolt", 1), Restock("nut", 1)
+PLAN: list[Action] = [Submit("carol", BOLTS), Submit("carol", NUTS), Submit("carol", BOLTS)]
+SHORT = 1.5
+
+
+@pytest.fixture(params=["redis", "nats"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A system whose client does not wait for long."""
+    name: str = request.param
+    try:
+        found: Any = resolve(name)
+    except SystemUnavailable as error:
+        pytest.skip(str(error))
+    if name == "redis":
+        from refold.systems.servers import redis
+
+        monkeypatch.setattr(redis, "SECONDS", SHORT)
+    else:
+        from refold.systems.servers import nats_client
+
+        monkeypatch.setattr(nats_client, "SECONDS", SHORT)
+    with contextlib.closing(contextlib.ExitStack()) as stack:
+        stack.callback(found.dismiss)
+        yield found
+
+
+def paused_before(method: str, system: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The second append of a plan, or the read behind it, meets a server that stands still."""
+    make = system.make_log
+
+    def made(server: Any, application: Any) -> Any:
+        log = make(server, application)
+        real = getattr(log, method)
+        calls = []
+
+        def disturbed(*arguments: Any) -> Any:
+            calls.append(arguments)
+            if len(calls) == 2:
+                server.pause()
+            return real(*arguments)
+
+        monkeypatch.setattr(log, method, disturbed)
+        return log
+
+    monkeypatch.setattr(system, "make_log", made)
+    return execute(system, Inventory(), PLAN)
+
+
+def test_an_append_to_a_server_that_stands_still_has_no_answer(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = paused_before("append", system, monkeypatch)
+    assert run.findings == []
+    assert run.settled
+    kinds = [type(record) for record in run.history]
+    assert (kinds.count(Acknowledged), kinds.count(Unknown)) == (2, 1)
+
+
+def test_a_read_from_a_server_that_stands_still_is_done_again(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = paused_before("read", system, monkeypatch)
+    assert run.findings == []
+    assert run.settled
+    assert [type(record) for record in run.history].count(Acknowledged) == 3
+
+
+def test_one_that_goes_on_in_time_is_only_slow(system: Any) -> None:
+    seen: list[Any] = []
+    deployment = system.open(Inventory(), seen.append)
+    system.server.pause()
+    system.server.resume()
+    assert deployment.perform(PLAN[0])
+    deployment.close()
+    assert [type(record) for record in seen].count(Acknowledged) == 1
