@@ -13,7 +13,6 @@ from refold.model.errors import SystemUnavailable
 from refold.systems.run_folder import RunFolder
 from refold.systems.servers.catalogue import OFFERS
 
-
 FEW = {"POSTGRES_POOL_SIZE": "1", "POSTGRES_MAX_OVERFLOW": "4"}
 """Connections of a pool, where the user does not say how many: there are many processes, and each uses one at a time."""
 
