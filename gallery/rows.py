@@ -6,7 +6,6 @@ Rows of one pair are verified through one adapter. They differ in what is instal
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib import resources
 
 import attrs
 
@@ -34,9 +33,8 @@ class Row:
 
 
 def adapter(place: str) -> str:
-    """``FILE:OBJECT`` of an adapter, as `refold verify` takes it."""
-    file, _, name = place.partition(":")
-    return f"{resources.files('refold.gallery.adapters').joinpath(file)}:{name}"
+    """``MODULE:OBJECT`` of an adapter, as `refold verify` takes it. A path would make visible what is installed beside refold."""
+    return f"refold.gallery.adapters.{place}"
 
 
 @attrs.frozen
@@ -141,7 +139,7 @@ def eventsourcing() -> Iterator[Row]:
         "eventsourcing",
         "inventory",
     )
-    shop = adapter("eventsourcing_postgres.py:Postgres")
+    shop = adapter("eventsourcing_postgres:Postgres")
     for expected, version in ((BROKEN, "9.0.3"), (HELD, "9.1.9"), (HELD, "9.2.22")):
         releases = (f"eventsourcing=={version}", "psycopg2-binary>=2.9")
         yield notifications.row(expected, shop, "PostgreSQL", *releases, suffix=version)
@@ -155,7 +153,7 @@ def eventsourcing() -> Iterator[Row]:
         "eventsourcing",
         "inventory",
     )
-    memory = adapter("eventsourcing_shop.py:InMemory")
+    memory = adapter("eventsourcing_shop:InMemory")
     for expected, version in ((BROKEN, "9.0.3"), (HELD, "9.1.9"), (HELD, "9.5.6")):
         yield rejected.row(expected, memory, "in memory", f"eventsourcing=={version}", suffix=version)
 
@@ -174,10 +172,10 @@ def orchestrix() -> Iterator[Row]:
     )
     release = "orchestrix==0.1.0"
     yield pair.row(
-        BROKEN, adapter("orchestrix_shop.py:ByRepository"), "AggregateRepository.save", release, suffix="repository"
+        BROKEN, adapter("orchestrix_shop:ByRepository"), "AggregateRepository.save", release, suffix="repository"
     )
     yield pair.row(
-        HELD, adapter("orchestrix_shop.py:ByStore"), "store.save with expected_version", release, suffix="store"
+        HELD, adapter("orchestrix_shop:ByStore"), "store.save with expected_version", release, suffix="store"
     )
 
 

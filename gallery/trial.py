@@ -37,11 +37,13 @@ def verified(row: Row, cache: pathlib.Path, folder: pathlib.Path, seconds: float
 
 def search(environment: Environment, row: Row, folder: pathlib.Path, seconds: float, seed: int) -> dict[str, Any]:
     """What `refold verify` says of a row. Raises `NotInstalled` if it says nothing."""
-    command = [str(environment.python), "-m", "refold.reports", "verify", "--system", row.system, "--json"]
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [str(environment.python), "-P", "-m", "refold.reports", "verify", "--system", row.system, "--json"]
     command += ["--seconds", f"{seconds:g}", "--seed", str(seed), "--report-dir", str(folder), "--jobs", "1"]
     if row.application:
         command += ["--application", row.application]
-    said, errors, code = run(command, seconds + GRACE_SECONDS)
+    said, errors, code = run(command, seconds + GRACE_SECONDS, folder)
     try:
         found: dict[str, Any] = json.loads(said)
     except ValueError:
@@ -49,8 +51,9 @@ def search(environment: Environment, row: Row, folder: pathlib.Path, seconds: fl
     return found
 
 
-def run(command: list[str], seconds_max: float) -> tuple[str, str, int]:
-    """Run a command in a process group of its own, which is ended as a whole whatever happens; its output, its errors, its exit code."""
+def run(command: list[str], seconds_max: float, folder: pathlib.Path) -> tuple[str, str, int]:
+    """Run a command in a folder in which there is nothing to import, and in a process group of its own, which is ended as a whole whatever
+    happens; its output, its errors, its exit code."""
     hidden = ("PYTHONPATH", "PYTHONHOME", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
     names = {name: value for name, value in os.environ.items() if name not in hidden}
     with subprocess.Popen(
@@ -61,6 +64,7 @@ def run(command: list[str], seconds_max: float) -> tuple[str, str, int]:
         text=True,
         errors="replace",
         env=names,
+        cwd=folder,
         start_new_session=True,
     ) as process:
         try:

@@ -12,7 +12,7 @@ def on_postgres(dsn: str, create: str = "y") -> Shop:
     """A shop in this database, with its tables if they are to be created."""
     address, _, name = dsn.rpartition("/")
     host, _, port = address.rpartition("@")[2].partition(":")
-    place = {"DBNAME": name, "HOST": host, "PORT": port, "USER": "postgres", "PASSWORD": "none"}
+    place = {"DBNAME": name, "HOST": host, "PORT": port, "USER": "postgres", "PASSWORD": "none", "POOL_SIZE": "1"}
     os.environ |= {"CREATE_TABLE": create, **{f"POSTGRES_{key}": value for key, value in place.items()}}
     return in_module("eventsourcing.postgres")
 

@@ -45,7 +45,7 @@ class Stock(AggregateRoot):
 class ByRepository:
     """Stock is loaded and saved by the repository. One store for all clients; each of its methods is a stop."""
 
-    refusals = (ValueError,)
+    refusals: tuple[type[Exception], ...] = (ValueError,)
 
     def __init__(self) -> None:
         self.store = InMemoryEventStore()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
@@ -39,6 +38,7 @@ from refold.model.record import (
 from refold.systems.frameworks.calls import Command, MethodCall, results_for
 from refold.systems.frameworks.events import Streams
 from refold.systems.frameworks.oracle import FreshInstances, answered, named_for
+from refold.systems.frameworks.stores import FEW, Store
 from refold.systems.frameworks.workers import FollowerLife, LogFollower
 from refold.systems.gate import Died, Raised, Returned, Status
 from refold.systems.user.actors import Stage, how
@@ -95,8 +95,8 @@ class SystemFacts(Protocol):
     @property
     def capabilities(self) -> frozenset[Capability]: ...
 
-    def place(self) -> str:
-        """A folder for one run."""
+    def store(self) -> Store:
+        """The data of one run."""
 
 
 class FrameworkDeployment:
@@ -117,9 +117,14 @@ class FrameworkDeployment:
         self.log: list[Stored] = []
         self.lives: dict[str, Any] = {}
         self.outcomes: list[tuple[str, str]] = []
+<<<<<<< HEAD
         self.folder = system.place() if self.on_disk else None
         self.place = settings(system.persistence, self.folder)
         self.env = self.environment()
+=======
+        self.store = system.store()
+        self.env = {**FEW, **system.env, **self.store.env}
+>>>>>>> gallery
         self.stage = Stage(system.name, emit, self.looked)
         try:
             self.observer = self.make()
@@ -143,6 +148,7 @@ class FrameworkDeployment:
         )
 
     @property
+<<<<<<< HEAD
     def on_disk(self) -> bool:
         """Whether there is a database in a file."""
         return self.system.persistence != "popo"
@@ -150,6 +156,11 @@ class FrameworkDeployment:
     def environment(self) -> dict[str, str]:
         """The settings of the user's, and where this run has its database."""
         return {**self.system.env, **self.place}
+=======
+    def separate(self) -> bool:
+        """Whether each client has a process with an application of its own."""
+        return self.system.persistence != "popo"
+>>>>>>> gallery
 
     def make(self) -> Any:
         """An application."""
@@ -159,7 +170,7 @@ class FrameworkDeployment:
 
     def client(self, name: str) -> Any:
         """The application in a client's process, made at once."""
-        if not self.on_disk:
+        if not self.separate:
             self.lives[name] = self.observer
         if name not in self.lives:
             self.lives[name] = self.stage.at_once(name, self.make)
@@ -170,8 +181,8 @@ class FrameworkDeployment:
         found: FollowerLife | None = self.lives.get(name)
         if found is None:
             worker = self.system.workers[name]
-            leader = self.make() if self.on_disk else self.observer
-            found = self.lives[name] = worker.make(leader, worker.settings(self.env, self.folder))
+            leader = self.make() if self.separate else self.observer
+            found = self.lives[name] = worker.make(leader, worker.settings(self.env))
         return found
 
     def fell(self, name: str) -> None:
@@ -384,10 +395,10 @@ class FrameworkDeployment:
         self.rest()
         self.tail("somebody")
         names = {event.data.originator: event.stream for event in self.log}
-        readers = dict(self.lives) if self.on_disk else {"everybody": self.observer}
+        readers = dict(self.lives) if self.separate else {"everybody": self.observer}
         for client in [name for name in readers if name not in self.system.workers]:
             self.emit(Viewed(f"the repository of {client}", self.read(client, readers[client], names)))
-        if self.on_disk:
+        if self.separate:
             again = self.make()
             self.emit(Viewed("the repository after a restart", self.states(again, names)))
             again.close()
@@ -401,7 +412,7 @@ class FrameworkDeployment:
 
     def read(self, client: str, application: Any, names: Mapping[str, str]) -> dict[str, Any]:
         """What the repository of a client's application gives."""
-        if not self.on_disk:
+        if not self.separate:
             return self.states(application, names)
         found: dict[str, Any] = self.stage.at_once(client, self.states, application, names)
         return found
@@ -448,8 +459,7 @@ class FrameworkDeployment:
             if getattr(self, "observer", None) is not None:
                 self.observer.close()
         finally:
-            if self.folder is not None:
-                shutil.rmtree(self.folder, ignore_errors=True)
+            self.store.close()
 
     # -- learning
 

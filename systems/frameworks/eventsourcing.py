@@ -25,11 +25,11 @@ from refold.systems.frameworks.calls import script
 from refold.systems.frameworks.deployment import FrameworkDeployment, Persistence
 from refold.systems.frameworks.library import library
 from refold.systems.frameworks.oracle import FreshInstances, attributes
+from refold.systems.frameworks.stores import Tables, stores
 from refold.systems.frameworks.workers import LogFollower, WorkerReplay
-from refold.systems.run_folder import RunFolder
 from refold.systems.user.errors import let_through, told
 
-PERSISTENCE = ("sqlite", "popo")
+PERSISTENCE = ("sqlite", "postgres", "popo")
 PLACES = 12
 """Places of the code, at most, that a menu speaks of for each actor."""
 
@@ -42,9 +42,13 @@ class EventSourcing:
 
     `commands`: tuples of a method and its arguments, or functions of the application; a tuple among the arguments stands for what that call
     returned first. `projections`: process applications, or triples of a projection, the class of its view, and a function that makes a dict
+<<<<<<< HEAD
     of a view. `env`: settings of the library. `persistence`: ``sqlite``, ``popo``, or a function that makes settings, `PERSISTENCE_MODULE`
     among them, of the path of a folder, for a module of somebody else's that keeps its database in files there; without `projections`.
     `state`: what counts as the state of an aggregate.
+=======
+    of a view. `env`: settings. `persistence`: ``sqlite``, ``postgres`` or ``popo``. `state`: what counts as an aggregate's state.
+>>>>>>> gallery
     `invariant(aggregate)`: False, or a sentence, about a state that is impossible. `evolve(state, event)` and `decide(command, state)`:
     a second opinion on what events mean and what is allowed; `decide` raises `refold.Refusal`, and `key(command)` gives the id of the
     aggregate that it is about. `projector(aggregate, events)`: for aggregates that are no mutable ones. `atomic`: whether a call that
@@ -86,7 +90,11 @@ class EventSourcing:
         }
         """The classes of the user's own that findings blame."""
         self.consumers = tuple(ConsumerSpec(name=one, projection="totals", watched=True) for one in self.workers)
+<<<<<<< HEAD
         self.capabilities: frozenset[Capability] = frozenset({CALLS} if persistence != "popo" else ())
+=======
+        self.capabilities: frozenset[Capability] = frozenset(() if persistence == "popo" else {CALLS})
+>>>>>>> gallery
         self.application = FreshInstances(
             application,
             script(commands, application),
@@ -102,13 +110,10 @@ class EventSourcing:
         for worker in self.workers.values():
             self.application.replays[worker.name] = WorkerReplay(worker, self.application.fresh)
         self.places: dict[str, list[str]] | None = None
-        self._place: RunFolder | None = None
-
-    def place(self) -> str:
-        """A folder for one run."""
-        if self._place is None:
-            self._place = RunFolder("eventsourcing")
-        return self._place.fresh()
+        self.store = stores(persistence, Tables(application, self.env, self.workers))
+        if persistence == "postgres":
+            for worker in self.workers.values():
+                worker.store = self.store
 
     def open(self, application: Application, emit: Emit) -> FrameworkDeployment:
         """A new one."""

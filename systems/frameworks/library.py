@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from refold.model.errors import SystemUnavailable
 
 OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
-    "persistence": (("sqlite", "popo"), "sqlite"),
+    "persistence": (("sqlite", "postgres", "popo"), "sqlite"),
     "snapshots": (("0", "1", "2", "3", "10"), "2"),
     "cache": (("on", "off"), "on"),
 }

@@ -21,6 +21,7 @@ from refold.model.errors import UsageError
 from refold.model.words import suggestion
 from refold.systems.frameworks.eventsourcing import EventSourcing
 from refold.systems.frameworks.library import OPTIONS
+from refold.systems.frameworks.stores import check_postgres
 
 FIDO, REX = ("register", "fido"), ("register", "rex")
 COMMANDS = [
@@ -164,6 +165,14 @@ def counts(view: Any) -> dict[str, int]:
     return found
 
 
+def view_on_postgres() -> Any:
+    """The class of a view that is imported only where there is what it needs. Raises `SystemUnavailable`."""
+    check_postgres()
+    from refold.systems.frameworks.school_postgres import TricksOnPostgres
+
+    return TricksOnPostgres
+
+
 def from_options(options: dict[str, str]) -> EventSourcing:
     """The system with these options. Raises `UsageError`."""
     chosen = {name: default for name, (_, default) in OPTIONS.items()}
@@ -178,7 +187,9 @@ def from_options(options: dict[str, str]) -> EventSourcing:
     every = int(chosen["snapshots"])
     body = {"name": "DogSchool", "snapshotting_intervals": {Dog: every} if every else {}, "__module__": __name__}
     school: Any = types.new_class("DogSchool", (DogSchool,), exec_body=lambda space: space.update(body))
-    view = Tricks if chosen["persistence"] == "sqlite" else TricksInMemory
+    view: Any = Tricks if chosen["persistence"] == "sqlite" else TricksInMemory
+    if chosen["persistence"] == "postgres":
+        view = view_on_postgres()
     return EventSourcing(
         school,
         COMMANDS,

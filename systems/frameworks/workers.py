@@ -6,7 +6,8 @@ statement; a new one goes on where the library says that it has come to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -16,6 +17,7 @@ from refold.model.event import Stored
 from refold.model.words import short
 from refold.systems.frameworks.events import Translator, names_of
 from refold.systems.frameworks.oracle import ALONE, named_for, streams_of
+from refold.systems.frameworks.stores import FEW, Store
 from refold.systems.frameworks.values import plain
 
 Shows = Callable[[Any], Mapping[str, Any]]
@@ -30,6 +32,9 @@ class FollowerLife(Protocol):
     def shown(self, names: Mapping[str, str]) -> dict[str, Any]:
         """What it shows."""
 
+    def close(self) -> None:
+        """End its connections."""
+
 
 class Projecting:
     """A `Projection` of the library, as its `ProjectionRunner` runs it: it asks once where it has come to, and then goes on."""
@@ -40,8 +45,8 @@ class Projecting:
 
         self.leader = leader
         self.tracking: Any = Tracking
-        factory: Any = InfrastructureFactory.construct(Environment(projection.name, dict(env)))
-        self.view = factory.tracking_recorder(view)
+        self.factory: Any = InfrastructureFactory.construct(Environment(projection.name, dict(env)))
+        self.view = self.factory.tracking_recorder(view)
         self.projection = projection(view=self.view)
         self.show = show
         self.position = self.view.max_tracking_id(leader.name) or 0
@@ -60,6 +65,10 @@ class Projecting:
     def shown(self, names: Mapping[str, str]) -> dict[str, Any]:
         """By the function of the user's."""
         return {str(key): value for key, value in plain(self.show(self.view), names).items()}
+
+    def close(self) -> None:
+        """Those of its view."""
+        self.factory.close()
 
 
 class Following:
@@ -91,6 +100,10 @@ class Following:
         known = {**names, **names_of(events)}
         return {stream: plain(self.state(application.repository.get(one)), known) for stream, one in ids.items()}
 
+    def close(self) -> None:
+        """Those of its own application."""
+        self.application.close()
+
 
 class LogFollower:
     """A projection or a process application, as the user names it. `name` is that of its class."""
@@ -99,6 +112,8 @@ class LogFollower:
         self.state = state
         self.view: Any = None
         self.show: Shows | None = None
+        self.store: Callable[[], Store] | None = None
+        """Makes a database on the server where its view is, if it is on one."""
         if isinstance(given, tuple | list) and len(given) == 3:
             self.cls, self.view, self.show = given
         else:
@@ -124,14 +139,20 @@ class LogFollower:
             " and a function that turns a view into a dict"
         )
 
-    def settings(self, env: Mapping[str, str], folder: str | None) -> dict[str, str]:
-        """Its environment: a process application has a database of its own; a view that is kept in memory needs none."""
+    @property
+    def in_memory(self) -> bool:
+        """Whether its view is."""
         from eventsourcing.popo import POPOTrackingRecorder
 
-        if self.view is not None and issubclass(self.view, POPOTrackingRecorder):
+        return self.view is not None and issubclass(self.view, POPOTrackingRecorder)
+
+    def settings(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Its environment: with SQLite a process application has a database of its own; a view that is kept in memory needs none."""
+        if self.in_memory:
             return {**env, "PERSISTENCE_MODULE": "eventsourcing.popo"}
-        if self.view is None and folder is not None:
-            return {**env, **named_for(self.cls, {"SQLITE_DBNAME": f"{folder}/{self.name}.db"})}
+        if self.view is None and "SQLITE_DBNAME" in env:
+            beside = f"{env['SQLITE_DBNAME'].rpartition('/')[0]}/{self.name}.db"
+            return {**env, **named_for(self.cls, {"SQLITE_DBNAME": beside})}
         return dict(env)
 
     def make(self, leader: Any, env: Mapping[str, str]) -> FollowerLife:
@@ -142,16 +163,31 @@ class LogFollower:
         return Projecting(leader, self.cls, self.view, self.show, env)
 
     def replay(self, leader: Any, names: Mapping[str, str]) -> Mapping[str, Any]:
-        """What a new one shows that has followed this application from the beginning, in memory and with nothing in its way."""
-        from eventsourcing.popo import POPOTrackingRecorder
+        """What a new one shows that has followed this application from the beginning, with nothing in its way."""
+        with self.alone() as env:
+            made = self.make(leader, env)
+            try:
+                while made.turn():
+                    pass
+                return made.shown(names)
+            finally:
+                made.close()
 
-        env = named_for(self.cls, ALONE)
-        if self.view is not None and not issubclass(self.view, POPOTrackingRecorder):
-            env |= named_for(self.cls, {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": ":memory:"})
-        made = self.make(leader, env)
-        while made.turn():
-            pass
-        return made.shown(names)
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[dict[str, str]]:
+        """Settings for such a one: in memory, unless its view is one of a server."""
+        if self.view is None or self.in_memory:
+            yield named_for(self.cls, ALONE)
+        elif self.store is None:
+            yield named_for(
+                self.cls, {**ALONE, "PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": ":memory:"}
+            )
+        else:
+            store = self.store()
+            try:
+                yield named_for(self.cls, {**ALONE, **FEW, **store.env})
+            finally:
+                store.close()
 
 
 @attrs.frozen

@@ -39,6 +39,8 @@ class Stopping(Lasting):
     """A connection of an actor."""
 
     process: Process | None = None
+    queued: Told = None
+    """The end of a transaction that waits for the end of a pipeline."""
     refused = False
     """The server was asked to refuse what it waits for, as in a deadlock."""
 
@@ -189,15 +191,22 @@ def of_end(kind: str, words: str) -> Callable[[Any, FrameType], Told]:
 
 
 def of_block(connection: Any, frame: FrameType) -> Told:
-    """The end of ``with connection.transaction()``."""
+    """The end of ``with connection.transaction()``. In a pipeline it is only written down, and done at the end of the pipeline."""
     found = frame.f_locals
     block: Any = found.get("self")
+    if isinstance(block, psycopg.Pipeline):
+        queued, connection.queued = connection.queued, None
+        return queued if isinstance(queued, tuple) else None
     if connection.pgconn.transaction_status == IDLE or not hasattr(block, "_outer_transaction"):
         return None
     good = found.get("exc_val") is None and not block.force_rollback
-    if block._outer_transaction:
-        return ("commit", "COMMIT") if good else ("rollback", "ROLLBACK")
-    return "statement", "RELEASE" if good else "ROLLBACK TO"
+    if not block._outer_transaction:
+        return "statement", "RELEASE" if good else "ROLLBACK TO"
+    told = ("commit", "COMMIT") if good else ("rollback", "ROLLBACK")
+    if connection.pgconn.pipeline_status == pq.PipelineStatus.OFF:
+        return told
+    connection.queued = told
+    return None
 
 
 def of_savepoint(connection: Any, frame: FrameType) -> Told:

@@ -129,6 +129,27 @@ def test_a_connection_that_is_lost_stays_lost(gate: Gate, server: PostgresServer
     assert server.admin.execute("select distinct amount from accounts").fetchall() == [(100,)]
 
 
+@pytest.mark.parametrize(("decision", "left"), [(Fail(), 100), (Lose(), 99)])
+def test_a_transaction_in_a_pipeline_is_committed_at_its_end(
+    gate: Gate, server: PostgresServer, decision: Any, left: int
+) -> None:
+    """Until then COMMIT is not even sent."""
+
+    def work() -> None:
+        connection = psycopg.connect(server.conninfo, autocommit=True)
+        with connection.pipeline(), connection.transaction():
+            connection.execute("update accounts set amount = amount - 1 where name = 'a'")
+
+    gate.start("alice", work)
+    gate.until("alice", "COMMIT")
+    gate.step("alice", decision)
+    gate.finish()
+    status = gate.status("alice")
+    assert isinstance(status, Raised)
+    assert isinstance(status.error, psycopg.OperationalError)
+    assert server.admin.execute("select amount from accounts where name = 'a'").fetchone() == (left,)
+
+
 def test_nothing_of_a_session_is_left_for_the_next(gate: Gate, server: PostgresServer) -> None:
     """Although it is the same connection of the server's."""
 
