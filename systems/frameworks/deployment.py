@@ -38,7 +38,7 @@ from refold.model.record import (
 from refold.systems.frameworks.calls import Command, MethodCall, results_for
 from refold.systems.frameworks.events import Streams
 from refold.systems.frameworks.oracle import FreshInstances, answered, named_for
-from refold.systems.frameworks.stores import FEW, Store
+from refold.systems.frameworks.stores import FEW, Persistence, Store
 from refold.systems.frameworks.workers import FollowerLife, LogFollower
 from refold.systems.gate import Died, Raised, Returned, Status
 from refold.systems.user.actors import Stage, how
@@ -52,27 +52,6 @@ TIMES = 3
 """How often a place where something is written is told apart within one call."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
-
-
-Persistence = str | Callable[[str], Mapping[str, str]]
-"""``sqlite``, ``popo``, or a function that makes settings of the folder in which a run has its database."""
-
-
-def settings(persistence: Persistence, folder: str | None) -> dict[str, str]:
-    """What leads the library to the database of a run. Raises `AdapterError` for a function that does not name a module."""
-    if callable(persistence):
-        try:
-            place = dict(persistence(str(folder)))
-        except BaseException as error:
-            let_through(error)
-            raise AdapterError(f"persistence(folder) raised {told(error)}") from error
-        if "PERSISTENCE_MODULE" not in place:
-            raise AdapterError(
-                f"persistence(folder) returned the settings {', '.join(place) or 'of nothing'}; PERSISTENCE_MODULE has to be one of them"
-            )
-        return place
-    place = {"PERSISTENCE_MODULE": f"eventsourcing.{persistence}"}
-    return place if folder is None else {**place, "SQLITE_DBNAME": f"{folder}/events.db"}
 
 
 class SystemFacts(Protocol):
@@ -117,14 +96,8 @@ class FrameworkDeployment:
         self.log: list[Stored] = []
         self.lives: dict[str, Any] = {}
         self.outcomes: list[tuple[str, str]] = []
-<<<<<<< HEAD
-        self.folder = system.place() if self.on_disk else None
-        self.place = settings(system.persistence, self.folder)
-        self.env = self.environment()
-=======
         self.store = system.store()
         self.env = {**FEW, **system.env, **self.store.env}
->>>>>>> gallery
         self.stage = Stage(system.name, emit, self.looked)
         try:
             self.observer = self.make()
@@ -148,23 +121,13 @@ class FrameworkDeployment:
         )
 
     @property
-<<<<<<< HEAD
-    def on_disk(self) -> bool:
-        """Whether there is a database in a file."""
-        return self.system.persistence != "popo"
-
-    def environment(self) -> dict[str, str]:
-        """The settings of the user's, and where this run has its database."""
-        return {**self.system.env, **self.place}
-=======
     def separate(self) -> bool:
         """Whether each client has a process with an application of its own."""
         return self.system.persistence != "popo"
->>>>>>> gallery
 
     def make(self) -> Any:
         """An application."""
-        return self.system.cls(env={**self.env, **named_for(self.system.cls, self.place)})
+        return self.system.cls(env={**self.env, **named_for(self.system.cls, self.store.env)})
 
     # -- processes
 

@@ -22,10 +22,10 @@ from refold.model.record import ConsumerSpec
 from refold.model.tape import Group, Menu
 from refold.model.words import short, suggestion
 from refold.systems.frameworks.calls import script
-from refold.systems.frameworks.deployment import FrameworkDeployment, Persistence
+from refold.systems.frameworks.deployment import FrameworkDeployment
 from refold.systems.frameworks.library import library
 from refold.systems.frameworks.oracle import FreshInstances, attributes
-from refold.systems.frameworks.stores import Tables, stores
+from refold.systems.frameworks.stores import Persistence, Tables, stores
 from refold.systems.frameworks.workers import LogFollower, WorkerReplay
 from refold.systems.user.errors import let_through, told
 
@@ -42,13 +42,9 @@ class EventSourcing:
 
     `commands`: tuples of a method and its arguments, or functions of the application; a tuple among the arguments stands for what that call
     returned first. `projections`: process applications, or triples of a projection, the class of its view, and a function that makes a dict
-<<<<<<< HEAD
-    of a view. `env`: settings of the library. `persistence`: ``sqlite``, ``popo``, or a function that makes settings, `PERSISTENCE_MODULE`
+    of a view. `env`: settings. `persistence`: ``sqlite``, ``postgres``, ``popo``, or a function that makes settings, `PERSISTENCE_MODULE`
     among them, of the path of a folder, for a module of somebody else's that keeps its database in files there; without `projections`.
-    `state`: what counts as the state of an aggregate.
-=======
-    of a view. `env`: settings. `persistence`: ``sqlite``, ``postgres`` or ``popo``. `state`: what counts as an aggregate's state.
->>>>>>> gallery
+    `state`: what counts as an aggregate's state.
     `invariant(aggregate)`: False, or a sentence, about a state that is impossible. `evolve(state, event)` and `decide(command, state)`:
     a second opinion on what events mean and what is allowed; `decide` raises `refold.Refusal`, and `key(command)` gives the id of the
     aggregate that it is about. `projector(aggregate, events)`: for aggregates that are no mutable ones. `atomic`: whether a call that
@@ -90,11 +86,7 @@ class EventSourcing:
         }
         """The classes of the user's own that findings blame."""
         self.consumers = tuple(ConsumerSpec(name=one, projection="totals", watched=True) for one in self.workers)
-<<<<<<< HEAD
-        self.capabilities: frozenset[Capability] = frozenset({CALLS} if persistence != "popo" else ())
-=======
         self.capabilities: frozenset[Capability] = frozenset(() if persistence == "popo" else {CALLS})
->>>>>>> gallery
         self.application = FreshInstances(
             application,
             script(commands, application),
@@ -191,7 +183,8 @@ def check_persistence(persistence: Persistence, projections: Sequence[Any]) -> N
     if callable(persistence):
         if projections:
             raise UsageError(
-                "persistence is a function, and there are projections; these can be followed with the persistence sqlite or popo only"
+                "persistence is a function, and there are projections; these can be followed with the persistence sqlite, postgres or"
+                " popo only"
             )
     elif persistence not in PERSISTENCE:
         raise UsageError(

@@ -12,9 +12,17 @@ from urllib.parse import unquote, urlsplit
 from refold.model.errors import SystemUnavailable
 from refold.systems.run_folder import RunFolder
 from refold.systems.servers.catalogue import OFFERS
+from refold.systems.user.errors import AdapterError, let_through, told
 
 FEW = {"POSTGRES_POOL_SIZE": "1", "POSTGRES_MAX_OVERFLOW": "4"}
 """Connections of a pool, where the user does not say how many: there are many processes, and each uses one at a time."""
+
+
+Settings = Callable[[str], Mapping[str, str]]
+"""Makes settings of the path of a folder."""
+
+Persistence = str | Settings
+"""``sqlite``, ``postgres``, ``popo``, or a function that makes settings of the folder in which a run has its files."""
 
 
 class Store(Protocol):
@@ -43,6 +51,26 @@ class File:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.env = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": f"{folder}/events.db"}
+
+    def close(self) -> None:
+        """Delete it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Files:
+    """Files in a folder of its own, to which settings of the user's lead. Raises `AdapterError` if they name no module."""
+
+    def __init__(self, folder: str, settings: Settings) -> None:
+        self.folder = folder
+        try:
+            self.env = dict(settings(folder))
+        except BaseException as error:
+            let_through(error)
+            raise AdapterError(f"persistence(folder) raised {told(error)}") from error
+        if "PERSISTENCE_MODULE" not in self.env:
+            raise AdapterError(
+                f"persistence(folder) returned the settings {', '.join(self.env) or 'of nothing'}; PERSISTENCE_MODULE has to be one of them"
+            )
 
     def close(self) -> None:
         """Delete it."""
@@ -93,8 +121,11 @@ class Tables:
         leader.close()
 
 
-def stores(persistence: str, tables: Tables) -> Callable[[], Store]:
+def stores(persistence: Persistence, tables: Tables) -> Callable[[], Store]:
     """What makes the data of a run. Raises `SystemUnavailable` if that cannot be had here."""
+    if not isinstance(persistence, str):
+        folders, settings = RunFolder("eventsourcing"), persistence
+        return lambda: Files(folders.fresh(), settings)
     if persistence == "popo":
         return Memory
     if persistence == "sqlite":
