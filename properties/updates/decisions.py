@@ -215,7 +215,7 @@ class Decisions(Property):
     needs_application = True
     after = ("states",)
     clauses = {
-        "decided on the truth": "decided again on the state at its place, a conditional command gives the events that were appended",
+        "decided on the actual state": "decided again on the state at its place, a conditional command gives the events that were appended",
         "invariant": "no state of a key breaks the application's invariant",
         "group invariant": "no states of a group of keys break the application's invariant together",
     }
@@ -359,7 +359,7 @@ class Decisions(Property):
             anomaly,
             key,
             number,
-            clause="decided on the truth",
+            clause="decided on the actual state",
             position=event.position,
             expected=expected,
             actual=tuple([wanted.data for wanted in prepared.events]),

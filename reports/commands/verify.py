@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import os
 import pathlib
@@ -24,7 +25,9 @@ from refold.reports.commands import completion, outcome
 from refold.reports.documents.files import default_report_dir, ready
 from refold.reports.documents.report_folder import REPORT, write_report
 from refold.reports.documents.terminal import print_result
+from refold.reports.runs.directory import PAGE, keep
 from refold.reports.words.explained import explain_result
+from refold.reports.words.values import inert
 from refold.search.campaign import Budget, Campaign, Progress
 from refold.search.failure import PlanFile, slug
 from refold.search.objects.application_check import application_named, trial
@@ -163,6 +166,7 @@ def verify(
             if campaign.interrupted:
                 break
         with held_back():  # the search is over: how it ended is what the exit code says
+            remember(pathlib.Path(folder), outputs, as_json)
             if as_json:
                 outcome.print_json(outputs[0] if len(names) == 1 else together(outputs))
             for trouble in troubles:
@@ -171,6 +175,20 @@ def verify(
                 sys.exit(outcome.FINDINGS)
             whole = len(outputs) == len(names) and not any(output["interrupted"] for output in outputs)
             sys.exit(outcome.HELD if whole and not troubles else outcome.ENVIRONMENT)
+
+
+def remember(folder: pathlib.Path, outputs: list[ReportDocument], quiet: bool) -> None:
+    """Keep what these searches found beside what earlier ones in the same directory did. A directory that has no more room costs no
+    verdict."""
+    at = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    try:
+        ledger, page = keep(folder, outputs, at, outcome.complain)
+    except OSError as error:
+        outcome.complain(f"this search was not added to {folder / PAGE}: {error.strerror}")
+        return
+    if not quiet and ledger.next_number - 1 > len(outputs):
+        with outcome.speaking():
+            click.echo(f"compared with earlier searches: {inert(str(page))}")
 
 
 def old_data(

@@ -142,13 +142,13 @@ def comparison_html(rows: Sequence[Row], *, seed: int, steps: int) -> str:
 <p>Nine ways to make sure that a decision still holds when it is stored, under the same {steps:,} commands and the same faults, in simulated
 time. Judged by the log: an operation is a violation if its condition does not hold on the fold of the log before it.</p>
 <ul>{sentences}</ul>
-<div class=scroll>{comparison_svg(rows)}</div>
+<div class=panels>{"".join(comparison_svgs(rows))}</div>
 <h2>All faults together</h2>
-<div class=scroll><table><tr><th>strategy<th>violations<th>refused<th>declined<th>unknown<th>retries<th>median<th>99&nbsp;%
+<div class=scroll tabindex=0 role=region aria-label="all faults together"><table><tr><th>strategy<th>violations<th>refused<th>declined<th>unknown<th>retries<th>median<th>99&nbsp;%
 <th>throughput<th>blocked<th>messages<th>lag<th>diverged</tr>{cells}</table></div>
 <h2>One kind of fault at a time</h2>
 <p>Violations per 1,000 commands, and in brackets the share of client time spent blocked.</p>
-<div class=scroll><table><tr><th>strategy{heads}</tr>{matrix}</table></div>
+<div class=scroll tabindex=0 role=region aria-label="one kind of fault at a time"><table><tr><th>strategy{heads}</tr>{matrix}</table></div>
 <h2>The strategies</h2>
 <dl>{strategies}</dl>
 <h2>What the words mean</h2>
@@ -183,38 +183,38 @@ def _cell(row: Row, faults: str) -> str:
     return f"<td{' class=bad' if rate else ''}>{rate:g} <span class=soft>({figures['unavailable']:.1%})</span></td>"
 
 
-NAMES, PANEL, GAP, LINE, TOP = 170, 146, 24, 26, 40
+NAMES, BARS, WIDTH, LINE, TOP = 136, 140, 340, 24, 40
+"""Where the bars begin, how long the longest is, how wide a panel is, how high a row, and where the first row begins."""
 
 
-def comparison_svg(rows: Sequence[Row]) -> str:
-    """Safety against cost: a line for each strategy, a panel of bars for each figure; red where decisions were broken."""
-    width = NAMES + len(PANELS) * (PANEL + GAP)
-    height = TOP + LINE * len(rows) + 8
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
-        'aria-label="Violations, latency, throughput, blocked time and messages of each strategy">'
-    ]
-    for panel, (title, size, _) in enumerate(PANELS):
-        x = NAMES + panel * (PANEL + GAP)
-        parts.append(f'<text x="{x}" y="20" class="head">{escape(title)}</text>')
-        parts.append(f'<line x1="{x}" y1="{TOP - 8}" x2="{x}" y2="{height - 4}" class="axis"/>')
-        longest = max((size(row) for row in rows), default=0) or 1
-        for number, row in enumerate(rows):
-            y = TOP + number * LINE
-            if panel == 0:
-                parts.append(f'<text x="{NAMES - 12}" y="{y + 13}" text-anchor="end">{escape(row.strategy)}</text>')
-            parts.append(_bar(row, panel, x, y, longest))
-    return "".join([*parts, "</svg>"])
+def comparison_svgs(rows: Sequence[Row]) -> list[str]:
+    """Safety against cost: a panel for each figure, a bar for each strategy; red where decisions were broken. Side by side where there is
+    room, and below each other on a telephone, at a size that can be read."""
+    return [panel_svg(rows, panel) for panel in PANELS]
 
 
-def _bar(row: Row, panel: int, x: int, y: int, longest: float) -> str:
-    title, size, words = PANELS[panel]
-    length = round((PANEL - 44) * size(row) / longest, 1)
+def panel_svg(rows: Sequence[Row], panel: Panel) -> str:
+    """One figure of all strategies."""
+    title, size, _ = panel
+    height = TOP + LINE * len(rows) + 4
+    longest = max((size(row) for row in rows), default=0) or 1
+    bars = "".join(_bar(row, panel, TOP + number * LINE, longest) for number, row in enumerate(rows))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
+        f' aria-label="{escape(title)} of each strategy"><text x="{NAMES}" y="20" class="head">{escape(title)}</text>'
+        f'<line x1="{NAMES}" y1="{TOP - 8}" x2="{NAMES}" y2="{height - 4}" class="axis"/>{bars}</svg>'
+    )
+
+
+def _bar(row: Row, panel: Panel, y: int, longest: float) -> str:
+    title, size, words = panel
+    length = max(round(BARS * size(row) / longest, 1), 1)
     kind = "bad" if row.violations else "good"
     said = f"{row.strategy}: {title} {words(row)}"
     return (
-        f'<g><title>{escape(said)}</title><rect x="{x}" y="{y + 2}" width="{max(length, 1)}" height="14" class="{kind}"/>'
-        f'<text x="{x + max(length, 1) + 5}" y="{y + 13}" class="figure">{escape(words(row))}</text></g>'
+        f'<g><title>{escape(said)}</title><text x="{NAMES - 8}" y="{y + 13}" text-anchor="end">{escape(row.strategy)}</text>'
+        f'<rect x="{NAMES}" y="{y + 2}" width="{length}" height="14" class="{kind}"/>'
+        f'<text x="{NAMES + length + 5}" y="{y + 13}" class="figure">{escape(words(row))}</text></g>'
     )
 
 
@@ -231,9 +231,10 @@ th{text-align:right;color:var(--soft);font-weight:600;padding:5px 8px;border-bot
 td{text-align:right;padding:5px 8px;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child{text-align:left;font-weight:650}
 td.bad{background:var(--badbg);color:var(--bad);font-weight:650}
-.scroll svg{width:100%;min-width:900px;max-width:1190px;height:auto}
+.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:18px 28px;margin:20px 0}
+.panels svg{width:100%;max-width:420px;height:auto}
 dt{font-weight:650}dd{margin:0 0 6px 20px}
-svg text{font:13px ui-sans-serif,system-ui,sans-serif;fill:var(--ink)}svg .head{font-size:11.5px;fill:var(--soft)}
+svg text{font:12.5px ui-sans-serif,system-ui,sans-serif;fill:var(--ink)}svg .head{font-weight:650;fill:var(--ink)}
 svg .figure{font-size:12px;font-variant-numeric:tabular-nums}
 svg .axis{stroke:var(--line)}svg .bad{fill:var(--bad)}svg .good{fill:var(--good)}
 """

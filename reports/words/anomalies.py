@@ -357,7 +357,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the rebuild has a decoder of its own and misses upcasters; use one decoder for all paths",
     ),
     "answer-differs": Anomaly(
-        "a query about {where} was answered with a state that its replay does not give",
+        "the answer to a query about {where} differs from a replay of its events",
         "an answer of version n is the fold of the first n events, on every read path",
         "the replay gives {expected}, the answer was {actual}",
         "a read path past the upcasters, or a row of somebody else (a cache name without the tenant); use one decoder, name rows in full",
@@ -381,8 +381,8 @@ ANOMALIES: dict[str, Anomaly] = {
         "an event that was shown before it was durable, a deletion, or a renumbering; show nothing that may be taken back",
     ),
     "view-differs-from-replay": Anomaly(
-        "{where} shows what a replay of the whole log does not give",
-        "with nothing under way, what an application shows is what a replay of its log gives",
+        "{where} differs from a replay of the whole log",
+        "while nothing is under way, what an application shows equals a replay of its log",
         "the replay gives {expected}, {where} shows {actual}",
         "a snapshot that misses an event, a projection that applies one twice or never, or a cache that nobody empties; compare the"
         " positions at which each of them stands",

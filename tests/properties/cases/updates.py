@@ -114,7 +114,7 @@ CASES: dict[tuple[str, str], Case] = {
         (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 1)),
     ),
     # decisions
-    ("decisions", "decided on the truth"): Case(
+    ("decisions", "decided on the actual state"): Case(
         (*FIRST, asked("bob-1", ADA), event(2, 2, ADA, "bob-1/0")),
         (*FIRST, asked("bob-1", BOB), event(2, 2, BOB, "bob-1/0")),
     ),
@@ -295,20 +295,20 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "names a version",
             (*FIRST, *SECOND, asked("cy-1", CLEO, expected=Exact(1)), Refused("cy", "cy-1", 1)),
         ),
-        ("decisions", "decided on the truth", (*FIRST, taken, stored)),
+        ("decisions", "decided on the actual state", (*FIRST, taken, stored)),
         (
             "decisions",
-            "decided on the truth",
+            "decided on the actual state",
             (asked("bob-1", GONE, command=Delete("acme", "ada")), event(1, 1, GONE, "bob-1/0")),
         ),
         (
             "decisions",
-            "decided on the truth",
+            "decided on the actual state",
             (asked("bob-1", ADA, command=Register("acme", "bob")), event(1, 1, ADA, "bob-1/0")),
         ),
         (
             "decisions",
-            "decided on the truth",
+            "decided on the actual state",
             (*FIRST, taken, *SENT_AGAIN, taken, stored),
         ),
         ("views", "not ahead", (decided("bob-1", BOB, "bob", 1),)),

@@ -92,7 +92,13 @@ def test_several_systems_are_verified_in_turn(refold: Refold, tmp_path: Path) ->
     assert ended.code == 1
     assert [result["verdict"] for result in value["results"]] == ["held", "broken"]
     assert value["verdict"] == "broken"
-    assert {path.name for path in (tmp_path / ".refold").iterdir()} == {"reference", BROKEN}
+    assert {path.name for path in (tmp_path / ".refold").iterdir()} == {
+        "reference",
+        BROKEN,
+        "runs",
+        "runs.html",
+        "runs.json",
+    }
 
 
 def test_a_seed_that_was_not_given_is_told(refold: Refold) -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from refold.model.strategies.strategy import STRATEGIES
 from refold.reports.commands.compare import compare as command
-from refold.reports.documents.comparison import comparison_html, comparison_svg, print_comparison, verdict
+from refold.reports.documents.comparison import comparison_html, comparison_svgs, print_comparison, verdict
 from refold.reports.documents.console import console
 from refold.search.strategies.comparison import Row, compare
 
@@ -82,10 +82,21 @@ def test_the_same_seed_gives_the_same_page(rows: list[Row]) -> None:
 
 def test_the_picture_is_well_formed_and_says_every_figure(rows: list[Row]) -> None:
     """Red is reserved for those that broke something."""
-    picture = ET.fromstring(comparison_svg(rows))
-    bars = [element for element in picture.iter() if element.tag.endswith("rect")]
+    pictures = [ET.fromstring(picture) for picture in comparison_svgs(rows)]
+    assert len(pictures) == 6
+    bars = [element for picture in pictures for element in picture.iter() if element.tag.endswith("rect")]
     assert len(bars) == 6 * len(rows)
     assert sum(bar.get("class") == "bad" for bar in bars) == 6 * sum(row.violations > 0 for row in rows)
+
+
+def test_every_panel_names_every_strategy_and_no_word_leaves_it(rows: list[Row]) -> None:
+    """A panel is as wide as a telephone and is read alone."""
+    for picture in map(ET.fromstring, comparison_svgs(rows)):
+        words = [element.text for element in picture.iter() if element.tag.endswith("text")]
+        assert set(STRATEGIES) <= set(words)
+        width = float(picture.get("viewBox", "").split()[2])
+        for text in (element for element in picture.iter() if element.get("class") == "figure"):
+            assert float(text.get("x", "")) + 8 * len(text.text or "") <= width
 
 
 def test_the_verdict_says_only_what_was_counted(rows: list[Row]) -> None:
