@@ -1,6 +1,6 @@
 from .model.application import Application as Application
 from .model.application import Refusal as Refusal
-from .model.situations import sometimes as sometimes
+from .model.declarations.situations import sometimes as sometimes
 from .properties.property import Evidence as Evidence
 from .properties.property import Finding as Finding
 from .properties.property import Property as Property

@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 
 from refold.model.application import Application
+from refold.model.declarations.situations import never_reached
 from refold.model.errors import UsageError
-from refold.model.situations import never_reached
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on

@@ -13,10 +13,10 @@ import attrs
 from refold.model.action import Action
 from refold.model.application import Application, Refusal
 from refold.model.datastore import write
+from refold.model.declarations.situations import begin_run, of_this_run
 from refold.model.errors import DidNotRecover, UsageError
 from refold.model.event import Stored
 from refold.model.record import Opened
-from refold.model.situations import begin_run, of_this_run
 from refold.model.tape import Plan
 from refold.properties.property import Evidence, Finding
 from refold.properties.suite import checker

@@ -28,7 +28,7 @@ from refold.search.matrix.cells import Cell, matrix
 from refold.search.matrix.cluster import LOCAL, Cluster
 from refold.search.matrix.coordinator import CampaignStatus, Coordinator
 from refold.search.matrix.executor import Executor, LocalProcesses
-from refold.search.matrix.store import Store
+from refold.search.matrix.store import CampaignStore
 from refold.search.objects.application_check import trial
 from refold.search.objects.provenance import replay_command
 from refold.systems.port import SystemPort
@@ -141,10 +141,12 @@ def executor(cluster: str | None, jobs: int | None) -> Executor:
     return LocalProcesses(jobs or len(os.sched_getaffinity(0)), outcome.patience())
 
 
-def opened(path: pathlib.Path, systems: tuple[str, ...], applications: tuple[str, ...], seed: int | None) -> Store:
+def opened(
+    path: pathlib.Path, systems: tuple[str, ...], applications: tuple[str, ...], seed: int | None
+) -> CampaignStore:
     """The file of the campaign, new or as it was left; raises `UsageError` if it is that of another one."""
     cells = matrix(systems or ("reference",), applications)
-    store = Store(path)
+    store = CampaignStore(path)
     try:
         if store.new:
             store.begin(cells, secrets.randbelow(1 << 32) if seed is None else seed)
@@ -160,7 +162,7 @@ def opened(path: pathlib.Path, systems: tuple[str, ...], applications: tuple[str
         raise
 
 
-def same_as_before(store: Store, cells: list[Cell]) -> None:
+def same_as_before(store: CampaignStore, cells: list[Cell]) -> None:
     """A campaign goes on with the cells that it was begun with."""
     if store.cells != cells:
         before = "; ".join(map(str, store.cells))
@@ -206,7 +208,7 @@ def ended(overview: Overview, interrupted: bool) -> int:
 class Work:
     """The files of a campaign: its page, and for every find a plan and a page of its own."""
 
-    def __init__(self, store: Store, folder: pathlib.Path) -> None:
+    def __init__(self, store: CampaignStore, folder: pathlib.Path) -> None:
         self.store = store
         self.folder = folder
         self.page = folder / "campaign.html"

@@ -12,12 +12,12 @@ import jinja2
 from markupsafe import Markup
 from rich.console import Console
 
-from refold.model.situations import never_reached
+from refold.model.declarations.situations import never_reached
 from refold.model.words import counted
 from refold.reports.documents.console import console
 from refold.reports.documents.tables import Column, print_table
 from refold.search.matrix.estimate import Estimate, estimate
-from refold.search.matrix.store import CellState, Find, Store
+from refold.search.matrix.store import CellState, Find, CampaignStore
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640, 180, 52, 22
 """Of the picture of growth, and its margins."""
@@ -27,7 +27,7 @@ MOST_POINTS = 300
 
 
 @attrs.frozen
-class Cause:
+class CampaignCause:
     """Finds of one cell that have one cause, as far as the diagnosis tells: the most frequent find speaks for all."""
 
     name: str
@@ -52,13 +52,13 @@ class Overview:
     seconds: float
     working: bool
     states: Sequence[CellState]
-    causes: Sequence[Cause]
+    causes: Sequence[CampaignCause]
     of_finds: Estimate
     of_pairs: Estimate
     growth: Sequence[tuple[float, int, int]]
 
     @classmethod
-    def of(cls, store: Store, working: bool = False) -> Overview:
+    def of(cls, store: CampaignStore, working: bool = False) -> Overview:
         """Of what is in the file."""
         states = store.states()
         runs = sum(state.runs for state in states)
@@ -112,13 +112,13 @@ class Overview:
         ]
 
 
-def causes(finds: Sequence[Find]) -> list[Cause]:
+def causes(finds: Sequence[Find]) -> list[CampaignCause]:
     """The finds of each cell by their first diagnosis."""
     grouped: dict[tuple[str, str], list[Find]] = {}
     for _, of_cell in groupby(finds, key=lambda find: find.cell):
         for find in of_cell:
             grouped.setdefault((str(find.cell), find.about["cause"] or find.anomaly), []).append(find)
-    return [Cause(name, tuple(found)) for (_, name), found in grouped.items()]
+    return [CampaignCause(name, tuple(found)) for (_, name), found in grouped.items()]
 
 
 def expected(what: str, of: Estimate, hour: float, plural: str = "") -> str:

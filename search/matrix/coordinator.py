@@ -12,7 +12,7 @@ from refold.properties.result import Counterexample
 from refold.search.matrix.cells import Cell
 from refold.search.matrix.executor import Alive, Died, Done, Executor, FirstSeen, Said
 from refold.search.matrix.shard import Shard, ShardResult
-from refold.search.matrix.store import Store
+from refold.search.matrix.store import CampaignStore
 from refold.search.signals import held_back
 
 SHARD_SECONDS = 5.0
@@ -57,7 +57,7 @@ class Coordinator:
 
     def __init__(
         self,
-        store: Store,
+        store: CampaignStore,
         executor: Executor,
         *,
         seconds: float | None,

@@ -66,7 +66,7 @@ class CellState:
     situations: dict[str, int]
 
 
-class Store:
+class CampaignStore:
     """An open campaign file. One process has it at a time; raises `UsageError` for a file that another has, or that is none."""
 
     def __init__(self, path: pathlib.Path) -> None:

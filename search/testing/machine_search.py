@@ -19,7 +19,7 @@ from hypothesis import Phase, event, given, settings
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from refold.model.situations import never_reached
+from refold.model.declarations.situations import never_reached
 from refold.model.tape import Plan
 from refold.properties.result import Counterexample
 from refold.properties.suite import checked_on

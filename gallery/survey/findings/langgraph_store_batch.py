@@ -2,8 +2,3 @@
 
 Expected: the batch raises, and nothing of it is stored. Two namespaces, because each kind of operation is a statement of its own.
 """
-
-import sqlite3
-
-from langgraph.store.base import GetOp, PutOp
-from langgraph.store.sqlite import SqliteStore

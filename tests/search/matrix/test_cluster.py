@@ -11,7 +11,7 @@ from refold.model.errors import SystemUnavailable
 from refold.search.matrix.cells import Cell
 from refold.search.matrix.coordinator import Coordinator
 from refold.search.matrix.executor import Executor, LocalProcesses
-from refold.search.matrix.store import Store
+from refold.search.matrix.store import CampaignStore
 
 pytest.importorskip("distributed")
 
@@ -20,7 +20,7 @@ from refold.search.matrix.cluster import LOCAL, Cluster
 
 def come_to(path: pathlib.Path, executor: Executor) -> list[tuple[str, int, int, str]]:
     """The finds of a small campaign."""
-    store = Store(path)
+    store = CampaignStore(path)
     store.begin([Cell("two-live-writers", "inventory")], seed=3)
     Coordinator(
         store,

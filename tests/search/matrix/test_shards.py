@@ -12,7 +12,7 @@ from refold.model.errors import UsageError
 from refold.properties.result import Counterexample
 from refold.search.matrix.cells import Cell, matrix
 from refold.search.matrix.shard import Shard, ShardResult, search_shard
-from refold.search.matrix.store import Store
+from refold.search.matrix.store import CampaignStore
 
 CELL = Cell("two-live-writers", "inventory")
 SEED = 5
@@ -24,7 +24,7 @@ def about(find: Counterexample) -> dict[str, Any]:
     return {"plan": [str(action) for action in find.plan]}
 
 
-def made(store: Store, shard: Shard) -> ShardResult:
+def made(store: CampaignStore, shard: Shard) -> ShardResult:
     """Make a shard as the coordinator does."""
     known = store.known_below(0, shard.first)
     result = search_shard(Shard(shard.number, shard.cell, shard.seed, shard.first, shard.stop, known))
@@ -32,9 +32,9 @@ def made(store: Store, shard: Shard) -> ShardResult:
     return result
 
 
-def campaign(path: pathlib.Path, cuts: list[int], order: random.Random) -> Store:
+def campaign(path: pathlib.Path, cuts: list[int], order: random.Random) -> CampaignStore:
     """One whose shards are cut here and made in this order."""
-    store = Store(path)
+    store = CampaignStore(path)
     store.begin([CELL], SEED)
     for first, stop in zip([0, *cuts], [*cuts, RUNS], strict=True):
         store.new_shard(0, first, stop)
@@ -45,7 +45,7 @@ def campaign(path: pathlib.Path, cuts: list[int], order: random.Random) -> Store
     return store
 
 
-def come_to(store: Store) -> list[Any]:
+def come_to(store: CampaignStore) -> list[Any]:
     """What the campaign came to, but for its times."""
     return [(find.anomaly, find.guarantee, find.run, find.runs, find.about) for find in store.finds()]
 
@@ -65,7 +65,7 @@ def test_it_does_not_matter_how_a_campaign_is_cut_and_in_which_order_it_is_made(
 
 def test_what_there_was_no_time_for_is_another_shard(tmp_path: pathlib.Path) -> None:
     """No run is made twice, none is left out."""
-    store = Store(tmp_path / "state")
+    store = CampaignStore(tmp_path / "state")
     store.begin([CELL], SEED)
     store.new_shard(0, 0, RUNS)
     (shard,) = store.open_shards()
@@ -81,7 +81,7 @@ def test_what_there_was_no_time_for_is_another_shard(tmp_path: pathlib.Path) -> 
 
 def test_a_shard_whose_process_dies_is_halved_until_one_run_is_to_blame(tmp_path: pathlib.Path) -> None:
     """It is given up after the fifth process, and named."""
-    store = Store(tmp_path / "state")
+    store = CampaignStore(tmp_path / "state")
     store.begin([CELL], SEED)
     store.new_shard(0, 0, 8)
     deaths = 0
@@ -110,18 +110,18 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: pathlib.Path) -> 
     text = tmp_path / "notes.txt"
     text.write_text("not a database at all, but a text that is long enough\n" * 50)
     with pytest.raises(UsageError, match="is not the file of a campaign"):
-        Store(text)
+        CampaignStore(text)
     assert text.read_text().startswith("not a database")
 
 
 def test_one_process_has_the_file(tmp_path: pathlib.Path) -> None:
     """The other is told."""
-    store = Store(tmp_path / "state")
+    store = CampaignStore(tmp_path / "state")
     store.begin([CELL], SEED)
     with pytest.raises(UsageError, match="another refold campaign"):
-        Store(tmp_path / "state")
+        CampaignStore(tmp_path / "state")
     store.close()
-    assert Store(tmp_path / "state").cells == [CELL]
+    assert CampaignStore(tmp_path / "state").cells == [CELL]
 
 
 def test_the_matrix_is_every_system_with_every_application() -> None:
