@@ -99,12 +99,12 @@ class _History:
 
     def records(self) -> tuple[list[Any], list[str]]:
         """All of them. Where events of a source came late, its places are filled in the order of their numbers."""
-        middle = any(own[0].version > 1 for own in self.sources.values())
+        partial = any(own[0].version > 1 for own in self.sources.values())
         places = {name: iter(own) for name, own in self.sources.items()}
         records: list[Any] = [Opened(HISTORY_VERSION, "cloudevents", "", tuple(sorted(self.sources)), ())]
         waiting: dict[str, list[CloudEvent]] = {}
         """Copies that came before the place of their first one was filled."""
-        position = int(middle)
+        position = int(partial)
         for event in self.events:
             first = self.first[event.source, event.id]
             if first is not event:

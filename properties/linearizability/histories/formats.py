@@ -30,7 +30,10 @@ HEAD_BYTES = 1 << 18
 """What is looked at of a file to see its format."""
 _REGISTER = re.compile(r"[ce] -?\d+ \S+ \S+ \S+ \S+")
 _CLOUD_EVENT = re.compile(r'"specversion"\s*:\s*"')
-_ELSEWHERE = {"cloudevents": "this is a stream of CloudEvents", "refold": "this is a history of refold's own format"}
+_WITH_POSITIONS = {
+    "cloudevents": "this is a stream of CloudEvents",
+    "refold": "this is a history of refold's own format",
+}
 """Formats that are recognised here and read elsewhere."""
 _TYPE = re.compile(r'"type"\s*:\s*"(invoke|ok|fail|info)"')
 
@@ -106,7 +109,7 @@ def _format(file: IO[bytes], name: str, format: str) -> str:
         file.seek(0)
         found = sniff(head.decode("utf-8", "replace").splitlines())
         if found is None or found not in FORMATS:
-            what = _ELSEWHERE.get(found or "", "the format is not recognised")
+            what = _WITH_POSITIONS.get(found or "", "the format is not recognised")
             raise HistoryError(name, 1, what, f"name one of {', '.join(sorted(FORMATS))}")
         return found
     if format not in FORMATS:
