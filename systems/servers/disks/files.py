@@ -31,7 +31,7 @@ ORDERED, STRICT = "ordered", "strict"
 class Node:
     """A file, a directory or a symbolic link."""
 
-    __slots__ = ("changed", "data", "gid", "handles", "links", "mode", "names", "uid")
+    __slots__ = ("changed", "data", "gid", "known", "links", "mode", "names", "uid")
 
     def __init__(self, mode: int, uid: int, gid: int, data: bytes = b"") -> None:
         self.mode = mode
@@ -40,7 +40,8 @@ class Node:
         self.data = bytearray(data)
         self.names: dict[bytes, int] = {}
         self.links = 0
-        self.handles = 0
+        self.known = 0
+        """How often the kernel has asked for it and not forgotten it; as long as it is open it is not forgotten."""
         self.changed = time.time_ns()
 
     def put(self, offset: int, data: bytes) -> None:
@@ -159,13 +160,13 @@ class Files:
         self.forget()
 
     def forget(self) -> None:
-        """Files without a name that nobody has open, and that no cut can bring back, are gone."""
+        """Files without a name that the kernel has forgotten, and that no cut can bring back, are gone."""
         if not self.orphans:
             return
         kept = {
             number for change in self.pending if isinstance(change, Name) for number in (change.before, change.after)
         }
-        gone = {number for number in self.orphans - kept if not self.nodes[number].handles}
+        gone = {number for number in self.orphans - kept if not self.nodes[number].known}
         if gone:
             self.orphans -= gone
             self.pending = [change for change in self.pending if change.node not in gone]
@@ -214,7 +215,7 @@ class Files:
         for change in survivors:
             self.redo(change)
         for node in self.nodes.values():
-            node.handles = 0
+            node.known = 0
         self.forget()
 
     def undo(self, change: Change) -> None:
