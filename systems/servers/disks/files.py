@@ -16,6 +16,7 @@ later cut may take it. Which changes survive is drawn from a generator whose see
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import stat
@@ -102,11 +103,14 @@ class Files:
         self.syncs = 0
         self.lost = 0
         """Changes that the last cut has taken."""
+        self.full = False
+        """Whether there is no room: nothing is made any more, and nothing grows."""
 
     # -- what processes do
 
     def make(self, parent: int, name: bytes, mode: int, uid: int, gid: int, data: bytes = b"") -> int:
-        """A new file, directory or link under a name."""
+        """A new file, directory or link under a name. Raises OSError if the disk is full."""
+        self.demand_room(True)
         number, self.next = self.next, self.next + 1
         self.nodes[number] = Node(mode, uid, gid, data)
         self.rename(parent, name, number)
@@ -133,17 +137,24 @@ class Files:
         self.nodes[parent].changed = time.time_ns()
 
     def write(self, number: int, offset: int, data: bytes) -> None:
-        """Bytes at a place of a file."""
+        """Bytes at a place of a file. Raises OSError if the disk is full."""
         node = self.nodes[number]
+        self.demand_room(offset + len(data) > len(node.data))
         before = bytes(node.data[offset : offset + len(data)])
         self.pending.append(Write(number, offset, data, before, len(node.data)))
         node.put(offset, data)
 
     def resize(self, number: int, size: int) -> None:
-        """A file gets this size."""
+        """A file gets this size. Raises OSError if the disk is full."""
         node = self.nodes[number]
+        self.demand_room(size > len(node.data))
         self.pending.append(Write(number, size, None, bytes(node.data[size:]), len(node.data)))
         node.resize(size)
+
+    def demand_room(self, grows: bool) -> None:
+        """Raises OSError if something would grow, and the disk is full."""
+        if grows and self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def sync(self, number: int) -> None:
         """Make durable what the contract says."""
