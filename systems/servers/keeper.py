@@ -156,6 +156,8 @@ class Keeper:
                 self.fill(**order)
             elif what == "sync disk":
                 self.files.sync_all()
+            elif what == "full disk":
+                self.files.full = order["full"]
             elif what == "cut power":
                 return {"lost": self.cut(**order)}
             return {"pid": self.server.pid if self.alive() and self.server else 0}

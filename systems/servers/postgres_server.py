@@ -34,6 +34,13 @@ class PostgresServer(Server):
         super().__init__()
         self.fsync = fsync
 
+    def launch(self) -> None:
+        """Start it. Before it recovers it syncs all of its files, one by one, which takes longer than the rest of the start; on a disk of
+        refold's it asks for one sync of the disk instead, which has then been done."""
+        if self.fsync == "on":
+            self.sync()
+        super().launch()
+
     @property
     def home(self) -> Path:
         """Where its programs are."""
@@ -63,9 +70,8 @@ class PostgresServer(Server):
 
     def command(self) -> list[str]:
         """The postmaster."""
-        settings = [
-            part for name, value in {**SETTINGS, "fsync": self.fsync}.items() for part in ("-c", f"{name}={value}")
-        ]
+        more = {"fsync": self.fsync} | ({"recovery_init_sync_method": "syncfs"} if self.disk else {})
+        settings = [part for name, value in {**SETTINGS, **more}.items() for part in ("-c", f"{name}={value}")]
         return [str(self.home / "bin" / "postgres"), "-D", str(self.data), "-k", "", "-p", str(self.port), *settings]
 
     @property

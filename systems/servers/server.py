@@ -231,6 +231,10 @@ class Server:
         if self.disk:
             self.order("sync disk")
 
+    def fill_up(self, full: bool = True) -> None:
+        """Its disk is full: nothing on it grows any more; or has room again."""
+        self.order("full disk", full=full)
+
     def restart(self) -> None:
         """Kill it and start it again."""
         self.kill()

