@@ -83,6 +83,13 @@ def domain_of(noted: bool) -> tuple[Any, Any]:
     return domain, stock
 
 
+def share(source: Any, target: Any) -> None:
+    """What one process has written to the store in memory, the other one has too."""
+    for name, provider in target.providers._providers.items():
+        theirs = vars(source.providers._providers[name])
+        vars(provider).update({part: theirs[part] for part in ("_databases", "_locks", "_counters")})
+
+
 class RollingDeployment:
     """Commands go to the older release; the newer one loads."""
 
@@ -91,8 +98,7 @@ class RollingDeployment:
     def __init__(self) -> None:
         self.older, self.noted = domain_of(noted=True)
         self.newer, self.plain = domain_of(noted=False)
-        for name, provider in self.newer.providers._providers.items():
-            provider._databases = self.older.providers._providers[name]._databases
+        share(self.older, self.newer)
         self.repository = self
 
     def execute(self, command: Any) -> None:
@@ -110,6 +116,7 @@ class RollingDeployment:
                 if command.count > 1:
                     stock.change("Picked", command.count)
             repository.add(stock)
+        share(self.older, self.newer)
 
     def load(self, key: str) -> Any:
         """What the newer release has; in words, if it cannot load it."""
@@ -120,11 +127,14 @@ class RollingDeployment:
                 return None
             except ValidationError as error:
                 return f"cannot be loaded: {error}"
+            finally:
+                share(self.newer, self.older)
 
     def read(self, after: int, limit: int) -> list[Stored]:
         """Events of both items, but no snapshots. The store counts both; here events have the numbers of their order."""
         with self.older.domain_context():
             messages = self.older.event_store.store.read(self.noted.meta_.stream_category)
+        messages.sort(key=lambda message: message.metadata.event_store.global_position)
         versions: dict[str, int] = {}
         found = []
         for position, message in enumerate(messages, 1):
