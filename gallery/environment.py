@@ -68,12 +68,14 @@ class Environment:
     def make(self) -> None:
         """Make it, unless it is there. What is linked is linked anew: refold may have moved. Raises `NotRun`."""
         linked, missing = self.parts()
+        wanted = [*missing, *self.requires]
+        content = "\n".join([*wanted, ""])
         complete = self.folder / READY
-        if not complete.exists():
+        if not complete.exists() or complete.read_text(encoding="utf-8") != content:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.create()
-            self.install([*missing, *self.requires])
-            complete.write_text("\n".join(self.requires) + "\n", encoding="utf-8")
+            self.install(wanted)
+            complete.write_text(content, encoding="utf-8")
         self.link(linked)
 
     def parts(self) -> tuple[list[metadata.Distribution], list[str]]:
@@ -104,17 +106,21 @@ class Environment:
             raise NotRun(f"pip cannot install {' '.join(wanted)}: {last(done.stderr)}")
 
     def link(self, parts: Sequence[metadata.Distribution]) -> None:
-        """Make these importable, behind all that pip has installed."""
+        """Make these importable, behind all that pip has installed. Links that are right are left alone: another gallery may use them."""
         library = self.folder / "linked"
-        shutil.rmtree(library, ignore_errors=True)
-        library.mkdir(parents=True)
+        wanted: dict[str, pathlib.Path] = {}
         for part in parts:
             for name, place in top(part):
-                with contextlib.suppress(FileExistsError):
-                    (library / name).symlink_to(place)
+                wanted.setdefault(name, place)
             for place in programs(part):
                 with contextlib.suppress(FileExistsError):
                     (self.python.parent / place.name).symlink_to(place)
+        if library.exists() and {one.name: one.readlink() for one in library.iterdir()} == wanted:
+            return
+        shutil.rmtree(library, ignore_errors=True)
+        library.mkdir(parents=True)
+        for name, place in wanted.items():
+            (library / name).symlink_to(place)
         self.packages.mkdir(parents=True, exist_ok=True)
         (self.packages / "refold-linked.pth").write_text(f"import site; site.addsitedir({str(library)!r})\n")
 
