@@ -29,8 +29,8 @@ LAST_LINES = 3
 """How much of what pip says is repeated."""
 
 
-class NotInstalled(Exception):
-    """An environment cannot be had; the message says why."""
+class NotRun(Exception):
+    """A row cannot be run; the message says why."""
 
 
 def cache_folder() -> pathlib.Path:
@@ -66,14 +66,16 @@ class Environment:
         return self.folder / "lib" / f"python{self.version[0]}.{self.version[1]}" / "site-packages"
 
     def make(self) -> None:
-        """Make it, unless it is there. What is linked is linked anew: refold may have moved. Raises `NotInstalled`."""
+        """Make it, unless it is there. What is linked is linked anew: refold may have moved. Raises `NotRun`."""
         linked, missing = self.parts()
+        wanted = [*missing, *self.requires]
+        content = "\n".join([*wanted, ""])
         complete = self.folder / READY
-        if not complete.exists():
+        if not complete.exists() or complete.read_text(encoding="utf-8") != content:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.create()
-            self.install([*missing, *self.requires])
-            complete.write_text("\n".join(self.requires) + "\n", encoding="utf-8")
+            self.install(wanted)
+            complete.write_text(content, encoding="utf-8")
         self.link(linked)
 
     def parts(self) -> tuple[list[metadata.Distribution], list[str]]:
@@ -84,15 +86,15 @@ class Environment:
         return [refold], [str(plain(one)) for one in needs(refold, self.extras)]
 
     def create(self) -> None:
-        """An empty one. Raises `NotInstalled`."""
+        """An empty one. Raises `NotRun`."""
         interpreter = sys.executable if self.version == HERE else found(self.version)
         done = said([interpreter, "-m", "venv", "--without-pip", str(self.folder)])
         if done.returncode:
-            raise NotInstalled(f"{interpreter} makes no virtual environment: {last(done.stderr or done.stdout)}")
+            raise NotRun(f"{interpreter} makes no virtual environment: {last(done.stderr or done.stdout)}")
 
     def install(self, wanted: Sequence[str]) -> None:
         """With the pip of the Python that runs this. What refold needs is a constraint, so that nothing comes that refold cannot run with.
-        Raises `NotInstalled`."""
+        Raises `NotRun`."""
         if not wanted:
             return
         limits = self.folder / "constraints.txt"
@@ -101,34 +103,38 @@ class Environment:
         command = [sys.executable, "-m", "pip", "--python", str(self.python), "install", "--quiet", "--no-input"]
         done = said([*command, "--disable-pip-version-check", "--constraint", str(limits), *wanted])
         if done.returncode:
-            raise NotInstalled(f"pip cannot install {' '.join(wanted)}: {last(done.stderr)}")
+            raise NotRun(f"pip cannot install {' '.join(wanted)}: {last(done.stderr)}")
 
     def link(self, parts: Sequence[metadata.Distribution]) -> None:
-        """Make these importable, behind all that pip has installed."""
+        """Make these importable, behind all that pip has installed. Links that are right are left alone: another gallery may use them."""
         library = self.folder / "linked"
-        shutil.rmtree(library, ignore_errors=True)
-        library.mkdir(parents=True)
+        wanted: dict[str, pathlib.Path] = {}
         for part in parts:
             for name, place in top(part):
-                with contextlib.suppress(FileExistsError):
-                    (library / name).symlink_to(place)
+                wanted.setdefault(name, place)
             for place in programs(part):
                 with contextlib.suppress(FileExistsError):
                     (self.python.parent / place.name).symlink_to(place)
+        if library.exists() and {one.name: one.readlink() for one in library.iterdir()} == wanted:
+            return
+        shutil.rmtree(library, ignore_errors=True)
+        library.mkdir(parents=True)
+        for name, place in wanted.items():
+            (library / name).symlink_to(place)
         self.packages.mkdir(parents=True, exist_ok=True)
         (self.packages / "refold-linked.pth").write_text(f"import site; site.addsitedir({str(library)!r})\n")
 
     def version_of(self, distribution: str) -> str:
-        """The version of a distribution in it. Raises `NotInstalled` if refold or the distribution cannot be had there."""
+        """The version of a distribution in it. Raises `NotRun` if refold or the distribution cannot be had there."""
         code = "import sys, refold.reports; from importlib.metadata import version; print(version(sys.argv[1]))"
         done = said([str(self.python), "-c", code, distribution])
         if done.returncode:
-            raise NotInstalled(f"refold does not run beside {' '.join(self.requires)}: {last(done.stderr)}")
+            raise NotRun(f"refold does not run beside {' '.join(self.requires)}: {last(done.stderr)}")
         return done.stdout.strip()
 
 
 def said(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. Raises `NotInstalled` if it has none."""
+    """Run a command to its end. Raises `NotRun` if it has none."""
     names = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     try:
         return subprocess.run(
@@ -142,15 +148,15 @@ def said(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
             timeout=INSTALLING_SECONDS_MAX,
         )
     except subprocess.TimeoutExpired:
-        raise NotInstalled(f"{pathlib.Path(command[0]).name} did not end within {INSTALLING_SECONDS_MAX} s") from None
+        raise NotRun(f"{pathlib.Path(command[0]).name} did not end within {INSTALLING_SECONDS_MAX} s") from None
 
 
 def found(version: tuple[int, int]) -> str:
-    """A Python of this version on the path. Raises `NotInstalled`."""
+    """A Python of this version on the path. Raises `NotRun`."""
     name = f"python{dotted(version)}"
     place = shutil.which(name)
     if place is None or said([place, "-c", ""]).returncode:
-        raise NotInstalled(f"it needs Python {dotted(version)}, and there is no {name} on the path")
+        raise NotRun(f"it needs Python {dotted(version)}, and there is no {name} on the path")
     return place
 
 

@@ -179,7 +179,25 @@ def orchestrix() -> Iterator[Row]:
     )
 
 
-ROWS: dict[str, Row] = {row.name: row for row in (*eventsourcing(), *orchestrix(), *servers())}
+def protean() -> Iterator[Row]:
+    """Releases of protean."""
+    pair = ReleasePair(
+        "protean-snapshots",
+        "protean",
+        "protean#1362: a snapshot with a field that the class no longer has makes the aggregate unloadable",
+        ("view-differs-from-replay",),
+        (),
+        "protean",
+        "inventory",
+    )
+    shop = adapter("protean_shop:RollingDeployment")
+    for expected, version in ((BROKEN, "0.16.0"), (HELD, "0.18.0")):
+        yield pair.row(
+            expected, shop, "in memory, two releases of the application", f"protean=={version}", suffix=version
+        )
+
+
+ROWS: dict[str, Row] = {row.name: row for row in (*eventsourcing(), *protean(), *orchestrix(), *servers())}
 """Name -> row, in the order in which they are run."""
 
 

@@ -11,7 +11,7 @@ import subprocess
 import time
 from typing import Any
 
-from refold.gallery.environment import Environment, NotInstalled, last
+from refold.gallery.environment import Environment, NotRun, last
 from refold.gallery.rows import BROKEN, Row
 
 NOT_RUN = "not run"
@@ -30,13 +30,13 @@ def verified(row: Row, cache: pathlib.Path, folder: pathlib.Path, seconds: float
         environment.make()
         version = environment.version_of(row.shown)
         report = search(environment, row, folder, seconds, seed)
-    except NotInstalled as error:
+    except NotRun as error:
         return result(row, version, seed, began, why=str(error))
     return result(row, version, seed, began, report, folder)
 
 
 def search(environment: Environment, row: Row, folder: pathlib.Path, seconds: float, seed: int) -> dict[str, Any]:
-    """What `refold verify` says of a row. Raises `NotInstalled` if it says nothing."""
+    """What `refold verify` says of a row. Raises `NotRun` if it says nothing."""
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     command = [str(environment.python), "-P", "-m", "refold.reports", "verify", "--system", row.system, "--json"]
@@ -47,7 +47,7 @@ def search(environment: Environment, row: Row, folder: pathlib.Path, seconds: fl
     try:
         found: dict[str, Any] = json.loads(said)
     except ValueError:
-        raise NotInstalled(f"refold verify ended with exit code {code}: {last(errors)}") from None
+        raise NotRun(f"refold verify ended with exit code {code}: {last(errors)}") from None
     return found
 
 
@@ -70,7 +70,7 @@ def run(command: list[str], seconds_max: float, folder: pathlib.Path) -> tuple[s
         try:
             said, errors = process.communicate(timeout=seconds_max)
         except subprocess.TimeoutExpired:
-            raise NotInstalled(f"refold verify did not end within {seconds_max:g} s") from None
+            raise NotRun(f"refold verify did not end within {seconds_max:g} s") from None
         finally:
             end(process)
     return said, errors, process.returncode

@@ -17,7 +17,7 @@ import attrs
 import pytest
 
 from refold.gallery import trial
-from refold.gallery.environment import Environment, NotInstalled
+from refold.gallery.environment import Environment, NotRun
 from refold.gallery.rows import BROKEN, HELD, ROWS, Row, chosen
 from refold.reports.commands import gallery
 
@@ -109,7 +109,7 @@ def test_a_search_that_is_interrupted_leaves_no_process(tmp_path: Path) -> None:
 
 
 def test_a_search_that_does_not_end_is_not_run(tmp_path: Path) -> None:
-    with pytest.raises(NotInstalled, match=r"did not end within 0\.5 s"):
+    with pytest.raises(NotRun, match=r"did not end within 0\.5 s"):
         trial.run([sys.executable, "-c", "import time; time.sleep(60)"], 0.5, tmp_path)
 
 
@@ -141,7 +141,7 @@ def test_an_environment_shows_refold_and_its_needs_and_nothing_else(
 
 
 def test_a_python_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotInstalled, match=r"it needs Python 3\.99, and there is no python3\.99 on the path"):
+    with pytest.raises(NotRun, match=r"it needs Python 3\.99, and there is no python3\.99 on the path"):
         Environment(tmp_path, ["paperlog==2.0"], (), (3, 99)).make()
 
 

@@ -139,7 +139,7 @@ def test_the_system_that_ships_is_held(name: str) -> None:
             "neither a ProcessApplication",
         ),
         (lambda: searched(EventSourcing(dogs.DogSchool, [("register",)]), 1), "no command succeeded"),
-        (lambda: resolve("eventsourcing?persistence=mysql"), "it is one of sqlite, popo"),
+        (lambda: resolve("eventsourcing?persistence=mysql"), "it is one of sqlite, postgres, popo"),
         (lambda: resolve("eventsourcing?snapshot=1"), "did you mean"),
         (lambda: verify(system="reference"), "does not bring one"),
         (lambda: verify("inventory", dogs.school(), examples=1), "brings its own application"),
