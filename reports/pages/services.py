@@ -30,8 +30,8 @@ from refold.model.words import counted
 from refold.reports.pictures.timeline import CLIENT
 from refold.reports.words.values import name
 
-LOCKS, HOLDS, OUTBOX = "service locks", "service reservations", "table "
-"""Lanes; the last one is followed by the name of the outbox."""
+LOCKS, STORE, HOLDS, OUTBOX = " lock service", " guarded store", " holds", " "
+"""The lanes of these parts, as in the pictures; the last one is followed by the name of the outbox."""
 MESSAGES_MAX = 6
 """Messages that an outbox shows one by one."""
 
@@ -68,10 +68,10 @@ class Services:
             TimePassed: lambda r: self.clock(self.now + r.ticks),
             ClockJumped: lambda r: self.clock(self.now + r.ticks),
             LockedWrite: lambda r: self.put(
-                LOCKS, f"last write to {name(r.lock)}", f"token {r.token}, {name(r.client)}"
+                STORE, f"last write to {name(r.lock)}", f"token {r.token}, {name(r.client)}"
             ),
             FencedOff: lambda r: self.put(
-                LOCKS, f"last write refused to {name(r.lock)}", f"token {r.token}, {name(r.client)}"
+                STORE, f"last write refused to {name(r.lock)}", f"token {r.token}, {name(r.client)}"
             ),
             HoldTaken: self.hold_taken,
             HoldEnded: self.hold_ended,

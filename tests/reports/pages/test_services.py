@@ -13,7 +13,7 @@ from refold.model.parts.claims.lock import ClockJumped, FencedOff, Granted, Queu
 from refold.model.parts.claims.reservation import HoldEnded, HoldsAtRest, HoldTaken
 from refold.model.parts.messages.outbox import Claimed, Delivered, Interrupted, OutboxAtRest, RelayDied
 from refold.reports.pages.records import story_of
-from refold.reports.pages.services import HOLDS, LOCKS, MESSAGES_MAX, OUTBOX, Services
+from refold.reports.pages.services import HOLDS, LOCKS, MESSAGES_MAX, OUTBOX, STORE, Services
 from refold.search.objects.application_check import application_named
 from refold.search.run import execute
 from refold.systems.registry import resolve
@@ -67,7 +67,7 @@ def test_those_who_wait_are_listed_until_they_hold_it_or_give_up() -> None:
     assert held(*queued, Unqueued("bob", "bolt"))[LOCKS, "waiting for bolt"] == "carol"
     board = held(*queued, Unqueued("bob", "bolt"), Granted("carol", "bolt", 2, 9, 3), FencedOff("bob", "bolt", 1))
     assert (LOCKS, "waiting for bolt") not in board
-    assert board[LOCKS, "last write refused to bolt"] == "token 1, bob"
+    assert board[STORE, "last write refused to bolt"] == "token 1, bob"
 
 
 def test_a_reservation_is_shown_until_it_ends() -> None:
