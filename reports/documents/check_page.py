@@ -100,7 +100,7 @@ def of_records(judged: Judged, source: Source) -> dict[str, Any]:
     findings = []
     for each in explained[:SHOWN]:
         links = {label: f"record-{number}" for label, number, _ in each.explanation.lets}
-        findings.append((each.title, worded(each.explanation.lines(), links)))
+        findings.append((each.title, worded(each.explanation.lines(), links), each.finding.number))
     records: list[Any] = []
     with suppress(MalformedHistory, OSError):
         reader = HistoryReader(judged.application).records(source.lines())
@@ -114,8 +114,11 @@ def of_records(judged: Judged, source: Source) -> dict[str, Any]:
     picture = Picture(what, finding, "what happened", numbers, "record-").svg() if what.rows else ""
     graph = explained[0].graph if explained else None
     more = len(explained) - SHOWN
+    shown_rows = {row.number for row in story.rows}
     return {
-        "findings": findings,
+        "findings": [
+            (title, lines, f"record-{number}" if number in shown_rows else "") for title, lines, number in findings
+        ],
         "lead": [f"{counted(more, 'more finding')} {'is' if more == 1 else 'are'} in the JSON"] if more > 0 else [],
         "graph": evidence(graph) if graph is not None else "",
         "picture": Markup(picture),
@@ -166,7 +169,11 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
     if verdict.blame is not None:
         title, *lines = verdict_sentences(verdict)
         told = [tuple(line.split(" ", 1)) for line in lines]
-        findings = [(title, worded([(word, rest) for word, rest in told], {}))]
+        blamed = next(
+            (order.numbers.get(identity(one)) for one in judged.operations if identity(one) == order.blame), None
+        )
+        link = f"{NOUN}-{blamed}" if blamed in shown else ""
+        findings = [(title, worded([(word, rest) for word, rest in told], {}), link)]
     lead = []
     if verdict.linearizable:
         lead = [f"All {counted(order.placed, 'operation')} that took effect fit into one order; step through it below."]

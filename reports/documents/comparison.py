@@ -144,7 +144,8 @@ time. Judged by the log: an operation is a violation if its condition does not h
 <ul>{sentences}</ul>
 <div class=panels>{"".join(comparison_svgs(rows))}</div>
 <h2>All faults together</h2>
-<div class=scroll tabindex=0 role=region aria-label="all faults together"><table><tr><th>strategy<th>violations<th>refused<th>declined<th>unknown<th>retries<th>median<th>99&nbsp;%
+<div class=scroll tabindex=0 role=region aria-label="all faults together"><table>
+<tr><th>strategy<th>violations<th>refused<th>declined<th>unknown<th>retries<th>median<th>99&nbsp;%
 <th>throughput<th>blocked<th>messages<th>lag<th>diverged</tr>{cells}</table></div>
 <h2>One kind of fault at a time</h2>
 <p>Violations per 1,000 commands, and in brackets the share of client time spent blocked.</p>
@@ -183,7 +184,7 @@ def _cell(row: Row, faults: str) -> str:
     return f"<td{' class=bad' if rate else ''}>{rate:g} <span class=soft>({figures['unavailable']:.1%})</span></td>"
 
 
-NAMES, BARS, WIDTH, LINE, TOP = 136, 140, 340, 24, 40
+NAMES, BARS, WIDTH, LINE, TOP = 152, 140, 352, 24, 40
 """Where the bars begin, how long the longest is, how wide a panel is, how high a row, and where the first row begins."""
 
 

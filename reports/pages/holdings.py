@@ -46,6 +46,7 @@ from refold.properties.oracle import Oracle
 from refold.properties.property import Finding
 from refold.properties.suite import checker
 from refold.reports.pages.board import Board, Change
+from refold.reports.pages.services import Services
 from refold.reports.pictures.timeline import CLIENT, CONSUMER, LOG
 from refold.reports.words.sentences import event_words, record_sentence, source_words
 from refold.reports.words.values import inert, name, rows, shorten, told, value
@@ -79,6 +80,7 @@ class Holdings:
         self.tail: list[str] = []
         self.seen_findings = 0
         self.trusted = True
+        self.services = Services(self.put)
         self.table: dict[type, Callable[[Any], None]] = {
             Opened: self.opened,
             Joined: lambda r: self.takes_part(r.spec),
@@ -113,6 +115,7 @@ class Holdings:
             write(record)
         elif lane and not isinstance(record, PASSING):
             self.put(lane, str(record.__struct_config__.tag).replace("-", " "), record_sentence(record))
+        self.services.feed(record)
         for finding in self.judge.findings[self.seen_findings :]:
             self.found(finding, lane)
         self.seen_findings = len(self.judge.findings)

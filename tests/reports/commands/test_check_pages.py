@@ -62,6 +62,7 @@ def test_a_contradiction_shows_its_order_its_end_and_the_state_there(refold: Ref
     assert [row.partition(" (")[0] for row in rows] == ["client 0: write 1", "client 0: write 2", "client 1: read: 1"]
     assert "fits into no order" in rows[2]
     assert re.search(r'<li id="operation-3" class="bad">', page)
+    assert '<a href="#operation-3">Step through it, from operation 3</a>' in page
     data = story(page)
     assert [held(data, n)["state"][0] for n in range(3)] == ["1", "2", "2"]
     assert held(data, 1)["state"][1] == ""
@@ -108,6 +109,7 @@ def test_a_history_with_positions_has_the_explorer(name: str, refold: Refold, tm
     page = (tmp_path / "pages" / "history.jsonl.html").read_text(encoding="utf-8")
     ids = re.findall(r'<li id="(record-\d+)"', page)
     assert ids == [f"record-{number}" for number in range(1, len(example.history) + 1)]
+    assert f'<a href="#record-{example.finding.number}">Step through it' in page
     links = re.findall(r'href="#([^"]+)"', page)
     assert links
     assert set(links) <= set(re.findall(r' id="([^"]+)"', page))
