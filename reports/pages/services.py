@@ -37,7 +37,7 @@ MESSAGES_MAX = 6
 
 
 @attrs.define
-class Lease:
+class HeldLock:
     """Who was given a lock last."""
 
     client: str
@@ -51,7 +51,7 @@ class Services:
     def __init__(self, put: Callable[[str, str, str], None]) -> None:
         self.put = put
         self.now = 0
-        self.leases: dict[str, Lease] = {}
+        self.leases: dict[str, HeldLock] = {}
         self.queues: dict[str, dict[str, None]] = {}
         self.unsent: dict[str, None] = {}
         self.events: dict[str, str] = {}
@@ -107,7 +107,7 @@ class Services:
 
     def granted(self, r: Granted) -> None:
         """A lock has a holder, and a client believes so."""
-        self.leases[r.lock] = Lease(r.client, r.token, r.until)
+        self.leases[r.lock] = HeldLock(r.client, r.token, r.until)
         self.waits_no_more(r.client, r.lock)
         self.clock(r.at)
         self.believes(r.client, r.lock, f"token {r.token}, until {r.until}")

@@ -10,7 +10,7 @@ import msgspec
 
 from refold.reports.ci.report_document import ReportDocument
 from refold.reports.documents.files import write
-from refold.reports.runs.ledger import VERSION, Kept, Ledger, added
+from refold.reports.runs.ledger import VERSION, Kept, RunLedger, added
 from refold.reports.runs.page import PAGES_MAX, runs_page
 from refold.search.failure import slug
 
@@ -19,7 +19,7 @@ DATA, PAGE, COPIES = "runs.json", "runs.html", "runs"
 
 def keep(
     folder: pathlib.Path, documents: Sequence[ReportDocument], at: str, complain: Callable[[str], None]
-) -> tuple[Ledger, pathlib.Path]:
+) -> tuple[RunLedger, pathlib.Path]:
     """Add these searches to what the directory remembers; returns that, and the page. What cannot be read is put aside, and told of."""
     ledger = read(folder, complain)
     for document in documents:
@@ -31,13 +31,13 @@ def keep(
     return ledger, page
 
 
-def read(folder: pathlib.Path, complain: Callable[[str], None]) -> Ledger:
+def read(folder: pathlib.Path, complain: Callable[[str], None]) -> RunLedger:
     """What earlier searches left; an empty ledger if there were none."""
     path = folder / DATA
     try:
-        ledger = msgspec.json.decode(path.read_bytes(), type=Ledger)
+        ledger = msgspec.json.decode(path.read_bytes(), type=RunLedger)
     except FileNotFoundError:
-        return Ledger()
+        return RunLedger()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return put_aside(path, str(error), complain)
     if ledger.version != VERSION:
@@ -45,14 +45,14 @@ def read(folder: pathlib.Path, complain: Callable[[str], None]) -> Ledger:
     return ledger
 
 
-def put_aside(path: pathlib.Path, why: str, complain: Callable[[str], None]) -> Ledger:
+def put_aside(path: pathlib.Path, why: str, complain: Callable[[str], None]) -> RunLedger:
     """An empty ledger; the file stays, under another name."""
     aside = path.with_name("runs-unreadable.json")
     path.replace(aside)
     complain(
         f"{path} holds earlier searches and cannot be read: {why}; it is now {aside.name}, and the count begins anew"
     )
-    return Ledger()
+    return RunLedger()
 
 
 def copied(folder: pathlib.Path, document: ReportDocument, number: int) -> str:
@@ -65,7 +65,7 @@ def copied(folder: pathlib.Path, document: ReportDocument, number: int) -> str:
     return quote(f"{COPIES}/{name}")
 
 
-def pruned(folder: pathlib.Path, ledger: Ledger) -> Ledger:
+def pruned(folder: pathlib.Path, ledger: RunLedger) -> RunLedger:
     """Only the latest copies stay."""
     with_page = [run for run in ledger.runs if run.page]
     gone = {run.number for run in with_page[:-PAGES_MAX]}

@@ -65,7 +65,7 @@ class Cause(msgspec.Struct, frozen=True):
     replay: str
 
 
-class Ledger(msgspec.Struct, frozen=True):
+class RunLedger(msgspec.Struct, frozen=True):
     """Everything that is kept. `searches` counts all searches of each scope; `dropped` is how many are not in `runs` any more."""
 
     version: int = VERSION
@@ -109,7 +109,7 @@ def row_of(finding: FoundDocument) -> str:
     return finding["diagnosis"][0]["row"] if finding["diagnosis"] else ""
 
 
-def added(ledger: Ledger, document: ReportDocument, at: str, page: str = "") -> Ledger:
+def added(ledger: RunLedger, document: ReportDocument, at: str, page: str = "") -> RunLedger:
     """The ledger with one more search."""
     number = ledger.next_number
     run = Kept(
@@ -135,7 +135,7 @@ def added(ledger: Ledger, document: ReportDocument, at: str, page: str = "") -> 
         seen[key] = None
     run = msgspec.structs.replace(run, causes=tuple(seen))
     runs = (*ledger.runs, run)
-    return Ledger(
+    return RunLedger(
         runs=runs[-RUNS_MAX:],
         causes=latest(causes.values()),
         searches={**ledger.searches, run.scope: before + 1},

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from refold.model.words import counted
 from refold.reports.pages.assets import text_of
-from refold.reports.runs.ledger import Cause, Kept, Ledger
+from refold.reports.runs.ledger import Cause, Kept, RunLedger
 from refold.reports.words.values import inert
 
 STRIP = 30
@@ -24,7 +24,7 @@ PAGES_MAX = 20
 
 
 @attrs.frozen
-class Shown:
+class ShownCause:
     """A cause, ready for the template."""
 
     cause: Cause
@@ -38,7 +38,7 @@ class Shown:
     place: str
 
 
-def runs_page(ledger: Ledger) -> str:
+def runs_page(ledger: RunLedger) -> str:
     """The page: complete without a script, and without anything from elsewhere."""
     shown = [_shown(ledger, cause) for cause in ledger.causes]
     runs = [_inert(run) for run in reversed(ledger.runs[-ROWS:])]
@@ -58,9 +58,9 @@ def runs_page(ledger: Ledger) -> str:
     return text + "\n"
 
 
-def _shown(ledger: Ledger, cause: Cause) -> Shown:
+def _shown(ledger: RunLedger, cause: Cause) -> ShownCause:
     found, searches = ledger.rate(cause)
-    return Shown(
+    return ShownCause(
         cause,
         inert(cause.headline),
         inert(", ".join(cause.anomalies)),

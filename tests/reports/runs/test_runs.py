@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from refold.reports.commands.cli import main
 from refold.reports.runs import ledger as ledgers
 from refold.reports.runs.directory import DATA, PAGE, keep
-from refold.reports.runs.ledger import Ledger, added
+from refold.reports.runs.ledger import RunLedger, added
 from refold.reports.runs.page import PAGES_MAX, runs_page
 
 
@@ -48,9 +48,9 @@ def report(*findings: dict[str, Any], system: str = "sqlite", page: str | None =
     }
 
 
-def told(*documents: Any) -> Ledger:
+def told(*documents: Any) -> RunLedger:
     """The ledger of these searches, an hour apart."""
-    found = Ledger()
+    found = RunLedger()
     for hour, document in enumerate(documents, 1):
         found = added(found, document, f"2026-01-01 {hour:02}:00 UTC")
     return found
@@ -148,7 +148,7 @@ def test_what_is_kept_is_read_back(tmp_path: pathlib.Path) -> None:
     """Whole."""
     keep(tmp_path, [report(finding(row="x", place="decide"))], "2026-01-01", pytest.fail)
     found, _ = keep(tmp_path, [report()], "2026-01-02", pytest.fail)
-    assert msgspec.json.decode((tmp_path / DATA).read_bytes(), type=Ledger) == found
+    assert msgspec.json.decode((tmp_path / DATA).read_bytes(), type=RunLedger) == found
     assert len(found.runs) == 2
 
 
