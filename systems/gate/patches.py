@@ -25,6 +25,7 @@ SOURCES = (
     "runtime.hosting",
     "databases.sqlite",
     "databases.connecting",
+    "databases.psycopg2_connections",
     "network.sockets",
 )
 """Modules of this room that replace something."""

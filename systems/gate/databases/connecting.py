@@ -10,7 +10,7 @@ from typing import Any
 
 from refold.systems.gate.actor import Actor, current, made_for_actors
 from refold.systems.gate.boundary import Boundary
-from refold.systems.gate.databases.postgres import LIBPQ, asked_for
+from refold.systems.gate.databases.postgres import LIBPQ, asked_for, waits_at
 from refold.systems.gate.network.sockets import proxy_of
 from refold.systems.gate.patches import Patches, Replacements
 
@@ -29,7 +29,7 @@ def _replacements() -> Replacements:
     import psycopg
 
     from refold.systems.gate.databases.kept import Bounded
-    from refold.systems.gate.databases.psycopg3 import stopping, waits_at
+    from refold.systems.gate.databases.psycopg3 import stopping
 
     real = vars(psycopg.Connection)["connect"].__func__
     real_async = vars(psycopg.AsyncConnection)["connect"].__func__
@@ -42,7 +42,7 @@ def _replacements() -> Replacements:
             """Who connects waits for nobody; but the server may not answer at all."""
             asked = {name: value for name, value in named.items() if name in LIBPQ}
             with contextlib.suppress(psycopg.Error):
-                waits_at(actor.gate, psycopg.conninfo.make_conninfo(conninfo, **asked))(0)
+                waits_at(actor.gate, psycopg.conninfo.conninfo_to_dict(conninfo, **asked))(0)
 
         return Boundary(refused, refused, probe)
 

@@ -6,9 +6,11 @@ psycopg is imported when it is needed, and only then.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from refold.model.errors import SystemUnavailable
+from refold.systems.gate.crossing import Wait
 
 
 class Waits:
@@ -49,6 +51,24 @@ class Waits:
         """End its connection."""
         with contextlib.suppress(Exception):  # the server may be gone by now
             self._connection.close()
+
+
+def waits_at(gate: Any, asked: Mapping[str, object]) -> Waits:
+    """One for each gate and server; `asked` is what a connection to it is made with."""
+    from psycopg.conninfo import make_conninfo
+
+    conninfo = make_conninfo("", **{name: str(value) for name, value in asked.items()})
+    found: Waits = gate.share(("postgres", conninfo), lambda: Waits(conninfo))
+    return found
+
+
+def holders_of(gate: Any, waits: Waits, backend: int) -> Wait | None:
+    """For whom a connection waits; None if for nobody."""
+    holders = waits(backend)
+    if not holders:
+        return None
+    names = dict.fromkeys(gate.backends.get(one, f"connection {one}") for one in holders)
+    return Wait("a lock in the server", tuple(names), seen="server")
 
 
 LIBPQ = frozenset({"host", "hostaddr", "port", "dbname", "user", "password"})

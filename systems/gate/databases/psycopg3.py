@@ -24,7 +24,7 @@ from refold.systems.gate.actor import Actor, Process, current
 from refold.systems.gate.boundary import Boundary
 from refold.systems.gate.crossing import Wait
 from refold.systems.gate.databases.kept import DEAD, Lasting, answered, is_silent, shut
-from refold.systems.gate.databases.postgres import Waits
+from refold.systems.gate.databases.postgres import Waits, holders_of, waits_at
 from refold.systems.gate.databases.statements import kind_of, words_of
 
 IDLE, ACTIVE = pq.TransactionStatus.IDLE, pq.TransactionStatus.ACTIVE
@@ -120,22 +120,16 @@ class Stopping(Lasting):
     def waits(self) -> Waits:
         """Who waits for whom in this server."""
         assert self.process is not None
-        gate = self.process.actors[0].gate
         info = self.info
         asked: dict[str, str | int] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
         if info.password:
             asked["password"] = info.password
-        return waits_at(gate, psycopg.conninfo.make_conninfo("", **asked))
+        return waits_at(self.process.actors[0].gate, asked)
 
     def probe(self) -> Wait | None:
         """For whom it waits."""
         assert self.process is not None
-        holders = self.waits()(self.pgconn.backend_pid)
-        if not holders:
-            return None
-        backends = self.process.actors[0].gate.backends
-        names = dict.fromkeys(backends.get(one, f"connection {one}") for one in holders)
-        return Wait("a lock in the server", tuple(names), seen="server")
+        return holders_of(self.process.actors[0].gate, self.waits(), self.pgconn.backend_pid)
 
     def refuse(self) -> None:
         """Let the server refuse what it waits for. PostgreSQL does that by itself, after a second in which nobody knows who is first."""
@@ -147,12 +141,6 @@ def end(connection: Stopping | None) -> None:
     """The process of a connection is dead."""
     if connection is not None:
         connection.end()
-
-
-def waits_at(gate: Any, conninfo: str) -> Waits:
-    """One for each gate and server."""
-    found: Waits = gate.share(("postgres", conninfo), lambda: Waits(conninfo))
-    return found
 
 
 @cache
