@@ -26,6 +26,7 @@ SOURCES = (
     "databases.sqlite",
     "databases.connecting",
     "databases.psycopg2_connections",
+    "databases.asyncpg_connections",
     "network.sockets",
 )
 """Modules of this room that replace something."""

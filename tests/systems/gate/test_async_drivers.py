@@ -15,6 +15,11 @@ psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 from . import ledger  # noqa: E402
 
+try:
+    import asyncpg
+except ImportError:
+    asyncpg = None
+
 
 @pytest.fixture
 def server(postgres: PostgresServer) -> PostgresServer:
@@ -64,13 +69,9 @@ class Asyncpg(Psycopg):
 
     @property
     def lost(self) -> Any:  # type: ignore[override]
-        import asyncpg
-
-        return asyncpg.PostgresConnectionError
+        return (asyncpg.PostgresConnectionError, asyncpg.InterfaceError)  # the second by the end of a transaction
 
     async def connect(self) -> None:
-        import asyncpg
-
         port = psycopg.conninfo.conninfo_to_dict(self.conninfo)["port"]
         self.connection = await asyncpg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres")
 
@@ -86,8 +87,8 @@ class Asyncpg(Psycopg):
 @pytest.fixture(params=[Psycopg, Asyncpg])
 def bank(request: pytest.FixtureRequest, server: PostgresServer) -> Any:
     """What makes a bank."""
-    if request.param is Asyncpg:
-        pytest.importorskip("asyncpg", reason="asyncpg is not installed")
+    if request.param is Asyncpg and asyncpg is None:
+        pytest.skip("asyncpg is not installed")
     return lambda: request.param(server)
 
 
