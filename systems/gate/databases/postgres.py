@@ -6,11 +6,15 @@ psycopg is imported when it is needed, and only then.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from refold.model.errors import SystemUnavailable
 from refold.systems.gate.crossing import Wait
+
+
+REAL_SLEEP = time.sleep
 
 
 class Waits:
@@ -28,9 +32,13 @@ class Waits:
         return () if row is None else tuple(row[0])
 
     def end(self, backend: int) -> None:
-        """End a connection, and wait until it has ended."""
+        """End a connection, and wait until it has ended; a second at most. The server itself would look ten times a second only."""
         with contextlib.suppress(SystemUnavailable):
-            self._ask("select pg_terminate_backend(%s, 1000)", backend)
+            self._ask("select pg_terminate_backend(%s)", backend)
+            for _ in range(1000):
+                if self._ask("select 1 from pg_stat_activity where pid = %s", backend) is None:
+                    break
+                REAL_SLEEP(0.001)
 
     def cancel(self, backend: int) -> None:
         """End what a connection does just now."""
