@@ -1,8 +1,8 @@
 """Connections of asyncpg whose statements, commits and rollbacks are crossings, on a loop that the gate drives.
 
-`asyncpg.connect` gives actors, also by way of a pool, a connection of a subclass of the one that was asked for. What asyncpg says to a server
-goes through its protocol object, which stands behind one of ours here. BEGIN is no crossing: nobody sees it. Who waits in the server is known
-from the server.
+`asyncpg.connect` gives actors, also by way of a pool, a connection of a subclass of the one that was asked for. What asyncpg says to a
+server goes through its protocol object, which stands behind one of ours here. BEGIN is no crossing: nobody sees it. Who waits in the
+server is known from the server.
 """
 
 from __future__ import annotations
@@ -127,7 +127,8 @@ class Protocol:
         import asyncpg
 
         self.end()
-        return asyncpg.ConnectionDoesNotExistError(GONE)
+        lost: BaseException = asyncpg.ConnectionDoesNotExistError(GONE)
+        return lost
 
     def end(self) -> None:
         """Its process is dead, or the connection lost: the server knows at once, also of a statement that waits in it."""
@@ -178,14 +179,14 @@ def where_of(address: Any, params: Any) -> dict[str, object]:
 def stopping(cls: type[Any]) -> type[Any]:
     """The class that was asked for, with crossings."""
 
-    class Stopping(cls):
+    class Stopping(cls):  # type: ignore[misc]
         __slots__ = ()
 
         def __init__(self, protocol: Any, transport: Any, loop: Any, addr: Any, config: Any, params: Any) -> None:
             super().__init__(protocol, transport, loop, addr, config, params)
             ours = Protocol(protocol, transport)
             ours.where = where_of(addr, params)
-            self._protocol = ours
+            self._protocol = ours  # type: ignore[misc]
 
         async def close(self, *arguments: Any, **named: Any) -> None:
             ours, inner = self._protocol, super().close

@@ -13,7 +13,6 @@ from typing import Any
 from refold.model.errors import SystemUnavailable
 from refold.systems.gate.crossing import Wait
 
-
 REAL_SLEEP = time.sleep
 
 

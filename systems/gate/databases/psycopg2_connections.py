@@ -76,7 +76,8 @@ class Line:
         if theirs is not None:
             with contextlib.suppress(psycopg2.Error), psycopg2.extensions.connection.cursor(theirs) as cursor:
                 psycopg2.extensions.cursor.execute(cursor, "select 1")  # it finds out
-        return psycopg2.OperationalError(GONE)
+        lost: BaseException = psycopg2.OperationalError(GONE)
+        return lost
 
     def end(self) -> None:
         """Its process is dead, or the connection lost: the server knows at once, also of a statement that waits in it."""
@@ -109,7 +110,7 @@ def is_idle(connection: Any) -> bool:
 def stopping(cls: type[Any]) -> type[Any]:
     """The class of connections that was asked for, with crossings."""
 
-    class Stopping(cls):
+    class Stopping(cls):  # type: ignore[misc]
         def line(self) -> Line:
             found: Line | None = getattr(self, "_refold_line", None)
             if found is None:
@@ -155,7 +156,7 @@ def stopping_cursor(cls: type[Any]) -> type[Any]:
     if getattr(cls, "_refold", False):
         return cls
 
-    class Stopping(cls):
+    class Stopping(cls):  # type: ignore[misc]
         _refold = True
         _refold_inside = False
 
@@ -226,7 +227,8 @@ def _replacements() -> Replacements:
     real = psycopg2.connect
 
     def refused() -> BaseException:
-        return psycopg2.OperationalError("connection failed: Connection refused")
+        error: BaseException = psycopg2.OperationalError("connection failed: Connection refused")
+        return error
 
     def connect(dsn: Any = None, connection_factory: Any = None, cursor_factory: Any = None, **named: Any) -> Any:
         """`psycopg2.connect`."""

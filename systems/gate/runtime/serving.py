@@ -17,7 +17,7 @@ from refold.model.errors import SystemUnavailable
 from refold.systems.gate.actor import Actor
 from refold.systems.gate.boundary import Boundary, raise_unless_none
 from refold.systems.gate.crossing import AFTER, BEFORE, Wait
-from refold.systems.gate.decision import GO, Fail, Lose, error_of
+from refold.systems.gate.decision import GO, Decision, Fail, Lose, error_of
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ async def cross(
     if actor.process.dead:
         raise actor.process.death()
     crosses = told is not None and not actor.free
-    decision = GO
+    decision: Decision = GO
     if told is not None and crosses:
         await _stop(loop, actor, Announced(*told))
         decision = actor.decision

@@ -205,3 +205,36 @@ def test_the_locks_of_the_dead_are_free(gate: Gate, server: PostgresServer, bank
     gate.finish()
     assert isinstance(gate.status("bob"), Returned)
     assert amounts(server) == [99, 101]
+
+
+@pytest.mark.skipif(asyncpg is None, reason="asyncpg is not installed")
+def test_a_pool_of_asyncpg_is_seen(gate: Gate, server: PostgresServer, threaded: bool) -> None:
+    """It connects in tasks of its own, and what it does with a connection that is given back is no stop."""
+    dsn = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
+
+    async def work() -> None:
+        async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
+            for _ in range(2):
+                async with pool.acquire() as connection, connection.transaction():
+                    await connection.execute("update accounts set amount = amount - 1")
+
+    gate.task("alice", work, threaded=threaded)
+    seen = []
+    for _ in range(200):
+        stopped = gate.stopped()
+        if not stopped:
+            break
+        status = gate.status(stopped[-1])
+        assert isinstance(status, Stopped)
+        seen.append(status.crossing.words)
+        gate.step(stopped[-1])
+    assert isinstance(gate.status("alice"), Returned), gate.statuses()
+    assert [words for words in seen if words in ("connect", "UPDATE accounts", "COMMIT")] == [
+        "connect",
+        "UPDATE accounts",
+        "COMMIT",
+        "UPDATE accounts",
+        "COMMIT",
+    ]
+    assert "SELECT" not in seen
+    assert amounts(server) == [98, 98]
