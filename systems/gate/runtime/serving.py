@@ -93,8 +93,12 @@ async def cross(
             raise_unless_none(error_of(decision.error, boundary.fail))
     serving = loop.served[actor] = Serving(boundary)
     outer, actor.boundary = actor.boundary, attrs.evolve(boundary, probe=_answers)
+    result: Any = None
+    refused: Exception | None = None
     try:
         result = await work()
+    except Exception as error:
+        refused = error
     finally:
         del loop.served[actor]
         actor.boundary = outer
@@ -105,7 +109,10 @@ async def cross(
             decision = later
     if isinstance(decision, Fail | Lose):
         raise_unless_none(error_of(decision.error, boundary.lose))
-    return result
+    if refused is not None:
+        raise refused
+    answer: T = result
+    return answer
 
 
 def _answers() -> None:

@@ -169,6 +169,32 @@ def test_who_came_last_into_a_deadlock_is_refused(
     assert sorted(amounts(server)) == [99, 101]
 
 
+def test_who_was_blocked_stops_before_he_hears_that_he_is_refused(
+    gate: Gate, server: PostgresServer, bank: Any, threaded: bool
+) -> None:
+    """Two insert what may be there only once."""
+    banks = [bank(), bank()]
+    for name, one in zip(("alice", "bob"), banks, strict=True):
+        gate.task(name, one.connect, threaded=threaded, free=True)
+
+    async def add(one: Any) -> None:
+        async with one.connection.transaction():
+            await one.connection.execute("insert into accounts values ('c', 1)")
+
+    for name, one in zip(("alice", "bob"), banks, strict=True):
+        gate.task(name, add, one, threaded=threaded)
+        gate.step(name)
+    assert isinstance(gate.status("bob"), Blocked)
+    gate.step("alice")
+    status = gate.status("bob")
+    assert isinstance(status, Stopped)
+    assert str(status.crossing) == "bob stops after INSERT accounts"
+    gate.finish()
+    assert isinstance(status := gate.status("bob"), Raised)
+    assert type(status.error).__name__ in ("UniqueViolation", "UniqueViolationError")
+    assert amounts(server) == [100, 100, 1]
+
+
 @pytest.mark.parametrize("decision", [Fail(), Lose()])
 def test_a_connection_that_is_lost_raises_what_the_driver_raises(
     gate: Gate, server: PostgresServer, bank: Any, threaded: bool, decision: Any
