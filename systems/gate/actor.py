@@ -116,6 +116,10 @@ class TaskLoop(Protocol):
     def keep_others(self, actor: Actor) -> None:
         """The others have to wait for this one."""
 
+    @property
+    def in_server(self) -> bool:
+        """Whether somebody's work is in a server."""
+
     def news(self) -> bool:
         """Whether something has come from outside."""
 
@@ -178,6 +182,8 @@ class Host:
         self.thread: threading.Thread | None = None
         self.job: Callable[[], None] | None = None
         self.ended = False
+        self.failure: BaseException | None = None
+        """Why nothing can be gone on with."""
         self.running = False
         """It has the baton, even if it is blocked where nobody sees it."""
         self.loop: TaskLoop | None = None

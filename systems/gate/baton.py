@@ -82,6 +82,8 @@ class Baton:
                 host.loop.picked = actor
             host.give()
         self._wait(actor)
+        if host.failure is not None:
+            raise host.failure
         if host.loop is not None and self._board is not None:
             self._settle(actor.process, host)
         if isinstance(actor.status, Died) or actor.process.dead:
@@ -170,18 +172,22 @@ class Baton:
 
     def _look_at_blocked(self) -> None:
         """Bring the blocked ones up to date: who has come back stands, and who has not says for whom it waits."""
+        polled: set[Host] = set()
         for actor in self._in_order(self.blocked):
             status = actor.status
             if not isinstance(status, Blocked):
                 self.blocked.discard(actor)
             elif status.wait.seen == "loop":
-                self._poll(actor.host)
+                if actor.host not in polled:
+                    polled.add(actor.host)
+                    self._poll(actor.host, asks=True)
             elif status.wait.seen != "gate":
                 self._look_at(actor)
 
-    def _poll(self, host: Host) -> bool:
-        """Let a loop see what has come from outside; whether there was anything."""
-        if host.running or host.loop is None or not host.loop.at_choice or not host.loop.news():
+    def _poll(self, host: Host, asks: bool = False) -> bool:
+        """Let a loop see what has come from outside; whether there was anything. If it `asks`, also what servers say."""
+        loop = host.loop
+        if host.running or loop is None or not loop.at_choice or not (loop.news() or (asks and loop.in_server)):
             return False
         host.give()
         until = time.monotonic() + self.deadline

@@ -382,8 +382,11 @@ class Gate(Baton):
         boundary.refuse()
         until = time.monotonic() + self.deadline
         while isinstance(actor.status, Blocked) and time.monotonic() < until:
-            self._look_at(actor)
-            self._next(0.0005)
+            if actor.status.wait.seen == "loop":
+                self._poll(actor.host, asks=True)
+            else:
+                self._look_at(actor)
+                self._next(0.0005)
         return found
 
     def deadlock(self) -> Deadlock | None:

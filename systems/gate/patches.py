@@ -26,7 +26,8 @@ SOURCES = (
     "databases.sqlite",
     "databases.connecting",
     "databases.pool",
-    "databases.psycopg2",
+    "databases.psycopg2_connections",
+    "databases.asyncpg_connections",
     "network.sockets",
 )
 """Modules of this room that replace something."""

@@ -10,9 +10,10 @@ from typing import Any
 
 from refold.systems.gate.actor import Actor, current, made_for_actors
 from refold.systems.gate.boundary import Boundary
-from refold.systems.gate.databases.postgres import LIBPQ, asked_for
+from refold.systems.gate.databases.postgres import LIBPQ, asked_for, waits_at
 from refold.systems.gate.network.sockets import proxy_of
 from refold.systems.gate.patches import Patches, Replacements
+from refold.systems.gate.runtime.serving import cross, driving
 
 
 def _led(actor: Actor, conninfo: str, named: dict[str, Any]) -> dict[str, Any] | None:
@@ -29,7 +30,7 @@ def _replacements() -> Replacements:
     import psycopg
 
     from refold.systems.gate.databases.kept import Bounded
-    from refold.systems.gate.databases.psycopg3 import stopping, waits_at
+    from refold.systems.gate.databases.psycopg3 import stopping
 
     real = vars(psycopg.Connection)["connect"].__func__
     real_async = vars(psycopg.AsyncConnection)["connect"].__func__
@@ -42,7 +43,7 @@ def _replacements() -> Replacements:
             """Who connects waits for nobody; but the server may not answer at all."""
             asked = {name: value for name, value in named.items() if name in LIBPQ}
             with contextlib.suppress(psycopg.Error):
-                waits_at(actor.gate, psycopg.conninfo.make_conninfo(conninfo, **asked))(0)
+                waits_at(actor.gate, psycopg.conninfo.conninfo_to_dict(conninfo, **asked))(0)
 
         return Boundary(refused, refused, probe)
 
@@ -60,10 +61,15 @@ def _replacements() -> Replacements:
         return actor.cross("connect", "connect", lambda: real(stopping(cls), conninfo, **named), boundary)
 
     async def connect_async(cls: Any, /, conninfo: str = "", **named: Any) -> Any:
-        """`psycopg.AsyncConnection.connect`; without a proxy its crossings are its awaits."""
+        """`psycopg.AsyncConnection.connect`."""
         actor = current()
         led = None if actor is None else _led(actor, conninfo, named)
-        return await real_async(cls, conninfo, **(named if led is None else led))
+        loop = driving(actor)
+        if actor is None or led is not None or loop is None:
+            return await real_async(cls, conninfo, **(named if led is None else led))
+        boundary = unreachable(actor, conninfo, named)
+        told = ("connect", "connect")
+        return await cross(loop, actor, told, lambda: real_async(stopping(cls), conninfo, **named), boundary)
 
     def connect_plainly(conninfo: str = "", **named: Any) -> Any:
         """`psycopg.connect`."""

@@ -98,18 +98,30 @@ class Bounded(psycopg.Connection[Any]):
             raise
 
 
-class Lasting(psycopg.Connection[Any]):
-    """A connection that is kept when it is closed. `kept_as` says for which parameters."""
+class Kept:
+    """What a connection of psycopg needs to be kept when it is closed. `kept_as` says for which parameters."""
 
     kept_as = ""
+    pgconn: pq.abc.PGconn
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "", **named: Any) -> Any:
         kept = take(conninfo)
-        connection = (yield from super()._connect_gen(conninfo, **named)) if kept is None else cls(kept)
+        asked: Any = super()
+        made: Any = cls
+        connection = (yield from asked._connect_gen(conninfo, **named)) if kept is None else made(kept)
         _silent.discard(address(connection.pgconn))
         connection.kept_as = conninfo_of(conninfo)
         return connection
+
+    def let_go(self) -> None:
+        """From here on this is a connection that is lost, and somebody else may have what it had."""
+        self.pgconn, ours = DEAD, self.pgconn
+        give(ours, self.kept_as)
+
+
+class Lasting(Kept, psycopg.Connection[Any]):
+    """A connection that is kept when it is closed."""
 
     def close(self) -> None:
         """It is kept for the next."""
@@ -118,11 +130,6 @@ class Lasting(psycopg.Connection[Any]):
             return
         self._closed = True
         self.let_go()
-
-    def let_go(self) -> None:
-        """From here on this is a connection that is lost, and somebody else may have what it had."""
-        self.pgconn, ours = DEAD, self.pgconn
-        give(ours, self.kept_as)
 
 
 class Own(Bounded, Lasting):

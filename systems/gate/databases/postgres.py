@@ -6,9 +6,14 @@ psycopg is imported when it is needed, and only then.
 from __future__ import annotations
 
 import contextlib
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from refold.model.errors import SystemUnavailable
+from refold.systems.gate.crossing import Wait
+
+REAL_SLEEP = time.sleep
 
 
 class Waits:
@@ -26,9 +31,13 @@ class Waits:
         return () if row is None else tuple(row[0])
 
     def end(self, backend: int) -> None:
-        """End a connection, and wait until it has ended."""
+        """End a connection, and wait until it has ended; a second at most. The server itself would look ten times a second only."""
         with contextlib.suppress(SystemUnavailable):
-            self._ask("select pg_terminate_backend(%s, 1000)", backend)
+            self._ask("select pg_terminate_backend(%s)", backend)
+            for _ in range(1000):
+                if self._ask("select 1 from pg_stat_activity where pid = %s", backend) is None:
+                    break
+                REAL_SLEEP(0.001)
 
     def cancel(self, backend: int) -> None:
         """End what a connection does just now."""
@@ -49,6 +58,24 @@ class Waits:
         """End its connection."""
         with contextlib.suppress(Exception):  # the server may be gone by now
             self._connection.close()
+
+
+def waits_at(gate: Any, asked: Mapping[str, object]) -> Waits:
+    """One for each gate and server; `asked` is what a connection to it is made with."""
+    from psycopg.conninfo import make_conninfo
+
+    conninfo = make_conninfo("", **{name: str(value) for name, value in asked.items()})
+    found: Waits = gate.share(("postgres", conninfo), lambda: Waits(conninfo))
+    return found
+
+
+def holders_of(gate: Any, waits: Waits, backend: int) -> Wait | None:
+    """For whom a connection waits; None if for nobody."""
+    holders = waits(backend)
+    if not holders:
+        return None
+    names = dict.fromkeys(gate.backends.get(one, f"connection {one}") for one in holders)
+    return Wait("a lock in the server", tuple(names), seen="server")
 
 
 LIBPQ = frozenset({"host", "hostaddr", "port", "dbname", "user", "password"})

@@ -9,6 +9,7 @@ still waits for a lock.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import weakref
@@ -18,14 +19,15 @@ from types import FrameType
 from typing import Any
 
 import psycopg
-from psycopg import errors, pq
+from psycopg import errors, pq, waiting
 
-from refold.systems.gate.actor import Actor, Process, current
+from refold.systems.gate.actor import Actor, Death, Process, current
 from refold.systems.gate.boundary import Boundary
 from refold.systems.gate.crossing import Wait
-from refold.systems.gate.databases.kept import DEAD, Lasting, answered, is_silent, shut
-from refold.systems.gate.databases.postgres import Waits
+from refold.systems.gate.databases.kept import DEAD, Kept, Lasting, answered, is_silent, shut
+from refold.systems.gate.databases.postgres import Waits, holders_of, waits_at
 from refold.systems.gate.databases.statements import kind_of, words_of
+from refold.systems.gate.runtime.serving import cross, driving
 
 IDLE, ACTIVE = pq.TransactionStatus.IDLE, pq.TransactionStatus.ACTIVE
 GONE = "server closed the connection unexpectedly"
@@ -35,43 +37,15 @@ Told = tuple[str, str] | None
 logging.getLogger("psycopg").addHandler(logging.NullHandler())  # it tells of each rollback on a connection that is lost
 
 
-class Stopping(Lasting):
-    """A connection of an actor."""
+class Watched(Kept):
+    """A connection of an actor, as the gate sees it."""
 
     process: Process | None = None
     queued: Told = None
     """The end of a transaction that waits for the end of a pipeline."""
     refused = False
     """The server was asked to refuse what it waits for, as in a deadlock."""
-
-    def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
-        """As the original, behind a crossing if this is one."""
-        actor = current()
-        if actor is None:
-            return super().wait(gen, *arguments, **named)
-        if actor.process.dead:
-            raise actor.process.death()
-        self.belongs_to(actor)
-        if self.pgconn is DEAD:
-            return self.lost(gen, *arguments, **named)
-        told = told_by(self, gen)
-        if told is None:
-            with answered(self.boundary):
-                return super().wait(gen, *arguments, **named)
-        asked = super().wait
-        try:
-            return actor.cross(*told, lambda: asked(gen, *arguments, **named), self.boundary)
-        except errors.QueryCanceled as error:
-            if self.refused:
-                self.refused = False
-                raise errors.DeadlockDetected("deadlock detected") from error
-            raise
-
-    def lost(self, gen: Any, *arguments: Any, **named: Any) -> Any:
-        """The connection is gone; psycopg keeps its books of transactions."""
-        if gen.__name__ in BOOKS:
-            return super().wait(gen, *arguments, **named)
-        raise psycopg.OperationalError("the connection is lost")
+    info: psycopg.ConnectionInfo
 
     def belongs_to(self, actor: Actor) -> None:
         """It dies with the process of who uses it."""
@@ -107,7 +81,7 @@ class Stopping(Lasting):
             self.let_go()
 
     def __del__(self, *arguments: Any) -> None:
-        with contextlib.suppress(Exception):  # nobody has it any more: psycopg would close it, and the server roll back
+        with contextlib.suppress(Exception, Death):  # nobody has it any more: psycopg would close it, and the server roll back
             if self.pgconn is not DEAD:
                 self.let_go()
 
@@ -122,22 +96,16 @@ class Stopping(Lasting):
     def waits(self) -> Waits:
         """Who waits for whom in this server."""
         assert self.process is not None
-        gate = self.process.actors[0].gate
         info = self.info
         asked: dict[str, str | int] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
         if info.password:
             asked["password"] = info.password
-        return waits_at(gate, psycopg.conninfo.make_conninfo("", **asked))
+        return waits_at(self.process.actors[0].gate, asked)
 
     def probe(self) -> Wait | None:
         """For whom it waits."""
         assert self.process is not None
-        holders = self.waits()(self.pgconn.backend_pid)
-        if not holders:
-            return None
-        backends = self.process.actors[0].gate.backends
-        names = dict.fromkeys(backends.get(one, f"connection {one}") for one in holders)
-        return Wait("a lock in the server", tuple(names), seen="server")
+        return holders_of(self.process.actors[0].gate, self.waits(), self.pgconn.backend_pid)
 
     def refuse(self) -> None:
         """Let the server refuse what it waits for. PostgreSQL does that by itself, after a second in which nobody knows who is first."""
@@ -145,22 +113,129 @@ class Stopping(Lasting):
         self.waits().cancel(self.pgconn.backend_pid)
 
 
-def end(connection: Stopping | None) -> None:
+class Stopping(Watched, Lasting):
+    """A connection of an actor."""
+
+    def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
+        """As the original, behind a crossing if this is one."""
+        actor = current()
+        if actor is None:
+            return super().wait(gen, *arguments, **named)
+        if actor.process.dead:
+            raise actor.process.death()
+        self.belongs_to(actor)
+        if self.pgconn is DEAD:
+            return self.lost(gen, *arguments, **named)
+        told = told_by(self, gen)
+        if told is None:
+            with answered(self.boundary):
+                return super().wait(gen, *arguments, **named)
+        asked = super().wait
+        try:
+            return actor.cross(*told, lambda: asked(gen, *arguments, **named), self.boundary)
+        except errors.QueryCanceled as error:
+            if self.refused:
+                self.refused = False
+                raise errors.DeadlockDetected("deadlock detected") from error
+            raise
+
+    def lost(self, gen: Any, *arguments: Any, **named: Any) -> Any:
+        """The connection is gone; psycopg keeps its books of transactions."""
+        if gen.__name__ in BOOKS:
+            return super().wait(gen, *arguments, **named)
+        raise psycopg.OperationalError("the connection is lost")
+
+
+class AsyncStopping(Watched, psycopg.AsyncConnection[Any]):
+    """The same, of `psycopg.AsyncConnection`: on a loop that the gate drives its crossings are those of the other; elsewhere its awaits."""
+
+    async def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
+        """As the original, behind a crossing if this is one."""
+        actor = current()
+        loop = driving(actor)
+        if actor is None or loop is None:
+            return await super().wait(gen, *arguments, **named)
+        if actor.process.dead:
+            raise actor.process.death()
+        self.belongs_to(actor)
+        if self.pgconn is DEAD:
+            if gen.__name__ in BOOKS:
+                return await super().wait(gen, *arguments, **named)
+            raise psycopg.OperationalError("the connection is lost")
+        if gen.__name__ == "notifies":
+            return await super().wait(gen, *arguments, **named)
+        try:
+            return await cross(loop, actor, told_by(self, gen), lambda: self.answer(gen), self.boundary)
+        except errors.QueryCanceled as error:
+            if self.refused:
+                self.refused = False
+                raise errors.DeadlockDetected("deadlock detected") from error
+            raise
+
+    async def answer(self, gen: Any) -> Any:
+        """What comes of a generator. Who is cancelled has the server cancel what it does, as psycopg does."""
+        try:
+            return await until_done(gen, self.pgconn.socket)
+        except asyncio.CancelledError:
+            if self.pgconn is not DEAD and self.pgconn.transaction_status == ACTIVE:
+                self.waits().cancel(self.pgconn.backend_pid)
+                with contextlib.suppress(errors.QueryCanceled):
+                    await until_done(gen, self.pgconn.socket, ready=waiting.Ready.NONE)
+            raise
+
+    async def close(self) -> None:
+        """It is kept for the next."""
+        if self.closed or getattr(self, "_pool", None):
+            await super().close()
+            return
+        self._closed = True
+        self.let_go()
+
+
+async def until_done(gen: Any, descriptor: int, ready: waiting.Ready | None = None) -> Any:
+    """Let a generator of psycopg come to its end, with this loop waiting for its socket."""
+    loop = asyncio.get_running_loop()
+    try:
+        wanted = next(gen) if ready is None else gen.send(ready)
+        while True:
+            heard: asyncio.Future[waiting.Ready] = loop.create_future()
+            if wanted & waiting.WAIT_R:
+                loop.add_reader(descriptor, _hear, loop, descriptor, heard, waiting.READY_R)
+            if wanted & waiting.WAIT_W:
+                loop.add_writer(descriptor, _hear, loop, descriptor, heard, waiting.READY_W)
+            try:
+                ready = await heard
+            finally:
+                _leave(loop, descriptor)
+            wanted = gen.send(ready)
+    except StopIteration as end:
+        return end.value
+
+
+def _hear(
+    loop: asyncio.AbstractEventLoop, descriptor: int, heard: asyncio.Future[waiting.Ready], ready: waiting.Ready
+) -> None:
+    _leave(loop, descriptor)
+    if not heard.done():
+        heard.set_result(ready)
+
+
+def _leave(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
+    loop.remove_reader(descriptor)
+    loop.remove_writer(descriptor)
+
+
+def end(connection: Watched | None) -> None:
     """The process of a connection is dead."""
     if connection is not None:
         connection.end()
 
 
-def waits_at(gate: Any, conninfo: str) -> Waits:
-    """One for each gate and server."""
-    found: Waits = gate.share(("postgres", conninfo), lambda: Waits(conninfo))
-    return found
-
-
 @cache
 def stopping(cls: type[Any]) -> type[Any]:
     """The class that was asked for, with crossings."""
-    return cls if issubclass(cls, Stopping) else type(cls.__name__, (Stopping, cls), {"__module__": cls.__module__})
+    base = AsyncStopping if issubclass(cls, psycopg.AsyncConnection) else Stopping
+    return cls if issubclass(cls, base) else type(cls.__name__, (base, cls), {"__module__": cls.__module__})
 
 
 # -- what a generator of psycopg is about to do

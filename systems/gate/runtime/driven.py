@@ -17,6 +17,7 @@ import inspect
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
+from refold.model.errors import SystemUnavailable
 from refold.systems.gate.actor import BY_THREAD, RESISTS, Actor, Death, Host, Process, TaskLoop, Turns
 from refold.systems.gate.boundary import QUIET
 from refold.systems.gate.crossing import (
@@ -45,14 +47,18 @@ from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, S
 from refold.systems.gate.runtime.hosting import Steered, at_a_proxy, close, steered_by
 from refold.systems.gate.runtime.loop import Loop, Stuck, Task
 from refold.systems.gate.runtime.places import place
+from refold.systems.gate.runtime.serving import SILENCE, Announced, Serving, SilentServer
 from refold.systems.gate.runtime.watchdog import LIMIT, WATCHDOG
 
 T = TypeVar("T")
 WAKES: Any = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]
 """What ends a sleep."""
+ASIDE = 0.5
+"""Seconds within which a server answers what is asked beside the plan."""
 STEPS_ASIDE = 100_000
 """Rounds after which what is asked beside the plan is said to have no end."""
 REAL_START = threading.Thread.start
+REAL_TIME = time.monotonic
 
 
 class NeedsThread(BaseException):
@@ -146,7 +152,10 @@ class Carrier(Host):
                 job, self.job = self.job, None
                 if job is None:
                     break
-                job()
+                try:
+                    job()
+                except SystemUnavailable as failure:  # it is raised where the step was asked for
+                    self.failure = failure
                 self.gate.report(self)
         finally:
             self.ended = True
@@ -204,6 +213,10 @@ class Driven(Loop):
         """Those that a plan has paused, and until when."""
         self.sleeping: dict[Actor, float] = {}
         """Those that wait for nothing but time, and until when."""
+        self.served: dict[Actor, Serving] = {}
+        """Those whose work is in a server."""
+        self.announced: dict[Actor, Announced] = {}
+        """Those who say at what they stop with their next await."""
         self.failed: list[tuple[str, BaseException]] = []
         """Background tasks that ended with an error, which nobody may ever hear of."""
         self.seen_files: set[tuple[int, int]] = set()
@@ -219,7 +232,7 @@ class Driven(Loop):
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         """As the real one: its threads are actors, and each process has its own."""
-        if self.looking:
+        if self.looking or self.stepping in self.served:
             return super().run_in_executor(executor, func, *args)
         if executor is None:
             actor = self.stepping or self.last
@@ -236,7 +249,7 @@ class Driven(Loop):
     ) -> Any:
         """As the real one; the task is an actor of the process that has made it."""
         parent = self.stepping or self.last
-        if parent is None or self.looking:
+        if parent is None or self.looking or parent in self.served:
             return super().create_task(coro, name=name, context=context)
         return self.beside(parent.process, coro, name, context)
 
@@ -315,6 +328,7 @@ class Driven(Loop):
                 actor = None
             stepped = actor is not None and self.take(actor)
             self.gather()
+        self.serve_all(actor)
         if actor is not None:
             self.arrive(actor, stepped)
         if self.unnamed:
@@ -363,9 +377,14 @@ class Driven(Loop):
         handle = self.runnable.pop(task, None)
         if handle is None:
             return False
+        self.sleeping.pop(actor, None)
+        self.run_one(actor, task, handle)
+        return True
+
+    def run_one(self, actor: Actor, task: Task, handle: asyncio.Handle) -> None:
+        """The step itself."""
         self.last = actor
         self.steps += 1
-        self.sleeping.pop(actor, None)
         watched = not self.host.threaded
         if watched:
             WATCHDOG.begin(Overran)
@@ -379,7 +398,50 @@ class Driven(Loop):
         finally:
             if watched and WATCHDOG.end():
                 self._overran(actor, task)
+
+    # --- in a server ---
+
+    @property
+    def in_server(self) -> bool:
+        """Whether somebody's work is in a server."""
+        return bool(self.served)
+
+    def serve_all(self, picked: Actor | None) -> None:
+        """Let everybody whose work is in a server come to where he has his answer, or waits there for somebody."""
+        for actor in list(self.served):
+            moved = self.serve(actor)
+            if moved and actor is not picked and actor in self.tasks:
+                self.arrive(actor, True)
+            elif actor in self.tasks:
+                self.show(self.tasks[actor], actor)
+
+    def serve(self, actor: Actor) -> bool:
+        """The same for one; whether he has his answer. Raises `SilentServer`."""
+        pause, began = 0.001, REAL_TIME()
+        while (serving := self.served.get(actor)) is not None and actor in self.tasks:
+            task = self.tasks[actor]
+            handle = self.runnable.pop(task, None)
+            with self.inside(actor):
+                if handle is not None:
+                    self.run_one(actor, task, handle)
+                    self.gather()
+                heard = handle is not None or (self.listen(pause) and task in self.runnable)
+            if heard:
+                began = REAL_TIME()
+            else:
+                if serving.look() is not None:
+                    return False
+                pause = min(2 * pause, 0.016)
+                if REAL_TIME() - began > SILENCE:
+                    raise SilentServer(f"a server has not answered {actor.name} for {SILENCE:g} seconds; it hangs")
         return True
+
+    def listen(self, seconds: float) -> bool:
+        """Wait for what comes from outside; whether there was anything."""
+        events = self._selector.select(seconds)
+        self._process_events(events)  # type: ignore[attr-defined]
+        self.gather()
+        return bool(events)
 
     def _overran(self, actor: Actor, task: Task) -> None:
         """A step had to be interrupted."""
@@ -392,9 +454,9 @@ class Driven(Loop):
 
     def gather(self) -> None:
         """Everything that is due. What belongs to nobody takes its steps at once."""
+        if len(self._selector.get_map()) > self._own_files:
+            self.look_at_files()  # once: a file is ready until somebody has read it
         while True:
-            if len(self._selector.get_map()) > self._own_files:
-                self.look_at_files()
             if self._scheduled:
                 self._timers()
             ready = self._ready
@@ -437,6 +499,8 @@ class Driven(Loop):
             else:
                 task.cancel()
                 self.gather()
+        elif actor in self.announced:
+            """It reads the decision itself."""
         elif isinstance(decision, Lose) and decision.error is None:
             return self.expire(task)
         elif isinstance(decision, Fail | Lose):
@@ -485,7 +549,7 @@ class Driven(Loop):
                 task.add_done_callback(self._heard)
                 for _ in range(STEPS_ASIDE):
                     self.gather()
-                    if task.done() or not (self._hurry(others) or self._helped()):
+                    if task.done() or not (self._heard_files() or self._hurry(others) or self._helped()):
                         break
                 if not task.done():
                     words = place(task.get_coro())
@@ -502,6 +566,10 @@ class Driven(Loop):
         """Somebody looks at what it raised."""
         if not task.cancelled():
             task.exception()
+
+    def _heard_files(self) -> bool:
+        """Wait for a server, if somebody is connected to one."""
+        return len(self._selector.get_map()) > self._own_files and self.listen(ASIDE)
 
     def _hurry(self, others: set[int]) -> bool:
         """Have the next timer go off that is none of these."""
@@ -537,13 +605,23 @@ class Driven(Loop):
         if not stepped:
             self.show(task, actor)
             return
+        if actor not in self.served:
+            actor.flagged = False
+            actor.crossing = self.reached(actor)
+        self.show(task, actor)
+
+    def reached(self, actor: Actor) -> Crossing:
+        """The crossing to which one has come."""
+        announced = self.announced.get(actor)
+        if announced is not None and announced.phase == AFTER and actor.crossing is not None:
+            return attrs.evolve(actor.crossing, phase=AFTER)
+        actor.number += 1
+        if announced is not None:
+            return Crossing(actor.name, actor.number, announced.words, announced.kind)
         coroutine = self.steered[actor].coroutine
         if coroutine.__class__ is CoroutineType and coroutine.cr_code is CALLED:
             coroutine = coroutine.cr_await or coroutine
-        actor.number += 1
-        actor.flagged = False
-        actor.crossing = Crossing(actor.name, actor.number, f"await {place(coroutine)}", "await", AFTER)
-        self.show(task, actor)
+        return Crossing(actor.name, actor.number, f"await {place(coroutine)}", "await", AFTER)
 
     def show(self, task: Task, actor: Actor) -> None:
         """Say where one stands."""
@@ -552,6 +630,11 @@ class Driven(Loop):
         if self.sleeping:
             self.sleeping.pop(actor, None)
         blocked = self.gate.blocked
+        serving = self.served.get(actor)
+        if serving is not None and serving.wait is not None:
+            blocked.add(actor)
+            actor.status = Blocked(actor.crossing, serving.wait)
+            return
         if self.paused and actor in self.paused:
             until = self.paused[actor]
             if until > self.gate.now:
@@ -635,6 +718,7 @@ class Driven(Loop):
             self.unnamed.pop(task, None)
             self.paused.pop(actor, None)
             self.sleeping.pop(actor, None)
+            self.announced.pop(actor, None)
             steered = self.steered.pop(actor)
             steered.buried = True
             with self.inside(actor):

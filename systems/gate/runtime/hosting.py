@@ -64,6 +64,8 @@ class Hosted(Loop):
     """The loop of one process, on the thread of one of its hosts. `main` is the actor that its first task is; None if all tasks are
     spawned."""
 
+    in_server = False
+
     def __init__(self, host: Host, main: Actor | None) -> None:
         super().__init__(self._decide)
         self.host = host

@@ -1,8 +1,8 @@
-"""psycopg2 at the gate without a proxy: what is a stop, who waits for whom, and what death, failure and a deadlock do."""
+"""psycopg2 at the gate: what is a stop, and what becomes of a connection that is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,14 +11,10 @@ from refold.systems.gate import DIE, Blocked, Fail, Gate, Lose, Raised, Returned
 
 from .servers import PostgresServer
 
-psycopg2: Any = pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
-pytest.importorskip("psycopg", reason="psycopg, which asks the server, is not installed")
-
-from psycopg2 import extras  # noqa: E402
+psycopg2 = pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
+pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 from . import ledger  # noqa: E402
-
-AMOUNTS = "select amount from accounts order by name"
 
 
 @pytest.fixture
@@ -34,37 +30,36 @@ def gate() -> Iterator[Gate]:
     assert gate.leaked == []
 
 
-def mover(server: PostgresServer, source: str, target: str) -> Callable[[], None]:
-    """Moves one unit, and locks in this order."""
+class Bank:
+    """Moves money, and locks accounts in the order in which they are named."""
 
-    def move() -> None:
-        connection = psycopg2.connect(server.conninfo)
-        with connection, connection.cursor() as cursor:
+    def __init__(self, conninfo: str) -> None:
+        self.connection = psycopg2.connect(conninfo)
+
+    def move(self, source: str, target: str) -> None:
+        """One unit."""
+        with self.connection, self.connection.cursor() as cursor:
             cursor.execute("update accounts set amount = amount - 1 where name = %s", (source,))
             cursor.execute("update accounts set amount = amount + 1 where name = %s", (target,))
-        connection.close()
-
-    return move
 
 
-def to_the_second_update(gate: Gate, server: PostgresServer, *circle: tuple[str, str, str]) -> None:
-    """Everybody has the lock of his first account, and stands before his second."""
-    for name, source, target in circle:
-        gate.start(name, mover(server, source, target))
-        gate.step(name)
-        gate.step(name)
+def amounts(server: PostgresServer) -> list[int]:
+    return [amount for (amount,) in server.admin.execute("select amount from accounts order by name").fetchall()]
 
 
-def test_statements_and_ends_of_transactions_are_stops(gate: Gate, server: PostgresServer) -> None:
+def test_statements_commits_and_fetches_are_stops(gate: Gate, server: PostgresServer) -> None:
     def work() -> None:
-        extras.register_uuid()
-        connection = psycopg2.connect(server.conninfo, cursor_factory=extras.DictCursor)
-        extras.register_uuid(conn_or_curs=connection)
-        cursor = connection.cursor()
-        extras.execute_values(cursor, "insert into accounts values %s", [("c", 1), ("d", 2)])
-        cursor.execute("select amount from accounts where name = 'c'")
-        assert cursor.fetchone()["amount"] == 1
-        connection.commit()
+        import psycopg2.extras
+
+        connection = psycopg2.connect(server.conninfo)
+        with connection, connection.cursor(cursor_factory=psycopg2.extras.DictCursor) as cursor:
+            cursor.execute("insert into accounts values ('c', 1)")
+            cursor.execute("select name from accounts where name = 'c'")
+            assert cursor.fetchone()["name"] == "c"
+        with connection.cursor("far") as cursor:
+            cursor.execute("select name from accounts")
+            assert len(cursor.fetchall()) == 3
+        connection.rollback()
         connection.rollback()
         connection.close()
 
@@ -74,22 +69,34 @@ def test_statements_and_ends_of_transactions_are_stops(gate: Gate, server: Postg
         seen.append(status.crossing.words)
         gate.step("alice")
     assert isinstance(gate.status("alice"), Returned), gate.status("alice")
-    assert seen == ["connect", "INSERT accounts", "SELECT accounts", "COMMIT"]
+    assert seen == [
+        "connect",
+        "INSERT accounts",
+        "SELECT accounts",
+        "COMMIT",
+        "SELECT accounts",
+        "FETCH",
+        "ROLLBACK",
+    ]
 
 
-def test_who_waits_in_the_server_is_known_from_the_server(gate: Gate, server: PostgresServer) -> None:
-    to_the_second_update(gate, server, ("alice", "a", "b"))
-    gate.start("bob", mover(server, "a", "b"))
-    gate.step("bob")
-    status = gate.step("bob")
+def test_who_waits_in_the_server_is_blocked_until_the_other_commits(gate: Gate, server: PostgresServer) -> None:
+    for name in ("alice", "bob"):
+        bank = gate.run(name, Bank, server.conninfo)
+        gate.start(name, bank.move, "a", "b")
+        gate.step(name)
+    status = gate.status("bob")
     assert isinstance(status, Blocked)
-    assert (status.wait.holders, status.wait.seen) == (("alice",), "server")
+    assert status.wait.holders == ("alice",)
     gate.finish()
-    assert server.admin.execute(AMOUNTS).fetchall() == [(98,), (102,)]
+    assert amounts(server) == [98, 102]
 
 
-def test_who_came_last_into_a_deadlock_is_refused(gate: Gate, server: PostgresServer) -> None:
-    to_the_second_update(gate, server, ("alice", "a", "b"), ("bob", "b", "a"))
+def test_who_came_last_into_a_deadlock_is_refused_as_the_server_would(gate: Gate, server: PostgresServer) -> None:
+    for name, accounts in (("alice", "ab"), ("bob", "ba")):
+        bank = gate.run(name, Bank, server.conninfo)
+        gate.start(name, bank.move, *accounts)
+        gate.step(name)
     for name in ("alice", "bob"):
         gate.step(name)
     assert gate.refuse("alice") is not None or gate.refuse("bob") is not None
@@ -97,44 +104,71 @@ def test_who_came_last_into_a_deadlock_is_refused(gate: Gate, server: PostgresSe
     ends = [gate.status(name) for name in ("alice", "bob")]
     (refused,) = [end.error for end in ends if isinstance(end, Raised)]
     assert isinstance(refused, psycopg2.errors.DeadlockDetected)
+    assert sorted(amounts(server)) == [99, 101]
+
+
+@pytest.mark.parametrize("decision", [Fail(), Lose()])
+def test_a_connection_that_is_lost_stays_lost(gate: Gate, server: PostgresServer, decision: Any) -> None:
+    """And what was done in its transaction is rolled back."""
+    said: list[str] = []
+
+    def work() -> None:
+        connection = psycopg2.connect(server.conninfo)
+        cursor = connection.cursor()
+        cursor.execute("update accounts set amount = 0")
+        for _ in range(2):
+            try:
+                cursor.execute("update accounts set amount = 1")
+            except psycopg2.Error as error:
+                said.append(f"{type(error).__name__}: {error}")
+        assert connection.closed
+        connection.close()
+
+    gate.start("alice", work)
+    gate.until("alice", "UPDATE")
+    gate.step("alice")
+    gate.step("alice", decision)
+    assert isinstance(gate.status("alice"), Returned)
+    assert said == [
+        "OperationalError: server closed the connection unexpectedly",
+        "InterfaceError: cursor already closed",
+    ]
+    assert amounts(server) == [100, 100]
+
+
+def test_a_commit_whose_answer_is_lost_is_done(gate: Gate, server: PostgresServer) -> None:
+    bank = gate.run("alice", Bank, server.conninfo)
+    gate.start("alice", bank.move, "a", "b")
+    gate.until("alice", "COMMIT")
+    status = gate.step("alice", Lose())
+    assert isinstance(status, Raised)
+    assert isinstance(status.error, psycopg2.OperationalError)
+    assert amounts(server) == [99, 101]
 
 
 def test_a_process_that_dies_in_the_middle_of_a_wait_is_gone_at_once(gate: Gate, server: PostgresServer) -> None:
     """Its statement is not done later, when the lock is free."""
-    to_the_second_update(gate, server, ("alice", "a", "b"))
-    gate.start("bob", mover(server, "a", "b"))
-    gate.step("bob")
-    assert isinstance(gate.step("bob"), Blocked)
+    for name in ("alice", "bob"):
+        bank = gate.run(name, Bank, server.conninfo)
+        gate.start(name, bank.move, "a", "b")
+        gate.step(name)
     gate.step("bob", DIE)
     gate.finish()
-    assert server.admin.execute(AMOUNTS).fetchall() == [(99,), (101,)]
+    assert amounts(server) == [99, 101]
 
 
-def test_a_process_that_dies_between_statements_leaves_no_lock(gate: Gate, server: PostgresServer) -> None:
-    to_the_second_update(gate, server, ("alice", "a", "b"))
-    gate.step("alice", DIE)
-    gate.start("bob", mover(server, "a", "b"))
+def test_sqlalchemy_over_psycopg2_is_seen(gate: Gate, server: PostgresServer) -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
+
+    def work() -> None:
+        engine = sqlalchemy.create_engine(f"postgresql+psycopg2://postgres@127.0.0.1:{server.port}/postgres")
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("update accounts set amount = amount - 1 where name = 'a'"))
+        engine.dispose()
+
+    gate.start("alice", work)
+    assert isinstance(gate.until("alice", "UPDATE"), Stopped)
+    assert isinstance(gate.until("alice", "COMMIT"), Stopped)
     gate.finish()
-    assert isinstance(gate.status("bob"), Returned)
-    assert server.admin.execute(AMOUNTS).fetchall() == [(99,), (101,)]
-
-
-@pytest.mark.parametrize(("decision", "left"), [(Fail(), 100), (Lose(), 99)])
-def test_a_commit_that_fails_is_not_done_and_one_whose_answer_is_lost_is(
-    gate: Gate, server: PostgresServer, decision: Any, left: int
-) -> None:
-    gate.start("alice", mover(server, "a", "b"))
-    gate.until("alice", "COMMIT")
-    gate.step("alice", decision)
-    gate.finish()
-    status = gate.status("alice")
-    assert isinstance(status, Raised)
-    assert isinstance(status.error, psycopg2.OperationalError)
-    assert server.admin.execute("select amount from accounts where name = 'a'").fetchone() == (left,)
-
-
-def test_connections_of_nobody_are_what_they_were(server: PostgresServer) -> None:
-    """No gate is open."""
-    connection = psycopg2.connect(server.conninfo)
-    assert type(connection) is psycopg2.extensions.connection
-    connection.close()
+    assert isinstance(gate.status("alice"), Returned)
+    assert amounts(server) == [99, 100]
