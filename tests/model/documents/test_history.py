@@ -110,7 +110,7 @@ def test_a_record_of_each_kind_keeps_its_bytes_and_fits_the_schema(kind: type) -
     (*_, back) = HistoryReader().records([line] if kind is Opened else [to_line(OPENED), line])
     assert type(back) is kind
     assert to_line(back) == line
-    document = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    document = schema(SHIPPED)
     reference = document["discriminator"]["mapping"][kind.__struct_config__.tag]  # type: ignore[attr-defined]
     own = {"$defs": document["$defs"], "$ref": reference}
     jsonschema.Draft202012Validator(own).validate(json.loads(line))
