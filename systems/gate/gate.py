@@ -93,7 +93,7 @@ class Gate(Baton):
                 gc.enable()
             self._patches.__exit__(kind, error, trace)
 
-    def close(self, seconds: float = 2.0) -> None:
+    def close(self, seconds: float = 5.0) -> None:
         """End all processes and their threads; within `seconds`, or name them in `leaked`."""
         for process in list(self._processes.values()):
             if not process.dead:

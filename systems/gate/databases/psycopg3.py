@@ -81,7 +81,9 @@ class Watched(Kept):
             self.let_go()
 
     def __del__(self, *arguments: Any) -> None:
-        with contextlib.suppress(Exception, Death):  # nobody has it any more: psycopg would close it, and the server roll back
+        with contextlib.suppress(
+            Exception, Death
+        ):  # nobody has it any more: psycopg would close it, and the server roll back
             if self.pgconn is not DEAD:
                 self.let_go()
 

@@ -80,6 +80,30 @@ def test_statements_commits_and_fetches_are_stops(gate: Gate, server: PostgresSe
     ]
 
 
+def test_helpers_written_in_c_take_the_connections_of_actors(gate: Gate, server: PostgresServer) -> None:
+    def work() -> None:
+        from psycopg2 import extras
+
+        extras.register_uuid()
+        connection = psycopg2.connect(server.conninfo, cursor_factory=extras.DictCursor)
+        extras.register_uuid(conn_or_curs=connection)
+        cursor = connection.cursor()
+        extras.execute_values(cursor, "insert into accounts values %s", [("c", 1), ("d", 2)])
+        cursor.execute("select amount from accounts where name = 'c'")
+        assert cursor.fetchone()["amount"] == 1
+        connection.commit()
+        connection.rollback()
+        connection.close()
+
+    gate.start("alice", work)
+    seen = []
+    while isinstance(status := gate.status("alice"), Stopped):
+        seen.append(status.crossing.words)
+        gate.step("alice")
+    assert isinstance(gate.status("alice"), Returned), gate.status("alice")
+    assert seen == ["connect", "INSERT accounts", "SELECT accounts", "COMMIT"]
+
+
 def test_who_waits_in_the_server_is_blocked_until_the_other_commits(gate: Gate, server: PostgresServer) -> None:
     for name in ("alice", "bob"):
         bank = gate.run(name, Bank, server.conninfo)
