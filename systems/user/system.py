@@ -91,6 +91,8 @@ OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Ab
 """What the clients of the harness do, beside submitting."""
 COMMIT = "COMMIT"
 """The place that is told apart where it comes again: what is committed there is something else."""
+COMMITS_MAX = 3
+"""How often it is told apart within one piece of work."""
 STEPS_OF_WALK = 300
 """Steps of one actor, at most, that are looked at to learn the places."""
 WALKS = 12
@@ -818,7 +820,9 @@ class OwnDeployment(Deployment):
                     break
                 place = stage.before(who)
                 commits += place == COMMIT
-                found[place if place != COMMIT or commits == 1 else f"{COMMIT} ({commits})"] = None
+                if place == COMMIT and 1 < commits <= COMMITS_MAX:
+                    place = f"{COMMIT} ({commits})"
+                found[place] = None
                 stage.step(who)
             if not stage.pass_time():
                 break
