@@ -17,7 +17,7 @@ from refold.model.words import counted
 from refold.reports.documents.console import console
 from refold.reports.documents.tables import Column, print_table
 from refold.search.matrix.estimate import Estimate, estimate
-from refold.search.matrix.store import CellState, Find, CampaignStore
+from refold.search.matrix.store import CampaignStore, CellState, Find
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640, 180, 52, 22
 """Of the picture of growth, and its margins."""
