@@ -135,7 +135,7 @@ OTHERS = Assertion("", "what none of these names", ())
 
 
 @attrs.frozen
-class Conformance:
+class Assessment:
     """One line of the table; `found` breaks it."""
 
     assertion: Assertion
@@ -144,12 +144,12 @@ class Conformance:
     found: Counterexample | None = None
 
 
-def standings(result: Result, documented: Mapping[str, str]) -> tuple[Conformance, ...]:
+def standings(result: Result, documented: Mapping[str, str]) -> tuple[Assessment, ...]:
     """Every assertion; `documented` says which of them the system's documentation does not promise, and in what words."""
     rows = [standing(assertion, result, documented) for assertion in ASSERTIONS]
     told = {id(row.found) for row in rows}
     others = [example for example in result.counterexamples if id(example) not in told and not known(example)]
-    return (*rows, *[Conformance(OTHERS, BROKEN, found=example) for example in others])
+    return (*rows, *[Assessment(OTHERS, BROKEN, found=example) for example in others])
 
 
 def known(example: Counterexample) -> bool:
@@ -157,14 +157,14 @@ def known(example: Counterexample) -> bool:
     return any(assertion.broken_by(example) for assertion in ASSERTIONS)
 
 
-def standing(assertion: Assertion, result: Result, documented: Mapping[str, str]) -> Conformance:
+def standing(assertion: Assertion, result: Result, documented: Mapping[str, str]) -> Assessment:
     """How one came out."""
     found = next((example for example in result.counterexamples if assertion.broken_by(example)), None)
     if found is not None:
         told = documented.get(assertion.code)
-        return Conformance(assertion, BROKEN if told is None else DOCUMENTED, told or "", found)
+        return Assessment(assertion, BROKEN if told is None else DOCUMENTED, told or "", found)
     missing = why_not_checked(assertion, result)
-    return Conformance(assertion, NOT_CHECKED if missing else HELD, missing or evidence(assertion, result))
+    return Assessment(assertion, NOT_CHECKED if missing else HELD, missing or evidence(assertion, result))
 
 
 def why_not_checked(assertion: Assertion, result: Result) -> str:

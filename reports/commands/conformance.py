@@ -9,7 +9,7 @@ import sys
 import click
 from rich.console import Console
 
-from refold.properties.conformance import BROKEN, Conformance, standings
+from refold.properties.conformance import BROKEN, Assessment, standings
 from refold.properties.result import Result
 from refold.reports.commands import completion, outcome
 from refold.reports.documents.conformance import Table, document, markdown, section
@@ -89,7 +89,7 @@ def conformance(
         sys.exit(ending(tables))
 
 
-def tell(result: Result, rows: tuple[Conformance, ...]) -> None:
+def tell(result: Result, rows: tuple[Assessment, ...]) -> None:
     """One system for a reader."""
     with outcome.speaking():
         if not Console().is_terminal:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from refold.properties.conformance import Conformance
+from refold.properties.conformance import Assessment
 from refold.properties.result import Result
 from refold.systems.registry import KNOWN
 
-Table = tuple[Result, tuple[Conformance, ...]]
+Table = tuple[Result, tuple[Assessment, ...]]
 
 
-def plan_line(standing: Conformance) -> str:
+def plan_line(standing: Assessment) -> str:
     """The actions that break an assertion, on one line."""
     assert standing.found is not None
     actions = "; ".join([f"{number}. {action}" for number, action in enumerate(standing.found.plan, 1)])
     return f"{standing.found.finding.anomaly}: {actions}"
 
 
-def remark(standing: Conformance) -> str:
+def remark(standing: Assessment) -> str:
     """What there is to say about a verdict."""
     if standing.found is None:
         return standing.note
@@ -31,7 +31,7 @@ def markdown(tables: Iterable[Table], head: str) -> str:
     return "\n".join([head, *[line for table in tables for line in section(*table)]])
 
 
-def section(result: Result, rows: Sequence[Conformance]) -> list[str]:
+def section(result: Result, rows: Sequence[Assessment]) -> list[str]:
     """One system."""
     lines = [
         f"## {result.system}",
@@ -54,7 +54,7 @@ def version(system: str) -> str:
     return f"Version {found}. " if found else ""
 
 
-def document(result: Result, rows: Sequence[Conformance]) -> dict[str, Any]:
+def document(result: Result, rows: Sequence[Assessment]) -> dict[str, Any]:
     """The same as data."""
     return {
         "system": result.system,

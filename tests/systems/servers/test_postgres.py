@@ -194,8 +194,8 @@ def test_a_url_where_nobody_is_is_told() -> None:
     ("name", "words"),
     [
         ("postgres?reader=eager", "option reader is 'eager', expected one of gap-safe, naive"),
-        ("postgres?fsync=off", "has no option 'fsync'; its options are reader, synchronous_commit, crash, url"),
-        ("postgres?url=x&crash=kill", "crash=kill is given with url="),
+        ("postgres?wal=off", "has no option 'wal'; its options are reader, synchronous_commit, fsync, crash, disk, url"),
+        ("postgres?url=x&crash=kill", "neither killed nor set up by refold; leave crash=kill out"),
     ],
 )
 def test_options_that_do_not_fit_are_told(name: str, words: str) -> None:
