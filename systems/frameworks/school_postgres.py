@@ -15,7 +15,11 @@ class TricksOnPostgres(PostgresTrackingRecorder):
     def __init__(self, datastore: PostgresDatastore, **named: Any) -> None:
         super().__init__(datastore, **named)
         table = "CREATE TABLE IF NOT EXISTS tricks (trick text PRIMARY KEY, dogs integer)"
-        self.sql_create_statements.append(SQL(table).format())
+        statements: Any = getattr(self, "create_table_statements", None)  # before 9.5
+        if statements is None:
+            self.sql_create_statements.append(SQL(table).format())
+        else:
+            statements.append(table)
 
     def learned(self, trick: str, tracking: Tracking) -> None:
         """One dog more, together with where the projection has come to."""
