@@ -54,6 +54,27 @@ WORK_MAX = 10_000
 """Turns that a look waits for."""
 
 
+Persistence = str | Callable[[str], Mapping[str, str]]
+"""``sqlite``, ``popo``, or a function that makes settings of the folder in which a run has its database."""
+
+
+def settings(persistence: Persistence, folder: str | None) -> dict[str, str]:
+    """What leads the library to the database of a run. Raises `AdapterError` for a function that does not name a module."""
+    if callable(persistence):
+        try:
+            place = dict(persistence(str(folder)))
+        except BaseException as error:
+            let_through(error)
+            raise AdapterError(f"persistence(folder) raised {told(error)}") from error
+        if "PERSISTENCE_MODULE" not in place:
+            raise AdapterError(
+                f"persistence(folder) returned the settings {', '.join(place) or 'of nothing'}; PERSISTENCE_MODULE has to be one of them"
+            )
+        return place
+    place = {"PERSISTENCE_MODULE": f"eventsourcing.{persistence}"}
+    return place if folder is None else {**place, "SQLITE_DBNAME": f"{folder}/events.db"}
+
+
 class SystemFacts(Protocol):
     """The system, as far as a run needs it."""
 
@@ -62,7 +83,7 @@ class SystemFacts(Protocol):
     @property
     def cls(self) -> Any: ...
     @property
-    def persistence(self) -> str: ...
+    def persistence(self) -> Persistence: ...
     @property
     def env(self) -> Mapping[str, str]: ...
     @property
@@ -97,6 +118,7 @@ class FrameworkDeployment:
         self.lives: dict[str, Any] = {}
         self.outcomes: list[tuple[str, str]] = []
         self.folder = system.place() if self.on_disk else None
+        self.place = settings(system.persistence, self.folder)
         self.env = self.environment()
         self.stage = Stage(system.name, emit, self.looked)
         try:
@@ -123,19 +145,15 @@ class FrameworkDeployment:
     @property
     def on_disk(self) -> bool:
         """Whether there is a database in a file."""
-        return self.system.persistence == "sqlite"
+        return self.system.persistence != "popo"
 
     def environment(self) -> dict[str, str]:
         """The settings of the user's, and where this run has its database."""
-        place = {"PERSISTENCE_MODULE": f"eventsourcing.{self.system.persistence}"}
-        if self.folder is not None:
-            place["SQLITE_DBNAME"] = f"{self.folder}/events.db"
-        return {**self.system.env, **place}
+        return {**self.system.env, **self.place}
 
     def make(self) -> Any:
         """An application."""
-        env = {**self.env, **named_for(self.system.cls, {"PERSISTENCE_MODULE": self.env["PERSISTENCE_MODULE"]})}
-        return self.system.cls(env=env)
+        return self.system.cls(env={**self.env, **named_for(self.system.cls, self.place)})
 
     # -- processes
 

@@ -22,7 +22,7 @@ from refold.model.record import ConsumerSpec
 from refold.model.tape import Group, Menu
 from refold.model.words import short, suggestion
 from refold.systems.frameworks.calls import script
-from refold.systems.frameworks.deployment import FrameworkDeployment
+from refold.systems.frameworks.deployment import FrameworkDeployment, Persistence
 from refold.systems.frameworks.library import library
 from refold.systems.frameworks.oracle import FreshInstances, attributes
 from refold.systems.frameworks.workers import LogFollower, WorkerReplay
@@ -42,7 +42,9 @@ class EventSourcing:
 
     `commands`: tuples of a method and its arguments, or functions of the application; a tuple among the arguments stands for what that call
     returned first. `projections`: process applications, or triples of a projection, the class of its view, and a function that makes a dict
-    of a view. `env`: settings of the library. `persistence`: ``sqlite`` or ``popo``. `state`: what counts as the state of an aggregate.
+    of a view. `env`: settings of the library. `persistence`: ``sqlite``, ``popo``, or a function that makes settings, `PERSISTENCE_MODULE`
+    among them, of the path of a folder, for a module of somebody else's that keeps its database in files there; without `projections`.
+    `state`: what counts as the state of an aggregate.
     `invariant(aggregate)`: False, or a sentence, about a state that is impossible. `evolve(state, event)` and `decide(command, state)`:
     a second opinion on what events mean and what is allowed; `decide` raises `refold.Refusal`, and `key(command)` gives the id of the
     aggregate that it is about. `projector(aggregate, events)`: for aggregates that are no mutable ones. `atomic`: whether a call that
@@ -60,7 +62,7 @@ class EventSourcing:
         *,
         projections: Sequence[Any] = (),
         env: Mapping[str, str] | None = None,
-        persistence: str = "sqlite",
+        persistence: Persistence = "sqlite",
         state: Callable[[Any], Any] = attributes,
         invariant: Callable[[Any], Any] | None = None,
         decide: Callable[[Any, Any], Any] | None = None,
@@ -72,13 +74,10 @@ class EventSourcing:
     ) -> None:
         library()
         check_application(application)
-        if persistence not in PERSISTENCE:
-            raise UsageError(
-                f"persistence is {persistence!r}{suggestion(persistence, PERSISTENCE)}; it is one of {', '.join(PERSISTENCE)}"
-            )
+        check_persistence(persistence, projections)
         self.name = name or application.__name__
         self.cls = application
-        self.persistence = persistence
+        self.persistence: Persistence = persistence
         self.env = dict(env or {})
         self.workers = {worker.name: worker for worker in (LogFollower(given, state) for given in projections)}
         self.code: Mapping[str, object] = {
@@ -87,7 +86,7 @@ class EventSourcing:
         }
         """The classes of the user's own that findings blame."""
         self.consumers = tuple(ConsumerSpec(name=one, projection="totals", watched=True) for one in self.workers)
-        self.capabilities: frozenset[Capability] = frozenset({CALLS} if persistence == "sqlite" else ())
+        self.capabilities: frozenset[Capability] = frozenset({CALLS} if persistence != "popo" else ())
         self.application = FreshInstances(
             application,
             script(commands, application),
@@ -137,7 +136,7 @@ class EventSourcing:
         yield "", 6, [(Look(),)]
         if self.workers:
             yield "", 16, alone(Turn(one) for one in self.workers)
-        if self.persistence != "sqlite":
+        if self.persistence == "popo":
             return
         calls: list[Any] = [
             (Enter(*talk), Halt(talk[0], place)) for talk, place in product(cast.talks, places["calls"])
@@ -180,6 +179,20 @@ def disturbed(stops: Sequence[Any], who: Sequence[str]) -> Iterator[Group]:
         4,
         [(*stop, FailStep(one), GoOn(one)) for stop, one in pairs if not stop[1].before.startswith("COMMIT")],
     )
+
+
+def check_persistence(persistence: Persistence, projections: Sequence[Any]) -> None:
+    """Whether there is such a persistence, for these projections. Raises `UsageError`."""
+    if callable(persistence):
+        if projections:
+            raise UsageError(
+                "persistence is a function, and there are projections; these can be followed with the persistence sqlite or popo only"
+            )
+    elif persistence not in PERSISTENCE:
+        raise UsageError(
+            f"persistence is {persistence!r}{suggestion(persistence, PERSISTENCE)};"
+            f" it is one of {', '.join(PERSISTENCE)}, or a function of a folder"
+        )
 
 
 def check_application(found: Any) -> None:

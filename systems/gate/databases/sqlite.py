@@ -82,7 +82,7 @@ def _busy() -> sqlite3.OperationalError:
 
 
 BOUNDARY = Boundary(_busy, lambda: error("SQLITE_IOERR", "disk I/O error"))
-"""Of what commits. Both errors leave the connection as it is. `lose`: SQLite may fail after the point of no return."""
+"""Of a statement that commits by itself. Both errors leave the connection as it is; SQLite may fail after the point of no return."""
 INSIDE = Boundary(_busy, _busy, may_lose=False)
 """Of a statement inside a transaction, or one that only reads: when it raises it has done nothing."""
 WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER"})
@@ -110,8 +110,27 @@ class Connection(sqlite3.Connection):
         """What may go wrong with this. Rolling back does not fail."""
         if kind == "rollback":
             return QUIET
+        if kind == "commit":
+            return Boundary(self._commit_fails, BOUNDARY.lose)
         alone = self.isolation_level is None and words.partition(" ")[0] in WRITES
-        return BOUNDARY if kind == "commit" or (alone and not self.in_transaction) else INSIDE
+        return BOUNDARY if alone and not self.in_transaction else INSIDE
+
+    def _commit_fails(self) -> sqlite3.OperationalError:
+        """The error of a commit that is not done. With a rollback journal a reader can be in its way, and the transaction stays open.
+        With a write-ahead log nobody can: there a commit fails for the disk alone, and SQLite has rolled back when it says so."""
+        if not self._ahead():
+            return _busy()
+        super().rollback()
+        self._observe(True)
+        return error("SQLITE_IOERR", "disk I/O error")
+
+    def _ahead(self) -> bool:
+        """Whether the database has a write-ahead log."""
+        cursor = sqlite3.Cursor(self)
+        cursor.row_factory = None
+        row: Any = sqlite3.Cursor.execute(cursor, "PRAGMA journal_mode").fetchone()
+        cursor.close()
+        return row[0] in ("wal", b"wal")
 
     def _belongs_to(self, actor: Actor) -> None:
         self.last = actor

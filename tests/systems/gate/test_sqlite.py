@@ -121,6 +121,34 @@ def test_a_failed_commit_has_not_happened(path: str) -> None:
     assert shop.rows(path, "select count(*) from bookings") == [(0,)]
 
 
+@pytest.mark.parametrize(("mode", "message", "open_after"), [("delete", "locked", True), ("wal", "I/O", False)])
+def test_a_commit_fails_as_it_fails_in_sqlite(path: str, mode: str, message: str, open_after: bool) -> None:
+    """A reader can be in the way of a commit only without a write-ahead log; with one it is the disk, and SQLite rolls back by itself."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"pragma journal_mode = {mode}")
+    found = []
+
+    def book() -> None:
+        connection = sqlite3.connect(path)
+        connection.row_factory = sqlite3.Row
+        connection.execute("insert into bookings (seat, guest) values ('1A', 'ada')")
+        try:
+            connection.commit()
+        except sqlite3.OperationalError as error:
+            found.append((str(error), connection.in_transaction))
+            connection.rollback()
+
+    with Gate() as gate:
+        gate.start("alice", book)
+        gate.until("alice", "COMMIT")
+        gate.step("alice", Fail())
+        gate.finish()
+    [(said, still)] = found
+    assert message in said
+    assert still == open_after
+    assert shop.rows(path, "select count(*) from bookings") == [(0,)]
+
+
 def test_a_dead_process_leaves_no_transaction_and_no_lock(path: str) -> None:
     with Gate() as gate:
         gate.start("alice", shop.CarefulShop(path).book, "1A", "ada")
