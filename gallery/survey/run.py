@@ -40,6 +40,11 @@ def constants(path):
     return found
 
 
+def noted():
+    """What was found so far."""
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+
+
 def environment(name, said, folder):
     """A virtual environment with refold and the package; its Python."""
     place = folder / name
@@ -160,13 +165,13 @@ def main():
     parser.add_argument("--page", action="store_true", help="run nothing, write the page from results.json")
     options = parser.parse_args()
     known = adapters()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = noted()
     for unknown in set(options.names) - set(known):
         parser.error(f"there is no adapter {unknown!r}; there are {', '.join(known)}")
     with tempfile.TemporaryDirectory() as made:
         folder = options.environments or pathlib.Path(made)
         for name in [] if options.page else options.names or known:
-            results[name] = survey(name, known[name], options, folder)
+            results = {**noted(), name: survey(name, known[name], options, folder)}
             RESULTS.write_text(
                 json.dumps(dict(sorted(results.items())), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
             )

@@ -70,6 +70,7 @@ from refold.systems.user.errors import AdapterError, called, close_part, line_of
 from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
 from refold.systems.user.roles.parts import roles_of
+from refold.systems.user.roles.relays import LATER
 from refold.systems.user.roles.role import OwnRole, Surroundings
 from refold.systems.user.roles.views import OwnViews
 from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
@@ -362,6 +363,7 @@ class OwnDeployment(Deployment):
     def __init__(self, system: OwnSystem, application: Application, emit: Emit) -> None:
         self.system = system
         self.stage: Stage | None = None
+        self.later = 0
         self.recorder = Recorder(emit)
         self.done: list[Action] = []
         try:
@@ -722,6 +724,7 @@ class OwnDeployment(Deployment):
 
     def come_to_an_end(self) -> None:
         """Everybody."""
+        self.later = 2
         if self.stage is not None:
             self.stage.finish()
             self.stage.rest()
@@ -729,6 +732,17 @@ class OwnDeployment(Deployment):
             if isinstance(consumer, Watched):
                 consumer.begin_anew()  # it may wait for the end of a transaction that nobody has seen anything of
         super().settle()
+
+    def time_passes(self) -> bool:
+        """Consumers that pull look again, for what they have put off: a back-off, a lease."""
+        pulling = [one for one in self.consumers.values() if isinstance(one, Watched) and one.role == PULLING]
+        if self.stage is None or not pulling or not self.later:
+            return False
+        self.later -= 1
+        self.stage.gate.advance(LATER)
+        for consumer in pulling:
+            consumer.wake()
+        return True
 
     def close(self) -> None:
         """Threads, connections, and what the user has to close."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import sqlite3
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -97,6 +98,36 @@ def test_the_repaired_service_is_held() -> None:
     assert [str(example.finding) for example in result.counterexamples] == []
     counts = result.counts
     assert min(counts["calls"], counts["stops"], counts["deaths_in_work"], counts["answers_lost"]) > 5, counts
+
+
+class Patient(CarefulWorker):
+    """After an error it waits before it works again."""
+
+    pause = 60.0
+    until = 0.0
+
+    def work(self) -> bool:
+        """Nothing, while it waits."""
+        if time.monotonic() < self.until:
+            return False
+        try:
+            return super().work()
+        except sqlite3.OperationalError:
+            self.until = time.monotonic() + self.pause
+            return True
+
+
+class Sulking(Patient):
+    """It never comes back by itself."""
+
+    pause = 1e9
+
+
+def test_a_worker_that_puts_work_off_is_given_the_time() -> None:
+    """Simulated time goes by before anybody judges; the one for whom it is never enough is found."""
+    assert [str(example.finding) for example in verified(system(CarefulRegistry, Patient), 1, 30).counterexamples] == []
+    found = verified(system(CarefulRegistry, Sulking), 1, 60).counterexamples
+    assert {"event-never-applied", "never-reaches-tail"} & {example.finding.anomaly for example in found}
 
 
 def test_the_same_plan_makes_the_same_stops() -> None:

@@ -1,0 +1,53 @@
+"""`langgraph-checkpoint-postgres`: the state of a graph, stored after each step in PostgreSQL, so that a thread can be resumed.
+
+Promised by its documentation: what its sister for SQLite promises. Connections are in autocommit mode, as `from_conn_string` makes them.
+"""
+
+import psycopg
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph_flow import FlowSystem, Taken
+from psycopg.rows import dict_row
+
+from refold.systems.servers import PostgresDatabase
+
+NEEDS = ["langgraph-checkpoint-postgres", "langgraph"]
+EXTRAS = ["postgres"]
+RUNS = {"System": "langgraph_flow.py:Orders"}
+
+
+def connect(dsn):
+    return psycopg.connect(dsn, autocommit=True, prepare_threshold=0, row_factory=dict_row)
+
+
+def schema(dsn):
+    with connect(dsn) as connection:
+        PostgresSaver(connection).setup()
+        connection.execute("create table orders (position bigserial primary key, number text unique)")
+
+
+class Place:
+    """A database, with the orders beside the checkpoints."""
+
+    def __init__(self):
+        self.database = PostgresDatabase(schema)
+        self.close = self.database.close
+
+    def saver(self):
+        return PostgresSaver(connect(self.database.dsn))
+
+    def insert(self, number):
+        try:
+            with psycopg.connect(self.database.dsn) as connection:
+                connection.execute("insert into orders (number) values (%s)", (number,))
+        except psycopg.errors.UniqueViolation as error:
+            raise Taken from error
+
+    def orders(self, after, limit):
+        query = "select position, number from orders where position > %s order by position limit %s"
+        return self.database.rows(query, (after, limit))
+
+
+class System(FlowSystem):
+    def __init__(self):
+        super().__init__(Place())
+        self.database = self.place.database
