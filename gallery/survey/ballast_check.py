@@ -1,8 +1,8 @@
 """`ballast.py`: an outbox, subscribers and jobs in one SQLite file.
 
-Promised by its documentation: an event exists if and only if the work that published it was committed; what a subscriber writes is committed
-together with the completion of its job, so each event takes effect exactly once; a job that fails is tried again, and jobs of a process that
-has died are taken up when the next one starts. There is one worker, as the package asks for.
+Promised by its documentation: an event exists if and only if the work that published it was committed; what a subscriber writes is
+committed together with the completion of its job, so each event takes effect exactly once; a job that fails is tried again, and jobs of a
+process that has died are taken up when the next one starts. There is one worker, as the package asks for.
 """
 
 import contextlib

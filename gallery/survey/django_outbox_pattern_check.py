@@ -1,7 +1,6 @@
 """`django-outbox-pattern`: a Django model, and a message in the same transaction; a publisher sends messages and marks them as sent.
 
-Promised by its documentation: with the decorator, a message is published if and only if the change is committed. Sending is tried again
-when the broker fails. So a message goes out at least once.
+Promised: with the decorator, a message is published if and only if the change is committed, and at least once: sending is tried again.
 """
 
 import json

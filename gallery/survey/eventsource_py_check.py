@@ -4,19 +4,9 @@ Promised by its documentation: an append is atomic and checks the expected versi
 `OptimisticLockError`; a repository loads an aggregate as its events make it, through the newest snapshot as well.
 """
 
-import sqlite3
 from uuid import NAMESPACE_URL, uuid5
 
-from eventsource import (
-    AggregateRepository,
-    CommandRejectedError,
-    DeciderAggregate,
-    DomainCommand,
-    DomainEvent,
-    OptimisticLockError,
-    SQLiteEventStore,
-    register_event,
-)
+import eventsource as es
 from eventsource.adapters.sql.schemas import get_schema
 from eventsource.adapters.sqlite.snapshots import SQLiteSnapshotStore
 from pydantic import BaseModel
@@ -32,15 +22,15 @@ def key(item):
     return uuid5(NAMESPACE_URL, item)
 
 
-@register_event
-class Counted(DomainEvent):
+@es.register_event
+class Counted(es.DomainEvent):
     event_type: str = "Counted"
     aggregate_type: str = "Item"
     item: str
     count: int
 
 
-class Add(DomainCommand):
+class Add(es.DomainCommand):
     item: str
     count: int
 
@@ -49,17 +39,14 @@ class State(BaseModel):
     free: int = 0
 
 
-class Item(DeciderAggregate[State]):
+class Item(es.DeciderAggregate[State]):
     aggregate_type = "Item"
-
-    @staticmethod
-    def initial_state():
-        return State()
+    initial_state = staticmethod(State)
 
     @staticmethod
     def decide(command, state):
         if state.free + command.count < 0:
-            raise CommandRejectedError("there is less than that", command)
+            raise es.CommandRejectedError("there is less than that", command)
         return [Counted(aggregate_id=key(command.item), item=command.item, count=command.count)]
 
     @staticmethod
@@ -69,8 +56,8 @@ class Item(DeciderAggregate[State]):
 
 class Shelf:
     def __init__(self, path):
-        store, snapshots = SQLiteEventStore(path), SQLiteSnapshotStore(path)
-        self.items = AggregateRepository(
+        store, snapshots = es.SQLiteEventStore(path), SQLiteSnapshotStore(path)
+        self.items = es.AggregateRepository(
             store, Item, snapshot_store=snapshots, snapshot_threshold=2, enable_tracing=False
         )
 
@@ -85,15 +72,8 @@ class Shelf:
 
 EVENTS = """select global_position as position, version, event_id as id,
     json_extract(payload, '$.item') as item, json_extract(payload, '$.count') as count from events"""
-service = Service(Shelf, refusals=[CommandRejectedError, OptimisticLockError], load="load")
+service = Service(Shelf, refusals=[es.CommandRejectedError, es.OptimisticLockError], load="load")
 
 
-def create(path):
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    for schema in ("all", "snapshots"):
-        connection.executescript(get_schema(schema, backend="sqlite"))
-    connection.close()
-
-
-System = sqlite_system(create, service, events={Changed: EVENTS})
+SCHEMA = "pragma journal_mode = wal;" + get_schema("all", backend="sqlite") + get_schema("snapshots", backend="sqlite")
+System = sqlite_system(SCHEMA, service, events={Changed: EVENTS})

@@ -1,8 +1,8 @@
 """`langgraph-checkpoint-sqlite`: the state of a graph, stored after each step, so that a thread can be resumed.
 
 Promised by its documentation: a checkpoint is stored at every step; a thread that was interrupted goes on from its last checkpoint; what a
-node has written is kept when another node of the same step fails, and that node is not run again. Nodes after the last checkpoint run again:
-at-least-once.
+node has written is kept when another node of the same step fails, and that node is not run again. Nodes after the last checkpoint run
+again: at-least-once.
 """
 
 import os
