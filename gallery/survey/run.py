@@ -171,7 +171,8 @@ def main():
     with tempfile.TemporaryDirectory() as made:
         folder = options.environments or pathlib.Path(made)
         for name in [] if options.page else options.names or known:
-            results = {**noted(), name: survey(name, known[name], options, folder)}
+            found = survey(name, known[name], options, folder)
+            results = {**noted(), name: found}
             RESULTS.write_text(
                 json.dumps(dict(sorted(results.items())), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
             )

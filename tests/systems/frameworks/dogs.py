@@ -258,6 +258,11 @@ def totals(view: Any) -> dict[str, int]:
     return found
 
 
+def somewhere_else(folder: str) -> dict[str, str]:
+    """The settings of a persistence module that refold does not know by name."""
+    return {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": f"{folder}/dogs.db"}
+
+
 def school(cls: Any = DogSchool, follower: Any = None, **options: Any) -> EventSourcing:
     """A school, and who follows it: a process application, or a projection with this view."""
     if follower is None:

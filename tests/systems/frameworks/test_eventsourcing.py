@@ -17,6 +17,7 @@ from refold.model.errors import UsageError
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.systems import EventSourcing, resolve
+from refold.systems.user.errors import AdapterError
 
 from . import dogs, stock
 
@@ -26,6 +27,10 @@ MISTAKES: dict[str, tuple[Any, tuple[str, str]]] = {
         ("view-differs-from-replay", "REPL"),
     ),
     "a cache that does not look": (lambda: dogs.school(dogs.StaleSchool), ("view-differs-from-replay", "REPL")),
+    "the same on a persistence module of somebody else's": (
+        lambda: dogs.school(dogs.StaleSchool, persistence=dogs.somewhere_else),
+        ("view-differs-from-replay", "REPL"),
+    ),
     "a cache with what was never saved": (lambda: dogs.school(dogs.DirtySchool), ("view-differs-from-replay", "REPL")),
     "the same in memory": (
         lambda: dogs.school(dogs.DirtySchool, persistence="popo"),
@@ -59,6 +64,7 @@ RIGHT: dict[str, Any] = {
     "a projection in memory": lambda: dogs.school(follower=dogs.MemoryCounts),
     "a process application": lambda: dogs.school(follower=dogs.Newspaper),
     "in memory": lambda: dogs.school(follower=dogs.MemoryCounts, persistence="popo"),
+    "on a persistence module of somebody else's": lambda: dogs.school(persistence=dogs.somewhere_else),
     "with a second opinion": stock.stock,
     "with an invariant": lambda: EventSourcing(stock.Shop, stock.COMMANDS, invariant=lambda item: item.free >= 0),
 }
@@ -138,6 +144,7 @@ def test_the_system_that_ships_is_held(name: str) -> None:
             lambda: EventSourcing(dogs.DogSchool, dogs.COMMANDS, projections=[dogs.Counting]),
             "neither a ProcessApplication",
         ),
+        (lambda: dogs.school(follower=dogs.Counts, persistence=dogs.somewhere_else), "and there are projections"),
         (lambda: searched(EventSourcing(dogs.DogSchool, [("register",)]), 1), "no command succeeded"),
         (lambda: resolve("eventsourcing?persistence=mysql"), "it is one of sqlite, popo"),
         (lambda: resolve("eventsourcing?snapshot=1"), "did you mean"),
@@ -198,3 +205,16 @@ def test_the_command_needs_no_application(tmp_path: pathlib.Path) -> None:
     again = refold(tmp_path, "replay", finding["plan"], "--json")
     assert again.returncode == 1, again.stderr
     assert json.loads(again.stdout)["findings"][0]["anomaly"] == finding["anomaly"]
+
+
+@pytest.mark.parametrize(
+    ("persistence", "message"),
+    [
+        (lambda folder: {}, "PERSISTENCE_MODULE has to be one of them"),
+        (lambda folder: folder.nowhere, r"persistence\(folder\) raised AttributeError"),
+    ],
+)
+def test_a_persistence_that_makes_no_settings_is_told_so(persistence: Any, message: str) -> None:
+    """When the first run begins."""
+    with pytest.raises(AdapterError, match=message):
+        searched(dogs.school(persistence=persistence), 1)
