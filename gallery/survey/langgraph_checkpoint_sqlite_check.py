@@ -23,7 +23,7 @@ class Place:
         self.folder = tempfile.TemporaryDirectory()
         self.path = os.path.join(self.folder.name, "flow.db")
         self.close = self.folder.cleanup
-        self.saver().setup()
+        self.saver()
         self.do("create table orders (position integer primary key, number text unique)")
 
     def do(self, sql, *values):
@@ -31,7 +31,9 @@ class Place:
             return connection.execute(sql, values).fetchall()
 
     def saver(self):
-        return SqliteSaver(sqlite3.connect(self.path, check_same_thread=False))
+        made = SqliteSaver(sqlite3.connect(self.path, check_same_thread=False))
+        made.setup()
+        return made
 
     def insert(self, number):
         try:

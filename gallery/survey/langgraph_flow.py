@@ -79,10 +79,10 @@ class Flow:
     projection = "views"
 
     def __init__(self, place, sinks):
-        self.place, self.sinks, self.graph = place, sinks, None
+        self.place = place
+        self.graph = graph(place.saver(), lambda step, number: sinks[step].send(number))
 
     def poll(self):
-        self.graph = self.graph or graph(self.place.saver(), lambda step, number: self.sinks[step].send(number))
         for _, number in self.place.orders(0, 100):
             config = {"configurable": {"thread_id": number}}
             found = self.graph.get_state(config)
