@@ -242,7 +242,7 @@ class FrameworkDeployment:
         return True
 
     def fail_step(self, action: FailStep) -> bool:
-        """A statement fails. Not a COMMIT: the library does not roll back then. With a write-ahead log, which it uses, SQLite has done so."""
+        """A statement fails. Not a COMMIT: the library does not roll back then; SQLite has done so, with the write-ahead log it uses."""
         if not self.stage.stands(action.who) or self.stage.before(action.who).startswith("COMMIT"):
             return False
         return self.at(action, action.who, lambda: self.stage.fail(action.who))
