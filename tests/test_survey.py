@@ -117,7 +117,7 @@ def test_a_page_without_a_place_for_a_table_is_refused() -> None:
 
 
 @pytest.mark.parametrize("path", ADAPTERS, ids=name_of)
-def test_an_adapter_runs_where_its_package_is_installed(path: pathlib.Path) -> None:
+def test_an_adapter_runs_where_its_package_is_installed(path: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """A few runs only, in a process of its own, as some packages set up the whole process."""
     said = RUN.constants(path)
     missing = [need for need in said["NEEDS"] if not installed(need)]
@@ -133,10 +133,10 @@ def test_an_adapter_runs_where_its_package_is_installed(path: pathlib.Path) -> N
         "--seed",
         "1",
     ]
-    command += ["--system", f"{path}:{system}"]
+    command += ["--system", f"{path}:{system}", "--report-dir", str(tmp_path / "report")]
     if application:
         command += ["--application", str(SURVEY / application)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=SURVEY)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode in (0, 1), done.stderr
     expected = {finding["anomaly"] for finding in RESULTS[name_of(path)]["runs"][system]["findings"]}
     assert {finding["anomaly"] for finding in json.loads(done.stdout)["findings"]} <= expected
