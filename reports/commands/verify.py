@@ -27,7 +27,6 @@ from refold.reports.documents.report_folder import REPORT, write_report
 from refold.reports.documents.terminal import print_result
 from refold.reports.runs.directory import PAGE, keep
 from refold.reports.words.explained import explain_result
-from refold.reports.words.values import inert
 from refold.search.campaign import Budget, Campaign, Progress
 from refold.search.failure import PlanFile, slug
 from refold.search.objects.application_check import application_named, trial
@@ -147,6 +146,7 @@ def verify(
         called = {name: application or application_suiting(name, system) for name, system in resolved}
         applications = {name: application_for(called[name]) for name in names}
         ready(folder)
+        earlier = pathlib.Path(folder) / PAGE
         outputs, troubles = [], []
         for name, system in resolved:
             place = pathlib.Path(folder) / slug(name) if len(names) > 1 else pathlib.Path(folder)
@@ -160,13 +160,14 @@ def verify(
                 application if own_application(system) is None else called[name],
                 len(names) == 1,
                 jobs,
+                str(earlier) if earlier.is_file() else "",
             )
             outputs.append(campaign.run(quiet=as_json, verbose=verbose))
             troubles.extend(campaign.trouble)
             if campaign.interrupted:
                 break
         with held_back():  # the search is over: how it ended is what the exit code says
-            remember(pathlib.Path(folder), outputs, as_json)
+            remember(pathlib.Path(folder), outputs)
             if as_json:
                 outcome.print_json(outputs[0] if len(names) == 1 else together(outputs))
             for trouble in troubles:
@@ -177,18 +178,14 @@ def verify(
             sys.exit(outcome.HELD if whole and not troubles else outcome.ENVIRONMENT)
 
 
-def remember(folder: pathlib.Path, outputs: list[ReportDocument], quiet: bool) -> None:
+def remember(folder: pathlib.Path, outputs: list[ReportDocument]) -> None:
     """Keep what these searches found beside what earlier ones in the same directory did. A directory that has no more room costs no
     verdict."""
     at = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     try:
-        ledger, page = keep(folder, outputs, at, outcome.complain)
+        keep(folder, outputs, at, outcome.complain)
     except OSError as error:
         outcome.complain(f"this search was not added to {folder / PAGE}: {error.strerror}")
-        return
-    if not quiet and ledger.next_number - 1 > len(outputs):
-        with outcome.speaking():
-            click.echo(f"compared with earlier searches: {inert(str(page))}")
 
 
 def old_data(
@@ -228,7 +225,8 @@ def together(outputs: list[ReportDocument]) -> ReportDocument:
 
 
 class Verification:
-    """One system's campaign with its files and its progress bar; trouble before anything was run is only raised if it is `alone`."""
+    """One system's campaign with its files and its progress bar; trouble before anything was run is only raised if it is `alone`. `earlier`
+    is the page of earlier searches, if there were any."""
 
     def __init__(
         self,
@@ -241,8 +239,10 @@ class Verification:
         called: str | None,
         alone: bool = True,
         jobs: int | None = None,
+        earlier: str = "",
     ) -> None:
         self.name = name
+        self.earlier = earlier
         self.alone = alone
         self.application = application
         self.folder = folder
@@ -265,7 +265,14 @@ class Verification:
         result = self.in_other_processes(result)
         with held_back() as waiting:
             output = publish(
-                result, self.application, self.folder, self.plans, quiet, verbose=verbose, system=self.campaign.system
+                result,
+                self.application,
+                self.folder,
+                self.plans,
+                quiet,
+                verbose=verbose,
+                system=self.campaign.system,
+                earlier=self.earlier,
             )
         self.interrupted |= waiting.came
         return output
@@ -335,6 +342,7 @@ def publish(
     verbose: bool = False,
     *,
     system: SystemPort,
+    earlier: str = "",
 ) -> ReportDocument:
     """Write the files of the report, and print it, with `note` on top, unless quiet; in CI, announce it."""
     explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans], system=system)
@@ -342,7 +350,7 @@ def publish(
     announce(document)
     if not quiet:
         with outcome.speaking():
-            print_result(result, explained, report=str(folder / REPORT), note=note, verbose=verbose)
+            print_result(result, explained, report=str(folder / REPORT), note=note, verbose=verbose, earlier=earlier)
     return document
 
 

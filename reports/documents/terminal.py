@@ -73,10 +73,12 @@ def print_result(
     report: str | None = None,
     note: str = "",
     verbose: bool = False,
+    earlier: str = "",
 ) -> None:
     """Print a campaign: `explained` are its counterexamples, `report` is the path of the page; `note` is a sentence that follows the
-    verdict. What leads to a finding fits on a screen, unless `verbose`."""
-    _Printer(to or console(), verbose).result(result, explained, report, note)
+    verdict, `earlier` the path of the page of all searches, if there were some before. What leads to a finding fits on a screen, unless
+    `verbose`."""
+    _Printer(to or console(), verbose).result(result, explained, report, note, earlier)
 
 
 class _Printer:
@@ -108,7 +110,9 @@ class _Printer:
         """A command: never wrapped, to be copied as it is."""
         self.to.print(self.text(command, "bold"), soft_wrap=True)
 
-    def result(self, result: Result, explained: Sequence[Explained], report: str | None, note: str) -> None:
+    def result(
+        self, result: Result, explained: Sequence[Explained], report: str | None, note: str, earlier: str
+    ) -> None:
         """Everything."""
         self.verdict(result, explained)
         if note:
@@ -132,6 +136,8 @@ class _Printer:
             self.say(said)
         if report is not None:
             self.say(f"report with pictures: {report}")
+        if earlier:
+            self.say(f"compared with earlier searches: {earlier}")
         if explained and explained[-1].replay:
             self.say("replay it:" if len(explained) == 1 else "replay the last one:", "dim")
             self.command(explained[-1].replay)

@@ -169,7 +169,8 @@ def test_verifying_twice_shows_the_trend(tmp_path: pathlib.Path) -> None:
     second = CliRunner().invoke(main, [*command, "--report-dir", str(tmp_path)])
     assert (first.exit_code, second.exit_code) == (1, 1)
     assert "earlier searches" not in first.output
-    assert second.output.splitlines()[-1].startswith("compared with earlier searches:")
+    assert f"compared with earlier searches: {tmp_path / PAGE}" in " ".join(second.output.split())
+    assert second.output.splitlines()[-1].startswith("refold replay ")
     document = json.loads((tmp_path / DATA).read_text())
     assert [run["number"] for run in document["runs"]] == [1, 2]
     assert "2 of 2 searches since then (100%)" in (tmp_path / PAGE).read_text()
