@@ -52,6 +52,7 @@ from refold.properties.reading.listings import Listings
 from refold.properties.reading.sessions import Pointers, Sessions, Waits
 from refold.properties.updates.alone import MadeAlone
 from refold.properties.updates.create_if_absent import CreateIfAbsent
+from refold.properties.updates.deadlocks import Deadlocks
 from refold.properties.updates.decisions import Decisions, ExpectedVersion
 from refold.properties.updates.locks import Locks
 from refold.properties.updates.reservations import Reservations
@@ -179,6 +180,7 @@ LATE: tuple[Callable[[Oracle], Property], ...] = (
     lambda oracle: CreateIfAbsent(),
     lambda oracle: SingleWriter(),
     Topics,
+    Deadlocks,
     views,
 )
 """Properties of extensions, made when the first record of theirs occurs. No two share a kind of record, nor with the others."""

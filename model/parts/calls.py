@@ -146,6 +146,18 @@ class StopOrderly(Action, frozen=True, tag="stop-orderly"):
 
 
 @record_kind
+class Deadlocked(Record, frozen=True, tag="deadlocked"):
+    """Each of these waits for something that another of them has: nobody of them can ever go on. `waits` says who waits for what, and who
+    has it, as far as that is known. The process of `who`, which came last, is ended, as somebody would do in the end."""
+
+    who: str
+    waits: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{'; '.join(f'{name} {wait}' for name, wait in self.waits.items())}: nobody of them can go on, and {self.who} is ended"
+
+
+@record_kind
 class Called(Record, frozen=True, tag="called"):
     """A client calls the service with a command; the call is operation `op`."""
 
@@ -247,5 +259,6 @@ class Gated(Extension):
         count("turns", "turns of consumers of the user's own", Turn, BeginTurn),
         count("handed", "events that consumers of the user's own were handed", Handed),
         count("looks", "times at which rows or checkpoint of such a consumer showed something new", Shown),
+        count("deadlocks", "times at which code of the user's own waited for each other for ever", Deadlocked),
         count("orderly_stops", "consumers that were told to stop", StopOrderly),
     )

@@ -504,6 +504,12 @@ ANOMALIES: dict[str, Anomaly] = {
         "what is written in the transaction of the append is there whenever the event is",
         usual="event and row are written in two transactions; one transaction for both",
     ),
+    "deadlock": Anomaly(
+        "{where} wait for each other, and nobody of them can ever go on",
+        "whoever waits for a lock waits for somebody who can go on",
+        usual="two locks that are taken in different orders, or a lock that is held while somebody is called who needs it; take locks in "
+        "one order everywhere, or let waits time out",
+    ),
     "confirmed-without-effect": Anomaly(
         "a call about {where} was answered «done», and nothing of it is in the log",
         "a service says «done» only of what is stored",

@@ -113,6 +113,7 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "is what it shows at rest": "{consumer} shows this, and nothing moves any more",
     "does not contain it": "{consumer} shows rows without it",
     "is the call": "{client} called the service, as operation {op}",
+    "is the circle": "each of them waits for another one",
     "is its answer": "{client} heard: {how}",
     "came meanwhile": "it became visible between the call and the answer",
     "is its effect": "it is at position {position}",

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import attrs
+
 from refold.systems.gate.actor import OPEN, Actor, Host, Process
 from refold.systems.gate.baton import Baton
 from refold.systems.gate.crossing import (
@@ -392,7 +394,7 @@ class Gate(Baton):
     def deadlock(self) -> Deadlock | None:
         """Who waits for each other in a circle; or everybody, if nobody can go on and no time helps. None if there is neither. Threads
         that somebody else's code has started and left behind, such as those of a pool, may wait for ever."""
-        waits = {name: actor.status.wait for name, actor in self.actors.items() if isinstance(actor.status, Blocked)}
+        waits = {name: _wait(actor) for name, actor in self.actors.items() if isinstance(actor.status, Blocked)}
         for name in waits:
             circle = _circle(name, waits)
             if circle:
@@ -402,6 +404,15 @@ class Gate(Baton):
         if not all(actor.helps for actor in living) and len(waits) == len(living) and _for_ever(waits) and not timers:
             return Deadlock(tuple(waits.items()), everybody=True)
         return None
+
+
+def _wait(actor: Actor) -> Wait:
+    """What a blocked actor waits for, and who has that now."""
+    assert isinstance(actor.status, Blocked)
+    wait = actor.status.wait
+    if wait.seen != "loop" or wait.holders or not isinstance(actor.host, Carrier):
+        return wait
+    return attrs.evolve(wait, holders=actor.host.driven.has_what(actor))
 
 
 def _hears(status: Status) -> bool:

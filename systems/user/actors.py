@@ -10,11 +10,11 @@ from typing import Any
 
 import attrs
 
-from refold.model.parts.calls import Stood
+from refold.model.parts.calls import Deadlocked, Stood
 from refold.model.process import Emit
 from refold.systems.gate import Blocked, Busy, Died, Exited, Fail, Gate, Lose, Raised, Returned, Status, Stop, Stopped
 from refold.systems.gate.actor import Actor
-from refold.systems.gate.crossing import Ended
+from refold.systems.gate.crossing import Ended, Wait
 from refold.systems.gate.decision import DIE, GO, Decision
 from refold.systems.gate.runtime.driven import Carrier
 from refold.systems.user.coroutines import first_of, others_of
@@ -65,6 +65,8 @@ class Stage:
         """Whose work nobody cancels: consumers are told to stop instead."""
         self.held: dict[str, Actor] = {}
         """Who of a group has stopped where the plan has him stop."""
+        self.ended = False
+        """A process was ended to resolve a deadlock, and its work is not over yet."""
         self.gate.__enter__()
 
     def close(self) -> None:
@@ -169,10 +171,12 @@ class Stage:
         """Look at what a step has done; somebody else may have come to an end by it, too."""
         if isinstance(self.gate.status(name), Blocked):
             self.refuse_one_of_a_deadlock(name)
+            self.end_a_deadlock(name)
         self.look(name)
         if name in self.work and isinstance(status := self.gate.status(name), Ended):
             self.over(name, status)
-        if self.tasks:
+        if self.tasks or self.ended:
+            self.ended = False
             for other in [one for one in self.work if isinstance(self.gate.status(one), Ended)]:
                 self.over(other, self.gate.status(other))
 
@@ -181,6 +185,19 @@ class Stage:
         deadlock = self.gate.refuse(name)
         if deadlock is not None:
             self.emit(Stood(name, f"in a {deadlock}; the server refuses {name}"))
+
+    def end_a_deadlock(self, last: str = "") -> bool:
+        """Record who waits for each other for ever, and end the process of whoever came last, as somebody would in the end; whether there
+        was such a circle."""
+        found = self.gate.deadlock()
+        if found is None or found.everybody or any(wait.until is not None or not ours(wait) for _, wait in found.waits):
+            return False
+        names = [name for name, _ in found.waits]
+        process = self.gate.actors[last if last in names else names[-1]].process.name
+        self.emit(Deadlocked(process, {name: str(wait) for name, wait in found.waits}))
+        self.gate.kill(process)
+        self.ended = True
+        return True
 
     def over(self, name: str, status: Status) -> None:
         """Work has come to its end."""
@@ -319,6 +336,12 @@ class Stage:
                     self.step(one)
                 if not others:
                     break
+        if self.end_a_deadlock():
+            for other in [one for one in self.work if isinstance(self.gate.status(one), Ended)]:
+                self.over(other, self.gate.status(other))
+            self.ended = False
+            self.finish(names)
+            return
         deadlock = self.gate.deadlock()
         if deadlock is not None and len(deadlock.waits) > 1:
             raise AdapterError(f"{self.title}: work that has no end: {deadlock}")
@@ -348,6 +371,11 @@ def numbered(place: str) -> tuple[str, int]:
     """A place in words, and which of those that are called so it is."""
     again = AGAIN.fullmatch(place)
     return (again[1], int(again[2])) if again else (place, 1)
+
+
+def ours(wait: Wait) -> bool:
+    """Whether it is seen without a server, which would end a deadlock by itself."""
+    return wait.seen in ("gate", "loop")
 
 
 def told_status(status: Status) -> str:

@@ -16,6 +16,7 @@ from refold.systems.user.roles.locks import Lock
 from refold.systems.user.roles.parts import roles_of
 from refold.systems.user.roles.relays import Relays
 from refold.systems.user.roles.sinks import Sinks
+from refold.systems.user.roles.views import OwnViews
 from refold.systems.user.system import OwnSystem
 from refold.systems.user.whole import Whole, WholeSystem
 
@@ -45,6 +46,8 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     if is_system(made):
         return made
     system: UserConsumersSystem | LogSystem | OwnSystem | WholeSystem
+    if isinstance(made, Whole):
+        OwnViews.check(name, made.views)
     if isinstance(made, Whole) and not is_more(made):
         close_part(name, made)
         system = WholeSystem(name, make, made, lambda: own_system(name, make, called(name, make)))

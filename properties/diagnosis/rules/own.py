@@ -47,6 +47,7 @@ OWN_RULES: Rules = {
         when(0.5, lambda facts: facts.at_the_first_time, "nothing had gone wrong, and no event had come again"),
         against(0.8, lambda facts: not facts.inline and not facts.at_the_first_time),
     ),
+    "locks-in-two-orders": (shows(0.8, "deadlock"),),
     "cache-filled-late": (
         shows(0.6, "cache-stale-at-rest"),
         when(

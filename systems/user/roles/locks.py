@@ -113,6 +113,13 @@ class OwnLocks(OwnRole):
         self.seen = self.guarded()
 
     @classmethod
+    def means(cls, theirs: Any) -> bool:
+        """Not a lock of `threading` or `asyncio`, with which the code keeps its own threads or tasks apart."""
+        return isinstance(theirs, type) or not all(
+            callable(getattr(theirs, one, None)) for one in ("acquire", "release")
+        )
+
+    @classmethod
     def check(cls, title: str, theirs: Any) -> None:
         """It is a `Lock`, and what it makes can be asked."""
         if not isinstance(theirs, Lock):

@@ -21,5 +21,5 @@ def roles_of(made: object) -> Iterator[tuple[type[OwnRole], Any]]:
     """Each role that a user's system has, and what it has for it."""
     for role in ROLES:
         theirs = getattr(made, role.field, None)
-        if theirs is not None:
+        if theirs is not None and role.means(theirs):
             yield role, theirs

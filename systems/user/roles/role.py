@@ -59,6 +59,11 @@ class OwnRole(Extension):
         self.application = scene.context.application
 
     @classmethod
+    def means(cls, theirs: Any) -> bool:
+        """Whether an attribute of this name is meant for the role; if not, it is the user's own business."""
+        return True
+
+    @classmethod
     def check(cls, title: str, theirs: Any) -> None:
         """Whether this is what the role needs. Raises `UsageError`."""
 

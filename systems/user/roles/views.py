@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from refold.model.application import Application
 from refold.model.declarations.offer import Cast
+from refold.model.errors import UsageError
 from refold.model.extension import Handler
 from refold.model.parts.reading.looks import Look, Viewed
 from refold.model.tape import Group
@@ -26,6 +27,15 @@ class OwnViews(OwnRole):
         self.partial: Sequence[str] = getattr(getattr(theirs, "__self__", None), "partial", ())
         self.work: Callable[[], None] = lambda: None
         """Lets everybody work to the end; put in its place by the deployment."""
+
+    @classmethod
+    def check(cls, title: str, theirs: Any) -> None:
+        """It can be called."""
+        if not callable(theirs):
+            raise UsageError(
+                f"{title!r}: its views are {short(theirs)}, expected a method views() that returns name of a view -> key -> the state that"
+                " it shows; if they are something else, give them another name"
+            )
 
     @classmethod
     def words(cls, theirs: Any, cast: Cast, application: Application, places: Places) -> Iterator[Group]:

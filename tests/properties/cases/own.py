@@ -9,7 +9,7 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
-from refold.model.parts.calls import SERVICE, Called, Replied, Shown
+from refold.model.parts.calls import SERVICE, Called, Deadlocked, Replied, Shown
 from refold.model.parts.reading.looks import Viewed
 from refold.model.record import ConsumerSpec, Opened, Prepared, Settled, Settling
 
@@ -115,6 +115,11 @@ CASES: dict[tuple[str, str], Case] = {
     ("service-answers", "refused with cause"): Case(
         history(*ADDED, call("bob-1", CLEAR), done("bob-1", "refused")),
         history(*ADDED, call("bob-1", CLEAR), done("bob-1", "unknown")),
+        BAG,
+    ),
+    ("deadlocks", "no circle"): Case(
+        history(*ADDED, call("bob-1"), Deadlocked("bob", {"alice": "waits", "bob": "waits"}), done("bob-1", "unknown")),
+        history(*ADDED, call("bob-1"), done("bob-1", "unknown")),
         BAG,
     ),
     ("watched-consumers", "not lost"): Case(

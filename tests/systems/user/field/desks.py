@@ -161,7 +161,7 @@ class OneByOne(Worker):
 
 
 class AllAtOnce(Worker):
-    """adobe/kafka-workers#19 in spirit: a page is handled at once; whatever fails is swallowed, and the page is done."""
+    """kafka-workers#19 in kind: a page is handled at once; whatever fails is swallowed, and the page is done."""
 
     async def poll(self) -> bool:
         """A page."""

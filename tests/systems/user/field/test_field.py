@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -148,6 +149,16 @@ class InMemory:
         ][after : after + limit]
 
 
+def threads(make: Any) -> System:
+    """A service in threads, which share their locks."""
+
+    def server() -> object:
+        make.locks = {"w1": threading.Lock(), "w2": threading.Lock()}
+        return tables(make)()
+
+    return server
+
+
 def desk(kind: Any = desks.Desk, worker: Any = None) -> System:
     """A system of these."""
     return lambda: InMemory(kind, worker)
@@ -194,6 +205,7 @@ BAD: dict[str, tuple[System, str, tuple[str, ...], tuple[str, ...]]] = {
         ("event-never-applied",),
         ("failed-event-checkpointed", "out-of-order-completion"),
     ),
+    "transfers": (threads(wallets.Transfers), "LIVE", ("deadlock",), ("locks-in-two-orders",)),
     "listens-late": (desk(worker=desks.ListensLate), "LIVE", ("never-reaches-tail",), ("lost-wakeup",)),
 }
 """Report -> system, guarantee, names that fit, and what it may be taken for."""
@@ -202,6 +214,7 @@ GOOD: dict[str, System] = {
     "tries-again": worker(wallets.FailedIsTriedAgain),
     "by-name": both(wallets.DeduplicatesByName, wallets.CountsByName),
     "notes": sending(wallets.ShippingNotes),
+    "in-order": threads(wallets.TransfersInOrder),
     "desk": desk(desks.Page),
     "one-by-one": desk(worker=desks.OneByOne),
     "listening": desk(worker=desks.Listening),

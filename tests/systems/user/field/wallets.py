@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 SCHEMA = """
 create table events (position integer primary key autoincrement, wallet text, version integer, type text, data text, at real,
@@ -310,3 +310,29 @@ class ShippingNotes(Shipping):
         """In a transaction of its own."""
         with self.connection:
             self.connection.execute("insert or replace into progress values ('shipping', ?)", (position,))
+
+
+class Transfers(Wallets):
+    """Threads of one server: a lock for each wallet, held while a call works on it and on the other one."""
+
+    locks: ClassVar[dict[str, Any]] = {}
+
+    def both(self, wallet: str) -> list[str]:
+        """Its own first."""
+        return [wallet, *(other for other in sorted(self.locks) if other != wallet)]
+
+    def deposit(self, wallet: str, amount: int) -> None:
+        """With both locks."""
+        first, second = self.both(wallet)
+        with self.locks[first]:
+            self.load(first)
+            with self.locks[second]:
+                super().deposit(wallet, amount)
+
+
+class TransfersInOrder(Transfers):
+    """By their names."""
+
+    def both(self, wallet: str) -> list[str]:
+        """Always the same one first."""
+        return sorted(self.locks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,8 @@ from refold.systems.user import Lock, sqlite_system
 from refold.systems.user.adopt import adapt
 from refold.systems.user.errors import AdapterError
 from refold.systems.user.module import load
+from refold.systems.user.roles.locks import OwnLocks
+from refold.systems.user.roles.parts import roles_of
 
 CHECK = str(pathlib.Path(__file__).parents[4] / "examples" / "ledger_check.py")
 check: Any = sys.modules[load(f"{CHECK}:system").__module__]  # type: ignore[attr-defined]
@@ -216,6 +219,17 @@ def test_a_lock_that_is_none_is_told_so(make: type, said: str) -> None:
     """In a sentence."""
     with pytest.raises(UsageError, match=said):
         adapt("lock", make)
+
+
+def test_a_lock_of_threading_is_no_role() -> None:
+    """With it the code keeps its own threads apart."""
+
+    class Locking:
+        def __init__(self) -> None:
+            self.lock = threading.Lock()
+
+    assert OwnLocks not in dict(roles_of(Locking()))
+    assert OwnLocks in dict(roles_of(Odd()))
 
 
 class Talking(Session):

@@ -118,6 +118,18 @@ def test_a_service_and_its_worker_are_judged_by_a_replay_alone() -> None:
     assert one.finding.where == "owners"
 
 
+def test_views_that_are_no_method_are_told_so() -> None:
+    """With what they should be."""
+
+    class Keeping(orders.Shop):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.views = {"page": 1}
+
+    with pytest.raises(UsageError, match=r"its views are .*, expected a method views\(\) that returns name of a view"):
+        adapt("shop", Keeping)
+
+
 def test_a_system_that_executes_nothing_needs_a_decider() -> None:
     """Its clients are the harness's own."""
     with pytest.raises(UsageError, match=r"has no decide\(\); take a system of your own that executes commands"):

@@ -1,0 +1,42 @@
+"""Deadlocks: nobody waits for somebody who waits for him.
+
+Usually broken by two locks that are taken in different orders, and by a lock that is held across a call of somebody who needs it.
+"""
+
+from __future__ import annotations
+
+from refold.model.parts.calls import Deadlocked
+from refold.properties.oracle import Oracle
+from refold.properties.property import Evidence, Finding, Handler, Property
+
+
+class Deadlocks(Property):
+    """At no time do processes wait for each other in a circle, each for a lock, or for the end, of the next one.
+
+    What a server notices by itself, and refuses, is no finding. Kept although no broken system of the zoo needs it: those are parts of the
+    model, and this judges a user's own code (tests/systems/user).
+    """
+
+    name = "deadlocks"
+    guarantee = "LIVE"
+    clauses = {"no circle": "whoever waits for a lock waits for somebody who can go on"}
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__()
+        self.oracle = oracle
+
+    def handlers(self) -> dict[type, Handler]:
+        """Circles."""
+        return {Deadlocked: self.on_deadlocked}
+
+    def on_deadlocked(self, number: int, record: Deadlocked) -> Finding:
+        """Whatever it is, it has no end."""
+        return self.finding(
+            "deadlock",
+            " and ".join(sorted(record.waits)),
+            number,
+            clause="no circle",
+            expected="somebody who can go on",
+            actual=record.waits,
+            evidence=[Evidence(number, record, "is the circle")],
+        )
