@@ -194,7 +194,10 @@ def test_a_url_where_nobody_is_is_told() -> None:
     ("name", "words"),
     [
         ("postgres?reader=eager", "option reader is 'eager', expected one of gap-safe, naive"),
-        ("postgres?wal=off", "has no option 'wal'; its options are reader, synchronous_commit, fsync, crash, disk, url"),
+        (
+            "postgres?wal=off",
+            "has no option 'wal'; its options are reader, synchronous_commit, fsync, crash, disk, url",
+        ),
         ("postgres?url=x&crash=kill", "neither killed nor set up by refold; leave crash=kill out"),
     ],
 )
