@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +20,11 @@ from refold.systems.registry import resolve
 BOLTS, NUTS = Restock("bolt", 1), Restock("nut", 1)
 PLAN: list[Action] = [Submit("carol", BOLTS), Submit("carol", NUTS), Submit("carol", BOLTS)]
 SHORT = 1.5
+
+
+pytestmark = pytest.mark.skipif(
+    not pathlib.Path("/proc/self/task").exists(), reason="states of threads are read in /proc"
+)
 
 
 @pytest.fixture(params=["redis", "nats"])
@@ -41,6 +48,21 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         yield found
 
 
+def stop(server: Any) -> None:
+    """Pause it, and wait until none of its threads runs: a signal takes its time."""
+    server.pause()
+    threads = pathlib.Path(f"/proc/{server.pid()}/task")
+    until = time.monotonic() + 10
+    while {state(thread) for thread in threads.iterdir()} - {"T"}:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def state(thread: pathlib.Path) -> str:
+    """The letter that the system has for it."""
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
+
+
 def paused_before(method: str, system: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The second append of a plan, or the read behind it, meets a server that stands still."""
     make = system.make_log
@@ -53,7 +75,7 @@ def paused_before(method: str, system: Any, monkeypatch: pytest.MonkeyPatch) -> 
         def disturbed(*arguments: Any) -> Any:
             calls.append(arguments)
             if len(calls) == 2:
-                server.pause()
+                stop(server)
             return real(*arguments)
 
         monkeypatch.setattr(log, method, disturbed)
@@ -81,7 +103,7 @@ def test_a_read_from_a_server_that_stands_still_is_done_again(system: Any, monke
 def test_one_that_goes_on_in_time_is_only_slow(system: Any) -> None:
     seen: list[Any] = []
     deployment = system.open(Inventory(), seen.append)
-    system.server.pause()
+    stop(system.server)
     system.server.resume()
     assert deployment.perform(PLAN[0])
     deployment.close()
