@@ -25,6 +25,7 @@ class Place:
 
 
 PLACES: dict[str, Place] = {
+    "deadlocked": Place("who", shape="died"),
     # locks and reservations
     "granted": Place("client", "lock service", "yes", "yes"),
     "queued": Place("client", "lock service", "no", "no"),

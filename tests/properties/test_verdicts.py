@@ -503,6 +503,7 @@ def test_evidence_is_records_of_the_history_in_their_order_for(anomaly: str) -> 
 ELSEWHERE = (
     "alone",
     "change_stream",
+    "deadlocks",
     "full_replay",
     "listings",
     "old_data",

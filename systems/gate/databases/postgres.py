@@ -20,9 +20,14 @@ class Waits:
     """A `Monitor` of a PostgreSQL server: one connection of its own, straight to the server. `conninfo` is as for `psycopg.connect`."""
 
     def __init__(self, conninfo: str) -> None:
+        import psycopg
+
         from refold.systems.gate.databases.kept import Own
 
-        self._connection = Own.at(conninfo, prepare_threshold=0)
+        try:
+            self._connection = Own.at(conninfo, prepare_threshold=0)
+        except psycopg.OperationalError as error:
+            raise SystemUnavailable(f"PostgreSQL went away in the middle of a run: {' '.join(str(error).split())}") from error
 
     def __call__(self, backend: int) -> tuple[int, ...]:
         """Those for whom the connection `backend` waits. In a server that is gone nobody waits. Raises `SystemUnavailable` if it is
