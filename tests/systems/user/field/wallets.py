@@ -150,16 +150,15 @@ class FailedIsDone(Balances):
     """Eventuous/eventuous#25: an error of the handler is logged, and the position is stored all the same."""
 
     def run_once(self) -> bool:
-        """Two transactions."""
+        """One transaction, whatever the handler comes to."""
         event = self.following()
         if event is None:
             return False
-        try:
-            with self.connection:
-                self.apply(event)
-        except sqlite3.OperationalError:
-            self.connection.rollback()
         with self.connection:
+            try:
+                self.apply(event)
+            except sqlite3.OperationalError:
+                pass  # logged
             self.save(event)
         return True
 
