@@ -27,7 +27,9 @@ class Waits:
         try:
             self._connection = Own.at(conninfo, prepare_threshold=0)
         except psycopg.OperationalError as error:
-            raise SystemUnavailable(f"PostgreSQL went away in the middle of a run: {' '.join(str(error).split())}") from error
+            raise SystemUnavailable(
+                f"PostgreSQL went away in the middle of a run: {' '.join(str(error).split())}"
+            ) from error
 
     def __call__(self, backend: int) -> tuple[int, ...]:
         """Those for whom the connection `backend` waits. In a server that is gone nobody waits. Raises `SystemUnavailable` if it is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
@@ -155,10 +156,8 @@ class FailedIsDone(Balances):
         if event is None:
             return False
         with self.connection:
-            try:
+            with contextlib.suppress(sqlite3.OperationalError):  # logged
                 self.apply(event)
-            except sqlite3.OperationalError:
-                pass  # logged
             self.save(event)
         return True
 
