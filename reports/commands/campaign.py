@@ -59,7 +59,7 @@ MINUTES_MAX = 525_600 * 100
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
 )
-@click.option("--jobs", type=click.IntRange(1), help="LocalProcesses that search (default: one for each core).")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that search (default: one for each core).")
 @click.option(
     "--cluster",
     metavar="ADDRESS",

@@ -79,6 +79,7 @@ class Coordinator:
         self.before = store.seconds
         self.started = time.monotonic()
         self.last = 0.0
+        store.try_again()
         self.waiting = store.open_shards()
 
     @property
@@ -167,16 +168,22 @@ class Coordinator:
 
     def seen(self, shard: Shard, said: FirstSeen) -> None:
         """Write down a find that is not shrunk yet."""
+        cell, signature = self.cells.index(shard.cell), said.find.finding.signature
         with held_back() as held:
-            about = self.about(shard.cell, said.run, said.find, False)
-            self.store.found(self.cells.index(shard.cell), said.find.finding.signature, said.run, about)
+            if self.store.keeps(cell, signature, said.run):
+                self.store.found(cell, signature, said.run, self.about(shard.cell, said.run, said.find, False))
         held.let_in()
 
     def keep(self, shard: Shard, result: ShardResult) -> None:
-        """Write down what a shard came to. Ctrl-C waits until that is done."""
+        """Write down what a shard came to. Ctrl-C waits until that is done. Only what is kept is described: descriptions are files, and
+        that of a later run would take the place of the first one's."""
+        cell = self.cells.index(shard.cell)
         with held_back() as held:
-            abouts = [self.about(shard.cell, run, find, True) for run, find in result.found]
-            self.store.done(shard, self.cells.index(shard.cell), result, abouts, self.now)
+            kept = tuple(
+                (run, find) for run, find in result.found if self.store.keeps(cell, find.finding.signature, run)
+            )
+            abouts = [self.about(shard.cell, run, find, True) for run, find in kept]
+            self.store.done(shard, cell, attrs.evolve(result, found=kept), abouts, self.now)
             self.saved()
         held.let_in()
 
