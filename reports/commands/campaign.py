@@ -137,7 +137,7 @@ def executor(cluster: str | None, jobs: int | None) -> Executor:
     if cluster is not None:
         if jobs is not None and cluster != LOCAL:
             raise UsageError(f"the workers at {cluster} say how much they do at a time; leave out --jobs")
-        return Cluster(cluster, jobs)
+        return Cluster(cluster, jobs, outcome.patience())
     return LocalProcesses(jobs or len(os.sched_getaffinity(0)), outcome.patience())
 
 

@@ -39,9 +39,7 @@ class Scripted:
         """Both, in the order that was asked for."""
         said: list[tuple[Shard, Said]] = []
         for shard in sorted(self.shards, key=lambda shard: shard.first, reverse=self.later_first):
-            result = search_shard(
-                shard, seen=lambda run, find, shard=shard: said.append((shard, FirstSeen(run, find)))
-            )
+            result = search_shard(shard, seen=lambda run, find, shard=shard: said.append((shard, FirstSeen(run, find))))
             said.append((shard, Done(result)))
         self.shards.clear()
         return said
