@@ -49,7 +49,7 @@ class Child:
         reading, writing = os.pipe()
         os.set_inheritable(writing, True)
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(writing)],
+            [sys.executable, "-m", __name__, str(writing), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=sys.stderr.fileno() if _has_number(sys.stderr) else subprocess.DEVNULL,
             pass_fds=(writing,),
@@ -87,7 +87,7 @@ def _has_number(stream: Any) -> bool:
 
 def main() -> None:
     """In the process: read the shard, search it, answer."""
-    die_with_parent()
+    die_with_parent(int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(int(sys.argv[1]), False)
     pipe = Connection(int(sys.argv[1]), readable=False)

@@ -96,8 +96,10 @@ class Coordinator:
                 self.give_up()
                 self.tell()
         finally:
-            self.executor.close()
-            self.store.worked(self.now)
+            try:
+                self.store.worked(self.now)
+            finally:
+                self.executor.close()
 
     def over(self) -> bool:
         """Whether its time is spent."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -121,3 +124,20 @@ def test_a_file_that_was_made_and_not_begun_is_a_new_one(tmp_path: pathlib.Path)
     assert not again.new
     assert again.cells == [CELL]
     again.close()
+
+
+def test_a_process_whose_parent_died_while_it_began_ends_at_once() -> None:
+    """It takes a while to import what it needs, and nobody would hear of it any more."""
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
+        gone.wait()
+    reading, writing = os.pipe()
+    child = subprocess.run(
+        [sys.executable, "-m", "refold.search.matrix.child", str(writing), str(gone.pid)],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(writing,),
+        check=False,
+    )
+    os.close(writing)
+    os.close(reading)
+    assert (child.returncode, child.stderr) == (1, b"")
