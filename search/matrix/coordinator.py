@@ -110,7 +110,7 @@ class Coordinator:
         room = self.executor.room()
         while not self.over():
             if room < 1:
-                return True
+                return bool(self.given) or self.left()
             shard = self.next_shard()
             if shard is None:
                 break
@@ -120,6 +120,12 @@ class Coordinator:
             left = None if self.seconds is None else max(self.seconds - self.now, 0.1)
             self.executor.give(self.given[shard.number], left)
         return bool(self.given)
+
+    def left(self) -> bool:
+        """Whether there is a shard to be given."""
+        firsts = [shard.first for shard in self.waiting]
+        firsts += [self.store.frontier(number) for number, state in enumerate(self.store.states()) if not state.trouble]
+        return any(self.runs is None or first < self.runs for first in firsts)
 
     def next_shard(self) -> Shard | None:
         """One that was begun before; else the next of the cell that had the least time."""

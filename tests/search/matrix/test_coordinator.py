@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from refold.model.errors import SystemUnavailable
 from refold.properties.result import Counterexample
 from refold.search.matrix.cells import Cell
 from refold.search.matrix.coordinator import Coordinator
@@ -111,6 +112,28 @@ def test_a_cell_that_could_not_go_on_is_tried_again_by_the_next_sitting(tmp_path
     Coordinator(store, Answering(), seconds=None, runs=40, about=lambda *arguments: {}).work()
     state = store.state(0, CELL)
     assert (state.runs, state.trouble) == (40, "")
+
+
+class Nobody(Scripted):
+    """A cluster without workers."""
+
+    def room(self) -> int:
+        """None."""
+        return 0
+
+    def hear(self) -> Sequence[tuple[Shard, Said]]:
+        """Nobody waits for this where nothing is left to do."""
+        raise SystemUnavailable("no worker came")
+
+
+def test_where_nothing_is_left_to_do_nobody_is_waited_for(tmp_path: pathlib.Path) -> None:
+    """A campaign that is complete is so without workers; one that is not needs them."""
+    store = CampaignStore(tmp_path / "state")
+    store.begin([CELL], SEED)
+    Coordinator(store, Answering(), seconds=None, runs=40, about=lambda *arguments: {}).work()
+    Coordinator(store, Nobody(False), seconds=None, runs=40, about=lambda *arguments: {}).work()
+    with pytest.raises(SystemUnavailable, match="no worker came"):
+        Coordinator(store, Nobody(False), seconds=None, runs=41, about=lambda *arguments: {}).work()
 
 
 def test_a_file_that_was_made_and_not_begun_is_a_new_one(tmp_path: pathlib.Path) -> None:
