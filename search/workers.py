@@ -72,9 +72,10 @@ class Worker:
     chunk: range = range(0)
 
 
-def die_with_parent() -> None:
-    """End this process when its parent is no more: nobody waits for what it makes. On Linux the kernel sees to it, elsewhere a thread."""
-    parent = os.getppid()
+def die_with_parent(parent: int | None = None) -> None:
+    """End this process when its parent is no more: nobody waits for what it makes. On Linux the kernel sees to it, elsewhere a thread.
+    Who takes long to begin names the parent, which may be dead by now."""
+    parent = os.getppid() if parent is None else parent
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     except (OSError, AttributeError, TypeError):

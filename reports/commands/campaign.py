@@ -59,7 +59,7 @@ MINUTES_MAX = 525_600 * 100
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
 )
-@click.option("--jobs", type=click.IntRange(1), help="LocalProcesses that search (default: one for each core).")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that search (default: one for each core).")
 @click.option(
     "--cluster",
     metavar="ADDRESS",
@@ -137,7 +137,7 @@ def executor(cluster: str | None, jobs: int | None) -> Executor:
     if cluster is not None:
         if jobs is not None and cluster != LOCAL:
             raise UsageError(f"the workers at {cluster} say how much they do at a time; leave out --jobs")
-        return Cluster(cluster, jobs)
+        return Cluster(cluster, jobs, outcome.patience())
     return LocalProcesses(jobs or len(os.sched_getaffinity(0)), outcome.patience())
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -18,6 +19,9 @@ import attrs
 from refold.search.matrix.cells import Cell
 from refold.search.matrix.shard import Shard, search_shard
 from refold.search.workers import die_with_parent
+
+END_SECONDS = 10.0
+"""How long a process may take to end."""
 
 TOLD_EVERY = 0.2
 """Seconds between two signs of life."""
@@ -45,7 +49,7 @@ class Child:
         reading, writing = os.pipe()
         os.set_inheritable(writing, True)
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(writing)],
+            [sys.executable, "-m", __name__, str(writing), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=sys.stderr.fileno() if _has_number(sys.stderr) else subprocess.DEVNULL,
             pass_fds=(writing,),
@@ -59,6 +63,12 @@ class Child:
         except BrokenPipeError:  # it has died; that is seen when its answer is waited for
             pass
         return cls(shard, process, Connection(reading, writable=False), time.monotonic())
+
+    def ended(self) -> int:
+        """Its exit code, when its end of the pipe is closed: it ends then by itself, or is ended."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(END_SECONDS)
+        return self.end()
 
     def end(self) -> int:
         """Make sure that it is over; returns its exit code."""
@@ -77,8 +87,9 @@ def _has_number(stream: Any) -> bool:
 
 def main() -> None:
     """In the process: read the shard, search it, answer."""
-    die_with_parent()
+    die_with_parent(int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.set_inheritable(int(sys.argv[1]), False)
     pipe = Connection(int(sys.argv[1]), readable=False)
     last = 0.0
 
@@ -90,7 +101,9 @@ def main() -> None:
             say("alive", runs, steps)
 
     def say(*what: Any) -> None:
-        pipe.send_bytes(pickle.dumps(what))
+        """What kind of thing it is can be read anywhere, the rest where the modules of the user are."""
+        kind, *rest = what
+        pipe.send_bytes(pickle.dumps((kind, pickle.dumps(rest))))
 
     asked = json.loads(sys.stdin.read())
     until = time.monotonic() + (math.inf if asked["seconds"] is None else asked["seconds"])

@@ -11,7 +11,7 @@ from typing import Any
 
 from refold.model.errors import SystemUnavailable
 from refold.search.matrix.child import Child
-from refold.search.matrix.executor import MOMENT, Died, Done, FirstSeen, Said, heard
+from refold.search.matrix.executor import MOMENT, Died, Message, Said, received, silence, understood
 from refold.search.matrix.shard import Shard
 
 CONNECT_SECONDS = 10.0
@@ -24,16 +24,17 @@ LOCAL = "local"
 """The address of a cluster that is started here, for this campaign."""
 
 
-def made_here(shard: Shard, seconds: float | None) -> list[Said]:
-    """On a worker: make the shard in a child process; what it said that counts."""
+def made_here(shard: Shard, seconds: float | None, silent: float | None) -> list[Message | Died]:
+    """On a worker: make the shard in a child process, which is ended if nothing is heard of it for `silent` seconds; what it said that
+    counts. A worker has not loaded the modules of the user, so it hands that on unread."""
     child = Child.begin(shard, seconds)
-    kept: list[Said] = []
+    kept: list[Message | Died] = []
     try:
         while True:
-            said = heard(child)
-            if isinstance(said, FirstSeen | Done | Died):
-                kept.append(said)
-            if isinstance(said, Done | Died):
+            message = received(child) if child.pipe.poll(silent) else silence(silent or 0.0)
+            if isinstance(message, Died) or message[0] != "alive":
+                kept.append(message)
+            if isinstance(message, Died) or message[0] == "done":
                 return kept
     finally:
         child.end()
@@ -46,9 +47,9 @@ def version_there() -> str:
 
 class Cluster:
     """The workers behind a scheduler, each with as many shards as it has threads. Raises `SystemUnavailable` if there is no such
-    scheduler, or if a worker has another refold."""
+    scheduler, or if a worker has another refold. A shard of which its worker hears nothing for `silent` seconds is ended (None: never)."""
 
-    def __init__(self, address: str, jobs: int | None = None) -> None:
+    def __init__(self, address: str, jobs: int | None = None, silent: float | None = None) -> None:
         try:
             import distributed
         except ModuleNotFoundError as error:
@@ -57,6 +58,7 @@ class Cluster:
         self.distributed: Any = distributed
         self.address = address
         self.jobs = jobs
+        self.silent = silent
         self.futures: dict[Any, tuple[Shard, float | None]] = {}
         self.peopled = time.monotonic()
         self.local: Any = None
@@ -109,7 +111,7 @@ class Cluster:
 
     def give(self, shard: Shard, seconds: float | None) -> None:
         """To whichever worker has time."""
-        future = self.client.submit(made_here, shard, seconds, pure=False, retries=0)
+        future = self.client.submit(made_here, shard, seconds, self.silent, pure=False, retries=0)
         self.futures[future] = (shard, seconds)
 
     def hear(self) -> Sequence[tuple[Shard, Said]]:
@@ -136,6 +138,8 @@ class Cluster:
         again = list(self.futures.values())
         self.futures.clear()
         self.client.close(timeout=1)
+        if self.local is not None:
+            self.local.close(timeout=5)
         self.connect()
         for shard, seconds in again:
             self.give(shard, seconds)
@@ -144,7 +148,7 @@ class Cluster:
         """What became of one shard."""
         shard, _ = self.futures.pop(future)
         try:
-            return [(shard, said) for said in future.result(timeout=CONNECT_SECONDS)]
+            return [(shard, understood(message)) for message in future.result(timeout=CONNECT_SECONDS)]
         except self.distributed.KilledWorker:
             return [(shard, Died("together with the worker that made it"))]
         except Exception as error:  # whatever the worker's machine cannot do

@@ -79,6 +79,7 @@ class Coordinator:
         self.before = store.seconds
         self.started = time.monotonic()
         self.last = 0.0
+        store.try_again()
         self.waiting = store.open_shards()
 
     @property
@@ -95,8 +96,10 @@ class Coordinator:
                 self.give_up()
                 self.tell()
         finally:
-            self.executor.close()
-            self.store.worked(self.now)
+            try:
+                self.store.worked(self.now)
+            finally:
+                self.executor.close()
 
     def over(self) -> bool:
         """Whether its time is spent."""
@@ -107,7 +110,7 @@ class Coordinator:
         room = self.executor.room()
         while not self.over():
             if room < 1:
-                return True
+                return bool(self.given) or self.left()
             shard = self.next_shard()
             if shard is None:
                 break
@@ -117,6 +120,12 @@ class Coordinator:
             left = None if self.seconds is None else max(self.seconds - self.now, 0.1)
             self.executor.give(self.given[shard.number], left)
         return bool(self.given)
+
+    def left(self) -> bool:
+        """Whether there is a shard to be given."""
+        firsts = [shard.first for shard in self.waiting]
+        firsts += [self.store.frontier(number) for number, state in enumerate(self.store.states()) if not state.trouble]
+        return any(self.runs is None or first < self.runs for first in firsts)
 
     def next_shard(self) -> Shard | None:
         """One that was begun before; else the next of the cell that had the least time."""
@@ -167,16 +176,22 @@ class Coordinator:
 
     def seen(self, shard: Shard, said: FirstSeen) -> None:
         """Write down a find that is not shrunk yet."""
+        cell, signature = self.cells.index(shard.cell), said.find.finding.signature
         with held_back() as held:
-            about = self.about(shard.cell, said.run, said.find, False)
-            self.store.found(self.cells.index(shard.cell), said.find.finding.signature, said.run, about)
+            if self.store.keeps(cell, signature, said.run):
+                self.store.found(cell, signature, said.run, self.about(shard.cell, said.run, said.find, False))
         held.let_in()
 
     def keep(self, shard: Shard, result: ShardResult) -> None:
-        """Write down what a shard came to. Ctrl-C waits until that is done."""
+        """Write down what a shard came to. Ctrl-C waits until that is done. Only what is kept is described: descriptions are files, and
+        that of a later run would take the place of the first one's."""
+        cell = self.cells.index(shard.cell)
         with held_back() as held:
-            abouts = [self.about(shard.cell, run, find, True) for run, find in result.found]
-            self.store.done(shard, self.cells.index(shard.cell), result, abouts, self.now)
+            kept = tuple(
+                (run, find) for run, find in result.found if self.store.keeps(cell, find.finding.signature, run)
+            )
+            abouts = [self.about(shard.cell, run, find, True) for run, find in kept]
+            self.store.done(shard, cell, attrs.evolve(result, found=kept), abouts, self.now)
             self.saved()
         held.let_in()
 

@@ -74,7 +74,7 @@ class LocalProcesses:
         self.children: list[Child] = []
 
     def room(self) -> int:
-        """LocalProcesses that are not there."""
+        """How many more may be begun."""
         return self.jobs - len(self.children)
 
     def give(self, shard: Shard, seconds: float | None) -> None:
@@ -88,12 +88,12 @@ class LocalProcesses:
         for child in list(self.children):
             if time.monotonic() - child.heard > self.silent:
                 self.dismiss(child)
-                said.append((child.shard, Died(f"because nothing was heard of it for {self.silent:g} s")))
+                said.append((child.shard, silence(self.silent)))
         return said
 
     def listen(self, child: Child) -> Said:
         """The next thing that a process says."""
-        said = heard(child)
+        said = understood(received(child))
         child.heard = time.monotonic()
         if isinstance(said, Done | Died):
             self.dismiss(child)
@@ -115,13 +115,31 @@ class LocalProcesses:
             self.dismiss(child)
 
 
-def heard(child: Child) -> Said:
+Message = tuple[str, bytes]
+"""What kind of thing a process says, and the thing itself, pickled: it may hold objects of modules that are not everywhere."""
+
+
+def received(child: Child) -> Message | Died:
     """The next thing that a process says; waits for it."""
     try:
-        what, *rest = pickle.loads(child.pipe.recv_bytes())
+        message: Message = pickle.loads(child.pipe.recv_bytes())
     except (EOFError, OSError):
-        child.process.wait()
-        return Died(ended_by(child.end()))
-    kinds: dict[str, Any] = {"alive": Alive, "seen": FirstSeen, "done": Done}
-    said: Said = kinds[what](*rest)
+        return Died(ended_by(child.ended()))
+    return message
+
+
+def silence(seconds: float) -> Died:
+    """What is said of a process that says nothing."""
+    return Died(f"because nothing was heard of it for {seconds:g} s")
+
+
+KINDS: dict[str, Any] = {"alive": Alive, "seen": FirstSeen, "done": Done}
+
+
+def understood(message: Message | Died) -> Said:
+    """What was said."""
+    if isinstance(message, Died):
+        return message
+    kind, content = message
+    said: Said = KINDS[kind](*pickle.loads(content))
     return said

@@ -71,7 +71,6 @@ class CampaignStore:
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
-        self.new = not path.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         self.database = sqlite3.connect(path, isolation_level=None, timeout=0.5)
         try:
@@ -86,7 +85,6 @@ class CampaignStore:
             if not tables:
                 for statement in TABLES.split(";\n"):
                     self.database.execute(statement)
-                self.new = True
             self.database.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self.database.close()
@@ -97,13 +95,11 @@ class CampaignStore:
         except UsageError:
             self.database.close()
             raise
-        if not self.new:
-            (version,) = self.one("SELECT version FROM campaign")
-            if version != VERSION:
-                self.close()
-                raise UsageError(
-                    f"{path} was written by another version of refold (format {version}); begin a new file"
-                )
+        version = self.database.execute("SELECT version FROM campaign").fetchone()
+        self.new = version is None
+        if version not in (None, (VERSION,)):
+            self.close()
+            raise UsageError(f"{path} was written by another version of refold (format {version[0]}); begin a new file")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -154,6 +150,10 @@ class CampaignStore:
         """It was at work for so long, in all."""
         self.database.execute("UPDATE campaign SET seconds = ?", (seconds,))
 
+    def try_again(self) -> None:
+        """What kept cells from going on may be mended: a new sitting begins."""
+        self.database.execute("UPDATE cells SET trouble = ''")
+
     def new_shard(self, cell: int, first: int, stop: int) -> int:
         """Write down a shard that is to be made; returns its number."""
         cursor = self.database.execute(
@@ -200,18 +200,22 @@ class CampaignStore:
             for (run, find), about in zip(result.found, abouts, strict=True):
                 self.found(cell, find.finding.signature, run, about)
             self.database.execute(
-                "UPDATE cells SET not_checked = ?, trouble = ? WHERE number = ?",
+                "UPDATE cells SET not_checked = ?, trouble = coalesce(nullif(?, ''), trouble) WHERE number = ?",
                 (json.dumps(result.not_checked), result.trouble, cell),
             )
             self.worked(now)
 
+    def keeps(self, cell: int, signature: Signature, run: int) -> bool:
+        """Whether a find of this run is kept: no run of a lower number is known that shows the same."""
+        query = "SELECT 1 FROM finds WHERE cell = ? AND anomaly = ? AND guarantee = ? AND run < ?"
+        return self.database.execute(query, (cell, *signature, run)).fetchone() is None
+
     def found(self, cell: int, signature: Signature, run: int, about: dict[str, Any]) -> None:
         """Write down a find, unless a run of a lower number is known that shows the same."""
-        self.database.execute(
-            "INSERT INTO finds VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET run = excluded.run, about = excluded.about"
-            " WHERE excluded.run <= run",
-            (cell, *signature, run, json.dumps(about)),
-        )
+        if self.keeps(cell, signature, run):
+            self.database.execute(
+                "INSERT OR REPLACE INTO finds VALUES (?, ?, ?, ?, ?)", (cell, *signature, run, json.dumps(about))
+            )
 
     def died(self, shard: Shard, cell: int, why: str, most: int) -> None:
         """The process of a shard died: its runs are made in two shards, or, if it has one run that has killed so many processes, never."""

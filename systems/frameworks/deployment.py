@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
@@ -41,12 +40,10 @@ from refold.systems.frameworks.oracle import FreshInstances, answered, named_for
 from refold.systems.frameworks.stores import FEW, Persistence, Store
 from refold.systems.frameworks.workers import FollowerLife, LogFollower
 from refold.systems.gate import Died, Raised, Returned, Status
-from refold.systems.user.actors import Stage, how
+from refold.systems.user.actors import Stage, how, numbered
 from refold.systems.user.errors import AdapterError, let_through, told
 
 PAGE = 10_000
-AGAIN = re.compile(r"(.*) \((\d+)\)")
-"""A place that is not the first of its kind."""
 WRITING = ("COMMIT", "INSERT", "UPDATE", "DELETE", "REPLACE")
 TIMES = 3
 """How often a place where something is written is told apart within one call."""
@@ -223,9 +220,7 @@ class FrameworkDeployment:
 
     def halt(self, who: str, place: str) -> None:
         """Let somebody go on to a place: «COMMIT», or «COMMIT (2)», where he comes to the second one from here on."""
-        words, number = place, 1
-        if again := AGAIN.fullmatch(place):
-            words, number = again[1], int(again[2])
+        words, number = numbered(place)
         for left in range(number - 1, -1, -1):
             while self.stage.stands(who) and not self.stage.before(who).startswith(words):
                 self.stage.step(who)

@@ -1,7 +1,7 @@
 """Pools of psycopg_pool that are opened at a gate have no threads: whoever needs a connection makes it.
 
 Elsewhere workers in the background connect, reconnect and tidy up. Here what they are asked for is done at once by who asks, and nothing is
-done after a while: a pool does not shrink by itself.
+done after a while: a pool does not shrink by itself. A `psycopg_pool` that is made otherwise, as 3.1 is, is left as it is.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ from typing import Any
 from refold.systems.gate.actor import made_for_actors
 from refold.systems.gate.patches import Patches, Replacements
 
+REPLACED = ("_start_workers", "run_task", "schedule_task", "_signal_stop_worker")
+"""Methods that are not what others may rely on."""
+
 
 def _replacements() -> Replacements:
     from psycopg_pool import ConnectionPool
-    from psycopg_pool.pool import Schedule
 
     real: Any = ConnectionPool
+    if not all(hasattr(real, name) for name in REPLACED):
+        return {}
+    from psycopg_pool.pool import Schedule
+
     start_workers, run_task = real._start_workers, real.run_task
     signal_stop, schedule_task = real._signal_stop_worker, real.schedule_task
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -83,7 +84,8 @@ def test_killed_again_and_again_it_comes_to_the_same(undisturbed: dict[str, Any]
     command = [*COMMAND, "campaign", *CELLS, *SAME, "--jobs", "2"]
     for _ in range(2):
         with subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True) as process:
-            os.kill(waited(lambda: children(process))[0], signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it was just done
+                os.kill(waited(lambda: children(process))[0], signal.SIGKILL)
             waited(lambda: children(process))
             process.kill()
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)

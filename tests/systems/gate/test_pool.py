@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from refold.systems.gate import DIE, Fail, Gate, Lose, Returned, Stopped
+from refold.systems.gate.databases.pool import _replacements
 
 from .servers import PostgresServer
 
@@ -101,3 +102,10 @@ def test_a_pool_that_is_used_up_lets_its_actor_wait(server: PostgresServer) -> N
         gate.start("bob", two, big)
         gate.finish()
         assert isinstance(gate.status("bob"), Returned)
+
+
+@pytest.mark.parametrize("name", ["_signal_stop_worker", "schedule_task"])
+def test_a_pool_that_is_made_otherwise_is_left_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """psycopg_pool 3.1 has no `_signal_stop_worker`; no gate could be opened where it was imported, pool or not."""
+    monkeypatch.delattr(psycopg_pool.ConnectionPool, name)
+    assert _replacements() == {}
