@@ -59,11 +59,11 @@ MINUTES_MAX = 525_600 * 100
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
 )
-@click.option("--jobs", type=click.IntRange(1), help="LocalProcesses that search (default: one for each core).")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that search (default: one for each core).")
 @click.option(
     "--cluster",
     metavar="ADDRESS",
-    help="Search on the workers of a Dask cluster: tcp://HOST:8786, or «local» for one that is started here.",
+    help="Search on the workers of a Dask cluster: tcp://HOST:8786, or 'local' for one that is started here.",
 )
 @click.option(
     "--state", metavar="FILE", help="The file of the campaign (default: campaign.sqlite in the report directory)."

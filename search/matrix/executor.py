@@ -74,7 +74,7 @@ class LocalProcesses:
         self.children: list[Child] = []
 
     def room(self) -> int:
-        """LocalProcesses that are not there."""
+        """Processes that are not there."""
         return self.jobs - len(self.children)
 
     def give(self, shard: Shard, seconds: float | None) -> None:
