@@ -384,7 +384,9 @@ def in_blocks(content: bytes, application: Application | None, lines: int) -> tu
     return outcome(HistoryReader(application).batches(blocks))
 
 
-@pytest.mark.parametrize("application", [None, *APPLICATIONS], ids=lambda application: getattr(application, "name", "none"))
+@pytest.mark.parametrize(
+    "application", [None, *APPLICATIONS], ids=lambda application: getattr(application, "name", "none")
+)
 def test_many_lines_at_a_time_are_the_records_that_they_are_one_by_one(application: Application | None) -> None:
     """Histories as they are, and a thousand damaged ones, with the same sentence for what is wrong."""
     generator = random.Random(5)
