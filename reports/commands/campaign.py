@@ -63,7 +63,7 @@ MINUTES_MAX = 525_600 * 100
 @click.option(
     "--cluster",
     metavar="ADDRESS",
-    help="Search on the workers of a Dask cluster: tcp://HOST:8786, or «local» for one that is started here.",
+    help="Search on the workers of a Dask cluster: tcp://HOST:8786, or 'local' for one that is started here.",
 )
 @click.option(
     "--state", metavar="FILE", help="The file of the campaign (default: campaign.sqlite in the report directory)."

@@ -82,7 +82,7 @@ FORMATS = (*READ, "etcd")
 @click.option(
     "--keys",
     type=click.Choice(("one", "independent")),
-    help="«independent»: values are pairs of a key and a value, as jepsen.independent writes them (default: they are not; if they look"
+    help="'independent': values are pairs of a key and a value, as jepsen.independent writes them (default: they are not; if they look"
     " like it, refold says so and judges nothing).",
 )
 @click.option(

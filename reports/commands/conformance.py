@@ -58,7 +58,7 @@ def conformance(
     """Search each system, and say which of the assertions of the established test kits, A1 to A17, it keeps.
 
     An assertion is held only if what it is about has happened: a retry, a crash, a snapshot that was loaded. One that a setting
-    does not promise, by the system's own documentation, is «documented otherwise», with the plan.
+    does not promise, by the system's own documentation, is 'documented otherwise', with the plan.
 
     \b
     Examples:

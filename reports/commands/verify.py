@@ -81,7 +81,7 @@ def application_for(name: str) -> Application:
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="Processes that search. Default: one for each core, but only one for a system of your own, unless it says «parallel = True».",
+    help="Processes that search. Default: one for each core, but only one for a system of your own, unless it says 'parallel = True'.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all counts.")
 @click.option(

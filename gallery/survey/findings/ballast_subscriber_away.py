@@ -1,4 +1,4 @@
-"""ballast.py: an event is lost for a subscriber that was not registered in the process that did its job.
+"""ballast.py: an event does not reach a subscriber that was not registered in the process that did its job.
 
 The cursor of a subscriber moves when its jobs are queued. If the next process does not register that subscriber, it marks the job as done
 without doing anything. A comment there says that the cursor will not have moved in that case; it has.
