@@ -12,12 +12,22 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
+from refold.model.errors import UsageError
 from refold.search.campaign import Budget, Campaign
 from refold.search.objects.application_check import EXAMPLES, application_named
 from refold.systems.registry import correct_systems, resolve
 
 BATCH = 1_000
 """Runs per task."""
+
+
+def goes_together(system: str, application: str) -> bool:
+    """Whether this system runs this application: some strategies know no conditions over tags."""
+    try:
+        Campaign(resolve(system), application_named(application), 0, Budget(seconds=None, examples=1)).run()
+    except UsageError:
+        return False
+    return True
 
 
 def batch(system: str, application: str, seed: int) -> tuple[str, str, int, str]:
@@ -39,7 +49,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     systems = options.systems or correct_systems()
-    pairs = [(system, application) for system in systems for application in EXAMPLES]
+    pairs = [(one, application) for one in systems for application in EXAMPLES if goes_together(one, application)]
     done: dict[tuple[str, str], int] = dict.fromkeys(pairs, 0)
     alarms = 0
     seed = options.seed

@@ -72,7 +72,10 @@ class CampaignStore:
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.database = sqlite3.connect(path, isolation_level=None, timeout=0.5)
+        try:
+            self.database = sqlite3.connect(path, isolation_level=None, timeout=0.5)
+        except sqlite3.OperationalError as error:
+            raise UsageError(f"{path}: {error}; name another file with --state") from error
         try:
             self.database.execute("PRAGMA locking_mode=EXCLUSIVE")
             self.database.execute("PRAGMA synchronous=FULL")

@@ -114,6 +114,12 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: pathlib.Path) -> 
     assert text.read_text().startswith("not a database")
 
 
+def test_a_place_where_no_file_can_be_is_one_sentence(tmp_path: pathlib.Path) -> None:
+    """A folder is none."""
+    with pytest.raises(UsageError, match="name another file with --state"):
+        CampaignStore(tmp_path)
+
+
 def test_one_process_has_the_file(tmp_path: pathlib.Path) -> None:
     """The other is told."""
     store = CampaignStore(tmp_path / "state")
