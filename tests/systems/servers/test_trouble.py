@@ -175,6 +175,9 @@ def test_somebody_elses_server_gets_a_schema_of_its_own(server: PostgresServer) 
         assert connection.execute("select 1 from pg_namespace where nspname like 'refold%'").fetchall() == []
 
 
+NEXT_START = "from refold.systems.servers import records; records.clean_up()"
+
+
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_of_a_search_that_is_ended(way: signal.Signals, tmp_path: pathlib.Path) -> None:
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
@@ -192,6 +195,9 @@ def test_nothing_is_left_of_a_search_that_is_ended(way: signal.Signals, tmp_path
     assert within(60, lambda: bool(list(records.glob("*.json"))) or search.poll() is not None)
     search.send_signal(way)
     said, _ = search.communicate(timeout=60)
+    if way == signal.SIGKILL and not within(5, lambda: not list(records.glob("*.json"))):
+        # it was killed between the record and its keeper: there is no server yet, and the next start finds the record
+        subprocess.run([sys.executable, "-c", NEXT_START], env=environment, check=True)
     assert within(30, lambda: not list(records.glob("*.json"))), said
     assert "Traceback" not in said
 
