@@ -14,10 +14,9 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from refold.systems.gate.actor import Actor, Process, current
+from refold.systems.gate.actor import Actor, current
 from refold.systems.gate.boundary import Boundary
-from refold.systems.gate.crossing import Wait
-from refold.systems.gate.databases.postgres import Waits, holders_of, waits_at
+from refold.systems.gate.databases.postgres import InServer
 from refold.systems.gate.databases.statements import kind_of, words_of
 from refold.systems.gate.patches import Patches, Replacements
 from refold.systems.gate.runtime.serving import cross, driving
@@ -73,14 +72,12 @@ READERS: dict[str, Callable[..., Told]] = {
 """By the names of the protocol's coroutines. What is not here passes."""
 
 
-class Protocol:
+class Protocol(InServer):
     """In place of a connection's protocol object."""
 
     def __init__(self, real: Any, transport: Any) -> None:
         self.real = real
         self.transport = transport
-        self.process: Process | None = None
-        self.refused = False
         self.backend = int(real.get_server_pid())
 
     def __getattr__(self, name: str) -> Any:
@@ -99,15 +96,10 @@ class Protocol:
         if actor.process.dead:
             raise actor.process.death()
         self.belongs_to(actor)
-        try:
+        with self.refusal(asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError):
             return await cross(
                 loop, actor, reader(*arguments, **named), lambda: method(*arguments, **named), self.boundary
             )
-        except asyncpg.QueryCanceledError as error:
-            if self.refused:
-                self.refused = False
-                raise asyncpg.DeadlockDetectedError("deadlock detected") from error
-            raise
 
     def belongs_to(self, actor: Actor) -> None:
         """It dies with the process of who uses it."""
@@ -137,23 +129,12 @@ class Protocol:
             self.waits().end(self.backend)
         self.real.abort()
 
-    def waits(self) -> Waits:
-        """Who waits for whom in this server."""
-        assert self.process is not None
-        return waits_at(self.process.actors[0].gate, self.where)
-
     where: dict[str, object]
     """What another connection to this server is made with."""
 
-    def probe(self) -> Wait | None:
-        """For whom it waits."""
-        assert self.process is not None
-        return holders_of(self.process.actors[0].gate, self.waits(), self.backend)
-
-    def refuse(self) -> None:
-        """Let the server refuse what it waits for, as in a deadlock."""
-        self.refused = True
-        self.waits().cancel(self.backend)
+    def in_server(self) -> tuple[int, dict[str, object]]:
+        """As it was asked for."""
+        return self.backend, self.where
 
 
 def end(protocol: Protocol | None) -> None:

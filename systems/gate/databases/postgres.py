@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from refold.model.errors import SystemUnavailable
+from refold.systems.gate.actor import Process
 from refold.systems.gate.crossing import Wait
 
 REAL_SLEEP = time.sleep
@@ -76,13 +77,47 @@ def waits_at(gate: Any, asked: Mapping[str, object]) -> Waits:
     return found
 
 
-def holders_of(gate: Any, waits: Waits, backend: int) -> Wait | None:
-    """For whom a connection waits; None if for nobody."""
-    holders = waits(backend)
-    if not holders:
-        return None
-    names = dict.fromkeys(gate.backends.get(one, f"connection {one}") for one in holders)
-    return Wait("a lock in the server", tuple(names), seen="server")
+class InServer:
+    """A connection of an actor, as its server knows it: for whom it waits there, and how that is refused."""
+
+    process: Process | None = None
+    refused = False
+    """The server was asked to refuse what it waits for, as in a deadlock."""
+
+    def in_server(self) -> tuple[int, Mapping[str, object]]:
+        """The number of its backend, and what another connection to the same server is made with."""
+        raise NotImplementedError
+
+    def waits(self) -> Waits:
+        """Who waits for whom in this server."""
+        assert self.process is not None
+        return waits_at(self.process.actors[0].gate, self.in_server()[1])
+
+    def probe(self) -> Wait | None:
+        """For whom it waits; None if for nobody."""
+        assert self.process is not None
+        holders = self.waits()(self.in_server()[0])
+        if not holders:
+            return None
+        backends = self.process.actors[0].gate.backends
+        names = dict.fromkeys(backends.get(one, f"connection {one}") for one in holders)
+        return Wait("a lock in the server", tuple(names), seen="server")
+
+    def refuse(self) -> None:
+        """Let the server refuse what it waits for. PostgreSQL does that by itself, after a second in which nobody knows who is first."""
+        self.refused = True
+        self.waits().cancel(self.in_server()[0])
+
+    @contextlib.contextmanager
+    def refusal(self, cancelled: type[Exception], deadlock: type[Exception]) -> Iterator[None]:
+        """Inside, what was refused raises the driver's error for a deadlock; the server itself says only that it was cancelled."""
+        try:
+            yield
+        except cancelled as error:
+            if not self.refused:
+                raise
+            self.refused = False
+            raise deadlock("deadlock detected") from error
 
 
 LIBPQ = frozenset({"host", "hostaddr", "port", "dbname", "user", "password"})

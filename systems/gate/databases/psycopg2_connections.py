@@ -14,10 +14,9 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from refold.systems.gate.actor import Actor, Death, Process, current, made_for_actors
+from refold.systems.gate.actor import Actor, Death, current, made_for_actors
 from refold.systems.gate.boundary import Boundary
-from refold.systems.gate.crossing import Wait
-from refold.systems.gate.databases.postgres import Waits, holders_of, waits_at
+from refold.systems.gate.databases.postgres import InServer
 from refold.systems.gate.databases.statements import kind_of, words_of
 from refold.systems.gate.patches import Patches, Replacements
 
@@ -26,13 +25,11 @@ T = TypeVar("T")
 GONE = "server closed the connection unexpectedly"
 
 
-class Line:
+class Line(InServer):
     """What the gate knows of one connection of psycopg2. `theirs` is that connection, unless nobody has it any more."""
 
     def __init__(self, theirs: Any) -> None:
         self.theirs = weakref.ref(theirs)
-        self.process: Process | None = None
-        self.refused = False
         self.backend = int(theirs.info.backend_pid)
         asked = {name: getattr(theirs.info, name) for name in ("host", "port", "user", "dbname", "password")}
         self.asked = {name: value for name, value in asked.items() if value}
@@ -47,13 +44,8 @@ class Line:
         if actor.process.dead:
             raise actor.process.death()
         self.belongs_to(actor)
-        try:
+        with self.refusal(psycopg2.errors.QueryCanceled, psycopg2.errors.DeadlockDetected):
             return actor.cross(kind, words, work, self.boundary)
-        except psycopg2.errors.QueryCanceled as error:
-            if self.refused:
-                self.refused = False
-                raise psycopg2.errors.DeadlockDetected("deadlock detected") from error
-            raise
 
     def belongs_to(self, actor: Actor) -> None:
         """It dies with the process of who uses it."""
@@ -85,20 +77,9 @@ class Line:
             self.process.closed(self)
             self.waits().end(self.backend)
 
-    def waits(self) -> Waits:
-        """Who waits for whom in this server."""
-        assert self.process is not None
-        return waits_at(self.process.actors[0].gate, self.asked)
-
-    def probe(self) -> Wait | None:
-        """For whom it waits."""
-        assert self.process is not None
-        return holders_of(self.process.actors[0].gate, self.waits(), self.backend)
-
-    def refuse(self) -> None:
-        """Let the server refuse what it waits for, as in a deadlock."""
-        self.refused = True
-        self.waits().cancel(self.backend)
+    def in_server(self) -> tuple[int, dict[str, object]]:
+        """As the connection told when it was made."""
+        return self.backend, self.asked
 
 
 def is_idle(connection: Any) -> bool:

@@ -21,11 +21,10 @@ from typing import Any
 import psycopg
 from psycopg import errors, pq, waiting
 
-from refold.systems.gate.actor import Actor, Death, Process, current
+from refold.systems.gate.actor import Actor, Death, current
 from refold.systems.gate.boundary import Boundary
-from refold.systems.gate.crossing import Wait
 from refold.systems.gate.databases.kept import DEAD, Kept, Lasting, answered, is_silent, shut
-from refold.systems.gate.databases.postgres import Waits, holders_of, waits_at
+from refold.systems.gate.databases.postgres import InServer
 from refold.systems.gate.databases.statements import kind_of, words_of
 from refold.systems.gate.runtime.serving import cross, driving
 
@@ -37,14 +36,11 @@ Told = tuple[str, str] | None
 logging.getLogger("psycopg").addHandler(logging.NullHandler())  # it tells of each rollback on a connection that is lost
 
 
-class Watched(Kept):
+class Watched(InServer, Kept):
     """A connection of an actor, as the gate sees it."""
 
-    process: Process | None = None
     queued: Told = None
     """The end of a transaction that waits for the end of a pipeline."""
-    refused = False
-    """The server was asked to refuse what it waits for, as in a deadlock."""
     info: psycopg.ConnectionInfo
 
     def belongs_to(self, actor: Actor) -> None:
@@ -81,9 +77,8 @@ class Watched(Kept):
             self.let_go()
 
     def __del__(self, *arguments: Any) -> None:
-        with contextlib.suppress(
-            Exception, Death
-        ):  # nobody has it any more: psycopg would close it, and the server roll back
+        # nobody has it any more: psycopg would close it, and the server roll back
+        with contextlib.suppress(Exception, Death):
             if self.pgconn is not DEAD:
                 self.let_go()
 
@@ -95,24 +90,13 @@ class Watched(Kept):
 
     # -- the server
 
-    def waits(self) -> Waits:
-        """Who waits for whom in this server."""
-        assert self.process is not None
+    def in_server(self) -> tuple[int, dict[str, object]]:
+        """As the connection tells."""
         info = self.info
-        asked: dict[str, str | int] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
+        asked: dict[str, object] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
         if info.password:
             asked["password"] = info.password
-        return waits_at(self.process.actors[0].gate, asked)
-
-    def probe(self) -> Wait | None:
-        """For whom it waits."""
-        assert self.process is not None
-        return holders_of(self.process.actors[0].gate, self.waits(), self.pgconn.backend_pid)
-
-    def refuse(self) -> None:
-        """Let the server refuse what it waits for. PostgreSQL does that by itself, after a second in which nobody knows who is first."""
-        self.refused = True
-        self.waits().cancel(self.pgconn.backend_pid)
+        return self.pgconn.backend_pid, asked
 
 
 class Stopping(Watched, Lasting):
@@ -133,13 +117,8 @@ class Stopping(Watched, Lasting):
             with answered(self.boundary):
                 return super().wait(gen, *arguments, **named)
         asked = super().wait
-        try:
+        with self.refusal(errors.QueryCanceled, errors.DeadlockDetected):
             return actor.cross(*told, lambda: asked(gen, *arguments, **named), self.boundary)
-        except errors.QueryCanceled as error:
-            if self.refused:
-                self.refused = False
-                raise errors.DeadlockDetected("deadlock detected") from error
-            raise
 
     def lost(self, gen: Any, *arguments: Any, **named: Any) -> Any:
         """The connection is gone; psycopg keeps its books of transactions."""
@@ -166,13 +145,8 @@ class AsyncStopping(Watched, psycopg.AsyncConnection[Any]):
             raise psycopg.OperationalError("the connection is lost")
         if gen.__name__ == "notifies":
             return await super().wait(gen, *arguments, **named)
-        try:
+        with self.refusal(errors.QueryCanceled, errors.DeadlockDetected):
             return await cross(loop, actor, told_by(self, gen), lambda: self.answer(gen), self.boundary)
-        except errors.QueryCanceled as error:
-            if self.refused:
-                self.refused = False
-                raise errors.DeadlockDetected("deadlock detected") from error
-            raise
 
     async def answer(self, gen: Any) -> Any:
         """What comes of a generator. Who is cancelled has the server cancel what it does, as psycopg does."""
