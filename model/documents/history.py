@@ -61,9 +61,9 @@ def plain(value: Any) -> Any:
     return msgspec.json.decode(encode(value))
 
 
-def schema(records: Iterable[type] | None = None) -> dict[str, Any]:
-    """The JSON Schema of one line of a history. `history.schema.json` holds it for the records that ship with refold."""
-    kinds = sorted(RECORDS if records is None else records, key=lambda kind: str(kind.__struct_config__.tag))  # type: ignore[attr-defined]
+def schema(records: Iterable[type]) -> dict[str, Any]:
+    """The JSON Schema of one line of a history of such records. `history.schema.json` holds it for those that ship with refold."""
+    kinds = sorted(records, key=lambda kind: str(kind.__struct_config__.tag))  # type: ignore[attr-defined]
     document = msgspec.json.schema(Union[tuple(kinds)])  # noqa: UP007 - made at run time
     for described in document["$defs"].values():
         if "description" in described:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 import refold.model.documents.history as history_module
-from refold.model.action import Submit
+from refold.model.action import ACTIONS, Submit
 from refold.model.application import Application
 from refold.model.documents.history import LINE_MAX, HistoryReader, MalformedHistory, plain, schema, to_line
 from refold.model.event import NewEvent, Stored
@@ -40,6 +40,7 @@ from refold.systems.reference import Reference
 
 APPLICATIONS = (Accounts(), Inventory())
 SHIPPED = [kind for kind in RECORDS if kind.__module__.startswith("refold.")]
+OF_EXTENSIONS = [kind for kind in SHIPPED if kind.__module__ not in ("refold.model.record", "refold.model.event")]
 SCHEMA = Path(history_module.__file__).with_name("history.schema.json")
 
 
@@ -114,6 +115,15 @@ def test_a_record_of_each_kind_keeps_its_bytes_and_fits_the_schema(kind: type) -
     reference = document["discriminator"]["mapping"][kind.__struct_config__.tag]  # type: ignore[attr-defined]
     own = {"$defs": document["$defs"], "$ref": reference}
     jsonschema.Draft202012Validator(own).validate(json.loads(line))
+
+
+@pytest.mark.parametrize("kind", [*OF_EXTENSIONS, *ACTIONS.values()], ids=lambda kind: kind.__name__)
+def test_a_record_of_an_extension_and_an_action_are_a_line_of_words(kind: type) -> None:
+    """For who reads the history or the plan. The words of the core's records are in `refold.reports`."""
+    words = str(some(msgspec.inspect.type_info(kind)))
+    assert words
+    assert "\n" not in words
+    assert f"{kind.__name__}(" not in words
 
 
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda application: application.name)
