@@ -315,13 +315,11 @@ class Log(Process):
             self.positions.pop(event.id, None)
 
     def restart(self) -> None:
-        """Recovery: read the file, make durable what was found, and take positions after it."""
+        """Recovery: read the file, and make durable what was found. Positions that were taken are not taken again."""
         super().restart()
         if self.torn:
             self.meet_torn_record()
         self.unsynced.clear()
-        if self.entries:
-            self.next_position = max(self.next_position, self.entries[-1].position + 1)
         self.dense = self.dense and self.next_position == len(self.entries) + 1
 
     def meet_torn_record(self) -> None:

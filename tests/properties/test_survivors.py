@@ -9,15 +9,20 @@ import pytest
 from refold.model.examples.accounts import Accounts
 from refold.model.parts.calls import Moved
 from refold.model.parts.claims.entity import Journaled, TookOver
+from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
 from refold.model.parts.messages.change_stream import Copied, SnapshotBegun, SourceChanged
 from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
 from refold.model.parts.messages.topic import Published, Restored, Tallied, Tally
 from refold.model.parts.reading.query import Hit, Searched
 from refold.model.parts.reading.range_reads import RangeRead
-from refold.model.record import CheckpointSaved, Ignored, Scanned, SnapshotTaken
+from refold.model.record import Applied, CheckpointSaved, Ignored, Retried, Scanned, SnapshotTaken, Unknown
 from refold.properties.oracle import Oracle
+from refold.properties.partial_history import Beginning, partial_checker
+from refold.properties.property import Property, Wording
+from refold.properties.suite import checker
 
-from .cases.records import ADA, BOB, FIRST, SECOND, asked, event, yes
+from .cases import CASES
+from .cases.records import ADA, BOB, FIRST, OPENED, SECOND, asked, event, yes
 from .test_clauses import judged
 
 
@@ -132,3 +137,69 @@ def test_another_event_at_the_position_that_an_answer_named_is_what_is_told() ->
     at, behind = (judged((*promised, event(int(place), 1, BOB, "bob-1/0")), None)[0] for place in ("1000", "1001"))
     assert (at.anomaly, at.position, at.actual) == ("acknowledged-elsewhere", 1000, "bob-1/0")
     assert (behind.position, behind.actual) == (1000, "nothing: readers have come to position 1001")
+
+
+def test_what_an_unknown_append_was_promised_is_visible_where_another_event_stands() -> None:
+    """So a scan without it has lost what was visible, which is more than a promise that was not kept."""
+    found = judged((*FIRST, yes("zoe-1", 1), Scanned((), ())), None)
+    assert [one.clause for one in found if one.judge == "durability"] == ["visible"]
+
+
+def test_without_an_application_what_is_applied_again_is_compared_with_what_was_applied() -> None:
+    """Nobody folds the rows there, so they are remembered. To write the same once more changes nothing."""
+
+    def found(*rows: int) -> list[tuple[str, str]]:
+        judge = checker(None)
+        for record in (OPENED, *FIRST, *(Applied("index", 1, {"acme": row}) for row in rows)):
+            judge.feed(record)
+        return [one.signature for one in judge.findings]
+
+    assert found(1, 1) == []
+    assert found(1, 2) == [("effect-applied-twice", "CKPT")]
+
+
+def test_a_session_that_is_closed_hides_nothing_any_more() -> None:
+    oracle = Oracle(Accounts())
+    oracle.on_session_opened(1, SessionOpened("s"))
+    oracle.on_session_closed(2, SessionClosed("s"))
+    oracle.on_unknown(3, Unknown("bob", "bob-1"))
+    assert not oracle.slow
+
+
+def test_an_own_write_that_is_not_read_is_told_by_its_version() -> None:
+    case = CASES["sessions", "own writes"]
+    (found,) = judged(case.history, case.application)
+    assert found.expected == "version 2 or later"
+
+
+def test_a_part_of_a_decision_is_told_as_so_many_events_of_how_many() -> None:
+    case = CASES["service-answers", "whole"]
+    (found,) = judged(case.history, case.application)
+    assert (found.expected, found.actual) == (2, 1)
+
+
+@pytest.mark.parametrize(("answered", "lost"), [(4, False), (5, True), (6, True)])
+def test_in_a_recording_what_was_answered_with_a_position_before_its_beginning_is_not_looked_for(
+    answered: int, lost: bool
+) -> None:
+    """It was sent again, and may have been stored long before."""
+    judge = partial_checker(Beginning(5, {"zeta": 0}))
+    again = (Retried("alice", "alice-9"), yes("alice-9", answered))
+    for record in (OPENED, *again, event(7, 1, BOB, "bob-1/0", "zeta"), Scanned((7,), ("bob-1/0",), 4)):
+        judge.feed(record)
+    assert ("acknowledged-append-lost" in [one.anomaly for one in judge.finish()]) == lost
+
+
+class Polite(Property):
+    """Nobody says no twice. The rest of this docstring is for its author."""
+
+    headline = "two refusals"
+    rule = "one is enough"
+    fix = "say it once"
+    clauses = {"once": "nobody says no a second time"}
+
+
+def test_a_property_of_ones_own_is_told_by_its_clause_or_else_by_what_its_docstring_begins_with() -> None:
+    told = [Polite.wording(clause) for clause in ("once", "")]
+    words = ("nobody says no a second time", "Nobody says no twice")
+    assert told == [Wording("two refusals", "one is enough", "say it once", last) for last in words]

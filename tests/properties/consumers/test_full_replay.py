@@ -9,6 +9,7 @@ import pytest
 
 from refold.model.application import Application
 from refold.model.event import Stored
+from refold.model.parts.calls import Shown
 from refold.model.parts.reading.looks import Viewed
 from refold.model.record import Scanned
 from refold.properties.property import Finding
@@ -106,3 +107,10 @@ def test_an_event_becomes_visible_behind_all_others() -> None:
     assert [one.anomaly for one in judged(LOG[1], LOG[0])] == ["visible-below-read-position"]
     assert [one.anomaly for one in judged(*LOG, stored(2, 4, "again"))] == ["visible-below-read-position"]
     assert judged(stored(2, 1), stored(7, 1)) == []
+
+
+@pytest.mark.parametrize("when", ["dead", "restarted", "working", "resting"])
+def test_the_rows_of_a_consumer_are_a_view_once_nothing_moves_any_more(when: str) -> None:
+    """What a dead process has left, or one that has just begun again shows, may lack what is still to come."""
+    shown = Shown("page", 1, {"a": 3}, when)
+    assert [one.anomaly for one in judged(*LOG, shown)] == ["view-differs-from-replay"] * (when == "resting")

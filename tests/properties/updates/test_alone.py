@@ -11,6 +11,7 @@ from refold.model.application import Application, Solo
 from refold.model.event import Stored
 from refold.model.parts.calls import Called, LoseAnswer, Replied
 from refold.model.record import Opened, Step
+from refold.properties.property import Finding
 from refold.properties.suite import checker
 
 from ...systems.user.bags import Added
@@ -101,13 +102,18 @@ CASES: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], str]] = {
 }
 
 
-def judged(records: Sequence[Any]) -> list[tuple[str, str]]:
-    """(clause, anomaly) of all findings."""
+def findings(records: Sequence[Any]) -> list[Finding]:
+    """All of them."""
     judge = checker(Tally())
     for record in (BEGUN, *records):
         judge.feed(record)
     judge.finish()
-    return [(finding.clause, finding.anomaly) for finding in judge.findings]
+    return judge.findings
+
+
+def judged(records: Sequence[Any]) -> list[tuple[str, str]]:
+    """(clause, anomaly) of all findings."""
+    return [(finding.clause, finding.anomaly) for finding in findings(records)]
 
 
 @pytest.mark.parametrize("clause", CASES)
@@ -179,3 +185,14 @@ def test_an_application_that_cannot_be_run_alone_is_not_judged_so() -> None:
     assert Tally().solitary
     with pytest.raises(NotImplementedError):
         Plain().alone("add", ())
+
+
+def test_what_should_have_been_refused_is_told_with_the_reason() -> None:
+    (found,) = findings(CASES["decision"][0])
+    assert found.expected == "refused: full"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_version_that_a_stream_has_already_is_there_twice_whether_it_is_the_newest_or_not(version: int) -> None:
+    again = (call("bob-1", "add"), stored("bob-1", 3, version=version), answer("bob-1"))
+    assert judged((*added("alice-1", 1), *added("alice-2", 2), *again)) == [("versions", "duplicate-version")]

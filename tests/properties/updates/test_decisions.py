@@ -135,6 +135,7 @@ def test_an_invariant_over_a_group_of_streams_is_checked_and_its_breach_is_a_wri
     found = first(Reference(), Doctors(), *plan)
     assert found.anomaly == "write-skew"
     assert [proof.role for proof in found.evidence] == ["read", "changed another key", "appended"]
+    assert [proof.record.data for proof in found.evidence[1:]] == [Gone("ada"), Gone("bob")]
 
 
 def test_one_stream_per_ward_keeps_somebody_on_call() -> None:

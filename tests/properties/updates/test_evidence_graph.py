@@ -55,6 +55,15 @@ def test_a_wrong_decision_has_a_cycle_whose_sentences_name_both_writers(name: st
         assert "come before itself" in explained.however
 
 
+def test_without_the_application_the_streams_of_the_evidence_are_looked_at() -> None:
+    """Only the application knows what belongs to a group."""
+    example, finding = examples("check-then-append")[0]
+    assert any(isinstance(proof.record, Stored) for proof in finding.evidence)
+    graph = evidence_graph(example.history, finding)
+    assert graph is not None
+    assert graph.cycle
+
+
 @pytest.mark.parametrize("name", STALE)
 def test_the_cycle_closes_where_the_decision_appended(name: str) -> None:
     for example, finding in examples(name, seed=2):
