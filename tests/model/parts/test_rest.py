@@ -27,3 +27,14 @@ def test_what_has_settled_has_nothing_to_do(seed: int) -> None:
     assert parts
     assert [part.name for part in parts if part.turn()] == []
     deployment.close()
+
+
+def test_what_was_never_asked_for_anything_has_nothing_to_do() -> None:
+    """All parts are there; none has been used."""
+    deployment = Reference().open(Accounts(), lambda record: None)
+    assert isinstance(deployment, Deployment)
+    for action in list(deployment.dormant):
+        deployment.call(action)
+    assert len(deployment.extensions) > 15
+    assert [part.name for part in deployment.extensions if part.turn()] == []
+    deployment.close()
