@@ -6,16 +6,27 @@ from typing import Any
 
 import pytest
 
+from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts
 from refold.model.parts.calls import Moved
 from refold.model.parts.claims.entity import Journaled, TookOver
 from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
 from refold.model.parts.messages.change_stream import Copied, SnapshotBegun, SourceChanged
+from refold.model.parts.messages.outbox import Delivered, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
 from refold.model.parts.messages.topic import Published, Restored, Tallied, Tally
 from refold.model.parts.reading.query import Hit, Searched
 from refold.model.parts.reading.range_reads import RangeRead
-from refold.model.record import Applied, CheckpointSaved, Ignored, Retried, Scanned, SnapshotTaken, Unknown
+from refold.model.record import (
+    Applied,
+    CheckpointSaved,
+    Ignored,
+    NotRecovered,
+    Retried,
+    Scanned,
+    SnapshotTaken,
+    Unknown,
+)
 from refold.properties.oracle import Oracle
 from refold.properties.partial_history import Beginning, partial_checker
 from refold.properties.property import Property, Wording
@@ -203,3 +214,22 @@ def test_a_property_of_ones_own_is_told_by_its_clause_or_else_by_what_its_docstr
     told = [Polite.wording(clause) for clause in ("once", "")]
     words = ("nobody says no a second time", "Nobody says no twice")
     assert told == [Wording("two refusals", "one is enough", "say it once", last) for last in words]
+
+
+def test_each_death_excuses_one_delivery_more_and_nothing_but_a_death_does() -> None:
+    """However often it was accused before."""
+
+    def accused(*records: Any) -> int:
+        return len(signatures(*FIRST, *records))
+
+    sent, died = Delivered("relay-1", "alice-1/0", 1, True), RelayDied("relay-1", "alice-1/0")
+    assert accused(sent, sent, sent, sent) == 3
+    assert accused(sent, died, sent, died, sent) == 0
+    assert accused(sent, died, died, sent, sent) == 1
+    assert accused(sent, died, sent, sent, sent) == 2
+
+
+def test_of_a_log_that_is_gone_the_last_event_is_named() -> None:
+    (found,) = judged((*FIRST, *SECOND, NotRecovered("log", "it ended while it started")), None)
+    assert [type(proof.record) for proof in found.evidence] == [Stored, NotRecovered]
+    assert found.evidence[0].record.position == 2

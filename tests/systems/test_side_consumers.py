@@ -127,6 +127,12 @@ def test_a_poisoned_event_parks_its_stream_and_no_other() -> None:
     assert not done.findings
 
 
+def test_it_is_the_next_event_in_flight_that_is_poisoned() -> None:
+    """Not the next that the log would give."""
+    done = run(BOLT, NUT, Deliver("ledger", 1), Poison("ledger"))
+    assert [record.position for record in kinds(done.history, Parked)] == [1]
+
+
 def test_dead_letters_are_replayed_in_order_and_once() -> None:
     plan = (BOLT, BOLT, Poison("ledger"), Deliver("ledger", 0), Deliver("ledger", 0))
     assert not run(*plan, ReplayDeadLetter("ledger"), ReplayDeadLetter("ledger")).findings
