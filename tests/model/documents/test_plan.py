@@ -215,3 +215,17 @@ def test_command_classes_are_those_of_the_menu() -> None:
         command_classes(Accounts()),
     )
     assert action == Submit("bob", Register("acme", "ada"))
+
+
+def test_a_whole_number_of_a_plan_fits_into_four_bytes_with_its_sign() -> None:
+    """So that a database of any kind can be asked for it."""
+    most = (1 << 31) - 1
+
+    def read(lower: int) -> Any:
+        document = {"do": "read-range", "lower": lower, "upper": 4, "limit": 1}
+        return action_from_json(document, command_classes(Accounts()))
+
+    assert (read(-most).lower, read(most).lower) == (-most, most)
+    for beyond in (-most - 1, most + 1):
+        with pytest.raises(MalformedPlan, match="lower"):
+            read(beyond)
