@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -104,6 +105,12 @@ class Reference:
             extension.replaced(self.parts.get(extension.name)) for extension in extensions
         ]
         self.capabilities = EVERYTHING | {Capability(extension.name) for extension in extensions}
+
+    def core(self) -> Reference:
+        """The same system without its extensions, for plans that have none of their actions."""
+        core = copy.copy(self)
+        core.extensions = []
+        return core
 
     def menu(self, application: Application) -> Menu:
         """Everything that the model knows. Raises `UsageError` for an application that its strategy cannot protect."""

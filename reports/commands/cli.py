@@ -17,6 +17,7 @@ import click
 
 COMMANDS = {
     "verify": "refold.reports.commands.verify:verify",
+    "explore": "refold.reports.commands.explore:explore",
     "campaign": "refold.reports.commands.campaign:campaign",
     "replay": "refold.reports.commands.replay:replay",
     "check": "refold.reports.commands.check:check",

@@ -1,0 +1,323 @@
+"""``refold explore``: every plan of a small world, breadth first, with a certificate of what was seen."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pathlib
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+import attrs
+import click
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import TextColumn
+
+from refold.model.application import Application
+from refold.model.errors import UsageError
+from refold.model.words import counted
+from refold.properties.result import Counterexample, Result
+from refold.properties.suite import checked_on
+from refold.reports.commands import completion, outcome
+from refold.reports.commands.verify import application_for, publish
+from refold.reports.documents.files import default_report_dir, ready, write
+from refold.search.capabilities import not_checked
+from refold.search.explore.certificate import Certificate, certificate, text
+from refold.search.explore.explorer import Explorer, Progress
+from refold.search.explore.stored import load, save
+from refold.search.explore.world import Bounds
+from refold.search.failure import PlanFile
+from refold.search.run import execute
+from refold.search.signals import held_back
+from refold.search.vacuous import counts
+from refold.systems.port import SystemPort
+from refold.systems.registry import application_suiting, own_application, resolve
+
+STATE = "explore.state"
+CERTIFICATE = "certificate.json"
+TASTE = 2.0
+"""Seconds after which the growth of the levels is told."""
+
+SAVED = 20.0
+"""Seconds between two writings of the state."""
+
+FORECAST = 4
+"""Levels ahead of which is told how long they will take."""
+
+NUMBER = click.IntRange(0, 99)
+
+
+@click.command(short_help="Run every plan of a small world; the shortest that breaks something, or a certificate.")
+@click.option(
+    "--system",
+    "name",
+    default="reference",
+    metavar="NAME",
+    shell_complete=completion.systems,
+    help="What to explore (default: reference). Its runs have to be the same each time.",
+)
+@click.option(
+    "--application",
+    metavar="NAME",
+    shell_complete=completion.applications,
+    help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory).",
+)
+@click.option("--clients", type=click.IntRange(1, 99), default=2, help="Clients that act (default: 2).")
+@click.option("--commands", type=click.IntRange(1, 99), default=2, help="Commands that are sent (default: 2).")
+@click.option("--values", type=click.IntRange(1, 999), default=2, help="Different commands there are (default: 2).")
+@click.option("--crashes", type=NUMBER, default=1, help="Crashes and power cuts (default: 1).")
+@click.option("--reordered", type=NUMBER, default=1, help="Deliveries out of order (default: 1).")
+@click.option("--redelivered", type=NUMBER, default=0, help="Deliveries that come again (default: 0).")
+@click.option("--unanswered", type=NUMBER, default=0, help="Appends whose answer is lost (default: 0).")
+@click.option("--slow", type=NUMBER, default=0, help="Appends that take their place early (default: 0).")
+@click.option("--snapshots", type=NUMBER, default=0, help="Snapshots on demand (default: 0).")
+@click.option("--failures", type=NUMBER, default=0, help="Handlers and disks that fail (default: 0).")
+@click.option("--length", type=NUMBER, default=0, help="Actions of a plan at most (default: no limit).")
+@click.option("--seconds", type=click.FloatRange(0), help="Stop after that; the same command goes on (default: never).")
+@click.option("--keep-going", is_flag=True, help="Look for other anomalies behind the first.")
+@click.option("--fresh", is_flag=True, help="Begin anew, even if an earlier exploration can go on.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that explore (default: one for each core).")
+@click.option(
+    "--report-dir",
+    metavar="DIR",
+    help="Where certificate.json, report.html, plans/ and the state to go on from go (default: .refold).",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all levels.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+def explore(
+    name: str,
+    application: str | None,
+    seconds: float | None,
+    keep_going: bool,
+    fresh: bool,
+    jobs: int | None,
+    report_dir: str | None,
+    verbose: bool,
+    as_json: bool,
+    **bounds: int,
+) -> None:
+    """Run every plan of a small world, the shortest first.
+
+    A world is what a few clients, commands and faults can do. What is found is told by a shortest plan; if nothing is, the certificate
+    says what was seen. Ctrl-C stops it, and the same command goes on.
+
+    \b
+    Examples:
+      refold explore                                        two clients, two commands, a crash, a delivery out of order
+      refold explore --commands 3 --crashes 0               more commands, no crash
+      refold explore --system lost-wakeup                   a broken system: the shortest plan
+      refold explore --application shop.py:Shop --seconds 600
+                                                            your own decider, for ten minutes
+
+    Exit code: 0 nothing found, 1 findings, 2 usage, environment, or interrupted.
+    """
+    folder = pathlib.Path(report_dir or default_report_dir())
+    with outcome.sentences(str(folder)), outcome.aside():
+        if seconds is not None and not math.isfinite(seconds):
+            raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
+        system = resolve(name)
+        called = application or application_suiting(name, system)
+        subject = application_for(called)
+        ready(folder)
+        exploration = Exploration(
+            system,
+            name,
+            subject,
+            application if own_application(system) is None else called,
+            Bounds(**bounds),
+            folder,
+            jobs or processes(system),
+            keep_going,
+        )
+        if not fresh:
+            exploration.resume(quiet=as_json)
+        exploration.run(seconds, quiet=as_json)
+        with held_back():
+            document = exploration.publish(quiet=as_json, verbose=verbose)
+            if as_json:
+                outcome.print_json(document)
+            if exploration.explorer.progress.found:
+                sys.exit(outcome.FINDINGS)
+            sys.exit(outcome.ENVIRONMENT if exploration.interrupted else outcome.HELD)
+
+
+def processes(system: SystemPort) -> int:
+    """All cores, if the runs of this system are known to share nothing."""
+    return len(os.sched_getaffinity(0)) if getattr(system, "parallel", False) else 1
+
+
+class Exploration:
+    """One world with its files and its progress line."""
+
+    def __init__(
+        self,
+        system: SystemPort,
+        name: str,
+        application: Application,
+        called: str | None,
+        bounds: Bounds,
+        folder: pathlib.Path,
+        jobs: int,
+        keep_going: bool,
+    ) -> None:
+        self.system = system
+        self.name = name
+        self.application = application
+        self.folder = folder
+        self.file = PlanFile(application, name, str(folder), called=called)
+        self.explorer = Explorer(system, application, bounds, jobs=jobs, keep_going=keep_going)
+        check_repeatable(self.explorer)
+        self.interrupted = False
+        self.saved = time.monotonic()
+        self.tasted = False
+
+    @property
+    def state(self) -> pathlib.Path:
+        """Where it goes on from."""
+        return self.folder / STATE
+
+    def resume(self, quiet: bool) -> None:
+        """Go on where an earlier exploration of this world was stopped."""
+        if load(self.explorer, self.state) and not quiet:
+            states = self.explorer.progress.states
+            click.echo(f"refold: goes on with {counted(states, 'state')} from {self.state}", err=True)
+
+    def run(self, seconds: float | None, quiet: bool) -> None:
+        """Explore, and keep where it stands."""
+        explorer = self.explorer
+        until = math.inf if seconds is None else time.monotonic() + seconds
+        console = Console(stderr=True)
+        shown = not quiet and console.is_terminal
+        with Bar(
+            TextColumn("{task.description}"), console=console, transient=True, auto_refresh=False, disable=not shown
+        ) as bar:
+            task = bar.add_task("", total=None)
+
+            def told(progress: Progress) -> None:
+                bar.update(task, description=line(progress), refresh=True)
+                if not quiet and not self.tasted and spent(progress) > TASTE:
+                    self.tasted = True
+                    for words in forecast(progress):
+                        click.echo(f"refold: {words}", err=True)
+                if time.monotonic() - self.saved > SAVED:
+                    save(explorer, self.state)
+                    self.saved = time.monotonic()
+
+            explorer.told = told
+            try:
+                explorer.go_on(until)
+            except KeyboardInterrupt:
+                self.interrupted = True
+        if explorer.ended:
+            self.state.unlink(missing_ok=True)
+        else:
+            save(explorer, self.state)
+
+    def publish(self, quiet: bool, verbose: bool) -> dict[str, Any]:
+        """Write the files and print; returns the JSON object."""
+        explorer = self.explorer
+        of = certificate(explorer)
+        found = tuple(explorer.counterexamples())
+        plans = [self.file.shrunk(counterexample) for counterexample in found]
+        document: dict[str, Any] = {
+            "verdict": "broken" if found else "held",
+            "interrupted": self.interrupted,
+            "certificate": of.document(),
+            "levels": [attrs.asdict(level) for level in explorer.progress.levels],
+        }
+        if found:
+            document["report"] = publish(
+                self.result(found), self.application, self.folder, plans, quiet, verbose=verbose, system=self.system
+            )
+        write(self.folder / CERTIFICATE, json.dumps(document, indent=1, default=str) + "\n")
+        if not quiet:
+            with outcome.speaking():
+                self.show(of, verbose)
+        return document
+
+    def show(self, of: Certificate, verbose: bool) -> None:
+        """The certificate, in lines."""
+        for one in text(of):
+            click.echo(one)
+        if verbose:
+            for level in self.explorer.progress.levels:
+                click.echo(
+                    f"plans of {counted(level.length, 'action')}: {counted(level.states, 'new state')},"
+                    f" {counted(level.transitions, 'action')}, {level.seconds:.1f} s"
+                )
+        if not self.explorer.ended:
+            click.echo(f"the same command goes on from {self.state}")
+        click.echo(f"certificate: {self.folder / CERTIFICATE}")
+
+    def result(self, found: tuple[Counterexample, ...]) -> Result:
+        """What reports are made of."""
+        progress = self.explorer.progress
+        kinds = {type(record) for counterexample in found for record in counterexample.history}
+        total: Counter[str] = Counter()
+        for counterexample in found:
+            total.update(counts(counterexample.history, counterexample.plan))
+        return Result(
+            system=self.system.name,
+            application=self.application.name,
+            seed=None,
+            examples=progress.transitions,
+            steps=progress.transitions,
+            skipped=0,
+            seconds=sum(level.seconds for level in progress.levels),
+            counts=dict(total),
+            counterexamples=found,
+            not_checked=not_checked(self.system, self.application),
+            checked=checked_on(self.application, self.system.capabilities, kinds),
+        )
+
+
+def check_repeatable(explorer: Explorer) -> None:
+    """Raises `UsageError` if the same plan does not come to the same history twice."""
+    plan = explorer.world.alphabet[:24]
+    one, other = (execute(explorer.system, explorer.application, plan).history for _ in range(2))
+    if list(map(repr, one)) != list(map(repr, other)):
+        raise UsageError(
+            f"system {explorer.system.name!r} does not do the same when the same plan is run twice, so its states cannot be explored;"
+            " search it with refold verify"
+        )
+
+
+def spent(progress: Progress) -> float:
+    """Seconds so far."""
+    return sum(level.seconds for level in progress.levels)
+
+
+def line(progress: Progress) -> str:
+    """Where it stands."""
+    level = progress.levels[-1]
+    seconds = max(spent(progress), 0.001)
+    return (
+        f"plans of {counted(level.length, 'action')}: {len(progress.frontier):,} states to go on from; {progress.states:,} states,"
+        f" {progress.transitions / seconds:,.0f} actions a second, {len(progress.found)} found"
+    )
+
+
+def forecast(progress: Progress) -> list[str]:
+    """How long it will take, if the levels go on growing as the last ones did."""
+    done = [level for level in progress.levels if level.states][:-1]
+    if len(done) < 2:
+        return ["the first levels of this world are large already; --seconds ends it, and the same command goes on"]
+    growth = done[-1].states / done[-2].states
+    seconds = max(done[-1].seconds, 0.01)
+    told = []
+    for ahead in range(1, FORECAST + 1):
+        seconds *= growth
+        told.append(f"{done[-1].length + ahead} actions {duration(seconds)}")
+    return [f"each level is about {growth:.1f} times the one before; at this growth plans of {', '.join(told)}"]
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``3 h``, ``5 days``."""
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:.0f} s"

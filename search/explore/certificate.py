@@ -1,0 +1,134 @@
+"""Certificates: what was explored, within which bounds, and what was left out because something else says the same."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import attrs
+
+from refold.model.action import sentence
+from refold.model.words import counted
+from refold.search.explore.explorer import Explorer
+from refold.search.explore.world import Bounds
+
+
+@attrs.frozen
+class Certificate:
+    """What an exploration has seen.
+
+    `length`: all plans of so many actions were looked at; `complete`: there are no longer ones. `known` actions led to states that were
+    known already. `left_out` says in sentences which plans were not run because others say the same. `digest` is a hash over the
+    fingerprints of all states, in no order: two explorations of the same world by the same version have the same one.
+    """
+
+    system: str
+    application: str
+    bounds: Bounds
+    commands: tuple[str, ...]
+    alphabet: int
+    states: int
+    transitions: int
+    known: int
+    length: int
+    complete: bool
+    seconds: float
+    left_out: tuple[str, ...]
+    digest: str
+    shortest: int | None
+    """Actions of the shortest plan that breaks something; None if none does."""
+
+    def document(self) -> dict[str, Any]:
+        """For a file, or a program."""
+        return attrs.asdict(self)
+
+
+def certificate(explorer: Explorer) -> Certificate:
+    """Of an exploration, wherever it stands."""
+    world, progress = explorer.world, explorer.progress
+    return Certificate(
+        system=explorer.system.name,
+        application=explorer.application.name,
+        bounds=world.bounds,
+        commands=tuple(map(sentence, world.commands)),
+        alphabet=len(world.alphabet),
+        states=progress.states,
+        transitions=progress.transitions,
+        known=sum(level.known for level in progress.levels),
+        length=progress.length,
+        complete=explorer.complete and not progress.found,
+        seconds=round(sum(level.seconds for level in progress.levels), 1),
+        left_out=tuple(left_out(explorer)),
+        digest=digest(state for state, *_ in progress.asleep),
+        shortest=min(map(len, progress.found.values()), default=None),
+    )
+
+
+def digest(states: Any) -> str:
+    """A hash of a set of fingerprints."""
+    total = hashlib.sha256()
+    for state in sorted(set(states)):
+        total.update(state)
+    return total.hexdigest()[:16]
+
+
+def left_out(explorer: Explorer) -> list[str]:
+    """What was not run, and why that loses nothing."""
+    world = explorer.world
+    told = []
+    alike: dict[object, list[str]] = {}
+    for name, kind in world.kinds.items():
+        alike.setdefault(kind, []).append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            told.append(f"{' and '.join(names)} are made alike, so {names[0]} begins")
+    if len(world.apart) > 1:
+        told.append(
+            f"a plan moves one of {', '.join(world.apart[:-1])} and {world.apart[-1]}: no client reads them, and none of them can tell"
+            " what happens to another"
+        )
+    told.append("a crash at a step is said right before the action that makes the step")
+    told.append("of actions on two consumers, next to each other, one order was run")
+    told.append("what a state leads to was looked at once, however many plans come to it")
+    return told
+
+
+def text(of: Certificate) -> list[str]:
+    """In lines."""
+    bounds = of.bounds
+    limits = [
+        f"{getattr(bounds, name):,} {one if getattr(bounds, name) == 1 else several}"
+        for name, one, several in WORDS
+        if getattr(bounds, name) or name in ("clients", "commands", "crashes", "reordered")
+    ]
+    longest = "" if not bounds.length else f", and {counted(bounds.length, 'action')} in all"
+    lines = [f"world: at most {', '.join(limits)}{longest}", f"commands: {', '.join(of.commands)}"]
+    lines.append(
+        f"{counted(of.states, 'state')}, {counted(of.transitions, 'action')} performed to come to them, {of.known:,} of these to states"
+        " that were known"
+    )
+    if of.complete:
+        lines.append(
+            f"explored to the end: no plan of this world breaks anything; the longest have {counted(of.length, 'action')}"
+        )
+    elif of.shortest is not None:
+        lines.append(f"no plan of fewer than {counted(of.shortest, 'action')} breaks anything")
+    else:
+        lines.append(f"not explored to the end: no plan of at most {counted(of.length, 'action')} breaks anything")
+    lines.extend(f"left out: {one}" for one in of.left_out)
+    lines.append(f"hash of all states: {of.digest}")
+    return lines
+
+
+WORDS = (
+    ("clients", "client", "clients"),
+    ("commands", "command", "commands"),
+    ("crashes", "crash", "crashes"),
+    ("reordered", "delivery out of order", "deliveries out of order"),
+    ("redelivered", "repeated delivery", "repeated deliveries"),
+    ("unanswered", "lost answer", "lost answers"),
+    ("slow", "slow append", "slow appends"),
+    ("snapshots", "snapshot on demand", "snapshots on demand"),
+    ("failures", "failure", "failures"),
+)
+"""Bound -> its words."""

@@ -1,0 +1,126 @@
+"""The state of an exploration on disk: it goes on where it was, after Ctrl-C or a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+
+import msgspec
+
+from refold.model.errors import UsageError
+from refold.search.explore.explorer import Explorer, Level, Progress
+from refold.search.explore.visitor import Indices, Node
+from refold.search.explore.world import Spent
+
+Numbers = tuple[int, ...]
+
+
+class StoredNode(msgspec.Struct, array_like=True, frozen=True):
+    """A node, without what can be worked out."""
+
+    plan: Indices
+    asleep: Numbers
+    only: Numbers | None
+
+
+class StoredState(msgspec.Struct, array_like=True, frozen=True):
+    """A known state."""
+
+    state: bytes
+    used: Numbers
+    acted: tuple[str, ...]
+    focus: str
+    armed: str
+    asleep: Numbers
+
+
+class StoredProgress(msgspec.Struct, array_like=True, frozen=True):
+    """All of it. `world` says what was explored: another world cannot go on from here."""
+
+    world: str
+    levels: list[tuple[int, int, int, int, float]]
+    frontier: list[StoredNode]
+    following: list[StoredNode]
+    again: list[StoredNode]
+    states: list[StoredState]
+    convicted: list[bytes]
+    found: list[tuple[str, str, Indices]]
+
+
+def identity(explorer: Explorer) -> str:
+    """Which world it is: system, application, bounds, and all actions in their order."""
+    world = explorer.world
+    told = [explorer.system.name, explorer.application.name, repr(world.bounds), *map(repr, world.alphabet)]
+    return hashlib.sha256("\n".join(told).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def save(explorer: Explorer, file: pathlib.Path) -> None:
+    """Write where it stands, whole or not at all."""
+    progress = explorer.progress
+    document = StoredProgress(
+        identity(explorer),
+        [(level.length, level.states, level.transitions, level.known, level.seconds) for level in progress.levels],
+        [stored(node) for node in progress.frontier],
+        [stored(node) for node in progress.following.values()],
+        [stored(node) for node in progress.again],
+        [
+            StoredState(state, spent.used, tuple(sorted(spent.acted)), spent.focus, spent.armed, tuple(sorted(asleep)))
+            for (state, spent), asleep in progress.asleep.items()
+        ],
+        sorted(progress.convicted),
+        [(*signature, plan) for signature, plan in progress.found.items()],
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    scratch = file.with_name(f"{file.name}.tmp")
+    scratch.write_bytes(msgspec.msgpack.encode(document))
+    scratch.replace(file)
+
+
+def load(explorer: Explorer, file: pathlib.Path) -> bool:
+    """Go on from a file; False if there is none, or one of another world. Raises `UsageError` if it cannot be read."""
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        return False
+    try:
+        found = msgspec.msgpack.decode(data, type=StoredProgress)
+    except msgspec.MsgspecError as error:
+        raise UsageError(
+            f"{file} is not the state of an exploration ({error}); remove it, or start with --fresh"
+        ) from error
+    if found.world != identity(explorer):
+        return False
+    following = [node(explorer, one) for one in found.following]
+    states = {
+        (one.state, Spent(one.used, frozenset(one.acted), one.focus, one.armed)): frozenset(one.asleep)
+        for one in found.states
+    }
+    keys = list(states)[len(states) - len(following) :]
+    explorer.progress = Progress(
+        [node(explorer, one) for one in found.frontier],
+        [Level(*level) for level in found.levels],
+        states,
+        set(found.convicted),
+        {(anomaly, guarantee): plan for anomaly, guarantee, plan in found.found},
+        dict(zip(keys, following, strict=True)),
+        [node(explorer, one) for one in found.again],
+    )
+    return True
+
+
+def stored(node: Node) -> StoredNode:
+    """For the file."""
+    only = None if node.only is None else tuple(sorted(node.only))
+    return StoredNode(node.plan, tuple(sorted(node.asleep)), only)
+
+
+def node(explorer: Explorer, stored: StoredNode) -> Node:
+    """From the file."""
+    spent = Spent()
+    for number in stored.plan:
+        after = explorer.world.after(spent, explorer.world.alphabet[number])
+        if after is None:
+            raise UsageError("the state of the exploration has a plan that its world does not have; start with --fresh")
+        spent = after
+    only = None if stored.only is None else frozenset(stored.only)
+    return Node(stored.plan, spent, frozenset(stored.asleep), only)

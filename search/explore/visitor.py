@@ -1,0 +1,163 @@
+"""Visitors: run the plans of a world, one action further each time, and say where they lead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from refold.model.action import Action
+from refold.model.application import Application
+from refold.model.declarations.situations import begin_run
+from refold.properties.property import Checker
+from refold.properties.suite import checker
+from refold.search.explore.fingerprint import fingerprint
+from refold.search.explore.world import LOG, Spent, World
+from refold.search.run import execute, undisturbed
+from refold.systems.port import SystemPort
+from refold.systems.reference import Reference
+from refold.systems.user.errors import let_through
+
+Indices = tuple[int, ...]
+"""A plan, by the places of its actions in the world's alphabet."""
+
+Signature = tuple[str, str]
+"""Anomaly and guarantee."""
+
+Key = tuple[bytes, Spent]
+"""A state, and what may still be done from there: two plans with the same key have the same futures."""
+
+ONE = 1
+"""The number of every record, so that states do not differ by when something happened."""
+
+
+@attrs.frozen
+class Node:
+    """A state to go on from, and the plan that led to it. `asleep` are actions that need not be taken: another order of the same actions
+    was gone already. `only` are the ones to take, if the others have been (None: all)."""
+
+    plan: Indices
+    spent: Spent
+    asleep: frozenset[int] = frozenset()
+    only: frozenset[int] | None = None
+
+
+@attrs.frozen
+class Edge:
+    """One action further: where it leads (None: nowhere, the plan ends there), which actions sleep there, and what was found: on the way,
+    or once everything came to rest from there."""
+
+    action: int
+    key: Key | None
+    asleep: frozenset[int]
+    found: tuple[Signature, ...] = ()
+
+
+class Visitor:
+    """Goes on from nodes of one world, each time on a new deployment."""
+
+    def __init__(self, system: SystemPort, application: Application, world: World) -> None:
+        self.system = system.core() if isinstance(system, Reference) else system
+        self.application = application
+        self.world = world
+        count = range(len(world.alphabet))
+        self.free = [
+            frozenset(n for n in count if n != m and world.independent(world.alphabet[n], world.alphabet[m]))
+            for m in count
+        ]
+        """Action -> those whose order with it makes no difference."""
+        self.rested: set[bytes] = set()
+        """States of which is known how they come to rest."""
+
+    def opened(self) -> tuple[Checker, Any]:
+        """A new deployment, and who judges it. All records have the same number."""
+        begin_run()
+        judge = checker(self.application)
+        known, met, found = judge.known, judge.table.met, judge.findings.append
+
+        def emit(record: Any) -> None:
+            try:
+                handlers = known[type(record)]
+            except KeyError:
+                handlers = met(type(record))
+            for handler in handlers:
+                finding = handler(ONE, record)
+                if finding is not None:
+                    found(finding)
+
+        return judge, self.system.open(self.application, emit)
+
+    def edges(self, node: Node) -> list[Edge]:
+        """All that can be done from here, with where it leads."""
+        with undisturbed():
+            return list(self.steps(node))
+
+    def steps(self, node: Node) -> list[Edge]:
+        """As `edges`. An action that is not enabled changes nothing, so the next one is tried on the same deployment."""
+        alphabet, after = self.world.alphabet, self.world.after
+        there: tuple[Checker, Any] | None = None
+        asleep, edges = node.asleep, []
+        for number, action in enumerate(alphabet):
+            if number in node.asleep or (node.only is not None and number not in node.only):
+                continue
+            spent = after(node.spent, action)
+            if spent is None:
+                continue
+            if there is None:
+                there = self.opened()
+                for before in node.plan:
+                    there[1].perform(alphabet[before])
+            edge = self.step(node, number, there, spent, asleep & self.free[number])
+            if edge is not None:
+                edges.append(edge)
+                asleep |= {number}
+                there = None
+        if there is not None:
+            there[1].close()
+        return edges
+
+    def step(
+        self, node: Node, number: int, there: tuple[Checker, Any], spent: Spent, asleep: frozenset[int]
+    ) -> Edge | None:
+        """Do one action more, and where that leads come to rest; None if it is not enabled."""
+        judge, deployment = there
+        state = b""
+        try:
+            if not deployment.perform(self.world.alphabet[number]):
+                return None
+            if node.spent.armed and not judge.findings and self.waits(deployment, node.spent.armed):
+                return Edge(number, None, asleep)
+            if not judge.findings:
+                state = fingerprint(deployment, judge.properties)
+                if state not in self.rested:
+                    self.rested.add(state)
+                    deployment.settle()
+                    judge.finish()
+        except BaseException as error:
+            let_through(error)
+            return Edge(number, None, asleep, self.raised((*node.plan, number)))
+        finally:
+            if deployment.steps > len(node.plan):
+                deployment.close()
+        return Edge(number, (state, spent) if state else None, asleep, signatures(judge))
+
+    @staticmethod
+    def waits(deployment: Any, name: str) -> bool:
+        """Whether a process is still to die at a later step. Then it could have been said later, of an earlier step."""
+        process = deployment.log if name == LOG else deployment.consumers[name]
+        return bool(getattr(process, "fuse", 0))
+
+    def raised(self, plan: Indices) -> tuple[Signature, ...]:
+        """What comes of a plan on which something raised: a finding, or an error that is the user's to mend."""
+        run = execute(self.system, self.application, self.actions(plan))
+        return tuple(finding.signature for finding in run.findings)
+
+    def actions(self, plan: Sequence[int]) -> tuple[Action, ...]:
+        """The plan itself."""
+        return tuple(self.world.alphabet[number] for number in plan)
+
+
+def signatures(judge: Checker) -> tuple[Signature, ...]:
+    """Anomalies and guarantees of what was found, in order."""
+    return tuple(dict.fromkeys(finding.signature for finding in judge.distinct()))

@@ -1,0 +1,226 @@
+"""Worlds: which plans there are, within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from typing import Any, NamedTuple
+
+import attrs
+
+from refold.model.action import (
+    CORE_ACTIONS,
+    Abort,
+    Action,
+    Append,
+    AppendUnheard,
+    Begin,
+    Commit,
+    Crash,
+    CrashAt,
+    CutPower,
+    Deliver,
+    Fail,
+    FailDisk,
+    Prepare,
+    Redecide,
+    Redeliver,
+    Restart,
+    Retry,
+    Submit,
+    TakeSnapshot,
+)
+from refold.model.application import Application
+from refold.model.errors import UsageError
+from refold.systems.port import SystemPort
+
+LOG = "log"
+"""The process that is not a consumer."""
+
+
+@attrs.frozen
+class Bounds:
+    """How often a plan may do what: no plan of the world does more, and every plan that does no more is in it.
+
+    `clients` act, out of all that the system has; `commands` are sent, each one of `values` different commands; `crashes` are deaths and
+    losses of power; `reordered` deliveries come out of order, `redelivered` ones again; `unanswered` appends lose their answer;
+    `slow` appends take their place early; `snapshots` are taken at will; `failures` are those of handlers and disks. Deliveries in order,
+    restarts, and what ends an append that has begun are free.
+    """
+
+    clients: int = 2
+    commands: int = 2
+    values: int = 3
+    crashes: int = 1
+    reordered: int = 1
+    redelivered: int = 0
+    unanswered: int = 0
+    slow: int = 0
+    snapshots: int = 0
+    failures: int = 0
+    length: int = 0
+    """Actions of a plan, at most; 0: as many as the rest allows."""
+
+
+COSTS: dict[type[Action], str] = {
+    Submit: "commands",
+    Prepare: "commands",
+    Begin: "commands",
+    Crash: "crashes",
+    CrashAt: "crashes",
+    CutPower: "crashes",
+    Redeliver: "redelivered",
+    AppendUnheard: "unanswered",
+    TakeSnapshot: "snapshots",
+    Fail: "failures",
+    FailDisk: "failures",
+}
+"""Kind of action -> what it uses up of the bounds. An out-of-order delivery uses up `reordered`, and `Begin` also `slow`."""
+
+FREE = (Append, Deliver, Restart, Retry, Redecide, Commit, Abort)
+BUDGETS = ("commands", "crashes", "reordered", "redelivered", "unanswered", "slow", "snapshots", "failures")
+"""What of the bounds is used up, in the order of `Spent.used`."""
+
+
+def costs(action: Action) -> tuple[str, ...]:
+    """What an action uses up."""
+    kind = type(action)
+    if kind is Deliver:
+        return ("reordered",) if action.index else ()  # type: ignore[attr-defined]
+    if kind is Begin:
+        return ("commands", "slow")
+    cost = COSTS.get(kind)
+    return () if cost is None else (cost,)
+
+
+def who(action: Action) -> str:
+    """The client that acts; "" if none does."""
+    return getattr(action, "client", "")
+
+
+def where(action: Action) -> str:
+    """The consumer or process that it happens to; "" if it is a client's."""
+    return getattr(action, "consumer", "") or getattr(action, "process", "")
+
+
+ARMING = (CrashAt, FailDisk)
+"""What happens later, at a step of the process that it names: nothing else can tell when it was said."""
+
+
+class Spent(NamedTuple):
+    """What a plan has used up so far: of each budget, which clients have acted, which consumer that no client reads has been moved, and
+    which process has to make a step next, because something waits for it."""
+
+    used: tuple[int, ...] = (0,) * len(BUDGETS)
+    acted: frozenset[str] = frozenset()
+    focus: str = ""
+    armed: str = ""
+
+
+class World:
+    """All plans for one application on one system within bounds.
+
+    Plans that say the same as others are left out (with `together` they are not). Clients that are made alike begin in the order of
+    their names: of two plans that differ only in who is who, one is left. Of the consumers that no client reads, a plan moves one at
+    most: none of them can tell what happens to another. And what waits for a step of a process (a crash at a step, a disk that will fail)
+    is said right before something happens to that process.
+    """
+
+    def __init__(self, system: SystemPort, application: Application, bounds: Bounds, *, together: bool = False) -> None:
+        self.bounds = bounds
+        self.together = together
+        self.limits = tuple(getattr(bounds, name) for name in BUDGETS)
+        self.commands = smallest(application, bounds.values)
+        deployment = system.open(application, lambda record: None)
+        try:
+            clients = getattr(deployment, "clients", {})
+            consumers = getattr(deployment, "consumers", {})
+            self.kinds = {name: (type(client), getattr(client, "source", "")) for name, client in clients.items()}
+        finally:
+            deployment.close()
+        if not self.kinds:
+            raise UsageError(
+                f"system {system.name!r} has no clients of refold's, and small worlds are made of their plans; search it with refold verify"
+            )
+        self.read = {source for _, source in self.kinds.values()}
+        self.apart = () if together else tuple(name for name in consumers if name not in self.read)
+        self.alphabet = tuple(self.possible(system.menu(application).actions()))
+
+    def possible(self, actions: Sequence[Action]) -> list[Action]:
+        """The actions of a menu that plans of this world may have: the core's, within the bounds."""
+        core = set(CORE_ACTIONS.values())
+        return [
+            action
+            for action in actions
+            if type(action) in core
+            and all(getattr(self.bounds, cost) for cost in costs(action))
+            and getattr(action, "command", self.commands[0]) in self.commands
+        ]
+
+    def after(self, spent: Spent, action: Action) -> Spent | None:
+        """What is used up once this is done; None if the world has no such plan."""
+        used = spent.used
+        for cost in costs(action):
+            place = BUDGETS.index(cost)
+            if used[place] >= self.limits[place]:
+                return None
+            used = (*used[:place], used[place] + 1, *used[place + 1 :])
+        acted, focus = spent.acted, spent.focus
+        client, thing = who(action), where(action)
+        if spent.armed and (spent.armed != (thing or LOG) or type(action) in ARMING):
+            return None
+        if client and client not in acted:
+            if len(acted) >= self.bounds.clients or not (self.together or self.in_turn(client, acted)):
+                return None
+            acted = acted | {client}
+        if thing in self.apart:
+            if focus not in ("", thing):
+                return None
+            focus = thing
+        return Spent(used, acted, focus, thing if type(action) in ARMING and not self.together else "")
+
+    def in_turn(self, client: str, acted: Set[str]) -> bool:
+        """Whether all clients that are made like this one, and come before it, have acted already."""
+        kind = self.kinds.get(client)
+        for other, made in self.kinds.items():
+            if other == client:
+                return True
+            if made == kind and other not in acted:
+                return False
+        return True
+
+    def independent(self, one: Action, other: Action) -> bool:
+        """Whether the order of two actions, next to each other, makes no difference to anything.
+
+        Said only of actions that nothing connects: a consumer that reads on meets the log, so of two of which one may append neither is
+        free; two consumers have nothing in common but what they read.
+        """
+        if self.together:
+            return False
+        here, there = self.place(one), self.place(other)
+        return bool(here and there) and here != there and LOG not in (here, there)
+
+    def place(self, action: Action) -> str:
+        """The one part that an action touches, beside reading the log; the log if it may change that."""
+        kind = type(action)
+        if kind is Prepare:
+            return LOG  # it reads a view, which a delivery changes
+        thing = where(action)
+        return thing if thing and who(action) == "" else LOG
+
+
+def smallest(application: Application, values: int) -> tuple[Any, ...]:
+    """So many different commands on the key of the first one, of each class in turn: the first of each class before the second of any."""
+    commands = application.commands()
+    if not commands:
+        raise UsageError(
+            f"application {application.name!r} offers no commands: its commands() must return at least one"
+        )
+    key = application.key(commands[0])
+    classes: dict[type, list[Any]] = {}
+    for command in commands:
+        if application.key(command) == key:
+            classes.setdefault(type(command), []).append(command)
+    turns = [
+        own[turn] for turn in range(max(map(len, classes.values()))) for own in classes.values() if turn < len(own)
+    ]
+    return tuple(dict.fromkeys(turns))[:values]
