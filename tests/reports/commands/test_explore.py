@@ -1,0 +1,94 @@
+"""``refold explore`` as a user meets it: what it prints, which files it writes, how it ends."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+from click.testing import CliRunner
+
+from refold.reports.commands.cli import main
+from refold.reports.commands.explore import duration, forecast
+from refold.search.explore.explorer import Level, Progress
+
+TINY = ("--clients", "1", "--commands", "1", "--values", "1", "--crashes", "0", "--reordered", "0", "--jobs", "1")
+
+
+def run(folder: pathlib.Path, *options: str) -> tuple[int, str, str]:
+    """Exit code, what it prints, what it says aside."""
+    done = CliRunner().invoke(main, ["explore", *TINY, "--report-dir", str(folder), *options])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_a_world_without_a_fault_ends_with_a_certificate(tmp_path: pathlib.Path) -> None:
+    code, said, _ = run(tmp_path)
+    assert code == 0
+    assert "explored to the end: no plan of this world breaks anything" in said
+    document = json.loads((tmp_path / "certificate.json").read_text())
+    assert document["verdict"] == "held"
+    assert document["certificate"]["complete"]
+    assert not (tmp_path / "explore.state").exists()
+
+
+def test_what_breaks_is_told_by_a_shortest_plan_that_can_be_replayed(tmp_path: pathlib.Path) -> None:
+    code, said, _ = run(tmp_path, "--system", "lost-wakeup")
+    assert code == 1
+    assert "no plan of fewer than 2 actions breaks anything" in said
+    assert (tmp_path / "report.html").is_file()
+    (plan,) = (tmp_path / "plans").glob("*.json")
+    assert len(json.loads(plan.read_text())["plan"]) == 2
+    assert CliRunner().invoke(main, ["replay", str(plan), "--report-dir", str(tmp_path / "again")]).exit_code == 1
+
+
+def test_one_that_is_stopped_goes_on_and_says_how_far_it_came(tmp_path: pathlib.Path) -> None:
+    code, said, _ = run(tmp_path, "--seconds", "0")
+    assert code == 0
+    assert "not explored to the end" in said
+    assert "the same command goes on" in said
+    code, said, aside = run(tmp_path)
+    assert code == 0
+    assert "goes on with" in aside
+    assert "explored to the end: no plan" in said
+
+
+def test_a_program_gets_one_object(tmp_path: pathlib.Path) -> None:
+    code, said, aside = run(tmp_path, "--json", "--system", "lost-wakeup")
+    assert code == 1
+    document = json.loads(said)
+    assert document["certificate"]["shortest"] == 2
+    assert document["report"]["verdict"] == "broken"
+    assert not aside
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--seconds", "nan"), "is no length of time"),
+        (("--system", "refrence"), "did you mean"),
+        (("--system", "nondeterministic-handler", "--application", "accounts"), ""),
+    ],
+)
+def test_what_cannot_be_explored_is_told_in_a_sentence(
+    tmp_path: pathlib.Path, options: tuple[str, ...], sentence: str
+) -> None:
+    code, _, aside = run(tmp_path, *options)
+    assert sentence in aside
+    assert "Traceback" not in aside
+    assert code in (1, 2)
+
+
+def test_a_state_that_is_nonsense_is_told(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "explore.state").write_bytes(b"nonsense")
+    code, _, aside = run(tmp_path)
+    assert code == 2
+    assert "--fresh" in aside
+    assert run(tmp_path, "--fresh")[0] == 0
+
+
+def test_how_long_it_will_take_is_told_by_how_the_levels_grow() -> None:
+    levels = [Level(1, 10, 12, 2, 0.5), Level(2, 60, 80, 20, 3.0), Level(3, 40, 50, 10, 1.0)]
+    (told,) = forecast(Progress([], levels))
+    assert told.startswith("each level is about 6.0 times the one before")
+    assert "3 actions 18 s, 4 actions 108 s, 5 actions 11 min" in told
+    assert [duration(seconds) for seconds in (1, 130, 8_000, 200_000)] == ["1 s", "2 min", "2 h", "2 days"]

@@ -1,0 +1,230 @@
+"""Small worlds, explored: what is left out loses nothing, what is found is shortest, and what is seen does not depend on how."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+from refold.model.action import Append, CrashAt, Deliver, Prepare, Restart, Submit
+from refold.model.application import Application
+from refold.model.errors import UsageError
+from refold.model.examples.accounts import Accounts, Delete, Register
+from refold.model.examples.inventory import Inventory, Reserve, Restock
+from refold.properties.suite import checker
+from refold.search.campaign import Budget, Campaign
+from refold.search.explore.certificate import certificate
+from refold.search.explore.explorer import Explorer
+from refold.search.explore.fingerprint import fingerprint
+from refold.search.explore.stored import load, save
+from refold.search.explore.world import Bounds, Spent, World, smallest
+from refold.systems.broken import BROKEN
+from refold.systems.reference import Reference
+from refold.systems.registry import resolve
+
+
+def explored(system: str, bounds: Bounds, application: Application | None = None, **how: bool | int) -> Explorer:
+    """To the end."""
+    explorer = Explorer(resolve(system), application or Inventory(), bounds, **how)  # type: ignore[arg-type]
+    explorer.go_on()
+    return explorer
+
+
+def shortest(explorer: Explorer) -> dict[tuple[str, str], int]:
+    """What was found, by how many actions."""
+    return {signature: len(plan) for signature, plan in explorer.progress.found.items()}
+
+
+CALM = {"crashes": 0, "reordered": 0, "values": 1}
+
+SMALL = [
+    ("reference", Bounds(clients=1, commands=1, length=1), None),
+    ("reference", Bounds(clients=1, commands=1, crashes=0, values=1, length=3), None),
+    ("reference", Bounds(clients=1, commands=2, length=3, **CALM), None),
+    ("reference", Bounds(clients=2, commands=1, unanswered=1, length=3, **CALM), None),
+    ("reference", Bounds(clients=2, commands=1, slow=1, length=3, **CALM), None),
+    ("reference", Bounds(clients=1, commands=1, snapshots=1, length=3, **CALM), None),
+    ("reference", Bounds(clients=1, commands=1, redelivered=1, length=3, **CALM), None),
+    ("reference", Bounds(clients=1, commands=1, failures=1, length=2, **CALM), None),
+    ("checkpoint-before-effect", Bounds(clients=1, commands=1, length=3, **CALM), 1),
+    ("lost-wakeup", Bounds(clients=1, commands=1, length=3, **CALM), 2),
+    ("event-payload-mutated", Bounds(clients=1, commands=1, length=3, **CALM), 2),
+    ("stale-overwrites-newer", Bounds(clients=1, commands=2, crashes=0, values=1, length=3), 3),
+    ("check-then-append", Bounds(clients=2, commands=2, length=3, **CALM), None),
+    ("expected-any-misuse", Bounds(clients=2, commands=2, length=3, **CALM), 2),
+    ("unique-via-stale-read-model", Bounds(clients=2, commands=2, length=3, **CALM), 2),
+    ("first-append-race", Bounds(clients=2, commands=2, length=3, **CALM), 2),
+    ("duplicate-append-lost-ack", Bounds(clients=1, commands=1, unanswered=1, length=3, **CALM), 3),
+    ("seq-gap-commit-order", Bounds(clients=2, commands=2, slow=1, length=3, **CALM), None),
+    ("partial-batch-append", Bounds(clients=1, commands=1, length=3, **CALM), None),
+    ("memory-log-lost-on-kill", Bounds(clients=1, commands=1, crashes=1, reordered=0, values=1, length=2), 2),
+]
+"""Worlds that a plain enumeration can come to the end of, and the length of the shortest plan that breaks something there."""
+
+
+@pytest.mark.parametrize(("system", "bounds", "length"), SMALL, ids=[f"{n}-{one[0]}" for n, one in enumerate(SMALL)])
+def test_what_is_left_out_says_what_something_else_says(system: str, bounds: Bounds, length: int | None) -> None:
+    """A plain enumeration, which recognises no state and leaves no plan out, finds the same, and nothing shorter."""
+    application = Accounts() if system in BROKEN and BROKEN[system].application == "accounts" else Inventory()
+    few = explored(system, bounds, application)
+    all_of_them = explored(system, bounds, application, plain=True)
+    assert shortest(few) == shortest(all_of_them)
+    assert few.progress.transitions <= all_of_them.progress.transitions
+    assert min(shortest(few).values(), default=None) == length
+
+
+@pytest.mark.parametrize("name", ["checkpoint-before-effect", "lost-wakeup", "expected-any-misuse"])
+def test_the_plan_that_is_found_is_no_longer_than_a_shrunk_one(name: str) -> None:
+    broken = BROKEN[name]
+    application = Accounts() if broken.application == "accounts" else Inventory()
+    searched = Campaign(broken.system(), application, 1, Budget(seconds=None, examples=200, distinct=1)).run()
+    explorer = explored(name, Bounds(commands=2, values=1), application)
+    (found, *_) = explorer.counterexamples()
+    assert len(found.plan) <= min(len(one.plan) for one in searched.counterexamples)
+    assert found.findings
+
+
+def test_a_correct_system_gets_a_certificate() -> None:
+    """The same from every number of processes, and in every process."""
+    quiet = Bounds(commands=1, crashes=0, reordered=0)
+    one, two = (certificate(explored("reference", quiet, jobs=jobs)) for jobs in (1, 2))
+    assert one.complete
+    assert one.shortest is None
+    assert (one.states, one.transitions, one.digest) == (two.states, two.transitions, two.digest)
+    program = (
+        "from refold.search.explore.explorer import Explorer\n"
+        "from refold.search.explore.certificate import certificate\n"
+        "from refold.search.explore.world import Bounds\n"
+        "from refold.model.examples.accounts import Accounts\n"
+        "from refold.systems.reference import Reference\n"
+        "explorer = Explorer(Reference(), Accounts(), Bounds(commands=1, crashes=0, length=3))\n"
+        "explorer.go_on()\n"
+        "print(certificate(explorer).digest)\n"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1
+
+
+def test_an_exploration_that_is_stopped_goes_on_where_it_was(tmp_path: pathlib.Path) -> None:
+    """However often: time is over at once, here, after a few nodes."""
+    bounds = Bounds(clients=1, commands=1, values=1, crashes=0)
+    whole = explored("reference", bounds)
+    file = tmp_path / "state"
+    for turn in range(10_000):
+        explorer = Explorer(Reference(), Inventory(), bounds)
+        assert load(explorer, file) == bool(turn)
+        explorer.go_on(time.monotonic() + 0.05)
+        if explorer.ended:
+            break
+        save(explorer, file)
+    assert turn > 2
+    assert [(level.states, level.transitions) for level in explorer.progress.levels] == [
+        (level.states, level.transitions) for level in whole.progress.levels
+    ]
+    assert certificate(explorer).digest == certificate(whole).digest
+
+
+def test_the_state_of_another_world_is_not_gone_on_from(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "state"
+    save(Explorer(Reference(), Inventory(), Bounds()), file)
+    assert load(Explorer(Reference(), Inventory(), Bounds()), file)
+    assert not load(Explorer(Reference(), Inventory(), Bounds(crashes=2)), file)
+    assert not load(Explorer(Reference(), Accounts(), Bounds()), file)
+    file.write_bytes(b"nonsense")
+    with pytest.raises(UsageError, match="--fresh"):
+        load(Explorer(Reference(), Inventory(), Bounds()), file)
+
+
+# -- states
+
+
+def state(*plan: object) -> bytes:
+    """The fingerprint of where a plan leads."""
+    judge = checker(Inventory())
+    deployment = Reference().core().open(Inventory(), judge.feed)
+    for action in plan:
+        assert deployment.perform(action)  # type: ignore[arg-type]
+    return fingerprint(deployment)
+
+
+RESTOCK, RESERVE = Submit("alice", Restock("bolt", 1)), Submit("carol", Reserve("bolt", 1))
+
+
+def test_two_ways_to_the_same_state_have_one_fingerprint() -> None:
+    one = state(RESTOCK, Deliver("index", 0), Deliver("totals", 0))
+    assert one == state(RESTOCK, Deliver("totals", 0), Deliver("index", 0))
+    assert one != state(RESTOCK, Deliver("index", 0))
+    assert one != state(RESTOCK, RESERVE, Deliver("index", 0), Deliver("totals", 0))
+
+
+def test_what_lives_only_in_memory_is_part_of_a_state() -> None:
+    """A prepared append, a fuse that is lit, an event in flight."""
+    prepared = Prepare("alice", Restock("bolt", 1))
+    assert len({state(), state(prepared), state(CrashAt("index", 1)), state(CrashAt("index", 2))}) == 4
+    assert state(RESTOCK) == state(prepared, Append("alice"))
+
+
+# -- worlds
+
+
+def world(bounds: Bounds, **how: bool) -> World:
+    """Of the reference system."""
+    return World(Reference(), Inventory(), bounds, **how)
+
+
+def allowed(world: World, *plan: object) -> bool:
+    """Whether the world has this plan."""
+    spent: Spent | None = Spent()
+    for action in plan:
+        spent = world.after(spent, action) if spent is not None else None  # type: ignore[arg-type]
+    return spent is not None
+
+
+def test_a_plan_keeps_to_the_bounds() -> None:
+    here = world(Bounds(clients=1, commands=1, crashes=1, reordered=1))
+    assert allowed(here, RESTOCK, Deliver("index", 1), Deliver("index", 0), Deliver("index", 0))
+    assert not allowed(here, RESTOCK, RESTOCK)
+    assert not allowed(here, RESTOCK, RESERVE)
+    assert not allowed(here, Deliver("index", 1), Deliver("index", 2))
+    assert not allowed(here, CrashAt("index", 1), Deliver("index", 0), CrashAt("index", 1))
+
+
+def test_of_clients_that_are_made_alike_the_first_begins() -> None:
+    """Carol reads the log, alice and bob a view."""
+    bob = Submit("bob", Restock("bolt", 1))
+    assert allowed(world(Bounds()), RESTOCK, bob)
+    assert allowed(world(Bounds()), RESERVE, RESTOCK)
+    assert not allowed(world(Bounds()), bob)
+    assert allowed(world(Bounds(), together=True), bob)
+
+
+def test_a_plan_moves_one_of_the_consumers_that_nobody_reads() -> None:
+    here = world(Bounds())
+    assert here.apart == ("index", "totals", "cache")
+    assert allowed(here, Deliver("index", 0), Deliver("store", 0), Deliver("index", 0))
+    assert not allowed(here, Deliver("index", 0), Deliver("cache", 0))
+
+
+def test_a_crash_at_a_step_comes_right_before_something_happens_to_the_process() -> None:
+    here = world(Bounds())
+    assert allowed(here, CrashAt("index", 1), Deliver("index", 0), Restart("index"))
+    assert not allowed(here, CrashAt("index", 1), RESTOCK)
+    assert allowed(here, CrashAt("log", 1), RESTOCK)
+
+
+def test_the_commands_of_a_world_are_of_all_kinds_and_about_one_key() -> None:
+    assert smallest(Accounts(), 2) == (Register("acme", "ada"), Delete("acme", "ada"))
+    assert smallest(Inventory(), 3) == (Restock("bolt", 1), Reserve("bolt", 1), Restock("bolt", 2))
