@@ -26,8 +26,8 @@ COMMANDS = {
     "conformance": "refold.reports.commands.conformance:conformance",
     "compare": "refold.reports.commands.compare:compare",
     "systems": "refold.reports.commands.systems:systems",
-    "init": "refold.reports.commands.init:init",
-    "new": "refold.reports.commands.new:new",
+    "init": "refold.reports.skeletons.init:init",
+    "new": "refold.reports.skeletons.new:new",
     "completion": "refold.reports.commands.completion:completion",
 }
 """Command -> where it is; imported when it is asked for, so that the others do not pay for it."""

@@ -1,4 +1,4 @@
-"""``refold explore``: every plan of a small world, breadth first, with a certificate of what was seen."""
+"""``refold explore``: every plan of a small scope, breadth first, with a certificate of what was seen."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from refold.reports.documents.files import default_report_dir, ready, write
 from refold.search.capabilities import not_checked
 from refold.search.explore.certificate import Certificate, certificate, text
 from refold.search.explore.explorer import Explorer, Progress
+from refold.search.explore.scope import ScopeLimits
 from refold.search.explore.stored import load, save
-from refold.search.explore.world import Bounds
 from refold.search.failure import PlanFile
 from refold.search.run import execute
 from refold.search.signals import held_back
@@ -51,7 +51,7 @@ FORECAST = 4
 NUMBER = click.IntRange(0, 99)
 
 
-@click.command(short_help="Run every plan of a small world; the shortest that breaks something, or a certificate.")
+@click.command(short_help="Run every plan of a small scope; the shortest that breaks something, or a certificate.")
 @click.option(
     "--system",
     "name",
@@ -100,9 +100,9 @@ def explore(
     as_json: bool,
     **bounds: int,
 ) -> None:
-    """Run every plan of a small world, the shortest first.
+    """Run every plan of a small scope, the shortest first.
 
-    A world is what a few clients, commands and faults can do. What is found is told by a shortest plan; if nothing is, the certificate
+    A scope is what a few clients, commands and faults can do. What is found is told by a shortest plan; if nothing is, the certificate
     says what was seen. Ctrl-C stops it, and the same command goes on.
 
     \b
@@ -128,7 +128,7 @@ def explore(
             name,
             subject,
             application if own_application(system) is None else called,
-            Bounds(**bounds),
+            ScopeLimits(**bounds),
             folder,
             jobs or processes(system),
             keep_going,
@@ -151,7 +151,7 @@ def processes(system: SystemPort) -> int:
 
 
 class Exploration:
-    """One world with its files and its progress line."""
+    """One scope with its files and its progress line."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class Exploration:
         name: str,
         application: Application,
         called: str | None,
-        bounds: Bounds,
+        bounds: ScopeLimits,
         folder: pathlib.Path,
         jobs: int,
         keep_going: bool,
@@ -181,7 +181,7 @@ class Exploration:
         return self.folder / STATE
 
     def resume(self, quiet: bool) -> None:
-        """Go on where an earlier exploration of this world was stopped."""
+        """Go on where an earlier exploration of this scope was stopped."""
         if load(self.explorer, self.state) and not quiet:
             states = self.explorer.progress.states
             click.echo(f"refold: goes on with {counted(states, 'state')} from {self.state}", err=True)
@@ -277,7 +277,7 @@ class Exploration:
 
 def check_repeatable(explorer: Explorer) -> None:
     """Raises `UsageError` if the same plan does not come to the same history twice."""
-    plan = explorer.world.alphabet[:24]
+    plan = explorer.scope.alphabet[:24]
     one, other = (execute(explorer.system, explorer.application, plan).history for _ in range(2))
     if list(map(repr, one)) != list(map(repr, other)):
         raise UsageError(
@@ -305,7 +305,7 @@ def forecast(progress: Progress) -> list[str]:
     """How long it will take, if the levels go on growing as the last ones did."""
     done = [level for level in progress.levels if level.states][:-1]
     if len(done) < 2:
-        return ["the first levels of this world are large already; --seconds ends it, and the same command goes on"]
+        return ["the first levels of this scope are large already; --seconds ends it, and the same command goes on"]
     growth = done[-1].states / done[-2].states
     seconds = max(done[-1].seconds, 0.01)
     told = []

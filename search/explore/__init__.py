@@ -1,1 +1,1 @@
-"""Small worlds, explored to the end: every plan within bounds, breadth first, and a certificate of what was seen."""
+"""Small scopes, explored to the end: every plan within bounds, breadth first, and a certificate of what was seen."""

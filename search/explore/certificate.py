@@ -10,7 +10,7 @@ import attrs
 from refold.model.action import sentence
 from refold.model.words import counted
 from refold.search.explore.explorer import Explorer
-from refold.search.explore.world import Bounds
+from refold.search.explore.scope import ScopeLimits
 
 
 @attrs.frozen
@@ -19,12 +19,12 @@ class Certificate:
 
     `length`: all plans of so many actions were looked at; `complete`: there are no longer ones. `known` actions led to states that were
     known already. `left_out` says in sentences which plans were not run because others say the same. `digest` is a hash over the
-    fingerprints of all states, in no order: two explorations of the same world by the same version have the same one.
+    fingerprints of all states, in no order: two explorations of the same scope by the same version have the same one.
     """
 
     system: str
     application: str
-    bounds: Bounds
+    bounds: ScopeLimits
     commands: tuple[str, ...]
     alphabet: int
     states: int
@@ -45,17 +45,17 @@ class Certificate:
 
 def certificate(explorer: Explorer) -> Certificate:
     """Of an exploration, wherever it stands."""
-    world, progress = explorer.world, explorer.progress
+    scope, progress = explorer.scope, explorer.progress
     return Certificate(
         system=explorer.system.name,
         application=explorer.application.name,
-        bounds=world.bounds,
-        commands=tuple(map(sentence, world.commands)),
-        alphabet=len(world.alphabet),
+        bounds=scope.bounds,
+        commands=tuple(map(sentence, scope.commands)),
+        alphabet=len(scope.alphabet),
         states=progress.states,
         transitions=progress.transitions,
         known=sum(level.known for level in progress.levels),
-        length=progress.length,
+        length=progress.longest if explorer.complete else progress.length,
         complete=explorer.complete and not progress.found,
         seconds=round(sum(level.seconds for level in progress.levels), 1),
         left_out=tuple(left_out(explorer)),
@@ -74,17 +74,17 @@ def digest(states: Any) -> str:
 
 def left_out(explorer: Explorer) -> list[str]:
     """What was not run, and why that loses nothing."""
-    world = explorer.world
+    scope = explorer.scope
     told = []
     alike: dict[object, list[str]] = {}
-    for name, kind in world.kinds.items():
+    for name, kind in scope.kinds.items():
         alike.setdefault(kind, []).append(name)
     for names in alike.values():
         if len(names) > 1:
             told.append(f"{' and '.join(names)} are made alike, so {names[0]} begins")
-    if len(world.apart) > 1:
+    if len(scope.apart) > 1:
         told.append(
-            f"a plan moves one of {', '.join(world.apart[:-1])} and {world.apart[-1]}: no client reads them, and none of them can tell"
+            f"a plan moves one of {', '.join(scope.apart[:-1])} and {scope.apart[-1]}: no client reads them, and none of them can tell"
             " what happens to another"
         )
     told.append("a crash at a step is said right before the action that makes the step")
@@ -102,14 +102,14 @@ def text(of: Certificate) -> list[str]:
         if getattr(bounds, name) or name in ("clients", "commands", "crashes", "reordered")
     ]
     longest = "" if not bounds.length else f", and {counted(bounds.length, 'action')} in all"
-    lines = [f"world: at most {', '.join(limits)}{longest}", f"commands: {', '.join(of.commands)}"]
+    lines = [f"scope: at most {', '.join(limits)}{longest}", f"commands: {', '.join(of.commands)}"]
     lines.append(
         f"{counted(of.states, 'state')}, {counted(of.transitions, 'action')} performed to come to them, {of.known:,} of these to states"
         " that were known"
     )
     if of.complete:
         lines.append(
-            f"explored to the end: no plan of this world breaks anything; the longest have {counted(of.length, 'action')}"
+            f"explored to the end: no plan of this scope breaks anything; the longest have {counted(of.length, 'action')}"
         )
     elif of.shortest is not None:
         lines.append(f"no plan of fewer than {counted(of.shortest, 'action')} breaks anything")

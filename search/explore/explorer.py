@@ -1,4 +1,4 @@
-"""Exploring: breadth first, level by level, every state of a world once.
+"""Exploring: breadth first, level by level, every state of a scope once.
 
 So the plan that first comes to what is wrong is a shortest one. States that are known are not gone on from again, and of the orders of
 actions that have nothing to do with each other one is taken: a state remembers the actions that sleep there because another order was gone
@@ -16,8 +16,8 @@ import attrs
 from refold.model.application import Application
 from refold.properties.result import Counterexample
 from refold.search.explore.hands import Hands
-from refold.search.explore.visitor import Edge, Indices, Key, Node, Signature, Visitor
-from refold.search.explore.world import Bounds, Spent, World
+from refold.search.explore.scope import Scope, ScopeLimits, Spent
+from refold.search.explore.visitor import Indices, Key, OpenState, Signature, Transition, Visitor
 from refold.search.run import execute
 from refold.systems.port import SystemPort
 
@@ -42,13 +42,13 @@ class Progress:
     """Where an exploration stands: all that it needs to go on. `frontier` is what is left of the level that is under way (the last of
     `levels`), `following` and `again` the nodes of the next one."""
 
-    frontier: list[Node]
+    frontier: list[OpenState]
     levels: list[Level] = attrs.field(factory=list)
     asleep: dict[Key, frozenset[int]] = attrs.field(factory=dict)
     convicted: set[bytes] = attrs.field(factory=set)
     found: dict[Signature, Indices] = attrs.field(factory=dict)
-    following: dict[Key, Node] = attrs.field(factory=dict)
-    again: list[Node] = attrs.field(factory=list)
+    following: dict[Key, OpenState] = attrs.field(factory=dict)
+    again: list[OpenState] = attrs.field(factory=list)
 
     @property
     def states(self) -> int:
@@ -61,20 +61,25 @@ class Progress:
         return sum(level.transitions for level in self.levels)
 
     @property
+    def longest(self) -> int:
+        """Actions of the longest plans so far."""
+        return max((level.length for level in self.levels if level.transitions), default=0)
+
+    @property
     def length(self) -> int:
         """All plans of so many actions were looked at."""
         return len(self.levels) - bool(self.frontier) if self.levels else 0
 
 
 class Explorer:
-    """Explores one world. `go_on` works until everything was seen, until the shortest plans that break something are known, or until time
+    """Explores one scope. `go_on` works until everything was seen, until the shortest plans that break something are known, or until time
     is over; it can be called again. With `keep_going` other anomalies are looked for behind the first. `told` hears of progress."""
 
     def __init__(
         self,
         system: SystemPort,
         application: Application,
-        bounds: Bounds,
+        bounds: ScopeLimits,
         *,
         jobs: int = 1,
         keep_going: bool = False,
@@ -83,21 +88,21 @@ class Explorer:
     ) -> None:
         self.system = system
         self.application = application
-        self.world = World(system, application, bounds, together=plain)
-        self.visitor = Visitor(system, application, self.world)
+        self.scope = Scope(system, application, bounds, together=plain)
+        self.visitor = Visitor(system, application, self.scope)
         self.jobs = jobs
         self.keep_going = keep_going
         self.plain = plain
         self.told = told
-        self.progress = Progress([Node((), Spent())])
+        self.progress = Progress([OpenState((), Spent())])
 
     @property
     def complete(self) -> bool:
-        """Whether every plan of the world was looked at. Behind one that breaks something, none is."""
+        """Whether every plan of the scope was looked at. Behind one that breaks something, none is."""
         progress = self.progress
         if progress.frontier:
             return False
-        most = self.world.bounds.length
+        most = self.scope.bounds.length
         return len(progress.levels) == most if most else not (progress.following or progress.again)
 
     @property
@@ -130,7 +135,7 @@ class Explorer:
             level.seconds += time.monotonic() - started
             self.told(progress)
 
-    def take(self, node: Node, edge: Edge, level: Level) -> None:
+    def take(self, node: OpenState, edge: Transition, level: Level) -> None:
         """Where an action led: to something that is wrong, to a new state, or to one that is known."""
         progress = self.progress
         level.transitions += 1
@@ -149,7 +154,7 @@ class Explorer:
             level.states += 1
             key = (state, spent, plan) if self.plain else edge.key
             progress.asleep[key] = edge.asleep  # type: ignore[index]
-            progress.following[key] = Node(plan, spent, edge.asleep)  # type: ignore[index]
+            progress.following[key] = OpenState(plan, spent, edge.asleep)  # type: ignore[index]
             return
         level.known += 1
         awake = known - edge.asleep
@@ -157,9 +162,9 @@ class Explorer:
             left = known & edge.asleep
             progress.asleep[edge.key] = left
             if edge.key in progress.following:
-                progress.following[edge.key] = Node(plan, spent, left)
+                progress.following[edge.key] = OpenState(plan, spent, left)
             else:
-                progress.again.append(Node(plan, spent, left, awake))
+                progress.again.append(OpenState(plan, spent, left, awake))
 
     def counterexamples(self) -> Iterator[Counterexample]:
         """What was found, the shortest first, each run once more with all that there is to say about it."""

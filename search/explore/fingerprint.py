@@ -41,7 +41,7 @@ def slots(cls: type) -> tuple[str, ...]:
 
 @functools.cache
 def way_of(kind: type) -> str:
-    """Which method of a `Writer` writes things of a kind."""
+    """Which method of a `CanonicalForm` writes things of a kind."""
     if kind in PLAIN:
         return "value"
     if issubclass(kind, WIRING):
@@ -59,7 +59,7 @@ def way_of(kind: type) -> str:
     return "object"
 
 
-class Writer:
+class CanonicalForm:
     """Writes one state down. Objects that are met again are written as references."""
 
     value = staticmethod(repr)
@@ -130,6 +130,6 @@ NOTHING: Mapping[str, Any] = {}
 
 def fingerprint(*roots: Any) -> bytes:
     """Of everything that can be reached from here."""
-    writer = Writer()
+    writer = CanonicalForm()
     text = ";".join([writer.form(root) for root in roots])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 
 from refold.model.errors import SystemUnavailable
-from refold.search.explore.visitor import Edge, Node, Visitor
+from refold.search.explore.visitor import OpenState, Transition, Visitor
 from refold.search.workers import die_with_parent, why_not
 
 CHUNK = 16
@@ -28,7 +28,7 @@ def begin(visitor: Visitor) -> None:
     _visitor.append(visitor)
 
 
-def work(nodes: Sequence[Node]) -> list[list[Edge]]:
+def work(nodes: Sequence[OpenState]) -> list[list[Transition]]:
     """All that can be done from each of these nodes."""
     return [_visitor[0].edges(node) for node in nodes]
 
@@ -54,7 +54,7 @@ class Hands:
         if self.pool is not None:
             self.pool.shutdown(wait=error is None, cancel_futures=True)
 
-    def edges(self, nodes: Sequence[Node]) -> Iterator[list[Edge]]:
+    def edges(self, nodes: Sequence[OpenState]) -> Iterator[list[Transition]]:
         """What can be done from each, in order."""
         if self.pool is None:
             yield from map(self.visitor.edges, nodes)

@@ -9,13 +9,13 @@ import msgspec
 
 from refold.model.errors import UsageError
 from refold.search.explore.explorer import Explorer, Level, Progress
-from refold.search.explore.visitor import Indices, Node
-from refold.search.explore.world import Spent
+from refold.search.explore.scope import Spent
+from refold.search.explore.visitor import Indices, OpenState
 
 Numbers = tuple[int, ...]
 
 
-class StoredNode(msgspec.Struct, array_like=True, frozen=True):
+class StoredOpenState(msgspec.Struct, array_like=True, frozen=True):
     """A node, without what can be worked out."""
 
     plan: Indices
@@ -35,22 +35,22 @@ class StoredState(msgspec.Struct, array_like=True, frozen=True):
 
 
 class StoredProgress(msgspec.Struct, array_like=True, frozen=True):
-    """All of it. `world` says what was explored: another world cannot go on from here."""
+    """All of it. `scope` says what was explored: another scope cannot go on from here."""
 
-    world: str
+    scope: str
     levels: list[tuple[int, int, int, int, float]]
-    frontier: list[StoredNode]
-    following: list[StoredNode]
-    again: list[StoredNode]
+    frontier: list[StoredOpenState]
+    following: list[StoredOpenState]
+    again: list[StoredOpenState]
     states: list[StoredState]
     convicted: list[bytes]
     found: list[tuple[str, str, Indices]]
 
 
 def identity(explorer: Explorer) -> str:
-    """Which world it is: system, application, bounds, and all actions in their order."""
-    world = explorer.world
-    told = [explorer.system.name, explorer.application.name, repr(world.bounds), *map(repr, world.alphabet)]
+    """Which scope it is: system, application, bounds, and all actions in their order."""
+    scope = explorer.scope
+    told = [explorer.system.name, explorer.application.name, repr(scope.bounds), *map(repr, scope.alphabet)]
     return hashlib.sha256("\n".join(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -77,7 +77,7 @@ def save(explorer: Explorer, file: pathlib.Path) -> None:
 
 
 def load(explorer: Explorer, file: pathlib.Path) -> bool:
-    """Go on from a file; False if there is none, or one of another world. Raises `UsageError` if it cannot be read."""
+    """Go on from a file; False if there is none, or one of another scope. Raises `UsageError` if it cannot be read."""
     try:
         data = file.read_bytes()
     except FileNotFoundError:
@@ -88,7 +88,7 @@ def load(explorer: Explorer, file: pathlib.Path) -> bool:
         raise UsageError(
             f"{file} is not the state of an exploration ({error}); remove it, or start with --fresh"
         ) from error
-    if found.world != identity(explorer):
+    if found.scope != identity(explorer):
         return False
     following = [node(explorer, one) for one in found.following]
     states = {
@@ -108,19 +108,19 @@ def load(explorer: Explorer, file: pathlib.Path) -> bool:
     return True
 
 
-def stored(node: Node) -> StoredNode:
+def stored(node: OpenState) -> StoredOpenState:
     """For the file."""
     only = None if node.only is None else tuple(sorted(node.only))
-    return StoredNode(node.plan, tuple(sorted(node.asleep)), only)
+    return StoredOpenState(node.plan, tuple(sorted(node.asleep)), only)
 
 
-def node(explorer: Explorer, stored: StoredNode) -> Node:
+def node(explorer: Explorer, stored: StoredOpenState) -> OpenState:
     """From the file."""
     spent = Spent()
     for number in stored.plan:
-        after = explorer.world.after(spent, explorer.world.alphabet[number])
+        after = explorer.scope.after(spent, explorer.scope.alphabet[number])
         if after is None:
-            raise UsageError("the state of the exploration has a plan that its world does not have; start with --fresh")
+            raise UsageError("the state of the exploration has a plan that its scope does not have; start with --fresh")
         spent = after
     only = None if stored.only is None else frozenset(stored.only)
-    return Node(stored.plan, spent, frozenset(stored.asleep), only)
+    return OpenState(stored.plan, spent, frozenset(stored.asleep), only)

@@ -1,8 +1,8 @@
-"""Visitors: run the plans of a world, one action further each time, and say where they lead."""
+"""Visitors: run the plans of a scope, one action further each time, and say where they lead."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -13,14 +13,13 @@ from refold.model.declarations.situations import begin_run
 from refold.properties.property import Checker
 from refold.properties.suite import checker
 from refold.search.explore.fingerprint import fingerprint
-from refold.search.explore.world import LOG, Spent, World
+from refold.search.explore.scope import LOG, Scope, Spent
 from refold.search.run import execute, undisturbed
 from refold.systems.port import SystemPort
-from refold.systems.reference import Reference
 from refold.systems.user.errors import let_through
 
 Indices = tuple[int, ...]
-"""A plan, by the places of its actions in the world's alphabet."""
+"""A plan, by the places of its actions in the scope's alphabet."""
 
 Signature = tuple[str, str]
 """Anomaly and guarantee."""
@@ -33,7 +32,7 @@ ONE = 1
 
 
 @attrs.frozen
-class Node:
+class OpenState:
     """A state to go on from, and the plan that led to it. `asleep` are actions that need not be taken: another order of the same actions
     was gone already. `only` are the ones to take, if the others have been (None: all)."""
 
@@ -44,7 +43,7 @@ class Node:
 
 
 @attrs.frozen
-class Edge:
+class Transition:
     """One action further: where it leads (None: nowhere, the plan ends there), which actions sleep there, and what was found: on the way,
     or once everything came to rest from there."""
 
@@ -55,15 +54,16 @@ class Edge:
 
 
 class Visitor:
-    """Goes on from nodes of one world, each time on a new deployment."""
+    """Goes on from nodes of one scope, each time on a new deployment."""
 
-    def __init__(self, system: SystemPort, application: Application, world: World) -> None:
-        self.system = system.core() if isinstance(system, Reference) else system
+    def __init__(self, system: SystemPort, application: Application, scope: Scope) -> None:
+        core: Callable[[], SystemPort] | None = getattr(system, "core", None)
+        self.system = system if core is None else core()
         self.application = application
-        self.world = world
-        count = range(len(world.alphabet))
+        self.scope = scope
+        count = range(len(scope.alphabet))
         self.free = [
-            frozenset(n for n in count if n != m and world.independent(world.alphabet[n], world.alphabet[m]))
+            frozenset(n for n in count if n != m and scope.independent(scope.alphabet[n], scope.alphabet[m]))
             for m in count
         ]
         """Action -> those whose order with it makes no difference."""
@@ -88,14 +88,14 @@ class Visitor:
 
         return judge, self.system.open(self.application, emit)
 
-    def edges(self, node: Node) -> list[Edge]:
+    def edges(self, node: OpenState) -> list[Transition]:
         """All that can be done from here, with where it leads."""
         with undisturbed():
             return list(self.steps(node))
 
-    def steps(self, node: Node) -> list[Edge]:
+    def steps(self, node: OpenState) -> list[Transition]:
         """As `edges`. An action that is not enabled changes nothing, so the next one is tried on the same deployment."""
-        alphabet, after = self.world.alphabet, self.world.after
+        alphabet, after = self.scope.alphabet, self.scope.after
         there: tuple[Checker, Any] | None = None
         asleep, edges = node.asleep, []
         for number, action in enumerate(alphabet):
@@ -118,16 +118,16 @@ class Visitor:
         return edges
 
     def step(
-        self, node: Node, number: int, there: tuple[Checker, Any], spent: Spent, asleep: frozenset[int]
-    ) -> Edge | None:
+        self, node: OpenState, number: int, there: tuple[Checker, Any], spent: Spent, asleep: frozenset[int]
+    ) -> Transition | None:
         """Do one action more, and where that leads come to rest; None if it is not enabled."""
         judge, deployment = there
         state = b""
         try:
-            if not deployment.perform(self.world.alphabet[number]):
+            if not deployment.perform(self.scope.alphabet[number]):
                 return None
             if node.spent.armed and not judge.findings and self.waits(deployment, node.spent.armed):
-                return Edge(number, None, asleep)
+                return Transition(number, None, asleep)
             if not judge.findings:
                 state = fingerprint(deployment, judge.properties)
                 if state not in self.rested:
@@ -136,11 +136,11 @@ class Visitor:
                     judge.finish()
         except BaseException as error:
             let_through(error)
-            return Edge(number, None, asleep, self.raised((*node.plan, number)))
+            return Transition(number, None, asleep, self.raised((*node.plan, number)))
         finally:
             if deployment.steps > len(node.plan):
                 deployment.close()
-        return Edge(number, (state, spent) if state else None, asleep, signatures(judge))
+        return Transition(number, (state, spent) if state else None, asleep, signatures(judge))
 
     @staticmethod
     def waits(deployment: Any, name: str) -> bool:
@@ -155,7 +155,7 @@ class Visitor:
 
     def actions(self, plan: Sequence[int]) -> tuple[Action, ...]:
         """The plan itself."""
-        return tuple(self.world.alphabet[number] for number in plan)
+        return tuple(self.scope.alphabet[number] for number in plan)
 
 
 def signatures(judge: Checker) -> tuple[Signature, ...]:

@@ -24,7 +24,7 @@ def run(folder: pathlib.Path, *options: str) -> tuple[int, str, str]:
 def test_a_world_without_a_fault_ends_with_a_certificate(tmp_path: pathlib.Path) -> None:
     code, said, _ = run(tmp_path)
     assert code == 0
-    assert "explored to the end: no plan of this world breaks anything" in said
+    assert "explored to the end: no plan of this scope breaks anything" in said
     document = json.loads((tmp_path / "certificate.json").read_text())
     assert document["verdict"] == "held"
     assert document["certificate"]["complete"]
@@ -37,7 +37,7 @@ def test_what_breaks_is_told_by_a_shortest_plan_that_can_be_replayed(tmp_path: p
     assert "no plan of fewer than 2 actions breaks anything" in said
     assert (tmp_path / "report.html").is_file()
     (plan,) = (tmp_path / "plans").glob("*.json")
-    assert len(json.loads(plan.read_text())["plan"]) == 2
+    assert len(json.loads(plan.read_text())["actions"]) == 2
     assert CliRunner().invoke(main, ["replay", str(plan), "--report-dir", str(tmp_path / "again")]).exit_code == 1
 
 

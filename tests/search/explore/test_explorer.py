@@ -1,4 +1,4 @@
-"""Small worlds, explored: what is left out loses nothing, what is found is shortest, and what is seen does not depend on how."""
+"""Small scopes, explored: what is left out loses nothing, what is found is shortest, and what is seen does not depend on how."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from refold.search.campaign import Budget, Campaign
 from refold.search.explore.certificate import certificate
 from refold.search.explore.explorer import Explorer
 from refold.search.explore.fingerprint import fingerprint
+from refold.search.explore.scope import Scope, ScopeLimits, Spent, smallest
 from refold.search.explore.stored import load, save
-from refold.search.explore.world import Bounds, Spent, World, smallest
 from refold.systems.broken import BROKEN
 from refold.systems.reference import Reference
 from refold.systems.registry import resolve
 
 
-def explored(system: str, bounds: Bounds, application: Application | None = None, **how: bool | int) -> Explorer:
+def explored(system: str, bounds: ScopeLimits, application: Application | None = None, **how: bool | int) -> Explorer:
     """To the end."""
     explorer = Explorer(resolve(system), application or Inventory(), bounds, **how)  # type: ignore[arg-type]
     explorer.go_on()
@@ -42,32 +42,32 @@ def shortest(explorer: Explorer) -> dict[tuple[str, str], int]:
 CALM = {"crashes": 0, "reordered": 0, "values": 1}
 
 SMALL = [
-    ("reference", Bounds(clients=1, commands=1, length=1), None),
-    ("reference", Bounds(clients=1, commands=1, crashes=0, values=1, length=3), None),
-    ("reference", Bounds(clients=1, commands=2, length=3, **CALM), None),
-    ("reference", Bounds(clients=2, commands=1, unanswered=1, length=3, **CALM), None),
-    ("reference", Bounds(clients=2, commands=1, slow=1, length=3, **CALM), None),
-    ("reference", Bounds(clients=1, commands=1, snapshots=1, length=3, **CALM), None),
-    ("reference", Bounds(clients=1, commands=1, redelivered=1, length=3, **CALM), None),
-    ("reference", Bounds(clients=1, commands=1, failures=1, length=2, **CALM), None),
-    ("checkpoint-before-effect", Bounds(clients=1, commands=1, length=3, **CALM), 1),
-    ("lost-wakeup", Bounds(clients=1, commands=1, length=3, **CALM), 2),
-    ("event-payload-mutated", Bounds(clients=1, commands=1, length=3, **CALM), 2),
-    ("stale-overwrites-newer", Bounds(clients=1, commands=2, crashes=0, values=1, length=3), 3),
-    ("check-then-append", Bounds(clients=2, commands=2, length=3, **CALM), None),
-    ("expected-any-misuse", Bounds(clients=2, commands=2, length=3, **CALM), 2),
-    ("unique-via-stale-read-model", Bounds(clients=2, commands=2, length=3, **CALM), 2),
-    ("first-append-race", Bounds(clients=2, commands=2, length=3, **CALM), 2),
-    ("duplicate-append-lost-ack", Bounds(clients=1, commands=1, unanswered=1, length=3, **CALM), 3),
-    ("seq-gap-commit-order", Bounds(clients=2, commands=2, slow=1, length=3, **CALM), None),
-    ("partial-batch-append", Bounds(clients=1, commands=1, length=3, **CALM), None),
-    ("memory-log-lost-on-kill", Bounds(clients=1, commands=1, crashes=1, reordered=0, values=1, length=2), 2),
+    ("reference", ScopeLimits(clients=1, commands=1, length=1), None),
+    ("reference", ScopeLimits(clients=1, commands=1, crashes=0, values=1, length=3), None),
+    ("reference", ScopeLimits(clients=1, commands=2, length=3, **CALM), None),
+    ("reference", ScopeLimits(clients=2, commands=1, unanswered=1, length=3, **CALM), None),
+    ("reference", ScopeLimits(clients=2, commands=1, slow=1, length=3, **CALM), None),
+    ("reference", ScopeLimits(clients=1, commands=1, snapshots=1, length=3, **CALM), None),
+    ("reference", ScopeLimits(clients=1, commands=1, redelivered=1, length=3, **CALM), None),
+    ("reference", ScopeLimits(clients=1, commands=1, failures=1, length=2, **CALM), None),
+    ("checkpoint-before-effect", ScopeLimits(clients=1, commands=1, length=3, **CALM), 1),
+    ("lost-wakeup", ScopeLimits(clients=1, commands=1, length=3, **CALM), 2),
+    ("event-payload-mutated", ScopeLimits(clients=1, commands=1, length=3, **CALM), 2),
+    ("stale-overwrites-newer", ScopeLimits(clients=1, commands=2, crashes=0, values=1, length=3), 3),
+    ("check-then-append", ScopeLimits(clients=2, commands=2, length=3, **CALM), None),
+    ("expected-any-misuse", ScopeLimits(clients=2, commands=2, length=3, **CALM), 2),
+    ("unique-via-stale-read-model", ScopeLimits(clients=2, commands=2, length=3, **CALM), 2),
+    ("first-append-race", ScopeLimits(clients=2, commands=2, length=3, **CALM), 2),
+    ("duplicate-append-lost-ack", ScopeLimits(clients=1, commands=1, unanswered=1, length=3, **CALM), 3),
+    ("seq-gap-commit-order", ScopeLimits(clients=2, commands=2, slow=1, length=3, **CALM), None),
+    ("partial-batch-append", ScopeLimits(clients=1, commands=1, length=3, **CALM), None),
+    ("memory-log-lost-on-kill", ScopeLimits(clients=1, commands=1, crashes=1, reordered=0, values=1, length=2), 2),
 ]
-"""Worlds that a plain enumeration can come to the end of, and the length of the shortest plan that breaks something there."""
+"""Scopes that a plain enumeration can come to the end of, and the length of the shortest plan that breaks something there."""
 
 
 @pytest.mark.parametrize(("system", "bounds", "length"), SMALL, ids=[f"{n}-{one[0]}" for n, one in enumerate(SMALL)])
-def test_what_is_left_out_says_what_something_else_says(system: str, bounds: Bounds, length: int | None) -> None:
+def test_what_is_left_out_says_what_something_else_says(system: str, bounds: ScopeLimits, length: int | None) -> None:
     """A plain enumeration, which recognises no state and leaves no plan out, finds the same, and nothing shorter."""
     application = Accounts() if system in BROKEN and BROKEN[system].application == "accounts" else Inventory()
     few = explored(system, bounds, application)
@@ -82,7 +82,7 @@ def test_the_plan_that_is_found_is_no_longer_than_a_shrunk_one(name: str) -> Non
     broken = BROKEN[name]
     application = Accounts() if broken.application == "accounts" else Inventory()
     searched = Campaign(broken.system(), application, 1, Budget(seconds=None, examples=200, distinct=1)).run()
-    explorer = explored(name, Bounds(commands=2, values=1), application)
+    explorer = explored(name, ScopeLimits(commands=2, values=1), application)
     (found, *_) = explorer.counterexamples()
     assert len(found.plan) <= min(len(one.plan) for one in searched.counterexamples)
     assert found.findings
@@ -90,7 +90,7 @@ def test_the_plan_that_is_found_is_no_longer_than_a_shrunk_one(name: str) -> Non
 
 def test_a_correct_system_gets_a_certificate() -> None:
     """The same from every number of processes, and in every process."""
-    quiet = Bounds(commands=1, crashes=0, reordered=0)
+    quiet = ScopeLimits(commands=1, crashes=0, reordered=0)
     one, two = (certificate(explored("reference", quiet, jobs=jobs)) for jobs in (1, 2))
     assert one.complete
     assert one.shortest is None
@@ -98,10 +98,10 @@ def test_a_correct_system_gets_a_certificate() -> None:
     program = (
         "from refold.search.explore.explorer import Explorer\n"
         "from refold.search.explore.certificate import certificate\n"
-        "from refold.search.explore.world import Bounds\n"
+        "from refold.search.explore.scope import ScopeLimits\n"
         "from refold.model.examples.accounts import Accounts\n"
         "from refold.systems.reference import Reference\n"
-        "explorer = Explorer(Reference(), Accounts(), Bounds(commands=1, crashes=0, length=3))\n"
+        "explorer = Explorer(Reference(), Accounts(), ScopeLimits(commands=1, crashes=0, length=3))\n"
         "explorer.go_on()\n"
         "print(certificate(explorer).digest)\n"
     )
@@ -120,7 +120,7 @@ def test_a_correct_system_gets_a_certificate() -> None:
 
 def test_an_exploration_that_is_stopped_goes_on_where_it_was(tmp_path: pathlib.Path) -> None:
     """However often: time is over at once, here, after a few nodes."""
-    bounds = Bounds(clients=1, commands=1, values=1, crashes=0)
+    bounds = ScopeLimits(clients=1, commands=1, values=1, crashes=0)
     whole = explored("reference", bounds)
     file = tmp_path / "state"
     for turn in range(10_000):
@@ -139,13 +139,13 @@ def test_an_exploration_that_is_stopped_goes_on_where_it_was(tmp_path: pathlib.P
 
 def test_the_state_of_another_world_is_not_gone_on_from(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "state"
-    save(Explorer(Reference(), Inventory(), Bounds()), file)
-    assert load(Explorer(Reference(), Inventory(), Bounds()), file)
-    assert not load(Explorer(Reference(), Inventory(), Bounds(crashes=2)), file)
-    assert not load(Explorer(Reference(), Accounts(), Bounds()), file)
+    save(Explorer(Reference(), Inventory(), ScopeLimits()), file)
+    assert load(Explorer(Reference(), Inventory(), ScopeLimits()), file)
+    assert not load(Explorer(Reference(), Inventory(), ScopeLimits(crashes=2)), file)
+    assert not load(Explorer(Reference(), Accounts(), ScopeLimits()), file)
     file.write_bytes(b"nonsense")
     with pytest.raises(UsageError, match="--fresh"):
-        load(Explorer(Reference(), Inventory(), Bounds()), file)
+        load(Explorer(Reference(), Inventory(), ScopeLimits()), file)
 
 
 # -- states
@@ -177,24 +177,24 @@ def test_what_lives_only_in_memory_is_part_of_a_state() -> None:
     assert state(RESTOCK) == state(prepared, Append("alice"))
 
 
-# -- worlds
+# -- scopes
 
 
-def world(bounds: Bounds, **how: bool) -> World:
+def scope_of(bounds: ScopeLimits, **how: bool) -> Scope:
     """Of the reference system."""
-    return World(Reference(), Inventory(), bounds, **how)
+    return Scope(Reference(), Inventory(), bounds, **how)
 
 
-def allowed(world: World, *plan: object) -> bool:
-    """Whether the world has this plan."""
+def allowed(scope: Scope, *plan: object) -> bool:
+    """Whether the scope has this plan."""
     spent: Spent | None = Spent()
     for action in plan:
-        spent = world.after(spent, action) if spent is not None else None  # type: ignore[arg-type]
+        spent = scope.after(spent, action) if spent is not None else None  # type: ignore[arg-type]
     return spent is not None
 
 
 def test_a_plan_keeps_to_the_bounds() -> None:
-    here = world(Bounds(clients=1, commands=1, crashes=1, reordered=1))
+    here = scope_of(ScopeLimits(clients=1, commands=1, crashes=1, reordered=1))
     assert allowed(here, RESTOCK, Deliver("index", 1), Deliver("index", 0), Deliver("index", 0))
     assert not allowed(here, RESTOCK, RESTOCK)
     assert not allowed(here, RESTOCK, RESERVE)
@@ -205,21 +205,21 @@ def test_a_plan_keeps_to_the_bounds() -> None:
 def test_of_clients_that_are_made_alike_the_first_begins() -> None:
     """Carol reads the log, alice and bob a view."""
     bob = Submit("bob", Restock("bolt", 1))
-    assert allowed(world(Bounds()), RESTOCK, bob)
-    assert allowed(world(Bounds()), RESERVE, RESTOCK)
-    assert not allowed(world(Bounds()), bob)
-    assert allowed(world(Bounds(), together=True), bob)
+    assert allowed(scope_of(ScopeLimits()), RESTOCK, bob)
+    assert allowed(scope_of(ScopeLimits()), RESERVE, RESTOCK)
+    assert not allowed(scope_of(ScopeLimits()), bob)
+    assert allowed(scope_of(ScopeLimits(), together=True), bob)
 
 
 def test_a_plan_moves_one_of_the_consumers_that_nobody_reads() -> None:
-    here = world(Bounds())
+    here = scope_of(ScopeLimits())
     assert here.apart == ("index", "totals", "cache")
     assert allowed(here, Deliver("index", 0), Deliver("store", 0), Deliver("index", 0))
     assert not allowed(here, Deliver("index", 0), Deliver("cache", 0))
 
 
 def test_a_crash_at_a_step_comes_right_before_something_happens_to_the_process() -> None:
-    here = world(Bounds())
+    here = scope_of(ScopeLimits())
     assert allowed(here, CrashAt("index", 1), Deliver("index", 0), Restart("index"))
     assert not allowed(here, CrashAt("index", 1), RESTOCK)
     assert allowed(here, CrashAt("log", 1), RESTOCK)

@@ -1,4 +1,4 @@
-"""Worlds: which plans there are, within bounds."""
+"""Scopes: which plans there are, within bounds."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ LOG = "log"
 
 
 @attrs.frozen
-class Bounds:
-    """How often a plan may do what: no plan of the world does more, and every plan that does no more is in it.
+class ScopeLimits:
+    """How often a plan may do what: no plan of the scope does more, and every plan that does no more is in it.
 
     `clients` act, out of all that the system has; `commands` are sent, each one of `values` different commands; `crashes` are deaths and
     losses of power; `reordered` deliveries come out of order, `redelivered` ones again; `unanswered` appends lose their answer;
@@ -116,7 +116,7 @@ class Spent(NamedTuple):
     armed: str = ""
 
 
-class World:
+class Scope:
     """All plans for one application on one system within bounds.
 
     Plans that say the same as others are left out (with `together` they are not). Clients that are made alike begin in the order of
@@ -125,7 +125,9 @@ class World:
     is said right before something happens to that process.
     """
 
-    def __init__(self, system: SystemPort, application: Application, bounds: Bounds, *, together: bool = False) -> None:
+    def __init__(
+        self, system: SystemPort, application: Application, bounds: ScopeLimits, *, together: bool = False
+    ) -> None:
         self.bounds = bounds
         self.together = together
         self.limits = tuple(getattr(bounds, name) for name in BUDGETS)
@@ -139,14 +141,14 @@ class World:
             deployment.close()
         if not self.kinds:
             raise UsageError(
-                f"system {system.name!r} has no clients of refold's, and small worlds are made of their plans; search it with refold verify"
+                f"system {system.name!r} has no clients of refold's, and small scopes are made of their plans; search it with refold verify"
             )
         self.read = {source for _, source in self.kinds.values()}
         self.apart = () if together else tuple(name for name in consumers if name not in self.read)
         self.alphabet = tuple(self.possible(system.menu(application).actions()))
 
     def possible(self, actions: Sequence[Action]) -> list[Action]:
-        """The actions of a menu that plans of this world may have: the core's, within the bounds."""
+        """The actions of a menu that plans of this scope may have: the core's, within the bounds."""
         core = set(CORE_ACTIONS.values())
         return [
             action
@@ -157,7 +159,7 @@ class World:
         ]
 
     def after(self, spent: Spent, action: Action) -> Spent | None:
-        """What is used up once this is done; None if the world has no such plan."""
+        """What is used up once this is done; None if the scope has no such plan."""
         used = spent.used
         for cost in costs(action):
             place = BUDGETS.index(cost)
