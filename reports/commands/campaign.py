@@ -20,10 +20,11 @@ from refold.model.errors import UsageError
 from refold.properties.result import Counterexample, Result
 from refold.reports.commands import completion, outcome
 from refold.reports.documents.campaign_page import Overview, campaign_html, campaign_json, duration, print_campaign
-from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.files import ready
 from refold.reports.documents.html import html_report
 from refold.reports.words.explained import explain
 from refold.search.failure import PlanFile, slug
+from refold.search.failure import report_dir as default_report_dir
 from refold.search.matrix.cells import Cell, matrix
 from refold.search.matrix.cluster import LOCAL, Cluster
 from refold.search.matrix.coordinator import CampaignStatus, Coordinator
@@ -31,6 +32,7 @@ from refold.search.matrix.executor import Executor, LocalProcesses
 from refold.search.matrix.store import CampaignStore
 from refold.search.objects.application_check import trial
 from refold.search.objects.provenance import replay_command
+from refold.search.whole import write
 from refold.systems.port import SystemPort
 
 MINUTES_MAX = 525_600 * 100

@@ -13,8 +13,8 @@ from refold.properties.conformance import BROKEN, Assessment, standings
 from refold.properties.result import Result
 from refold.reports.commands import completion, outcome
 from refold.reports.documents.conformance import Table, document, markdown, section
-from refold.reports.documents.files import write
 from refold.search.verification import verify
+from refold.search.whole import write
 from refold.systems.documented import documented
 from refold.systems.registry import application_suiting, resolve
 

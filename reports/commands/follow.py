@@ -15,7 +15,6 @@ from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.properties.property import Finding
 from refold.reports.commands import outcome
-from refold.reports.documents.files import write
 from refold.reports.documents.json_report import finding_json
 from refold.reports.documents.openmetrics import Metric, exposition
 from refold.reports.words.explained import Explained, explain_finding
@@ -25,6 +24,7 @@ from refold.search.stored.followed import FollowedHistory, opens
 from refold.search.stored.growing import Added, growth
 from refold.search.stored.history import FINDINGS_MAX, collector_at_rest
 from refold.search.stored.judged import BROKEN, HELD, UNDECIDED
+from refold.search.whole import write
 
 POLL_SECONDS = 0.2
 """Between two looks at files that do not grow."""

@@ -21,9 +21,11 @@ from refold.gallery.trial import NOT_RUN, verified
 from refold.model.errors import UsageError
 from refold.reports.commands import outcome
 from refold.reports.documents.console import console
-from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.files import ready
 from refold.reports.documents.tables import Column, print_table
 from refold.reports.words.references import parts
+from refold.search.failure import report_dir as default_report_dir
+from refold.search.whole import write
 
 SECONDS = 30.0
 """How long each row is searched."""

@@ -8,9 +8,9 @@ import re
 import click
 
 from refold.reports.commands import outcome
-from refold.reports.documents.files import write
 from refold.reports.skeletons.project import Project
 from refold.reports.skeletons.skeletons import module_of, skeleton
+from refold.search.whole import write
 
 REPORTS = ".refold"
 OPTION = "refold_report_dir"

@@ -7,9 +7,9 @@ import pathlib
 import click
 
 from refold.reports.commands import outcome
-from refold.reports.documents.files import write
 from refold.reports.skeletons.project import Project
 from refold.reports.skeletons.skeletons import KINDS, module_of
+from refold.search.whole import write
 
 
 @click.command(short_help="Write a skeleton: application, system, consumer, property.")

@@ -14,9 +14,9 @@ import click
 from refold.reports.ci.report_document import ReportDocument
 from refold.reports.commands import outcome
 from refold.reports.commands.verify import application_for, publish, together
-from refold.reports.documents.files import default_report_dir
 from refold.reports.words.guarantees import replayed
 from refold.search.determinism.in_other_processes import ANOMALY
+from refold.search.failure import report_dir as default_report_dir
 from refold.search.failure import slug
 from refold.search.stored.plan import StoredPlan
 

@@ -22,13 +22,14 @@ from refold.properties.result import Counterexample, Result
 from refold.reports.ci.announced import announced
 from refold.reports.ci.report_document import ReportDocument
 from refold.reports.commands import completion, outcome
-from refold.reports.documents.files import default_report_dir, ready
+from refold.reports.documents.files import ready
 from refold.reports.documents.report_folder import REPORT, write_report
 from refold.reports.documents.terminal import print_result
 from refold.reports.runs.directory import PAGE, keep
 from refold.reports.words.explained import explain_result
 from refold.search.campaign import Budget, Campaign, Progress
 from refold.search.failure import PlanFile, slug
+from refold.search.failure import report_dir as default_report_dir
 from refold.search.objects.application_check import application_named, trial
 from refold.search.objects.provenance import replay_command
 from refold.search.signals import held_back

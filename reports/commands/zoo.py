@@ -27,16 +27,18 @@ from refold.model.errors import UsageError
 from refold.properties.result import Counterexample
 from refold.reports.commands import outcome
 from refold.reports.documents.console import console
-from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.files import ready
 from refold.reports.documents.html import html_report
 from refold.reports.documents.tables import Column, print_table
 from refold.reports.words.diagnosis import diagnosis_json
 from refold.reports.words.explained import explain
 from refold.reports.words.references import parts
 from refold.search.campaign import Budget, Campaign
+from refold.search.failure import report_dir as default_report_dir
 from refold.search.failure import save_plan, slug
 from refold.search.objects.application_check import application_named
 from refold.search.objects.provenance import replay_command
+from refold.search.whole import write
 from refold.search.workers import die_with_parent
 from refold.systems.broken import BROKEN
 

@@ -1,4 +1,4 @@
-"""Writing the files of a report, each whole or not at all, and the directory that they go to by default."""
+"""The folder of a report, and the history in it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from typing import Any
 
 from refold.model.documents.history import to_line
 from refold.model.errors import UsageError
-
-
-def default_report_dir() -> str:
-    """``REFOLD_REPORT_DIR``, else ``.refold``."""
-    return os.environ.get("REFOLD_REPORT_DIR") or ".refold"
+from refold.search.whole import write
 
 
 def ready(folder: str | pathlib.Path) -> None:
@@ -22,17 +18,6 @@ def ready(folder: str | pathlib.Path) -> None:
     probe = pathlib.Path(folder) / f".{os.getpid()}.tmp"
     write(probe, "")
     probe.unlink()
-
-
-def write(path: pathlib.Path, content: str | bytes) -> None:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    if isinstance(content, str):
-        scratch.write_text(content, encoding="utf-8")
-    else:
-        scratch.write_bytes(content)
-    scratch.replace(path)
 
 
 def write_history(path: pathlib.Path, records: Iterable[Any]) -> None:

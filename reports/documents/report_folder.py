@@ -14,13 +14,14 @@ from refold.reports.ci.quality import code_quality
 from refold.reports.ci.report_document import ReportDocument
 from refold.reports.ci.sarif import sarif
 from refold.reports.ci.summary import summary
-from refold.reports.documents.files import write, write_history
+from refold.reports.documents.files import write_history
 from refold.reports.documents.html import html_report
 from refold.reports.documents.json_report import result_json
 from refold.reports.pictures.alone import pictures
 from refold.reports.pictures.graph_files import write_graph
 from refold.reports.words.explained import Explained
 from refold.search.failure import slug
+from refold.search.whole import write
 
 REPORT = "report.html"
 """The page; everything else lies beside it."""

@@ -56,6 +56,15 @@ def told(*documents: Any) -> RunLedger:
     return found
 
 
+def test_a_directory_whose_name_is_no_text_remembers_too(tmp_path: pathlib.Path) -> None:
+    """A name is bytes: some archives and old disks hold such."""
+    document = report(finding(replay="refold replay v\udcff/plans/x.json"), system="v\udcff.py:Log")
+    for _ in range(2):
+        keep(tmp_path, [document], "2026-01-01", pytest.fail)
+    ledger = msgspec.json.decode((tmp_path / DATA).read_bytes(), type=RunLedger)
+    assert [(cause.found, cause.replay) for cause in ledger.causes] == [(2, "refold replay v\\udcff/plans/x.json")]
+
+
 def test_one_cause_is_listed_once_with_when_it_was_seen_first_and_last() -> None:
     """Over searches; searches of other systems do not count against it."""
     found = told(report(), report(finding()), report(system="redis"), report(finding()), report())
