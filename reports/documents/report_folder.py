@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 from collections.abc import Sequence
@@ -25,6 +26,17 @@ from refold.search.whole import write
 
 REPORT = "report.html"
 """The page; everything else lies beside it."""
+
+
+def places(folder: pathlib.Path, names: Sequence[str]) -> list[pathlib.Path]:
+    """The folder of the report of each: this one if there is only one, else folders in it, named after them, no two the same."""
+    if len(names) == 1:
+        return [folder]
+    taken: list[str] = []
+    for name in map(slug, names):
+        others = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        taken.append(next(other for other in others if other not in taken))
+    return [folder / name for name in taken]
 
 
 def write_report(
