@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import difflib
+import functools
 import io
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -76,10 +78,10 @@ class Commands(click.Group):
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as error:
-            error.show()
+            said(error.show)
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
-            click.echo("refold: interrupted", err=True)
+            said(functools.partial(click.echo, "refold: interrupted", err=True))
             code = 2
         except SystemExit:
             if sys.stdout is output:
@@ -91,6 +93,16 @@ class Commands(click.Group):
             elif held:
                 signal.signal(signal.SIGTERM, before)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def said(say: Callable[[], None]) -> None:
+    """Say it on standard error. That nobody reads it does not change the exit code."""
+    try:
+        say()
+    except BrokenPipeError:
+        from refold.reports.commands.outcome import deafen
+
+        deafen(sys.stderr)
 
 
 def deaf() -> None:

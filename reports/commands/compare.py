@@ -73,6 +73,6 @@ def run(seed: int, steps: int) -> list[Row]:
             strategy = what.partition(",")[0]
             if strategy and strategy not in said and not console.is_terminal:
                 said.add(strategy)
-                click.echo(f"refold: comparing {strategy} ({done} of {of} runs done)", err=True)
+                outcome.complain(f"comparing {strategy} ({done} of {of} runs done)")
 
         return compare_strategies(seed, steps, progress=progress)

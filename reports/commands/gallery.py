@@ -125,7 +125,7 @@ def gather(
             break
         record(folder, done)
         if not quiet:
-            click.echo(told(done[-1]), err=True)
+            outcome.mention(told(done[-1]))
     return done
 
 

@@ -113,8 +113,13 @@ EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOMEM)
 
 def complain(message: str) -> None:
     """A sentence on standard error, if anybody reads it."""
+    mention(f"refold: {message}")
+
+
+def mention(line: str) -> None:
+    """A line on standard error. That nobody reads it changes nothing."""
     try:
-        click.echo(f"refold: {message}", err=True)
+        click.echo(line, err=True)
     except BrokenPipeError:
         deafen(sys.stderr)
 

@@ -393,4 +393,4 @@ def publish(
 def announce(document: ReportDocument) -> None:
     """Have a CI job show it; on standard error, which belongs to no script."""
     for line in announced(document):
-        click.echo(line, err=True)
+        outcome.mention(line)

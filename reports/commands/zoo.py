@@ -6,6 +6,7 @@ import difflib
 import json
 import os
 import pathlib
+import signal
 import statistics
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from importlib import resources
+from multiprocessing import active_children
 from typing import Any
 from urllib.parse import quote
 
@@ -166,7 +168,8 @@ def trials_of(tasks: list[tuple[str, int, str]], jobs: int) -> Iterator[dict[str
         for task in tasks:
             yield trial(*task)
         return
-    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=die_with_parent) as pool:
+    others = set(active_children())
+    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=searcher) as pool:
         pending: set[Future[dict[str, Any]]] = {pool.submit(trial, *task) for task in tasks}
         try:
             while pending:
@@ -175,7 +178,15 @@ def trials_of(tasks: list[tuple[str, int, str]], jobs: int) -> Iterator[dict[str
                     yield future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(active_children()) - others:
+                process.kill()
             raise
+
+
+def searcher() -> None:
+    """In a process of its own, which the one that started it ends: Ctrl-C is for that one."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
