@@ -21,6 +21,7 @@ from refold.model.words import short
 from refold.properties.accounts.finding import Account
 from refold.properties.linearizability import HistoryError
 from refold.reports.commands import outcome
+from refold.reports.commands.cli import Time
 from refold.reports.commands.follow import follow as followed
 from refold.reports.documents.check_page import CheckPages
 from refold.reports.documents.files import ready
@@ -87,7 +88,7 @@ FORMATS = (*READ, "etcd")
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Time(min=0, min_open=True),
     metavar="S",
     help="CPU time for each file, after which it is undecided (default: none; memory is limited all the same).",
 )
@@ -104,7 +105,7 @@ FORMATS = (*READ, "etcd")
 )
 @click.option(
     "--idle",
-    type=click.FloatRange(min=0),
+    type=Time(min=0),
     metavar="S",
     help="With --follow: end when nothing was written for so many seconds.",
 )

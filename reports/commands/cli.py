@@ -6,6 +6,7 @@ import atexit
 import difflib
 import functools
 import io
+import math
 import os
 import signal
 import sys
@@ -109,6 +110,17 @@ def deaf() -> None:
     """All is said: a signal that comes now, while Python shuts down, does not change the exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+class Time(click.FloatRange):
+    """A length of time: a number, and an end to it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Neither `nan`, which every range holds, nor `inf`."""
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is no length of time; write a number", param, ctx)
+        return found
 
 
 @click.command(cls=Commands)

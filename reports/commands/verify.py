@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import os
 import pathlib
 import secrets
@@ -22,6 +21,7 @@ from refold.properties.result import Counterexample, Result
 from refold.reports.ci.announced import announced
 from refold.reports.ci.report_document import ReportDocument
 from refold.reports.commands import completion, outcome
+from refold.reports.commands.cli import Time
 from refold.reports.documents.files import ready
 from refold.reports.documents.json_report import result_json
 from refold.reports.documents.report_folder import places, write_report
@@ -70,7 +70,7 @@ def application_for(name: str) -> Application:
     shell_complete=completion.applications,
     help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory).",
 )
-@click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
+@click.option("--seconds", type=Time(0), help=f"How long to search each system (default: {SECONDS:g}).")
 @click.option("--examples", type=click.IntRange(1), help="Stop after this many runs.")
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
@@ -126,8 +126,6 @@ def verify(
     """
     folder = report_dir or default_report_dir()
     with outcome.sentences(folder), outcome.aside():
-        if seconds is not None and not math.isfinite(seconds):
-            raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
         if decisions and history is None:
             raise UsageError("--decisions says what is judged of a history; name one with --history")
         if history is not None:
