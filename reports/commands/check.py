@@ -266,9 +266,7 @@ class FileJudge:
             with unpacked(file) as path:
                 self.look(path, result, heartbeat)
         except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
-            result["error"] = sentence(file, error)
-        if path != file and "error" in result:
-            result["error"] = result["error"].replace(path, file)
+            result["error"] = outcome.sentence_about(file, error, path)
         result["seconds"] = round(time.process_time() - started, 6)
         return result
 
@@ -291,7 +289,7 @@ class FileJudge:
         """A history of refold."""
         stored = StoredHistory(source, self.application, heartbeat=heartbeat, watch=watch, seconds=self.seconds)
         judged = stored.judged()
-        self.interrupted |= positions(judged, source, result)
+        self.interrupted |= positions(judged, source, result, self.file)
         self.page(judged, source, result)
 
     def events(self, source: Source, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
@@ -342,13 +340,7 @@ def nothing(file: str) -> dict[str, Any]:
     }
 
 
-def sentence(file: str, error: BaseException) -> str:
-    """What is wrong with a file."""
-    said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
-    return said if file in said else f"{file}: {said}"
-
-
-def positions(judged: Judged, source: Source, result: dict[str, Any]) -> bool:
+def positions(judged: Judged, source: Source, result: dict[str, Any], file: str) -> bool:
     """Put the verdict on a history of refold into the result; returns whether the user interrupted it."""
     explained = explain_judged(judged, source)
     result |= {
@@ -364,7 +356,7 @@ def positions(judged: Judged, source: Source, result: dict[str, Any]) -> bool:
         result["reason"] = judged.reason
     interrupted = isinstance(judged.error, KeyboardInterrupt)
     if judged.error is not None:
-        result["error"] = interruption(source.name) if interrupted else sentence(source.name, judged.error)
+        result["error"] = interruption(file) if interrupted else outcome.sentence_about(file, judged.error, source.name)
     return interrupted
 
 

@@ -96,8 +96,7 @@ class FollowedPath:
 
     def fail(self, error: BaseException) -> None:
         """Something could not be read, or judged."""
-        said = outcome.as_sentence(error) or str(error) or type(error).__name__
-        said = said if self.path in said else f"{self.name}: {said}"
+        said = outcome.sentence_about(self.name, error)
         self.error = self.error or said
         self.errors += 1
         outcome.complain(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import json
 import os
 from collections.abc import Callable
@@ -76,6 +77,20 @@ def test_check_of_a_bad_history(name: str, application: tuple[str, ...], refold:
     content, words = HISTORIES[name]
     (tmp_path / "history.jsonl").write_bytes(content)
     is_one_sentence(refold("check", "history.jsonl", *application), "history.jsonl", words)
+
+
+@pytest.mark.parametrize("name", ["file", "line", "a", "empty"])
+def test_a_file_whose_name_is_a_word_of_the_sentence_is_named(name: str, refold: Refold, tmp_path: Path) -> None:
+    """At its begin, where scripts and readers look for it."""
+    (tmp_path / name).write_bytes(b"")
+    assert refold("check", name).err == f"refold: {name}: line 1: the file is empty\n"
+
+
+def test_a_packed_file_is_named_once(refold: Refold, tmp_path: Path) -> None:
+    """Whatever was unpacked, and wherever."""
+    (tmp_path / "ops.jsonl.gz").write_bytes(gzip.compress(MARKED["minimal"] + b'{"x":'))
+    ended = refold("check", "ops.jsonl.gz")
+    is_one_sentence(ended, "refold: ops.jsonl.gz, line 3: not JSON")
 
 
 DATA = Path(__file__).parents[2] / "data" / "histories"
