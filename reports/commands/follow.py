@@ -142,13 +142,16 @@ class FollowedPath:
 
 
 class Follower:
-    """Follows files and folders until nothing came for `idle` seconds (None: for ever), and keeps the metrics up to date."""
+    """Follows files and folders until nothing came for `idle` seconds (None: for ever), and keeps the metrics up to date. Metrics that
+    cannot be written at all end it; those that cannot be written for a while do not."""
 
     def __init__(self, paths: Sequence[FollowedPath], metrics: str | None = None, idle: float | None = None) -> None:
         self.paths = paths
         self.metrics = None if metrics is None else pathlib.Path(metrics)
         self.idle = idle
         self.written = 0.0
+        self.lacking = False
+        """The metrics on disk are those of an earlier moment."""
 
     def run(self, application: Application | None) -> None:
         """Look again and again."""
@@ -188,8 +191,16 @@ class Follower:
         """Write the metrics, now and then."""
         if self.metrics is None or (not at_once and time.monotonic() - self.written < METRICS_SECONDS):
             return
-        self.written = time.monotonic()
-        write(self.metrics, exposition(measured(self.paths)))
+        first, self.written = not self.written, time.monotonic()
+        try:
+            write(self.metrics, exposition(measured(self.paths)))
+            self.lacking = False
+        except OSError as error:
+            if first:
+                raise
+            if not self.lacking:
+                outcome.complain(f"{self.metrics} could not be written: {error.strerror}; the histories are judged on")
+            self.lacking = True
 
 
 def measured(paths: Sequence[FollowedPath]) -> list[Metric]:

@@ -78,3 +78,11 @@ def test_a_replay_is_told_too(tmp_path: Path, refold: Refold) -> None:
 def test_no_report_takes_the_place_of_another(names: list[str], folders: list[str]) -> None:
     """Also where names look the same as names of files."""
     assert [str(place) for place in places(Path(), names)] == folders
+
+
+def test_a_campaign_without_room_suspects_nobody(tmp_path: Path) -> None:
+    """That another one is at work on its file is said only where one is."""
+    ended = without_room(tmp_path, "campaign", "--runs", "5")
+    assert ended.code == 2
+    assert ended.err.startswith("refold: .refold/campaign/campaign.sqlite: "), ended
+    assert "another" not in ended.err.replace("name another file with --state", "")
