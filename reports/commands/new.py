@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import shlex
 
 import click
 
@@ -40,7 +41,7 @@ def new(kind: str, name: str, folder: str | None, as_json: bool) -> None:
         if as_json:
             outcome.print_json({"written": [str(path)]})
         else:
-            click.echo(f"written: {path}\nrun it: pytest {path}")
+            click.echo(f"written: {path}\nrun it: pytest {shlex.quote(str(path))}")
 
 
 def relative(path: pathlib.Path) -> pathlib.Path:
