@@ -44,7 +44,7 @@ FORMATS = (*READ, "etcd")
 
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE…")
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True, readable=False), metavar="FILE…")
 @click.option(
     "--format",
     "format_",

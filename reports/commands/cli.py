@@ -68,6 +68,8 @@ class Commands(click.Group):
                 setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
             elif isinstance(file, io.TextIOWrapper):
                 file.reconfigure(errors="backslashreplace")  # a code page that lacks characters
+        if sys.stdin is None:
+            sys.stdin = open(os.devnull)  # noqa: SIM115
         output = sys.stdout
         before = signal.getsignal(signal.SIGTERM)
         held = threading.current_thread() is threading.main_thread()

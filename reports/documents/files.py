@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
+import tempfile
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,10 +14,13 @@ from refold.search.whole import write
 
 def ready(folder: str | pathlib.Path) -> None:
     """Make the folder and write in it, before anything is searched: nothing that is found later is lost for want of a place. Raises
-    `OSError`."""
-    probe = pathlib.Path(folder) / f".{os.getpid()}.tmp"
-    write(probe, "")
-    probe.unlink()
+    `OSError`, which names the folder, or what is in its place."""
+    try:
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def write_history(path: pathlib.Path, records: Iterable[Any]) -> None:

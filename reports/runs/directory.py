@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -22,14 +24,34 @@ def keep(
     folder: pathlib.Path, documents: Sequence[ReportDocument], at: str, complain: Callable[[str], None]
 ) -> tuple[RunLedger, pathlib.Path]:
     """Add these searches to what the directory remembers; returns that, and the page. What cannot be read is put aside, and told of."""
-    ledger = read(folder, complain)
-    for document in documents:
-        ledger = added(ledger, spelled(document), at, copied(folder, document, ledger.next_number))
-    ledger = pruned(folder, ledger)
-    write(folder / DATA, msgspec.json.format(msgspec.json.encode(ledger), indent=1))
     page = folder / PAGE
-    write(page, runs_page(ledger))
+    with turn(folder):
+        ledger = read(folder, complain)
+        for document in documents:
+            ledger = added(ledger, spelled(document), at, copied(folder, document, ledger.next_number))
+        ledger = pruned(folder, ledger)
+        write(folder / DATA, msgspec.json.format(msgspec.json.encode(ledger), indent=1))
+        write(page, runs_page(ledger))
     return ledger, page
+
+
+@contextmanager
+def turn(folder: pathlib.Path) -> Iterator[None]:
+    """One process at a time, where the system and the disk know of such a thing. It ends with the process, and leaves no file."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(
+            OSError
+        ):  # some network disks have no locks: two that end in the same second may lose a line there
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def spelled(value: Any) -> Any:

@@ -6,6 +6,8 @@ import codecs
 import gzip
 import json
 import os
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from refold.model.examples.inventory import Inventory
 from refold.search.run import execute
 from refold.systems.reference import Reference
 
-from ..conftest import Ended
+from ..conftest import COMMAND, Ended, environment
 
 Refold = Callable[..., Ended]
 
@@ -657,6 +659,31 @@ def test_a_time_limit_that_is_none_is_refused(seconds: str, refold_process: Refo
 
 
 # -- places that cannot be written
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_does_not_keep_the_others_from_being_checked(
+    refold: Refold, tmp_path: Path
+) -> None:
+    """As any other bad file."""
+    (tmp_path / "good.jsonl").write_bytes(WHOLE)
+    (tmp_path / "locked.jsonl").write_bytes(WHOLE)
+    (tmp_path / "locked.jsonl").chmod(0)
+    ended = refold("check", "locked.jsonl", "good.jsonl")
+    assert (ended.code, ended.err) == (2, "refold: locked.jsonl: Permission denied\n")
+    assert "good.jsonl: held" in ended.out
+
+
+@pytest.mark.parametrize("command", [("check", "-"), ("check", "--follow", "-"), ("verify", "--history", "-")])
+def test_a_standard_input_that_is_closed_is_empty(command: tuple[str, ...], tmp_path: Path) -> None:
+    """As a service manager may leave it."""
+    words = shlex.join([*COMMAND, *command, *(("--application", "inventory") if "--history" in command else ())])
+    done = subprocess.run(
+        ["bash", "-c", f"{words} <&-"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "fault of refold" not in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
