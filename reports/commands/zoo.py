@@ -41,8 +41,8 @@ from refold.search.failure import save_plan, slug
 from refold.search.objects.application_check import application_named
 from refold.search.objects.provenance import replay_command
 from refold.search.whole import write
-from refold.search.workers import die_with_parent
 from refold.systems.broken import BROKEN
+from refold.systems.parent import die_with_parent
 
 SECONDS_MAX = 30.0
 """How long one broken system is searched with one seed; said in the help, and of a system in which nothing was found."""
