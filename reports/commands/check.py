@@ -266,7 +266,7 @@ class FileJudge:
             with unpacked(file) as path:
                 self.look(path, result, heartbeat)
         except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
-            result["error"] = outcome.sentence_about(file, error, path)
+            result["error"] = outcome.sentence_about(file, error, read=path)
         result["seconds"] = round(time.process_time() - started, 6)
         return result
 
@@ -356,7 +356,9 @@ def positions(judged: Judged, source: Source, result: dict[str, Any], file: str)
         result["reason"] = judged.reason
     interrupted = isinstance(judged.error, KeyboardInterrupt)
     if judged.error is not None:
-        result["error"] = interruption(file) if interrupted else outcome.sentence_about(file, judged.error, source.name)
+        result["error"] = (
+            interruption(file) if interrupted else outcome.sentence_about(file, judged.error, read=source.name)
+        )
     return interrupted
 
 

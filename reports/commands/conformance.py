@@ -80,7 +80,7 @@ def conformance(
             seconds = SECONDS
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         subjects = [(name, *subject(name, application)) for name in systems]
-        if page is not None:
+        if page is not None and not pathlib.Path(page).is_char_device():
             ready(pathlib.Path(page).parent)
         tables: list[Table] = []
         for name, system, rules in subjects:

@@ -96,7 +96,7 @@ class FollowedPath:
 
     def fail(self, error: BaseException) -> None:
         """Something could not be read, or judged."""
-        said = outcome.sentence_about(self.name, error)
+        said = outcome.sentence_about(self.name, error, within=self.path)
         self.error = self.error or said
         self.errors += 1
         outcome.complain(said)

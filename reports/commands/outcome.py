@@ -150,12 +150,13 @@ def as_sentence(error: BaseException) -> str | None:
     return None
 
 
-def sentence_about(file: str, error: BaseException, read: str = "") -> str:
-    """What is wrong with a file, whose name comes first. `read` is the file that was read in its place, which nobody knows."""
+def sentence_about(file: str, error: BaseException, *, read: str = "", within: str = "") -> str:
+    """What is wrong with a file, whose name comes first, or that of another one `within` the same folder. `read` is the file that was read
+    in its place, which nobody knows."""
     said = as_sentence(error) or str(error) or type(error).__name__
     if read and said.startswith(read):
         said = file + said.removeprefix(read)
-    name = file.rstrip("/")
+    name = (within or file).rstrip("/")
     begins = said.startswith(name) and said[len(name) : len(name) + 1] in (":", ",", "/")
     return said if begins else f"{file}: {said}"
 

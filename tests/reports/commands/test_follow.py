@@ -205,3 +205,15 @@ def test_metrics_that_cannot_be_written_for_a_while_do_not_end_the_watch(
     room = iter([False])
     with pytest.raises(OSError, match="No space"):
         follow.Follower([], "refold.prom").tell(at_once=True)
+
+
+def test_a_file_that_comes_too_late_is_named_alone(tmp_path: Path) -> None:
+    """And not behind the one that was read before it."""
+    (tmp_path / "histories").mkdir()
+    (tmp_path / "histories" / "2.jsonl").write_bytes(OPENED + append(1))
+    said: list[str] = []
+    followed = follow.FollowedPath(str(tmp_path / "histories"), None, said.extend)
+    list(followed.more())
+    (tmp_path / "histories" / "1.jsonl").write_bytes(OPENED)
+    list(followed.more())
+    assert followed.error.startswith(f"{tmp_path}/histories/1.jsonl: it was added behind 2.jsonl")
