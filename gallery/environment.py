@@ -20,6 +20,8 @@ from importlib import metadata
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
+from refold.model.errors import UsageError
+
 NAME = "refold"
 HERE = (sys.version_info.major, sys.version_info.minor)
 READY = "ready.txt"
@@ -34,8 +36,13 @@ class NotRun(Exception):
 
 
 def cache_folder() -> pathlib.Path:
-    """Where environments are kept, as the XDG standard has it."""
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    """Where environments are kept, as the XDG standard has it. Raises `UsageError` where nobody is at home."""
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    except RuntimeError:
+        raise UsageError(
+            "there is no home directory to keep virtual environments in; say with --cache-dir where they go"
+        ) from None
     return pathlib.Path(base) / "refold" / "gallery"
 
 
@@ -71,7 +78,8 @@ class Environment:
         wanted = [*missing, *self.requires]
         content = "\n".join([*wanted, ""])
         complete = self.folder / READY
-        if not complete.exists() or complete.read_text(encoding="utf-8") != content:
+        whole = complete.exists() and self.python.exists()  # a Python that was upgraded takes its links away
+        if not whole or complete.read_text(encoding="utf-8") != content:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.create()
             self.install(wanted)

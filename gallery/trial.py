@@ -8,13 +8,12 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 import time
 from typing import Any
 
 from refold.gallery.environment import Environment, NotRun, last
 from refold.gallery.rows import BROKEN, Row
-from refold.systems.programs.process import die_with_parent
+from refold.systems.parent import before_exec
 
 NOT_RUN = "not run"
 GRACE_SECONDS = 240
@@ -68,7 +67,7 @@ def run(command: list[str], seconds_max: float, folder: pathlib.Path) -> tuple[s
         env=names,
         cwd=folder,
         start_new_session=True,
-        preexec_fn=die_with_parent if sys.platform == "linux" else None,
+        preexec_fn=before_exec(),
     ) as process:
         try:
             said, errors = process.communicate(timeout=seconds_max)

@@ -16,6 +16,7 @@ from refold.model.tape import Plan
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample, Result
 from refold.search.objects.provenance import Origin
+from refold.search.whole import write
 
 SLUG_MAX = 80
 """Characters that a name may give to the name of a file."""
@@ -72,13 +73,13 @@ class PlanFile:
         """Before shrinking. A file that was there already, of an earlier search, is not ours to take away."""
         path, text = self.document(counterexample)
         if not path.exists():
-            self.write(path, text)
+            write(path, text)
             self.unshrunk = path
 
     def shrunk(self, counterexample: Counterexample) -> str:
         """After it; returns the path."""
         path, text = self.document(counterexample)
-        self.write(path, text)
+        write(path, text)
         if self.unshrunk is not None and self.unshrunk != path:
             self.unshrunk.unlink(missing_ok=True)
         self.unshrunk = None
@@ -93,13 +94,6 @@ class PlanFile:
         text = json.dumps(document, indent=1, sort_keys=False) + "\n"
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         return self.folder / f"{slug(finding.anomaly)}-{digest}.json", text
-
-    def write(self, path: pathlib.Path, text: str) -> None:
-        """Whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix(f".{os.getpid()}.tmp")
-        scratch.write_text(text)
-        scratch.replace(path)
 
 
 class Words:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import attrs
 
 from refold.model.application import Application
-from refold.model.errors import UsageError
+from refold.model.errors import NoAnswer, SystemUnavailable, UsageError
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.search.determinism.campaign_end import replayed_again
@@ -45,14 +47,20 @@ def verify(
         raise UsageError("a search needs an end: give seconds, examples, or both")
     port = system_given(system)
     subject = application_given(own_application(port) if application is None else application)
-    campaign = Campaign(port, subject, seed, Budget(seconds, examples), jobs=jobs)
+    return searched(Campaign(port, subject, seed, Budget(seconds, examples), jobs=jobs))
+
+
+def searched(campaign: Campaign, limit: AbstractContextManager[Callable[[], None]] | None = None) -> Result:
+    """What a campaign came to, its end included. Raises as `verify` does. Within the `limit`, what it gives is called between runs."""
     try:
-        result = campaign.run()
+        with limit or nullcontext(lambda: None) as alive:
+            campaign.progress, campaign.watch = (lambda now: alive()), alive
+            result = campaign.run()
         try:
-            return to_the_end(result, port, subject)
+            return to_the_end(result, campaign.system, campaign.application)
         except KeyboardInterrupt:  # the search was over
             return attrs.evolve(result, interrupted=True)
-    except (UsageError, BrokenApplication, AdapterError) as error:
+    except (UsageError, SystemUnavailable, BrokenApplication, AdapterError, NoAnswer) as error:
         if not campaign.counterexamples:
             raise
         return attrs.evolve(campaign.result(), interrupted=True, trouble=str(error))

@@ -11,7 +11,6 @@ sentence.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import multiprocessing
 import os
@@ -30,6 +29,7 @@ import attrs
 
 from refold.model.errors import UsageError
 from refold.search.outcome import Outcome, Runner
+from refold.systems.parent import die_with_parent
 
 CHUNK_SECONDS = 0.1
 """How long a worker works on one chunk, about."""
@@ -42,9 +42,6 @@ GRACE_SECONDS = 2.0
 
 AGAIN_SECONDS = 0.01
 """How long a dismissal waits that was swallowed."""
-
-PR_SET_PDEATHSIG = 1
-"""The option of Linux's `prctl` that names the signal for the death of the parent."""
 
 ATTEMPTS = 2
 """How often a chunk is given out: what ends two workers would end a third."""
@@ -70,25 +67,6 @@ class Worker:
     process: Any
     pipe: Connection
     chunk: range = range(0)
-
-
-def die_with_parent(parent: int | None = None) -> None:
-    """End this process when its parent is no more: nobody waits for what it makes. On Linux the kernel sees to it, elsewhere a thread.
-    Who takes long to begin names the parent, which may be dead by now."""
-    parent = os.getppid() if parent is None else parent
-    try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (OSError, AttributeError, TypeError):
-        threading.Thread(target=watch, args=(parent,), daemon=True).start()
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def watch(parent: int) -> None:
-    """Look every second whether the parent is still there."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 def portable(error: BaseException) -> BaseException:

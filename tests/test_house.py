@@ -26,8 +26,8 @@ ALLOWED: dict[str, set[str]] = {
 }
 """Room -> the rooms that its files may import, beside itself."""
 
-SYSTEMS_OF_SEARCH = {"port", "registry", "user", "deployment"}
-"""What of `systems` a search may know: the port, names, and a user's own code; never one concrete system."""
+SYSTEMS_OF_SEARCH = {"port", "registry", "user", "deployment", "parent"}
+"""What of `systems` a search may know: the port, names, a user's own code, and how processes end; never one concrete system."""
 
 DOORS = ("refold", "model", "properties", "systems", "search", "reports")
 MOST = 16

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import pathlib
 import secrets
@@ -19,11 +18,13 @@ from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.properties.result import Counterexample, Result
 from refold.reports.commands import completion, outcome
+from refold.reports.commands.cli import Time
 from refold.reports.documents.campaign_page import Overview, campaign_html, campaign_json, duration, print_campaign
-from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.files import ready
 from refold.reports.documents.html import html_report
 from refold.reports.words.explained import explain
 from refold.search.failure import PlanFile, slug
+from refold.search.failure import report_dir as default_report_dir
 from refold.search.matrix.cells import Cell, matrix
 from refold.search.matrix.cluster import LOCAL, Cluster
 from refold.search.matrix.coordinator import CampaignStatus, Coordinator
@@ -31,6 +32,7 @@ from refold.search.matrix.executor import Executor, LocalProcesses
 from refold.search.matrix.store import CampaignStore
 from refold.search.objects.application_check import trial
 from refold.search.objects.provenance import replay_command
+from refold.search.whole import write
 from refold.systems.port import SystemPort
 
 MINUTES_MAX = 525_600 * 100
@@ -54,7 +56,7 @@ MINUTES_MAX = 525_600 * 100
     shell_complete=completion.applications,
     help="An application, for every system (default: the one that suits each system); may be repeated.",
 )
-@click.option("--minutes", type=click.FloatRange(0, MINUTES_MAX), help="How long to work in all (default: 60).")
+@click.option("--minutes", type=Time(0, MINUTES_MAX), help="How long to work in all (default: 60).")
 @click.option("--runs", type=click.IntRange(1), help="End when every cell has had so many runs.")
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
@@ -103,8 +105,6 @@ def campaign(
     """
     folder = pathlib.Path(report_dir) if report_dir else pathlib.Path(default_report_dir()) / "campaign"
     with outcome.sentences(str(folder)), outcome.aside():
-        if minutes is not None and not math.isfinite(minutes):
-            raise UsageError(f"--minutes {minutes} is no length of time; write a number of minutes")
         if minutes is None and runs is None:
             minutes = 60.0
         ready(folder)

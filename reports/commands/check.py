@@ -21,6 +21,7 @@ from refold.model.words import short
 from refold.properties.accounts.finding import Account
 from refold.properties.linearizability import HistoryError
 from refold.reports.commands import outcome
+from refold.reports.commands.cli import Time
 from refold.reports.commands.follow import follow as followed
 from refold.reports.documents.check_page import CheckPages
 from refold.reports.documents.files import ready
@@ -43,7 +44,7 @@ FORMATS = (*READ, "etcd")
 
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE…")
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True, readable=False), metavar="FILE…")
 @click.option(
     "--format",
     "format_",
@@ -87,7 +88,7 @@ FORMATS = (*READ, "etcd")
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Time(min=0, min_open=True),
     metavar="S",
     help="CPU time for each file, after which it is undecided (default: none; memory is limited all the same).",
 )
@@ -104,7 +105,7 @@ FORMATS = (*READ, "etcd")
 )
 @click.option(
     "--idle",
-    type=click.FloatRange(min=0),
+    type=Time(min=0),
     metavar="S",
     help="With --follow: end when nothing was written for so many seconds.",
 )
@@ -265,9 +266,7 @@ class FileJudge:
             with unpacked(file) as path:
                 self.look(path, result, heartbeat)
         except (HistoryError, OSError, RecursionError, MemoryError, *outcome.SENTENCES) as error:
-            result["error"] = sentence(file, error)
-        if path != file and "error" in result:
-            result["error"] = result["error"].replace(path, file)
+            result["error"] = outcome.sentence_about(file, error, read=path)
         result["seconds"] = round(time.process_time() - started, 6)
         return result
 
@@ -290,7 +289,7 @@ class FileJudge:
         """A history of refold."""
         stored = StoredHistory(source, self.application, heartbeat=heartbeat, watch=watch, seconds=self.seconds)
         judged = stored.judged()
-        self.interrupted |= positions(judged, source, result)
+        self.interrupted |= positions(judged, source, result, self.file)
         self.page(judged, source, result)
 
     def events(self, source: Source, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
@@ -341,13 +340,7 @@ def nothing(file: str) -> dict[str, Any]:
     }
 
 
-def sentence(file: str, error: BaseException) -> str:
-    """What is wrong with a file."""
-    said = outcome.as_sentence(error) or str(error) or f"{type(error).__name__} while reading"
-    return said if file in said else f"{file}: {said}"
-
-
-def positions(judged: Judged, source: Source, result: dict[str, Any]) -> bool:
+def positions(judged: Judged, source: Source, result: dict[str, Any], file: str) -> bool:
     """Put the verdict on a history of refold into the result; returns whether the user interrupted it."""
     explained = explain_judged(judged, source)
     result |= {
@@ -363,7 +356,9 @@ def positions(judged: Judged, source: Source, result: dict[str, Any]) -> bool:
         result["reason"] = judged.reason
     interrupted = isinstance(judged.error, KeyboardInterrupt)
     if judged.error is not None:
-        result["error"] = interruption(source.name) if interrupted else sentence(source.name, judged.error)
+        result["error"] = (
+            interruption(file) if interrupted else outcome.sentence_about(file, judged.error, read=source.name)
+        )
     return interrupted
 
 

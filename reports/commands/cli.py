@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import atexit
 import difflib
+import functools
 import io
+import math
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -66,6 +69,8 @@ class Commands(click.Group):
                 setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
             elif isinstance(file, io.TextIOWrapper):
                 file.reconfigure(errors="backslashreplace")  # a code page that lacks characters
+        if sys.stdin is None:
+            sys.stdin = open(os.devnull)  # noqa: SIM115
         output = sys.stdout
         before = signal.getsignal(signal.SIGTERM)
         held = threading.current_thread() is threading.main_thread()
@@ -77,10 +82,10 @@ class Commands(click.Group):
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as error:
-            error.show()
+            said(error.show)
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
-            click.echo("refold: interrupted", err=True)
+            said(functools.partial(click.echo, "refold: interrupted", err=True))
             code = 2
         except SystemExit:
             if sys.stdout is output:
@@ -94,10 +99,31 @@ class Commands(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def said(say: Callable[[], None]) -> None:
+    """Say it on standard error. That nobody reads it does not change the exit code."""
+    try:
+        say()
+    except BrokenPipeError:
+        from refold.reports.commands.outcome import deafen
+
+        deafen(sys.stderr)
+
+
 def deaf() -> None:
     """All is said: a signal that comes now, while Python shuts down, does not change the exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+class Time(click.FloatRange):
+    """A length of time: a number, and an end to it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Neither `nan`, which every range holds, nor `inf`."""
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is no length of time; write a number", param, ctx)
+        return found
 
 
 @click.command(cls=Commands)

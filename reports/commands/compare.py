@@ -12,9 +12,11 @@ from rich.progress import Progress as Bar
 
 from refold.reports.commands import outcome
 from refold.reports.documents.comparison import comparison_html, comparison_json, print_comparison
-from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.files import ready
+from refold.search.failure import report_dir as default_report_dir
 from refold.search.strategies.comparison import STEPS, Row
 from refold.search.strategies.comparison import compare as compare_strategies
+from refold.search.whole import write
 
 
 @click.command(short_help="Compare strategies for conditional updates: safety and cost.")
@@ -71,6 +73,6 @@ def run(seed: int, steps: int) -> list[Row]:
             strategy = what.partition(",")[0]
             if strategy and strategy not in said and not console.is_terminal:
                 said.add(strategy)
-                click.echo(f"refold: comparing {strategy} ({done} of {of} runs done)", err=True)
+                outcome.complain(f"comparing {strategy} ({done} of {of} runs done)")
 
         return compare_strategies(seed, steps, progress=progress)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import pathlib
 import secrets
+import shlex
 import sys
 
 import click
 from rich.console import Console
 
+from refold.model.application import Application
 from refold.properties.conformance import BROKEN, Assessment, standings
 from refold.properties.result import Result
 from refold.reports.commands import completion, outcome
+from refold.reports.commands.cli import Time
+from refold.reports.commands.verify import application_for
 from refold.reports.documents.conformance import Table, document, markdown, section
-from refold.reports.documents.files import write
-from refold.search.verification import verify
+from refold.reports.documents.files import ready
+from refold.search.campaign import Budget, Campaign
+from refold.search.verification import searched
+from refold.search.whole import write
 from refold.systems.documented import documented
+from refold.systems.port import SystemPort
 from refold.systems.registry import application_suiting, resolve
 
 SECONDS = 20.0
@@ -41,7 +48,7 @@ This page was written by
     shell_complete=completion.applications,
     help="What the log is used for (default: inventory).",
 )
-@click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
+@click.option("--seconds", type=Time(0), help=f"How long to search each system (default: {SECONDS:g}).")
 @click.option("--examples", type=click.IntRange(1), help="Stop after this many runs.")
 @click.option("--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one).")
 @click.option("--write", "page", metavar="FILE", help="Write the tables as a page in Markdown.")
@@ -72,21 +79,33 @@ def conformance(
         if seconds is None and examples is None:
             seconds = SECONDS
         seed = secrets.randbelow(1 << 32) if seed is None else seed
-        for name in systems:
-            resolve(name)
+        subjects = [(name, *subject(name, application)) for name in systems]
+        if page is not None and not pathlib.Path(page).is_char_device():
+            ready(pathlib.Path(page).parent)
         tables: list[Table] = []
-        for name in systems:
-            result = verify(
-                application or application_suiting(name), name, seconds=seconds, examples=examples, seed=seed
-            )
+        for name, system, rules in subjects:
+            campaign = Campaign(system, rules, seed, Budget(seconds, examples))
+            result = searched(campaign, outcome.time_limit(f"system {name!r}"))
             tables.append((result, standings(result, documented(name))))
             if not as_json:
                 tell(*tables[-1])
+            if result.trouble:
+                outcome.complain(result.trouble)
+            elif result.interrupted:
+                outcome.complain(f"interrupted in system {name!r}, {len(tables)} of {len(systems)}")
+                break
         if page is not None:
-            write(pathlib.Path(page), markdown(tables, HEAD.format(command=command(systems, seconds, examples, seed))))
+            made_by = command(systems, application, seconds, examples, seed)
+            write(pathlib.Path(page), markdown(tables, HEAD.format(command=made_by)))
         if as_json:
             outcome.print_json({"systems": [document(*table) for table in tables]})
         sys.exit(ending(tables))
+
+
+def subject(name: str, application: str | None) -> tuple[SystemPort, Application]:
+    """A system, and what it is used for."""
+    system = resolve(name)
+    return system, application_for(application or application_suiting(name, system))
 
 
 def tell(result: Result, rows: tuple[Assessment, ...]) -> None:
@@ -104,11 +123,13 @@ def tell(result: Result, rows: tuple[Assessment, ...]) -> None:
                     click.echo(f"       {number}. {action}")
 
 
-def command(systems: tuple[str, ...], seconds: float | None, examples: int | None, seed: int) -> str:
+def command(
+    systems: tuple[str, ...], application: str | None, seconds: float | None, examples: int | None, seed: int
+) -> str:
     """How the page is made again."""
-    names = " ".join([f"'{name}'" if "?" in name else name for name in systems])
-    limits = [f"--seconds {seconds:g}" if seconds is not None else "", f"--examples {examples}" if examples else ""]
-    return " ".join(["refold conformance", names, *filter(None, limits), f"--seed {seed}"])
+    options = {"application": application, "seconds": seconds and f"{seconds:g}", "examples": examples, "seed": seed}
+    given = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+    return shlex.join(["refold", "conformance", *systems, *given])
 
 
 def ending(tables: list[Table]) -> int:

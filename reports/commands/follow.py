@@ -15,7 +15,6 @@ from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.properties.property import Finding
 from refold.reports.commands import outcome
-from refold.reports.documents.files import write
 from refold.reports.documents.json_report import finding_json
 from refold.reports.documents.openmetrics import Metric, exposition
 from refold.reports.words.explained import Explained, explain_finding
@@ -25,6 +24,7 @@ from refold.search.stored.followed import FollowedHistory, opens
 from refold.search.stored.growing import Added, growth
 from refold.search.stored.history import FINDINGS_MAX, collector_at_rest
 from refold.search.stored.judged import BROKEN, HELD, UNDECIDED
+from refold.search.whole import write
 
 POLL_SECONDS = 0.2
 """Between two looks at files that do not grow."""
@@ -96,8 +96,7 @@ class FollowedPath:
 
     def fail(self, error: BaseException) -> None:
         """Something could not be read, or judged."""
-        said = outcome.as_sentence(error) or str(error) or type(error).__name__
-        said = said if self.path in said else f"{self.name}: {said}"
+        said = outcome.sentence_about(self.name, error, within=self.path)
         self.error = self.error or said
         self.errors += 1
         outcome.complain(said)
@@ -143,13 +142,16 @@ class FollowedPath:
 
 
 class Follower:
-    """Follows files and folders until nothing came for `idle` seconds (None: for ever), and keeps the metrics up to date."""
+    """Follows files and folders until nothing came for `idle` seconds (None: for ever), and keeps the metrics up to date. Metrics that
+    cannot be written at all end it; those that cannot be written for a while do not."""
 
     def __init__(self, paths: Sequence[FollowedPath], metrics: str | None = None, idle: float | None = None) -> None:
         self.paths = paths
         self.metrics = None if metrics is None else pathlib.Path(metrics)
         self.idle = idle
         self.written = 0.0
+        self.lacking = False
+        """The metrics on disk are those of an earlier moment."""
 
     def run(self, application: Application | None) -> None:
         """Look again and again."""
@@ -189,8 +191,16 @@ class Follower:
         """Write the metrics, now and then."""
         if self.metrics is None or (not at_once and time.monotonic() - self.written < METRICS_SECONDS):
             return
-        self.written = time.monotonic()
-        write(self.metrics, exposition(measured(self.paths)))
+        first, self.written = not self.written, time.monotonic()
+        try:
+            write(self.metrics, exposition(measured(self.paths)))
+            self.lacking = False
+        except OSError as error:
+            if first:
+                raise
+            if not self.lacking:
+                outcome.complain(f"{self.metrics} could not be written: {error.strerror}; the histories are judged on")
+            self.lacking = True
 
 
 def measured(paths: Sequence[FollowedPath]) -> list[Metric]:

@@ -20,10 +20,13 @@ from refold.gallery.rows import ROWS, Row, chosen
 from refold.gallery.trial import NOT_RUN, verified
 from refold.model.errors import UsageError
 from refold.reports.commands import outcome
+from refold.reports.commands.cli import Time
 from refold.reports.documents.console import console
-from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.files import ready
 from refold.reports.documents.tables import Column, print_table
 from refold.reports.words.references import parts
+from refold.search.failure import report_dir as default_report_dir
+from refold.search.whole import write
 
 SECONDS = 30.0
 """How long each row is searched."""
@@ -48,7 +51,7 @@ class WithRows(click.Command):
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, min_open=True, max=86_400),
+    type=Time(0, min_open=True, max=86_400),
     default=SECONDS,
     show_default=True,
     help="How long to search each row.",
@@ -123,7 +126,7 @@ def gather(
             break
         record(folder, done)
         if not quiet:
-            click.echo(told(done[-1]), err=True)
+            outcome.mention(told(done[-1]))
     return done
 
 

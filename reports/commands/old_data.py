@@ -34,7 +34,7 @@ def verify_file(
     document = write_report(result, explained, folder, recorded=True)
     document["history"] = file
     for line in announced(document):
-        click.echo(line, err=True)
+        outcome.mention(line)
     if as_json:
         return document
     with outcome.speaking():

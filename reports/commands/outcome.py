@@ -113,8 +113,13 @@ EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOMEM)
 
 def complain(message: str) -> None:
     """A sentence on standard error, if anybody reads it."""
+    mention(f"refold: {message}")
+
+
+def mention(line: str) -> None:
+    """A line on standard error. That nobody reads it changes nothing."""
     try:
-        click.echo(f"refold: {message}", err=True)
+        click.echo(line, err=True)
     except BrokenPipeError:
         deafen(sys.stderr)
 
@@ -143,6 +148,17 @@ def as_sentence(error: BaseException) -> str | None:
     if type(error).__name__ == "FullError" or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
         return f"this machine cannot go on: {error}"
     return None
+
+
+def sentence_about(file: str, error: BaseException, *, read: str = "", within: str = "") -> str:
+    """What is wrong with a file, whose name comes first, or that of another one `within` the same folder. `read` is the file that was read
+    in its place, which nobody knows."""
+    said = as_sentence(error) or str(error) or type(error).__name__
+    if read and said.startswith(read):
+        said = file + said.removeprefix(read)
+    name = (within or file).rstrip("/")
+    begins = said.startswith(name) and said[len(name) : len(name) + 1] in (":", ",", "/")
+    return said if begins else f"{file}: {said}"
 
 
 @contextmanager

@@ -13,10 +13,11 @@ import click
 
 from refold.reports.ci.report_document import ReportDocument
 from refold.reports.commands import outcome
-from refold.reports.commands.verify import application_for, publish, together
-from refold.reports.documents.files import default_report_dir
+from refold.reports.commands.verify import application_for, ending, publish, together
+from refold.reports.documents.report_folder import places
 from refold.reports.words.guarantees import replayed
 from refold.search.determinism.in_other_processes import ANOMALY
+from refold.search.failure import report_dir as default_report_dir
 from refold.search.failure import slug
 from refold.search.stored.plan import StoredPlan
 
@@ -60,14 +61,11 @@ def replay(
             return
         several = len(stored) > 1
         outputs = []
-        for plan in stored:
-            outputs.append(
-                told(plan, folder / slug(pathlib.Path(plan.path).stem) if several else folder, as_json, verbose)
-            )
+        for plan, place in zip(stored, places(folder, [pathlib.Path(plan).stem for plan in plans]), strict=True):
+            outputs.append(told(plan, place, as_json, verbose))
         if as_json:
             outcome.print_json(together(outputs) if several else outputs[0])
-        broken = any(output["verdict"] == "broken" for output in outputs)
-        sys.exit(outcome.FINDINGS if broken else outcome.HELD)
+        sys.exit(ending(outputs))
 
 
 def told(plan: StoredPlan, folder: pathlib.Path, quiet: bool, verbose: bool) -> ReportDocument:

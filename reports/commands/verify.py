@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import os
 import pathlib
 import secrets
@@ -22,13 +21,16 @@ from refold.properties.result import Counterexample, Result
 from refold.reports.ci.announced import announced
 from refold.reports.ci.report_document import ReportDocument
 from refold.reports.commands import completion, outcome
-from refold.reports.documents.files import default_report_dir, ready
-from refold.reports.documents.report_folder import REPORT, write_report
+from refold.reports.commands.cli import Time
+from refold.reports.documents.files import ready
+from refold.reports.documents.json_report import result_json
+from refold.reports.documents.report_folder import places, write_report
 from refold.reports.documents.terminal import print_result
 from refold.reports.runs.directory import PAGE, keep
 from refold.reports.words.explained import explain_result
 from refold.search.campaign import Budget, Campaign, Progress
-from refold.search.failure import PlanFile, slug
+from refold.search.failure import PlanFile
+from refold.search.failure import report_dir as default_report_dir
 from refold.search.objects.application_check import application_named, trial
 from refold.search.objects.provenance import replay_command
 from refold.search.signals import held_back
@@ -68,7 +70,7 @@ def application_for(name: str) -> Application:
     shell_complete=completion.applications,
     help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory).",
 )
-@click.option("--seconds", type=click.FloatRange(0), help=f"How long to search each system (default: {SECONDS:g}).")
+@click.option("--seconds", type=Time(0), help=f"How long to search each system (default: {SECONDS:g}).")
 @click.option("--examples", type=click.IntRange(1), help="Stop after this many runs.")
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
@@ -124,8 +126,6 @@ def verify(
     """
     folder = report_dir or default_report_dir()
     with outcome.sentences(folder), outcome.aside():
-        if seconds is not None and not math.isfinite(seconds):
-            raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
         if decisions and history is None:
             raise UsageError("--decisions says what is judged of a history; name one with --history")
         if history is not None:
@@ -148,8 +148,7 @@ def verify(
         ready(folder)
         earlier = pathlib.Path(folder) / PAGE
         outputs, troubles = [], []
-        for name, system in resolved:
-            place = pathlib.Path(folder) / slug(name) if len(names) > 1 else pathlib.Path(folder)
+        for (name, system), place in zip(resolved, places(pathlib.Path(folder), names), strict=True):
             campaign = Verification(
                 system,
                 name,
@@ -172,10 +171,21 @@ def verify(
                 outcome.print_json(outputs[0] if len(names) == 1 else together(outputs))
             for trouble in troubles:
                 outcome.complain(trouble)
-            if any(output["verdict"] == "broken" for output in outputs):
-                sys.exit(outcome.FINDINGS)
-            whole = len(outputs) == len(names) and not any(output["interrupted"] for output in outputs)
-            sys.exit(outcome.HELD if whole and not troubles else outcome.ENVIRONMENT)
+            if len(outputs) < len(names) or troubles or any(output["interrupted"] for output in outputs):
+                sys.exit(outcome.FINDINGS if found(outputs) else outcome.ENVIRONMENT)
+            sys.exit(ending(outputs))
+
+
+def found(outputs: list[ReportDocument]) -> bool:
+    """Whether anything was."""
+    return any(output["verdict"] == "broken" for output in outputs)
+
+
+def ending(outputs: list[ReportDocument]) -> int:
+    """The exit code of runs that went to their end. A report that could not be written takes nothing from what was found."""
+    if found(outputs):
+        return outcome.FINDINGS
+    return outcome.HELD if all(output["report"] for output in outputs) else outcome.ENVIRONMENT
 
 
 def remember(folder: pathlib.Path, outputs: list[ReportDocument]) -> None:
@@ -250,13 +260,30 @@ class Verification:
         self.trouble: list[str] = []
         self.file = PlanFile(application, name, str(folder), called=called, seed=seed)
         self.campaign = Campaign(
-            system, application, seed, budget, seen=self.file.found, found=self.keep, jobs=processes(system, jobs)
+            system, application, seed, budget, seen=self.note, found=self.keep, jobs=processes(system, jobs)
         )
         self.interrupted = False
 
+    def note(self, counterexample: Counterexample) -> None:
+        """Write the plan as it was found. Where there is no room for it, the search goes on: the finding is told all the same."""
+        try:
+            self.file.found(counterexample)
+        except OSError as error:
+            self.lacks(error)
+
     def keep(self, counterexample: Counterexample) -> None:
         """The shrunk plan takes the place of the one that is on disk since it was found."""
-        self.plans.append(self.file.shrunk(counterexample))
+        try:
+            self.plans.append(self.file.shrunk(counterexample))
+        except OSError as error:
+            self.lacks(error)
+            self.plans.append(str(self.file.unshrunk or ""))
+
+    def lacks(self, error: OSError) -> None:
+        """Something was not written; it is said once."""
+        told = f"a plan was not written to {self.file.folder}: {error.strerror}"
+        if told not in self.trouble:
+            self.trouble.append(told)
 
     def run(self, quiet: bool, verbose: bool = False) -> ReportDocument:
         """Search, write the files, print; returns the JSON object."""
@@ -344,17 +371,24 @@ def publish(
     system: SystemPort,
     earlier: str = "",
 ) -> ReportDocument:
-    """Write the files of the report, and print it, with `note` on top, unless quiet; in CI, announce it."""
-    explained = explain_result(result, application, plans, [replay_command(plan) for plan in plans], system=system)
-    document = write_report(result, explained, folder, application)
+    """Write the files of the report, and print it, with `note` on top, unless quiet; in CI, announce it. What cannot be written is
+    complained of, and then the document names no report."""
+    replays = [replay_command(plan) if plan else "" for plan in plans]
+    explained = explain_result(result, application, plans, replays, system=system)
+    try:
+        document = write_report(result, explained, folder, application)
+    except (OSError, UsageError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        outcome.complain(f"the report was not written whole to {folder}: {why}")
+        document = result_json(result, explained, report=None)
     announce(document)
     if not quiet:
         with outcome.speaking():
-            print_result(result, explained, report=str(folder / REPORT), note=note, verbose=verbose, earlier=earlier)
+            print_result(result, explained, report=document["report"], note=note, verbose=verbose, earlier=earlier)
     return document
 
 
 def announce(document: ReportDocument) -> None:
     """Have a CI job show it; on standard error, which belongs to no script."""
     for line in announced(document):
-        click.echo(line, err=True)
+        outcome.mention(line)

@@ -6,6 +6,7 @@ import difflib
 import json
 import os
 import pathlib
+import signal
 import statistics
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from importlib import resources
+from multiprocessing import active_children
 from typing import Any
 from urllib.parse import quote
 
@@ -27,18 +29,20 @@ from refold.model.errors import UsageError
 from refold.properties.result import Counterexample
 from refold.reports.commands import outcome
 from refold.reports.documents.console import console
-from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.files import ready
 from refold.reports.documents.html import html_report
 from refold.reports.documents.tables import Column, print_table
 from refold.reports.words.diagnosis import diagnosis_json
 from refold.reports.words.explained import explain
 from refold.reports.words.references import parts
 from refold.search.campaign import Budget, Campaign
+from refold.search.failure import report_dir as default_report_dir
 from refold.search.failure import save_plan, slug
 from refold.search.objects.application_check import application_named
 from refold.search.objects.provenance import replay_command
-from refold.search.workers import die_with_parent
+from refold.search.whole import write
 from refold.systems.broken import BROKEN
+from refold.systems.parent import die_with_parent
 
 SECONDS_MAX = 30.0
 """How long one broken system is searched with one seed; said in the help, and of a system in which nothing was found."""
@@ -164,7 +168,8 @@ def trials_of(tasks: list[tuple[str, int, str]], jobs: int) -> Iterator[dict[str
         for task in tasks:
             yield trial(*task)
         return
-    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=die_with_parent) as pool:
+    others = set(active_children())
+    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=searcher) as pool:
         pending: set[Future[dict[str, Any]]] = {pool.submit(trial, *task) for task in tasks}
         try:
             while pending:
@@ -173,7 +178,15 @@ def trials_of(tasks: list[tuple[str, int, str]], jobs: int) -> Iterator[dict[str
                     yield future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(active_children()) - others:
+                process.kill()
             raise
+
+
+def searcher() -> None:
+    """In a process of its own, which the one that started it ends: Ctrl-C is for that one."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def trial(name: str, seed: int, folder: str) -> dict[str, Any]:

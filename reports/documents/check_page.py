@@ -16,7 +16,6 @@ from refold.model.documents.history import HistoryReader, MalformedHistory, plai
 from refold.model.words import counted
 from refold.properties.linearizability import Verdict
 from refold.properties.linearizability.verdict import describe
-from refold.reports.documents.files import write
 from refold.reports.pages.assets import policy, script, style, template
 from refold.reports.pages.evidence import evidence
 from refold.reports.pages.explorer import explorer, symbols
@@ -31,6 +30,7 @@ from refold.reports.words.values import inert, shorten
 from refold.search.failure import slug
 from refold.search.stored.files import Source
 from refold.search.stored.judged import Judged
+from refold.search.whole import write
 
 RECORDS_READ = 200_000
 """Records of a file that are read for its page."""

@@ -61,6 +61,8 @@ def document(result: Result, rows: Sequence[Assessment]) -> dict[str, Any]:
         "application": result.application,
         "seed": result.seed,
         "examples": result.examples,
+        "interrupted": result.interrupted,
+        "trouble": result.trouble,
         "steps": result.steps,
         "counts": {name: number for name, number in result.counts.items() if number},
         "assertions": [

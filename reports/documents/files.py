@@ -1,38 +1,26 @@
-"""Writing the files of a report, each whole or not at all, and the directory that they go to by default."""
+"""The folder of a report, and the history in it."""
 
 from __future__ import annotations
 
-import os
 import pathlib
+import tempfile
 from collections.abc import Iterable
 from typing import Any
 
 from refold.model.documents.history import to_line
 from refold.model.errors import UsageError
-
-
-def default_report_dir() -> str:
-    """``REFOLD_REPORT_DIR``, else ``.refold``."""
-    return os.environ.get("REFOLD_REPORT_DIR") or ".refold"
+from refold.search.whole import write
 
 
 def ready(folder: str | pathlib.Path) -> None:
     """Make the folder and write in it, before anything is searched: nothing that is found later is lost for want of a place. Raises
-    `OSError`."""
-    probe = pathlib.Path(folder) / f".{os.getpid()}.tmp"
-    write(probe, "")
-    probe.unlink()
-
-
-def write(path: pathlib.Path, content: str | bytes) -> None:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    if isinstance(content, str):
-        scratch.write_text(content, encoding="utf-8")
-    else:
-        scratch.write_bytes(content)
-    scratch.replace(path)
+    `OSError`, which names the folder, or what is in its place."""
+    try:
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def write_history(path: pathlib.Path, records: Iterable[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 from collections.abc import Sequence
@@ -14,16 +15,28 @@ from refold.reports.ci.quality import code_quality
 from refold.reports.ci.report_document import ReportDocument
 from refold.reports.ci.sarif import sarif
 from refold.reports.ci.summary import summary
-from refold.reports.documents.files import write, write_history
+from refold.reports.documents.files import write_history
 from refold.reports.documents.html import html_report
 from refold.reports.documents.json_report import result_json
 from refold.reports.pictures.alone import pictures
 from refold.reports.pictures.graph_files import write_graph
 from refold.reports.words.explained import Explained
 from refold.search.failure import slug
+from refold.search.whole import write
 
 REPORT = "report.html"
 """The page; everything else lies beside it."""
+
+
+def places(folder: pathlib.Path, names: Sequence[str]) -> list[pathlib.Path]:
+    """The folder of the report of each: this one if there is only one, else folders in it, named after them, no two the same."""
+    if len(names) == 1:
+        return [folder]
+    taken: list[str] = []
+    for name in map(slug, names):
+        others = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        taken.append(next(other for other in others if other not in taken))
+    return [folder / name for name in taken]
 
 
 def write_report(

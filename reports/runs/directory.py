@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from refold.reports.ci.report_document import ReportDocument
-from refold.reports.documents.files import write
 from refold.reports.runs.ledger import VERSION, Kept, RunLedger, added
 from refold.reports.runs.page import PAGES_MAX, runs_page
 from refold.search.failure import slug
+from refold.search.whole import write
 
 DATA, PAGE, COPIES = "runs.json", "runs.html", "runs"
 
@@ -21,14 +24,43 @@ def keep(
     folder: pathlib.Path, documents: Sequence[ReportDocument], at: str, complain: Callable[[str], None]
 ) -> tuple[RunLedger, pathlib.Path]:
     """Add these searches to what the directory remembers; returns that, and the page. What cannot be read is put aside, and told of."""
-    ledger = read(folder, complain)
-    for document in documents:
-        ledger = added(ledger, document, at, copied(folder, document, ledger.next_number))
-    ledger = pruned(folder, ledger)
-    write(folder / DATA, msgspec.json.format(msgspec.json.encode(ledger), indent=1))
     page = folder / PAGE
-    write(page, runs_page(ledger))
+    with turn(folder):
+        ledger = read(folder, complain)
+        for document in documents:
+            ledger = added(ledger, spelled(document), at, copied(folder, document, ledger.next_number))
+        ledger = pruned(folder, ledger)
+        write(folder / DATA, msgspec.json.format(msgspec.json.encode(ledger), indent=1))
+        write(page, runs_page(ledger))
     return ledger, page
+
+
+@contextmanager
+def turn(folder: pathlib.Path) -> Iterator[None]:
+    """One process at a time, where the system and the disk know of such a thing. It ends with the process, and leaves no file."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(
+            OSError
+        ):  # some network disks have no locks: two that end in the same second may lose a line there
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
+
+
+def spelled(value: Any) -> Any:
+    """The same, with what UTF-8 lacks spelled out: a name of a file may be any bytes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {spelled(name): spelled(inner) for name, inner in value.items()}
+    return list(map(spelled, value)) if isinstance(value, list | tuple) else value
 
 
 def read(folder: pathlib.Path, complain: Callable[[str], None]) -> RunLedger:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pathlib
 import re
+import shlex
+import tomllib
+from collections.abc import Callable, Iterator
 
 import click
 
+from refold.model.errors import UsageError
 from refold.reports.commands import outcome
-from refold.reports.documents.files import write
 from refold.reports.skeletons.project import Project
 from refold.reports.skeletons.skeletons import module_of, skeleton
+from refold.search.whole import write
 
 REPORTS = ".refold"
 OPTION = "refold_report_dir"
@@ -32,61 +36,82 @@ def init(folder: str, as_json: bool) -> None:
         if not root.is_dir():
             outcome.fail(f"--dir {folder!r} is not a folder")
         project = Project.of(root)
-        written, notes = [], []
+        written: list[pathlib.Path] = []
+        notes: list[str] = []
         test, text = module_of("application", "reservations", project.tests)
-        text = text.replace(test.as_posix(), test.relative_to(root).as_posix())
+        shown = test.relative_to(root).as_posix()
         job = root / (".gitlab/refold.yml" if project.gitlab else ".github/workflows/refold.yml")
-        words = {"install": project.install, "test": test.relative_to(root).as_posix()}
-        for path, content in ((test, text), (job, skeleton("gitlab" if project.gitlab else "github", **words))):
-            if path.exists():
+        words = {"install": project.install, "test": shlex.quote(shown)}
+        new: dict[pathlib.Path, str | bytes] = {
+            test: text.replace(test.as_posix(), shown),
+            job: skeleton("gitlab" if project.gitlab else "github", **words),
+        }
+        for path, content in [*new.items(), *configured(project)]:  # all are made before the first is written
+            if path in new and path.exists():
                 notes.append(f"left alone, because it exists: {path}")
             else:
                 write(path, content)
                 written.append(path)
-        written += configured(project)
         if project.gitlab:
             notes.append(f"add to .gitlab-ci.yml:  include: [{{local: {job.relative_to(root).as_posix()}}}]")
         if as_json:
             outcome.print_json({"written": [str(path) for path in written], "notes": notes})
             return
-        for line in (*(f"written: {path}" for path in written), *notes, f"run it: pytest {test}"):
+        for line in (*(f"written: {path}" for path in written), *notes, f"run it: pytest {shlex.quote(str(test))}"):
             click.echo(line)
 
 
-def configured(project: Project) -> list[pathlib.Path]:
-    """Say in pytest's configuration where reports go, and have git leave them alone; the files that were changed."""
-    changed = []
-    path, text = configuration(project)
-    if text:
-        write(path, text)
-        changed.append(path)
+def configured(project: Project) -> Iterator[tuple[pathlib.Path, bytes]]:
+    """Say in pytest's configuration where reports go, and have git leave them alone: the files that change, and what they will hold."""
+    path, change = configuration(project)
     ignore = project.root / ".gitignore"
-    lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.exists() else []
+    for file, changed in ((path, change), (ignore, ignored)):
+        before = file.read_bytes() if file.exists() else b""
+        after = edited(before, changed)
+        if after != before:
+            readable(file, after)
+            yield file, after
+
+
+def readable(file: pathlib.Path, after: bytes) -> None:
+    """Raise `UsageError` for a TOML file that would not be one any more: tables may be written where none can be added."""
+    try:
+        if file.suffix == ".toml":
+            tomllib.loads(after.decode())
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"{file}: there is no place for {OPTION} in it as it is written ({error}); add it to the options of pytest by hand"
+        ) from None
+
+
+def edited(before: bytes, change: Callable[[str], str]) -> bytes:
+    """A text with a change in it: what is not changed stays as it is, whatever its encoding, and lines end as they did."""
+    windows = b"\r\n" in before and before.count(b"\r\n") == before.count(b"\n")
+    text = before.decode("utf-8", "surrogateescape")
+    after = change(text.replace("\r\n", "\n") if windows else text)
+    return (after.replace("\n", "\r\n") if windows else after).encode("utf-8", "surrogateescape")
+
+
+def ignored(text: str) -> str:
+    """A .gitignore that has what refold and Hypothesis write."""
+    lines = text.splitlines()
     lacking = [
         entry for entry in (f"{REPORTS}/", ".hypothesis/") if entry not in lines and entry.rstrip("/") not in lines
     ]
-    if lacking:
-        write(ignore, "\n".join([*lines, *lacking]) + "\n")
-        changed.append(ignore)
-    return changed
+    return "\n".join([*lines, *lacking]) + "\n" if lacking else text
 
 
-def configuration(project: Project) -> tuple[pathlib.Path, str]:
-    """The file with the configuration of pytest, and what it is to hold: "" if it says all there is to say."""
-    quoted = '"{}"'.format
-    if project.configured is None:
-        tests = project.tests.relative_to(project.root).as_posix()
-        pyproject = project.root / "pyproject.toml"
-        if pyproject.exists():
-            before = pyproject.read_text(encoding="utf-8").rstrip("\n")
-            return pyproject, (
-                f"{before}\n\n[tool.pytest.ini_options]\ntestpaths = [{quoted(tests)}]\n{OPTION} = {quoted(REPORTS)}\n"
-            )
-        return project.root / "pytest.ini", f"[pytest]\ntestpaths = {tests}\n{OPTION} = {REPORTS}\n"
-    path, section = project.configured
-    text = path.read_text(encoding="utf-8")
-    if re.search(rf"^\s*{OPTION}\s*=", text, re.MULTILINE):
-        return path, ""
-    value = quoted(REPORTS) if path.suffix == ".toml" else REPORTS
-    header = re.compile(rf"^(\s*\[\s*{re.escape(section)}\s*\][^\n]*)$", re.MULTILINE)
-    return path, header.sub(rf"\1\n{OPTION} = {value}", text, count=1) if header.search(text) else ""
+def configuration(project: Project) -> tuple[pathlib.Path, Callable[[str], str]]:
+    """The file with the configuration of pytest, and how it changes."""
+    said = re.compile(rf"^\s*{OPTION}\s*=", re.MULTILINE)
+    if project.configured is not None:
+        path, section = project.configured
+        value = f'"{REPORTS}"' if path.suffix == ".toml" else REPORTS
+        header = re.compile(rf"^(\s*\[\s*{re.escape(section)}\s*\][^\n]*)$", re.MULTILINE)
+        return path, lambda text: text if said.search(text) else header.sub(rf"\1\n{OPTION} = {value}", text, count=1)
+    tests = project.tests.relative_to(project.root).as_posix()
+    pyproject = project.root / "pyproject.toml"
+    if pyproject.exists():
+        lines = f'[tool.pytest.ini_options]\ntestpaths = ["{tests}"]\n{OPTION} = "{REPORTS}"\n'
+        return pyproject, lambda text: text if said.search(text) else text.rstrip("\n") + "\n\n" + lines
+    return project.root / "pytest.ini", lambda text: f"[pytest]\ntestpaths = {tests}\n{OPTION} = {REPORTS}\n"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pathlib
+import shlex
 
 import click
 
 from refold.reports.commands import outcome
-from refold.reports.documents.files import write
 from refold.reports.skeletons.project import Project
 from refold.reports.skeletons.skeletons import KINDS, module_of
+from refold.search.whole import write
 
 
 @click.command(short_help="Write a skeleton: application, system, consumer, property.")
@@ -40,7 +41,7 @@ def new(kind: str, name: str, folder: str | None, as_json: bool) -> None:
         if as_json:
             outcome.print_json({"written": [str(path)]})
         else:
-            click.echo(f"written: {path}\nrun it: pytest {path}")
+            click.echo(f"written: {path}\nrun it: pytest {shlex.quote(str(path))}")
 
 
 def relative(path: pathlib.Path) -> pathlib.Path:

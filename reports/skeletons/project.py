@@ -32,10 +32,16 @@ class Project:
         pyproject = toml(root / "pyproject.toml")
         configured, options = configuration(root, pyproject)
         paths = options.get("testpaths", [])
-        named = paths.split() if isinstance(paths, str) else list(paths)
-        tests = next((root / path for path in [*named, "tests", "test"] if (root / path).is_dir()), root / "tests")
+        named = paths.split() if isinstance(paths, str) else paths if isinstance(paths, list) else []
+        places = [root / path for path in [*named, "tests", "test"] if isinstance(path, str)]
+        tests = next((place for place in places if place.is_dir() and within(place, root)), root / "tests")
         gitlab = (root / ".gitlab-ci.yml").exists() and not (root / ".github").exists()
         return cls(root, tests, configured, installation(root, pyproject), gitlab)
+
+
+def within(place: pathlib.Path, root: pathlib.Path) -> bool:
+    """Whether it is in the project, where alone something is written."""
+    return place.is_relative_to(root) and place.resolve().is_relative_to(root.resolve())
 
 
 def toml(path: pathlib.Path) -> dict[str, Any]:
@@ -53,16 +59,22 @@ def configuration(
     for file, section in INI_FILES[:1]:
         if (root / file).exists():
             return (root / file, section), options_in(root / file, section)
-    tool = pyproject.get("tool", {}).get("pytest", {})
+    tool = table(table(pyproject, "tool"), "pytest")
     if "ini_options" in tool:
-        return (root / "pyproject.toml", "tool.pytest.ini_options"), dict(tool["ini_options"])
+        return (root / "pyproject.toml", "tool.pytest.ini_options"), table(tool, "ini_options")
     if tool:
-        return (root / "pyproject.toml", "tool.pytest"), dict(tool)
+        return (root / "pyproject.toml", "tool.pytest"), tool
     for file, section in INI_FILES[1:]:
         options = options_in(root / file, section)
         if options:
             return (root / file, section), options
     return None, {}
+
+
+def table(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """A table in it; empty if there is none of this name."""
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def options_in(path: pathlib.Path, section: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import attrs
 
 from refold.search.matrix.cells import Cell
 from refold.search.matrix.shard import Shard, search_shard
-from refold.search.workers import die_with_parent
+from refold.systems.parent import die_with_parent
 
 END_SECONDS = 10.0
 """How long a process may take to end."""

@@ -91,7 +91,9 @@ class CampaignStore:
             self.database.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self.database.close()
-            raise UsageError(f"{path}: {error}; perhaps another refold campaign is at work on it") from error
+            busy = error.sqlite_errorname in ("SQLITE_BUSY", "SQLITE_LOCKED")
+            hint = "; perhaps another refold campaign is at work on it" if busy else ""
+            raise UsageError(f"{path}: {error}{hint}") from error
         except sqlite3.DatabaseError as error:
             self.database.close()
             raise UsageError(f"{path} is not the file of a campaign ({error}); name another with --state") from error

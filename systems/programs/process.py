@@ -7,19 +7,18 @@ sees to that, elsewhere the program itself, which ends when its standard input d
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from refold.model.words import short
+from refold.systems.parent import before_exec
 
 START = 20.0
 """Seconds within which a program says hello."""
@@ -27,8 +26,6 @@ ANSWER = 5.0
 """Seconds within which it answers, where it does not ask for another time in its hello."""
 LINE_MAX = 64 << 20
 """Bytes of one line."""
-DEATH_SIGNAL = 1
-"""PR_SET_PDEATHSIG."""
 
 
 class ProgramFailed(Exception):
@@ -50,7 +47,7 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=err,
                 start_new_session=True,
-                preexec_fn=die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=before_exec(),
             )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -160,8 +157,3 @@ def ended(status: int) -> str:
         return f"it was ended by {signal.Signals(-status).name}"
     except ValueError:
         return f"it was ended by signal {-status}"
-
-
-def die_with_parent() -> None:
-    """Called in the new process: it gets SIGKILL when refold is gone."""
-    ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)

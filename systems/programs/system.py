@@ -115,7 +115,8 @@ class ProgramSystem(LogSystem):
                 " first line"
             )
         names = hello.get("capabilities", [])
-        unknown = [name for name in names if name not in CAPABILITIES] if isinstance(names, list) else [names]
+        known = tuple(CAPABILITIES)
+        unknown = [name for name in names if name not in known] if isinstance(names, list) else [names]
         if unknown:
             raise UsageError(
                 f"{self.title}: there is no capability {short(unknown[0])}{suggestion(str(unknown[0]), CAPABILITIES)}; known are"

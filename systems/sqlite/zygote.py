@@ -8,8 +8,6 @@ children end when their own socket is closed and, where the kernel can do that, 
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -20,20 +18,10 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from refold.systems.parent import die_with_parent
 from refold.systems.sqlite.file_host import FileHost
 from refold.systems.sqlite.host import Settings, Unreadable
 from refold.systems.sqlite.tables import Stopped
-
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent() -> None:
-    """Ask the kernel for SIGKILL when the parent dies (Linux; elsewhere closed sockets have to do)."""
-    parent = os.getppid()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def serve(pipe: Connection, name: str, path: str, settings: Settings) -> None:
@@ -90,11 +78,12 @@ class Zygote:
     def spawn(self, sockets: list[int], name: str, path: str, journal: str, synchronous: str) -> int:
         """Fork; the child's process id."""
         (end,) = sockets
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                die_with_parent()
+                die_with_parent(parent)
                 self.control.close()
                 serve(Connection(end), name, path, Settings(journal, synchronous))
                 status = 0

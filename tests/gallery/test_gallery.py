@@ -137,6 +137,21 @@ def test_an_environment_is_kept_and_one_that_was_not_finished_is_made_again(
     (made.folder / "ready.txt").unlink()
     made.make()
     assert made.version_of("paperlog") == "2.0"
+    made.python.unlink()
+    made.python.symlink_to("no-such-python")
+    made.make()
+    assert made.version_of("paperlog") == "2.0"
+
+
+def test_where_nobody_is_at_home_the_cache_has_to_be_named(refold: Refold, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    ended = refold("gallery", "sqlite-synchronous")
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no home directory to keep virtual environments in; say with --cache-dir" in ended.err
 
 
 def test_an_environment_shows_refold_and_its_needs_and_nothing_else(

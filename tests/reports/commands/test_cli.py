@@ -345,6 +345,34 @@ def test_output_that_nobody_reads_is_no_finding(arguments: str, tmp_path: Path) 
         assert (done.returncode, done.stderr) == (0, b""), shell
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "written"),
+    [
+        (f"verify --system {BROKEN} --seed 1 --examples 300", 1, ".refold/report.html"),
+        ("verify --examples 3 --nonsense", 2, ""),
+        ("replay missing.json", 2, ""),
+        ("compare --steps 100", 0, ".refold/compare/comparison.html"),
+    ],
+    ids=["findings", "option", "file", "progress"],
+)
+def test_complaints_that_nobody_reads_do_not_change_the_exit_code(
+    arguments: str, code: int, written: str, tmp_path: Path
+) -> None:
+    """Standard error goes to a pipe whose reader has gone, as in «2>&1 | head -1»; on GitHub findings are told there too."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.Popen(
+        [*COMMAND, *arguments.split()],
+        cwd=tmp_path,
+        env=environment(GITHUB_ACTIONS="true"),
+        stdout=writing,
+        stderr=writing,
+    )
+    os.close(writing)
+    assert process.wait() == code
+    assert (tmp_path / written).exists()
+
+
 def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
     """It is no fault of refold's."""
     if not Path("/dev/full").exists():

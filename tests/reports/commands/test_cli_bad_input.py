@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import json
 import os
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from refold.model.examples.inventory import Inventory
 from refold.search.run import execute
 from refold.systems.reference import Reference
 
-from ..conftest import Ended
+from ..conftest import COMMAND, Ended, environment
 
 Refold = Callable[..., Ended]
 
@@ -76,6 +79,20 @@ def test_check_of_a_bad_history(name: str, application: tuple[str, ...], refold:
     content, words = HISTORIES[name]
     (tmp_path / "history.jsonl").write_bytes(content)
     is_one_sentence(refold("check", "history.jsonl", *application), "history.jsonl", words)
+
+
+@pytest.mark.parametrize("name", ["file", "line", "a", "empty"])
+def test_a_file_whose_name_is_a_word_of_the_sentence_is_named(name: str, refold: Refold, tmp_path: Path) -> None:
+    """At its begin, where scripts and readers look for it."""
+    (tmp_path / name).write_bytes(b"")
+    assert refold("check", name).err == f"refold: {name}: line 1: the file is empty\n"
+
+
+def test_a_packed_file_is_named_once(refold: Refold, tmp_path: Path) -> None:
+    """Whatever was unpacked, and wherever."""
+    (tmp_path / "ops.jsonl.gz").write_bytes(gzip.compress(MARKED["minimal"] + b'{"x":'))
+    ended = refold("check", "ops.jsonl.gz")
+    is_one_sentence(ended, "refold: ops.jsonl.gz, line 3: not JSON")
 
 
 DATA = Path(__file__).parents[2] / "data" / "histories"
@@ -642,6 +659,31 @@ def test_a_time_limit_that_is_none_is_refused(seconds: str, refold_process: Refo
 
 
 # -- places that cannot be written
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_does_not_keep_the_others_from_being_checked(
+    refold: Refold, tmp_path: Path
+) -> None:
+    """As any other bad file."""
+    (tmp_path / "good.jsonl").write_bytes(WHOLE)
+    (tmp_path / "locked.jsonl").write_bytes(WHOLE)
+    (tmp_path / "locked.jsonl").chmod(0)
+    ended = refold("check", "locked.jsonl", "good.jsonl")
+    assert (ended.code, ended.err) == (2, "refold: locked.jsonl: Permission denied\n")
+    assert "good.jsonl: held" in ended.out
+
+
+@pytest.mark.parametrize("command", [("check", "-"), ("check", "--follow", "-"), ("verify", "--history", "-")])
+def test_a_standard_input_that_is_closed_is_empty(command: tuple[str, ...], tmp_path: Path) -> None:
+    """As a service manager may leave it."""
+    words = shlex.join([*COMMAND, *command, *(("--application", "inventory") if "--history" in command else ())])
+    done = subprocess.run(
+        ["bash", "-c", f"{words} <&-"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "fault of refold" not in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

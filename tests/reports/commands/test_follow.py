@@ -15,6 +15,7 @@ from refold.model.documents.history import to_line
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.record import Acknowledged, Opened, Prepared
+from refold.reports.commands import follow
 from refold.reports.documents.openmetrics import Metric, exposition
 
 from ..conftest import COMMAND, Ended, environment, only_results
@@ -183,3 +184,36 @@ def test_metrics_are_written_as_openmetrics_wants_them() -> None:
         'refold_times_total{path="a"} 2\n'
         "# EOF\n"
     )
+
+
+def test_metrics_that_cannot_be_written_for_a_while_do_not_end_the_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said, once for each time; those that cannot be written at all are a mistake in the command."""
+    room = iter([True, False, False, True, False, True])
+
+    def written(path: Path, content: str) -> None:
+        if not next(room):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(follow, "write", written)
+    follower = follow.Follower([], "refold.prom")
+    for _ in range(6):
+        follower.tell(at_once=True)
+    complaint = "refold: refold.prom could not be written: No space left on device; the histories are judged on\n"
+    assert capsys.readouterr().err == complaint * 2
+    room = iter([False])
+    with pytest.raises(OSError, match="No space"):
+        follow.Follower([], "refold.prom").tell(at_once=True)
+
+
+def test_a_file_that_comes_too_late_is_named_alone(tmp_path: Path) -> None:
+    """And not behind the one that was read before it."""
+    (tmp_path / "histories").mkdir()
+    (tmp_path / "histories" / "2.jsonl").write_bytes(OPENED + append(1))
+    said: list[str] = []
+    followed = follow.FollowedPath(str(tmp_path / "histories"), None, said.extend)
+    list(followed.more())
+    (tmp_path / "histories" / "1.jsonl").write_bytes(OPENED)
+    list(followed.more())
+    assert followed.error.startswith(f"{tmp_path}/histories/1.jsonl: it was added behind 2.jsonl")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +19,7 @@ from refold.systems.broken import BROKEN as BROKEN_SYSTEMS
 from refold.systems.broken import BrokenSystem
 from refold.systems.reference import Reference
 
-from ..conftest import BROKEN, Ended, only
+from ..conftest import BROKEN, Ended, environment, only
 
 Refold = Callable[..., Ended]
 
@@ -108,3 +111,37 @@ def test_the_help_of_zoo_lists_every_broken_system(refold: Refold) -> None:
     """Messages elsewhere say that it does."""
     listed = refold("zoo", "--help").out.partition("Names")[2].replace(",", " ").split()
     assert set(BROKEN_SYSTEMS) <= set(listed)
+
+
+ENDLESS = """
+import sys, time
+from refold.reports.commands.cli import main
+from refold.systems.broken import BrokenSystem
+from refold.systems.reference import Reference
+
+class Endless(Reference):
+    def open(self, application, emit):
+        open("begun", "a").close()
+        while True:
+            time.sleep(0.1)
+
+BrokenSystem.system = lambda broken: Endless()
+sys.argv[0] = "refold"
+main()
+"""
+
+
+def test_zoo_ends_its_searches_when_it_is_told_to_end(tmp_path: Path) -> None:
+    """A time-out in CI is heard by the command alone; what searches in its processes would not end for a long time."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, "zoo", "ack-before-fsync", BROKEN, "--jobs", "2"],
+        cwd=tmp_path,
+        env=environment(REFOLD_HANG_SECONDS="100000"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / "begun").exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate()
+    assert (process.returncode, said) == (2, "refold: the search ended early; what was found so far is above\n")

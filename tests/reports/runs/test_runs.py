@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import pathlib
 from typing import Any
 
@@ -54,6 +55,35 @@ def told(*documents: Any) -> RunLedger:
     for hour, document in enumerate(documents, 1):
         found = added(found, document, f"2026-01-01 {hour:02}:00 UTC")
     return found
+
+
+def test_a_directory_whose_name_is_no_text_remembers_too(tmp_path: pathlib.Path) -> None:
+    """A name is bytes: some archives and old disks hold such."""
+    document = report(finding(replay="refold replay v\udcff/plans/x.json"), system="v\udcff.py:Log")
+    for _ in range(2):
+        keep(tmp_path, [document], "2026-01-01", pytest.fail)
+    ledger = msgspec.json.decode((tmp_path / DATA).read_bytes(), type=RunLedger)
+    assert [(cause.found, cause.replay) for cause in ledger.causes] == [(2, "refold replay v\\udcff/plans/x.json")]
+
+
+def test_searches_that_end_together_are_all_remembered(tmp_path: pathlib.Path) -> None:
+    """Each in a process of its own, as in two terminals."""
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=many, args=(tmp_path,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    ledger = msgspec.json.decode((tmp_path / DATA).read_bytes(), type=RunLedger)
+    assert [run.number for run in ledger.runs] == list(range(1, 31))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [PAGE, DATA]
+
+
+def many(folder: pathlib.Path) -> None:
+    """Ten searches."""
+    for _ in range(10):
+        keep(folder, [report()], "2026-01-01", pytest.fail)
 
 
 def test_one_cause_is_listed_once_with_when_it_was_seen_first_and_last() -> None:

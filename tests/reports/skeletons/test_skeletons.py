@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -100,6 +101,75 @@ def test_a_broken_configuration_is_told(tmp_path: pathlib.Path) -> None:
     assert done.returncode == 2
     assert "pyproject.toml cannot be read" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pyproject.toml"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "place"),
+    [
+        ("pyproject.toml", "tool.pytest = 3\nrefold_report_dir = 'x'\n", "tests"),
+        ("pyproject.toml", "[tool.pytest.ini_options]\ntestpaths = 3\n", "tests"),
+        ("pyproject.toml", '[tool.pytest.ini_options]\ntestpaths = ["../other"]\n', "tests"),
+        ("pyproject.toml", '[tool.pytest.ini_options]\ntestpaths = ["/"]\n', "tests"),
+        ("pyproject.toml", '[tool.pytest.ini_options]\ntestpaths = ["my tests"]\n', "my tests"),
+    ],
+    ids=["no-table", "number", "outside", "absolute", "blank"],
+)
+def test_an_odd_configuration_is_no_obstacle(file: str, text: str, place: str, tmp_path: pathlib.Path) -> None:
+    """Nothing is written outside of the project, and the commands that are printed run."""
+    root = tmp_path / "project"
+    for folder in ("project/my tests", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+    (root / file).write_text(text)
+    assert written(run(root, "refold.reports", "init", "--json"))[0] == f"{place}/test_reservations.py"
+    assert not list((tmp_path / "other").iterdir())
+    quoted = shlex.quote(f"{place}/test_reservations.py")
+    assert f"pytest {quoted} --refold" in (root / ".github/workflows/refold.yml").read_text()
+    assert f"run it: pytest {quoted}\n" in run(root, "refold.reports", "init").stdout
+
+
+def test_what_is_not_changed_stays_byte_by_byte(tmp_path: pathlib.Path) -> None:
+    """Ends of lines, characters that are no UTF-8, a link, and the mode of a file."""
+    (tmp_path / "real.toml").write_bytes(b"[tool.pytest.ini_options]\r\naddopts = '-q'\r\n")
+    (tmp_path / "pyproject.toml").symlink_to("real.toml")
+    (tmp_path / ".gitignore").write_bytes(b"caf\xe9\ndist/\n")
+    (tmp_path / ".gitignore").chmod(0o600)
+    written(run(tmp_path, "refold.reports", "init", "--json"))
+    assert (tmp_path / "pyproject.toml").is_symlink()
+    after = b"[tool.pytest.ini_options]\r\nrefold_report_dir = \".refold\"\r\naddopts = '-q'\r\n"
+    assert (tmp_path / "real.toml").read_bytes() == after
+    assert (tmp_path / ".gitignore").read_bytes() == b"caf\xe9\ndist/\n.refold/\n.hypothesis/\n"
+    assert (tmp_path / ".gitignore").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_cannot_be_changed_is_told_before_anything_is_written(tmp_path: pathlib.Path) -> None:
+    """A project is set up, or left as it was."""
+    (tmp_path / "pyproject.toml").write_text("tool = {a = 1}\n")
+    done = run(tmp_path, "refold.reports", "init")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "pyproject.toml: there is no place for refold_report_dir in it as it is written" in done.stderr
+    (tmp_path / "pyproject.toml").unlink()
+    (tmp_path / ".gitignore").mkdir()
+    done = run(tmp_path, "refold.reports", "init")
+    assert (done.returncode, done.stderr) == (2, "refold: .gitignore: Is a directory\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("application", "none"),
+        ("application", "refusal"),
+        ("system", "stored"),
+        ("consumer", "log"),
+        ("property", "true"),
+    ],
+)
+def test_a_name_that_means_something_else_is_refused(kind: str, name: str, tmp_path: pathlib.Path) -> None:
+    """The module would not run, or the class would take the place of what it needs."""
+    done = run(tmp_path, "refold.reports", "new", kind, name)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "gives" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -188,6 +188,7 @@ HELLOS = {
     "no hello": ("sys.exit('no log here')", "it ended before it had said hello; its exit code is 1; .*: no log here"),
     "another one": ("print('Hello!', flush=True)", "it wrote 'Hello!' where it should have said hello"),
     "another protocol": ("say({'refold': 'log', 'version': 2})", '"version": 1'),
+    "a promise that is no name": ("say({**HELLO, 'capabilities': [['crash']]})", "there is no capability ..crash.."),
     "an unknown promise": ("say({**HELLO, 'capabilities': ['crsh']})", "no capability 'crsh' .did you mean 'crash'"),
     "a long wait": ("say({**HELLO, 'seconds': 1000})", "its seconds are 1000, expected a number up to 60"),
 }
