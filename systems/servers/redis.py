@@ -136,6 +136,11 @@ class RedisLog(ServerLog):
         except self.trouble as error:
             raise NotStarted(said(error)) from error
 
+    @property
+    def port(self) -> int:
+        """Where the server listens, for connections over TCP."""
+        return int(self.client.connection_pool.connection_kwargs.get("port", 0))
+
     def connect(self) -> None:
         """Connect, and have the script ready."""
         self.client = client(self.url)
