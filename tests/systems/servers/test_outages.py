@@ -77,7 +77,9 @@ def test_an_orderly_stop_and_sigkill_are_told_apart() -> None:
     """Valkey that writes its memory down when it is stopped, and at no other time, loses everything by SIGKILL alone; one that never
     does, by both."""
     found = {
-        (setting, action): {one.anomaly for one in tried(f"redis?persistence={setting}", [SUBMIT, action, BACK]).findings}
+        (setting, action): {
+            one.anomaly for one in tried(f"redis?persistence={setting}", [SUBMIT, action, BACK]).findings
+        }
         for setting in ("always", "rdb", "none")
         for action in (STOP, KILL)
     }
