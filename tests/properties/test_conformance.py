@@ -57,9 +57,7 @@ def test_nothing_happened_is_not_held() -> None:
     assert {row.verdict for row in standings(none, {})} == {NOT_CHECKED}
 
 
-@pytest.mark.parametrize(
-    ("counts", "verdict"), [({"reports_subscriptions": 9}, NOT_CHECKED), ({"rebuilds": 1}, HELD)]
-)
+@pytest.mark.parametrize(("counts", "verdict"), [({"reports_subscriptions": 9}, NOT_CHECKED), ({"rebuilds": 1}, HELD)])
 def test_a_rebuild_counts_when_its_tables_have_taken_the_place_of_the_live_ones(
     counts: dict[str, int], verdict: str
 ) -> None:
