@@ -232,6 +232,7 @@ class Redis(ServerSystem):
         super().__init__(**options)
         self.prefix = f"refold-{secrets.token_hex(4)}"
         self.spare: list[redis.Redis] = []
+        self.spare_owner = os.getpid()
 
     def make_server(self) -> Server:
         """From the wheel."""
@@ -240,6 +241,8 @@ class Redis(ServerSystem):
     def make_log(self, server: Server | None, application: Application) -> RedisLog:
         """Keys with a prefix of their own, empty."""
         ours = server if isinstance(server, RedisServer) else None
+        if self.spare_owner != os.getpid():  # a fork has a server of its own
+            self.spare_owner, self.spare = os.getpid(), []
         try:
             return RedisLog(
                 ours, application, ours.url if ours else str(self.url), self.prefix, self.settings, self.spare
@@ -249,7 +252,7 @@ class Redis(ServerSystem):
 
     def dismiss(self) -> None:
         """Also the connections, and the keys on a server that is not ours."""
-        while self.spare:
+        while self.spare and self.spare_owner == os.getpid():
             self.spare.pop().close()
         if self.url is not None and self.owner == os.getpid():
             with contextlib.suppress(redis.RedisError, ValueError), contextlib.closing(client(self.url)) as last:
