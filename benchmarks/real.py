@@ -19,11 +19,12 @@ from typing import Any
 from refold.model.action import Abort, AppendUnheard, Begin, Commit, Crash, CrashAt, Fail
 from refold.model.errors import SystemUnavailable
 from refold.model.examples.inventory import Inventory
+from refold.model.parts.outages import CutConnection, PauseServer, StopServer
 from refold.search.run import execute
 from refold.search.tapes import tape
 from refold.systems.registry import resolve
 
-FAULTS = (Abort, AppendUnheard, Begin, Commit, Crash, CrashAt, Fail)
+FAULTS = (Abort, AppendUnheard, Begin, Commit, Crash, CrashAt, CutConnection, Fail, PauseServer, StopServer)
 SEED = 1
 
 

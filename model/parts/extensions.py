@@ -25,6 +25,7 @@ from refold.model.parts.messages.dual_write import DualWrite
 from refold.model.parts.messages.outbox import Outbox
 from refold.model.parts.messages.process_manager import ProcessManager
 from refold.model.parts.messages.topic import Topic
+from refold.model.parts.outages import Cuts, Outages
 from refold.model.parts.reading.links import Links
 from refold.model.parts.reading.query import Queries
 from refold.model.parts.reading.range_reads import Bounds
@@ -59,5 +60,5 @@ EXTENSIONS: tuple[type[Extension], ...] = (
 )
 """All of them, in the order of the menu and of the reports."""
 
-OWN: tuple[type[Extension], ...] = (Gated,)
-"""What only systems of a user's own have: none of them is a part of the model."""
+OWN: tuple[type[Extension], ...] = (Gated, Cuts, Outages)
+"""What only systems of a user's own, and those on servers, have: none of them is a part of the model."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from refold.model.action import Crash, CrashAt, Deliver, Fail, Redeliver, Restart
 from refold.model.consumer import Consumer
 from refold.model.datastore import Datastore
-from refold.model.declarations.count import count
+from refold.model.declarations.count import Count, count
 from refold.model.extension import Extension, Group
 from refold.model.parts.connection import Disconnect
 from refold.model.record import ConsumerSpec, Record, record_kind
@@ -82,6 +82,8 @@ class SideConsumer(Extension):
     design: ClassVar[type[Consumer]]
     projection: ClassVar[str] = "totals"
     weight: ClassVar[int] = 6
+    counts_more: ClassVar[tuple[Count, ...]] = ()
+    """What is counted beside that it took part."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -94,6 +96,7 @@ class SideConsumer(Extension):
                     Joined,
                     where=lambda joined: joined.spec.name in names,
                 ),
+                *cls.counts_more,
             )
 
     def __init__(self, context: Any, consumers: Any, clients: Any, step: Any) -> None:

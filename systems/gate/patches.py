@@ -29,6 +29,8 @@ SOURCES = (
     "databases.psycopg2_connections",
     "databases.asyncpg_connections",
     "network.sockets",
+    "network.redis_clients",
+    "network.nats_clients",
 )
 """Modules of this room that replace something."""
 

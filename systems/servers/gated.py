@@ -145,6 +145,14 @@ class GatedLog(ServerLog):
     gated: Gated
     stops_before: str
 
+    def busy(self) -> bool:
+        """Whether a slow append is open."""
+        return bool(self.gated.open)
+
+    def alone(self) -> None:
+        """Writers that have nothing to do go, and come again with new connections."""
+        self.gated.close()
+
     def begin(self, request: AppendRequest) -> tuple[int, ...] | Appended | Conflict:
         """An append that stops there."""
         return self.gated.begin(request, self.stops_before)

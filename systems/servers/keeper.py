@@ -150,6 +150,8 @@ class Keeper:
             elif what == "signal":
                 for pid in family(self.server.pid) if self.alive() and self.server else ():
                     send(pid, order["number"])
+            elif what == "stop":
+                self.stop(**order)
             elif what == "kill":
                 self.kill()
             elif what == "fill disk":
@@ -206,6 +208,19 @@ class Keeper:
         fresh = self.record.with_suffix(".new")
         fresh.write_text(json.dumps(noted))
         fresh.replace(self.record)
+
+    def stop(self, number: int, seconds: float) -> None:
+        """Tell the server to come to its end, and wait for that. One that is still there after `seconds` is left alone."""
+        if self.server is None or not self.alive():
+            return
+        for pid in family(self.server.pid):
+            send(pid, signal.SIGCONT)
+        send(self.server.pid, number)
+        try:
+            self.server.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return
+        self.bury()
 
     def kill(self) -> None:
         """SIGKILL for the server and all that come from it, as when their machine loses its power; then they are gone."""

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
+import stat
+import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,6 +17,11 @@ from refold.model.process import Process, ProcessDied
 from refold.systems.servers.server import NotHere, NotStarted, Server
 
 T = TypeVar("T")
+Happens = Callable[[], None]
+PATIENCE = 0.05
+"""Seconds for which the client of an append waits for a server that stands still."""
+DESCRIPTORS = "/dev/fd"
+"""Where the system shows a process what it has open."""
 KILLING = ("kill", "power")
 """The values of the option `crash` with which a crash of the log is SIGKILL for its server."""
 
@@ -30,6 +41,16 @@ class ServerLog(Process):
         self.application = application
         self.kills = kills
         """Whether a crash kills the server; else it ends the connections."""
+        self.coming: Happens | None = None
+        """What will happen under the next append."""
+        self.happening: Happens | None = None
+        """What will happen right before the append that is under way is written."""
+        self.waiter: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """Where the server listens."""
+        raise NotImplementedError
 
     def connect(self) -> None:
         """Connect, and find the log."""
@@ -52,6 +73,55 @@ class ServerLog(Process):
         assert self.server is not None
         self.server.cut_power(how)
         self.disconnect()
+
+    def cut_next(self, tell: Happens) -> None:
+        """The connections are cut under the next append."""
+
+        def cut() -> None:
+            if cut_connections(self.port):
+                tell()
+
+        self.coming = cut
+
+    def pause_next(self, tell: Happens) -> None:
+        """The server stands still under the next append, until its client has given up."""
+
+        def pause() -> None:
+            assert self.server is not None
+            self.server.pause()
+            tell()
+            self.waiter = threading.Thread(target=self.give_up, name="refold: patience", daemon=True)
+            self.waiter.start()
+
+        self.coming = pause
+
+    def give_up(self) -> None:
+        """The client has waited long enough, and ends its connections. Then the server goes on, and finds what was sent to it."""
+        assert self.server is not None
+        time.sleep(PATIENCE)
+        cut_connections(self.port)
+        self.server.resume()
+
+    def stop(self) -> None:
+        """The server comes to its end in order; so do the connections."""
+        super().crash()
+        assert self.server is not None
+        self.server.stop()
+        self.disconnect()
+
+    def durable(self) -> None:
+        """What is to happen to the append that is under way happens before it may die."""
+        happening, self.happening = self.happening, None
+        if happening is not None:
+            happening()
+        super().durable()
+
+    def alone(self) -> None:
+        """Nobody else has a connection that must outlive a cut."""
+
+    def busy(self) -> bool:
+        """Whether somebody else stands in the middle of an append: a cut waits for him."""
+        return False
 
     def create(self) -> None:
         """An empty log. Raises `NotStarted`."""
@@ -85,14 +155,27 @@ class ServerLog(Process):
 
     def sure(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do something that changes the log; where the answer does not come, the outcome is unknown."""
+        if self.coming is not None and not self.busy():
+            self.alone()
+            self.happening, self.coming = self.coming, None
         try:
             return work(*arguments)
         except ProcessDied:
             raise
         except self.trouble as error:
+            self.goes_on()
             if not isinstance(error, self.waiting):
                 self.again()
             raise OutcomeUnknown(said(error)) from error
+        finally:
+            self.happening = None
+            self.goes_on()
+
+    def goes_on(self) -> None:
+        """A server that stands still goes on before anybody asks it for more."""
+        waiter, self.waiter = self.waiter, None
+        if waiter is not None:
+            waiter.join()
 
     def again(self) -> None:
         """A connection that failed is replaced; a server that does not take one is started again."""
@@ -123,3 +206,21 @@ class ServerLog(Process):
 def said(error: BaseException) -> str:
     """An error on one line."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def cut_connections(port: int) -> int:
+    """Cut every connection of this process to a port, whichever library has it; how many there were."""
+    cut = 0
+    for number in map(int, os.listdir(DESCRIPTORS)):
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                with socket.socket(fileno=os.dup(number)) as connection:
+                    if leads_to(connection, port):
+                        connection.shutdown(socket.SHUT_RDWR)
+                        cut += 1
+    return cut
+
+
+def leads_to(connection: socket.socket, port: int) -> bool:
+    """Whether it is a connection over TCP to this port."""
+    return connection.family in (socket.AF_INET, socket.AF_INET6) and connection.getpeername()[1] == port

@@ -218,6 +218,11 @@ class NatsLog(GatedLog):
         except self.trouble as error:
             raise NotStarted(said(error)) from error
 
+    @property
+    def port(self) -> int:
+        """Where the server listens."""
+        return self.address.port
+
     def session(self) -> Session:
         """A connection of its own."""
         return Session(Client(self.address), self.stream, self.application, self.durable, self.checked)

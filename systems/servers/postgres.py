@@ -157,6 +157,11 @@ class PostgresLog(GatedLog):
         except psycopg.Error as error:
             raise NotStarted(said(error)) from error
 
+    @property
+    def port(self) -> int:
+        """Where the server listens, for connections over TCP."""
+        return asked_for(self.address, {})[1]
+
     def session(self) -> Session:
         """A connection of its own for a writer at the gate, where it may wait for others."""
         return self.over(psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=1))

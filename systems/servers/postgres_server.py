@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
@@ -29,6 +30,8 @@ class PostgresServer(Server):
 
     kind: ClassVar[str] = "postgres"
     as_root: ClassVar[bool] = False
+    end_signal: ClassVar[signal.Signals] = signal.SIGINT
+    """The fast way to stop: SIGTERM waits until all clients have gone."""
 
     def __init__(self, fsync: str = "on") -> None:
         super().__init__()

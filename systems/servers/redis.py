@@ -119,13 +119,19 @@ class RedisLog(ServerLog):
     trouble = (redis.RedisError, OSError)
 
     def __init__(
-        self, server: RedisServer | None, application: Application, url: str, prefix: str, settings: dict[str, str]
+        self,
+        server: RedisServer | None,
+        application: Application,
+        url: str,
+        prefix: str,
+        settings: dict[str, str],
+        spare: list[redis.Redis],
     ) -> None:
         super().__init__(server, application, kills=settings["crash"] in KILLING)
         self.url = url
         self.keys = [f"{prefix}:{key}" for key in ("log", "versions", "known")]
         self.maxlen = "" if settings["maxlen"] == "unlimited" else settings["maxlen"]
-        self.client = client(url)
+        self.spare = spare
         self.connect()
         self.create()
 
@@ -136,9 +142,15 @@ class RedisLog(ServerLog):
         except self.trouble as error:
             raise NotStarted(said(error)) from error
 
+    @property
+    def port(self) -> int:
+        """Where the server listens, for connections over TCP."""
+        return int(self.client.connection_pool.connection_kwargs.get("port", 0))
+
     def connect(self) -> None:
         """Connect, and have the script ready."""
-        self.client = client(self.url)
+        self.versions: dict[str, int] = {}
+        self.client = self.spare.pop() if self.spare else client(self.url)
         self.script = self.client.register_script(SCRIPT)
         self.client.ping()
 
@@ -146,14 +158,21 @@ class RedisLog(ServerLog):
         """Close the connection."""
         self.client.close()
 
+    def close(self) -> None:
+        """The connection is left to the next run: to connect takes longer than a short run."""
+        self.spare.append(self.client)
+
     def append(self, request: AppendRequest) -> Appended | Conflict:
         """The script checks and appends in one step."""
         return self.sure(self.ask, request)
 
     def ask(self, request: AppendRequest) -> Appended | Conflict:
-        """Read the version, and have the script append if it is still that one; who loses a race looks again."""
+        """Have the script append if the stream is still at the version that was seen last; if it is not, or the condition does not hold
+        there, look."""
+        version = self.versions.get(request.stream, 0)
+        if not request.expected.holds(version):
+            version = self.newest(request.stream)
         while True:
-            version = int(self.client.hget(self.keys[1], request.stream) or 0)
             holds = request.expected.holds(version)
             if not holds and not self.client.hexists(self.keys[2], request.op):
                 return Conflict(version)
@@ -161,11 +180,18 @@ class RedisLog(ServerLog):
                 self.durable()
             what, found = self.script(keys=self.keys, args=self.arguments(request, version))
             if what == "conflict":
+                version = self.versions[request.stream] = int(found)
                 continue
             if what == "appended":
+                self.versions[request.stream] = version + len(request.events)
                 self.durable()
             first, last = map(int, found.split())
             return Appended(tuple(range(first, last + 1)))
+
+    def newest(self, stream: str) -> int:
+        """The version of a stream, as the server has it now."""
+        version = self.versions[stream] = int(self.client.hget(self.keys[1], stream) or 0)
+        return version
 
     def arguments(self, request: AppendRequest, version: int) -> list[Any]:
         """What the script wants."""
@@ -205,6 +231,8 @@ class Redis(ServerSystem):
     def __init__(self, **options: str) -> None:
         super().__init__(**options)
         self.prefix = f"refold-{secrets.token_hex(4)}"
+        self.spare: list[redis.Redis] = []
+        self.spare_owner = os.getpid()
 
     def make_server(self) -> Server:
         """From the wheel."""
@@ -213,13 +241,19 @@ class Redis(ServerSystem):
     def make_log(self, server: Server | None, application: Application) -> RedisLog:
         """Keys with a prefix of their own, empty."""
         ours = server if isinstance(server, RedisServer) else None
+        if self.spare_owner != os.getpid():  # a fork has a server of its own
+            self.spare_owner, self.spare = os.getpid(), []
         try:
-            return RedisLog(ours, application, ours.url if ours else str(self.url), self.prefix, self.settings)
+            return RedisLog(
+                ours, application, ours.url if ours else str(self.url), self.prefix, self.settings, self.spare
+            )
         except (redis.RedisError, ValueError) as error:
             raise NotStarted(said(error)) from error
 
     def dismiss(self) -> None:
-        """Also the keys on a server that is not ours."""
+        """Also the connections, and the keys on a server that is not ours."""
+        while self.spare and self.spare_owner == os.getpid():
+            self.spare.pop().close()
         if self.url is not None and self.owner == os.getpid():
             with contextlib.suppress(redis.RedisError, ValueError), contextlib.closing(client(self.url)) as last:
                 last.delete(*[f"{self.prefix}:{key}" for key in ("log", "versions", "known")])

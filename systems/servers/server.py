@@ -29,6 +29,8 @@ START = 30.0
 """Seconds within which a server must answer."""
 ORDER = 15.0
 """Seconds within which a keeper must have done what it was asked for."""
+STOP = 20.0
+"""Seconds within which a server that was told to stop must have come to its end."""
 LOOK = 0.002
 """Seconds between two looks whether a server answers: no server says when it does."""
 PORTS = range(15_000, 32_000)
@@ -109,6 +111,8 @@ class Server:
     kind: ClassVar[str]
     as_root: ClassVar[bool] = True
     """Whether it runs as the superuser too."""
+    end_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    """What a service manager sends to stop it."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -220,6 +224,15 @@ class Server:
     def resume(self) -> None:
         """It goes on."""
         self.order("signal", number=int(signal.SIGCONT))
+
+    def stop(self) -> None:
+        """It is told to stop, and comes to its end in order. Raises `SystemUnavailable` if it does not, and kills it."""
+        answer = self.order("stop", ORDER + STOP, number=int(self.end_signal), seconds=STOP)
+        if answer["pid"]:
+            self.kill()
+            raise SystemUnavailable(
+                f"server {self.kind}: it was still there {STOP:g} seconds after {self.end_signal.name}; it said: {self.output()}"
+            )
 
     def cut_power(self, how: str) -> int:
         """Its machine loses its power: it is dead, and of what it had not synced is left what `how` says. The number of changes that are

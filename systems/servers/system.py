@@ -22,6 +22,8 @@ from refold.model.declarations.capability import (
 )
 from refold.model.declarations.ports import DrivenLog
 from refold.model.errors import SystemUnavailable, UsageError
+from refold.model.extension import Extension
+from refold.model.parts.outages import Cuts, Outages
 from refold.model.process import Emit
 from refold.model.tape import Menu
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
@@ -56,6 +58,8 @@ class ServerSystem:
         self.parallel = self.url is None
         self.capabilities = self.can
         self.set_crash(options)
+        self.extensions: tuple[type[Extension], ...] = (Cuts, Outages) if self.url is None else (Cuts,)
+        self.capabilities |= {extension.ability().name for extension in self.extensions}
         self.clients = tuple(CLIENTS)
         self.consumers = consumer_specs()
         self.owner = os.getpid()
@@ -107,6 +111,7 @@ class ServerSystem:
             self.clients,
             self.consumers,
             self.capabilities,
+            extensions=self.extensions,
             emphasis=self.emphasis,
             lengths=self.lengths,
         )
@@ -122,7 +127,13 @@ class ServerSystem:
     def open(self, application: Application, emit: Emit) -> Deployment:
         """An empty log on the server, and everything else in memory; raises `SystemUnavailable`."""
         return Deployment(
-            self.name, application, emit, log=self.empty_log(application), capabilities=self.capabilities, **self.more()
+            self.name,
+            application,
+            emit,
+            log=self.empty_log(application),
+            capabilities=self.capabilities,
+            extensions=self.extensions,
+            **self.more(),
         )
 
     def more(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import msgspec
 import umadb
@@ -118,6 +119,12 @@ class UmaLog(ServerLog):
                 self.base = self.client.head() or 0
         except Unreachable as error:
             raise NotStarted(said(error)) from error
+
+    @property
+    def port(self) -> int:
+        """Where the server listens."""
+        parts = urlsplit(self.url)
+        return parts.port or (443 if parts.scheme == "https" else 80)
 
     def connect(self) -> None:
         """Connect."""

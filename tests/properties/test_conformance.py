@@ -27,7 +27,7 @@ def test_each_assertion_is_judged_by_properties_anomalies_and_counts_that_exist(
     assert [assertion.code for assertion in ASSERTIONS] == [f"A{number}" for number in range(1, 18)]
     for assertion in ASSERTIONS:
         assert {*assertion.properties} <= judging
-        assert {*assertion.anomalies} <= {*ANOMALIES}, assertion.code
+        assert {*assertion.anomalies, *assertion.apart} <= {*ANOMALIES}, assertion.code
         assert {*assertion.shown_by} <= counted
         assert assertion.shown_by
 
@@ -55,6 +55,29 @@ def test_nothing_happened_is_not_held() -> None:
     result = verify("inventory", "sqlite", seconds=None, examples=2, seed=1)
     none = attrs.evolve(result, counts={})
     assert {row.verdict for row in standings(none, {})} == {NOT_CHECKED}
+
+
+@pytest.mark.parametrize(("counts", "verdict"), [({"reports_subscriptions": 9}, NOT_CHECKED), ({"rebuilds": 1}, HELD)])
+def test_a_rebuild_counts_when_its_tables_have_taken_the_place_of_the_live_ones(
+    counts: dict[str, int], verdict: str
+) -> None:
+    """That a consumer took part which could have been rebuilt shows nothing."""
+    result = verify("inventory", "reference", seconds=None, examples=2, seed=1)
+    judged = attrs.evolve(result, counts=counts, counterexamples=(), checked=(("rebuild", "REPL"),))
+    assert {row.assertion.code: row.verdict for row in standings(judged, {})}["A16"] == verdict
+
+
+def test_a_rule_that_the_application_itself_breaks_is_no_fault_of_the_log() -> None:
+    result = verify("inventory", "check-then-append", seconds=None, examples=200, seed=1)
+    example = result.counterexamples[0]
+
+    def of(anomaly: str) -> dict[str, str]:
+        found = attrs.evolve(example.finding, anomaly=anomaly, judge="decisions")
+        rows = standings(attrs.evolve(result, counterexamples=(attrs.evolve(example, findings=(found,)),)), {})
+        return {row.assertion.code: row.verdict for row in rows}
+
+    assert (of("oversold")["A7"], "" in of("oversold")) == (BROKEN, False)
+    assert (of("invariant-broken")["A7"], of("invariant-broken")[""]) == (HELD, BROKEN)
 
 
 def test_a_finding_that_no_assertion_names_is_a_line_of_its_own() -> None:

@@ -16,6 +16,7 @@ from refold.model.action import Action, Natural, action_kind
 from refold.model.application import Rows, Writes
 from refold.model.consumer import Consumer
 from refold.model.datastore import write
+from refold.model.declarations.count import count
 from refold.model.event import Stored
 from refold.model.extension import Group, Handler
 from refold.model.log import pages
@@ -201,6 +202,7 @@ class Reports(SideConsumer):
     names = ("reports",)
     design = ReportsConsumer
     projection = "reports"
+    counts_more = (count("rebuilds", "rebuilt tables that took the place of the live ones", Rebuilt),)
 
     @classmethod
     def groups(cls, commands: Sequence[Any], clients: Sequence[str], consumers: Any) -> list[Group]:

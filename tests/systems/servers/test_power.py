@@ -300,9 +300,18 @@ def test_options_that_do_not_fit_are_told(name: str, words: str) -> None:
         resolve(name)
 
 
-@pytest.mark.parametrize("name", ["redis", "umadb"])
+FULL = {"redis": (3, 2), "umadb": (5, 0), "postgres": (5, 0), "nats": (2, 3)}
+"""Appends that are acknowledged, and that have no answer, of five of which the second and the third meet a full disk. PostgreSQL and UmaDB
+write to files that have their size already; the stream of NATS takes nothing more until the server starts again."""
+
+
+@pytest.mark.parametrize("name", FULL)
 def test_a_disk_that_is_full_for_a_while_makes_nobody_guilty(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The appends that meet it have no answer; with room again everything is there that was acknowledged."""
+    """Appends that meet it have no answer; with room again everything is there that was acknowledged."""
+    if name == "nats":
+        from refold.systems.servers import nats_client
+
+        monkeypatch.setattr(nats_client, "SECONDS", 1.0)
     with opened(f"{name}?crash=power") as system:
         make = system.make_log
 
@@ -318,8 +327,9 @@ def test_a_disk_that_is_full_for_a_while_makes_nobody_guilty(name: str, monkeypa
             return log
 
         monkeypatch.setattr(system, "make_log", made)
-        run = execute(system, APPLICATION, [*[Submit("bob", NUTS)] * 4, Crash("log"), Restart("log")])
+        one = Submit("bob", NUTS)
+        run = execute(system, APPLICATION, [one, one, one, one, Crash("log"), Restart("log"), one])
         assert run.findings == []
         assert run.settled
         told = [type(record) for record in run.history]
-        assert (told.count(Acknowledged), told.count(Unknown)) == ((4, 0) if name == "umadb" else (2, 2))
+        assert (told.count(Acknowledged), told.count(Unknown)) == FULL[name]

@@ -108,6 +108,19 @@ def test_a_server_that_is_killed_from_outside_comes_back(name: str) -> None:
         assert next(record.stream for record in seen if isinstance(record, Stored)) == "nut"
 
 
+def test_a_connection_is_left_to_the_next_run_and_not_to_a_fork() -> None:
+    """A fork has a server of its own; over its parent's connection it would write to that one's."""
+    with opened("redis") as system:
+        execute(system, APPLICATION, [])
+        (left,) = system.spare
+        execute(system, APPLICATION, [])
+        assert system.spare == [left]
+        system.spare_owner = -1
+        execute(system, APPLICATION, [])
+        assert system.spare != [left]
+        left.close()
+
+
 def test_somebody_elses_redis_gets_keys_of_its_own_and_is_not_killed() -> None:
     with opened("redis") as owner:
         server = owner.ours()
