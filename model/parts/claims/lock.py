@@ -105,13 +105,15 @@ class PassTime(Action, frozen=True, tag="pass-time"):
 
 @record_kind
 class Granted(Record, frozen=True, tag="granted"):
-    """The lock service gave `client` the lock: at `at` on its clock, until `until`, under the fencing token `token`."""
+    """The lock service gave `client` the lock: at `at` on its clock, until `until`, under the fencing token `token`. Not `exclusive`: clocks
+    differ, by which leases end, and only the token keeps others from what the lock guards."""
 
     client: str
     lock: str
     token: int
     until: int
     at: int
+    exclusive: bool = True
 
     def __str__(self) -> str:
         return f"{self.client} is given the lock on {self.lock} under token {self.token}, from {self.at} until {self.until}"
@@ -268,6 +270,10 @@ class Pauses(Extension):
     def clock_now(self) -> int:
         """The time of the lock service: only pauses and jumps take long enough to count."""
         return self.skew
+
+    def time_of(self, client: str) -> float:
+        """What the clock of a client says."""
+        return self.clock_now() + float(self.clients[client].ahead)
 
     def engaged(self, client: Any) -> bool:
         """Whether a pause of this client would matter: it is about to write."""

@@ -109,6 +109,8 @@ class OwnLocks(OwnRole):
         """Until when a lease may be in force of which nobody has told."""
         self.latest = -1
         """Until when, at the latest, the last lease is in force that somebody was told of."""
+        self.clocks_agree = True
+        """Nobody's clock has ever been ahead or behind: leases last as long as they say, for everybody."""
         self.seen: Any = None
         self.seen = self.guarded()
 
@@ -137,6 +139,11 @@ class OwnLocks(OwnRole):
             raise UsageError(f"{title!r}: its lock made {short(holder)}, which has no {'() and no '.join(missing)}()")
 
     # -- plans
+
+    @classmethod
+    def lasts(cls, theirs: Lock) -> float:
+        """A lease."""
+        return theirs.lease or 0.0
 
     @classmethod
     def words(cls, theirs: Lock, cast: Cast, application: Application, places: Places) -> Iterator[Group]:
@@ -212,6 +219,10 @@ class OwnLocks(OwnRole):
         self.step(action)
         self.begin(action.client, action.what)
         return True
+
+    def clock_was_set(self) -> None:
+        """From now on nobody knows how long a lease lasts that somebody's clock has ended; tokens go on to count."""
+        self.clocks_agree = False
 
     def on_time(self, action: PassTime) -> bool:
         """Half a lease passes; not in the middle of a call of which nobody could say whether it came before or after."""
@@ -326,14 +337,15 @@ class OwnLocks(OwnRole):
             raise AdapterError(
                 f"{self.scene.title}: acquire() of the lock returned {short(answer)}, expected a token, True, or None if it is taken"
             )
-        token = self.granted + 1 if answer is True else answer
+        bare = answer is True
+        token = self.granted + 1 if bare else answer
         self.granted = max(self.granted, token)
         held.token, held.until, self.latest = token, self.until(held.since), self.until(self.now())
-        self.emit(Granted(client, self.lock, token, held.until, self.now()))
+        self.emit(Granted(client, self.lock, token, held.until, self.now(), bare or self.clocks_agree))
 
     def refused(self, client: str, held: Holding) -> None:
         """It is told that the lock is taken; whether by somebody, is known if nobody else was at it."""
-        if not held.disturbed and self.now() > max(self.doubtful, self.latest):
+        if self.clocks_agree and not held.disturbed and self.now() > max(self.doubtful, self.latest):
             self.emit(Queued(client, self.lock, FOR_EVER, self.now()))
 
     def renewed(self, client: str, held: Holding, answer: Any) -> None:
@@ -384,7 +396,7 @@ class OwnLocks(OwnRole):
         if answer is not False:
             if self.theirs.written is None:
                 self.emit(LockedWrite(client, self.lock, token))
-        elif token == self.granted and not held.disturbed and self.now() < held.until:
+        elif self.clocks_agree and token == self.granted and not held.disturbed and self.now() < held.until:
             self.emit(FencedOff(client, self.lock, token))
 
     def close(self) -> None:
