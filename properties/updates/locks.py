@@ -57,7 +57,7 @@ class Locks(Property):
     guarantee = "LOCK"
     needs = "lock"
     clauses = {
-        "one holder": "a lock is granted only when no other lease on it is in force, or where clocks differ under a newer token",
+        "one holder": "a lock is granted only when no other lease on it is in force; where clocks differ, tokens alone count",
         "still waiting": "a client that waits is granted the lock only before its time to wait is up",
         "lasting": "a lease ends later than it begins",
         "renewed by its holder": "a lease is renewed only for the client that was granted it last and has not given it back",

@@ -132,9 +132,9 @@ class InMemory:
 
     refusals: ClassVar[Any] = (desks.Overdrawn, desks.Conflict)
 
-    def __init__(self, desk: Any, worker: Any = None) -> None:
+    def __init__(self, desk: Any, worker: Any = None, alone: bool = False) -> None:
         self.store = desks.Store()
-        self.service = desk(self.store)
+        self.service = (lambda client: desk(self.store)) if alone else desk(self.store)
         if worker is not None:
             remote = watch(Remote(), name="remote", methods=("check",))
             self.consumers = {"balances": worker(self.store, remote)}
@@ -207,6 +207,7 @@ BAD: dict[str, tuple[System, str, tuple[str, ...], tuple[str, ...]]] = {
         ("failed-event-checkpointed", "out-of-order-completion"),
     ),
     "transfers": (threads(wallets.Transfers), "LIVE", ("deadlock",), ("locks-in-two-orders",)),
+    "thread-lock": (desk(desks.ThreadLock), "LIVE", ("deadlock",), ("lock-held-over-an-await",)),
     "listens-late": (desk(worker=desks.ListensLate), "LIVE", ("never-reaches-tail",), ("lost-wakeup",)),
 }
 """Report -> system, guarantee, names that fit, and what it may be taken for."""
@@ -218,6 +219,8 @@ GOOD: dict[str, System] = {
     "notes": sending(wallets.ShippingNotes),
     "in-order": threads(wallets.TransfersInOrder),
     "desk": desk(desks.Page),
+    "counts-calls": desk(desks.CountsCalls),
+    "thread-lock-in-each-process": lambda: InMemory(desks.ThreadLock, alone=True),
     "one-by-one": desk(worker=desks.OneByOne),
     "listening": desk(worker=desks.Listening),
 }
