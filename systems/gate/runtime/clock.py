@@ -1,7 +1,8 @@
 """The clock of the code under test: `time` and `datetime` tell actors the gate's time, each its own.
 
 The gate's time stands still until somebody lets it pass (`Gate.advance`, `Gate.finish`); a process may be ahead or behind. Also
-`time.monotonic` is taken from it: it is what leases and time-outs are counted with, and it never jumps. `time.perf_counter` and `time.process_time` stay real.
+`time.monotonic` is taken from it: it is what leases and time-outs are counted with, and it never jumps. `time.perf_counter` and
+`time.process_time` stay real.
 """
 
 from __future__ import annotations

@@ -53,10 +53,9 @@ def test_locks_of_a_module_are_the_gates_while_one_is_open() -> None:
 
 def test_a_lock_that_is_held_or_kept_elsewhere_stays() -> None:
     """Two locks in the place of one would keep nobody out."""
-    with HELD:
-        with Gate():
-            assert type(HELD) is not Lock
-            assert KEPT is kept()
+    with HELD, Gate():
+        assert type(HELD) is not Lock
+        assert KEPT is kept()
     with Gate():
         assert type(HELD) is Lock
 

@@ -204,9 +204,7 @@ class SinceInOrder(Since):
 
     def following(self) -> Any:
         """Later than the last one."""
-        query = (
-            "select position, wallet, type, data, at from events where (at, position) > (?, ?) order by at, position limit 1"
-        )
+        query = "select position, wallet, type, data, at from events where (at, position) > (?, ?) order by at, position limit 1"
         return self.connection.execute(query, json.loads(self.position() or "[0, 0]")).fetchone()
 
     def save(self, event: Any) -> None:
