@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from refold.model.documents.plan import action_from_json, action_to_json
 from refold.model.errors import UsageError
 from refold.model.examples.inventory import Inventory
 from refold.model.parts.claims.lock import Acquire
+from refold.model.parts.claims.lock_calls import BeginLocked
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.systems.user import Lock, sqlite_system
@@ -118,5 +120,13 @@ def test_locks_that_keep_apart_are_held() -> None:
 @pytest.mark.parametrize("names", ["east", ["east", ""], [7]])
 def test_names_that_are_none_are_told_so(names: Any) -> None:
     """In a sentence."""
-    with pytest.raises(UsageError, match="its lock has the names .*, expected a list of texts"):
+    with pytest.raises(UsageError, match=r"its lock has the names .*, expected a list of texts"):
         adapt("locks", sqlite_system(SCHEMA, lock=Lock(Holder, LEASE, names=names)))
+
+
+def test_a_plan_leaves_the_name_out_where_there_is_only_one() -> None:
+    """So plans of systems with one lock are what they were."""
+    assert action_to_json(Acquire("alice")) == {"do": "acquire", "client": "alice"}
+    for action in (Acquire("alice"), Acquire("alice", "west"), BeginLocked("alice", "write", "west")):
+        assert action_from_json(action_to_json(action), {}) == action
+    assert str(BeginLocked("alice", "write", "west")) == "alice begins to write to what the lock on west guards"
