@@ -44,7 +44,7 @@ from refold.model.declarations.offer import Cast, alone
 from refold.model.declarations.ports import StorePort
 from refold.model.errors import UsageError
 from refold.model.extension import Handler
-from refold.model.log import Log
+from refold.model.log import Log, pages
 from refold.model.parts.calls import (
     CALLS,
     BeginRestart,
@@ -54,7 +54,9 @@ from refold.model.parts.calls import (
     FailStep,
     GoOn,
     Halt,
+    HandledAgain,
     LoseAnswer,
+    RestartedAtRest,
     StopOrderly,
     Turn,
 )
@@ -777,6 +779,17 @@ class OwnDeployment(Deployment):
             if isinstance(consumer, Watched):
                 consumer.begin_anew()  # it may wait for the end of a transaction that nobody has seen anything of
         super().settle()
+
+    def rested(self) -> None:
+        """What each consumer would handle again, if it were started once more now."""
+        for consumer in self.consumers.values():
+            checkpoint = consumer.start_once_more() if isinstance(consumer, Watched) else None
+            if checkpoint is None:
+                continue
+            self.emit(RestartedAtRest(consumer.name, checkpoint))
+            for page in pages(self.log, checkpoint, 1024):
+                for event in page:
+                    self.emit(HandledAgain(consumer.name, event.position))
 
     def time_passes(self) -> bool:
         """Consumers that pull look again, for what they have put off: a back-off, a lease."""

@@ -24,6 +24,7 @@ OWN_RULES: Rules = {
         against(0.8, lambda facts: not facts.checkpoint_fell),
     ),
     "ignored-event-not-acknowledged": (shows(0.7, "checkpoint-left-behind"),),
+    "position-saved-too-late": (shows(0.7, "handled-again-at-rest"),),
     "restored-position-overstated": (
         shows(0.5, *AHEAD, *UNAPPLIED),
         when(
