@@ -230,6 +230,8 @@ class OwnSystem:
         self.places: dict[Any, dict[str, list[str]]] = {}
         self.timed: set[str] = set()
         """Who asks for the time of day."""
+        self.eager = False
+        """Services are made before anybody looks into what they create."""
         self.awaits: set[str] = set()
         """Whose work has turned out to be asynchronous."""
         self.threaded = False
@@ -405,9 +407,13 @@ class OwnDeployment(Deployment):
             self.stage = Stage(system.name, emit, self.looked, system.threaded, system.awaits)
         try:
             self.build(application, emit)
-        except BaseException:
+        except BaseException as error:
             if self.stage is not None:
                 self.stage.close()
+            if isinstance(error, AdapterError) and system.serves and not system.eager:
+                system.eager = True
+                self.assemble(application)
+                return
             raise
         self.lit = True
 
@@ -451,18 +457,6 @@ class OwnDeployment(Deployment):
         else:
             log = GuardedLog(system.name, parts.log, application)
             log.emit = emit
-        super().__init__(
-            system.name,
-            application,
-            emit,
-            log=log,
-            capabilities=system.capabilities,
-            designs={
-                name: (self.wrap(given), spec.projection)
-                for (name, given), spec in zip(parts.consumers.items(), system.consumers, strict=True)
-            },
-            sources={} if system.serves else dict.fromkeys(system.clients, "log"),
-        )
         if self.stage is not None and self.watched_log is not None:
             self.watched_log.stage = self.stage
             self.service = Callers(
@@ -475,6 +469,20 @@ class OwnDeployment(Deployment):
                 own=not parts.shared,
                 awaits=parts.awaits,
             )
+            if system.eager:
+                self.service.make_all(system.clients)
+        super().__init__(
+            system.name,
+            application,
+            emit,
+            log=log,
+            capabilities=system.capabilities,
+            designs={
+                name: (self.wrap(given), spec.projection)
+                for (name, given), spec in zip(parts.consumers.items(), system.consumers, strict=True)
+            },
+            sources={} if system.serves else dict.fromkeys(system.clients, "log"),
+        )
         if self.stage is not None:
             self.begin_roles(self.stage)
         self.tail()

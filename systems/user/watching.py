@@ -432,6 +432,8 @@ class Watched(Asked, Consumer):
         """The recovery has come to its end."""
         self.recovering = False
         if not isinstance(status, Returned):
+            if self.stage is not None:
+                self.stage.end(self.name)  # what it had open ends with its process
             self.fell()
             self.emit(Crashed(self.name, 1))
             return
