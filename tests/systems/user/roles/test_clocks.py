@@ -10,6 +10,7 @@ import pytest
 from refold.model.examples.inventory import Inventory
 from refold.model.parts.clocks import SetClock
 from refold.properties.result import Result
+from refold.reports.words.sentences import action_sentence
 from refold.search.campaign import Budget, Campaign
 from refold.systems.gate import watch
 from refold.systems.user import Lock
@@ -96,3 +97,10 @@ def test_a_lock_by_one_clock_is_held() -> None:
     assert result.counts["leases"] > 50
     assert not result.counts["clocks_set"]
     assert any(text.startswith("clocks that differ (") for text in result.not_checked)
+
+
+def test_a_plan_says_whose_clock_it_is() -> None:
+    """In reports, too."""
+    assert action_sentence(SetClock("bob", 30.0)) == "bob's clock jumps 30 s ahead"
+    assert action_sentence(SetClock("bob", -0.5)) == "bob's clock jumps 0.5 s behind"
+    assert action_sentence(SetClock("bob", 0.0)) == "bob's clock is set right"
