@@ -60,6 +60,8 @@ class Client:
         self.pending: AppendRequest | None = None
         self.slow = False
         self.paused = False
+        self.ahead = 0.0
+        """What its clock is ahead of the others', in ticks."""
         self.unknown: AppendRequest | None = None
         self.acknowledged = 0
         """Position of the newest event of its own that this client knows to be in the log."""

@@ -33,7 +33,8 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
     `snapshots`: it recovers from the newest snapshot and the tail. `by_stream`: every stream goes at a speed of its own, and
     a row depends on one stream only. `types`: the event types that it asked for (empty: all).
     `watched`: it is code of a user's own, and what it has applied is judged by what its rows and its checkpoint
-    show; `inline`: it is written in the transaction of the append; `saves_every`: its checkpoint may be that many events behind its rows.
+    show; `inline`: it is written in the transaction of the append; `saves_every`: its checkpoint may be that many events behind its rows;
+    `at_most_once`: it handles no event a second time, and may lose one when something goes wrong.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
     watched: bool = False
     inline: bool = False
     saves_every: int = 1
+    at_most_once: bool = False
 
 
 class Opened(Record, frozen=True, tag="history"):

@@ -77,8 +77,14 @@ class Menu:
         for extension in extensions:
             offered = [*extension.groups(commands, clients, consumers), *extension.lookups(keys, clients)]
             self.groups.extend((family, weight, alone(actions)) for family, weight, actions in offered if actions)
+        self.extra: tuple[str, ...] = ()
+        self.replace(self.groups)
+
+    def replace(self, groups: Sequence[Group]) -> None:
+        """Have these groups instead."""
+        self.groups = list(groups)
         offered_families = dict.fromkeys(family for family, _, _ in self.groups if family and family not in FAMILIES)
-        self.extra: tuple[str, ...] = tuple(offered_families)
+        self.extra = tuple(offered_families)
 
     def included(self, header: bytes) -> set[str]:
         """The families that a run with this header may have."""

@@ -359,7 +359,11 @@ class Deployment:
             self.emit(consumer.resting())
         for extension in self.extensions:
             extension.rest()
+        self.rested()
         self.emit(Settled(self.skipped))
+
+    def rested(self) -> None:
+        """What is stored at rest has been recorded; what else there is to see of it. Here there is nothing."""
 
     def time_passes(self) -> bool:
         """Nobody has anything to do; whether somebody may have, now that time has gone by. Here nobody waits for time."""

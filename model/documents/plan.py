@@ -51,11 +51,27 @@ def command_classes(application: Application) -> dict[str, type]:
     return {type(command).__name__: type(command) for command in application.commands()}
 
 
+MANDATORY = object()
+"""In place of the default of an argument that has none, or is always written."""
+
+
+def defaults(cls: type[Action]) -> dict[str, Any]:
+    """The arguments that a document may leave out, and what they are then."""
+    if not cls.__struct_config__.omit_defaults:
+        return {}
+    return {field.name: field.default for field in msgspec.structs.fields(cls) if not field.required}
+
+
 def action_to_json(action: Action) -> dict[str, Any]:
     """An action as an object with `do` and its arguments."""
     if isinstance(action, dict):
         return action
-    fields = {name: getattr(action, name) for name in action.__struct_fields__}
+    left_out = defaults(type(action))
+    fields = {
+        name: value
+        for name in action.__struct_fields__
+        if (value := getattr(action, name)) != left_out.get(name, MANDATORY)
+    }
     if "command" in fields:
         fields["command"] = command_to_json(fields["command"])
     return {"do": action.__struct_config__.tag, **fields}
@@ -77,6 +93,7 @@ def action_from_json(value: Any, classes: Mapping[str, type]) -> Action:
         raise MalformedPlan(
             f"action {name!r} has no argument {short(unknown[0])}; it takes {', '.join(cls.__struct_fields__)}"
         )
+    arguments = {**defaults(cls), **arguments}
     missing = [key for key in cls.__struct_fields__ if key not in arguments]
     if missing:
         raise MalformedPlan(f"action {name!r} lacks its argument {missing[0]!r}")

@@ -233,6 +233,28 @@ class Shown(Record, frozen=True, tag="shown"):
 
 
 @record_kind
+class RestartedAtRest(Record, frozen=True, tag="restarted-at-rest"):
+    """When all was at rest, the process of a consumer was ended and started once more: it would go on behind `checkpoint`."""
+
+    consumer: str
+    checkpoint: int
+
+    def __str__(self) -> str:
+        return f"{self.consumer}, started again at rest, would go on behind position {self.checkpoint}"
+
+
+@record_kind
+class HandledAgain(Record, frozen=True, tag="handled-again"):
+    """A consumer that is started again at rest would handle the event at `position`, which is in its rows, once more."""
+
+    consumer: str
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.consumer}, started again at rest, would handle event {self.position} once more"
+
+
+@record_kind
 class Moved(Record, frozen=True, tag="moved"):
     """An event that was read at position `before` is read at position `now`, and another one is in its old place."""
 
@@ -259,6 +281,13 @@ class Gated(Extension):
         count("turns", "turns of consumers of the user's own", Turn, BeginTurn),
         count("handed", "events that consumers of the user's own were handed", Handed),
         count("looks", "times at which rows or checkpoint of such a consumer showed something new", Shown),
+        count("restarts_at_rest", "consumers that were started once more when all was at rest", RestartedAtRest),
+        count(
+            "handled_again",
+            "events that they would then have handled once more",
+            HandledAgain,
+            within="restarts_at_rest",
+        ),
         count("deadlocks", "times at which code of the user's own waited for each other for ever", Deadlocked),
         count("orderly_stops", "consumers that were told to stop", StopOrderly),
     )

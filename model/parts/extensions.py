@@ -8,6 +8,7 @@ from refold.model.parts.claims.entity import Entity
 from refold.model.parts.claims.idle_session import IdleSessions
 from refold.model.parts.claims.lock import Locks
 from refold.model.parts.claims.reservation import Reservations
+from refold.model.parts.clocks import Clocks
 from refold.model.parts.connection import Connections
 from refold.model.parts.consuming.batch import Batcher
 from refold.model.parts.consuming.dead_letters import Ledger
@@ -39,6 +40,7 @@ EXTENSIONS: tuple[type[Extension], ...] = (
     DualWrite,
     ChangeStream,
     Locks,
+    Clocks,
     Reservations,
     Bounds,
     Bucket,

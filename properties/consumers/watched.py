@@ -14,8 +14,8 @@ from typing import Any
 from refold.model.application import Application, Projection
 from refold.model.datastore import write
 from refold.model.event import Stored
-from refold.model.parts.calls import Shown
-from refold.model.record import ConsumerSpec, Opened, Recovered
+from refold.model.parts.calls import Die, FailStep, HandledAgain, LoseAnswer, Shown
+from refold.model.record import ConsumerSpec, Crashed, Failed, Opened, Recovered, Step
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
@@ -39,6 +39,7 @@ class _Seen:
         self.shown: tuple[int, Shown] | None = None
         self.ahead: tuple[int, Shown] | None = None
         self.lost: set[int] = set()
+        self.troubled = False
 
 
 class WatchedConsumers(Property):
@@ -63,6 +64,7 @@ class WatchedConsumers(Property):
         "rows": "at rest, the rows are the fold of the log in every other respect",
         "checkpoint": "at rest, the checkpoint has come to the end of the log",
         "not beyond": "at rest, the checkpoint is not behind the end of the log",
+        "not again": "a consumer that handles events at most once, started again at rest, handles none once more",
         "forward": "while its process lives, the rows do not go back to what they were",
         "inline": "rows that are written with the append are there whenever the event is",
     }
@@ -75,7 +77,15 @@ class WatchedConsumers(Property):
 
     def handlers(self) -> dict[type, Handler]:
         """What consumers show."""
-        return {Opened: self.on_opened, Shown: self.on_shown, Recovered: self.on_recovered}
+        return {
+            Opened: self.on_opened,
+            Shown: self.on_shown,
+            Recovered: self.on_recovered,
+            Step: self.on_step,
+            Crashed: self.on_crashed,
+            Failed: self.on_failed,
+            HandledAgain: self.on_handled_again,
+        }
 
     def on_opened(self, number: int, record: Opened) -> None:
         """Who is watched."""
@@ -90,6 +100,44 @@ class WatchedConsumers(Property):
         seen = self.seen.get(record.process)
         if seen is not None:
             seen.rows, seen.furthest, seen.shown = {}, 0, None
+
+    def on_step(self, number: int, record: Step) -> None:
+        """What goes wrong in the work of a consumer."""
+        if isinstance(record.action, FailStep | LoseAnswer | Die):
+            self.trouble(record.action.who)
+
+    def on_crashed(self, number: int, record: Crashed) -> None:
+        """Its process has died."""
+        self.trouble(record.process)
+
+    def on_failed(self, number: int, record: Failed) -> None:
+        """It has raised."""
+        self.trouble(record.consumer)
+
+    def trouble(self, name: str) -> None:
+        """From now on one that handles events at most once may have lost some."""
+        if name in self.seen:
+            self.seen[name].troubled = True
+
+    def on_handled_again(self, number: int, record: HandledAgain) -> Finding | None:
+        """Once is enough for some."""
+        seen = self.seen.get(record.consumer)
+        if seen is None or not seen.spec.at_most_once:
+            return None
+        events = self.oracle.between(record.position - 1, record.position)
+        if not events:
+            return None
+        event = events[0]
+        return self.finding(
+            "handled-again-at-rest",
+            record.consumer,
+            number,
+            clause="not again",
+            position=record.position,
+            expected=f"to go on behind position {record.position}",
+            actual=f"handles event {record.position} once more",
+            evidence=[self.proof(event, "is handled already"), Evidence(number, record, "would come to it again")],
+        )
 
     def on_shown(self, number: int, record: Shown) -> Finding | None:
         """Rows and checkpoint, as they are seen."""
@@ -219,8 +267,14 @@ class WatchedConsumers(Property):
         """An event as evidence."""
         return Evidence(self.oracle.numbers[event.position], event, role)
 
-    def explained(self, number: int, record: Shown, seen: _Seen, events: Sequence[Stored], expected: Rows) -> Finding:
+    def explained(
+        self, number: int, record: Shown, seen: _Seen, events: Sequence[Stored], expected: Rows
+    ) -> Finding | None:
         """Why the rows are not the fold of the log: an end that never came, lost events, events that count twice, or nobody knows."""
+        if seen.spec.at_most_once and seen.troubled:
+            lost, twice = self.causes(seen, record.rows, events, expected)
+            if lost is not None and twice is None:
+                return None
         end = self.prefix(seen, record.rows, events)
         if end is not None and (record.checkpoint or 0) < events[end].position:
             return self.told(

@@ -57,7 +57,7 @@ class Locks(Property):
     guarantee = "LOCK"
     needs = "lock"
     clauses = {
-        "one holder": "a lock is granted only when no other lease on it is in force",
+        "one holder": "a lock is granted only when no other lease on it is in force; where clocks differ, tokens alone count",
         "still waiting": "a client that waits is granted the lock only before its time to wait is up",
         "lasting": "a lease ends later than it begins",
         "renewed by its holder": "a lease is renewed only for the client that was granted it last and has not given it back",
@@ -108,7 +108,8 @@ class Locks(Property):
         lock.holders[record.token] = (number, record)
         if len(lock.holders) >= self.window.full:
             self.window.trim(lock.holders)
-        if before is not None and held and record.at < until:
+        excludes = record.exclusive and (before is None or before[1].exclusive)
+        if before is not None and held and excludes and record.at < until:
             return self.finding(
                 "two-lock-holders",
                 record.lock,

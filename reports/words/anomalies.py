@@ -493,6 +493,12 @@ ANOMALIES: dict[str, Anomaly] = {
         "`saves_every`)",
         unit="position {}",
     ),
+    "handled-again-at-rest": Anomaly(
+        "{where}, started again at rest, handles {event} once more",
+        "a consumer that promises `at-most-once` handles no event a second time, also after a restart",
+        usual="the position is saved after so many events, or with a time-out, or only in memory; save it before each event is handled",
+        unit="position {}",
+    ),
     "rows-go-back": Anomaly(
         "the rows of {where} are what they were before {event}, although its process has not ended",
         "while a consumer lives, its rows only follow the log",

@@ -109,6 +109,7 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "is of an older lease": "token {token} was not the newest any more",
     "were the rows": "{consumer} showed them",
     "are those of fewer events": "{consumer} shows what fewer events make",
+    "would come to it again": "{consumer}, started again at rest, goes on before position {position}",
     "does not say so": "the checkpoint of {consumer} is {checkpoint}",
     "is what it shows at rest": "{consumer} shows this, and nothing moves any more",
     "does not contain it": "{consumer} shows rows without it",

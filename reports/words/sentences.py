@@ -68,7 +68,7 @@ def action_sentence(action: Any) -> str:
     fields = {
         key: _Said(value(inner)) if key == "command" else name(inner)
         for key, inner in (fields_of(action) or {}).items()
-        if not isinstance(inner, int)
+        if inner != "" and not isinstance(inner, int | float)
     }
     return inert(shorten(str(msgspec.structs.replace(action, **fields)), SENTENCE_MAX))
 

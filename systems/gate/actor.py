@@ -49,6 +49,7 @@ class Turns(Protocol):
     """What an actor knows of its gate."""
 
     now: float
+    told_time: set[str]
     deadline: float
     actors: dict[str, Actor]
     blocked: set[Actor]

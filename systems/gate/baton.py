@@ -29,6 +29,8 @@ class Baton:
         self.deadline = deadline
         self.patience = patience
         self.actors: dict[str, Actor] = {}
+        self.told_time: set[str] = set()
+        """The processes that have asked what time of day it is."""
         self.blocked: set[Actor] = set()
         self.backends: dict[int, str] = {}
         """Whose connection it is, by the number that the server gives it."""

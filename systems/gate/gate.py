@@ -67,6 +67,7 @@ class Gate(Baton):
         self.decisions = 0
         self.leaked: list[str] = []
         """Threads that did not end with their process: they catch everything, or wait in something that cannot be interrupted."""
+        self._clocks: dict[str, float] = {}
         self._processes: dict[str, Process] = {}
         self._hosts: list[Host] = []
         self._driven: dict[str, Driven] = {}
@@ -131,6 +132,7 @@ class Gate(Baton):
         process = self._processes.get(name)
         if process is None or process.dead:
             process = self._processes[name] = Process(name)
+            process.offset = self._clocks.get(name, 0.0)
         return process
 
     def actor(self, name: str, process: str | None = None) -> Actor:
@@ -311,8 +313,11 @@ class Gate(Baton):
         return seconds
 
     def set_clock(self, name: str, ahead: float) -> None:
-        """Set how many seconds the clock of an actor's process is ahead of the gate's; negative: behind."""
-        self.actor(name).process.offset = ahead
+        """Set how many seconds the clock of an actor's process is ahead of the gate's; negative: behind. It is the clock of a machine: the
+        next process of that name has it, too."""
+        actor = self.actors.get(name)
+        process = self.process(name if actor is None else actor.process.name)
+        self._clocks[process.name] = process.offset = ahead
 
     def finish(self, limit: int = LIMIT) -> dict[str, Status]:
         """Let everybody go on in turn until nobody can, and time pass where only time helps. Who is in a deadlock stays in it."""

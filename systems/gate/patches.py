@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from refold.systems.gate.users import patched_modules
 
@@ -21,6 +21,8 @@ Replacements = dict[str, Any]
 SOURCES = (
     "runtime.clock",
     "runtime.threads",
+    "runtime.module_locks",
+    "runtime.locks",
     "runtime.chance",
     "runtime.hosting",
     "databases.sqlite",
@@ -38,6 +40,16 @@ INHERITED = object()
 """In place of an original that the class itself did not have."""
 
 
+class Finder(Protocol):
+    """Looks for what the modules of the user's have made before a gate was opened."""
+
+    def look(self, module: ModuleType) -> None:
+        """Look through a module."""
+
+    def stand_ins(self) -> Iterable[tuple[Any, str, Any]]:
+        """What is to be replaced for one run: where it is, under which name, and by what."""
+
+
 class Patches:
     """All replacements; the first to enter puts them in place, the last to leave takes them out."""
 
@@ -51,8 +63,11 @@ class Patches:
         self._originals: dict[int, tuple[Any, Any]] = {}
         """Each original, and what takes its place, by the original's `id`."""
         self._scanned: dict[int, ModuleType] = {}
+        self._known: dict[int, ModuleType] = {}
+        """Those that were looked through for what else is to be replaced."""
         self._imported: list[tuple[ModuleType, str, Any]] = []
         """Names under which modules have imported an original."""
+        self.finders: list[Finder] = []
 
     @classmethod
     def all(cls) -> Patches:
@@ -62,6 +77,10 @@ class Patches:
             for name in SOURCES:
                 importlib.import_module(f"refold.systems.gate.{name}").register(cls._all)
         return cls._all
+
+    def find(self, finder: Finder) -> None:
+        """Have somebody look through modules for what else is to be replaced."""
+        self.finders.append(finder)
 
     def add(self, library: str, replacements: Callable[[], Replacements]) -> None:
         """Replace names once `library` has been imported by somebody; nothing is imported for it."""
@@ -79,6 +98,8 @@ class Patches:
             for owner, name, original in reversed(self._undo):
                 if original is INHERITED:
                     delattr(owner, name)
+                elif isinstance(owner, dict):
+                    owner[name] = original
                 else:
                     setattr(owner, name, original)
             self._undo.clear()
@@ -95,6 +116,9 @@ class Patches:
         for module, name, original in self._imported:
             if vars(module).get(name) is original:
                 self._replace(module, name, self._originals[id(original)][1])
+        for finder in self.finders:
+            for owner, name, replacement in finder.stand_ins():
+                self._replace(owner, name, replacement)
 
     def _make(self, number: int, replacements: Replacements) -> None:
         self._made[number] = replacements
@@ -108,6 +132,10 @@ class Patches:
     def _look_for_imports(self) -> None:
         """Look through the modules that have come since the last time."""
         for module in patched_modules(self._scanned):
+            if id(module) not in self._known:
+                self._known[id(module)] = module
+                for finder in self.finders:
+                    finder.look(module)
             self._scanned[id(module)] = module
             for name, value in list(vars(module).items()):
                 found = self._originals.get(id(value))
@@ -115,6 +143,10 @@ class Patches:
                     self._imported.append((module, name, value))
 
     def _replace(self, owner: Any, name: str, replacement: Any) -> None:
+        if isinstance(owner, dict):
+            self._undo.append((owner, name, owner[name]))
+            owner[name] = replacement
+            return
         self._undo.append((owner, name, vars(owner).get(name, INHERITED)))
         setattr(owner, name, replacement)
 

@@ -6,6 +6,7 @@ was visible: one runs at a time.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -158,15 +159,46 @@ class Callers:
         """Begin a call, up to its first stop; False if this client is in the middle of one."""
         if self.stage.busy(client):
             return False
-        work = call_of(self.title, self.service(client), command)
+        work = self.work_of(client, command)
         number = self.numbers[client] = self.numbers.get(client, 0) + 1
         self.calls[client] = call = Call(client, f"{client}-{number}", command, dict(self.log.versions))
         self.emit(Called(client, call.op, command))
-        if asynchronous(work.func):
+        if isinstance(work, functools.partial) and asynchronous(work.func):
             self.stage.known.add(client)
             self.stage.awaits(client, client if self.own else "shared")
         self.stage.begin(client, work, lambda status: self.over(call, status))
         return True
+
+    def work_of(self, client: str, command: Any) -> Callable[[], Any]:
+        """What a call does. A service whose making has to wait for somebody who stands in the middle of a transaction is made in the call,
+        where it can."""
+        if not (self.own and self.others_at_work(client) and client not in self.services):
+            return call_of(self.title, self.service(client), command)
+        return functools.partial(self.made_in_call, client, command)
+
+    def others_at_work(self, client: str) -> bool:
+        """Whether somebody else is in the middle of something."""
+        return any(name != client for name in self.stage.work)
+
+    def made_in_call(self, client: str, command: Any) -> Any:
+        """A process that has just started: its service, and its first call."""
+        theirs = self.services[client] = self.checked(client, self.make(client))
+        return call_of(self.title, theirs, command)()
+
+    def checked(self, client: str, theirs: Any) -> Any:
+        """What was made. Raises `AdapterError` if that is nothing."""
+        if theirs is None:
+            raise AdapterError(
+                f"{self.title}: service({client!r}) returned None, expected an object with execute(command), or with a method for"
+                " each command"
+            )
+        return theirs
+
+    def make_all(self, clients: Sequence[str]) -> None:
+        """Those of all clients, at the beginning: what they create in a database is there before anybody looks."""
+        if self.own:
+            for client in clients:
+                self.service(client)
 
     def service(self, client: str) -> Any:
         """The service as this client reaches it."""
@@ -174,13 +206,7 @@ class Callers:
         if service is None:
             if self.awaits or client in self.stage.known:
                 self.stage.awaits(client, client if self.own else "shared")
-            service = self.made_for(client)
-            if service is None:
-                raise AdapterError(
-                    f"{self.title}: service({client!r}) returned None, expected an object with execute(command), or with a method for"
-                    " each command"
-                )
-            self.services[client] = service
+            service = self.services[client] = self.checked(client, self.made_for(client))
         return service
 
     def made_for(self, client: str) -> Any:
@@ -205,6 +231,8 @@ class Callers:
         if isinstance(status, Died):
             self.services.pop(call.client, None)
             self.emit(Crashed(call.client, 1))
+        elif self.own and call.client not in self.services:
+            self.stage.end(call.client)  # it could not begin: what it had open ends with its process
         for op, positions in call.appends.items():
             if said == "done":
                 self.acknowledged.setdefault(call.client, []).extend(positions)

@@ -7,6 +7,7 @@ what happens there. Which places there are is learned once, by letting the code 
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ from refold.model.declarations.offer import Cast, alone
 from refold.model.declarations.ports import StorePort
 from refold.model.errors import UsageError
 from refold.model.extension import Handler
-from refold.model.log import Log
+from refold.model.log import Log, pages
 from refold.model.parts.calls import (
     CALLS,
     BeginRestart,
@@ -53,10 +54,13 @@ from refold.model.parts.calls import (
     FailStep,
     GoOn,
     Halt,
+    HandledAgain,
     LoseAnswer,
+    RestartedAtRest,
     StopOrderly,
     Turn,
 )
+from refold.model.parts.clocks import Clocks, ClockSet, SetClock
 from refold.model.process import Emit
 from refold.model.record import Crashed
 from refold.model.tape import Group, Menu
@@ -85,7 +89,7 @@ from refold.systems.user.watching import (
     role_of,
     watched_spec,
 )
-from refold.systems.user.words import of_consumers, of_service, overtakings, restart_of
+from refold.systems.user.words import of_clocks, of_consumers, of_service, overtakings, restart_of
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
@@ -97,6 +101,8 @@ STEPS_OF_WALK = 300
 """Steps of one actor, at most, that are looked at to learn the places."""
 WALKS = 12
 """Times that time passes on such a walk."""
+AHEAD = 30.0
+"""Seconds by which clocks differ, at least; where something lasts longer, twice that."""
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
 WORK_MAX = 10_000
@@ -222,6 +228,10 @@ class OwnSystem:
             self.capabilities |= {CRASH_CONSUMER}
         self.capabilities |= {capability for role, theirs in parts.roles.items() for capability in role.offers(theirs)}
         self.places: dict[Any, dict[str, list[str]]] = {}
+        self.timed: set[str] = set()
+        """Who asks for the time of day."""
+        self.eager = False
+        """Services are made before anybody looks into what they create."""
         self.awaits: set[str] = set()
         """Whose work has turned out to be asynchronous."""
         self.threaded = False
@@ -292,7 +302,7 @@ class OwnSystem:
             possible = [word for word in words if all(map(self.possible, word))]
             if possible:
                 kept.append((family, weight, possible))
-        menu.groups = [*kept, *(group for group in self.groups(application) if group[2])]
+        menu.replace([*kept, *(group for group in self.groups(application) if group[2])])
         return menu
 
     def check_folds(self, application: Application) -> None:
@@ -336,6 +346,11 @@ class OwnSystem:
             yield "", 20, alone(Turn(one) for one in working)
             yield "", 8, [(Turn(one),) * 2 for one in working]
             yield from of_consumers(cast, places, working, mortal=self.mortal, stops=self.stops, serves=self.serves)
+        timed = [one for one in dict.fromkeys((*self.clients, *working)) if one in self.timed]
+        if timed:
+            self.capabilities |= {Clocks.ability().name}
+            lasting = max((role.lasts(theirs) for role, theirs in self.given.items()), default=0.0)
+            yield from of_clocks(cast, timed, max(AHEAD, math.ceil(2 * lasting)))
         mortal = [one for one in self.workers if one in self.mortal]
         if mortal:
             yield "consumer-crash", 2, alone(Crash(one) for one in mortal)
@@ -356,6 +371,7 @@ class OwnSystem:
             deployment = self.open(application, lambda record: None)
             try:
                 self.places[kind] = deployment.rehearse(application.commands()[:REHEARSED])
+                self.timed |= deployment.told_time()
             except NeedsThread as stop:
                 self.use_threads(stop)
             finally:
@@ -383,15 +399,21 @@ class OwnDeployment(Deployment):
         emit = self.recorder if system.gated and not system.threaded else self.recorder.passing()
         self.lit = False
         self.own: list[OwnRole] = []
+        self.ahead: dict[str, float] = {}
+        """Whose clock has been set, and to what."""
         self.service: Callers | None = None
         self.watched_log: WatchedLog | None = None
         if system.gated:
             self.stage = Stage(system.name, emit, self.looked, system.threaded, system.awaits)
         try:
             self.build(application, emit)
-        except BaseException:
+        except BaseException as error:
             if self.stage is not None:
                 self.stage.close()
+            if isinstance(error, AdapterError) and system.serves and not system.eager:
+                system.eager = True
+                self.assemble(application)
+                return
             raise
         self.lit = True
 
@@ -435,18 +457,6 @@ class OwnDeployment(Deployment):
         else:
             log = GuardedLog(system.name, parts.log, application)
             log.emit = emit
-        super().__init__(
-            system.name,
-            application,
-            emit,
-            log=log,
-            capabilities=system.capabilities,
-            designs={
-                name: (self.wrap(given), spec.projection)
-                for (name, given), spec in zip(parts.consumers.items(), system.consumers, strict=True)
-            },
-            sources={} if system.serves else dict.fromkeys(system.clients, "log"),
-        )
         if self.stage is not None and self.watched_log is not None:
             self.watched_log.stage = self.stage
             self.service = Callers(
@@ -459,6 +469,20 @@ class OwnDeployment(Deployment):
                 own=not parts.shared,
                 awaits=parts.awaits,
             )
+            if system.eager:
+                self.service.make_all(system.clients)
+        super().__init__(
+            system.name,
+            application,
+            emit,
+            log=log,
+            capabilities=system.capabilities,
+            designs={
+                name: (self.wrap(given), spec.projection)
+                for (name, given), spec in zip(parts.consumers.items(), system.consumers, strict=True)
+            },
+            sources={} if system.serves else dict.fromkeys(system.clients, "log"),
+        )
         if self.stage is not None:
             self.begin_roles(self.stage)
         self.tail()
@@ -529,6 +553,7 @@ class OwnDeployment(Deployment):
                 LoseAnswer: self.lose_answer,
                 FailStep: self.fail_step,
                 Die: self.die,
+                SetClock: self.set_clock,
             }
         if self.system.serves:
             table[Submit] = self.call_through
@@ -717,6 +742,28 @@ class OwnDeployment(Deployment):
         self.trouble(action.who, "has died")
         return True
 
+    def set_clock(self, action: SetClock) -> bool:
+        """Of somebody who has one, to something new."""
+        known = action.who in self.system.clients or action.who in self.system.roles
+        if self.stage is None or not known or self.ahead.get(action.who, 0.0) == action.ahead:
+            return False
+        self.step(action)
+        self.move_clock(self.stage, action.who, action.ahead)
+        return True
+
+    def move_clock(self, stage: Stage, who: str, ahead: float) -> None:
+        """The clock of somebody differs from now on, or agrees again."""
+        self.ahead[who] = ahead
+        stage.gate.set_clock(who, ahead)
+        self.emit(ClockSet(who, ahead))
+        for role in self.own:
+            role.clock_was_set()
+
+    def told_time(self) -> set[str]:
+        """Who has asked for the time of day; what one client does, all do."""
+        found = set() if self.stage is None else {*self.stage.gate.told_time}
+        return {*found, *self.system.clients} if found.intersection(self.system.clients) else found
+
     # -- the end
 
     def settle(self) -> None:
@@ -732,12 +779,25 @@ class OwnDeployment(Deployment):
         """Everybody."""
         self.later = 2
         if self.stage is not None:
+            for who in [one for one, ahead in self.ahead.items() if ahead]:
+                self.move_clock(self.stage, who, 0.0)
             self.stage.finish()
             self.stage.rest()
         for consumer in self.consumers.values():
             if isinstance(consumer, Watched):
                 consumer.begin_anew()  # it may wait for the end of a transaction that nobody has seen anything of
         super().settle()
+
+    def rested(self) -> None:
+        """What each consumer would handle again, if it were started once more now."""
+        for consumer in self.consumers.values():
+            checkpoint = consumer.start_once_more() if isinstance(consumer, Watched) else None
+            if checkpoint is None:
+                continue
+            self.emit(RestartedAtRest(consumer.name, checkpoint))
+            for page in pages(self.log, checkpoint, 1024):
+                for event in page:
+                    self.emit(HandledAgain(consumer.name, event.position))
 
     def time_passes(self) -> bool:
         """Consumers that pull look again, for what they have put off: a back-off, a lease."""

@@ -64,6 +64,7 @@ def watched_spec(name: str, theirs: object) -> ConsumerSpec:
         watched=True,
         inline=role_of(theirs) == INLINE,
         saves_every=int(getattr(theirs, "saves_every", 1)),
+        at_most_once="at-most-once" in getattr(theirs, "promises", ()),
         **promised(theirs),  # type: ignore[arg-type]
     )
 
@@ -186,6 +187,25 @@ class Watched(Asked, Consumer):
         """At rest, whatever it is."""
         self.shown = (self.checkpoint_now(), self.current())
         return Shown(self.name, *self.shown, "resting")
+
+    def start_once_more(self) -> int | None:
+        """End its process at rest and start it again; where it goes on then. None if it cannot be started again, shows no position, or
+        promises to build everything anew. Nothing follows, so nothing of it is recorded here."""
+        again = self.makes or (hasattr(self.theirs, "crash") and hasattr(self.theirs, "restart"))
+        shows = callable(getattr(self.theirs, "checkpoint", None))
+        if self.role in (INLINE, RUNNING) or self.down or self.busy() or self.spec.volatile or not (again and shows):
+            return None
+        try:
+            if self.stage is not None:
+                self.stage.end(self.name)
+            if self.makes:
+                self.theirs = self.born()
+            else:
+                self.call("crash")
+                self.call("restart")
+            return self.checkpoint_now()
+        except AdapterError:
+            return None
 
     def wake(self) -> None:
         """There is something new in the log: an inline one has it already."""
@@ -412,6 +432,8 @@ class Watched(Asked, Consumer):
         """The recovery has come to its end."""
         self.recovering = False
         if not isinstance(status, Returned):
+            if self.stage is not None:
+                self.stage.end(self.name)  # what it had open ends with its process
             self.fell()
             self.emit(Crashed(self.name, 1))
             return

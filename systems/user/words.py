@@ -20,12 +20,20 @@ from refold.model.parts.calls import (
     StopOrderly,
     Turn,
 )
+from refold.model.parts.clocks import SetClock
 from refold.model.tape import Group, Word
 
 
 def restart_of(name: str) -> str:
     """Under which name the places of a recovery are known."""
     return f"restart:{name}"
+
+
+def of_clocks(cast: Cast, actors: Collection[str], ahead: float) -> Iterator[Group]:
+    """Clocks of those who ask for the time of day, ahead and behind; and a command of somebody whose clock is not that of the others."""
+    sets = [SetClock(one, seconds) for one in actors for seconds in (ahead, -ahead)]
+    yield "clock", 5, [(one,) for one in sets]
+    yield "clock", 3, [(one, Submit(*talk)) for one in sets for talk in cast.talks if talk[0] == one.who]
 
 
 def of_service(cast: Cast, places: list[str]) -> Iterator[Group]:

@@ -675,6 +675,12 @@ def test_an_operation_that_was_decided_anew_may_be_stored_in_either_form() -> No
 
 
 INNOCENT: dict[str, tuple[Any, ...]] = {
+    "a-lease-that-a-wrong-clock-has-ended": (
+        Granted("alice", "ledger", 1, 8, 0),
+        Granted("bob", "ledger", 2, 15, 7, exclusive=False),
+        LockedWrite("bob", "ledger", 2),
+        FencedOff("alice", "ledger", 1),
+    ),
     "two-appends": (*FIRST, *SECOND, Scanned((1, 2), ("alice-1/0", "bob-1/0"))),
     "a-refusal-with-its-conflict": (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 1)),
     "an-unknown-append-that-happened": (

@@ -33,6 +33,7 @@ ROWS = (
     "lock-renewed-by-name",
     "lock-time-frozen",
     "lease-not-checked-after-wait",
+    "lease-by-the-clients-clock",
     "reservation-leak",
 )
 

@@ -22,44 +22,53 @@ LOCK = "ledger"
 """The name of the one lock, and of the store that it guards."""
 
 
+def named(lock: str) -> str:
+    """A lock in words; "" is the only one that there is."""
+    return f"the lock on {lock}" if lock else "the lock"
+
+
 @action_kind
-class Acquire(Action, frozen=True, tag="acquire"):
+class Acquire(Action, frozen=True, tag="acquire", omit_defaults=True):
     """A client asks for the lock; if it is taken it queues, for as long as its own lease would last."""
 
     client: str
+    lock: str = ""
 
     def __str__(self) -> str:
-        return f"{self.client} asks for the lock"
+        return f"{self.client} asks for {named(self.lock)}"
 
 
 @action_kind
-class WriteLocked(Action, frozen=True, tag="write-locked"):
+class WriteLocked(Action, frozen=True, tag="write-locked", omit_defaults=True):
     """A client that was given the lock makes sure that it still has it, and writes to the guarded store."""
 
     client: str
+    lock: str = ""
 
     def __str__(self) -> str:
-        return f"{self.client} writes to what the lock guards"
+        return f"{self.client} writes to what {named(self.lock)} guards"
 
 
 @action_kind
-class Release(Action, frozen=True, tag="release"):
+class Release(Action, frozen=True, tag="release", omit_defaults=True):
     """A client that was given the lock gives it back."""
 
     client: str
+    lock: str = ""
 
     def __str__(self) -> str:
-        return f"{self.client} releases the lock"
+        return f"{self.client} releases {named(self.lock)}"
 
 
 @action_kind
-class Renew(Action, frozen=True, tag="renew"):
+class Renew(Action, frozen=True, tag="renew", omit_defaults=True):
     """A client that was given the lock asks for more time."""
 
     client: str
+    lock: str = ""
 
     def __str__(self) -> str:
-        return f"{self.client} renews its lease"
+        return f"{self.client} renews its lease{f' on {self.lock}' if self.lock else ''}"
 
 
 @action_kind
@@ -105,13 +114,15 @@ class PassTime(Action, frozen=True, tag="pass-time"):
 
 @record_kind
 class Granted(Record, frozen=True, tag="granted"):
-    """The lock service gave `client` the lock: at `at` on its clock, until `until`, under the fencing token `token`."""
+    """The lock service gave `client` the lock: at `at` on its clock, until `until`, under the fencing token `token`. Not `exclusive`:
+    clocks differ, by which leases end, and only the token keeps others from what the lock guards."""
 
     client: str
     lock: str
     token: int
     until: int
     at: int
+    exclusive: bool = True
 
     def __str__(self) -> str:
         return f"{self.client} is given the lock on {self.lock} under token {self.token}, from {self.at} until {self.until}"
@@ -268,6 +279,10 @@ class Pauses(Extension):
     def clock_now(self) -> int:
         """The time of the lock service: only pauses and jumps take long enough to count."""
         return self.skew
+
+    def time_of(self, client: str) -> float:
+        """What the clock of a client says."""
+        return self.clock_now() + float(self.clients[client].ahead)
 
     def engaged(self, client: Any) -> bool:
         """Whether a pause of this client would matter: it is about to write."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from refold.model.action import Action, action_kind
+from refold.model.parts.claims.lock import named
 
 
 @action_kind
-class BeginLocked(Action, frozen=True, tag="begin-locked"):
+class BeginLocked(Action, frozen=True, tag="begin-locked", omit_defaults=True):
     """A client begins to do something with the lock, and stops where it first leaves its own code: ``acquire``, ``write``, ``renew`` or
     ``release``."""
 
     client: str
     what: str
+    lock: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"{self.client} begins to {self.what} {'to what the lock guards' if self.what == 'write' else 'the lock'}"
-        )
+        lock = named(self.lock)
+        return f"{self.client} begins to {self.what} {f'to what {lock} guards' if self.what == 'write' else lock}"

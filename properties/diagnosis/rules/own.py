@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from refold.properties.diagnosis.rules.symptom import AHEAD, TWICE, UNAPPLIED, Rules, after, against, shows, when
 
+LOOP = "waits for the event loop"
+"""What is said of whoever cannot go on because somebody else keeps the thread of his loop."""
+
 OWN_RULES: Rules = {
     "position-is-a-row-number": (shows(0.8, "position-changes"),),
     "own-write-refused": (
@@ -21,6 +24,7 @@ OWN_RULES: Rules = {
         against(0.8, lambda facts: not facts.checkpoint_fell),
     ),
     "ignored-event-not-acknowledged": (shows(0.7, "checkpoint-left-behind"),),
+    "position-saved-too-late": (shows(0.7, "handled-again-at-rest"),),
     "restored-position-overstated": (
         shows(0.5, *AHEAD, *UNAPPLIED),
         when(
@@ -47,7 +51,19 @@ OWN_RULES: Rules = {
         when(0.5, lambda facts: facts.at_the_first_time, "nothing had gone wrong, and no event had come again"),
         against(0.8, lambda facts: not facts.inline and not facts.at_the_first_time),
     ),
-    "locks-in-two-orders": (shows(0.8, "deadlock"),),
+    "locks-in-two-orders": (
+        shows(0.8, "deadlock"),
+        against(0.5, lambda facts: LOOP in str(facts.finding.actual)),
+    ),
+    "lock-held-over-an-await": (
+        shows(0.4, "deadlock"),
+        when(
+            0.5,
+            lambda facts: LOOP in str(facts.finding.actual),
+            "somebody waits for a lock of threads, and the event loop, on which its holder would go on, waits with him",
+        ),
+        against(0.7, lambda facts: LOOP not in str(facts.finding.actual)),
+    ),
     "cache-filled-late": (
         shows(0.6, "cache-stale-at-rest"),
         when(

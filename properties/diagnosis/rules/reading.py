@@ -66,13 +66,18 @@ DUAL_RULES: Rules = {
 LOCK_RULES: Rules = {
     "lock-no-fencing": (
         shows(0.65, "stale-token-effect", "foreign-token-effect"),
-        after(0.3, "pause", "paused", "jump-clock"),
+        after(0.3, "pause", "paused", "jump-clock", "set-clock"),
         after(0.2, "locked-write"),
     ),
     "lock-release-steals": (
         shows(0.55, "two-lock-holders"),
         after(0.5, "released", "release"),
         never(0.7, "released", "release"),
+    ),
+    "lease-by-the-clients-clock": (
+        shows(0.55, "two-lock-holders"),
+        after(0.5, "set-clock", "clock-set"),
+        never(0.8, "set-clock", "clock-set"),
     ),
     "lock-renewed-by-name": (shows(0.8, "lease-renewed-by-another"), after(0.2, "renew", "renewed")),
     "lock-time-frozen": (shows(0.75, "lock-never-freed", "lease-without-time"), after(0.2, "queued")),
@@ -88,7 +93,9 @@ CDC_RULES: Rules = {
         shows(0.5, "copy-differs", "copied-before-commit"),
         after(0.4, "source-changed", "copied"),
         when(0.2, lambda facts: not facts.happened("lose-offset"), "no offset was lost"),
-        never(0.8, "source-changed", "copied"),
+        shows(0.4, "never-reaches-tail", "event-never-applied"),
+        after(0.6, "set-clock", "clock-set"),
+        never(0.8, "source-changed", "copied", "set-clock", "clock-set"),
         against(0.6, lambda facts: facts.happened("lose-offset")),
     ),
     "cdc-resume-at-latest": (

@@ -92,6 +92,25 @@ class LeaseNotCheckedAfterWait(Locks):
 
 
 @broken(
+    "lease-by-the-clients-clock",
+    "lock",
+    guarantee="LOCK",
+    tier=2,
+    reference="redis.io, distributed locks: clock drift; Kleppmann 2016, bad timing assumptions",
+    fix="compare leases with the clock of the store, and protect the effect with a fencing token",
+)
+class LeaseByTheClientsClock(Locks):
+    """Compares the end of a lease with the clock of whoever asks. One whose clock is ahead is given a lock that another still holds."""
+
+    def acquire(self, name: str, holder: str) -> Lease | None:
+        """The row is free if its time is over, as the asking client sees it."""
+        lease = self.leases.get(name)
+        if lease is not None and self.time_of(holder) >= lease.until:
+            del self.leases[name]
+        return super().acquire(name, holder)
+
+
+@broken(
     "reservation-leak",
     "reservation",
     guarantee="CAS/LIVE",

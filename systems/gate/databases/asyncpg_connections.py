@@ -16,7 +16,7 @@ from typing import Any
 
 from refold.systems.gate.actor import Actor, current
 from refold.systems.gate.boundary import Boundary
-from refold.systems.gate.databases.postgres import InServer
+from refold.systems.gate.databases.postgres import InServer, check_askable
 from refold.systems.gate.databases.statements import kind_of, words_of
 from refold.systems.gate.patches import Patches, Replacements
 from refold.systems.gate.runtime.serving import cross, driving
@@ -187,8 +187,6 @@ def stopping(cls: type[Any]) -> type[Any]:
 def _replacements() -> Replacements:
     import asyncpg
 
-    if find_spec("psycopg") is None:  # with which the server is asked
-        return {}
     real: Any = asyncpg.connect
 
     def refused() -> BaseException:
@@ -198,10 +196,13 @@ def _replacements() -> Replacements:
         """`asyncpg.connect`."""
         actor = current()
         loop = driving(actor)
-        if actor is None or loop is None:
+        if actor is None:
             return await real(*arguments, **named)
         if actor.process.dead:
             raise actor.process.death()
+        check_askable(actor, "asyncpg")
+        if loop is None or find_spec("psycopg") is None:
+            return await real(*arguments, **named)
         asked = {**named, "connection_class": stopping(named.get("connection_class", asyncpg.Connection))}
         boundary = Boundary(refused, refused)
         return await cross(loop, actor, ("connect", "connect"), lambda: real(*arguments, **asked), boundary)

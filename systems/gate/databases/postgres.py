@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from refold.model.errors import SystemUnavailable
-from refold.systems.gate.actor import Process
+from refold.systems.gate.actor import Actor, Process
 from refold.systems.gate.crossing import Wait
 
 REAL_SLEEP = time.sleep
@@ -75,6 +76,16 @@ def waits_at(gate: Any, asked: Mapping[str, object]) -> Waits:
     conninfo = make_conninfo("", **{name: str(value) for name, value in asked.items()})
     found: Waits = gate.share(("postgres", conninfo), lambda: Waits(conninfo))
     return found
+
+
+def check_askable(actor: Actor, driver: str) -> None:
+    """Whether somebody can be asked who waits for whom in the server, so that the statements of this driver can be stops; through a proxy
+    its messages are. Raises `SystemUnavailable`."""
+    if find_spec("psycopg") is None and not actor.gate.proxies:
+        raise SystemUnavailable(
+            f"{actor.name} connects to PostgreSQL with {driver}: refold stops at its statements only if psycopg is installed too, with"
+            " which it asks the server who waits for whom; install it with «pip install 'refold[postgres]'»"
+        )
 
 
 class InServer:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from refold.systems.gate.actor import Actor, Death, current, made_for_actors
 from refold.systems.gate.boundary import Boundary
-from refold.systems.gate.databases.postgres import InServer
+from refold.systems.gate.databases.postgres import InServer, check_askable
 from refold.systems.gate.databases.statements import kind_of, words_of
 from refold.systems.gate.patches import Patches, Replacements
 
@@ -203,8 +203,6 @@ def _replacements() -> Replacements:
     import psycopg2
     import psycopg2.extensions
 
-    if find_spec("psycopg") is None:  # with which the server is asked
-        return {}
     real = psycopg2.connect
 
     def refused() -> BaseException:
@@ -218,10 +216,13 @@ def _replacements() -> Replacements:
         if not isinstance(asked, type):
             return real(dsn, connection_factory, cursor_factory, **named)
         if actor is None:
-            factory = stopping(asked) if made_for_actors() else connection_factory
+            factory = stopping(asked) if made_for_actors() and find_spec("psycopg") else connection_factory
             return real(dsn, factory, cursor_factory, **named)
         if actor.process.dead:
             raise actor.process.death()
+        check_askable(actor, "psycopg2")
+        if find_spec("psycopg") is None:
+            return real(dsn, connection_factory, cursor_factory, **named)
         boundary = Boundary(refused, refused, probe=lambda: None)
         return actor.cross("connect", "connect", lambda: real(dsn, stopping(asked), cursor_factory, **named), boundary)
 

@@ -1,7 +1,8 @@
 """The clock of the code under test: `time` and `datetime` tell actors the gate's time, each its own.
 
 The gate's time stands still until somebody lets it pass (`Gate.advance`, `Gate.finish`); a process may be ahead or behind. Also
-`time.monotonic` is taken from it: it is what leases and time-outs are counted with. `time.perf_counter` and `time.process_time` stay real.
+`time.monotonic` is taken from it: it is what leases and time-outs are counted with, and it never jumps. `time.perf_counter` and
+`time.process_time` stay real.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _date = datetime_module.date
 def now() -> float | None:
     """What the clock of the actor whose code this is says, in seconds since 1970; None outside of every actor."""
     actor = current()
-    return None if actor is None else actor.gate.now + actor.process.offset
+    if actor is None:
+        return None
+    actor.gate.told_time.add(actor.process.name)
+    return actor.gate.now + actor.process.offset
 
 
 def time() -> float:

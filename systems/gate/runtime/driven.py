@@ -45,7 +45,7 @@ from refold.systems.gate.crossing import (
 )
 from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
 from refold.systems.gate.runtime.hosting import Steered, at_a_proxy, close, steered_by
-from refold.systems.gate.runtime.locks import awaited, has
+from refold.systems.gate.runtime.locks import awaited, owner
 from refold.systems.gate.runtime.loop import Loop, Stuck, Task
 from refold.systems.gate.runtime.places import place
 from refold.systems.gate.runtime.serving import SILENCE, Announced, Serving, SilentServer
@@ -668,11 +668,10 @@ class Driven(Loop):
 
     def has_what(self, actor: Actor) -> tuple[str, ...]:
         """Who has the lock for which one of its tasks waits."""
-        coroutines = {one: steered.coroutine for one, steered in self.steered.items() if one in self.tasks}
-        lock = awaited(coroutines.get(actor))
-        if lock is None:
-            return ()
-        return tuple(one.name for one, other in coroutines.items() if awaited(other) is not lock and has(other, lock))
+        steered = self.steered.get(actor)
+        lock = awaited(steered.coroutine) if steered is not None and actor in self.tasks else None
+        holder = None if lock is None else owner(lock)
+        return (holder.name,) if holder is not None and holder in self.tasks else ()
 
     def keep_others(self, actor: Actor) -> None:
         """One of its tasks stands where it does not await: the others have to wait for it."""

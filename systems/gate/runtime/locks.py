@@ -1,12 +1,37 @@
-"""Locks of `asyncio`, as far as a task that waits shows them: which one it waits for, and who has it."""
+"""Locks of `asyncio`: which one a task waits for, and who has it.
+
+A lock notes in `_locked` that it was taken, in the step of the task that takes it. For as long as a gate is open, that note says
+whose step it was, in whatever way the lock was taken.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Iterator
-from types import MethodType
 from typing import Any
+
+from refold.systems.gate.actor import Actor, current
+from refold.systems.gate.patches import Patches
+
+OWNER = "_refold_owner"
+"""The attribute of a lock that says who has it."""
+
+
+class Noting:
+    """In the place of the attribute `_locked` of a lock."""
+
+    def __get__(self, lock: Any, kind: type | None = None) -> Any:
+        return self if lock is None else lock.__dict__["_locked"]
+
+    def __set__(self, lock: Any, value: bool) -> None:
+        lock.__dict__["_locked"] = value
+        lock.__dict__[OWNER] = current() if value else None
+
+
+def owner(lock: asyncio.Lock) -> Actor | None:
+    """Who has taken it, if it was somebody at a gate."""
+    found: Actor | None = getattr(lock, OWNER, None)
+    return found
 
 
 def chain(coroutine: Any) -> Iterator[Any]:
@@ -25,11 +50,6 @@ def awaited(coroutine: Any) -> asyncio.Lock | None:
     return None
 
 
-def has(coroutine: Any, lock: asyncio.Lock) -> bool:
-    """Whether it is inside of an ``async with`` over this lock: the way out of it is kept by its frame."""
-    return any(
-        isinstance(kept, MethodType) and kept.__self__ is lock and kept.__name__ == "__aexit__"
-        for inner in chain(coroutine)
-        if inner.cr_code is not asyncio.Lock.__aenter__.__code__
-        for kept in gc.get_referents(inner)
-    )
+def register(patches: Patches) -> None:
+    """Have locks note who takes them."""
+    patches.add("asyncio", lambda: {"asyncio.Lock._locked": Noting()})

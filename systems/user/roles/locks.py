@@ -6,7 +6,8 @@ granted, renewed, given back and written is held against the rules of fencing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any, ClassVar, Protocol
 
@@ -54,15 +55,17 @@ WHOLE: dict[type[Action], str] = {Acquire: "acquire", WriteLocked: "write", Rene
 class HolderPort(Protocol):
     """A lock as one client uses it. A `Lock` makes one for each life of a client's process.
 
+    Where a `Lock` has names, each method gets the name of the lock that it is about.
+
     `acquire` never waits for long: it says no. Optional: `renew`, whether the lease lasts from now on anew; `write`, the effect that the
     lock guards, with whatever token the client has: it returns False, or raises, if it was refused; `crash`, called
     when its process has died, for what a server notices of that; and `close`.
     """
 
-    def acquire(self) -> int | bool | None:
+    def acquire(self, *name: str) -> int | bool | None:
         """The fencing token under which the lock was granted, or True if it has none; None or False if it is taken."""
 
-    def release(self) -> object:
+    def release(self, *name: str) -> object:
         """Give the lock back."""
 
 
@@ -73,24 +76,40 @@ class Lock:
     `lease` is how many seconds a grant lasts; None if it lasts until it is given back, or its process dies. `written()` shows what the
     lock guards, read from outside: whatever changes when a write has its effect; on a database, a table or a query. Without it a write is
     taken to have its effect as it returns, and no time passes in the middle of it. `name` is what reports call what the lock guards.
+
+    `names`: there is a lock for each of these, independent of all others; a client may hold several, and `acquire`, `renew`, `write` and
+    `release` get the name of the one that is meant.
     """
 
     make: Callable[..., Any]
     lease: float | None = None
     written: Callable[[], Any] | str | None = attrs.field(default=None, kw_only=True)
     name: str = attrs.field(default="resource", kw_only=True)
+    names: Sequence[str] = attrs.field(default=(), kw_only=True)
 
 
 @attrs.define
 class Holding:
-    """What one client is at: the token that it believes in, since when the call lasts that it is in, and what others did meanwhile."""
+    """What one client is at with one lock: the token that it believes in, since when the call lasts that it is in, and what others did
+    meanwhile."""
 
-    holder: Any = None
+    client: str
+    lock: str
     token: int | None = None
     until: int = 0
     doing: str = ""
     since: int = 0
     disturbed: bool = False
+
+
+@attrs.define
+class Lent:
+    """One lock: the newest token under which it was granted; until when, at the latest, the last lease is in force that somebody was told
+    of, and one may be of which nobody has told."""
+
+    granted: int = 0
+    latest: int = -1
+    doubtful: int = -1
 
 
 class OwnLocks(OwnRole):
@@ -102,13 +121,12 @@ class OwnLocks(OwnRole):
 
     def __init__(self, scene: Surroundings, theirs: Lock) -> None:
         super().__init__(scene, theirs)
-        self.lock = theirs.name
-        self.clients_held = {client: Holding() for client in scene.clients}
-        self.granted = 0
-        self.doubtful = -1
-        """Until when a lease may be in force of which nobody has told."""
-        self.latest = -1
-        """Until when, at the latest, the last lease is in force that somebody was told of."""
+        self.lent = {lock: Lent() for lock in theirs.names or (theirs.name,)}
+        self.held = {(client, lock): Holding(client, lock) for client in scene.clients for lock in self.lent}
+        self.holders: dict[str, Any] = {}
+        """Client -> the lock as it uses it, in this life of its process."""
+        self.clocks_agree = True
+        """Nobody's clock has ever been ahead or behind: leases last as long as they say, for everybody."""
         self.seen: Any = None
         self.seen = self.guarded()
 
@@ -130,6 +148,8 @@ class OwnLocks(OwnRole):
             raise UsageError(
                 f"{title!r}: its lock has the query {theirs.written!r} as `written`, but there is no database; give a function"
             )
+        if isinstance(theirs.names, str) or not all(isinstance(name, str) and name for name in theirs.names):
+            raise UsageError(f"{title!r}: its lock has the names {short(theirs.names)}, expected a list of texts")
         holder = called(f"{title}: lock", lambda: theirs.make("alice"))
         missing = [method for method in ("acquire", "release") if not callable(getattr(holder, method, None))]
         close_part(title, holder)
@@ -139,42 +159,70 @@ class OwnLocks(OwnRole):
     # -- plans
 
     @classmethod
+    def lasts(cls, theirs: Lock) -> float:
+        """A lease."""
+        return theirs.lease or 0.0
+
+    @classmethod
     def words(cls, theirs: Lock, cast: Cast, application: Application, places: Places) -> Iterator[Group]:
         """Locking, writing, giving back; stops in the middle of that, in which time passes and others come."""
-        clients, pass_time = cast.clients, PassTime()
-        yield "", 10, [(Acquire(client),) for client in clients]
-        yield "", 8, [(WriteLocked(client),) for client in clients]
-        yield "", 3, [(Release(client),) for client in clients]
-        yield "", 3, [(Renew(client),) for client in clients]
+        clients, names, pass_time = cast.clients, cls.given_names(theirs), PassTime()
+        held = list(product(clients, names))
+        yield "", 10, [(Acquire(*one),) for one in held]
+        yield "", 8, [(WriteLocked(*one),) for one in held]
+        yield "", 3, [(Release(*one),) for one in held]
+        yield "", 3, [(Renew(*one),) for one in held]
         late: tuple[Action, ...] = ()
         if theirs.lease is not None:
             late = (pass_time, pass_time)
             yield "", 6, [(pass_time,)]
             yield "", 4, [late]
-        pairs = [(one, other) for one, other in product(clients, clients) if one != other]
+        pairs = [(one, other, lock) for one, other, lock in product(clients, clients, names) if one != other]
         words: list[Word] = []
-        for one, other in pairs:
-            again: list[Word] = [(Renew(one),), (Release(one), Acquire(one)), (WriteLocked(other), WriteLocked(one))]
-            words.extend((Acquire(one), *late, Acquire(other), *then) for then in again)
+        for one, other, lock in pairs:
+            again: list[Word] = [
+                (Renew(one, lock),),
+                (Release(one, lock), Acquire(one, lock)),
+                (WriteLocked(other, lock), WriteLocked(one, lock)),
+            ]
+            words.extend((Acquire(one, lock), *late, Acquire(other, lock), *then) for then in again)
         yield "", 10, words
+        yield "", 8, list(cls.of_two_locks(pairs, names))
         stops = [
-            (BeginLocked(one, what), Halt(one, place)) for one in clients for what, place in cls.stops(places, one)
+            (BeginLocked(one, what, lock), Halt(one, place))
+            for one, lock in held
+            for what, place in cls.stops(places, one)
         ]
         if not stops:
             return
         yield "", 8, stops
         races: list[Word] = []
-        for one, other in pairs:
+        for one, other, lock in pairs:
             for what, place in cls.stops(places, one):
-                stop = (BeginLocked(one, what), Halt(one, place))
+                stop = (BeginLocked(one, what, lock), Halt(one, place))
                 if what == "acquire":
-                    races.append((*stop, Acquire(other), GoOn(one)))
+                    races.append((*stop, Acquire(other, lock), GoOn(one)))
                 elif what == "write":
-                    races.append((Acquire(one), *stop, *late, Acquire(other), WriteLocked(other), GoOn(one)))
+                    races.append(
+                        (Acquire(one, lock), *stop, *late, Acquire(other, lock), WriteLocked(other, lock), GoOn(one))
+                    )
         yield "", 10, races
         yield "unheard", 3, [(*stop, LoseAnswer(stop[0].client), GoOn(stop[0].client)) for stop in stops]
         yield "failure", 3, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
         yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]
+
+    @staticmethod
+    def given_names(theirs: Lock) -> Sequence[str]:
+        """The names of its locks in a plan; "" if there is only one."""
+        return tuple(theirs.names) or ("",)
+
+    @staticmethod
+    def of_two_locks(pairs: Sequence[tuple[str, str, str]], names: Sequence[str]) -> Iterator[Word]:
+        """What is done with one lock, and must not touch another."""
+        for (one, other, lock), second in product(pairs, names):
+            if second != lock:
+                yield (Acquire(one, lock), Acquire(one, second), Release(one, second), Acquire(other, lock))
+                yield (Acquire(one, lock), Acquire(other, second), WriteLocked(one, lock))
 
     @staticmethod
     def stops(places: Places, client: str) -> list[tuple[str, str]]:
@@ -185,7 +233,7 @@ class OwnLocks(OwnRole):
         """One client takes the lock, writes, renews, and gives it back."""
         client, found = self.scene.clients[0], {}
         for what in WHOLE.values():
-            if self.begin(client, what):
+            if self.begin(client, what, ""):
                 found[f"lock:{what}"] = walk(client)
         return found
 
@@ -198,65 +246,70 @@ class OwnLocks(OwnRole):
 
     def on_whole(self, action: Any) -> bool:
         """Without a stop."""
-        if not self.may(action.client, WHOLE[type(action)]):
+        if self.may(action.client, WHOLE[type(action)], action.lock) is None:
             return False
         self.step(action)
-        self.begin(action.client, WHOLE[type(action)])
+        self.begin(action.client, WHOLE[type(action)], action.lock)
         self.stage.go_on(action.client)
         return True
 
     def on_begin(self, action: BeginLocked) -> bool:
         """Up to the first stop."""
-        if action.what not in WHOLE.values() or not self.may(action.client, action.what):
+        if action.what not in WHOLE.values() or self.may(action.client, action.what, action.lock) is None:
             return False
         self.step(action)
-        self.begin(action.client, action.what)
+        self.begin(action.client, action.what, action.lock)
         return True
+
+    def clock_was_set(self) -> None:
+        """From now on nobody knows how long a lease lasts that somebody's clock has ended; tokens go on to count."""
+        self.clocks_agree = False
 
     def on_time(self, action: PassTime) -> bool:
         """Half a lease passes; not in the middle of a call of which nobody could say whether it came before or after."""
         exact = ("", "write") if self.theirs.written is not None else ("",)
-        if self.theirs.lease is None or any(held.doing not in exact for held in self.clients_held.values()):
+        if self.theirs.lease is None or any(held.doing not in exact for held in self.held.values()):
             return False
         self.step(action)
         self.stage.gate.advance(self.theirs.lease * SOME)
         self.emit(TimePassed(round(self.theirs.lease * SOME * 1000)))
         return True
 
-    def may(self, client: str, what: str) -> bool:
-        """Whether a client would do that: whoever believes in a lease does not ask for one, and nobody else does the rest."""
-        held = self.clients_held.get(client)
-        if held is None or self.stage.busy(client):
-            return False
-        return (held.token is None) == (what == "acquire") and hasattr(self.holder(client), what)
+    def may(self, client: str, what: str, lock: str) -> Holding | None:
+        """What a client has of a lock, if it would do that now: whoever believes in a lease does not ask for one, and nobody else does the
+        rest."""
+        held = self.held.get((client, lock or next(iter(self.lent))))
+        if held is None or self.stage.busy(client) or (held.token is None) != (what == "acquire"):
+            return None
+        return held if callable(getattr(self.holder(client), what, None)) else None
 
     def holder(self, client: str) -> Any:
         """The lock as a client uses it, made in its process."""
-        held = self.clients_held[client]
-        if held.holder is None:
-            held.holder = self.stage.at_once(client, self.theirs.make, client)
-        return held.holder
+        if client not in self.holders:
+            self.holders[client] = self.stage.at_once(client, self.theirs.make, client)
+        return self.holders[client]
 
-    def begin(self, client: str, what: str) -> bool:
+    def begin(self, client: str, what: str, lock: str) -> bool:
         """Begin a call."""
-        if not self.may(client, what):
+        held = self.may(client, what, lock)
+        if held is None:
             return False
-        held, method = self.clients_held[client], getattr(self.holder(client), what)
+        method = functools.partial(getattr(self.holder(client), what), *((held.lock,) if self.theirs.names else ()))
         held.doing, held.since, held.disturbed = what, self.now(), self.others_at_work(client)
         self.disturb(client)
         if what == "release":
-            self.given_back(client, held)
-        self.stage.begin(client, method, lambda status: self.over(client, held, status))
+            self.given_back(held)
+        self.stage.begin(client, method, lambda status: self.over(held, status))
         return True
 
     def others_at_work(self, client: str) -> bool:
         """Whether somebody else is in the middle of a call."""
-        return any(held.doing for name, held in self.clients_held.items() if name != client)
+        return any(held.doing for held in self.held.values() if held.client != client)
 
     def disturb(self, client: str) -> None:
         """Everybody else who is in the middle of a call is not alone any more."""
-        for name, held in self.clients_held.items():
-            held.disturbed = held.disturbed or name != client
+        for held in self.held.values():
+            held.disturbed = held.disturbed or held.client != client
 
     def now(self) -> int:
         """The time, in milliseconds since the beginning."""
@@ -266,77 +319,81 @@ class OwnLocks(OwnRole):
         """The end of a lease that began, at the earliest, then."""
         return FOR_EVER if self.theirs.lease is None else since + round(self.theirs.lease * 1000)
 
-    def over(self, client: str, held: Holding, status: Status) -> None:
+    def over(self, held: Holding, status: Status) -> None:
         """A call has an answer, or none."""
         doing, held.doing = held.doing, ""
         if isinstance(status, Died):
-            self.died(client, held, doing)
+            self.died(held, doing)
         elif not isinstance(status, Returned):
             self.doubt(held, doing)
         else:
             answer = awaited(f"{self.scene.title}: lock", doing, status.value)
             {"acquire": self.acquired, "write": self.wrote, "renew": self.renewed, "release": self.released}[doing](
-                client, held, answer
+                held, answer
             )
 
-    def died(self, client: str, held: Holding, doing: str) -> None:
+    def died(self, held: Holding, doing: str) -> None:
         """Its memory is gone. A lock without a lease ends with its process."""
         if self.theirs.lease is not None:
             self.doubt(held, doing)
-        self.forget(client, held)
-        self.scene.forget(client)
+        self.forget(held.client)
+        self.scene.forget(held.client)
 
-    def forget(self, client: str, held: Holding) -> None:
-        """The process is dead, and knows nothing of its lock."""
-        holder, held.holder = held.holder, None
+    def forget(self, client: str) -> None:
+        """The process is dead, and knows nothing of its locks."""
+        holder = self.holders.pop(client, None)
         if callable(getattr(holder, "crash", None)):
             self.ask(holder, "lock", "crash")
-        if self.theirs.lease is None:
-            self.given_back(client, held)
-        held.token = None
+        for held in [one for one in self.held.values() if one.client == client]:
+            if self.theirs.lease is None:
+                self.given_back(held)
+            held.token = None
 
     def troubled(self, who: str, how: str) -> None:
         """The process of a client may have died in a call of the service."""
-        held = self.clients_held.get(who)
-        if held is not None and how == "has died" and held.holder is not None:
-            self.forget(who, held)
+        if how == "has died" and who in self.holders:
+            self.forget(who)
 
-    def given_back(self, client: str, held: Holding) -> None:
+    def given_back(self, held: Holding) -> None:
         """From now on the lock is free, if it was this one; whoever begins to give it back has it no more, whatever comes of that."""
         token, held.token = held.token, None
         if token is None:
             return
-        if token == self.granted:
-            self.latest = -1
-        self.emit(Released(client, self.lock, token))
+        lent = self.lent[held.lock]
+        if token == lent.granted:
+            lent.latest = -1
+        self.emit(Released(held.client, held.lock, token))
 
     def doubt(self, held: Holding, doing: str) -> None:
         """Nobody knows what has come of a call: there may be a lease that nobody believes in."""
+        lent = self.lent[held.lock]
         if doing in ("acquire", "renew", "release"):
-            self.doubtful = max(self.doubtful, self.until(self.now()))
+            lent.doubtful = max(lent.doubtful, self.until(self.now()))
 
     # -- what comes of them
 
-    def acquired(self, client: str, held: Holding, answer: Any) -> None:
+    def acquired(self, held: Holding, answer: Any) -> None:
         """Granted, or not."""
         if answer is None or answer is False:
-            self.refused(client, held)
+            self.refused(held)
             return
         if answer is not True and type(answer) is not int:
             raise AdapterError(
                 f"{self.scene.title}: acquire() of the lock returned {short(answer)}, expected a token, True, or None if it is taken"
             )
-        token = self.granted + 1 if answer is True else answer
-        self.granted = max(self.granted, token)
-        held.token, held.until, self.latest = token, self.until(held.since), self.until(self.now())
-        self.emit(Granted(client, self.lock, token, held.until, self.now()))
+        lent, bare = self.lent[held.lock], answer is True
+        token = lent.granted + 1 if bare else answer
+        lent.granted = max(lent.granted, token)
+        held.token, held.until, lent.latest = token, self.until(held.since), self.until(self.now())
+        self.emit(Granted(held.client, held.lock, token, held.until, self.now(), bare or self.clocks_agree))
 
-    def refused(self, client: str, held: Holding) -> None:
+    def refused(self, held: Holding) -> None:
         """It is told that the lock is taken; whether by somebody, is known if nobody else was at it."""
-        if not held.disturbed and self.now() > max(self.doubtful, self.latest):
-            self.emit(Queued(client, self.lock, FOR_EVER, self.now()))
+        lent = self.lent[held.lock]
+        if self.clocks_agree and not held.disturbed and self.now() > max(lent.doubtful, lent.latest):
+            self.emit(Queued(held.client, held.lock, FOR_EVER, self.now()))
 
-    def renewed(self, client: str, held: Holding, answer: Any) -> None:
+    def renewed(self, held: Holding, answer: Any) -> None:
         """It lasts from now on, or is not renewed."""
         token = held.token
         if token is None:
@@ -346,10 +403,10 @@ class OwnLocks(OwnRole):
         elif held.disturbed:
             self.doubt(held, "renew")
         else:
-            held.until, self.latest = self.until(held.since), self.until(self.now())
-            self.emit(Renewed(client, self.lock, token, held.until, self.now()))
+            held.until, self.lent[held.lock].latest = self.until(held.since), self.until(self.now())
+            self.emit(Renewed(held.client, held.lock, token, held.until, self.now()))
 
-    def released(self, client: str, held: Holding, answer: Any) -> None:
+    def released(self, held: Holding, answer: Any) -> None:
         """It had given it back as it began to."""
 
     def guarded(self) -> Any:
@@ -372,26 +429,30 @@ class OwnLocks(OwnRole):
         if now == self.seen:
             return
         self.seen = now
-        held = self.clients_held.get(who)
-        if held is not None and held.doing == "write" and held.token is not None:
-            self.emit(LockedWrite(who, self.lock, held.token))
+        for held in self.held.values():
+            if held.client == who and held.doing == "write" and held.token is not None:
+                self.emit(LockedWrite(who, held.lock, held.token))
 
-    def wrote(self, client: str, held: Holding, answer: Any) -> None:
+    def wrote(self, held: Holding, answer: Any) -> None:
         """It was refused; or it had its effect, which was seen where it can be."""
         token = held.token
         if token is None:
             return
         if answer is not False:
             if self.theirs.written is None:
-                self.emit(LockedWrite(client, self.lock, token))
-        elif token == self.granted and not held.disturbed and self.now() < held.until:
-            self.emit(FencedOff(client, self.lock, token))
+                self.emit(LockedWrite(held.client, held.lock, token))
+        elif (
+            self.clocks_agree
+            and token == self.lent[held.lock].granted
+            and not held.disturbed
+            and self.now() < held.until
+        ):
+            self.emit(FencedOff(held.client, held.lock, token))
 
     def close(self) -> None:
         """Close what was made."""
-        for held in self.clients_held.values():
-            if held.holder is not None:
-                close_part(self.scene.title, held.holder)
+        for holder in self.holders.values():
+            close_part(self.scene.title, holder)
 
 
 class WrittenOf:

@@ -83,6 +83,11 @@ class OwnRole(Extension):
         return tuple(cls.workers(theirs))
 
     @classmethod
+    def lasts(cls, theirs: Any) -> float:
+        """The longest time, in seconds, for which something of it is in force; 0 if nothing is."""
+        return 0.0
+
+    @classmethod
     def words(cls, theirs: Any, cast: Cast, application: Application, places: Places) -> Iterator[Group]:
         """What plans may do with it, beside turns: (family, weight, words)."""
         return iter(())
@@ -92,6 +97,9 @@ class OwnRole(Extension):
 
     def looked(self, who: str) -> None:
         """Somebody has taken a step."""
+
+    def clock_was_set(self) -> None:
+        """The clock of somebody is ahead or behind from now on, or was, up to now."""
 
     def troubled(self, who: str, how: str) -> None:
         """Somebody has died in the middle of work, or was refused a step, or has lost an answer."""

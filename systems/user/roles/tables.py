@@ -160,7 +160,13 @@ class OnTables:
         written = lock.written
         seen = functools.partial(self.looks.select, written) if isinstance(written, str) else written
         name = written if isinstance(written, str) and " " not in written else lock.name
-        return Lock(lambda client: lock.make(*self.looks.place.given, client), lock.lease, written=seen, name=name)
+        return Lock(
+            lambda client: lock.make(*self.looks.place.given, client),
+            lock.lease,
+            written=seen,
+            name=name,
+            names=lock.names,
+        )
 
     def reader(self, reader: Reader) -> Callable[[], MadeReader]:
         """Made by the process that answers."""

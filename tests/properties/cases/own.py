@@ -9,7 +9,7 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
-from refold.model.parts.calls import SERVICE, Called, Deadlocked, Replied, Shown
+from refold.model.parts.calls import SERVICE, Called, Deadlocked, HandledAgain, Replied, Shown
 from refold.model.parts.reading.looks import Viewed
 from refold.model.record import ConsumerSpec, Opened, Prepared, Settled, Settling
 
@@ -23,6 +23,7 @@ BEGUN = Opened(
     ("alice", "bob"),
     (
         ConsumerSpec(name="worker", projection="totals", watched=True),
+        ConsumerSpec(name="careful", projection="totals", watched=True, at_most_once=True),
         ConsumerSpec(name="table", projection="totals", watched=True, inline=True),
     ),
 )
@@ -155,6 +156,11 @@ CASES: dict[tuple[str, str], Case] = {
     ("watched-consumers", "not beyond"): Case(
         history(*TWO, Settling(), shown(2, 3), Settled(0)),
         history(*TWO, Settling(), shown(2, 2), Settled(0)),
+        BAG,
+    ),
+    ("watched-consumers", "not again"): Case(
+        history(*ADDED, Settling(), shown(1, 1), HandledAgain("careful", 1), Settled(0)),
+        history(*ADDED, Settling(), shown(1, 1), HandledAgain("worker", 1), Settled(0)),
         BAG,
     ),
     ("watched-consumers", "forward"): Case(

@@ -39,6 +39,24 @@ def test_clocks_of_two_actors_may_differ() -> None:
         assert bob == (gate.now - 7.5, gate.now - 7.5, gate.now)
 
 
+def test_a_clock_is_that_of_a_machine_and_monotonic_time_never_jumps() -> None:
+    """A process that dies comes back with the same clock; who has asked for the time of day is known."""
+
+    def look() -> tuple[float, float]:
+        return time.time(), time.monotonic()
+
+    with Gate() as gate:
+        assert gate.run("carol", time.monotonic) == gate.now
+        assert gate.told_time == set()
+        gate.start("bob", durable)
+        gate.set_clock("bob", 30.0)
+        gate.kill("bob")
+        assert gate.run("bob", look) == (gate.now + 30.0, gate.now)
+        gate.set_clock("bob", 0.0)
+        assert gate.run("bob", look) == (gate.now, gate.now)
+        assert gate.told_time == {"bob"}
+
+
 def test_names_that_were_imported_are_replaced_too() -> None:
     def look() -> tuple[float, int, int, date]:
         sleep(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any, NamedTuple
 
 
@@ -78,6 +79,31 @@ class Desk:
             if sum(map(change, await self.store.stream(wallet))) < amount:
                 raise Overdrawn
             await self.store.append(wallet, "Withdrawn", amount)
+
+
+ONE_AT_A_TIME = threading.Lock()
+"""A lock of threads, as the first lines of many modules have it."""
+
+
+class ThreadLock(Desk):
+    """A lock of threads is held while the store is asked: whoever wants it next stops the loop, and the holder with it."""
+
+    async def deposit(self, wallet: str, amount: int) -> None:
+        """All wallets one after the other."""
+        with ONE_AT_A_TIME:
+            await super().deposit(wallet, amount)
+
+
+class CountsCalls(Desk):
+    """A lock of threads is held, and nothing is awaited."""
+
+    calls = 0
+
+    async def deposit(self, wallet: str, amount: int) -> None:
+        """Put something in."""
+        with ONE_AT_A_TIME:
+            self.calls += 1
+        await super().deposit(wallet, amount)
 
 
 class LockForEachCall(Desk):

@@ -132,9 +132,9 @@ class InMemory:
 
     refusals: ClassVar[Any] = (desks.Overdrawn, desks.Conflict)
 
-    def __init__(self, desk: Any, worker: Any = None) -> None:
+    def __init__(self, desk: Any, worker: Any = None, alone: bool = False) -> None:
         self.store = desks.Store()
-        self.service = desk(self.store)
+        self.service = (lambda client: desk(self.store)) if alone else desk(self.store)
         if worker is not None:
             remote = watch(Remote(), name="remote", methods=("check",))
             self.consumers = {"balances": worker(self.store, remote)}
@@ -178,7 +178,8 @@ BAD: dict[str, tuple[System, str, tuple[str, ...], tuple[str, ...]]] = {
         ("failed-event-checkpointed", "checkpoint-before-effect"),
     ),
     "text-position": (worker(wallets.TextPosition), "LIVE", ("never-reaches-tail",), ("checkpoint-compare-as-text",)),
-    "since": (worker(wallets.Since, ""), "LIVE", ("never-reaches-tail",), ("subscribe-at-head-ends",)),
+    "since": (worker(wallets.Since, ""), "CKPT", ("event-never-applied",), ("cdc-timestamp-cursor",)),
+    "since-in-order": (worker(wallets.SinceInOrder, ""), "CKPT", ("event-never-applied",), ("cdc-timestamp-cursor",)),
     "deduplicates": (
         both(wallets.Deduplicates, wallets.CountsDeduplicated),
         "CKPT",
@@ -206,16 +207,20 @@ BAD: dict[str, tuple[System, str, tuple[str, ...], tuple[str, ...]]] = {
         ("failed-event-checkpointed", "out-of-order-completion"),
     ),
     "transfers": (threads(wallets.Transfers), "LIVE", ("deadlock",), ("locks-in-two-orders",)),
+    "thread-lock": (desk(desks.ThreadLock), "LIVE", ("deadlock",), ("lock-held-over-an-await",)),
     "listens-late": (desk(worker=desks.ListensLate), "LIVE", ("never-reaches-tail",), ("lost-wakeup",)),
 }
 """Report -> system, guarantee, names that fit, and what it may be taken for."""
 
 GOOD: dict[str, System] = {
+    "by-position": worker(wallets.Balances),
     "tries-again": worker(wallets.FailedIsTriedAgain),
     "by-name": both(wallets.DeduplicatesByName, wallets.CountsByName),
     "notes": sending(wallets.ShippingNotes),
     "in-order": threads(wallets.TransfersInOrder),
     "desk": desk(desks.Page),
+    "counts-calls": desk(desks.CountsCalls),
+    "thread-lock-in-each-process": lambda: InMemory(desks.ThreadLock, alone=True),
     "one-by-one": desk(worker=desks.OneByOne),
     "listening": desk(worker=desks.Listening),
 }
@@ -245,3 +250,11 @@ def test_its_repair_is_held(name: str) -> None:
     result = verified(GOOD[name], 1, 6)
     assert [str(example.finding) for example in result.counterexamples] == []
     assert result.counts["appended"] > 20
+
+
+def test_clocks_of_those_who_ask_for_the_time_differ() -> None:
+    """A worker by position does not mind."""
+    result = verified(worker(wallets.Balances), 2, 12)
+    assert not result.counterexamples
+    assert result.counts["clocks_set"]
+    assert not any("clocks that differ" in text for text in result.not_checked)

@@ -199,6 +199,19 @@ class Since(Balances):
         self.save_position(event[4])
 
 
+class SinceInOrder(Since):
+    """The cursor is a time, and the position where two are the same: right for as long as no clock is behind."""
+
+    def following(self) -> Any:
+        """Later than the last one."""
+        query = "select position, wallet, type, data, at from events where (at, position) > (?, ?) order by at, position limit 1"
+        return self.connection.execute(query, json.loads(self.position() or "[0, 0]")).fetchone()
+
+    def save(self, event: Any) -> None:
+        """Time and position."""
+        self.save_position(json.dumps([event[4], event[0]]))
+
+
 class Deduplicates(Balances):
     """Particular/NServiceBus.NHibernate#117: all consumers share one table of what was processed."""
 
