@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 from itertools import groupby
 from typing import Any
 
 import attrs
-import jinja2
 from markupsafe import Markup
 from rich.console import Console
 
@@ -16,6 +14,7 @@ from refold.model.declarations.situations import never_reached
 from refold.model.words import counted
 from refold.reports.documents.console import console
 from refold.reports.documents.tables import Column, print_table
+from refold.reports.pages.assets import template
 from refold.search.matrix.estimate import Estimate, estimate
 from refold.search.matrix.store import CampaignStore, CellState, Find
 
@@ -239,9 +238,7 @@ def verdict_of(state: CellState, found: bool) -> str:
 
 def campaign_html(overview: Overview) -> str:
     """The page. It asks for itself again every few seconds while the campaign is at work."""
-    source = resources.files("refold.reports.documents").joinpath("campaign.html").read_text(encoding="utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
-    return template.render(
+    return template("documents/campaign.html").render(
         overview=overview,
         verdict_of=verdict_of,
         runs_of=runs_of,

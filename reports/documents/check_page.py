@@ -68,7 +68,7 @@ def check_page(judged: Judged, source: Source, file: str) -> str:
     if judged.not_checked and verdict == "held":
         verdict = f"{verdict} ({counted(len(judged.not_checked), 'thing')} not checked)"
     return (
-        template("check.html").render(
+        template("pages/check.html").render(
             style=style(),
             script=script(),
             policy=policy(),
@@ -222,7 +222,8 @@ class CheckPages:
         tally = Counter(row["verdict"] for row in rows)
         path = self.folder / INDEX
         write(
-            path, template("index.html").render(rows=rows, tally=tally.items(), style=style(), policy=policy()) + "\n"
+            path,
+            template("pages/index.html").render(rows=rows, tally=tally.items(), style=style(), policy=policy()) + "\n",
         )
         return str(path)
 

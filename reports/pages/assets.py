@@ -13,18 +13,18 @@ from markupsafe import Markup
 
 @functools.cache
 def text_of(file: str) -> str:
-    """A file of this package."""
-    return resources.files("refold.reports.pages").joinpath(file).read_text(encoding="utf-8")
+    """A file of the reports, such as ``pages/page.css``."""
+    return resources.files("refold.reports").joinpath(file).read_text(encoding="utf-8")
 
 
 def style() -> Markup:
     """All styles."""
-    return Markup(text_of("page.css") + text_of("explorer.css"))
+    return Markup(text_of("pages/page.css") + text_of("pages/explorer.css"))
 
 
 def script() -> Markup:
     """The script, as it stands in the page."""
-    return Markup("\n" + text_of("explorer.js"))
+    return Markup("\n" + text_of("pages/explorer.js"))
 
 
 @functools.cache
@@ -35,9 +35,16 @@ def policy() -> str:
 
 
 @functools.cache
-def template(file: str) -> jinja2.Template:
-    """A template of this package; what is put into it is escaped."""
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(text_of),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    return environment.from_string(text_of(file))
+
+
+def template(file: str) -> jinja2.Template:
+    """A template of the reports, such as ``pages/check.html``, which may include others. What is put into it is escaped."""
+    return _environment().get_template(file)

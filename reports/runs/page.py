@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from importlib import resources
-
 import attrs
-import jinja2
 import msgspec
 from markupsafe import Markup
 
 from refold.model.words import counted
-from refold.reports.pages.assets import text_of
+from refold.reports.pages.assets import template, text_of
 from refold.reports.runs.ledger import Cause, Kept, RunLedger
 from refold.reports.words.values import inert
 
@@ -42,8 +38,8 @@ def runs_page(ledger: RunLedger) -> str:
     """The page: complete without a script, and without anything from elsewhere."""
     shown = [_shown(ledger, cause) for cause in ledger.causes]
     runs = [_inert(run) for run in reversed(ledger.runs[-ROWS:])]
-    text = _template().render(
-        style=Markup(text_of("page.css")),
+    text = template("runs/runs.html").render(
+        style=Markup(text_of("pages/page.css")),
         now=[one for one in shown if one.still],
         gone=[one for one in shown if not one.still],
         runs=runs,
@@ -99,12 +95,3 @@ def strip(recent: list[tuple[Kept, bool]]) -> Markup:
         f'<svg class="trend" viewBox="0 0 {width + 2} {SIDE + 2}" width="{width + 2}" height="{SIDE + 2}" role="img"'
         f' aria-label="{words}">{squares}</svg>'
     )
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    source = resources.files("refold.reports.runs").joinpath("runs.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.from_string(source)
