@@ -400,6 +400,7 @@ def test_quotation_marks_are_those_of_english() -> None:
     found = [
         str(path.relative_to(ROOT))
         for path in read
-        if not {"generated", "survey"} & set(path.parts) and odd.search(path.read_text(encoding="utf-8", errors="replace"))
+        if not {"generated", "survey"} & set(path.parts)
+        and odd.search(path.read_text(encoding="utf-8", errors="replace"))
     ]
     assert found == []

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from refold.model.words import counted
 from refold.reports.pages.assets import template, text_of
+from refold.reports.plots.plot import Line, Plot, plots_policy, plots_script, plots_style, plotted
 from refold.reports.runs.ledger import Cause, Kept, RunLedger
 from refold.reports.words.values import inert
 
@@ -17,6 +18,8 @@ ROWS = 50
 """Searches that the table lists."""
 PAGES_MAX = 20
 """Reports that are kept beside the latest one."""
+TONES = ("blue", "red", "green", "amber", "soft")
+"""Of the lines of a trend: one for each system and application, those that were searched last."""
 
 
 @attrs.frozen
@@ -39,7 +42,10 @@ def runs_page(ledger: RunLedger) -> str:
     shown = [_shown(ledger, cause) for cause in ledger.causes]
     runs = [_inert(run) for run in reversed(ledger.runs[-ROWS:])]
     text = template("runs/runs.html").render(
-        style=Markup(text_of("pages/page.css")),
+        style=Markup(text_of("pages/page.css")) + plots_style(),
+        script=plots_script(),
+        policy=plots_policy(),
+        plots=[plotted(plot) for plot in trends(ledger)],
         now=[one for one in shown if one.still],
         gone=[one for one in shown if not one.still],
         runs=runs,
@@ -67,6 +73,31 @@ def _shown(ledger: RunLedger, cause: Cause) -> ShownCause:
         inert(cause.scope),
         inert(cause.place),
     )
+
+
+def trends(ledger: RunLedger) -> list[Plot]:
+    """Causes that each search found, and the steps that it made, for the systems and applications that were searched last."""
+    if len(ledger.runs) < 2:
+        return []
+    scopes = list(dict.fromkeys(run.scope for run in reversed(ledger.runs)))[: len(TONES)]
+    runs = [run for run in ledger.runs if run.scope in scopes]
+    figures = (("causes found", [len(run.causes) for run in runs]), ("steps", [run.steps for run in runs]))
+    return [
+        Plot(
+            title,
+            [run.number for run in runs],
+            "search",
+            [
+                Line(
+                    scope,
+                    [value if run.scope == scope else None for run, value in zip(runs, values, strict=True)],
+                    tone,
+                )
+                for scope, tone in zip(scopes, TONES, strict=False)
+            ],
+        )
+        for title, values in figures
+    ]
 
 
 def times(number: int) -> str:

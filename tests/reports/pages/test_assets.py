@@ -31,7 +31,9 @@ def test_no_page_makes_a_loader_of_its_own() -> None:
 @pytest.mark.parametrize("file", ["documents/gallery.html", "documents/zoo.html"])
 def test_tables_share_their_styles(file: str) -> None:
     """One file of them is included."""
-    page = template(file).render(rows=[], found=0, right=0, seeds="1", parts=None, verdict=None, page_of=None, place=None)
+    page = template(file).render(
+        rows=[], found=0, right=0, seeds="1", parts=None, verdict=None, page_of=None, place=None
+    )
     assert (REPORTS / "documents" / "table.css").read_text(encoding="utf-8").rstrip() in page
 
 
