@@ -190,9 +190,9 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
             (order.numbers.get(identity(one)) for one in judged.operations if identity(one) == order.blame), None
         )
         link = f"{NOUN}-{blamed}" if blamed in shown else ""
-        lines = worded([(word, rest) for word, rest in told], {})
+        why = worded([(word, rest) for word, rest in told], {})
         findings = [
-            {"title": title, "lines": lines, "place": link, "prefix": "", "graph": "", "picture": "", "explorer": ""}
+            {"title": title, "lines": why, "place": link, "prefix": "", "graph": "", "picture": "", "explorer": ""}
         ]
     lead = []
     if verdict.linearizable:

@@ -6,9 +6,12 @@ import base64
 import functools
 import hashlib
 from importlib import resources
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
+
+from refold.reports.words.values import inert
 
 
 @functools.cache
@@ -47,9 +50,16 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=harmless,
     )
 
 
+def harmless(thing: Any) -> Any:
+    """What is put into a page: what cannot be seen is spelled out. So no page can forget it, and every page can be written to a
+    file, which a lone surrogate would prevent."""
+    return thing if isinstance(thing, Markup) else inert(str(thing))
+
+
 def template(file: str) -> jinja2.Template:
-    """A template of the reports, such as ``pages/check.html``, which may include others. What is put into it is escaped."""
+    """A template of the reports, such as ``pages/check.html``, which may include others. What is put into it is escaped and harmless."""
     return _environment().get_template(file)
