@@ -58,7 +58,7 @@ class Application:
     Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event
     classes, so that stored events can be read back. States must be immutable values that compare by equality and can be written as JSON
     (numbers, strings, tuples, dicts, sets, dataclasses, Structs of such). None as a state means that nothing has happened yet, and does not
-    come back: a state «deleted» is a value of your own. `properties` are classes of `refold.Property` of your own,
+    come back: a state “deleted” is a value of your own. `properties` are classes of `refold.Property` of your own,
     which judge every history of this application beside those of refold.
     """
 
@@ -103,7 +103,7 @@ class Application:
         return {key: self.evolve(self.initial(key) if before is None else before, event)}
 
     def conditional(self, command: Command) -> bool:
-        """Whether `command` has a condition on the state; facts that nobody decides on («three bolts arrived») have none.
+        """Whether `command` has a condition on the state; facts that nobody decides on (“three bolts arrived”) have none.
 
         A client appends unconditional commands with `ANY` as the expected version.
         """
@@ -165,7 +165,7 @@ class Application:
         return type(self).condition is not Application.condition
 
     def broken_invariant(self, key: str, state: State) -> str | None:
-        """What is impossible about this state of `key` («stock is -1»), or None. No decision may lead to such a state."""
+        """What is impossible about this state of `key` (“stock is -1”), or None. No decision may lead to such a state."""
         return None
 
     def group(self, key: str) -> str:
@@ -173,7 +173,7 @@ class Application:
         return key
 
     def broken_group_invariant(self, group: str, states: Mapping[str, State]) -> str | None:
-        """What is impossible about the states of a group's keys together («nobody is on call»), or None.
+        """What is impossible about the states of a group's keys together (“nobody is on call”), or None.
 
         An expected version protects one stream, so an invariant over several is broken by decisions that are right one by one
         (write skew). Keys without an event are not in `states`.

@@ -26,7 +26,7 @@ class NewEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="kind", tag="event"):
-    """An event with its place; also the history record «this event became visible».
+    """An event with its place; also the history record “this event became visible”.
 
     `position` counts over the whole log from 1 (gaps are possible), `version` counts over the stream from 1 (gap-free). `tags` are as the
     append gave them; an event without tags has none written.

@@ -33,7 +33,7 @@ def some(names: Iterable[str], most: int = 16) -> str:
 
 
 def suggestion(name: str, names: Any) -> str:
-    """« (did you mean …?)», if something is close."""
+    """“ (did you mean …?)”, if something is close."""
     close = difflib.get_close_matches(name, list(names), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 

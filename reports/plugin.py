@@ -156,7 +156,7 @@ def shorten(report: pytest.TestReport, item: pytest.Item, error: BaseException) 
     name, crash.message = crash.message.partition(":")[0], crash.message.partition("\n")[0]
     trace.extraline = None
     style = item.config.getoption("tbstyle", "auto")
-    entries = [] if style == "line" else trace.reprentries[-1:]  # «line» means the line of the crash, which pytest adds
+    entries = [] if style == "line" else trace.reprentries[-1:]  # “line” means the line of the crash, which pytest adds
     end = "\n" if style == "native" else ""
     for entry in entries:
         entry.lines = [f"E   {line}".rstrip() + end for line in f"{name}: {error}".splitlines()]

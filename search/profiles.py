@@ -3,7 +3,7 @@
 A profile is a length of time. It counts until somebody sets `max_examples`, in a test of their own or in a profile of Hypothesis's:
 then so many runs are made, however long they take. Every other field of the settings is the user's too, where it differs from
 Hypothesis's own profile; what nobody set is as machines need it: no health check complains that a tape is one big draw, there is no
-deadline, and the phase «explain» is left out.
+deadline, and the phase “explain” is left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STEPS_OF_HYPOTHESIS, STEPS = 50, 10
 shows only at rest hides in long runs."""
 
 PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
-"""All of Hypothesis's phases but «explain», which traces every line and takes longer than everything else together."""
+"""All of Hypothesis's phases but “explain”, which traces every line and takes longer than everything else together."""
 
 
 def seconds_of_profile() -> float | None:

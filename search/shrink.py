@@ -126,7 +126,7 @@ class Shrinker:
                 yield other
 
     def leap(self, plan: Plan) -> Plan:
-        """Delete two actions and change a third one at once: «put 1 and 1, take 1 and 2» is «put 1, take 1 and 1» in disguise."""
+        """Delete two actions and change a third one at once: “put 1 and 1, take 1 and 2” is “put 1, take 1 and 1” in disguise."""
         if not 5 <= len(plan) <= LEAPS_UP_TO:
             return plan
         enough = self.tried + LEAPS_MOST
@@ -164,7 +164,7 @@ class Shrinker:
         return plan
 
     def rename(self, plan: Plan) -> Plan:
-        """Replace one value by another in all commands at once (every «nut» by «bolt»), and one client by another."""
+        """Replace one value by another in all commands at once (every “nut” by “bolt”), and one client by another."""
         for old, new in self.renamings(plan):
             candidate = tuple([self.renamed(action, old, new) for action in plan])
             if candidate == plan or any(action not in self.rank for action in candidate):

@@ -172,5 +172,5 @@ def resolve(text: str) -> SystemPort:
     names = [*KNOWN, *BROKEN]
     raise UsageError(
         f"there is no system {name!r}{suggestion(name, names)}; known are {', '.join(KNOWN)}, the broken systems that"
-        " «refold zoo --help» lists, and MODULE:OBJECT for one of your own"
+        " “refold zoo --help” lists, and MODULE:OBJECT for one of your own"
     )

@@ -101,7 +101,7 @@ def test_consoles_print_what_pages_say(page: pathlib.Path, tmp_path: pathlib.Pat
     if page.name in NEEDS:
         pytest.importorskip(NEEDS[page.name], reason=f"the page needs refold[{NEEDS[page.name]}]")
     if "'node " in page.read_text(encoding="utf-8") and shutil.which("node") is None:
-        pytest.skip("the page needs Node: there is no program «node»")
+        pytest.skip("the page needs Node: there is no program “node”")
     shutil.copytree(ROOT / "examples", tmp_path, dirs_exist_ok=True)
     wrong = check(page, tmp_path)
     assert not wrong, "\n\n".join(wrong)

@@ -385,3 +385,22 @@ def test_names_are_the_words_of_the_field(path: pathlib.Path) -> None:
 def test_coined_words_are_seen_in_names(name: str, coined: bool) -> None:
     """As one of the words of a name, and not within a longer one."""
     assert bool(COINED.intersection(word.lower() for word in words_of(name))) is coined
+
+
+TEXTS = (".py", ".pyi", ".md", ".html", ".js", ".txt", ".json", ".toml", ".cff")
+
+
+def test_quotation_marks_are_those_of_english() -> None:
+    """In everything that is read: code, pages, golden texts."""
+    odd = re.compile("[\u00ab\u00bb\u201e]")
+    folders = [*ALLOWED, "docs", "examples", "tests", "benchmarks"]
+    read = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in TEXTS]
+    read += [path for path in ROOT.glob("*") if path.suffix in TEXTS]
+    assert len(read) > 500
+    found = [
+        str(path.relative_to(ROOT))
+        for path in read
+        if not {"generated", "survey"} & set(path.parts)
+        and odd.search(path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert found == []

@@ -1,4 +1,4 @@
-"""Situations that a search should reach: «sometimes» assertions.
+"""Situations that a search should reach: “sometimes” assertions.
 
 A search that held says nothing about what it never came to. `sometimes` names a situation at the place in the code where it is seen; the
 report counts the runs that reached it and says which were never reached. The idea is that of Antithesis's *sometimes assertions*.
@@ -39,4 +39,4 @@ def of_this_run() -> dict[str, bool]:
 
 def never_reached(runs: dict[str, int]) -> tuple[str, ...]:
     """A sentence for each situation (name -> runs that reached it) that no run has reached."""
-    return tuple(f"what follows «{name}»: no run reached it" for name, reached in runs.items() if not reached)
+    return tuple(f"what follows “{name}”: no run reached it" for name, reached in runs.items() if not reached)

@@ -168,13 +168,13 @@ class HistoryReader:
     def end(self) -> None:
         """All lines are read."""
         if not self.number:
-            raise MalformedHistory(1, "the file is empty; a history begins with a record of kind «history»")
+            raise MalformedHistory(1, "the file is empty; a history begins with a record of kind “history”")
 
     @staticmethod
     def refused(record: Any) -> str:
         """What is wrong with a record that could be read, behind the first line; empty if nothing is."""
         if type(record) is Opened:
-            return "a second «history» record; a file holds one history"
+            return "a second “history” record; a file holds one history"
         if type(record) is Stored and (record.position < 1 or record.version < 1):
             return f"event {record.id!r}: positions and versions count from 1"
         return ""
@@ -182,7 +182,7 @@ class HistoryReader:
     def open(self, record: Any) -> None:
         """Check the first record."""
         if type(record) is not Opened:
-            raise MalformedHistory(1, "a history begins with a record of kind «history»")
+            raise MalformedHistory(1, "a history begins with a record of kind “history”")
         if record.version != HISTORY_VERSION:
             raise MalformedHistory(
                 1, f"history version {record.version} is unknown; this refold reads version {HISTORY_VERSION}"

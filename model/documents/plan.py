@@ -80,7 +80,7 @@ def action_to_json(action: Action) -> dict[str, Any]:
 def action_from_json(value: Any, classes: Mapping[str, type]) -> Action:
     """The inverse of `action_to_json`; raises `MalformedPlan`."""
     if not isinstance(value, dict) or not isinstance(value.get("do"), str):
-        raise MalformedPlan(f"an action is an object with a field «do», not {short(value)}")
+        raise MalformedPlan(f"an action is an object with a field “do”, not {short(value)}")
     name = value["do"]
     cls = ACTIONS.get(name)
     if cls is None:

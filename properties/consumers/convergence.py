@@ -1,8 +1,8 @@
 """Convergence: once faults stop, every consumer reaches the tail without another append (A13).
 
 A liveness property, so it has a phase of its own: the harness restarts everything, appends nothing, and lets consumers run until none
-of them would do anything by itself. Usually broken by a wake-up that falls between «nothing to read» and «now
-listening» (catalogue: lost-wakeup).
+of them would do anything by itself. Usually broken by a wake-up that falls between “nothing to read” and “now
+listening” (catalogue: lost-wakeup).
 """
 
 from __future__ import annotations

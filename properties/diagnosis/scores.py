@@ -30,7 +30,7 @@ LEAST = 0.2
 """Score below which a row is no diagnosis."""
 
 LEAST_WITHOUT_MAIN = 0.3
-"""The same for rows of which only side symptoms hold («there was no fault at all»): they fit whatever is new to the catalogue."""
+"""The same for rows of which only side symptoms hold (“there was no fault at all”): they fit whatever is new to the catalogue."""
 
 
 @attrs.frozen

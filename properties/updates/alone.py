@@ -51,7 +51,7 @@ class MadeAlone(Property):
         "once": "a call appends once, however often it tries inside",
         "whole": "what a call appends becomes visible whole, or not at all, also if it fails or its process dies",
         "invariant": "no call leads to a state that the invariant forbids",
-        "done has an effect": "a call that is answered «done» and appended nothing had nothing to append",
+        "done has an effect": "a call that is answered “done” and appended nothing had nothing to append",
         "refused with cause": "a call is refused only if it is refused alone, too, on some log between the call and the answer",
         "answer": "a call that appends nothing gives the answer that it gives alone, on some log between the call and the answer",
         "versions": "the versions of a stream go up by one",

@@ -185,7 +185,7 @@ class ExpectedVersion(Property):
         )
 
     def misnamed(self, number: int, record: Refused, operation: Operation, version: int) -> Finding | None:
-        """A right refusal that gives a wrong version. Below 0 stands for «not known»; while an append is open, readers do not see all."""
+        """A right refusal that gives a wrong version. Below 0 stands for “not known”; while an append is open, readers do not see all."""
         before = operation.before
         if record.found < 0 or self.oracle.slow or before <= record.found <= version:
             return None

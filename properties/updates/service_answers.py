@@ -47,7 +47,7 @@ class ServiceAnswers(Property):
     clauses = {
         "once": "a call appends once, however often the service tries inside",
         "whole": "what a call appends becomes visible whole, or not at all",
-        "done has an effect": "a call that is answered «done» has appended something, unless there was nothing to do",
+        "done has an effect": "a call that is answered “done” has appended something, unless there was nothing to do",
         "refused with cause": "a call is refused only if the command was not possible, or somebody else was in its way before the answer",
     }
 

@@ -8,12 +8,10 @@ import os
 import pathlib
 import sys
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
 import click
-import jinja2
 
 from refold.gallery.environment import cache_folder
 from refold.gallery.rows import ROWS, Row, chosen
@@ -24,6 +22,7 @@ from refold.reports.commands.cli import Time
 from refold.reports.documents.console import console
 from refold.reports.documents.files import ready
 from refold.reports.documents.tables import Column, print_table
+from refold.reports.pages.assets import template
 from refold.reports.words.references import parts
 from refold.search.failure import report_dir as default_report_dir
 from refold.search.whole import write
@@ -109,7 +108,7 @@ def rows_of(names: Sequence[str]) -> list[Row]:
         close = difflib.get_close_matches(name, known, n=3)
         hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
         raise UsageError(
-            f"there is no row and no pair {name!r} in the gallery{hint}; «refold gallery --help» lists them all"
+            f"there is no row and no pair {name!r} in the gallery{hint}; “refold gallery --help” lists them all"
         ) from None
 
 
@@ -178,9 +177,7 @@ def verdict(row: dict[str, Any]) -> str:
 
 def page(rows: Sequence[dict[str, Any]], folder: pathlib.Path) -> str:
     """All rows as one HTML file, which links to the report of each."""
-    source = resources.files("refold.reports.documents").joinpath("gallery.html").read_text(encoding="utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
-    return template.render(
+    return template("documents/gallery.html").render(
         rows=rows,
         parts=parts,
         verdict=verdict,

@@ -14,13 +14,11 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from importlib import resources
 from multiprocessing import active_children
 from typing import Any
 from urllib.parse import quote
 
 import click
-import jinja2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
@@ -32,6 +30,7 @@ from refold.reports.documents.console import console
 from refold.reports.documents.files import ready
 from refold.reports.documents.html import html_report
 from refold.reports.documents.tables import Column, print_table
+from refold.reports.pages.assets import template
 from refold.reports.words.diagnosis import diagnosis_json
 from refold.reports.words.explained import explain
 from refold.reports.words.references import parts
@@ -105,7 +104,7 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
         for name in names:
             if name not in BROKEN:
                 raise UsageError(
-                    f"there is no broken system {name!r}{resembling(name)}; «refold zoo --help» lists them all"
+                    f"there is no broken system {name!r}{resembling(name)}; “refold zoo --help” lists them all"
                 )
         chosen = list(dict.fromkeys(names)) or list(BROKEN)
         folder = pathlib.Path(report_dir or default_report_dir()) / "zoo"
@@ -129,7 +128,7 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
 
 
 def resembling(name: str) -> str:
-    """« (did you mean … or …?)», if broken systems have names like it: up to three."""
+    """“ (did you mean … or …?)”, if broken systems have names like it: up to three."""
     close = difflib.get_close_matches(name, BROKEN, n=3)
     close += [other for other in BROKEN if name and name in other and other not in close][: 3 - len(close)]
     return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
@@ -157,7 +156,7 @@ def gather(names: list[str], seeds: list[int], jobs: int, folder: str, quiet: bo
         except BrokenProcessPool:
             bar.stop()
             outcome.complain(
-                "a process that searched was killed, perhaps for want of memory; «--jobs 1» needs the least"
+                "a process that searched was killed, perhaps for want of memory; “--jobs 1” needs the least"
             )
     return [summary(name, done) for name, done in trials.items() if len(done) == len(seeds)]
 
@@ -278,10 +277,8 @@ def span(seeds: list[int]) -> str:
 
 def page(rows: list[dict[str, Any]]) -> str:
     """The table as one HTML file, with the plans."""
-    source = resources.files("refold.reports.documents").joinpath("zoo.html").read_text(encoding="utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
-    return template.render(
+    return template("documents/zoo.html").render(
         rows=rows,
         parts=parts,
         verdict=verdict,

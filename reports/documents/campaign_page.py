@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from importlib import resources
 from itertools import groupby
 from typing import Any
 
 import attrs
-import jinja2
-from markupsafe import Markup
 from rich.console import Console
 
 from refold.model.declarations.situations import never_reached
 from refold.model.words import counted
 from refold.reports.documents.console import console
 from refold.reports.documents.tables import Column, print_table
+from refold.reports.pages.assets import template
+from refold.reports.plots.plot import Line, Plot, plots_policy, plots_script, plots_style, plotted
 from refold.search.matrix.estimate import Estimate, estimate
 from refold.search.matrix.store import CampaignStore, CellState, Find
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 640, 180, 52, 22
-"""Of the picture of growth, and its margins."""
-
-MOST_POINTS = 300
-"""Points of its line."""
+UNITS = ((7200, "hours"), (120, "minutes"), (0, "seconds"))
+"""From so many seconds on, time is told in these."""
+SECONDS_OF = {"hours": 3600, "minutes": 60, "seconds": 1}
 
 
 @attrs.frozen
@@ -55,7 +53,7 @@ class Overview:
     causes: Sequence[CampaignCause]
     of_finds: Estimate
     of_pairs: Estimate
-    growth: Sequence[tuple[float, int, int]]
+    growth: Sequence[tuple[float, int, int, int]]
 
     @classmethod
     def of(cls, store: CampaignStore, working: bool = False) -> Overview:
@@ -239,50 +237,38 @@ def verdict_of(state: CellState, found: bool) -> str:
 
 def campaign_html(overview: Overview) -> str:
     """The page. It asks for itself again every few seconds while the campaign is at work."""
-    source = resources.files("refold.reports.documents").joinpath("campaign.html").read_text(encoding="utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
-    return template.render(
+    return template("documents/campaign.html").render(
         overview=overview,
         verdict_of=verdict_of,
         runs_of=runs_of,
         found={cause.first.cell for cause in overview.causes},
-        growth=growth_svg(overview.growth),
+        plots=[plotted(plot) for plot in growth_plots(overview)],
+        plots_style=plots_style(),
+        script=plots_script(),
+        policy=plots_policy(),
         duration=duration,
         counted=counted,
     )
 
 
-def growth_svg(growth: Sequence[tuple[float, int, int]]) -> Markup:
-    """The pairs of actions that had been seen, over the runs: where the line is flat, more of the same runs show little that is new."""
+def growth_plots(overview: Overview) -> list[Plot]:
+    """Pairs of actions, findings, runs and steps over the time that the campaign was at work."""
+    growth = overview.growth
     if len(growth) < 2:
-        return Markup("")
-    step = max(1, len(growth) // MOST_POINTS)
-    points = [*growth[:-1:step], growth[-1]]
-    runs, pairs = max(points[-1][1], 1), max(points[-1][2], 1)
-
-    def place(number: int, seen: int) -> str:
-        x = LEFT + (WIDTH - LEFT - 8) * number / runs
-        y = HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 12) * seen / pairs
-        return f"{x:.1f},{y:.1f}"
-
-    line = " ".join([place(0, 0), *(place(number, seen) for _, number, seen in points)])
-    return Markup(
-        '<svg viewBox="0 0 {w} {h}" role="img" aria-label="{pairs} pairs of actions after {runs} runs">'
-        '<line x1="{l}" y1="{b}" x2="{r}" y2="{b}" class="axis"/><line x1="{l}" y1="12" x2="{l}" y2="{b}" class="axis"/>'
-        '<text x="{tl}" y="18" text-anchor="end">{pairs}</text><text x="{tl}" y="{b}" text-anchor="end">0</text>'
-        '<text x="{r}" y="{t}" text-anchor="end">{runs} runs</text><polyline points="{line}" class="growth"/></svg>'
-    ).format(
-        w=WIDTH,
-        h=HEIGHT,
-        l=LEFT,
-        b=HEIGHT - BOTTOM,
-        r=WIDTH - 8,
-        tl=LEFT - 6,
-        t=HEIGHT - 6,
-        pairs=f"{pairs:,}",
-        runs=f"{runs:,}",
-        line=line,
+        return []
+    unit = next(unit for least, unit in UNITS if growth[-1][0] >= least)
+    seconds = [0.0, *(moment for moment, *_ in growth)]
+    first_seen = sorted(find.first_seen for cause in overview.causes for find in cause.finds)
+    figures = (
+        ("pairs of actions that follow each other", "link", [pairs for *_, pairs in growth], False),
+        ("findings", "bad", [bisect_right(first_seen, moment) for moment, *_ in growth], True),
+        ("runs", "good", [runs for _, runs, _, _ in growth], False),
+        ("steps", "good", [steps for _, _, steps, _ in growth], False),
     )
+    times = [round(second / SECONDS_OF[unit], 3) for second in seconds]
+    return [
+        Plot(title, times, unit, [Line(title, [0, *values], tone, steps)]) for title, tone, values, steps in figures
+    ]
 
 
 def duration(seconds: float) -> str:

@@ -20,11 +20,12 @@ from refold.reports.pages.assets import policy, script, style, template
 from refold.reports.pages.evidence import evidence
 from refold.reports.pages.explorer import explorer, symbols
 from refold.reports.pages.operations import NOUN, Order, identity, story_of_operations
-from refold.reports.pages.records import story_of
+from refold.reports.pages.records import RECORDS_MAX, story_of
 from refold.reports.pictures.clients import Bar, clients_svg
 from refold.reports.pictures.scene import scene
 from refold.reports.pictures.spacetime import Picture
 from refold.reports.words.black_box import account_sentences, verdict_sentences
+from refold.reports.words.explained import Explained
 from refold.reports.words.stored import SHOWN, explain_judged
 from refold.reports.words.values import inert, shorten
 from refold.search.failure import slug
@@ -34,6 +35,9 @@ from refold.search.whole import write
 
 RECORDS_READ = 200_000
 """Records of a file that are read for its page."""
+RECORDS_AGAIN = 2_000
+"""Rows of the explorers of all findings but the first."""
+HAPPENED = "What happened, from top to bottom"
 INDEX = "index.html"
 TONES = {"held": "held", "linearizable": "held", "broken": "broken", "not linearizable": "broken"}
 
@@ -50,7 +54,6 @@ def check_page(judged: Judged, source: Source, file: str) -> str:
     """The page of one history."""
     parts: dict[str, Any] = {
         "findings": [],
-        "graph": "",
         "picture": "",
         "picture_heading": "",
         "notes": (),
@@ -68,7 +71,7 @@ def check_page(judged: Judged, source: Source, file: str) -> str:
     if judged.not_checked and verdict == "held":
         verdict = f"{verdict} ({counted(len(judged.not_checked), 'thing')} not checked)"
     return (
-        template("check.html").render(
+        template("pages/check.html").render(
             style=style(),
             script=script(),
             policy=policy(),
@@ -95,34 +98,48 @@ def caution(judged: Judged) -> str:
 
 
 def of_records(judged: Judged, source: Source) -> dict[str, Any]:
-    """Findings, picture and explorer of a history with positions."""
+    """Of a history with positions: its findings, each with picture and explorer; if there are none, those of the whole history."""
     explained = explain_judged(judged, source)
-    findings = []
-    for each in explained[:SHOWN]:
-        links = {label: f"record-{number}" for label, number, _ in each.explanation.lets}
-        findings.append((each.title, worded(each.explanation.lines(), links), each.finding.number))
     records: list[Any] = []
     with suppress(MalformedHistory, OSError):
         reader = HistoryReader(judged.application).records(source.lines())
         records.extend(itertools.islice(reader, RECORDS_READ))
-    finding = explained[0].finding if explained else None
-    numbers = explained[0].explanation.numbers if explained else {}
-    if finding is not None and finding.number > len(records):
-        finding, numbers = None, {}
-    what = scene(records, finding, numbers)
-    story = story_of(records, judged.application, finding, numbers, plain=plain)
-    picture = Picture(what, finding, "what happened", numbers, "record-").svg() if what.rows else ""
-    graph = explained[0].graph if explained else None
     more = len(explained) - SHOWN
-    shown_rows = {row.number for row in story.rows}
+    whole = {"picture_heading": HAPPENED, **history_shown(judged, records, None, 1)} if not explained else {}
     return {
         "findings": [
-            (title, lines, f"record-{number}" if number in shown_rows else "") for title, lines, number in findings
+            finding_shown(judged, records, each, number) for number, each in enumerate(explained[:SHOWN], start=1)
         ],
         "lead": [f"{counted(more, 'more finding')} {'is' if more == 1 else 'are'} in the JSON"] if more > 0 else [],
-        "graph": evidence(graph) if graph is not None else "",
+        **whole,
+    }
+
+
+def finding_shown(judged: Judged, records: Sequence[Any], each: Explained, number: int) -> dict[str, Any]:
+    """One finding, ready for the template."""
+    shown = history_shown(judged, records, each, number)
+    rows, prefix = shown["rows"], shown["prefix"]
+    links = {label: f"{prefix}record-{at}" for label, at, _ in each.explanation.lets if at in rows}
+    place = f"{prefix}record-{each.finding.number}" if each.finding.number in rows else ""
+    graph = evidence(each.graph, prefix) if each.graph is not None else Markup()
+    lines = worded(each.explanation.lines(), links)
+    return {**shown, "title": each.title, "lines": lines, "place": place, "graph": graph, "picture_heading": HAPPENED}
+
+
+def history_shown(judged: Judged, records: Sequence[Any], each: Explained | None, number: int) -> dict[str, Any]:
+    """Picture and explorer of a history, which open at a finding if it is in the part that was read. The second finding and those after it
+    have fewer records, so that a page with several is not several times as large."""
+    inside = each is not None and each.finding.number <= len(records)
+    finding, numbers = (each.finding, each.explanation.numbers) if each is not None and inside else (None, {})
+    prefix = "" if number == 1 else f"f{number}-"
+    most = RECORDS_MAX if number == 1 else RECORDS_AGAIN
+    what = scene(records, finding, numbers)
+    story = story_of(records, judged.application, finding, numbers, prefix=prefix, plain=plain, most=most)
+    picture = Picture(what, finding, "what happened", numbers, f"{prefix}record-").svg() if what.rows else ""
+    return {
+        "prefix": prefix,
+        "rows": {row.number for row in story.rows},
         "picture": Markup(picture),
-        "picture_heading": "What happened, from top to bottom",
         "notes": what.notes,
         "explorer": explorer(story, records=judged.records),
     }
@@ -173,7 +190,10 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
             (order.numbers.get(identity(one)) for one in judged.operations if identity(one) == order.blame), None
         )
         link = f"{NOUN}-{blamed}" if blamed in shown else ""
-        findings = [(title, worded([(word, rest) for word, rest in told], {}), link)]
+        why = worded([(word, rest) for word, rest in told], {})
+        findings = [
+            {"title": title, "lines": why, "place": link, "prefix": "", "graph": "", "picture": "", "explorer": ""}
+        ]
     lead = []
     if verdict.linearizable:
         lead = [f"All {counted(order.placed, 'operation')} that took effect fit into one order; step through it below."]
@@ -222,7 +242,8 @@ class CheckPages:
         tally = Counter(row["verdict"] for row in rows)
         path = self.folder / INDEX
         write(
-            path, template("index.html").render(rows=rows, tally=tally.items(), style=style(), policy=policy()) + "\n"
+            path,
+            template("pages/index.html").render(rows=rows, tally=tally.items(), style=style(), policy=policy()) + "\n",
         )
         return str(path)
 

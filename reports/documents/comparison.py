@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 import attrs
+from markupsafe import Markup
 from rich.console import Console
 from rich.text import Text
 
@@ -14,6 +15,7 @@ from refold.model.strategies.strategy import STRATEGIES
 from refold.model.words import counted
 from refold.reports.documents.console import console
 from refold.reports.documents.tables import Column, print_table
+from refold.reports.plots.plot import Line, Plot, plots_policy, plots_script, plots_style, plotted
 from refold.search.strategies.comparison import CLIENTS, FAULTS, Row
 
 Panel = tuple[str, Callable[[Row], float], Callable[[Row], str]]
@@ -133,16 +135,16 @@ def comparison_html(rows: Sequence[Row], *, seed: int, steps: int) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{plots_policy()}">
 <title>refold: strategies for conditional updates</title>
-<style>{STYLE}</style>
+<style>{STYLE}{plots_style()}</style>
 </head>
 <body><main>
 <h1>What safety costs</h1>
 <p>Nine ways to make sure that a decision still holds when it is stored, under the same {steps:,} commands and the same faults, in simulated
 time. Judged by the log: an operation is a violation if its condition does not hold on the fold of the log before it.</p>
 <ul>{sentences}</ul>
-<div class=panels>{"".join(comparison_svgs(rows))}</div>
+<div class="plots">{"".join(comparison_plots(rows))}</div>
 <h2>All faults together</h2>
 <div class=scroll tabindex=0 role=region aria-label="all faults together"><table>
 <tr><th>strategy<th>violations<th>refused<th>declined<th>unknown<th>retries<th>median<th>99&nbsp;%
@@ -157,7 +159,7 @@ time. Judged by the log: an operation is a violation if its condition does not h
 <p class=soft>The same again: <code>refold compare --seed {seed} --steps {steps}</code>. Ticks are simulated: compare them with each
 other, not with milliseconds. A strategy without a violation here is not proved right:
 <code>refold verify --system 'reference?strategy=NAME'</code> searches for a counterexample.</p>
-</main></body></html>
+</main><script type="module">{plots_script()}</script></body></html>
 """
 
 
@@ -186,6 +188,19 @@ def _cell(row: Row, faults: str) -> str:
 
 NAMES, BARS, WIDTH, LINE, TOP = 152, 140, 352, 24, 40
 """Where the bars begin, how long the longest is, how wide a panel is, how high a row, and where the first row begins."""
+
+
+def comparison_plots(rows: Sequence[Row]) -> list[Markup]:
+    """A plot for each panel, with its picture for readers without a script."""
+    return [plotted(panel_plot(rows, panel), Markup(panel_svg(rows, panel))) for panel in PANELS]
+
+
+def panel_plot(rows: Sequence[Row], panel: Panel) -> Plot:
+    """One figure of all strategies: those that broke decisions, and those that broke none."""
+    title, size, _ = panel
+    broke = Line("broke decisions", [size(row) if row.violations else None for row in rows], "bad")
+    held = Line("broke none", [None if row.violations else size(row) for row in rows], "good")
+    return Plot(title, [], "strategy", [broke, held], [row.strategy for row in rows])
 
 
 def comparison_svgs(rows: Sequence[Row]) -> list[str]:
@@ -232,8 +247,6 @@ th{text-align:right;color:var(--soft);font-weight:600;padding:5px 8px;border-bot
 td{text-align:right;padding:5px 8px;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child{text-align:left;font-weight:650}
 td.bad{background:var(--badbg);color:var(--bad);font-weight:650}
-.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:18px 28px;margin:20px 0}
-.panels svg{width:100%;max-width:420px;height:auto}
 dt{font-weight:650}dd{margin:0 0 6px 20px}
 svg text{font:12.5px ui-sans-serif,system-ui,sans-serif;fill:var(--ink)}svg .head{font-weight:650;fill:var(--ink)}
 svg .figure{font-size:12px;font-variant-numeric:tabular-nums}

@@ -3,13 +3,10 @@ its own script, too, with which one steps through the history."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 import attrs
-import jinja2
 from markupsafe import Markup
 
 from refold.model.application import Application
@@ -18,7 +15,7 @@ from refold.properties.diagnosis.catalogue import Row
 from refold.properties.diagnosis.scores import SHOWN
 from refold.properties.property import Finding
 from refold.properties.result import Result
-from refold.reports.pages.assets import policy, script, style
+from refold.reports.pages.assets import policy, script, style, template
 from refold.reports.pages.evidence import evidence
 from refold.reports.pages.explorer import explorer, symbols
 from refold.reports.pages.records import story_of
@@ -65,7 +62,7 @@ def html_report(result: Result, explained: Sequence[Explained], application: App
     log is at every step."""
     chapters = [_chapter(n, each, application) for n, each in enumerate(explained, start=1)]
     sample = _sample(result, application) if result.sample and not chapters else None
-    text = _template().render(
+    text = template("documents/template.html").render(
         result=result,
         style=style(),
         script=script(),
@@ -88,15 +85,6 @@ def html_report(result: Result, explained: Sequence[Explained], application: App
         not_checked=[inert(text) for text in in_short(result.not_checked)],
     )
     return text + "\n"
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    source = resources.files("refold.reports.documents").joinpath("template.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.from_string(source)
 
 
 def _chapter(number: int, told: Explained, application: Application | None) -> Chapter:

@@ -16,7 +16,7 @@ def evidence(graph: Graph, prefix: str = "") -> Markup:
     """The cycle as a picture, the rest as a folded list with links to its records."""
     rest = past(graph)
     return Markup(
-        template("evidence.html").render(
+        template("pages/evidence.html").render(
             picture=Markup(graph_svg(graph)),
             rest=rest[-PAST_MAX:],
             left_out=max(len(rest) - PAST_MAX, 0),

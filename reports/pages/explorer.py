@@ -29,7 +29,7 @@ def explorer(story: Story, *, records: int = 0, opened: bool = False) -> Markup:
     """The rows with their controls and data. `records` is how many there are in the history, if some are left out."""
     shapes = {row.shape for row in story.rows}
     return Markup(
-        template("explorer.html").render(
+        template("pages/explorer.html").render(
             story=story,
             blocks=list(blocks(story.rows)),
             inert=inert,

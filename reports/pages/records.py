@@ -50,10 +50,11 @@ def story_of(
     prefix: str = "",
     begins: int = 0,
     plain: Callable[[Any], Any] | None = None,
+    most: int = RECORDS_MAX,
 ) -> Story:
     """The rows of a history. `begins`: how many records of the file came before the first that is given; `badges` is what the explanation
-    calls the records that it names."""
-    return Teller(application, finding, badges or {}, plain).told(history, prefix, begins)
+    calls the records that it names; at `most` so many rows are shown."""
+    return Teller(application, finding, badges or {}, plain).told(history, prefix, begins, most)
 
 
 class Teller:
@@ -76,14 +77,14 @@ class Teller:
         self.down: set[str] = set()
         self.proofs = {} if finding is None else {proof.number for proof in finding.evidence}
 
-    def told(self, history: Sequence[Any], prefix: str, begins: int) -> Story:
+    def told(self, history: Sequence[Any], prefix: str, begins: int, most: int) -> Story:
         """All rows, or those around the violation; what was before them is folded all the same."""
         violation = 0 if self.finding is None else self.finding.number
-        first = window(len(history), violation - begins)
+        first = window(len(history), violation - begins, most)
         rows = []
         before: dict[Any, Any] = {}
         for index, record in enumerate(history):
-            if index >= first + RECORDS_MAX:
+            if index >= first + most:
                 break
             row = self.row(begins + index + 1, record, violation)
             if index < first:
@@ -172,11 +173,11 @@ class Teller:
         return [*lanes, Lane(FOLD, FOLD, "should be")] if FOLD in told else lanes
 
 
-def window(records: int, violation: int) -> int:
-    """How many records before the first one that is shown."""
-    if records <= RECORDS_MAX:
+def window(records: int, violation: int, most: int) -> int:
+    """How many records are before the first one that is shown."""
+    if records <= most:
         return 0
-    return min(max(violation - RECORDS_MAX * 9 // 10, 0), records - RECORDS_MAX)
+    return min(max(violation - most * 9 // 10, 0), records - most)
 
 
 def opening(row: Row, before: Mapping[Any, Change]) -> Row:

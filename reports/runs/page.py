@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from importlib import resources
-
 import attrs
-import jinja2
 import msgspec
 from markupsafe import Markup
 
 from refold.model.words import counted
-from refold.reports.pages.assets import text_of
+from refold.reports.pages.assets import template, text_of
+from refold.reports.plots.plot import Line, Plot, plots_policy, plots_script, plots_style, plotted
 from refold.reports.runs.ledger import Cause, Kept, RunLedger
 from refold.reports.words.values import inert
 
@@ -21,6 +18,8 @@ ROWS = 50
 """Searches that the table lists."""
 PAGES_MAX = 20
 """Reports that are kept beside the latest one."""
+TONES = ("blue", "red", "green", "amber", "soft")
+"""Of the lines of a trend: one for each system and application, those that were searched last."""
 
 
 @attrs.frozen
@@ -42,8 +41,11 @@ def runs_page(ledger: RunLedger) -> str:
     """The page: complete without a script, and without anything from elsewhere."""
     shown = [_shown(ledger, cause) for cause in ledger.causes]
     runs = [_inert(run) for run in reversed(ledger.runs[-ROWS:])]
-    text = _template().render(
-        style=Markup(text_of("page.css")),
+    text = template("runs/runs.html").render(
+        style=Markup(text_of("pages/page.css")) + plots_style(),
+        script=plots_script(),
+        policy=plots_policy(),
+        plots=[plotted(plot) for plot in trends(ledger)],
         now=[one for one in shown if one.still],
         gone=[one for one in shown if not one.still],
         runs=runs,
@@ -73,6 +75,31 @@ def _shown(ledger: RunLedger, cause: Cause) -> ShownCause:
     )
 
 
+def trends(ledger: RunLedger) -> list[Plot]:
+    """Causes that each search found, and the steps that it made, for the systems and applications that were searched last."""
+    if len(ledger.runs) < 2:
+        return []
+    scopes = list(dict.fromkeys(run.scope for run in reversed(ledger.runs)))[: len(TONES)]
+    runs = [run for run in ledger.runs if run.scope in scopes]
+    figures = (("causes found", [len(run.causes) for run in runs]), ("steps", [run.steps for run in runs]))
+    return [
+        Plot(
+            title,
+            [run.number for run in runs],
+            "search",
+            [
+                Line(
+                    scope,
+                    [value if run.scope == scope else None for run, value in zip(runs, values, strict=True)],
+                    tone,
+                )
+                for scope, tone in zip(scopes, TONES, strict=False)
+            ],
+        )
+        for title, values in figures
+    ]
+
+
 def times(number: int) -> str:
     """``1 search``, ``2 searches``."""
     return f"{number:,} search{'' if number == 1 else 'es'}"
@@ -99,12 +126,3 @@ def strip(recent: list[tuple[Kept, bool]]) -> Markup:
         f'<svg class="trend" viewBox="0 0 {width + 2} {SIDE + 2}" width="{width + 2}" height="{SIDE + 2}" role="img"'
         f' aria-label="{words}">{squares}</svg>'
     )
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    source = resources.files("refold.reports.runs").joinpath("runs.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.from_string(source)

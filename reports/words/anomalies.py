@@ -517,8 +517,8 @@ ANOMALIES: dict[str, Anomaly] = {
         "one order everywhere, or let waits time out",
     ),
     "confirmed-without-effect": Anomaly(
-        "a call about {where} was answered «done», and nothing of it is in the log",
-        "a service says «done» only of what is stored",
+        "a call about {where} was answered “done”, and nothing of it is in the log",
+        "a service says “done” only of what is stored",
         usual="an error, or a conflict, that is swallowed on the way out; let it through, or try again",
     ),
     "rule-allows-too-much": Anomaly(

@@ -26,7 +26,7 @@ TELLING = frozenset({"appended", "delivered", "conflicts", "crashes", "recoverie
 
 def situations_line(situations: Mapping[str, int]) -> str:
     """The situations that were reached, in how many runs; "" if there are none."""
-    reached = [f"«{inert(name)}» in {counted(runs, 'run')}" for name, runs in situations.items() if runs]
+    reached = [f"“{inert(name)}” in {counted(runs, 'run')}" for name, runs in situations.items() if runs]
     return f"reached: {', '.join(reached)}" if reached else ""
 
 

@@ -57,7 +57,7 @@ class _Said(str):
 
 
 def action_sentence(action: Any) -> str:
-    """An action of a plan: «alice submits Register('acme', 'ada')». Plain values out of a file will do too."""
+    """An action of a plan: “alice submits Register('acme', 'ada')”. Plain values out of a file will do too."""
     if isinstance(action, Mapping) and (cls := ACTIONS.get(str(action.get("do")))) is not None:
         try:
             action = msgspec.convert(action, cls)

@@ -79,7 +79,7 @@ class Cluster:
             self.close()
             raise SystemUnavailable(
                 f"no Dask scheduler answers at {self.address} within {CONNECT_SECONDS:g} s: {error or type(error).__name__}; start one"
-                " with «dask scheduler», and workers with «dask worker ADDRESS»"
+                " with “dask scheduler”, and workers with “dask worker ADDRESS”"
             ) from error
         self.same_version()
 
@@ -121,8 +121,8 @@ class Cluster:
             self.peopled = time.monotonic()
         elif time.monotonic() - self.peopled > NO_WORKERS_SECONDS:
             raise SystemUnavailable(
-                f"the Dask cluster at {self.address} has had no worker for {NO_WORKERS_SECONDS:g} s; start some with «dask worker"
-                f" {self.address}», and the same command goes on"
+                f"the Dask cluster at {self.address} has had no worker for {NO_WORKERS_SECONDS:g} s; start some with “dask worker"
+                f" {self.address}”, and the same command goes on"
             )
         over = [future for future in self.futures if future.done()]
         if not over:

@@ -285,16 +285,17 @@ class CampaignStore:
         values = () if what == "finds" else (what,)
         return Counter(int(runs) for (runs,) in self.database.execute(query, values))
 
-    def growth(self) -> Iterator[tuple[float, int, int]]:
-        """After each moment at which a shard was done: the seconds, the runs until then, the pairs of actions until then."""
+    def growth(self) -> Iterator[tuple[float, int, int, int]]:
+        """After each moment at which a shard was done: the seconds, and the runs, steps and pairs of actions until then."""
         pairs = [
             first for (first,) in self.database.execute("SELECT first FROM came WHERE what = 'pair' ORDER BY first")
         ]
-        total = known = 0
-        for finished, runs in self.database.execute(
-            "SELECT finished, runs FROM shards WHERE state = 'done' ORDER BY finished"
+        total = made = known = 0
+        for finished, runs, steps in self.database.execute(
+            "SELECT finished, runs, steps FROM shards WHERE state = 'done' ORDER BY finished"
         ):
             total += runs
+            made += steps
             while known < len(pairs) and pairs[known] <= finished:
                 known += 1
-            yield finished, total, known
+            yield finished, total, made, known

@@ -149,7 +149,7 @@ def decide(title: str, application: Application, command: Any, state: Any, rows:
         if type(event).__name__ not in application.event_classes:
             raise BrokenApplication(
                 f"{title}: decide() returned a {type(event).__name__}, which is not one of its events"
-                f" ({', '.join(application.event_classes) or 'none are declared'}); add it to «events»"
+                f" ({', '.join(application.event_classes) or 'none are declared'}); add it to “events”"
             )
         round_trip(title, application, event)
         same_key(title, application, command, event)
@@ -220,7 +220,7 @@ def sensible(title: str, event: Any, before: Any, after: Any) -> None:
     if after is None and before is not None:
         raise BrokenApplication(
             f"{title}: evolve({short(before)}, {short(event)}) returned None, as if a return were missing; None means that nothing has"
-            " happened yet, and may not come back: a state «deleted» needs a value of your own"
+            " happened yet, and may not come back: a state “deleted” needs a value of your own"
         )
     if after is NotImplemented or inspect.isgenerator(after) or inspect.isroutine(after) or not bool(after == after):
         raise BrokenApplication(

@@ -146,10 +146,10 @@ class _History:
     def _left_out(self) -> Iterator[str]:
         yield NOT_TOLD
         if self.unnumbered:
-            what = f"whether events are missing from {counted(len(self.unnumbered), 'source')} whose events have no «sequence»"
+            what = f"whether events are missing from {counted(len(self.unnumbered), 'source')} whose events have no “sequence”"
             yield f"{what}, such as {short(self.unnumbered[0])}"
         if self.ranked:
-            what = f"whether events are missing from {counted(len(self.ranked), 'source')} whose «sequencetype» is not «Integer»"
+            what = f"whether events are missing from {counted(len(self.ranked), 'source')} whose “sequencetype” is not “Integer”"
             yield f"{what}, such as {short(self.ranked[0])}: only the order of their sequences is known"
         if self.late:
             yield f"the order in which events came: {counted(self.late, 'event')} came in another order than their sequence says"
@@ -175,10 +175,10 @@ def event_of(line: int, fields: Any, known: Collection[str]) -> CloudEvent:
     if isinstance(sequence, int) and not isinstance(sequence, bool):
         sequence = str(sequence)
     if sequence is not None and (not isinstance(sequence, str) or not sequence):
-        raise MalformedHistory(line, f"«sequence» is a text or an integer, found {short(sequence)}")
+        raise MalformedHistory(line, f"“sequence” is a text or an integer, found {short(sequence)}")
     if kind == "Integer" and (sequence is None or not is_number(sequence) or int(sequence) < 1):
         raise MalformedHistory(
-            line, f"the sequencetype is «Integer», which counts from 1, and the sequence {short(sequence)}"
+            line, f"the sequencetype is “Integer”, which counts from 1, and the sequence {short(sequence)}"
         )
     type_ = fields["type"]
     if known and type_ not in known and type_.rpartition(".")[2] in known:

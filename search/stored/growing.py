@@ -56,7 +56,7 @@ def growth(path: str) -> Growth:
         return GrowingFolder(path)
     if stat.S_ISREG(mode):
         return GrowingFile(path)
-    raise UsageError(f"{path}: this is a pipe or a device; --follow takes files, folders, and «-» for standard input")
+    raise UsageError(f"{path}: this is a pipe or a device; --follow takes files, folders, and “-” for standard input")
 
 
 class GrowingFile:

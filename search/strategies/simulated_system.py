@@ -99,7 +99,7 @@ class SimulatedSystem(Simulation):
         return self.now
 
     def down(self, name: str) -> bool:
-        """Whether this actor is dead, or paused, or has died since: names of claims are «actor#life#operation»."""
+        """Whether this actor is dead, or paused, or has died since: names of claims are “actor#life#operation”."""
         name, _, claim = name.partition("#")
         actor = self.actors[name]
         return (

@@ -219,7 +219,7 @@ class FrameworkDeployment:
         return self.at(action, action.who, lambda: self.stage.fail(action.who))
 
     def halt(self, who: str, place: str) -> None:
-        """Let somebody go on to a place: «COMMIT», or «COMMIT (2)», where he comes to the second one from here on."""
+        """Let somebody go on to a place: “COMMIT”, or “COMMIT (2)”, where he comes to the second one from here on."""
         words, number = numbered(place)
         for left in range(number - 1, -1, -1):
             while self.stage.stands(who) and not self.stage.before(who).startswith(words):

@@ -8,7 +8,7 @@ of names that no sync covers, and nothing else. How:
 - ``torn``: they reached the disk in order, up to one point; of the write at this point only the first bytes did;
 - ``reorder``: the disk wrote them in an order of its own: any subset of them, sector by sector, is there.
 
-Never lost: what was synced; bytes next to a write (the device is «powersafe overwrite», as SQLite assumes by default).
+Never lost: what was synced; bytes next to a write (the device is “powersafe overwrite”, as SQLite assumes by default).
 A crash of the process loses nothing here: the operating system keeps the unsynced writes, and a later cut may still
 take them.
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from refold.model.expectation import Expectation
 
 APPLICATION_ID = 0x7265666F
-"""Marks a database as one of refold's («refo»): nothing else is ever emptied."""
+"""Marks a database as one of refold's (“refo”): nothing else is ever emptied."""
 
 
 class Connection(Protocol):

@@ -207,7 +207,7 @@ class Stage:
             work.finish(status)
 
     def halt(self, name: str, before: str) -> None:
-        """Let somebody go on to the first place that is called like this; «COMMIT (2)» is the second one from here on."""
+        """Let somebody go on to the first place that is called like this; “COMMIT (2)” is the second one from here on."""
         before, left = numbered(before)
         others = 0
         for _ in range(STEPS if self.busy(name) else LOOSE_STEPS):

@@ -51,7 +51,7 @@ def told(error: BaseException) -> str:
 
 
 def line_of(error: BaseException) -> str:
-    """« (FILE:LINE)» of the innermost frame that is the user's, relative to the working directory; of an installed package if that is
+    """“ (FILE:LINE)” of the innermost frame that is the user's, relative to the working directory; of an installed package if that is
     all there is; "" if there is none."""
     frames = [(real(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
     others = [(file, line) for file, line in frames if not file.startswith(OURS) and os.path.isfile(file)]

@@ -45,7 +45,7 @@ class Whole(Protocol):
     """
 
     def execute(self, command: Any) -> object:
-        """Do it, or raise `Refusal`; whatever else it raises counts as «not done, as far as one knows»."""
+        """Do it, or raise `Refusal`; whatever else it raises counts as “not done, as far as one knows”."""
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """At most `limit` events of its log behind position `after`."""

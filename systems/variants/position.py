@@ -16,7 +16,7 @@ class IncomparablePositions(TypeError):
 
 
 class Position(msgspec.Struct, frozen=True, eq=False):
-    """The `number`-th place (from 1; 0 is «before the first») of coordinate space `space` in its `epoch` (from 0).
+    """The `number`-th place (from 1; 0 is “before the first”) of coordinate space `space` in its `epoch` (from 0).
 
     `space` names what is counted: ``log`` (the global order), ``stream:cart-7``, ``category:cart``, ``parked:index``.
     Laws (tested): within one space and epoch a total order; over spaces or epochs every comparison raises

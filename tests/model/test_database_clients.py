@@ -42,7 +42,7 @@ def test_a_dual_writer_leaves_the_row_alone_if_the_decider_refuses() -> None:
 
 
 def database(*names: str) -> Database:
-    """Of accounts, with these names in «acme»."""
+    """Of accounts, with these names in “acme”."""
     log = Database()
     log.application = Accounts()
     for number, name in enumerate(names, 1):

@@ -40,8 +40,8 @@ def test_a_search_counts_the_runs_that_reached_a_situation_and_names_the_others(
     assert result.situations["something was sold or bought"] > result.situations["sold out"]
     never = [text for text in result.not_checked if "no run reached it" in text]
     assert never == [
-        "what follows «stock of a thousand»: no run reached it",
-        "what follows «a negative stock»: no run reached it",
+        "what follows “stock of a thousand”: no run reached it",
+        "what follows “a negative stock”: no run reached it",
     ]
 
 

@@ -1,7 +1,7 @@
 """Each property convicts the smallest history that breaks it, and points at the records that prove it.
 
-Histories are made by hand: two clients, an ordered consumer «index» (projection pointers), a volatile «totals» with
-snapshots, a «cache» without order. Without its last record each is innocent, and correct ones next door are not accused.
+Histories are made by hand: two clients, an ordered consumer “index” (projection pointers), a volatile “totals” with
+snapshots, a “cache” without order. Without its last record each is innocent, and correct ones next door are not accused.
 """
 
 from __future__ import annotations

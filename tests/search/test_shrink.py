@@ -43,7 +43,7 @@ ADA = Register("acme", "ada")
 
 
 def shrunk(plan: Plan, wanted: Plan) -> Plan:
-    """Shrink a plan that «reproduces» while it holds these actions in this order."""
+    """Shrink a plan that “reproduces” while it holds these actions in this order."""
 
     def reproduces(candidate: Plan) -> Plan | None:
         rest = iter(candidate)

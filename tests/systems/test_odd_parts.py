@@ -191,7 +191,7 @@ def test_the_outcome_of_a_slow_append_may_be_unknown(members: dict[str, Any], pl
 
 @pytest.mark.parametrize("cap", [1, 2])
 def test_a_log_may_give_fewer_events_than_it_was_asked_for(cap: int) -> None:
-    """«At most», as servers do that have a limit of their own: the rest of a batch is in the next page, and no less in the log."""
+    """“At most”, as servers do that have a limit of their own: the rest of a batch is in the next page, and no less in the log."""
     rename, back = Rename("acme", "ada", "bob"), Rename("acme", "bob", "ada")
 
     def read(self: Any, after: int, limit: int) -> Any:

@@ -16,7 +16,7 @@ class InboxConsumer(Consumer):
     table: set[str]
 
     def mark(self, event: Stored) -> str:
-        """The entry that stands for «this consumer has handled this event»."""
+        """The entry that stands for “this consumer has handled this event”."""
         return f"{self.name}|{event.id}"
 
     def seen(self, event: Stored) -> bool:

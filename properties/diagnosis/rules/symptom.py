@@ -45,7 +45,7 @@ def tag(kind: Any) -> str:
 
 def phrase(word: str) -> str:
     """What to say about a kind of record or action that came before."""
-    return getattr(known().get(word), "phrase", "") or f"«{word}» came before"
+    return getattr(known().get(word), "phrase", "") or f"“{word}” came before"
 
 
 def check_words(words: tuple[str, ...]) -> None:

@@ -71,7 +71,7 @@ class OutOfOrderCompletion(WorkerPool):
     fix="positions are a type of their own, with a total order",
 )
 class CheckpointCompareAsText(Consumer):
-    """Compares positions as the text that the database column holds. «10» is less than «9», so event 10 looks like an old one."""
+    """Compares positions as the text that the database column holds. “10” is less than “9”, so event 10 looks like an old one."""
 
     def seen(self, event: Stored) -> bool:
         """Character by character."""
@@ -119,7 +119,7 @@ class WakeLoopDies(Consumer):
     fix="test subscriptions from the head and from behind it",
 )
 class SubscribeAtHeadEnds(Consumer):
-    """Takes «there is nothing behind this position» for the end of the subscription. Whoever subscribes at the head gets nothing, ever."""
+    """Takes “there is nothing behind this position” for the end of the subscription. Whoever subscribes at the head gets nothing, ever."""
 
     def resume(self, position: int) -> None:
         """An empty first page is the last one."""

@@ -13,7 +13,7 @@ from refold.systems.broken.registry import broken
     "fsync-error-retried",
     "log",
     guarantee="LOG",
-    reference="PostgreSQL «fsyncgate» (danluu.com/fsyncgate, 2018); acid-state#175; beanstalkd#477; Rebello et al., USENIX ATC 2020",
+    reference="PostgreSQL “fsyncgate” (danluu.com/fsyncgate, 2018); acid-state#175; beanstalkd#477; Rebello et al., USENIX ATC 2020",
     fix="after a failed fsync write everything anew, or stop and recover; never call fsync again and believe it",
 )
 class FsyncErrorRetried(Log):

@@ -96,7 +96,7 @@ class ReadYourOwnWrites(Queries):
     tier=3,
 )
 class SyncWaitBarWrong(Queries):
-    """Takes «somebody has come so far» for «all have caught up». The wait ends with another consumer's progress, and the view that is
+    """Takes “somebody has come so far” for “all have caught up”. The wait ends with another consumer's progress, and the view that is
     then read is old."""
 
     def reached(self, needed: int) -> bool:

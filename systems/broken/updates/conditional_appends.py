@@ -33,7 +33,7 @@ class CheckThenAppend(Log):
     "bob",
     guarantee="CAS",
     reference="KurrentDB#1949, #1970; Eventuous#582",
-    fix="forbid «any version» for decisions",
+    fix="forbid “any version” for decisions",
     application="accounts",
 )
 class ExpectedAnyMisuse(Client):
@@ -50,12 +50,12 @@ class ExpectedAnyMisuse(Client):
     "bob",
     guarantee="CAS",
     reference="danielwhittaker.me 2017-10-09; docs.eventsourcingdb.io on unique e-mail addresses",
-    fix="a stream per unique value claimed with «no stream», a unique index, or a reservation",
+    fix="a stream per unique value claimed with “no stream”, a unique index, or a reservation",
     application="accounts",
 )
 class UniqueViaStaleReadModel(Client):
     """Looks the name up in an eventually consistent view and creates a new stream for every entity. The streams never conflict, so
-    nothing stops the second «ada»."""
+    nothing stops the second “ada”."""
 
     def target(self, key: str, view: View, op: str) -> tuple[str, AnyExpectation]:
         """Every operation has a stream of its own, which of course is free."""
@@ -67,7 +67,7 @@ class UniqueViaStaleReadModel(Client):
     "log",
     guarantee="CAS/LOG",
     reference="marten#5262; KurrentDB PR#1354, PR#1357",
-    fix="stable event ids and dedupe in the log, or surface «unknown» to the caller",
+    fix="stable event ids and dedupe in the log, or surface “unknown” to the caller",
 )
 class DuplicateAppendLostAck(Log):
     """Does not recognise an append that comes a second time because its first answer was lost, and stores it twice."""
@@ -82,11 +82,11 @@ class DuplicateAppendLostAck(Log):
     "log",
     guarantee="CAS",
     reference="NEventStore#415",
-    fix="a value of its own for «no stream»",
+    fix="a value of its own for “no stream”",
     application="accounts",
 )
 class FirstAppendRace(Log):
-    """Takes an expected version of 0 for «no expectation». Two creators of the same stream both win."""
+    """Takes an expected version of 0 for “no expectation”. Two creators of the same stream both win."""
 
     def check(self, request: AppendRequest) -> Conflict | None:
         """if expected: …"""

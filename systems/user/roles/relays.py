@@ -29,7 +29,7 @@ class RelayPort(Protocol):
     """
 
     def poll(self) -> bool:
-        """Do a bounded piece of work; whether there was any. None counts as «there was, if anything was sent»."""
+        """Do a bounded piece of work; whether there was any. None counts as “there was, if anything was sent”."""
 
 
 class RelayProcess(Watched):

@@ -203,8 +203,8 @@ def garbled() -> list[tuple[str, list[bytes], int, str]]:
     first, event = to_line(OPENED), to_line(Applied("index", 1, {"k": 1}))
     return [
         ("empty", [], 1, "the file is empty"),
-        ("first-line-is-no-opening", [event], 1, "begins with a record of kind «history»"),
-        ("second-opening", [first, first], 2, "a second «history» record"),
+        ("first-line-is-no-opening", [event], 1, "begins with a record of kind “history”"),
+        ("second-opening", [first, first], 2, "a second “history” record"),
         ("version-of-tomorrow", [first.replace(b'"version":1', b'"version":99')], 1, "version 99 is unknown"),
         ("cut-off", [first, event[:-9]], 2, "cut off in the middle"),
         ("blank-line", [first, b"\n", event], 2, "not a record of a refold history"),

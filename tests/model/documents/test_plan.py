@@ -172,8 +172,8 @@ def test_a_document_with_one_thing_wrong_is_refused_in_one_sentence_or_runs() ->
         ({"do": "submit", "client": "alice", "command": {"Registr": {}}}, "unknown command 'Registr'.*'Register'"),
         ({"do": "submit", "client": "alice", "command": {"Register": {"org": 1, "name": "x"}}}, "command Register: "),
         ({"do": "submit", "client": "alice", "command": "Register"}, "a command is an object with one key, its class"),
-        ("submit", "an action is an object with a field «do»"),
-        ({"client": "alice"}, "an action is an object with a field «do»"),
+        ("submit", "an action is an object with a field “do”"),
+        ({"client": "alice"}, "an action is an object with a field “do”"),
     ],
 )
 def test_a_malformed_action_is_named_with_what_would_be_right(action: Any, message: str) -> None:

@@ -1,5 +1,5 @@
-"""The small histories that cases are made of: two clients, an ordered consumer «index» (projection pointers), a volatile «totals» with
-snapshots, a «cache» without order."""
+"""The small histories that cases are made of: two clients, an ordered consumer “index” (projection pointers), a volatile “totals” with
+snapshots, a “cache” without order."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def test_every_row_is_filled_in() -> None:
 
 
 def test_the_page_is_what_the_script_writes() -> None:
-    """Run «python benchmarks/catalogue.py» if this fails."""
+    """Run “python benchmarks/catalogue.py” if this fails."""
     assert PAGE.read_text(encoding="utf-8") == markdown()
 
 

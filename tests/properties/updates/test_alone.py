@@ -140,7 +140,7 @@ def test_every_clause_has_a_case() -> None:
 def test_a_part_is_all_that_some_applications_promise_of_a_call_that_fails(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But never of one that is answered «done»."""
+    """But never of one that is answered “done”."""
     part = (call("bob-1", "pair"), stored("bob-1", 1))
     assert judged((*part, answer("bob-1", how))) == [("whole", "partial-batch")]
     monkeypatch.setattr(Tally, "atomic", False)

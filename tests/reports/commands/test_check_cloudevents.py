@@ -97,13 +97,13 @@ def test_what_is_lost_or_changed_is_found(case: str) -> None:
     ("case", "said"),
     [
         ("late", "3 events came in another order"),
-        ("without sequences", "1 source whose events have no «sequence»"),
-        ("sequences with gaps that promise none", "«sequencetype» is not «Integer»"),
+        ("without sequences", "1 source whose events have no “sequence”"),
+        ("sequences with gaps that promise none", "“sequencetype” is not “Integer”"),
         ("from the middle on", "at which this history begins"),
     ],
 )
 def test_what_the_numbers_do_not_tell_is_said(case: str, said: str) -> None:
-    """Under «not checked»."""
+    """Under “not checked”."""
     assert any(said in text for text in check(GOOD[case]).not_checked)
 
 
@@ -144,7 +144,7 @@ def test_states_are_judged_with_an_application(refold: Refold, tmp_path: Path) -
         (json.dumps(without(event(1), "id")), "a CloudEvent has a text 'id'"),
         (json.dumps(event(1, source="")), "a CloudEvent has a text 'source'"),
         (json.dumps(event(1, specversion="0.3")), "this refold reads version 1"),
-        (json.dumps(event(1, sequence=[])), "«sequence» is a text or an integer"),
+        (json.dumps(event(1, sequence=[])), "“sequence” is a text or an integer"),
         (json.dumps(event(1, sequence="0")), "counts from 1"),
         (json.dumps(event(1, sequence="9" * 5000)), "counts from 1"),
         (json.dumps(event(1)) + "\n{", "line 2: not JSON"),

@@ -133,3 +133,27 @@ def test_hostile_operations_are_inert(refold: Refold, tmp_path: Path) -> None:
     page = (tmp_path / "pages" / "bad.jsonl.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert all(line.isprintable() for line in page.split("\n"))
+
+
+def test_every_finding_has_an_explorer_that_opens_at_its_own_record(refold: Refold, tmp_path: Path) -> None:
+    """Several in one history: pictures, links and rows of one do not get mixed up with those of another."""
+    example = SPECIMENS["expected-any-misuse"]()
+    again = (*example.history, *example.history[1:])
+    file = tmp_path / "history.jsonl"
+    file.write_bytes(b"".join(map(to_line, again)))
+    done = refold("check", file, "--report-dir", tmp_path / "pages", "--json")
+    (result,) = json.loads(done.out)["results"]
+    numbers = [finding["number"] for finding in result["findings"]][:3]
+    assert len(set(numbers)) > 1
+    page = Path(result["report"]).read_text(encoding="utf-8")
+    articles = re.findall(r'<article id="finding-\d+">.*?</article>', page, re.S)
+    assert len(articles) == len(numbers)
+    for at, (article, number) in enumerate(zip(articles, numbers, strict=True), start=1):
+        prefix = "" if at == 1 else f"f{at}-"
+        assert f'<a href="#{prefix}record-{number}">Step through it, from record {number}</a>' in article
+        assert re.search(rf'<li id="{prefix}record-{number}" class="bad">', article)
+        assert story(article)["open"] == number
+        links = re.findall(r'href="#([^"]+record-\d+|record-\d+)"', article)
+        assert set(links) <= set(re.findall(r' id="([^"]+)"', article))
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))

@@ -68,7 +68,7 @@ HISTORIES = {
     "binary": (bytes(range(256)) * 20, "none of the formats"),
     "binary-later": (WHOLE.splitlines(keepends=True)[0] + bytes(range(256)) * 20 + b"\n", "line 2"),
     "json-of-another-kind": (b'{"hello": "world"}\n', ""),
-    "two-in-one": (WHOLE + WHOLE, "a second «history» record"),
+    "two-in-one": (WHOLE + WHOLE, "a second “history” record"),
 }
 
 
@@ -715,8 +715,8 @@ def test_a_report_directory_that_is_a_file(command: tuple[str, ...], refold: Ref
 def test_zoo_of_a_system_that_is_not_in_it(refold: Refold) -> None:
     """With what is near."""
     is_one_sentence(
-        refold("zoo", "ack-before-sync"), "did you mean 'ack-before-fsync'", "«refold zoo --help» lists them"
+        refold("zoo", "ack-before-sync"), "did you mean 'ack-before-fsync'", "“refold zoo --help” lists them"
     )
     is_one_sentence(refold("zoo", "lost-wake"), "'lost-wakeup'")
     is_one_sentence(refold("zoo", "resurrects"), "'cache-resurrects-deleted'")
-    is_one_sentence(refold("zoo", "xyz"), "there is no broken system 'xyz'; «refold zoo --help» lists them all")
+    is_one_sentence(refold("zoo", "xyz"), "there is no broken system 'xyz'; “refold zoo --help” lists them all")

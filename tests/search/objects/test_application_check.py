@@ -96,7 +96,7 @@ class Opaque(Mutable):
 
 @dataclasses.dataclass(frozen=True)
 class Undeclared:
-    """An event that «events» does not list."""
+    """An event that “events” does not list."""
 
     org: str
 
@@ -132,7 +132,7 @@ CASES: list[tuple[str, Application, str]] = [
     (
         "evolve-returns-none",
         variant(evolve=lambda self, state, event: None),
-        r"evolve\(.*\) returned None, as if a return were missing; .* «deleted» needs a value of your own",
+        r"evolve\(.*\) returned None, as if a return were missing; .* “deleted” needs a value of your own",
     ),
     ("evolve-returns-coroutine", variant(evolve=asynchronous), r"evolve\(.*\) is a coroutine"),
     ("evolve-returns-generator", variant(evolve=lazy), r"evolve\(.*\) returned <generator"),

@@ -124,7 +124,7 @@ def test_what_ends_the_reading_is_kept_and_so_is_what_was_found() -> None:
     assert (history.verdict, history.records) == ("broken", len(WRONG))
     unopened = FollowedHistory("history")
     unopened.feed(to_line(Settling()))
-    assert str(unopened.error) == "line 1: a history begins with a record of kind «history»"
+    assert str(unopened.error) == "line 1: a history begins with a record of kind “history”"
 
 
 def test_what_was_found_before_ctrl_c_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ class RememberingSchool(DogSchool):
 
 
 class SwallowingSchool(DogSchool):
-    """Says «done» where somebody else was faster."""
+    """Says “done” where somebody else was faster."""
 
     def teach(self, dog_id: Any, trick: str) -> None:
         with contextlib.suppress(IntegrityError):

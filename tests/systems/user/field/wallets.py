@@ -181,7 +181,7 @@ class TextPosition(Balances):
         return str(super().position())
 
     def following(self) -> Any:
-        """«10» comes before «9»."""
+        """“10” comes before “9”."""
         query = "select position, wallet, type, data, at from events where cast(position as text) > ? order by position limit 1"
         return self.connection.execute(query, (self.position(),)).fetchone()
 
