@@ -38,8 +38,6 @@ AT_FIRST = ModuleState("dbos")
 
 
 class Worker:
-    """The process that runs the workflows."""
-
     def __init__(self, place):
         self.place, self.projection = place, "views"
 

@@ -5,18 +5,15 @@ Promised by its documentation: what its sister for SQLite promises. Connections 
 
 import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
-from langgraph_flow import FlowSystem, Taken, drops_writes, half_a_step
+from langgraph_flow import FlowSystem, Taken, half_a_step
 from psycopg.rows import dict_row
 
 from refold.systems.servers import PostgresDatabase
 
 NEEDS = ["langgraph-checkpoint-postgres", "langgraph"]
 EXTRAS = ["postgres"]
-RUNS = {"System": "orders.py:Orders", "DropsWrites": "orders.py:Orders", "HalfAStep": "orders.py:Orders"}
-CONTROLS = {
-    "DropsWrites": "a saver that does not store what a node leaves for a resumption",
-    "HalfAStep": "a saver whose checkpoint has the first of the two nodes of a step only",
-}
+RUNS = {"System": "orders.py:Orders", "HalfAStep": "orders.py:Orders"}
+CONTROLS = {"HalfAStep": "a saver whose checkpoint has the first of the two nodes of a step only"}
 
 
 def connect(dsn):
@@ -57,10 +54,6 @@ class System(FlowSystem):
     def __init__(self):
         super().__init__(Place(), self.wrong)
         self.database = self.place.database
-
-
-class DropsWrites(System):
-    wrong = staticmethod(drops_writes)
 
 
 class HalfAStep(System):

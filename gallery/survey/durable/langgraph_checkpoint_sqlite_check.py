@@ -24,13 +24,11 @@ class Place(File):
 
     def __init__(self):
         super().__init__()
-        self.saver()
+        self.saver().setup()
         self.do("create table orders (position integer primary key, number text unique)")
 
     def saver(self):
-        made = SqliteSaver(sqlite3.connect(self.path, check_same_thread=False))
-        made.setup()
-        return made
+        return SqliteSaver(sqlite3.connect(self.path, check_same_thread=False))
 
     def insert(self, number):
         try:

@@ -100,9 +100,13 @@ class Flow:
 
     def rows(self):
         """The result of each thread that has come to its end; refold looks, nobody else."""
-        look = graph(self.place.saver())
-        numbers = [number for _, number in self.place.orders(0, 100)]
-        found = {number: look.get_state({"configurable": {"thread_id": number}}) for number in numbers}
+        saver = self.place.saver()
+        try:
+            look = graph(saver)
+            numbers = [number for _, number in self.place.orders(0, 100)]
+            found = {number: look.get_state({"configurable": {"thread_id": number}}) for number in numbers}
+        finally:
+            saver.conn.close()
         return {number: state.values["done"] for number, state in found.items() if state.values and not state.tasks}
 
 

@@ -1,0 +1,51 @@
+"""A consumer that runs by itself, polls with naps, and has locks that calls wait for."""
+
+from __future__ import annotations
+
+import pathlib
+import sqlite3
+import time
+
+from refold.systems.gate import Gate
+from refold.systems.user.actors import Stage
+
+
+def doing(path: str) -> None:
+    """Polls now and then; every third time there is something to do."""
+    for _ in range(3):
+        time.sleep(5)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("begin immediate")
+    connection.execute("insert into done values (1)")
+    connection.execute("commit")
+    connection.close()
+
+
+def adding(path: str) -> str:
+    """A call that tries for ever."""
+    while True:
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.execute("insert into done values (2)")
+            return "added"
+        except sqlite3.OperationalError:
+            time.sleep(1)
+        finally:
+            connection.close()
+
+
+def test_it_comes_to_a_place_behind_its_naps_and_lets_calls_have_its_lock(tmp_path: pathlib.Path) -> None:
+    """Time passes on the way to the place. A call that waits for its lock is not left waiting for ever."""
+    path = str(tmp_path / "done.db")
+    sqlite3.connect(path).execute("create table done (n)").connection.close()
+    with Gate() as gate:
+        stage = Stage("test", lambda record: None, lambda who: None)
+        stage.gate = gate
+        stage.set_loose("worker", lambda: doing(path))
+        stage.halt("worker", "COMMIT")
+        assert stage.before("worker") == "COMMIT"
+        ended: list[object] = []
+        stage.begin("alice", lambda: adding(path), ended.append)
+        stage.finish(["alice"])
+        assert [getattr(status, "value", None) for status in ended] == ["added"]
+    assert sqlite3.connect(path).execute("select n from done").fetchall() == [(1,), (2,)]
