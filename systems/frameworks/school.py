@@ -110,7 +110,7 @@ class TricksInMemory(POPOTrackingRecorder):
         return dict(self.known)
 
 
-class CountTricks(Projection):  # type: ignore[type-arg]
+class CountTricks(Projection[Any]):
     """Counts tricks."""
 
     @singledispatchmethod

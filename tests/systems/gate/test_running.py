@@ -8,6 +8,7 @@ import time
 
 from refold.systems.gate import Gate
 from refold.systems.user.actors import Stage
+from refold.systems.user.words import PLACES, chosen
 
 
 def doing(path: str) -> None:
@@ -49,3 +50,15 @@ def test_it_comes_to_a_place_behind_its_naps_and_lets_calls_have_its_lock(tmp_pa
         stage.finish(["alice"])
         assert [getattr(status, "value", None) for status in ended] == ["added"]
     assert sqlite3.connect(path).execute("select n from done").fetchall() == [(1,), (2,)]
+
+
+def test_a_few_places_are_all_taken_in_their_order() -> None:
+    places = ["SELECT jobs", "COMMIT", "done.send"]
+    assert chosen(places) == places
+
+
+def test_of_many_places_those_that_write_or_send_are_taken() -> None:
+    """A worker that reads much when it starts would else never be stopped where it works."""
+    reads = [f"SELECT table{n}" for n in range(PLACES)]
+    found = chosen([*reads, "INSERT jobs", "done.send", "COMMIT"])
+    assert found == [*reads[: PLACES - 3], "INSERT jobs", "done.send", "COMMIT"]
