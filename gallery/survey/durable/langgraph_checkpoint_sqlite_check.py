@@ -12,11 +12,7 @@ from langgraph_flow import FlowSystem, Taken, drops_writes, half_a_step
 from orders import File
 
 NEEDS = ["langgraph-checkpoint-sqlite", "langgraph"]
-RUNS = {"System": "orders.py:Orders", "DropsWrites": "orders.py:Orders", "HalfAStep": "orders.py:Orders"}
-CONTROLS = {
-    "DropsWrites": "a saver that does not store what a node leaves for a resumption",
-    "HalfAStep": "a saver whose checkpoint has the first of the two nodes of a step only",
-}
+RUNS = {"System": "orders.py:Orders"}
 
 
 class Place(File):

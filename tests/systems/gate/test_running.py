@@ -5,8 +5,8 @@ from __future__ import annotations
 import pathlib
 import sqlite3
 import time
+from contextlib import closing
 
-from refold.systems.gate import Gate
 from refold.systems.user.actors import Stage
 from refold.systems.user.words import PLACES, chosen
 
@@ -39,9 +39,8 @@ def test_it_comes_to_a_place_behind_its_naps_and_lets_calls_have_its_lock(tmp_pa
     """Time passes on the way to the place. A call that waits for its lock is not left waiting for ever."""
     path = str(tmp_path / "done.db")
     sqlite3.connect(path).execute("create table done (n)").connection.close()
-    with Gate() as gate:
-        stage = Stage("test", lambda record: None, lambda who: None)
-        stage.gate = gate
+    stage = Stage("test", lambda record: None, lambda who: None)
+    with closing(stage):
         stage.set_loose("worker", lambda: doing(path))
         stage.halt("worker", "COMMIT")
         assert stage.before("worker") == "COMMIT"
