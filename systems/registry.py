@@ -11,7 +11,7 @@ from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.model.extension import Extension
 from refold.model.words import suggestion
-from refold.systems.frameworks.library import OPTIONS, library
+from refold.systems.frameworks.library import OPTIONS, PROJECTIONS, library
 from refold.systems.port import SystemPort
 from refold.systems.programs.system import PREFIX, ProgramSystem
 from refold.systems.reference import Reference
@@ -76,7 +76,7 @@ def _sqlite_needs() -> tuple[str, str]:
 
 
 def _eventsourcing(options: dict[str, str]) -> SystemPort:
-    library()
+    library(PROJECTIONS, " for this example")
     from refold.systems.frameworks.school import from_options
 
     return from_options(options)
@@ -96,7 +96,7 @@ KNOWN: dict[str, Known] = {
             "eventsourcing",
             "an application of the library eventsourcing, with a projection and a process application",
             _eventsourcing,
-            lambda: (library(), ""),
+            lambda: (library(PROJECTIONS, " for this example"), ""),
             lambda: OPTIONS,
         ),
     )

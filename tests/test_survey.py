@@ -16,7 +16,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 SURVEY = ROOT / "gallery" / "survey"
 PAGE = (ROOT / "docs" / "survey.md").read_text(encoding="utf-8")
-ADAPTERS = sorted(SURVEY.glob("*_check.py"))
+ADAPTERS = sorted(SURVEY.glob("*/*_check.py"))
 FINDINGS = sorted((SURVEY / "findings").glob("*.py"))
 RESULTS: dict[str, Any] = json.loads((SURVEY / "results.json").read_text(encoding="utf-8"))
 
@@ -90,11 +90,18 @@ def test_a_finding_stands_alone(path: pathlib.Path) -> None:
 @pytest.mark.parametrize("path", ADAPTERS, ids=name_of)
 def test_the_page_tells_of_an_adapter(path: pathlib.Path) -> None:
     """What was run with it, which releases, what came out."""
-    assert f"gallery/survey/{path.name}" in PAGE
+    assert path.relative_to(ROOT).as_posix() in PAGE
     assert name_of(path) in RESULTS
     result = RESULTS[name_of(path)]
     assert set(result["runs"]) == set(RUN.constants(path)["RUNS"])
     assert set(result["versions"]) == {need.partition("[")[0] for need in RUN.constants(path)["NEEDS"]}
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=name_of)
+def test_a_mistake_put_in_on_purpose_was_found(path: pathlib.Path) -> None:
+    """Else the adapter could not have found one of the package's own."""
+    for control in RUN.constants(path).get("CONTROLS", {}):
+        assert RESULTS[name_of(path)]["runs"][control]["verdict"] == "broken"
 
 
 def test_the_tables_of_the_page_are_those_of_the_results() -> None:
@@ -135,7 +142,7 @@ def test_an_adapter_runs_where_its_package_is_installed(path: pathlib.Path, tmp_
     ]
     command += ["--system", f"{path}:{system}", "--report-dir", str(tmp_path / "report")]
     if application:
-        command += ["--application", str(SURVEY / application)]
+        command += ["--application", str(path.parent / application)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode in (0, 1), done.stderr
     expected = {finding["anomaly"] for finding in RESULTS[name_of(path)]["runs"][system]["findings"]}

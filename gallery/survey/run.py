@@ -25,7 +25,7 @@ FINDING = ("anomaly", "guarantee", "headline", "sentences")
 
 def adapters():
     """The adapters, by the name of what they are about."""
-    return {path.stem.removesuffix("_check"): path for path in sorted(HERE.glob("*_check.py"))}
+    return {path.stem.removesuffix("_check"): path for path in sorted(HERE.glob("*/*_check.py"))}
 
 
 def constants(path):
@@ -35,7 +35,7 @@ def constants(path):
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            if name in ("NEEDS", "RUNS", "EXTRAS", "DOCUMENTED"):
+            if name in ("NEEDS", "RUNS", "EXTRAS", "DOCUMENTED", "CONTROLS"):
                 found[name] = ast.literal_eval(node.value)
     return found
 
@@ -60,7 +60,7 @@ def verified(python, path, system, application, options, folder):
     """One run of `refold verify`, as far as the page needs it."""
     command = ["verify", "--json", "--system", f"{path}:{system}"]
     if application:
-        command += ["--application", f"{HERE / application}"]
+        command += ["--application", f"{path.parent / application}"]
     command += ["--seconds", str(options.seconds), "--seed", str(options.seed), "--report-dir", str(folder / "report")]
     done = subprocess.run(
         [python.with_name("refold"), *command], capture_output=True, text=True, check=False, cwd=folder
@@ -104,13 +104,16 @@ def survey(name, path, options, folder):
 
 def table(name, result):
     """The tables of one package: version, guarantees, and what happened."""
-    documented = constants(adapters()[name]).get("DOCUMENTED", {})
+    said = constants(adapters()[name])
+    documented, controls = said.get("DOCUMENTED", {}), said.get("CONTROLS", {})
     versions = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
     lines = [f"{versions}; Python {result['python']}; {result['date']}.", ""]
     for system, run in result["runs"].items():
         by = {}
         for code, standing in run["guarantees"].items():
             by.setdefault(standing, []).append(code)
+        if system in controls:
+            lines += [f"A mistake put in on purpose, for the same adapter to find: {controls[system]}.", ""]
         lines += [f"| `{system}` | guarantees |", "|---|---|"]
         lines += [
             f"| {standing} | {', '.join(by[standing]) if standing in by else 'none'} |"
@@ -119,7 +122,10 @@ def table(name, result):
         counts = run["counts"]
         told = ", ".join(f"{counts[key]} {word}" for key, word in WORDS.items() if key in counts)
         lines += ["", f"{run['examples']} runs, {run['steps']} steps: {told}.", ""]
-        for finding in run["findings"]:
+        if system in controls and run["findings"]:
+            finding = run["findings"][0]
+            lines += [f"Found as `{finding['anomaly']}` ({finding['guarantee']}): {finding['headline']}.", ""]
+        for finding in [] if system in controls else run["findings"]:
             why = f"Documented: {documented[system]}. " if system in documented else ""
             lines += [f"{why}`{finding['anomaly']}` ({finding['guarantee']}): {finding['headline']}. The plan:", ""]
             lines += ["```text", *(f"{n}. {sentence}" for n, sentence in enumerate(finding["sentences"], 1)), "```", ""]

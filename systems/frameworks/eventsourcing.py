@@ -23,7 +23,7 @@ from refold.model.tape import Group, Menu
 from refold.model.words import short, suggestion
 from refold.systems.frameworks.calls import script
 from refold.systems.frameworks.deployment import FrameworkDeployment
-from refold.systems.frameworks.library import library
+from refold.systems.frameworks.library import PROJECTIONS, library
 from refold.systems.frameworks.oracle import FreshInstances, attributes
 from refold.systems.frameworks.stores import Persistence, Tables, stores
 from refold.systems.frameworks.workers import LogFollower, WorkerReplay
@@ -73,6 +73,8 @@ class EventSourcing:
         name: str = "",
     ) -> None:
         library()
+        if projections:
+            library(PROJECTIONS, " for projections and process applications")
         check_application(application)
         check_persistence(persistence, projections)
         self.name = name or application.__name__

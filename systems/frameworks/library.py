@@ -12,19 +12,21 @@ OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "cache": (("on", "off"), "on"),
 }
 """Options of the system: name -> (allowed values, default)."""
-OLDEST = (9, 4)
-"""The first release with projections as they are run here."""
+OLDEST = (9, 2)
+"""The first release whose applications are verified."""
+PROJECTIONS = (9, 4)
+"""The first release with projections and trackings as they are run here."""
 
 
-def library() -> str:
-    """The version of the library; raises `SystemUnavailable` without one that will do."""
+def library(oldest: tuple[int, int] = OLDEST, why: str = "") -> str:
+    """The version of the library; raises `SystemUnavailable` without one that will do. `why`: what a newer one is needed for."""
     try:
         found = version("eventsourcing")
     except PackageNotFoundError:
         found = ""
-    if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < OLDEST:
+    if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < oldest:
         raise SystemUnavailable(
-            f"the library eventsourcing, {'.'.join(map(str, OLDEST))} or newer, is needed, found {found or 'none'}; install with:"
+            f"the library eventsourcing, {'.'.join(map(str, oldest))} or newer, is needed{why}, found {found or 'none'}; install with:"
             " pip install 'refold[eventsourcing]'"
         )
     return found

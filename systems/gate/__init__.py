@@ -17,6 +17,7 @@ from refold.systems.gate.crossing import (
 )
 from refold.systems.gate.decision import DIE, GO, Decision, Die, Fail, Go, Lose, Pause, Stop
 from refold.systems.gate.gate import Busy, Gate, Unknown
+from refold.systems.gate.module_state import ModuleState
 from refold.systems.gate.schedule import Step, twice, wander
 from refold.systems.gate.watch import durable, watch
 
@@ -38,6 +39,7 @@ __all__ = [
     "Go",
     "Idle",
     "Lose",
+    "ModuleState",
     "Pause",
     "Raised",
     "Returned",

@@ -27,6 +27,8 @@ STEPS = 10_000
 """Steps after which a piece of work is said to have no end."""
 LOOSE_STEPS = 500
 """Steps that what goes on by itself may take before others get a turn."""
+NAPS = 60
+"""How often time passes until what goes on by itself comes to a place."""
 OTHERS_STEPS = 300
 """Steps that a group may take while its leader waits for somebody else."""
 AGAIN = re.compile(r"(.*) \((\d+)\)")
@@ -209,9 +211,12 @@ class Stage:
     def halt(self, name: str, before: str) -> None:
         """Let somebody go on to the first place that is called like this; “COMMIT (2)” is the second one from here on."""
         before, left = numbered(before)
-        others = 0
+        others = naps = 0
         for _ in range(STEPS if self.busy(name) else LOOSE_STEPS):
             one = self.leads(name)
+            if one is None and name in self.loose and naps < NAPS and self.pass_time():
+                naps += 1
+                continue
             others = 0 if one is not None and one.name == name else others + 1
             if one is None or others > OTHERS_STEPS:
                 break
@@ -321,6 +326,22 @@ class Stage:
         """Let time pass up to the next moment for which somebody waits; whether somebody stands again."""
         return bool(self.gate.advance()) and bool(self.gate.stopped())
 
+    def let_holders_go_on(self) -> bool:
+        """What goes on by itself takes a step, where it has what somebody's work waits for; whether there is any such."""
+        stood = [
+            one.status.wait for one in map(self.gate.actors.get, self.work) if one and isinstance(one.status, Blocked)
+        ]
+        processes = {
+            self.gate.actors[holder].process.name
+            for wait in stood
+            for holder in wait.holders
+            if holder in self.gate.actors
+        }
+        holders = [name for name in self.loose if name in processes and self.stands(name)]
+        for name in holders:
+            self.step(name)
+        return bool(holders)
+
     def finish(self, names: list[str] | None = None) -> None:
         """Let everybody, or those of `names`, go on in turn until nobody can, and time pass where only time helps."""
         self.held.clear()
@@ -330,7 +351,7 @@ class Stage:
                 moved = self.run(name) or moved
             if not any(names is None or one in names for one in self.work):
                 return
-            if not moved and not self.pass_time():
+            if not moved and not self.let_holders_go_on() and not self.pass_time():
                 others = [one for one in self.work if self.stands(one)]
                 for one in others:
                     self.step(one)

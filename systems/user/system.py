@@ -89,7 +89,7 @@ from refold.systems.user.watching import (
     role_of,
     watched_spec,
 )
-from refold.systems.user.words import of_clocks, of_consumers, of_service, overtakings, restart_of
+from refold.systems.user.words import chosen, of_clocks, of_consumers, of_service, overtakings, restart_of
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
@@ -103,8 +103,6 @@ WALKS = 12
 """Times that time passes on such a walk."""
 AHEAD = 30.0
 """Seconds by which clocks differ, at least; where something lasts longer, twice that."""
-PLACES = 12
-"""Places of the user's code, at most, that a menu speaks of for each actor."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
 REHEARSED = 12
@@ -846,7 +844,7 @@ class OwnDeployment(Deployment):
         for role in self.own:
             for name, words in role.rehearse(self.walked).items():
                 places.setdefault(name, {}).update(dict.fromkeys(words))
-        return {name: list(found)[:PLACES] for name, found in places.items()}
+        return {name: chosen(list(found)) for name, found in places.items()}
 
     def walked(self, who: str) -> list[str]:
         """Step by step to the end, and by which places."""

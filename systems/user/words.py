@@ -23,6 +23,17 @@ from refold.model.parts.calls import (
 from refold.model.parts.clocks import SetClock
 from refold.model.tape import Group, Word
 
+PLACES = 12
+"""Places of the user's code, at most, that a menu speaks of for each actor."""
+QUIET = ("SELECT", "PRAGMA", "BEGIN", "SET ", "SHOW", "ROLLBACK", "acquire", "await ", "sleep ", "its first line")
+"""How places begin at which nothing is written or sent."""
+
+
+def chosen(places: Sequence[str]) -> list[str]:
+    """The places that a menu speaks of, in their order: where there are too many, those first at which something is written or sent."""
+    kept = set(sorted(places, key=lambda place: place.startswith(QUIET))[:PLACES])
+    return [place for place in places if place in kept]
+
 
 def restart_of(name: str) -> str:
     """Under which name the places of a recovery are known."""

@@ -12,6 +12,7 @@ thread that made it is off.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import weakref
@@ -298,11 +299,15 @@ def _sets_timeout(connection: Connection, sql: str) -> bool:
 
 
 def _end(ours: weakref.ref[Connection]) -> None:
-    """What happens to a connection when its process dies."""
+    """What happens to a connection when its process dies. It is rolled back first: SQLite keeps a connection that is closed, with its
+    transaction and locks, for as long as there is a cursor of it, and the frames of a dead thread may have one."""
     connection = ours()
     if connection is None or not connection.is_open:
         return
     connection.is_open = False
+    if _inside(connection):
+        with contextlib.suppress(sqlite3.Error):
+            sqlite3.Connection.rollback(connection)
     sqlite3.Connection.close(connection)
     connection.database.ended()
 

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("eventsourcing", reason="needs refold[eventsourcing]")
 
 from refold import replay, verify
-from refold.model.errors import UsageError
+from refold.model.errors import SystemUnavailable, UsageError
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.systems import EventSourcing, resolve
@@ -218,3 +218,25 @@ def test_a_persistence_that_makes_no_settings_is_told_so(persistence: Any, messa
     """When the first run begins."""
     with pytest.raises(AdapterError, match=message):
         searched(dogs.school(persistence=persistence), 1)
+
+
+@pytest.mark.parametrize(
+    ("found", "projections", "sentence"),
+    [
+        ("9.1.9", [], "eventsourcing, 9.2 or newer, is needed, found 9.1.9"),
+        ("9.3.5", [dogs.Newspaper], "9.4 or newer, is needed for projections and process applications, found 9.3.5"),
+    ],
+)
+def test_a_release_that_is_too_old_is_told(
+    found: str, projections: list[Any], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 9.2 on applications, from 9.4 on those that follow them."""
+    monkeypatch.setattr("refold.systems.frameworks.library.version", lambda name: found)
+    with pytest.raises(SystemUnavailable, match=sentence):
+        EventSourcing(dogs.DogSchool, dogs.COMMANDS, projections=projections)
+
+
+def test_a_release_without_projections_verifies_an_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of 9.4 is asked for where there are none."""
+    monkeypatch.setattr("refold.systems.frameworks.library.version", lambda name: "9.2.22")
+    assert EventSourcing(dogs.DogSchool, dogs.COMMANDS).name == "DogSchool"

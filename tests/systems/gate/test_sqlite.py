@@ -162,6 +162,24 @@ def test_a_dead_process_leaves_no_transaction_and_no_lock(path: str) -> None:
     assert shop.rows(path, "select guest from bookings") == [("bob",)]
 
 
+def test_a_cursor_that_outlives_its_process_keeps_no_lock(path: str) -> None:
+    """A frame of a dead thread may have one. SQLite keeps a connection that is closed as long as there is a cursor of it."""
+    left: list[sqlite3.Cursor] = []
+
+    def book() -> None:
+        connection = sqlite3.connect(path)
+        left.append(connection.execute("insert into bookings (seat, guest) values ('1A', 'ada')"))
+        connection.commit()
+
+    with Gate() as gate:
+        gate.start("alice", book)
+        gate.until("alice", "COMMIT")
+        assert isinstance(gate.step("alice", DIE), Died)
+        assert left
+        assert gate.run("bob", shop.CarefulShop(path).book, "1A", "bob") is True
+    assert shop.rows(path, "select guest from bookings") == [("bob",)]
+
+
 def test_who_waits_for_the_lock_says_for_whom_and_comes_back(path: str) -> None:
     with Gate() as gate:
         gate.start("alice", shop.CarefulShop(path).book, "1A", "ada")

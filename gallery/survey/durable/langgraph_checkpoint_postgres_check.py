@@ -5,14 +5,15 @@ Promised by its documentation: what its sister for SQLite promises. Connections 
 
 import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
-from langgraph_flow import FlowSystem, Taken
+from langgraph_flow import FlowSystem, Taken, half_a_step
 from psycopg.rows import dict_row
 
 from refold.systems.servers import PostgresDatabase
 
 NEEDS = ["langgraph-checkpoint-postgres", "langgraph"]
 EXTRAS = ["postgres"]
-RUNS = {"System": "langgraph_flow.py:Orders"}
+RUNS = {"System": "orders.py:Orders", "HalfAStep": "orders.py:Orders"}
+CONTROLS = {"HalfAStep": "a saver whose checkpoint has the first of the two nodes of a step only"}
 
 
 def connect(dsn):
@@ -48,6 +49,12 @@ class Place:
 
 
 class System(FlowSystem):
+    wrong = staticmethod(lambda saver: saver)
+
     def __init__(self):
-        super().__init__(Place())
+        super().__init__(Place(), self.wrong)
         self.database = self.place.database
+
+
+class HalfAStep(System):
+    wrong = staticmethod(half_a_step)

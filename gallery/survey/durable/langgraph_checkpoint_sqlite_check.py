@@ -5,35 +5,26 @@ node has written is kept when another node of the same step fails, and that node
 again: at-least-once.
 """
 
-import os
 import sqlite3
-import tempfile
 
 from langgraph.checkpoint.sqlite import SqliteSaver
-from langgraph_flow import FlowSystem, Taken
+from langgraph_flow import FlowSystem, Taken, drops_writes, half_a_step
+from orders import File
 
 NEEDS = ["langgraph-checkpoint-sqlite", "langgraph"]
-RUNS = {"System": "langgraph_flow.py:Orders"}
+RUNS = {"System": "orders.py:Orders"}
 
 
-class Place:
-    """One SQLite file, with the orders beside the checkpoints."""
+class Place(File):
+    """The orders, beside the checkpoints."""
 
     def __init__(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = os.path.join(self.folder.name, "flow.db")
-        self.close = self.folder.cleanup
-        self.saver()
+        super().__init__()
+        self.saver().setup()
         self.do("create table orders (position integer primary key, number text unique)")
 
-    def do(self, sql, *values):
-        with sqlite3.connect(self.path) as connection:
-            return connection.execute(sql, values).fetchall()
-
     def saver(self):
-        made = SqliteSaver(sqlite3.connect(self.path, check_same_thread=False))
-        made.setup()
-        return made
+        return SqliteSaver(sqlite3.connect(self.path, check_same_thread=False))
 
     def insert(self, number):
         try:
@@ -47,3 +38,11 @@ class Place:
 
 def System():
     return FlowSystem(Place())
+
+
+def DropsWrites():
+    return FlowSystem(Place(), drops_writes)
+
+
+def HalfAStep():
+    return FlowSystem(Place(), half_a_step)
