@@ -24,16 +24,18 @@ from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
 from refold.reports.commands import completion, outcome
 from refold.reports.commands.verify import application_for, publish
-from refold.reports.documents.files import default_report_dir, ready, write
+from refold.reports.documents.files import ready
 from refold.search.capabilities import not_checked
 from refold.search.explore.certificate import Certificate, certificate, text
 from refold.search.explore.explorer import Explorer, Progress
 from refold.search.explore.scope import ScopeLimits
 from refold.search.explore.stored import load, save
 from refold.search.failure import PlanFile
+from refold.search.failure import report_dir as default_report_dir
 from refold.search.run import execute
 from refold.search.signals import held_back
 from refold.search.vacuous import counts
+from refold.search.whole import write
 from refold.systems.port import SystemPort
 from refold.systems.registry import application_suiting, own_application, resolve
 

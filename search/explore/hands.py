@@ -11,7 +11,8 @@ from types import TracebackType
 
 from refold.model.errors import SystemUnavailable
 from refold.search.explore.visitor import OpenState, Transition, Visitor
-from refold.search.workers import die_with_parent, why_not
+from refold.search.workers import why_not
+from refold.systems.parent import die_with_parent
 
 CHUNK = 16
 """Nodes that a process is given at once."""
