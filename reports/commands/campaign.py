@@ -7,6 +7,8 @@ import os
 import pathlib
 import secrets
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -37,6 +39,9 @@ from refold.systems.port import SystemPort
 
 MINUTES_MAX = 525_600 * 100
 """A hundred years."""
+
+WRITING_SHARE = 20
+"""The page of a campaign is written again after a shard if that costs no more than this part of the time."""
 
 
 @click.command(short_help="Search many systems for hours, on all cores; resumable.")
@@ -205,6 +210,26 @@ def ended(overview: Overview, interrupted: bool) -> int:
     return outcome.ENVIRONMENT if interrupted or overview.troubles else outcome.HELD
 
 
+class Seldom:
+    """Does something again and again, but spends at most one part in `share` of the time with it: what takes longer each time, because
+    there is more to say, comes less often. `clock` gives seconds."""
+
+    def __init__(self, work: Callable[[], object], share: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.work = work
+        self.share = share
+        self.clock = clock
+        self.due = clock()
+
+    def __call__(self) -> None:
+        """Do it, if it is time."""
+        begun = self.clock()
+        if begun < self.due:
+            return
+        self.work()
+        ended = self.clock()
+        self.due = ended + (ended - begun) * (self.share - 1)
+
+
 class Work:
     """The files of a campaign: its page, and for every find a plan and a page of its own."""
 
@@ -214,6 +239,7 @@ class Work:
         self.page = folder / "campaign.html"
         self.objects: dict[Cell, tuple[SystemPort, Application]] = {}
         self.plans: dict[tuple[Cell, int], PlanFile] = {}
+        self.saved = Seldom(lambda: self.written(working=True), WRITING_SHARE)
         for cell in store.cells:
             self.objects[cell] = cell.objects()
             with outcome.time_limit(f"application {cell.application!r}"):
@@ -254,10 +280,6 @@ class Work:
             "replay": replay_command(plan),
             "page": page,
         }
-
-    def saved(self) -> None:
-        """A shard is done."""
-        self.written(working=True)
 
     def written(self, working: bool) -> Overview:
         """The page and the document as they are now."""

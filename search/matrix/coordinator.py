@@ -212,7 +212,7 @@ class Coordinator:
                 self.now,
                 sum(state.runs for state in states) + sum(one.runs for one in self.alive.values()),
                 sum(state.steps for state in states) + sum(one.steps for one in self.alive.values()),
-                len(self.store.finds()),
+                self.store.found_so_far(),
                 len(self.given),
             )
         )

@@ -239,6 +239,10 @@ class CampaignStore:
                 "UPDATE shards SET state = 'lost' WHERE number = ? AND deaths >= ?", (shard.number, most)
             )
 
+    def found_so_far(self) -> int:
+        """How many finds there are, without a look at what is said of them."""
+        return int(self.one("SELECT count(*) FROM finds")[0])
+
     def finds(self) -> list[Find]:
         """All, by cell, the most frequent first."""
         cells = self.cells

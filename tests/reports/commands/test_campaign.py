@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from refold.reports.commands.campaign import Seldom
 from tests.reports.conftest import COMMAND, Ended, environment, only
 
 CELLS = ("--system", "two-live-writers", "--application", "inventory")
@@ -152,3 +153,23 @@ def test_the_table_and_the_page(refold: Callable[..., Ended]) -> None:
     assert "BROKEN" in ended.out
     assert "in 60 runs" in ended.out or "of 60 runs, first in run" in ended.out
     assert ended.out.splitlines()[-1].startswith("page: ")
+
+
+def test_the_page_is_written_less_often_the_longer_it_takes() -> None:
+    """A campaign of weeks has much to say after every shard; saying it takes a twentieth of the time at most."""
+    now, spent, times = 0.0, 0.0, 0
+
+    def write() -> None:
+        nonlocal now, spent, times
+        times += 1
+        now += times
+        spent += times
+
+    seldom = Seldom(write, 20, lambda: now)
+    seldom()
+    assert times == 1, "the first shard is told at once"
+    for _ in range(5000):
+        now += 1
+        seldom()
+    assert times > 5
+    assert spent <= now / 20 + times

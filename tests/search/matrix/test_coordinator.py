@@ -164,3 +164,15 @@ def test_a_process_whose_parent_died_while_it_began_ends_at_once() -> None:
     os.close(writing)
     os.close(reading)
     assert (child.returncode, child.stderr) == (1, b"")
+
+
+def test_finds_are_counted_without_reading_them(tmp_path: pathlib.Path) -> None:
+    """A status is told twice a second: it must not cost more the more was found. What is said of a find is not looked at."""
+    store = CampaignStore(tmp_path / "state")
+    store.begin([CELL], SEED)
+    assert store.found_so_far() == 0
+    for number, anomaly in enumerate(("lost-update", "torn-batch")):
+        store.found(0, (anomaly, "CAS"), number, {})
+    store.found(0, ("lost-update", "CAS"), 7, {})
+    store.database.execute("UPDATE finds SET about = 'no JSON'")
+    assert store.found_so_far() == 2
