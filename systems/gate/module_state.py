@@ -1,4 +1,4 @@
-"""What a package keeps for the whole Python process in the globals of its modules: one instance for all, a pool, «is set up already».
+"""What a package keeps for the whole Python process in the globals of its modules: one instance for all, a pool, “is set up already”.
 
 The processes of a run are actors in one Python process. The memory of one that dies is gone, but not such globals. Where a package has
 them, the code that starts the process puts them back first.

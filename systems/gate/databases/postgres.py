@@ -84,7 +84,7 @@ def check_askable(actor: Actor, driver: str) -> None:
     if find_spec("psycopg") is None and not actor.gate.proxies:
         raise SystemUnavailable(
             f"{actor.name} connects to PostgreSQL with {driver}: refold stops at its statements only if psycopg is installed too, with"
-            " which it asks the server who waits for whom; install it with «pip install 'refold[postgres]'»"
+            " which it asks the server who waits for whom; install it with “pip install 'refold[postgres]'”"
         )
 
 

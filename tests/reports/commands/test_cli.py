@@ -358,7 +358,7 @@ def test_output_that_nobody_reads_is_no_finding(arguments: str, tmp_path: Path) 
 def test_complaints_that_nobody_reads_do_not_change_the_exit_code(
     arguments: str, code: int, written: str, tmp_path: Path
 ) -> None:
-    """Standard error goes to a pipe whose reader has gone, as in «2>&1 | head -1»; on GitHub findings are told there too."""
+    """Standard error goes to a pipe whose reader has gone, as in “2>&1 | head -1”; on GitHub findings are told there too."""
     reading, writing = os.pipe()
     os.close(reading)
     process = subprocess.Popen(

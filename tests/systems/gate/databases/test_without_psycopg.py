@@ -38,7 +38,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
         yield gate
 
 
-SAID = "alice connects to PostgreSQL with {}: .* install it with «pip install 'refold\\[postgres\\]'»"
+SAID = "alice connects to PostgreSQL with {}: .* install it with “pip install 'refold\\[postgres\\]'”"
 
 
 def test_psycopg2_is_told(gate: Gate) -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from refold.systems.gate import DIE, Blocked, Fail, Gate, Lose, Raised, Returned, Stopped
 
-from .servers import PostgresServer
+from ..servers import PostgresServer
 
 psycopg2 = pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
-from . import ledger  # noqa: E402
+from .. import ledger  # noqa: E402
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pytest
 
 from refold.systems.gate import DIE, Blocked, Fail, Gate, Lose, Raised, Returned, Stopped
 
-from .servers import PostgresServer
+from ..servers import PostgresServer
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
-from . import ledger  # noqa: E402
+from .. import ledger  # noqa: E402
 
 
 @pytest.fixture

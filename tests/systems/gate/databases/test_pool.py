@@ -10,11 +10,11 @@ import pytest
 from refold.systems.gate import DIE, Fail, Gate, Lose, Returned, Stopped
 from refold.systems.gate.databases.pool import _replacements
 
-from .servers import PostgresServer
+from ..servers import PostgresServer
 
 psycopg_pool: Any = pytest.importorskip("psycopg_pool", reason="psycopg_pool is not installed")
 
-from . import ledger  # noqa: E402
+from .. import ledger  # noqa: E402
 
 
 @pytest.fixture

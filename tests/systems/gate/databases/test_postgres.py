@@ -13,11 +13,11 @@ from refold.systems.gate import DIE, Blocked, Died, Exited, Fail, Gate, Lose, Pa
 from refold.systems.gate.databases.postgres import Waits
 from refold.systems.gate.schedule import wander
 
-from .servers import PostgresServer
+from ..servers import PostgresServer
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
-from . import ledger  # noqa: E402
+from .. import ledger  # noqa: E402
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from refold.systems.gate import DIE, Blocked, Died, Fail, Gate, Lose, Raised, Re
 from refold.systems.gate.databases.statements import words_of
 from refold.systems.gate.schedule import Step, Took, twice, wander
 
-from . import shop
+from .. import shop
 
 
 def words(gate: Gate, name: str) -> str:
