@@ -14,7 +14,7 @@ from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
 from refold.model.parts.messages.change_stream import Copied, SnapshotBegun, SourceChanged
 from refold.model.parts.messages.outbox import Delivered, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
-from refold.model.parts.messages.topic import Published, Restored, Tallied, Tally
+from refold.model.parts.messages.topic import FailedOver, Published, Restored, Tallied, Tally
 from refold.model.parts.reading.query import Hit, Searched
 from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.record import (
@@ -233,3 +233,10 @@ def test_of_a_log_that_is_gone_the_last_event_is_named() -> None:
     (found,) = judged((*FIRST, *SECOND, NotRecovered("log", "it ended while it started")), None)
     assert [type(proof.record) for proof in found.evidence] == [Stored, NotRecovered]
     assert found.evidence[0].record.position == 2
+
+
+def test_what_a_new_primary_lacks_is_told_with_the_message_that_was_acknowledged() -> None:
+    case = CASES["topics", "survives a failover"]
+    (found,) = judged(case.history, case.application)
+    assert [type(proof.record) for proof in found.evidence] == [Published, FailedOver]
+    assert found.evidence[0].record.offset == 2

@@ -64,6 +64,15 @@ def test_without_the_application_the_streams_of_the_evidence_are_looked_at() -> 
     assert graph.cycle
 
 
+def test_of_a_history_whose_beginning_is_not_kept_the_numbers_are_those_of_the_whole() -> None:
+    example, finding = examples("check-then-append")[0]
+    whole = evidence_graph(example.history, finding)
+    rest = evidence_graph(example.history[1:], finding, begins=1)
+    assert whole is not None
+    assert rest is not None
+    assert [node.number for node in rest.nodes] == [node.number for node in whole.nodes]
+
+
 @pytest.mark.parametrize("name", STALE)
 def test_the_cycle_closes_where_the_decision_appended(name: str) -> None:
     for example, finding in examples(name, seed=2):
