@@ -71,7 +71,7 @@ class Clocks(Extension):
             return False
         self.step(action)
         client.ahead = action.ahead
-        self.emit(ClockSet(client.name, action.ahead))
+        self.emit(ClockSet(client.name, float(action.ahead)))
         return True
 
     def calm(self) -> None:

@@ -753,7 +753,7 @@ class OwnDeployment(Deployment):
         """The clock of somebody differs from now on, or agrees again."""
         self.ahead[who] = ahead
         stage.gate.set_clock(who, ahead)
-        self.emit(ClockSet(who, ahead))
+        self.emit(ClockSet(who, float(ahead)))
         for role in self.own:
             role.clock_was_set()
 

@@ -34,6 +34,7 @@ from refold.model.parts.calls import (
     Turn,
 )
 from refold.model.parts.claims.lock_calls import BeginLocked
+from refold.model.parts.outages import CutConnection, PauseServer, StopServer
 from refold.model.parts.reading.consulting import BeginConsult, Consult, Load
 from refold.model.parts.reading.looks import Look, Work
 from refold.search.run import execute
@@ -59,7 +60,8 @@ def test_every_action_of_the_menu_survives_json(application: Application) -> Non
     whole = (Look(), Work())
     asked = (Consult("alice", "page", "acme"), BeginConsult("alice", "page", "acme"), Load("alice", "acme"))
     begun = (BeginRestart("index"), BeginLocked("alice", "write"))
-    actions = (*SYSTEM.menu(application).actions(), *own, *ends, *whole, *asked, *begun)
+    outages = (CutConnection("log"), PauseServer("log"), StopServer("log"))
+    actions = (*SYSTEM.menu(application).actions(), *own, *ends, *whole, *asked, *begun, *outages)
     assert {type(action) for action in actions} >= set(ACTIONS.values())
     text = json.dumps(plan_to_json(actions, application, system="reference", anomaly="lost-update"))
     back = plan_from_json(json.loads(text), application)
