@@ -29,7 +29,7 @@ from refold.model.declarations.capability import (
     Capability,
 )
 from refold.model.declarations.count import Count, count
-from refold.model.declarations.offer import Cast, Offer, alone
+from refold.model.declarations.offer import FAMILIES, Cast, Offer, alone
 from refold.model.declarations.tag import refuse_second, tag_of
 from refold.model.event import Stored
 from refold.model.record import (
@@ -112,9 +112,18 @@ def core_action(
     proves: Mapping[Capability, str] | None = None,
     phrase: str = "",
 ) -> Callable[[Q], Q]:
-    """Class decorator for the actions of the core, with all that there is to say about the kind (see `Action`)."""
+    """Class decorator for the actions of the core, with all that there is to say about the kind (see `Action`).
+
+    Raises ValueError for an offer of a family that the core does not have: a tape has one bit for each, so there is no other one.
+    """
 
     def declare(cls: Q) -> Q:
+        for offer in offers:
+            if offer.family not in ("", *FAMILIES):
+                raise ValueError(
+                    f"{cls.__name__} is offered in the family {offer.family!r}, which the core does not have: a tape has one bit for each"
+                    f" of its families. Take the nearest one, or '', which is in every run: {', '.join(FAMILIES)}"
+                )
         cls.rule, cls.needs, cls.offers, cls.counts = rule, needs, offers, counts
         cls.proves, cls.phrase = proves or {}, phrase
         CORE_ACTIONS[str(cls.__struct_config__.tag)] = cls

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from refold.model.action import CORE_ACTIONS, Action
+from refold.model.declarations.offer import FAMILIES as FAMILIES
 from refold.model.declarations.offer import Cast, alone
 from refold.model.extension import Extension
 from refold.model.record import ConsumerSpec
@@ -23,18 +24,6 @@ from refold.model.record import ConsumerSpec
 Plan = tuple[Action, ...]
 Word = tuple[Action, ...]
 Group = tuple[str, int, Sequence[Word]]
-
-FAMILIES: tuple[str, ...] = (
-    "slow",
-    "unheard",
-    "reorder",
-    "duplicate",
-    "failure",
-    "snapshot",
-    "consumer-crash",
-    "log-crash",
-)
-"""The families of the core that swarm testing leaves out or in, one bit each, the first is the lowest."""
 
 PICKS = 2
 """Families of extensions that one run may have."""

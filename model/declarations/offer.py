@@ -15,6 +15,18 @@ from refold.model.record import ConsumerSpec
 SHIFTS = 6
 """Commands of another client that each command is raced against in one word."""
 
+FAMILIES: tuple[str, ...] = (
+    "slow",
+    "unheard",
+    "reorder",
+    "duplicate",
+    "failure",
+    "snapshot",
+    "consumer-crash",
+    "log-crash",
+)
+"""The families of the core that swarm testing leaves out or in, one bit each, the first is the lowest."""
+
 Talk = tuple[str, Any]
 """A client and a command."""
 
@@ -52,7 +64,7 @@ class Cast:
 
 @attrs.frozen
 class Offer:
-    """A group of words of one swarm family ("": the family that is in every run).
+    """A group of words of one swarm family, one of `FAMILIES` ("": the family that is in every run).
 
     `weight` is relative to those of all groups that a run may speak of. `needs` is the capability without which the words
     mean nothing (None: none). `words` are made for a cast; a word is a tuple of actions.

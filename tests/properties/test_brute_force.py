@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from refold.model.action import Append, FailDisk, Prepare, Redecide, Submit
 from refold.model.application import Application, Refusal
 from refold.model.event import Stored
-from refold.model.examples.accounts import Accounts
+from refold.model.examples.accounts import Accounts, Register
 from refold.model.examples.inventory import Inventory
+from refold.model.expectation import NO_STREAM, Exact
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
@@ -163,7 +165,10 @@ def checkpoints(history: Sequence[Any], application: Application) -> Iterator[Ve
 
 
 def conditional(history: Sequence[Any], application: Application) -> Iterator[Verdict]:
-    """The expected version, and the decision, at the place of the append's first event; a refusal needs a conflict."""
+    """The expected version, and the decision, at the place of the append's first event; a refusal needs a conflict.
+
+    Of an append that was decided anew the last decision before that place counts.
+    """
     for n, record in enumerate(history):
         earlier = [event for event in history[:n] if type(event) is Stored]
         if isinstance(record, Stored) and not [e for e in earlier if e.operation == record.operation]:
@@ -171,20 +176,20 @@ def conditional(history: Sequence[Any], application: Application) -> Iterator[Ve
             ended = [r for r in history[:n] if isinstance(r, Refused) and r.op == record.operation]
             if not asked or ended:
                 continue
-            if not asked[0].expected.holds(version(record.stream, earlier)):
+            if not asked[-1].expected.holds(version(record.stream, earlier)):
                 yield "lost-update", record.stream, n + 1
             key = application.key(record.data)
             state = application.initial(key)
             for event in earlier:
                 if application.key(event.data) == key:
                     state = application.evolve(state, event.data)
-            if application.conditional(asked[0].command):
+            if application.conditional(asked[-1].command):
                 try:
-                    events = tuple(application.decide(asked[0].command, state))
+                    events = tuple(application.decide(asked[-1].command, state))
                 except Refusal as refusal:
                     yield refusal.anomaly, key, n + 1
                 else:
-                    if events != tuple(event.data for event in asked[0].events):
+                    if events != tuple(event.data for event in asked[-1].events):
                         yield "lost-update", key, n + 1
         elif isinstance(record, Refused):
             asked = [p for p in history[:n] if isinstance(p, Prepared) and p.op == record.op]
@@ -192,9 +197,9 @@ def conditional(history: Sequence[Any], application: Application) -> Iterator[Ve
                 continue
             over = {r.op for r in history[:n] if isinstance(r, Aborted | Acknowledged | Unknown)}
             slow = [r for r in history[:n] if isinstance(r, Started) and r.op not in over]
-            hidden = bool(slow) and not asked[0].expected.holds(record.found)
-            if asked[0].expected.holds(version(asked[0].stream, earlier)) and not hidden:
-                yield "false-conflict", asked[0].stream, n + 1
+            hidden = bool(slow) and not asked[-1].expected.holds(record.found)
+            if asked[-1].expected.holds(version(asked[-1].stream, earlier)) and not hidden:
+                yield "false-conflict", asked[-1].stream, n + 1
 
 
 def durability(history: Sequence[Any], application: Application) -> Iterator[Verdict]:
@@ -261,3 +266,19 @@ def test_the_streaming_verdict_is_that_of_the_plain_definition(name: str, applic
             assert found == wanted, f"{title} on {[str(action) for action in plan]}"
             told += len(found)
     assert name != "reference" or told == 0
+
+
+def test_an_append_that_was_decided_anew_is_judged_by_its_last_decision() -> None:
+    """The disk fails under an append; its stream moves; it is decided again on what is there then, and takes effect so."""
+    plan = (
+        Prepare("carol", Register("acme", "ada")),
+        FailDisk("log", "error"),
+        Append("carol"),
+        Submit("carol", Register("acme", "bob")),
+        Redecide("carol"),
+    )
+    run = execute(Reference(), Accounts(), plan, whole=True)
+    decided = [record.expected for record in run.history if type(record) is Prepared and record.op == "carol-1"]
+    assert decided == [NO_STREAM, Exact(1)]
+    assert not run.findings
+    assert first(conditional(run.history, Accounts())) == {}

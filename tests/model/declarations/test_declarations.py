@@ -16,6 +16,7 @@ from refold.model.action import ACTIONS, CORE_ACTIONS, Action, Crash, Deliver, R
 from refold.model.application import Application
 from refold.model.declarations.capability import CORE, SLOW_APPEND, Capability
 from refold.model.declarations.count import Tally, count
+from refold.model.declarations.offer import Offer
 from refold.model.examples.accounts import Accounts
 from refold.model.examples.inventory import Inventory
 from refold.model.parts.extensions import EXTENSIONS
@@ -151,6 +152,18 @@ def test_a_declaration_needs_no_list_anywhere_else() -> None:
         ACTIONS.pop("shout")
         CORE_ACTIONS.clear()
         CORE_ACTIONS.update(before)
+
+
+def test_an_action_of_the_core_is_offered_in_a_family_of_the_core() -> None:
+    """Another one would be taken for an extension's, and be in few runs."""
+
+    class Whisper(Retry, frozen=True, tag="whisper"):
+        """Retry, hardly audible."""
+
+    offer = Offer("whispers", 2, lambda cast: [(Whisper(client),) for client in cast.clients])
+    with pytest.raises(ValueError, match=r"Whisper is offered in the family 'whispers'.*: slow, unheard, reorder"):
+        core_action(rule="client_step", offers=(offer,))(Whisper)
+    assert "whisper" not in {*ACTIONS, *CORE_ACTIONS}
 
 
 def values(room: ModuleType) -> Iterator[type[msgspec.Struct]]:
