@@ -39,7 +39,8 @@ class Service:
 class Reader:
     """Answers questions about keys: a cache, an index, a page.
 
-    `make` is called once, with the path or address of the database; `query` is the name of its method. `promises` are those of every reader.
+    `make` is called once, with the path or address of the database; `query` is the name of its method. `promises` are as for every
+    reader.
     """
 
     make: Callable[..., object]

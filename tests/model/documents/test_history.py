@@ -88,8 +88,10 @@ def some(kind: Any) -> Any:
             return tuple(some(item) for item in kind.item_types)
         case msgspec.inspect.DictType():
             return {some(kind.key_type): some(kind.value_type)}
-        case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
+        case msgspec.inspect.IntType():
             return 7
+        case msgspec.inspect.FloatType():
+            return 7.5
         case msgspec.inspect.BoolType():
             return True
         case msgspec.inspect.StrType():
