@@ -53,7 +53,7 @@ FORECAST = 4
 NUMBER = click.IntRange(0, 99)
 
 
-@click.command(short_help="Run every plan of a small scope; the shortest that breaks something, or a certificate.")
+@click.command(short_help="Run every plan of a small scope, the shortest first.")
 @click.option(
     "--system",
     "name",
