@@ -46,7 +46,7 @@ def exhibit(anomaly: str, document: dict[str, Any]) -> str:
     steps = "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1))
     parts = [
         f"### {anomaly}",
-        f"{sentence(words.rule)} The broken system `{system}` ({BROKEN[system].reference}) does not keep to it, with the"
+        f"{sentence(words.rule)} The broken system `{system}` ({BROKEN[system].reference}) breaks this rule, here with the"
         f" application `{document['application']}`:",
         steps,
         f"![{anomaly}, step by step](../pictures/gallery/{anomaly}.svg)",

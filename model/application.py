@@ -26,7 +26,7 @@ Projection = Callable[[Stored, Rows], Writes]
 class Refusal(Exception):
     """Raised by `decide`: the command's condition does not hold on this state.
 
-    `anomaly` names what it is called when such a command succeeds all the same: ``duplicate-create``, ``oversold``, ...
+    `anomaly` names the finding if such a command succeeds anyway: ``duplicate-create``, ``oversold``, ...
     """
 
     __slots__ = ("anomaly", "reason")
@@ -64,8 +64,8 @@ class Application:
 
     name: str = ""
     situations: tuple[str, ...] = ()
-    """What `refold.sometimes` names here or anywhere in the system, and a search must reach: a name that is never even asked about is told
-    as well."""
+    """Names passed to `refold.sometimes`, here or anywhere in the system, that a search must reach. A name whose line is never executed is
+    reported as well."""
     events: tuple[type, ...] = ()
     schema: int = 1
     atomic: bool = True
@@ -132,7 +132,7 @@ class Application:
 
     @functools.cached_property
     def decides(self) -> bool:
-        """Whether there is a decider: somebody who can say what a command should have done, or refused."""
+        """Whether there is a decider, which can say what a command should have done, or that it should have been refused."""
         return type(self).decide is not Application.decide
 
     def replay_of(self, view: str, events: Sequence[Stored]) -> Mapping[str, State]:
@@ -140,8 +140,8 @@ class Application:
         return self.replay(events)
 
     def alone(self, command: Command, before: Sequence[Stored], appended: Sequence[Stored] = ()) -> Solo:
-        """What `command` does where nobody else is at work and the log is `before`, compared with the events that it has `appended`. For an
-        application without a decider that can be run in a fresh instance, where no cache, snapshot or second client is in its way."""
+        """What `command` does alone, on the log `before`, compared with the events that it really `appended`. For an application without a
+        decider that can be run in a fresh instance, where no cache, snapshot or second client interferes."""
         raise NotImplementedError
 
     @property
@@ -156,7 +156,7 @@ class Application:
 
     @functools.cached_property
     def replayed(self) -> bool:
-        """Whether a full replay is all that is known: there is no decider, and nobody says what one event does."""
+        """Whether only a full replay is known: there is no decider, and the effect of a single event is not known."""
         return type(self).replay is not Application.replay and not self.decides
 
     @functools.cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class UsageError(ValueError):
-    """What the user asked for does not exist or does not fit; the message is a sentence that says what would. Exit code 2."""
+    """What the user asked for does not exist or does not fit; the message says what would. Exit code 2."""
 
 
 class SystemUnavailable(Exception):

@@ -220,7 +220,7 @@ def nobody(kind: type) -> Sequence[Property]:
 
 
 class Checker:
-    """Feeds records to properties. `feed` is the hot path of the whole harness.
+    """Feeds records to properties. `feed` is the hot path of refold.
 
     `late` makes the properties that are needed only once records of some kind occur, so that other runs do not pay for them. They
     judge after all others, so they look at records of their own and at the oracle.

@@ -59,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=PROFILES,
         default=None,
         help="how long each refold test searches, if it finds nothing: quick 2 s, default 10 s, ci 1 min, deep 10 min;"
-        " a test that sets max_examples makes so many runs instead (default: default)",
+        " a test that sets max_examples makes that many runs instead (default: default)",
     )
     group.addoption(
         "--refold-replay", metavar="PLAN", default=None, help="refold tests run this plan instead of searching"

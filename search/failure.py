@@ -131,10 +131,10 @@ def failure_text(counterexample: Counterexample, command: str, said: Words | Non
 
 
 class Broken(AssertionError):
-    """A property found a violation. It is data; in plain words it says the shrunk plan, the anomaly, and the command that replays it.
+    """A property found a violation. As text it says the shrunk plan, the anomaly, and the command that replays it.
 
-    `counterexample`, `command`, `application`, `system` and `result`, the whole search, are for whoever writes a report, and gives this a
-    `message` in better words: the pytest plugin does, when it makes the report of the test. `plan` is the file of the plan, `report` that
+    `counterexample`, `command`, `application`, `system` and `result`, the whole search, are the data for a report. Code that writes one may
+    set a `message` in better words, as the pytest plugin does for the report of a test. `plan` is the file of the plan, `report` that
     of the page, "" if there is none.
     """
 

@@ -133,7 +133,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @classmethod
     def performs(cls, plan: Plan) -> None:
-        """A run of this plan, from beginning to end; raises `Broken`, and whatever rules of the user's game raise."""
+        """A run of this plan, from beginning to end; raises `Broken`, and whatever the user's own rules raise."""
         __tracebackhide__ = True
         running = cls()
         try:
@@ -226,7 +226,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
         self.perform(action)
 
     def teardown(self) -> None:
-        """Faults stop; everything must converge; then the books are closed. After a failure there is nothing to be judged."""
+        """Faults stop; everything must converge; then the last findings are collected. After a failure nothing is judged."""
         __tracebackhide__ = True
         try:
             error = sys.exc_info()[1]

@@ -55,7 +55,7 @@ def stand_down(system: SystemPort) -> None:
 
 
 class SystemPort(Protocol):
-    """Something that can be opened as often as there are runs, each time empty."""
+    """A system that is opened anew, and empty, for each run."""
 
     @property
     def name(self) -> str:

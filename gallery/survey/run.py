@@ -113,14 +113,14 @@ def table(name, result):
         for code, standing in run["guarantees"].items():
             by.setdefault(standing, []).append(code)
         if system in controls:
-            lines += [f"A mistake put in on purpose, for the same adapter to find: {controls[system]}.", ""]
+            lines += [f"A mistake made on purpose, to see whether the adapter finds it: {controls[system]}.", ""]
         lines += [f"| `{system}` | guarantees |", "|---|---|"]
         lines += [
             f"| {standing} | {', '.join(by[standing]) if standing in by else 'none'} |"
             for standing in ("held", "broken", "not checked")
         ]
         counts = run["counts"]
-        told = ", ".join(f"{counts[key]} {word}" for key, word in WORDS.items() if key in counts)
+        told = ", ".join(f"{counts[key]} {words[counts[key] != 1]}" for key, words in WORDS.items() if key in counts)
         lines += ["", f"{run['examples']} runs, {run['steps']} steps: {told}.", ""]
         if system in controls and run["findings"]:
             finding = run["findings"][0]
@@ -133,14 +133,14 @@ def table(name, result):
 
 
 WORDS = {
-    "appended": "events",
-    "calls": "calls",
-    "turns": "turns of workers",
-    "stops": "stops between two statements",
-    "crashes": "deaths",
-    "answers_lost": "lost answers",
-    "failed_steps": "failed statements",
-    "messages_delivered": "messages sent",
+    "appended": ("event", "events"),
+    "calls": ("call", "calls"),
+    "turns": ("turn of a worker", "turns of workers"),
+    "stops": ("stop between two statements", "stops between two statements"),
+    "crashes": ("death", "deaths"),
+    "answers_lost": ("lost answer", "lost answers"),
+    "failed_steps": ("failed statement", "failed statements"),
+    "messages_delivered": ("message sent", "messages sent"),
 }
 
 

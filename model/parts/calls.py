@@ -69,7 +69,7 @@ class BeginRestart(Action, frozen=True, tag="begin-restart"):
 
 @action_kind
 class Halt(Action, frozen=True, tag="halt"):
-    """Whoever is at work goes on up to the first place that is called like this."""
+    """Whoever is at work goes on to the first place with this name, and stops before it."""
 
     phrase = "somebody had stopped in the middle of work"
 
@@ -82,7 +82,7 @@ class Halt(Action, frozen=True, tag="halt"):
 
 @action_kind
 class GoOn(Action, frozen=True, tag="go-on"):
-    """Whoever stands in the middle of work goes on to its end, or to where somebody is in the way."""
+    """Whoever has stopped in the middle of work goes on to its end, or to where somebody else blocks it."""
 
     who: str
 
@@ -92,7 +92,7 @@ class GoOn(Action, frozen=True, tag="go-on"):
 
 @action_kind
 class LoseAnswer(Action, frozen=True, tag="lose-answer"):
-    """The work of the place where somebody stands is done, and the answer is lost: the library raises, and the code goes on from there.
+    """The step before which somebody has stopped is done, and its answer is lost: the library raises, and the code goes on from there.
 
     May lose: the answer, and the connection's open transaction. May never lose: what was committed.
     """
@@ -107,7 +107,7 @@ class LoseAnswer(Action, frozen=True, tag="lose-answer"):
 
 @action_kind
 class FailStep(Action, frozen=True, tag="fail-step"):
-    """The work of the place where somebody stands is not done, and the library raises. May never lose: what was committed before."""
+    """The step before which somebody has stopped is not done, and the library raises. May never lose: what was committed before."""
 
     phrase = "a statement had failed"
 
@@ -119,7 +119,7 @@ class FailStep(Action, frozen=True, tag="fail-step"):
 
 @action_kind
 class Die(Action, frozen=True, tag="die"):
-    """The process of whoever stands in the middle of work dies there. May lose: memory, open transactions. May never lose: what was
+    """The process of whoever has stopped in the middle of work dies there. May lose: memory, open transactions. May never lose: what was
     committed."""
 
     phrase = "a process had died in the middle of work"
@@ -147,8 +147,8 @@ class StopOrderly(Action, frozen=True, tag="stop-orderly"):
 
 @record_kind
 class Deadlocked(Record, frozen=True, tag="deadlocked"):
-    """Each of these waits for something that another of them has: nobody of them can ever go on. `waits` says who waits for what, and who
-    has it, as far as that is known. The process of `who`, which came last, is ended, as somebody would do in the end."""
+    """Each of these waits for something that another of them has, so none of them can ever go on. `waits` says who waits for what, and who
+    has it, as far as that is known. The process of `who`, which came last, is ended, as an operator would do in the end."""
 
     who: str
     waits: dict[str, str]
@@ -171,7 +171,7 @@ class Called(Record, frozen=True, tag="called"):
 
 @record_kind
 class Stood(Record, frozen=True, tag="stood"):
-    """Somebody stands before a step of its work; `words` say which."""
+    """Somebody has stopped before a step of its work; `words` say which."""
 
     who: str
     words: str

@@ -109,7 +109,7 @@ class ServerPaused(Record, frozen=True, tag="server-paused"):
 
 @record_kind
 class ServerStopped(Record, frozen=True, tag="server-stopped"):
-    """The log's server came to its end in order, as it was told."""
+    """The log's server was told to stop, and stopped in an orderly way."""
 
     phrase = "the server had been stopped in order"
 

@@ -21,7 +21,7 @@ from refold.model.record import ConsumerSpec, Record, record_kind
 
 @record_kind
 class Joined(Record, frozen=True, tag="joined"):
-    """One more consumer takes part from here on, under these promises; it begins with no rows, before the first event."""
+    """Another consumer takes part from here on, with these promises; it begins with no rows, before the first event."""
 
     spec: ConsumerSpec
 

@@ -1,6 +1,6 @@
 """Watched consumers: what a consumer of the user's own shows is what the log says, each event once.
 
-What a call has made of an event nobody knows but the consumer. Rows are seen, and the fold of the log says which events must be in
+Only the consumer knows what a call did with an event. But its rows can be seen, and the fold of the log says which events must be in
 them: one that is in none of them is lost, one that counts twice was applied twice. Usually broken by a checkpoint that is saved in a
 transaction of its own, before the rows or after them, by a hand-over between catching up and listening, and by a position that nothing
 moves.

@@ -2,7 +2,7 @@
 
 Nothing that somebody else does, or omits to do, may keep committed events from readers for ever. Usually broken by readers that wait for
 a position that will never be filled (catalogue: permanent-gap-stall), and by readers that wait for a transaction that
-has nothing to do with them and never ends (xmin-horizon-stall). That nothing was lost shows in the streams, which can be read.
+has nothing to do with them and never ends (xmin-horizon-stall). The streams, which can be read, show that nothing was lost.
 """
 
 from __future__ import annotations

@@ -263,9 +263,9 @@ class Sessions(Property):
 
 
 class Waits(Property):
-    """Every query that has to wait ends before everything is at rest: with an answer, or, when its time is up and not before, with the word
-    that there is none; it does not wait on when its time is up; and once faults stop it ends with an answer, if what it waits for is
-    visible.
+    """Every query that has to wait ends before everything is at rest: with an answer, or, when its time is up and not before, with the
+    message that there is none; it does not wait on when its time is up; and once faults stop it ends with an answer, if what it waits for
+    is visible.
 
     Kept although no broken system leaves only a query without an end so far: nobody else looks at readers that wait.
     """

@@ -9,7 +9,7 @@ An append of unknown outcome that was decided anew may take effect in either way
 The names. ``duplicate-create``: what may exist once was created again. ``lost-update``: a decision took effect on a state that it had
 not seen and that forbids it. ``oversold``: two decisions on one view broke an invariant. ``write-skew``: two decisions wrote to
 different streams that share an invariant. ``false-conflict``: a refusal without a reason. ``conflict-names-wrong-version``: a refusal with
-a reason that is none. A decision on a stale view that happens to be right is no violation; `stale_decisions` counts them.
+a wrong reason. A decision on a stale view that happens to be right is no violation; `stale_decisions` counts them.
 """
 
 from __future__ import annotations

@@ -48,10 +48,10 @@ class Lock:
 
 
 class Locks(Property):
-    """For every lock: a grant comes when no other lease on it is in force, to nobody who has waited too long, for some time, with a token
-    greater than all before; a lease is renewed only for the client whose grant is the last one and not given back; a write has an effect
-    only under a token that was granted to its client, if no newer one had an effect, and is not refused under the newest; who asks while no
-    lease is in force is not kept waiting."""
+    """For every lock: it is granted only while no other lease on it is in force, to a client that has not waited too long, for some time,
+    with a token greater than all before; a lease is renewed only for the client whose grant is the last one and not given back; a write has
+    an effect only under a token that was granted to its client, if no newer one had an effect, and is not refused under the newest; a
+    client that asks while no lease is in force is not kept waiting."""
 
     name = "locks"
     guarantee = "LOCK"

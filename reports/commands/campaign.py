@@ -62,7 +62,9 @@ WRITING_SHARE = 20
     help="An application, for every system (default: the one that suits each system); may be repeated.",
 )
 @click.option("--minutes", type=Time(0, MINUTES_MAX), help="How long to work in all (default: 60).")
-@click.option("--runs", type=click.IntRange(1), help="End when every cell has had so many runs.")
+@click.option(
+    "--runs", type=click.IntRange(1), help="End when every system has had this many runs with every application."
+)
 @click.option(
     "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
 )
@@ -93,9 +95,9 @@ def campaign(
     report_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Search every system with every application, a few seconds each in turn, until time is over.
+    """Search every system with every application, a few seconds each in turn, until the time is up.
 
-    All that is done is kept in one file. The same command goes on where it was, however it ended: --minutes and --runs count from the
+    The whole state is in one file. The same command resumes the campaign, however it ended: --minutes and --runs count from the
     beginning. What is found depends on the seed, not on the number of processes or on how often it was interrupted. The page
     campaign.html follows the campaign while it works.
 
@@ -103,7 +105,7 @@ def campaign(
     Examples:
       refold campaign --system reference --system sqlite --application inventory --application accounts
       refold campaign --system tests/systems.py:Shop --minutes 480     a night
-      refold campaign --system my_log.py:MyLog --runs 100000           so many runs
+      refold campaign --system my_log.py:MyLog --runs 100000           this many runs
       refold campaign --cluster tcp://10.0.0.5:8786 --minutes 480      on many machines
 
     Exit code: 0 held, 1 findings, 2 usage or environment.

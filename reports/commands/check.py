@@ -107,7 +107,7 @@ FORMATS = (*READ, "etcd")
     "--idle",
     type=Time(min=0),
     metavar="S",
-    help="With --follow: end when nothing was written for so many seconds.",
+    help="With --follow: end when nothing was written for this many seconds.",
 )
 @click.option(
     "--report-dir",

@@ -28,9 +28,10 @@ from refold.systems.registry import application_suiting, resolve
 SECONDS = 20.0
 HEAD = """# Conformance of real logs
 
-What the test kits of established event stores assert, for the logs that come with refold: held (and what happened in the campaign),
-broken (with a plan that shows it), *documented otherwise* (a setting that does not promise it, by the system's own documentation), or
-not checked. The plan is the shortest that was found; `refold verify --system NAME --seed SEED` finds it again.
+The test kits of established event stores assert A1 to A17. This page says which of these assertions the logs that come with refold
+keep: held (with what happened in the search), broken (with a plan that shows it), *documented otherwise* (the system's own
+documentation says that the setting does not promise it), or not checked. The plan is the shortest that was found;
+`refold verify --system NAME --seed SEED` finds it again.
 
 This page was written by
 

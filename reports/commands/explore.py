@@ -53,7 +53,7 @@ FORECAST = 4
 NUMBER = click.IntRange(0, 99)
 
 
-@click.command(short_help="Run every plan of a small scope; the shortest that breaks something, or a certificate.")
+@click.command(short_help="Run every plan of a small scope, the shortest first.")
 @click.option(
     "--system",
     "name",
@@ -104,8 +104,8 @@ def explore(
 ) -> None:
     """Run every plan of a small scope, the shortest first.
 
-    A scope is what a few clients, commands and faults can do. What is found is told by a shortest plan; if nothing is, the certificate
-    says what was seen. Ctrl-C stops it, and the same command goes on.
+    A scope is what a few clients, commands and faults can do. A finding is shown by a shortest plan; if nothing is found, a certificate
+    says what was explored. Ctrl-C stops the exploration, and the same command resumes it.
 
     \b
     Examples:

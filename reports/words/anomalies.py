@@ -416,7 +416,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "{event} is in stream {where}, and the application looks for it elsewhere",
         "an event belongs to the stream in which it is",
         "it is in {expected}, and Application.key says {actual}",
-        "key() is taken from another field now, or is spelled otherwise; an event that is stored cannot move, so keep the key",
+        "key() now uses another field or another spelling; a stored event cannot move, so keep the key",
     ),
     "old-state-differs": Anomaly(
         "the old events{place} mean something else now",
@@ -513,7 +513,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "deadlock": Anomaly(
         "{where} wait for each other, and nobody of them can ever go on",
         "whoever waits for a lock waits for somebody who can go on",
-        usual="two locks that are taken in different orders, or a lock that is held while somebody is called who needs it; take locks in "
+        usual="two locks that are taken in different orders, or a lock that is held during a call that needs it too; take locks in "
         "one order everywhere, or let waits time out",
     ),
     "confirmed-without-effect": Anomaly(
@@ -550,7 +550,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} replaced a newer row by what the older {event} says",
         "no change undoes a newer one",
         "the row should have stayed {expected}, and became {actual}",
-        "changes are put as they come; keep the version with the row, and put only what is newer",
+        "changes are stored as they come; keep the version with the row, and store only newer changes",
     ),
     "cache-differs": Anomaly(
         "{where} is at rest, and its rows are not those of the log",
@@ -567,7 +567,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "own-write-not-read": Anomaly(
         "a client wrote to {where}, was told so, and then read it without its own write",
-        "who has been told that a write is done reads it",
+        "a client that has been told that a write is done can read it",
         usual="the query looks at a view that is behind; wait until the view has reached the position of the write, with a time-out",
     ),
     "read-goes-back": Anomaly(
@@ -587,7 +587,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "query-waits-for-ever": Anomaly(
         "the query of {where} waits and waits",
-        "a wait ends with an answer, or with the word that there is none",
+        "a wait ends with an answer, or with the message that there is none",
         usual="a wait without a time-out; give it one",
     ),
     "query-gives-up-early": Anomaly(
@@ -758,8 +758,8 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "lock-never-freed": Anomaly(
         "the lock on {where} was refused although no lease on it was in force",
-        "whoever asks while no lease is in force gets the lock",
-        usual="the time is that of the beginning of the transaction; take it from the clock at each try",
+        "a client that asks while no lease is in force gets the lock",
+        usual="the time used is that of the beginning of the transaction; read the clock at each attempt",
     ),
     "fencing-token-reused": Anomaly(
         "the lock on {where} was given under a token that is not newer than the last",

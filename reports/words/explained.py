@@ -20,7 +20,7 @@ from refold.search.objects.locations import Location, location_of
 
 @attrs.frozen
 class Explained:
-    """What there is to say about a finding.
+    """A finding in words, and what belongs to it.
 
     `explanation` has the headline, Let, Then and However, and the usual cause; its numbers are those of the evidence `graph`, which is
     there for a wrong decision with a cycle; `place` is the function of the user's own that it blames. Of a counterexample there are also

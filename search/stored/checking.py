@@ -43,8 +43,8 @@ def check(
     class, a name of an example or MODULE:OBJECT) or else the example that it names. One without positions is held against `model`, from
     the `initial` value on. `seconds` is the CPU time that it may take.
 
-    The verdict is ``held`` or ``broken``, ``linearizable`` or ``not linearizable``, or ``undecided``. What ended the reading too early,
-    such as a line that is wrong, is the `error` of what is returned, beside what was found before it; so is Ctrl-C.
+    The verdict is ``held`` or ``broken``, ``linearizable`` or ``not linearizable``, or ``undecided``. If something ended the reading too
+    early, such as a malformed line or Ctrl-C, it is the `error` of the result, which keeps what was found before.
 
     Raises `UsageError` (a `ValueError`), `HistoryError`, `MalformedHistory` and `OSError`, with a sentence that says what is wrong, if
     there is nothing to judge.

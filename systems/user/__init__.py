@@ -1,4 +1,4 @@
-"""A user's own code behind the port: his service, his log, his consumers, and the other roles that it may have."""
+"""Your own code behind the port: a service, a log, consumers, and the other roles that it may have."""
 
 import lazy_loader
 

@@ -14,7 +14,7 @@ from refold.systems.gate import ModuleState
 
 NEEDS = ["dbos"]
 RUNS = {"System": "orders.py:Orders", "Forgets": "orders.py:Orders"}
-CONTROLS = {"Forgets": "a step of which nothing is stored, because it is a function of the workflow's own"}
+CONTROLS = {"Forgets": "nothing of a step is stored, because the workflow calls it as a plain function"}
 JSON = DBOSPortableJSONSerializer()
 PLAIN = {"name": "orders", "application_version": "1", "log_level": "CRITICAL", "serializer": JSON}
 FIXED = {"workflow_name": "prepare", "queue_name": "orders", "workflow_id_reuse_policy": "reject"}

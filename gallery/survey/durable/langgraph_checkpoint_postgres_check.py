@@ -13,7 +13,7 @@ from refold.systems.servers import PostgresDatabase
 NEEDS = ["langgraph-checkpoint-postgres", "langgraph"]
 EXTRAS = ["postgres"]
 RUNS = {"System": "orders.py:Orders", "HalfAStep": "orders.py:Orders"}
-CONTROLS = {"HalfAStep": "a saver whose checkpoint has the first of the two nodes of a step only"}
+CONTROLS = {"HalfAStep": "a saver whose checkpoint has only the first of the two nodes of a step"}
 
 
 def connect(dsn):

@@ -32,7 +32,7 @@ class TakeOver(Action, frozen=True, tag="take-over"):
 
 @action_kind
 class Tell(Action, frozen=True, tag="tell"):
-    """A node that believes to be the writer handles a command: it appends one event that says what it counts now."""
+    """A node that believes that it is the writer handles a command: it appends one event that says what it counts now."""
 
     node: str
 

@@ -19,7 +19,7 @@ NAMES = ("report",)
 
 @action_kind
 class OpenSession(Action, frozen=True, tag="open-session"):
-    """Somebody who only reads begins a transaction and leaves it idle."""
+    """A reader begins a transaction and leaves it idle."""
 
     session: str
 

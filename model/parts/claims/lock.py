@@ -145,7 +145,7 @@ class Queued(Record, frozen=True, tag="queued"):
 
 @record_kind
 class Unqueued(Record, frozen=True, tag="unqueued"):
-    """`client` waits no more: it has waited too long."""
+    """`client` stops waiting, because it has waited too long."""
 
     client: str
     lock: str

@@ -49,7 +49,7 @@ class DeadLetters(Record, frozen=True, tag="dead-letters"):
 
 @action_kind
 class Poison(Action, frozen=True, tag="poison"):
-    """The next event of a consumer is one that its handler cannot do, however often it tries, until it is repaired."""
+    """The next event of a consumer is one that its handler cannot process, however often it tries, until the handler is repaired."""
 
     consumer: str
 

@@ -23,7 +23,7 @@ from refold.model.record import Held, Ignored, Record, Recovered, record_kind
 
 @record_kind
 class MailerJoined(Record, frozen=True, tag="mailer-joined"):
-    """One more consumer takes part from here on. It has no rows; it owes the outside world one effect for each event."""
+    """Another consumer takes part from here on. It has no rows; it owes the outside world one effect for each event."""
 
     consumer: str
 

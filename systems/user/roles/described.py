@@ -16,14 +16,14 @@ from refold.systems.user.roles.sinks import Sink
 
 @attrs.frozen
 class Service:
-    """What clients call: `make` is called once for each life of a client's process, with what leads to the database (a path).
+    """What clients call: `make` is called each time a client's process starts, with the path or address of the database.
 
     It has `execute(command)`, or a method for each command (`claim_name(name, owner)` for `ClaimName(name, owner)`). `refusals` are the
-    errors by which it says no, beside `refold.Refusal`. One that sends messages by itself names the sink in `sends`, and is made with it.
+    errors by which it says no, besides `refold.Refusal`. If it sends messages itself, name the sink in `sends`; `make` then gets it too.
 
-    `load` is the name of its method that loads the aggregate of a key, through whatever caches and snapshots it has, and `state` makes of
-    that what `Application.evolve` makes. `snapshots` is a table or a query with a key, a version and a state, of which `snapshot` makes the
-    same; as JSON it is read by default.
+    `load` is the name of its method that loads the aggregate of a key, through whatever caches and snapshots it has; `state` turns the
+    aggregate into a state as `Application.evolve` returns it. `snapshots` is a table or a query with a key, a version and a state, which
+    `snapshot` turns into the same; by default it reads JSON.
     """
 
     make: Callable[..., object]
@@ -37,9 +37,10 @@ class Service:
 
 @attrs.frozen
 class Reader:
-    """What answers questions about keys: a cache, an index, a page.
+    """Answers questions about keys: a cache, an index, a page.
 
-    `make` is called once, with what leads to the database; `query` is the name of its method. `promises` are those of every reader.
+    `make` is called once, with the path or address of the database; `query` is the name of its method. `promises` are as for every
+    reader.
     """
 
     make: Callable[..., object]
@@ -51,11 +52,11 @@ class Reader:
 class Worker:
     """A consumer whose rows, and whose checkpoint, are in the database.
 
-    `make` is called once for each life of its process, with what leads to the database; `poll` is the name of its method that does a
-    bounded piece of work and says whether there was any. One that is handed its events names that method in `handle` instead, and needs a
-    checkpoint. Without `make` nobody is called: its table is written in the transaction of the append. `rows` is a table or a
-    query: the first column is the key, the others are the value. `checkpoint` is a table or a query with one number. The rest is as for
-    every consumer.
+    `make` is called each time its process starts, with the path or address of the database. `poll` is the name of its method that does a
+    bounded piece of work and says whether there was any. If something else hands the worker its events, name the method that takes them in
+    `handle` instead; it then needs a checkpoint. Leave out `make` if the rows are written in the transaction of the append. `rows` is a
+    table or a query: the first column is the key, the others are the value. `checkpoint` is a table or a query with one number. The rest is
+    as for every consumer.
     """
 
     make: Callable[..., object] | None = None
@@ -73,8 +74,8 @@ class Worker:
 class Relay:
     """A process that takes turns and sends: the relay of an outbox, a process manager, a mailer.
 
-    `make` is called once for each life of it, with what leads to the database and the sink called `sends`. `poll` is the name of its method
-    that does a bounded piece of work and says whether there was any.
+    `make` is called each time its process starts, with the path or address of the database and the sink called `sends`. `poll` is the name
+    of its method that does a bounded piece of work and says whether there was any.
     """
 
     make: Callable[..., object]

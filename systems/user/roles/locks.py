@@ -53,13 +53,13 @@ WHOLE: dict[type[Action], str] = {Acquire: "acquire", WriteLocked: "write", Rene
 
 
 class HolderPort(Protocol):
-    """A lock as one client uses it. A `Lock` makes one for each life of a client's process.
+    """A lock as one client uses it. A `Lock` makes one each time a client's process starts.
 
-    Where a `Lock` has names, each method gets the name of the lock that it is about.
+    If a `Lock` has names, each method gets the name of the lock as its argument.
 
-    `acquire` never waits for long: it says no. Optional: `renew`, whether the lease lasts from now on anew; `write`, the effect that the
-    lock guards, with whatever token the client has: it returns False, or raises, if it was refused; `crash`, called
-    when its process has died, for what a server notices of that; and `close`.
+    `acquire` never waits for long; it says no instead. Optional: `renew` returns whether the lease starts again from now; `write` does what
+    the lock guards, with the token that the client has, and returns False, or raises, if it was refused; `crash` is called when the
+    client's process has died, and does what a server would notice of that; and `close`.
     """
 
     def acquire(self, *name: str) -> int | bool | None:
@@ -71,14 +71,14 @@ class HolderPort(Protocol):
 
 @attrs.frozen
 class Lock:
-    """A lock of the user's own: `make(client)` makes what that client holds and asks with.
+    """A lock of your own: `make(client)` returns the object with which that client uses it, a `HolderPort`.
 
     `lease` is how many seconds a grant lasts; None if it lasts until it is given back, or its process dies. `written()` shows what the
-    lock guards, read from outside: whatever changes when a write has its effect; on a database, a table or a query. Without it a write is
-    taken to have its effect as it returns, and no time passes in the middle of it. `name` is what reports call what the lock guards.
+    lock guards, read from outside: whatever changes when a write takes effect; on a database it is a table or a query. Without it a write
+    counts as taking effect when it returns, and no time passes in the middle of it. `name` is what reports call the thing that is guarded.
 
-    `names`: there is a lock for each of these, independent of all others; a client may hold several, and `acquire`, `renew`, `write` and
-    `release` get the name of the one that is meant.
+    `names`: there is a lock for each of these, independent of all others. A client may hold several, and `acquire`, `renew`, `write` and
+    `release` get the name of the lock as their argument.
     """
 
     make: Callable[..., Any]

@@ -22,10 +22,10 @@ LATER = 3_600.0
 class RelayPort(Protocol):
     """A process that takes turns: the relay of an outbox, a process manager, a mailer.
 
-    Given as a class or a function, a new one is made for each life of its process, and it may die anywhere. Several may live at once. What
-    `poll` raises is recorded, and it is called again; at rest, after three failures in a row, nobody expects anything more.
+    If it is a class or a function, a new one is made each time its process starts, and the process may die anywhere. Several may run at
+    once. If `poll` raises, that is recorded and `poll` is called again; at rest, three failures in a row end the attempts.
 
-    Optional: `stop` (an orderly end, as SIGTERM asks for), `crash` and `restart` for an object that lives on, `close`.
+    Optional: `stop` (an orderly end, as SIGTERM asks for), `crash` and `restart` for an object that outlives its process, `close`.
     """
 
     def poll(self) -> bool:
