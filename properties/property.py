@@ -261,7 +261,7 @@ class Checker:
                 for handler in handlers:
                     finding = handler(number, record)
                     if finding is not None:
-                        found.append(finding)
+                        self.note(number, record, handler, finding)
                         enough = len(found) >= findings_max
                 if enough:
                     break
@@ -270,6 +270,10 @@ class Checker:
             raise
         self.number = number
         return not enough
+
+    def note(self, number: int, record: Any, handler: Handler, finding: Finding) -> None:
+        """Keep what a handler found."""
+        self.findings.append(finding)
 
     def recorder(self, records: list[Any]) -> Callable[[Any], None]:
         """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged` does
