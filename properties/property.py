@@ -313,7 +313,12 @@ class Checker:
 
     def distinct(self) -> list[Finding]:
         """One finding per anomaly and place, in the order of their detection."""
-        seen: dict[tuple[str, str, str], Finding] = {}
-        for finding in self.findings:
-            seen.setdefault((finding.anomaly, finding.judge, finding.where), finding)
-        return list(seen.values())
+        return distinct(self.findings)
+
+
+def distinct(findings: Iterable[Finding]) -> list[Finding]:
+    """The first finding of each anomaly and place."""
+    seen: dict[tuple[str, str, str], Finding] = {}
+    for finding in findings:
+        seen.setdefault((finding.anomaly, finding.judge, finding.where), finding)
+    return list(seen.values())

@@ -43,6 +43,7 @@ class Share(Checker):
         self.owns = owns
         self.later = whole.table.late
         self.met = len(whole.properties)
+        self.elsewhere: set[type] = set()
         self.placed: list[Placed] = []
         self.owned = {place for place in range(self.met) if owns(place)}
         asked = sorted(needed(whole.properties, self.owned))
@@ -51,12 +52,16 @@ class Share(Checker):
 
     def mine(self, kind: type) -> Sequence[Property]:
         """The properties that come with a kind of record, as far as they are owned. Every share counts all of them."""
-        made = []
+        made: list[Property] = []
+        if kind in self.elsewhere:
+            return made
         for judge in self.later(kind):
             if self.owns(self.met):
                 self.owned.add(self.met)
                 self.places[id(judge)] = self.met
                 made.append(judge)
+            else:
+                self.elsewhere.update(judge.handlers())
             self.met += 1
         return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
+from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
@@ -202,9 +203,7 @@ def check(
             try:
                 for number, file in enumerate(files, 1):
                     task = bar.add_task(f"{number}/{len(files)} {os.path.basename(file)}", total=1.0)
-                    results.append(
-                        judge.judge(file, lambda share, task=task: bar.update(task, completed=share, refresh=True))
-                    )  # type: ignore[misc]
+                    results.append(judge.judge(file, functools.partial(shown, bar, task)))
                     bar.remove_task(task)
                     if judge.interrupted:
                         break
@@ -213,6 +212,11 @@ def check(
         index = pages.index(results) if pages is not None and len(results) > 1 else ""
         print_results(results, as_json, index)
         sys.exit(exit_code(results))
+
+
+def shown(bar: Bar, task: TaskID, share: float) -> None:
+    """So much is read. The bar has no thread of its own: processes are forked while it is shown."""
+    bar.update(task, completed=share, refresh=True)
 
 
 def print_results(results: list[dict[str, Any]], as_json: bool, index: str = "", *, complained: bool = False) -> None:

@@ -25,7 +25,7 @@ import attrs
 
 from refold.model.documents.history import MalformedHistory
 from refold.model.errors import SystemUnavailable
-from refold.properties.property import Checker, Property
+from refold.properties.property import Checker, Property, distinct
 from refold.properties.shares import AT_THE_END, Placed, Share, in_order_of_one
 from refold.search.stored.seen import Contents
 from refold.search.workers import GRACE_SECONDS, ended_by
@@ -216,7 +216,7 @@ class SideBySide:
         elif error is None and WRONG in endings:
             error = MalformedHistory(*parts[0].wrong)
         return Together(
-            in_order_of_one(found),
+            distinct(in_order_of_one(found)),
             tuple(dict.fromkeys(in_order_of_one(placed for part in parts for placed in part.forgotten))),
             min((part.contents for part in parts), key=lambda contents: contents.records, default=Contents()),
             self.unjudged(lost) if interruption is None else (),
