@@ -345,10 +345,10 @@ def test_the_dearest_properties_are_not_in_one_share() -> None:
 def test_time_is_measured_by_property() -> None:
     """Those that were asked took some."""
     whole = checker(Accounts())
-    kinds = set(map(type, right()))
+    kinds = set(map(type, right()[:9]))
     asked = [not kinds.isdisjoint(judge.handlers()) for judge in whole.properties]
-    assert [spent > 0 for spent in measured(whole, right())] == asked
-    assert len(set(asked)) == 2
+    assert [spent > 0 for spent in measured(whole, right()[:9])] == asked
+    assert set(asked) == {True, False}
 
 
 def test_shares_find_in_memory_what_one_checker_finds() -> None:
