@@ -148,7 +148,8 @@ class Division:
 
 
 def divided(properties: Sequence[Property], seconds: Sequence[float], shares: int) -> Division:
-    """The places that each share owns, so that the longest share, with what it must ask, is about as short as it can be. Properties of
+    """The places that each share owns, so that the longest share, with what it must ask, is about as short as it can be. A share that
+    would own nothing is left out. Properties of
     the user's own stay together, because they may know of each other."""
     own = [place for place, judge in enumerate(properties) if not type(judge).__module__.startswith("refold.")]
     units = [[place] for place in range(len(properties)) if place not in own] + ([own] if own else [])
@@ -157,7 +158,13 @@ def divided(properties: Sequence[Property], seconds: Sequence[float], shares: in
         return sum(seconds[place] for place in needed(properties, owned))
 
     groups: list[list[int]] = [[] for _ in range(shares)]
+    times = [takes(group) for group in groups]
     for unit in sorted(units, key=takes, reverse=True):
-        best = min(groups, key=lambda group: (takes([*group, *unit]), len(group)))
-        best.extend(unit)
-    return Division([sorted(group) for group in groups], sum(seconds), max(map(takes, groups)))
+        _, _, best = min(
+            (max([*times[:n], longer, *times[n + 1 :]]), longer - times[n], n)
+            for n, group in enumerate(groups)
+            for longer in [takes([*group, *unit])]
+        )
+        groups[best].extend(unit)
+        times[best] = takes(groups[best])
+    return Division([sorted(group) for group in groups if group], sum(seconds), max(times))

@@ -26,7 +26,7 @@ from refold.search.run import BrokenApplication, fault_of
 from refold.search.stored.files import Source
 from refold.search.stored.judged import BROKEN, HELD, UNDECIDED, Judged
 from refold.search.stored.seen import Contents, Seen
-from refold.search.stored.side_by_side import AGAIN, CUT, STRANGE, WHOLE, WRONG, Board, Part, SideBySide
+from refold.search.stored.side_by_side import AGAIN, CUT, STRANGE, WHOLE, WRONG, Board, Judgement, SideBySide
 from refold.search.vacuous import vacuous
 from refold.search.workers import why_not
 from refold.systems.user.errors import let_through
@@ -39,6 +39,9 @@ RECORDS_A_COLLECTION = 1 << 16
 
 SAMPLE = 4096
 """Records by which is measured how long each property takes, before they are divided among processes."""
+
+PASSES = 2
+"""How often they are judged for that; the quicker pass counts, because a busy machine makes a property slow at random."""
 
 BYTES_TO_DIVIDE = 8 << 20
 """Shorter histories are judged by one process, unless the user says otherwise: they take a second or less."""
@@ -207,7 +210,7 @@ class StoredHistory:
 
     def read_side_by_side(self, make: Callable[[], Checker], application: Application | None) -> Read | None:
         """In several processes; None if it must be judged in this one. Raises `OtherApplication`."""
-        division = self.division(make(), application)
+        division = self.division(make, application)
         if division is None:
             return None
         side_by_side = SideBySide(
@@ -224,24 +227,25 @@ class StoredHistory:
             raise OtherApplication
         return Read(found.findings, found.contents, found.forgotten, found.error, found.unjudged)
 
-    def division(self, whole: Checker, application: Application | None) -> Division | None:
+    def division(self, make: Callable[[], Checker], application: Application | None) -> Division | None:
         """How the properties are divided; None if that is of no use, or if the sample shows that only one process can tell."""
-        started = time.perf_counter()
+        started = time.process_time()
         try:
             with nullcontext() if application is None else self.watch(application):
                 lines = list(itertools.islice(self.source.lines(), SAMPLE))
-                seconds = measured(whole, HistoryReader(application).records(lines))
+                passes = [measured(make(), HistoryReader(application).records(lines)) for _ in range(PASSES)]
         except KeyboardInterrupt:
             raise
         except BaseException:  # whatever it is, it comes again in this process, where it is told
             return None
-        took = time.perf_counter() - started
-        division = divided(whole.properties[: len(seconds)], seconds, self.processes)
+        took = (time.process_time() - started) / PASSES
+        seconds = list(map(min, *passes))
+        division = divided(make().properties, seconds, self.processes)
         saved = division.seconds - division.longest
         worth = saved * self.source.size / sum(map(len, lines)) >= SECONDS_TO_SAVE and saved >= SHARE_TO_SAVE * took
         return division if worth or self.jobs is not None else None
 
-    def part(self, share: Share, board: Board, job: int, application: Application | None) -> Part:
+    def part(self, share: Share, board: Board, job: int, application: Application | None) -> Judgement:
         """In one of several processes: what it says. Raises whatever only one process can tell."""
         read = 0.0
 
@@ -259,15 +263,15 @@ class StoredHistory:
         try:
             self.feed(share, seen, application, enough)
         except OtherApplication:
-            return Part(STRANGE)
+            return Judgement(STRANGE)
         except MalformedHistory as error:
             ending, wrong = WRONG, (error.line, error.what)
             share.finish()
         if board.stopped:
             ending = CUT
         elif board.findings() >= FINDINGS_MAX:
-            return Part(AGAIN)
-        return Part(ending, seen.contents(), share.placed, share.forgotten(), wrong)
+            return Judgement(AGAIN)
+        return Judgement(ending, seen.contents(), share.placed, share.forgotten(), wrong)
 
     def verdict(
         self, read: Read, application: Application | None, begins: Beginning | None, not_checked: tuple[str, ...]

@@ -25,7 +25,7 @@ import attrs
 
 from refold.model.documents.history import MalformedHistory
 from refold.model.errors import SystemUnavailable
-from refold.properties.property import Checker, Property, distinct
+from refold.properties.property import Checker, distinct
 from refold.properties.shares import AT_THE_END, Placed, Share, in_order_of_one
 from refold.search.stored.seen import Contents
 from refold.search.workers import GRACE_SECONDS, ended_by
@@ -40,7 +40,7 @@ history must be judged again in one process."""
 
 
 @attrs.frozen
-class Part:
+class Judgement:
     """What one process has to say. `wrong` is the line that is wrong, and what is wrong with it."""
 
     ending: str
@@ -82,16 +82,16 @@ class Board:
 
 
 @attrs.define
-class Process:
+class Judging:
     """One of them: the process, its end of the pipe, and what it owns."""
 
     process: Any
     pipe: Connection
     owned: list[int]
-    part: Part | None = None
+    part: Judgement | None = None
 
 
-Read = Callable[[Share, Board, int], Part]
+Read = Callable[[Share, Board, int], Judgement]
 """Reads the history in a process: judge with this share, look at the board, as the process with this number."""
 
 
@@ -124,7 +124,7 @@ class SideBySide:
         self.findings_max = findings_max
         self.heartbeat = heartbeat
         self.board = Board(len(groups))
-        self.processes: list[Process] = []
+        self.processes: list[Judging] = []
 
     def together(self) -> Together | None:
         """What they find; None if only one process can tell."""
@@ -149,7 +149,7 @@ class SideBySide:
         process = context.Process(target=self.life, args=(job, theirs, os.getpid()), daemon=True)
         process.start()
         theirs.close()
-        self.processes.append(Process(process, ours, self.groups[job]))
+        self.processes.append(Judging(process, ours, self.groups[job]))
 
     def life(self, job: int, pipe: Connection, parent: int) -> None:
         """In the process: read, judge, tell, end."""
@@ -170,7 +170,7 @@ class SideBySide:
             share = Share(self.make(), lambda place: owner.get(place, place % jobs) == job)
             return pickle.dumps(self.read(share, self.board, job))
         except BaseException:
-            return pickle.dumps(Part(AGAIN))
+            return pickle.dumps(Judgement(AGAIN))
 
     def listen(self, until: float | None) -> None:
         """Hear what they say, at most until then. If one of them says that it is no use, the others need not go on."""
@@ -212,42 +212,42 @@ class SideBySide:
         lost = [each for each in self.processes if each.part is None]
         error: BaseException | None = interruption
         if error is None and lost:
-            error = killed(lost)
+            error = killed(lost, self.names(lost))
         elif error is None and WRONG in endings:
             error = MalformedHistory(*parts[0].wrong)
         return Together(
             distinct(in_order_of_one(found)),
             tuple(dict.fromkeys(in_order_of_one(placed for part in parts for placed in part.forgotten))),
             min((part.contents for part in parts), key=lambda contents: contents.records, default=Contents()),
-            self.unjudged(lost) if interruption is None else (),
+            self.unjudged(lost) if error is not interruption else (),
             error,
         )
 
-    def unjudged(self, lost: Sequence[Process]) -> tuple[str, ...]:
+    def unjudged(self, lost: Sequence[Judging]) -> tuple[str, ...]:
         """What nobody judged, in words."""
+        names = self.names(lost)
+        return (f"{names}: the process that judged this was ended",) if names else ()
+
+    def names(self, lost: Sequence[Judging]) -> str:
+        """Of the properties that these own."""
         properties = self.make().properties
-        names = [judge.name for each in lost for judge in of(properties, each.owned) if judge.guarantee]
-        return (f"{', '.join(names)}: the process that judged this was ended",) if names else ()
+        judges = [properties[place] for each in lost for place in each.owned]
+        return ", ".join(dict.fromkeys(judge.name for judge in judges if judge.guarantee))
 
 
-def of(properties: Sequence[Property], owned: Sequence[int]) -> list[Property]:
-    """The properties at these places."""
-    return [properties[place] for place in owned]
-
-
-def understood(said: bytes) -> Part:
+def understood(said: bytes) -> Judgement:
     """What a process said, if that can be made from bytes here."""
     with suppress(Exception):
         part = pickle.loads(said)
-        if isinstance(part, Part):
+        if isinstance(part, Judgement):
             return part
-    return Part(AGAIN)
+    return Judgement(AGAIN)
 
 
-def killed(lost: Sequence[Process]) -> SystemUnavailable:
+def killed(lost: Sequence[Judging], names: str) -> SystemUnavailable:
     """A process was ended from outside, or by the code under test."""
     how = ended_by(lost[0].process.exitcode)
     return SystemUnavailable(
-        f"a process that judged a part of the properties was ended ({how}), perhaps for want of memory; what the others found is kept;"
-        " --jobs 1 judges everything in one process"
+        f"a process that judged {names or 'a part of the properties'} was ended ({how}), perhaps for want of memory; what the others"
+        " found is kept; --jobs 1 judges everything in one process"
     )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from refold.properties.linearizability import CasRegister, Verdict
+from refold.properties.shares import Division
 from refold.search.stored.files import FileSource
 
 from ..conftest import Ended, only, only_results, plan_of
@@ -383,11 +384,18 @@ class Deadly(Inventory):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
-def test_a_killed_process_is_told_in_a_sentence(refold: Refold, tmp_path: Path) -> None:
+def test_a_killed_process_is_told_in_a_sentence(
+    refold: Refold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit code 2, with what the others have found, and what nobody judged."""
+
+    def one_each(properties: Any, seconds: Any, shares: int) -> Division:
+        return Division([[place] for place in range(len(properties))], 1.0, 1.0)
+
+    monkeypatch.setattr("refold.search.stored.history.divided", one_each)
     plan_of(refold)
     (tmp_path / "deadly.py").write_text(DEADLY)
-    ended = refold("check", "found/history.jsonl", "--application", "deadly.py:Deadly", "--jobs", "60", "--json")
+    ended = refold("check", "found/history.jsonl", "--application", "deadly.py:Deadly", "--jobs", "2", "--json")
     assert ended.code == 2
     (result,) = only(ended)["results"]
     assert result["verdict"] == "broken"
