@@ -261,7 +261,7 @@ class Checker:
                 for handler in handlers:
                     finding = handler(number, record)
                     if finding is not None:
-                        found.append(finding)
+                        self.note(number, record, handler, finding)
                         enough = len(found) >= findings_max
                 if enough:
                     break
@@ -270,6 +270,10 @@ class Checker:
             raise
         self.number = number
         return not enough
+
+    def note(self, number: int, record: Any, handler: Handler, finding: Finding) -> None:
+        """Keep what a handler found."""
+        self.findings.append(finding)
 
     def recorder(self, records: list[Any]) -> Callable[[Any], None]:
         """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged` does
@@ -309,7 +313,12 @@ class Checker:
 
     def distinct(self) -> list[Finding]:
         """One finding per anomaly and place, in the order of their detection."""
-        seen: dict[tuple[str, str, str], Finding] = {}
-        for finding in self.findings:
-            seen.setdefault((finding.anomaly, finding.judge, finding.where), finding)
-        return list(seen.values())
+        return distinct(self.findings)
+
+
+def distinct(findings: Iterable[Finding]) -> list[Finding]:
+    """The first finding of each anomaly and place."""
+    seen: dict[tuple[str, str, str], Finding] = {}
+    for finding in findings:
+        seen.setdefault((finding.anomaly, finding.judge, finding.where), finding)
+    return list(seen.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
+from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
 from refold.model.application import Application
@@ -93,6 +94,13 @@ FORMATS = (*READ, "etcd")
     help="CPU time for each file, after which it is undecided (default: none; memory is limited all the same).",
 )
 @click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Processes that judge a refold history, each some of the properties (default: one for each core where that saves time; one with"
+    " --seconds and for standard input).",
+)
+@click.option(
     "--follow",
     is_flag=True,
     help="Judge refold histories while they are written, until Ctrl-C: files, folders (their .jsonl and .ndjson files in the order of their"
@@ -125,6 +133,7 @@ def check(
     fail: Literal["refuses", "nothing"] | None,
     keys: Literal["one", "independent"] | None,
     seconds: float | None,
+    jobs: int | None,
     follow: bool,
     metrics: str | None,
     idle: float | None,
@@ -163,14 +172,23 @@ def check(
             with outcome.time_limit(f"application {application!r}"):
                 trial(subject)
         if follow:
-            refuse_with_follow(format_, model, seconds, report_dir)
+            refuse_with_follow(format_, model, seconds, report_dir, jobs)
             results = followed(files, subject, metrics, idle, quiet=as_json)
             print_results(results, as_json, complained=True)
             sys.exit(exit_code(results))
         if metrics is not None or idle is not None:
             raise UsageError("--metrics and --idle go with --follow")
         judge = FileJudge(
-            format_, subject, model, start, nil_reads, fail, keys=keys or "auto", seconds=seconds, pages=pages
+            format_,
+            subject,
+            model,
+            start,
+            nil_reads,
+            fail,
+            keys=keys or "auto",
+            seconds=seconds,
+            pages=pages,
+            jobs=jobs,
         )
         results = []
         console = Console(stderr=True)
@@ -179,12 +197,13 @@ def check(
             BarColumn(),
             console=console,
             transient=True,
+            auto_refresh=False,
             disable=as_json or not console.is_terminal,
         ) as bar:
             try:
                 for number, file in enumerate(files, 1):
                     task = bar.add_task(f"{number}/{len(files)} {os.path.basename(file)}", total=1.0)
-                    results.append(judge.judge(file, lambda share, task=task: bar.update(task, completed=share)))  # type: ignore[misc]
+                    results.append(judge.judge(file, functools.partial(shown, bar, task)))
                     bar.remove_task(task)
                     if judge.interrupted:
                         break
@@ -193,6 +212,11 @@ def check(
         index = pages.index(results) if pages is not None and len(results) > 1 else ""
         print_results(results, as_json, index)
         sys.exit(exit_code(results))
+
+
+def shown(bar: Bar, task: TaskID, share: float) -> None:
+    """So much is read. The bar has no thread of its own: processes are forked while it is shown."""
+    bar.update(task, completed=share, refresh=True)
 
 
 def print_results(results: list[dict[str, Any]], as_json: bool, index: str = "", *, complained: bool = False) -> None:
@@ -207,7 +231,9 @@ def print_results(results: list[dict[str, Any]], as_json: bool, index: str = "",
             click.echo(f"index of the pages: {index}")
 
 
-def refuse_with_follow(format_: str, model: str, seconds: float | None, report_dir: str | None) -> None:
+def refuse_with_follow(
+    format_: str, model: str, seconds: float | None, report_dir: str | None, jobs: int | None = None
+) -> None:
     """Raise `UsageError` for what cannot be done while a history is written."""
     if format_ not in ("auto", "refold") or model != "cas-register":
         raise UsageError(
@@ -218,6 +244,8 @@ def refuse_with_follow(format_: str, model: str, seconds: float | None, report_d
             "--follow goes on until Ctrl-C, or until nothing was written for --idle seconds; --seconds and --report-dir are for"
             " histories that are complete"
         )
+    if jobs is not None and jobs > 1:
+        raise UsageError("--follow judges in one process what is written; leave out --jobs")
 
 
 def exit_code(results: list[dict[str, Any]]) -> int:
@@ -246,12 +274,14 @@ class FileJudge:
         keys: Literal["auto", "one", "independent"] = "auto",
         seconds: float | None = None,
         pages: CheckPages | None = None,
+        jobs: int | None = 1,
     ) -> None:
         self.pages = pages
         self.file = ""
         self.format = format_
         self.application = application
         self.seconds = seconds
+        self.jobs = jobs
         self.black_box = BlackBox(model, initial, nil_reads, fail, keys, seconds)
         self.interrupted = False
 
@@ -287,7 +317,10 @@ class FileJudge:
 
     def positions(self, source: Source, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
         """A history of refold."""
-        stored = StoredHistory(source, self.application, heartbeat=heartbeat, watch=watch, seconds=self.seconds)
+        jobs = 1 if self.file == STANDARD_INPUT else self.jobs
+        stored = StoredHistory(
+            source, self.application, heartbeat=heartbeat, watch=watch, seconds=self.seconds, jobs=jobs
+        )
         judged = stored.judged()
         self.interrupted |= positions(judged, source, result, self.file)
         self.page(judged, source, result)

@@ -35,13 +35,15 @@ def check(
     fail: Literal["refuses", "nothing"] | None = None,
     keys: Literal["auto", "one", "independent"] = "auto",
     seconds: float | None = None,
+    jobs: int | None = 1,
 ) -> Judged:
     """Judge a history, as `refold check` does, and print nothing.
 
     `history` is the path of a file; or the records themselves, as objects of refold, as maps or as lines of text; or the operations of
     `refold.properties.linearizability`. A history of refold is judged by all properties that apply, with `application` (an object, a
     class, a name of an example or MODULE:OBJECT) or else the example that it names. One without positions is held against `model`, from
-    the `initial` value on. `seconds` is the CPU time that it may take.
+    the `initial` value on. `seconds` is the CPU time that it may take. `jobs` processes judge a history of refold (None: as many as there
+    are cores, if that saves enough time); what is found does not depend on how many.
 
     The verdict is ``held`` or ``broken``, ``linearizable`` or ``not linearizable``, or ``undecided``. If something ended the reading too
     early, such as a malformed line or Ctrl-C, it is the `error` of the result, which keeps what was found before.
@@ -58,7 +60,7 @@ def check(
         raise UsageError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
     known = format if format != "auto" else format_of(source)
     if known == "refold":
-        return StoredHistory(source, subject, seconds=seconds).judged()
+        return StoredHistory(source, subject, seconds=seconds, jobs=jobs).judged()
     if known == "cloudevents":
         return judged_events(source, subject, seconds=seconds)
     return box.judged(source, known)

@@ -17,8 +17,9 @@ from refold.model.record import Opened, Step
 from refold.properties.partial_history import Beginning, partial_checker
 from refold.properties.property import Checker, Finding
 from refold.properties.suite import checker
-from refold.search.stored.history import FINDINGS_MAX, WITHOUT_APPLICATION, Seen, ended
+from refold.search.stored.history import FINDINGS_MAX, WITHOUT_APPLICATION, ended
 from refold.search.stored.judged import BROKEN, HELD, UNDECIDED
+from refold.search.stored.seen import Seen
 
 BYTES_BEFORE_EVENTS = 1 << 26
 """What a history may hold before its first event, which tells whether it begins with its log or in the middle of it."""
@@ -146,7 +147,7 @@ class FollowedHistory:
             yield self.begins.not_checked()
         elif self.application is None:
             yield f"{WITHOUT_APPLICATION}; name it with --application"
-        yield from self.seen.unnamed()
+        yield from self.seen.contents().unnamed()
         yield from self.judge.given_up()
 
     def counts(self) -> dict[str, int]:

@@ -3,36 +3,52 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
+import attrs
+
 from refold.model.application import Application
-from refold.model.declarations.count import Tally
 from refold.model.documents.history import HistoryReader, MalformedHistory, plain
 from refold.model.errors import NoAnswer
 from refold.model.event import Stored
-from refold.model.parts.side_consumers import Joined
-from refold.model.record import Applied, CheckpointSaved, Opened, Step
+from refold.model.record import Opened
 from refold.properties.partial_history import Beginning, beginning, partial_checker
-from refold.properties.property import Checker
+from refold.properties.property import Checker, Finding
+from refold.properties.shares import Division, Share, divided, measured
 from refold.properties.suite import checker
 from refold.search.objects.application_check import EXAMPLES
 from refold.search.run import BrokenApplication, fault_of
 from refold.search.stored.files import Source
 from refold.search.stored.judged import BROKEN, HELD, UNDECIDED, Judged
-from refold.search.vacuous import COUNTED, vacuous
+from refold.search.stored.seen import Contents, Seen
+from refold.search.stored.side_by_side import AGAIN, CUT, STRANGE, WHOLE, WRONG, Board, Judgement, SideBySide
+from refold.search.vacuous import vacuous
+from refold.search.workers import why_not
 from refold.systems.user.errors import let_through
 
 FINDINGS_MAX = 100
 """Findings of one file that are reported; the first one counts, the rest often follow from it."""
 
-OF_CONSUMERS = frozenset({Applied, CheckpointSaved})
-"""Records of what a consumer did; it is judged by what the first line says that it promises."""
-
 RECORDS_A_COLLECTION = 1 << 16
 """Records between two runs of the garbage collector over what is new; each sixteenth looks at everything."""
+
+SAMPLE = 4096
+"""Records by which is measured how long each property takes, before they are divided among processes."""
+
+PASSES = 2
+"""How often they are judged for that; the quicker pass counts, because a busy machine makes a property slow at random."""
+
+BYTES_TO_DIVIDE = 8 << 20
+"""Shorter histories are judged by one process, unless the user says otherwise: they take a second or less."""
+
+SECONDS_TO_SAVE = 1.0
+SHARE_TO_SAVE = 0.25
+"""What several processes must save, of the time that one takes, to be worth it: each of them reads the whole history."""
 
 WITHOUT_APPLICATION = (
     "decisions (was each one right on what is true?), and contents (are rows, caches, rebuilt tables, snapshots and answers what the events"
@@ -47,12 +63,29 @@ Watch = Callable[[Application], AbstractContextManager[Callable[[], None]]]
 """Makes, for an application, what nobody waits for for ever: a context that gives a function to be called as a sign of life."""
 
 
+@attrs.frozen
+class Read:
+    """What the properties said of a history. `error` is what ended the reading too early; `forgotten` and `unjudged` say what was not
+    checked."""
+
+    findings: Sequence[Finding]
+    contents: Contents
+    forgotten: tuple[str, ...]
+    error: BaseException | None = None
+    unjudged: tuple[str, ...] = ()
+
+
 class OtherApplication(Exception):
     """The application that a history names is not the one that refold knows by that name."""
 
 
 class OutOfTime(Exception):
     """The CPU time that was allowed is over."""
+
+
+def available() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def unwatched(application: Application) -> AbstractContextManager[Callable[[], None]]:
@@ -62,7 +95,9 @@ def unwatched(application: Application) -> AbstractContextManager[Callable[[], N
 
 class StoredHistory:
     """One history. `application` is the one that the user gave; without it, the one that the history names counts if it comes with refold:
-    code of others is not run because a file says so. `heartbeat` hears which share is read, `seconds` is the CPU time that it may take."""
+    code of others is not run because a file says so. `heartbeat` hears which share is read, `seconds` is the CPU time that it may
+    take, which is counted in one process; `jobs` is how many processes judge it otherwise, where processes can be forked; None: as many
+    as there are cores if that saves enough."""
 
     def __init__(
         self,
@@ -72,8 +107,10 @@ class StoredHistory:
         heartbeat: Callable[[float], None] = lambda share: None,
         watch: Watch = unwatched,
         seconds: float | None = None,
+        jobs: int | None = 1,
     ) -> None:
         self.source = source
+        self.jobs = jobs
         self.given = application
         self.heartbeat = heartbeat
         self.watch = watch
@@ -116,61 +153,146 @@ class StoredHistory:
         self, application: Application | None, begins: Beginning | None = None, not_checked: tuple[str, ...] = ()
     ) -> Judged:
         """Every property that can be checked; raises `OtherApplication`."""
-        judge = checker(application, plain) if begins is None else partial_checker(begins, plain)
+
+        def make() -> Checker:
+            return checker(application, plain) if begins is None else partial_checker(begins, plain)
+
+        read = None if self.alone() else self.read_side_by_side(make, application)
+        if read is None:
+            read = self.read_alone(make(), application)
+        return self.verdict(read, application, begins, not_checked)
+
+    def alone(self) -> bool:
+        """Whether one process judges it: CPU time is counted in one."""
+        if self.seconds is not None or (self.jobs is None and self.source.size < BYTES_TO_DIVIDE):
+            return True
+        return why_not(self.processes) != ""
+
+    @property
+    def processes(self) -> int:
+        """How many may be used."""
+        return self.jobs or available()
+
+    def read_alone(self, judge: Checker, application: Application | None) -> Read:
+        """In this process."""
         seen = Seen()
         error: BaseException | None = None
         try:
-            with (
-                nullcontext(lambda: None) if application is None else self.watch(application) as alive,
-                collector_at_rest() as tidy,
-            ):
-                for batch in self.batches(application, alive):
-                    try:
-                        going_on = judge.feed_all(batch, FINDINGS_MAX)
-                    finally:
-                        seen.count(batch[: judge.number - seen.records])
-                    if not going_on:
-                        break
-                    tidy(judge.number)
-                judge.finish()
+            self.feed(judge, seen, application, lambda: len(judge.findings) >= FINDINGS_MAX)
         except OtherApplication:
             raise
         except OutOfTime as ending:
             error = ending
         except BaseException as ending:
             error = ended(ending, application, seen.line)
-        return self.verdict(judge, seen, application, begins, not_checked, error)
-
-    def verdict(
-        self,
-        judge: Checker,
-        seen: Seen,
-        application: Application | None,
-        begins: Beginning | None,
-        not_checked: tuple[str, ...],
-        error: BaseException | None,
-    ) -> Judged:
-        """What was found, and what was not looked at."""
         findings = (
             judge.distinct()
             if error is None or isinstance(error, OutOfTime | NoAnswer | BrokenApplication)
             else judge.finish()
         )
-        happened = seen.tally.totals()
+        return Read(findings, seen.contents(), judge.given_up(), error)
+
+    def feed(self, judge: Checker, seen: Seen, application: Application | None, enough: Callable[[], bool]) -> None:
+        """Everything, until there is enough, and then the end."""
+        with (
+            nullcontext(lambda: None) if application is None else self.watch(application) as alive,
+            collector_at_rest() as tidy,
+        ):
+            for batch in self.batches(application, alive):
+                try:
+                    judge.feed_all(batch, FINDINGS_MAX)
+                finally:
+                    seen.count(batch[: judge.number - seen.records])
+                if enough():
+                    break
+                tidy(judge.number)
+            judge.finish()
+
+    def read_side_by_side(self, make: Callable[[], Checker], application: Application | None) -> Read | None:
+        """In several processes; None if it must be judged in this one. Raises `OtherApplication`."""
+        division = self.division(make, application)
+        if division is None:
+            return None
+        side_by_side = SideBySide(
+            make,
+            lambda share, board, job: self.part(share, board, job, application),
+            division.groups,
+            FINDINGS_MAX,
+            self.heartbeat,
+        )
+        found = side_by_side.together()
+        if found is None:
+            return None
+        if found.strange:
+            raise OtherApplication
+        return Read(found.findings, found.contents, found.forgotten, found.error, found.unjudged)
+
+    def division(self, make: Callable[[], Checker], application: Application | None) -> Division | None:
+        """How the properties are divided; None if that is of no use, or if the sample shows that only one process can tell."""
+        started = time.process_time()
+        try:
+            with nullcontext() if application is None else self.watch(application):
+                lines = list(itertools.islice(self.source.lines(), SAMPLE))
+                passes = [measured(make(), HistoryReader(application).records(lines)) for _ in range(PASSES)]
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # whatever it is, it comes again in this process, where it is told
+            return None
+        took = (time.process_time() - started) / PASSES
+        seconds = list(map(min, *passes))
+        division = divided(make().properties, seconds, self.processes)
+        saved = division.seconds - division.longest
+        worth = saved * self.source.size / sum(map(len, lines)) >= SECONDS_TO_SAVE and saved >= SHARE_TO_SAVE * took
+        return division if worth or self.jobs is not None else None
+
+    def part(self, share: Share, board: Board, job: int, application: Application | None) -> Judgement:
+        """In one of several processes: what it says. Raises whatever only one process can tell."""
+        read = 0.0
+
+        def beat(share: float) -> None:
+            nonlocal read
+            read = share
+
+        def enough() -> bool:
+            board.tell(job, len(share.findings), int(read * 1000))
+            return board.stopped or board.findings() >= FINDINGS_MAX
+
+        self.heartbeat = beat
+        seen = Seen()
+        ending, wrong = WHOLE, (0, "")
+        try:
+            self.feed(share, seen, application, enough)
+        except OtherApplication:
+            return Judgement(STRANGE)
+        except MalformedHistory as error:
+            ending, wrong = WRONG, (error.line, error.what)
+            share.finish()
+        if board.stopped:
+            ending = CUT
+        elif board.findings() >= FINDINGS_MAX:
+            return Judgement(AGAIN)
+        return Judgement(ending, seen.contents(), share.placed, share.forgotten(), wrong)
+
+    def verdict(
+        self, read: Read, application: Application | None, begins: Beginning | None, not_checked: tuple[str, ...]
+    ) -> Judged:
+        """What was found, and what was not looked at."""
+        findings, contents, error = list(read.findings), read.contents, read.error
         if error is None and not findings:
-            empty = vacuous(happened, 0, (), seen.consumers and begins is None)
+            empty = vacuous(contents.counts, 0, (), contents.consumers and begins is None)
             findings = [] if empty is None else [empty]
         reason = ""
         if isinstance(error, OutOfTime):
-            reason = f"the {self.seconds:g} s of CPU time were over at line {seen.line}"
-            not_checked = (*not_checked, f"everything from line {seen.line} on: {reason}")
+            line = contents.records + 1
+            reason = f"the {self.seconds:g} s of CPU time were over at line {line}"
+            not_checked = (*not_checked, f"everything from line {line} on: {reason}")
         return Judged(
             BROKEN if findings else HELD if error is None else UNDECIDED,
             "refold",
-            seen.records,
+            contents.records,
             tuple(findings),
-            (*not_checked, *seen.unnamed(), *judge.given_up()),
-            happened,
+            (*not_checked, *contents.unnamed(), *read.forgotten, *read.unjudged),
+            contents.counts,
             application if begins is None else None,
             reason=reason,
             error=None if isinstance(error, OutOfTime) else error,
@@ -236,48 +358,3 @@ def collector_at_rest() -> Iterator[Callable[[int], None]]:
     finally:
         if was:
             gc.enable()
-
-
-class Seen:
-    """What a history was made of, as far as it was read."""
-
-    def __init__(self) -> None:
-        self.records = 0
-        self.tally = Tally(COUNTED)
-        self.consumers = True
-        self.named: set[str] = set()
-        self.strangers: set[str] = set()
-
-    @property
-    def line(self) -> int:
-        """The one that comes next."""
-        return self.records + 1
-
-    def count(self, records: list[Any]) -> None:
-        """Some more records that were judged."""
-        self.records += len(records)
-        naming = self.naming()
-        self.tally.run(records, [record.action for record in records if type(record) is Step])
-        acted = {record.consumer for record in records if type(record) in OF_CONSUMERS}
-        if acted - self.named - self.strangers or self.naming() > naming:
-            self.look(records)
-
-    def naming(self) -> int:
-        """How many records there were so far that name consumers."""
-        return self.tally.kinds[Opened] + self.tally.kinds[Joined]
-
-    def look(self, records: list[Any]) -> None:
-        """Who is named, and who acts without a name: one record after the other."""
-        for record in records:
-            if type(record) is Opened:
-                self.consumers = bool(record.consumers)
-                self.named.update(spec.name for spec in record.consumers)
-            elif type(record) is Joined:
-                self.named.add(record.spec.name)
-            elif type(record) in OF_CONSUMERS and record.consumer not in self.named:
-                self.strangers.add(record.consumer)
-
-    def unnamed(self) -> Iterator[str]:
-        """What cannot be judged of consumers that the first line does not name."""
-        for name in sorted(self.strangers):
-            yield f"what {name!r} did: the first line of the history does not name it among its consumers"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from refold.properties.linearizability import CasRegister, Verdict
+from refold.properties.shares import Division
 from refold.search.stored.files import FileSource
 
 from ..conftest import Ended, only, only_results, plan_of
@@ -335,3 +337,67 @@ def test_ctrl_c_keeps_what_was_found_and_leaves_the_other_files_alone(
     assert only["findings"][0]["guarantee"] == "CAS"
     assert only["error"].endswith(": interrupted")
     assert only["records"] == len(history.read_text().splitlines())
+
+
+def timeless(ended: Ended) -> dict[str, Any]:
+    """What was printed, but for the time that it took."""
+    (result,) = only(ended)["results"]
+    return {**result, "seconds": 0.0}
+
+
+@pytest.mark.parametrize("application", [(), ("--application", "inventory")])
+def test_the_result_does_not_depend_on_how_many_processes_judge(
+    refold: Refold, tmp_path: Path, application: tuple[str, ...]
+) -> None:
+    """Of a history that is broken, one that is cut off, and one that ends in nonsense."""
+    plan_of(refold)
+    whole = (tmp_path / "found/history.jsonl").read_bytes()
+    lines = whole.splitlines(keepends=True)
+    (tmp_path / "middle.jsonl").write_bytes(b"".join(lines[len(lines) // 2 :]))
+    (tmp_path / "nonsense.jsonl").write_bytes(whole + b"{nonsense\n")
+    for file, code in (("found/history.jsonl", 1), ("middle.jsonl", None), ("nonsense.jsonl", 2)):
+        one, *others = [refold("check", file, "--json", "--jobs", jobs, *application) for jobs in (1, 2, 3)]
+        assert code in (one.code, None)
+        for other in others:
+            assert (timeless(other), other.code, other.err) == (timeless(one), one.code, one.err)
+
+
+def test_one_process_follows(refold: Refold, tmp_path: Path) -> None:
+    """More are refused in a sentence."""
+    (tmp_path / "history.jsonl").write_bytes(b"")
+    ended = refold("check", "--follow", "history.jsonl", "--jobs", "2")
+    assert ended.code == 2
+    assert "leave out --jobs" in ended.err
+
+
+DEADLY = """
+import os, signal
+from refold.model.examples.inventory import Inventory
+
+class Deadly(Inventory):
+    parent = os.getpid()
+    def evolve(self, state, event):
+        if os.getpid() != self.parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().evolve(state, event)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
+def test_a_killed_process_is_told_in_a_sentence(
+    refold: Refold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2, with what the others have found, and what nobody judged."""
+
+    def one_each(properties: Any, seconds: Any, shares: int) -> Division:
+        return Division([[place] for place in range(len(properties))], 1.0, 1.0)
+
+    monkeypatch.setattr("refold.search.stored.history.divided", one_each)
+    plan_of(refold)
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    ended = refold("check", "found/history.jsonl", "--application", "deadly.py:Deadly", "--jobs", "2", "--json")
+    assert ended.code == 2
+    (result,) = only(ended)["results"]
+    assert result["verdict"] == "broken"
+    assert "was ended (by signal 9)" in result["error"]
+    assert any("was ended" in text for text in result["not_checked"])
