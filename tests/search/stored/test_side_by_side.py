@@ -69,6 +69,12 @@ def alike(lines: tuple[bytes, ...], application: Application | None = None, othe
     return one
 
 
+@pytest.fixture(autouse=True)
+def fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork, whatever other tests have left running."""
+    monkeypatch.setattr("refold.search.stored.history.why_not", lambda jobs: "" if jobs > 1 else "one")
+
+
 @pytest.fixture
 def no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several processes must tell it: nothing is judged again in one."""
