@@ -356,6 +356,16 @@ def test_the_dearest_properties_are_not_in_one_share() -> None:
     assert division.seconds == 2.0
 
 
+def test_properties_that_look_at_the_same_one_are_together() -> None:
+    """So that what takes long is done once."""
+    properties = checker(Accounts()).properties
+    names = [judge.name for judge in properties]
+    seconds = [0.01] * len(names)
+    for name in ("states", "replay"):
+        seconds[names.index(name)] = 1.0
+    assert divided(properties, seconds, 2).longest < 1.3
+
+
 def test_time_is_measured_by_property() -> None:
     """Those that were asked took some."""
     whole = checker(Accounts())
