@@ -22,6 +22,10 @@ AT_THE_END = 1 << 62
 """The number under which findings are kept that only the end of the history shows."""
 
 
+SLACK = 1.1
+"""How much longer than the least that is possible a share may be, if properties that look at the same ones are together for it."""
+
+
 @attrs.frozen
 class Placed:
     """What a property said: at this record, and which one in the order of all it is."""
@@ -159,9 +163,10 @@ def divided(properties: Sequence[Property], seconds: Sequence[float], shares: in
 
     groups: list[list[int]] = [[] for _ in range(shares)]
     times = [takes(group) for group in groups]
+    enough = SLACK * max(sum(seconds) / shares, *map(takes, units))
     for unit in sorted(units, key=takes, reverse=True):
         _, _, best = min(
-            (max([*times[:n], longer, *times[n + 1 :]]), longer - times[n], n)
+            (max([*times[:n], longer, *times[n + 1 :], enough]), longer - times[n], n)
             for n, group in enumerate(groups)
             for longer in [takes([*group, *unit])]
         )

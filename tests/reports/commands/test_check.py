@@ -393,6 +393,7 @@ def test_a_killed_process_is_told_in_a_sentence(
         return Division([[place] for place in range(len(properties))], 1.0, 1.0)
 
     monkeypatch.setattr("refold.search.stored.history.divided", one_each)
+    monkeypatch.setattr("refold.search.stored.history.why_not", lambda jobs: "")
     plan_of(refold)
     (tmp_path / "deadly.py").write_text(DEADLY)
     ended = refold("check", "found/history.jsonl", "--application", "deadly.py:Deadly", "--jobs", "2", "--json")

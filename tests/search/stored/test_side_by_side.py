@@ -69,6 +69,12 @@ def alike(lines: tuple[bytes, ...], application: Application | None = None, othe
     return one
 
 
+@pytest.fixture(autouse=True)
+def fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork, whatever other tests have left running."""
+    monkeypatch.setattr("refold.search.stored.history.why_not", lambda jobs: "" if jobs > 1 else "one")
+
+
 @pytest.fixture
 def no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several processes must tell it: nothing is judged again in one."""
@@ -348,6 +354,16 @@ def test_the_dearest_properties_are_not_in_one_share() -> None:
     division = divided(properties, seconds, 2)
     assert division.longest == 1.0
     assert division.seconds == 2.0
+
+
+def test_properties_that_look_at_the_same_one_are_together() -> None:
+    """So that what takes long is done once."""
+    properties = checker(Accounts()).properties
+    names = [judge.name for judge in properties]
+    seconds = [0.01] * len(names)
+    for name in ("states", "replay"):
+        seconds[names.index(name)] = 1.0
+    assert divided(properties, seconds, 2).longest < 1.3
 
 
 def test_time_is_measured_by_property() -> None:
