@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-FIELDS = ("consumer", "client", "process", "relay", "writer", "node", "session", "member", "reader", "owner")
+FIELDS = ("consumer", "client", "process", "relay", "writer", "node", "session", "member", "reader", "owner", "who")
 """Fields that name an actor, the first that a record has counts; each is the kind of the actor as well."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from refold.model.event import Stored
-from refold.model.parts.calls import SERVICE, Stood
+from refold.model.parts.calls import SERVICE
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
@@ -183,9 +183,6 @@ class Timeline:
     def other(self, number: int, record: Any) -> Mark:
         """A record of an extension: on the lane of its actor, if it has one."""
         place = place_of(record)
-        if isinstance(record, Stood):
-            lane = self.client(record.who) if record.who in self.clients else self.consumer(record.who)
-            return self.mark(number, record, place.shape, lane, record_sentence(record))
         origin = self.actor(*actor(record, place.origin)) if place.origin else None
         lane = self.actor(*actor(record, place.lane)) if place.lane else ""
         return self.mark(number, record, place.shape, lane, record_sentence(record), origin, place.line)
@@ -196,6 +193,8 @@ class Timeline:
             return LOG
         if kind in ("client", "consumer", "process"):
             return {"client": self.client, "consumer": self.consumer, "process": self.process}[kind](who)
+        if kind == "who":
+            return self.client(who) if who in self.clients else self.consumer(who)
         if kind == "owner":
             return self.owner(who)
         if kind == "reader" and who in self.consumers:
