@@ -150,8 +150,8 @@ class _Printer:
         self.say(f"{ended.upper()} ({extent(rows)}): {system} with application {application}", STYLES[ended] + " bold")
         for each in explained:
             self.say(f"- {each.title}", indent=2)
-        done = f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s, seed {result.seed}"
-        self.say(done)
+        seed = "" if result.seed is None else f", seed {result.seed}"
+        self.say(f"{counted(result.examples, 'run')}, {counted(result.steps, 'step')} in {result.seconds:.1f} s{seed}")
         if early := ending(result):
             self.say(early, STYLES[GIVEN_UP if result.trouble else INTERRUPTED])
 

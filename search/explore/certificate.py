@@ -89,7 +89,8 @@ def left_out(explorer: Explorer) -> list[str]:
         )
     told.append("a crash at a step is said right before the action that makes the step")
     told.append("of actions on two consumers, next to each other, one order was run")
-    told.append("what a state leads to was looked at once, however many plans come to it")
+    if explorer.visitor.visible:
+        told.append("what a state leads to was looked at once, however many plans come to it")
     return told
 
 

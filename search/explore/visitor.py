@@ -59,6 +59,8 @@ class Visitor:
     def __init__(self, system: SystemPort, application: Application, scope: Scope) -> None:
         core: Callable[[], SystemPort] | None = getattr(system, "core", None)
         self.system = system if core is None else core()
+        self.visible = core is not None
+        """Whether all of its state can be seen; what is in files or in a server cannot, and then no state is taken for another."""
         self.application = application
         self.scope = scope
         count = range(len(scope.alphabet))
@@ -129,7 +131,7 @@ class Visitor:
             if node.spent.armed and not judge.findings and self.waits(deployment, node.spent.armed):
                 return Transition(number, None, asleep)
             if not judge.findings:
-                state = fingerprint(deployment, judge.properties)
+                state = self.state((*node.plan, number), deployment, judge)
                 if state not in self.rested:
                     self.rested.add(state)
                     deployment.settle()
@@ -141,6 +143,10 @@ class Visitor:
             if deployment.steps > len(node.plan):
                 deployment.close()
         return Transition(number, (state, spent) if state else None, asleep, signatures(judge))
+
+    def state(self, plan: Indices, deployment: Any, judge: Checker) -> bytes:
+        """The fingerprint of where a plan has led, or of the plan itself."""
+        return fingerprint(deployment, judge.properties) if self.visible else fingerprint(plan)
 
     @staticmethod
     def waits(deployment: Any, name: str) -> bool:

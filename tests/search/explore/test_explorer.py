@@ -148,6 +148,15 @@ def test_the_state_of_another_world_is_not_gone_on_from(tmp_path: pathlib.Path) 
         load(Explorer(Reference(), Inventory(), ScopeLimits()), file)
 
 
+def test_states_in_files_are_not_taken_for_one_another() -> None:
+    """Nobody sees them, so every plan is run."""
+    bounds = ScopeLimits(clients=1, commands=1, crashes=0, reordered=0, values=1, length=2)
+    explorer = explored("sqlite?crash=process", bounds)
+    assert explorer.complete
+    assert certificate(explorer).known == 0
+    assert not any("a state leads to" in one for one in certificate(explorer).left_out)
+
+
 # -- states
 
 
