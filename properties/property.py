@@ -87,6 +87,8 @@ class Property:
     """For a property of your own: what should have been. Without it, the clause or the first sentence of the docstring."""
     fix: ClassVar[str] = ""
     """For a property of your own: the usual cause, and what to do about it."""
+    watches: ClassVar[bool] = False
+    """Whether it looks at steps only where consumers of the user's own are watched. Elsewhere steps, every third record, are only kept."""
     needs_application: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     """The capability without which a system has nothing that this property could judge."""
@@ -277,7 +279,7 @@ class Checker:
 
     def recorder(self, records: list[Any]) -> Callable[[Any], None]:
         """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged` does
-        the same for steps; where no property looks at them, which are every third record, it only keeps."""
+        the same for steps where no consumer is watched; if no property looks at them there, which are every third record, it only keeps."""
         keep, found = records.append, self.findings.append
         known, met = self.table.known, self.table.met
 
@@ -294,7 +296,9 @@ class Checker:
                     if finding is not None:
                         found(finding)
 
-        emit.unjudged = emit if Step in known else keep  # type: ignore[attr-defined]
+        judges = [getattr(handler, "__self__", None) for handler in known.get(Step, ())]
+        judged = any(not getattr(judge, "watches", False) for judge in judges)
+        emit.unjudged = emit if judged else keep  # type: ignore[attr-defined]
         return emit
 
     def finish(self) -> list[Finding]:

@@ -137,7 +137,6 @@ class Deployment:
         self.name = name
         self.application = application
         self.emit = emit
-        self.note: Emit = getattr(emit, "unjudged", emit)
         self.log = log
         self.capabilities = capabilities
         self.checked: set[type] = set()
@@ -158,6 +157,8 @@ class Deployment:
             self.clients[client] = make(client, source, context, Datastore() if read is None else read.store)
         self.everyone: list[Consumer] = self.consumers.everyone
         self.everyone.extend(self.consumers.values())
+        watched = any(consumer.spec.watched for consumer in self.everyone)
+        self.note: Emit = emit if watched else getattr(emit, "unjudged", emit)
         self.context = context
         self.dormant = callable_extensions(tuple(extensions))
         self.extensions: list[Extension] = []

@@ -55,6 +55,7 @@ class WatchedConsumers(Property):
     guarantee = "CKPT"
     more_guarantees = ("REPL", "LIVE", "ORD")
     needs_application = True
+    watches = True
     judges = (Shown,)
     clauses = {
         "not lost": "at rest, every event is in the rows",
