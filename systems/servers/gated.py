@@ -6,6 +6,7 @@ back its transactions one after another in one thread of a plan.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -15,6 +16,22 @@ from refold.systems.gate.crossing import Blocked, Raised, Returned, Status, Stop
 from refold.systems.gate.gate import Gate
 from refold.systems.gate.network.proxy import Monitor
 from refold.systems.servers.log import ServerLog
+
+LATE = 5.0
+"""Seconds that an answer may take on a busy machine."""
+
+REAL_SLEEP = time.sleep
+
+
+def patient(gate: Gate, name: str, status: Status) -> Status:
+    """Where somebody stands, once that is known. On a busy machine an answer may be late, and then somebody seems to wait whose thread has
+    only not moved for a while. Who waits for another's lock, as the server says, goes on waiting."""
+    until = time.monotonic() + LATE
+    while isinstance(status, Blocked) and status.wait.seen == "still" and time.monotonic() < until:
+        REAL_SLEEP(0.002)
+        gate.advance(0)
+        status = gate.status(name)
+    return status
 
 
 class Writer(Protocol):
@@ -62,6 +79,8 @@ class Gated:
         gate, name = self.ready()
         gate.start(name, self.writers[name].append, request)
         status = gate.until(name, until)
+        while isinstance(status, Blocked) and isinstance(patient(gate, name, status), Stopped):
+            status = gate.until(name, until)
         if isinstance(status, Stopped | Blocked):
             self.open[request.op] = name
             return self.writers[name].taken if isinstance(status, Stopped) else ()
@@ -118,9 +137,9 @@ class Gated:
 
     def finish(self, gate: Gate, name: str) -> Appended | Conflict:
         """Step after step to the end."""
-        status = gate.status(name)
+        status = patient(gate, name, gate.status(name))
         while isinstance(status, Stopped):
-            status = gate.step(name)
+            status = patient(gate, name, gate.step(name))
         return self.answer(name, status)
 
     def answer(self, name: str, status: Status) -> Appended | Conflict:
