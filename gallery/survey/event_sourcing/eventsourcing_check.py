@@ -5,47 +5,15 @@ a repository gives an aggregate as its events make it, also through snapshots an
 position in one transaction counts each event once.
 """
 
-from eventsourcing.application import Application
 from eventsourcing.dispatch import singledispatchmethod
-from eventsourcing.domain import Aggregate, event
 from eventsourcing.projection import Projection
 from eventsourcing.sqlite import SQLiteTrackingRecorder
+from school import Dog, DogSchool
 
 from refold.systems import EventSourcing
 
 NEEDS = ["eventsourcing"]
 RUNS = {"System": ""}
-
-
-class Dog(Aggregate):
-    @event("Registered")
-    def __init__(self, name):
-        self.name = name
-        self.tricks = []
-
-    @event("Taught")
-    def teach(self, trick):
-        if trick in self.tricks:
-            raise ValueError(f"{self.name} knows {trick}")
-        self.tricks.append(trick)
-
-
-class DogSchool(Application):
-    snapshotting_intervals = {Dog: 2}
-    env = {"AGGREGATE_CACHE_MAXSIZE": "10"}
-
-    def register(self, name):
-        dog = Dog(name)
-        self.save(dog)
-        return dog.id
-
-    def teach(self, dog_id, trick):
-        dog = self.repository.get(dog_id)
-        dog.teach(trick)
-        self.save(dog)
-
-    def tricks(self, dog_id):
-        return list(self.repository.get(dog_id).tricks)
 
 
 class Counts(SQLiteTrackingRecorder):
