@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import pathlib
 import sys
 import time
@@ -23,7 +22,7 @@ from refold.model.words import counted
 from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
 from refold.reports.commands import completion, outcome
-from refold.reports.commands.verify import application_for, publish
+from refold.reports.commands.verify import application_for, processes, publish
 from refold.reports.documents.files import ready
 from refold.search.capabilities import not_checked
 from refold.search.explore.certificate import Certificate, certificate, text
@@ -132,7 +131,7 @@ def explore(
             application if own_application(system) is None else called,
             ScopeLimits(**bounds),
             folder,
-            jobs or processes(system),
+            processes(system, jobs),
             keep_going,
         )
         if not fresh:
@@ -145,11 +144,6 @@ def explore(
             if exploration.explorer.progress.found:
                 sys.exit(outcome.FINDINGS)
             sys.exit(outcome.ENVIRONMENT if exploration.interrupted else outcome.HELD)
-
-
-def processes(system: SystemPort) -> int:
-    """All cores, if the runs of this system are known to share nothing."""
-    return len(os.sched_getaffinity(0)) if getattr(system, "parallel", False) else 1
 
 
 class Exploration:
@@ -201,7 +195,7 @@ class Exploration:
 
             def told(progress: Progress) -> None:
                 bar.update(task, description=line(progress), refresh=True)
-                if not quiet and not self.tasted and spent(progress) > TASTE:
+                if not quiet and not self.tasted and progress.seconds > TASTE:
                     self.tasted = True
                     for words in forecast(progress):
                         click.echo(f"refold: {words}", err=True)
@@ -269,7 +263,7 @@ class Exploration:
             examples=progress.transitions,
             steps=progress.transitions,
             skipped=0,
-            seconds=sum(level.seconds for level in progress.levels),
+            seconds=progress.seconds,
             counts=dict(total),
             counterexamples=found,
             not_checked=not_checked(self.system, self.application),
@@ -288,15 +282,10 @@ def check_repeatable(explorer: Explorer) -> None:
         )
 
 
-def spent(progress: Progress) -> float:
-    """Seconds so far."""
-    return sum(level.seconds for level in progress.levels)
-
-
 def line(progress: Progress) -> str:
     """Where it stands."""
     level = progress.levels[-1]
-    seconds = max(spent(progress), 0.001)
+    seconds = max(progress.seconds, 0.001)
     return (
         f"plans of {counted(level.length, 'action')}: {len(progress.frontier):,} states to go on from; {progress.states:,} states,"
         f" {progress.transitions / seconds:,.0f} actions a second, {len(progress.found)} found"

@@ -57,7 +57,7 @@ def certificate(explorer: Explorer) -> Certificate:
         known=sum(level.known for level in progress.levels),
         length=progress.longest if explorer.complete else progress.length,
         complete=explorer.complete and not progress.found,
-        seconds=round(sum(level.seconds for level in progress.levels), 1),
+        seconds=round(progress.seconds, 1),
         left_out=tuple(left_out(explorer)),
         digest=digest(state for state, *_ in progress.asleep),
         shortest=min(map(len, progress.found.values()), default=None),

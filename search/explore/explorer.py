@@ -17,7 +17,8 @@ from refold.model.application import Application
 from refold.properties.result import Counterexample
 from refold.search.explore.hands import Hands
 from refold.search.explore.scope import Scope, ScopeLimits, Spent
-from refold.search.explore.visitor import Indices, Key, OpenState, Signature, Transition, Visitor
+from refold.search.explore.visitor import Indices, Key, OpenState, Transition, Visitor
+from refold.search.outcome import Signature
 from refold.search.run import execute
 from refold.systems.port import SystemPort
 
@@ -59,6 +60,11 @@ class Progress:
     def transitions(self) -> int:
         """Actions that were performed to come to them, each once."""
         return sum(level.transitions for level in self.levels)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return sum(level.seconds for level in self.levels)
 
     @property
     def longest(self) -> int:

@@ -9,12 +9,9 @@ import attrs
 
 from refold.model.action import (
     CORE_ACTIONS,
-    Abort,
     Action,
-    Append,
     AppendUnheard,
     Begin,
-    Commit,
     Crash,
     CrashAt,
     CutPower,
@@ -22,10 +19,7 @@ from refold.model.action import (
     Fail,
     FailDisk,
     Prepare,
-    Redecide,
     Redeliver,
-    Restart,
-    Retry,
     Submit,
     TakeSnapshot,
 )
@@ -76,7 +70,6 @@ COSTS: dict[type[Action], str] = {
 }
 """Kind of action -> what it uses up of the bounds. An out-of-order delivery uses up `reordered`, and `Begin` also `slow`."""
 
-FREE = (Append, Deliver, Restart, Retry, Redecide, Commit, Abort)
 BUDGETS = ("commands", "crashes", "reordered", "redelivered", "unanswered", "slow", "snapshots", "failures")
 """What of the bounds is used up, in the order of `Spent.used`."""
 

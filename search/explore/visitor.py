@@ -14,6 +14,7 @@ from refold.properties.property import Checker
 from refold.properties.suite import checker
 from refold.search.explore.fingerprint import fingerprint
 from refold.search.explore.scope import LOG, Scope, Spent
+from refold.search.outcome import Signature
 from refold.search.run import execute, undisturbed
 from refold.systems.port import SystemPort
 from refold.systems.user.errors import let_through
@@ -21,14 +22,8 @@ from refold.systems.user.errors import let_through
 Indices = tuple[int, ...]
 """A plan, by the places of its actions in the scope's alphabet."""
 
-Signature = tuple[str, str]
-"""Anomaly and guarantee."""
-
 Key = tuple[bytes, Spent]
 """A state, and what may still be done from there: two plans with the same key have the same futures."""
-
-ONE = 1
-"""The number of every record, so that states do not differ by when something happened."""
 
 
 @attrs.frozen
@@ -73,27 +68,20 @@ class Visitor:
         """States of which is known how they come to rest."""
 
     def opened(self) -> tuple[Checker, Any]:
-        """A new deployment, and who judges it. All records have the same number."""
+        """A new deployment, and who judges it. All records have the same number: when something happened is no part of a state."""
         begin_run()
         judge = checker(self.application)
-        known, met, found = judge.known, judge.table.met, judge.findings.append
 
         def emit(record: Any) -> None:
-            try:
-                handlers = known[type(record)]
-            except KeyError:
-                handlers = met(type(record))
-            for handler in handlers:
-                finding = handler(ONE, record)
-                if finding is not None:
-                    found(finding)
+            judge.number = 0  # so that this record, too, is the first
+            judge.feed(record)
 
         return judge, self.system.open(self.application, emit)
 
     def edges(self, node: OpenState) -> list[Transition]:
         """All that can be done from here, with where it leads."""
         with undisturbed():
-            return list(self.steps(node))
+            return self.steps(node)
 
     def steps(self, node: OpenState) -> list[Transition]:
         """As `edges`. An action that is not enabled changes nothing, so the next one is tried on the same deployment."""
