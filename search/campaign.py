@@ -21,7 +21,7 @@ from refold.search.capabilities import not_checked
 from refold.search.outcome import Outcome, Runner
 from refold.search.run import Run, execute, reproducer
 from refold.search.shrink import Shrinker
-from refold.search.signals import HeldInterrupt, held_back
+from refold.search.signals import HeldInterrupt, held_back, undropped
 from refold.search.staleness import Staleness
 from refold.search.vacuous import PATIENCE, contested, counts, have_work, vacuous
 from refold.search.workers import WorkerProcesses, why_not
@@ -144,7 +144,8 @@ class Campaign:
         """Search. Ctrl-C ends the search early and loses nothing."""
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
         try:
-            self.search()
+            with undropped():
+                self.search()
         except KeyboardInterrupt:
             self.interrupted = True
         finally:

@@ -18,6 +18,8 @@ from typing import Any
 
 import click
 
+from refold.search.signals import undropped
+
 COMMANDS = {
     "verify": "refold.reports.commands.verify:verify",
     "explore": "refold.reports.commands.explore:explore",
@@ -80,7 +82,8 @@ class Commands(click.Group):
                 signal.SIGTERM, signal.default_int_handler
             )  # a time-out in CI: as Ctrl-C, what was found is kept
         try:
-            code = super().main(*args, **{**kwargs, "standalone_mode": False})
+            with undropped():
+                code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as error:
             said(error.show)
             code = error.exit_code

@@ -33,6 +33,7 @@ from refold.search.profiles import budget, fitting
 from refold.search.regression import held, stored_plan, stored_plans
 from refold.search.run import Run, execute, undisturbed
 from refold.search.shrink import Shrinker
+from refold.search.signals import undropped
 from refold.search.testing.draws import campaign_tapes, spare_hypothesis
 from refold.search.testing.rounds import Clock, Rounds, failures_in_one_line, growing, without_shrinking
 from refold.search.testing.subject import called, prepared
@@ -221,7 +222,7 @@ class MachineSearch:
         found: BaseException
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
         try:
-            with undisturbed():
+            with undropped(), undisturbed():
                 self.stored()
                 self.generated()
             self.prove()

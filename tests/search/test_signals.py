@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +16,8 @@ from refold.model.errors import SystemUnavailable
 from refold.model.examples.inventory import Inventory
 from refold.properties.result import Counterexample
 from refold.search.campaign import Budget, Campaign
-from refold.search.signals import SIGNALS, held_back
+from refold.search.signals import SIGNALS, held_back, undropped
+from refold.search.state_machine import machine
 from refold.systems.reference import Reference
 from refold.systems.registry import resolve
 
@@ -169,3 +172,66 @@ def test_a_system_that_is_lost_while_a_plan_is_shrunk_takes_no_find_with_it(last
     assert campaign.result().counterexamples == tuple(handed)
     assert len(handed) == 1
     assert handed[0].finding.signature == undisturbed.counterexamples[0].finding.signature
+
+
+# -- where Python drops it
+
+
+class Interrupts:
+    """Interrupts when it goes: Python prints what is raised there, and goes on."""
+
+    def __del__(self) -> None:
+        interrupt()
+        for _ in range(3):
+            """The handler is called here, if not before."""
+
+
+class InterruptedAtTheFifth(Reference):
+    """A correct system; in its fifth run something goes that interrupts."""
+
+    runs = 0
+
+    def open(self, application: Any, emit: Any) -> Any:
+        self.runs += 1
+        if self.runs == 5:
+            Interrupts()
+        return super().open(application, emit)
+
+
+def test_an_interruption_that_python_drops_comes_again() -> None:
+    """Also where the main thread waits."""
+
+    def work() -> None:
+        Interrupts()
+        time.sleep(60)
+
+    with undropped(), pytest.raises(KeyboardInterrupt):
+        work()
+
+
+def test_other_errors_in_destructors_are_told_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[sys.UnraisableHookArgs] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+
+    class Fails:
+        def __del__(self) -> None:
+            raise LookupError
+
+    with undropped():
+        Fails()
+    assert [dropped.exc_type for dropped in told] == [LookupError]
+    assert sys.unraisablehook == told.append
+
+
+def test_a_search_is_interrupted_in_a_destructor() -> None:
+    """The whole budget is not used up."""
+    campaign = Campaign(InterruptedAtTheFifth(), Inventory(), 1, Budget(None, 100_000))
+    assert campaign.run().interrupted
+    assert campaign.examples < 100_000
+
+
+def test_a_machine_is_interrupted_in_a_destructor() -> None:
+    """A test under pytest, or under unittest."""
+    tested = machine("inventory", InterruptedAtTheFifth()).TestCase
+    with pytest.raises(KeyboardInterrupt):
+        tested("runTest").debug()
