@@ -349,6 +349,8 @@ class Actor:
 
     def stand(self, crossing: Crossing) -> Decision:
         """Stop until something is decided that is no pause. Raises `Death`."""
+        if self.process.dead:
+            raise self.process.death()
         with self.mutex:
             self.flagged = False
             self.status = Stopped(crossing)

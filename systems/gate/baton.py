@@ -235,7 +235,7 @@ class Baton:
         for host in dict.fromkeys(actor.host for actor in process.actors):
             if host.running:
                 host.interrupt()
-            elif not host.ended and not host.unwind(process):
+            if not (host.running or host.ended or host.unwind(process)):  # it may have come back just now
                 self._unwind(host, process)
         for actor in process.actors:
             self.blocked.discard(actor)

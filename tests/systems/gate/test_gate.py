@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import queue
+import sys
 import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -31,6 +34,9 @@ from refold.systems.gate import (
     durable,
     watch,
 )
+from refold.systems.gate.actor import current
+from refold.systems.gate.boundary import Boundary
+from refold.systems.gate.crossing import Wait
 
 
 class Store:
@@ -517,3 +523,28 @@ def test_an_error_from_very_deep_is_an_error_like_any_other() -> None:
         status = gate.start("a", deeper)
     assert isinstance(status, Raised)
     assert isinstance(status.error, RecursionError)
+
+
+def test_a_process_that_dies_just_when_its_work_is_done_leaves_no_thread() -> None:
+    """The answer comes while the process dies; tried often, with threads that take turns at every moment."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(100):
+            answer = _thread.allocate_lock()
+            answer.acquire()
+            boundary = Boundary(lambda: None, lambda: None, probe=lambda: Wait("an answer", seen="server"))
+
+            def work(answer: Any = answer, boundary: Boundary = boundary) -> None:
+                actor = current()
+                assert actor is not None
+                actor.process.opened(answer, answer.release)
+                actor.cross("call", "call", answer.acquire, boundary)
+
+            with Gate() as gate:
+                gate.start("alice", work)
+                assert isinstance(gate.step("alice"), Blocked)
+                assert isinstance(gate.step("alice", DIE), Died)
+            assert gate.leaked == []
+    finally:
+        sys.setswitchinterval(before)
