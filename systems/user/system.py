@@ -824,7 +824,7 @@ class OwnDeployment(Deployment):
     def time_passes(self) -> bool:
         """Consumers that pull look again, for what they have put off: a back-off, a lease. Volatile ones that are pushed are handed an
         event that they know: they may still have to build up what they lost."""
-        if any([one.remind() for one in self.consumers.values() if isinstance(one, Watched)]):
+        if any(one.remind() for one in self.consumers.values() if isinstance(one, Watched)):
             return True
         pulling = [one for one in self.consumers.values() if isinstance(one, Watched) and one.role == PULLING]
         if self.stage is None or not pulling or not self.later:
