@@ -19,7 +19,7 @@ from refold.properties.result import Counterexample, Result
 from refold.properties.suite import checked_on
 from refold.search.capabilities import not_checked
 from refold.search.outcome import Outcome, Runner
-from refold.search.run import Run, execute, reproducer
+from refold.search.run import Reproducer, Run, execute
 from refold.search.shrink import Shrinker
 from refold.search.signals import HeldInterrupt, held_back, undropped
 from refold.search.staleness import Staleness
@@ -256,9 +256,9 @@ class Campaign:
 
     def shrunk(self, run: Run, waiting: HeldInterrupt) -> tuple[Counterexample, BaseException | None]:
         """The shortest plan that shows the first anomaly of the run, and what stopped the shrinking before its end."""
-        signature = run.findings[0].signature
         started = time.process_time()
-        reproduces, best, stopped = reproducer(self.system, self.application, signature), tuple(run.performed), None
+        reproduces = Reproducer(self.system, self.application, run.findings[0], self.signatures)
+        best, stopped = tuple(run.performed), None
         minimal = False
 
         def remembering(candidate: Plan) -> Plan | None:
@@ -280,7 +280,7 @@ class Campaign:
             pass
         except BaseException as error:  # whatever it is, it comes after the find
             stopped = error
-        final = run
+        final, signature = run, reproduces.signature
         if stopped is None or isinstance(stopped, KeyboardInterrupt):
             try:
                 final = execute(self.system, self.application, best, whole=True)
@@ -288,6 +288,8 @@ class Campaign:
                 stopped = error
         if final is run or not any(finding.signature == signature for finding in final.findings):
             best, final, minimal = tuple(run.performed), run, False  # not reproducible: show what was seen, unshrunk
+            signature = run.findings[0].signature
+        self.signatures.add(signature)
         counterexample = Counterexample(
             plan=best,
             findings=tuple(sorted(final.findings, key=lambda finding: finding.signature != signature)),

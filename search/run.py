@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -263,14 +263,40 @@ def fault_of(error: BaseException, application: Application) -> str | None:
     return faulty_property(error, application) or blamed(error, application)
 
 
-def reproducer(
-    system: SystemPort, application: Application, signature: tuple[str, str]
-) -> Callable[[Plan], Plan | None]:
-    """What shrinking asks: runs a plan; the actions performed until this very anomaly, or None if it does not show."""
+VAGUE = "replayed-state-differs"
+"""The anomaly that is left where nothing better is known."""
 
-    def reproduces(plan: Plan) -> Plan | None:
-        run = execute(system, application, plan)
-        same = bool(run.findings) and run.findings[0].signature == signature
-        return tuple(run.performed) if same else None
 
-    return reproduces
+class Reproducer:
+    """What shrinking asks: runs a plan; the actions performed until this very anomaly, or None if it does not show.
+
+    Rows that differ from the replay, and nobody knows why, may be those of several mistakes at once. A shorter plan that shows why, by the
+    same property at the same place, is then taken for the same, unless that anomaly is `known` already; from then on it is the `signature`.
+    """
+
+    def __init__(
+        self, system: SystemPort, application: Application, shown: Finding, known: Collection[object] = ()
+    ) -> None:
+        self.system = system
+        self.application = application
+        self.shown = shown
+        self.known = known
+        self.signature = shown.signature
+
+    def __call__(self, plan: Plan) -> Plan | None:
+        run = execute(self.system, self.application, plan)
+        if not run.findings:
+            return None
+        found = run.findings[0]
+        if self.says_why(found):
+            self.signature = found.signature
+        return tuple(run.performed) if found.signature == self.signature else None
+
+    def says_why(self, found: Finding) -> bool:
+        """Whether this is what the vague finding comes from."""
+        shown = self.shown
+        return (
+            self.signature[0] == VAGUE != found.anomaly
+            and (found.judge, found.where) == (shown.judge, shown.where)
+            and found.signature not in self.known
+        )

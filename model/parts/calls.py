@@ -142,6 +142,21 @@ class StopOrderly(Action, frozen=True, tag="stop-orderly"):
         return f"{self.consumer} is told to stop"
 
 
+@action_kind
+class Elapse(Action, frozen=True, tag="elapse"):
+    """Time passes while everybody stays where he is: a machine is slow, a garbage collector runs, nobody has anything to do.
+
+    May lose: leases and claims that end by themselves, waits with a time-out. May never lose: anything that has no time in it.
+    """
+
+    phrase = "time had passed in the middle of work"
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:g} s pass"
+
+
 # -- what was seen
 
 
@@ -290,4 +305,5 @@ class Gated(Extension):
         ),
         count("deadlocks", "times at which code of the user's own waited for each other for ever", Deadlocked),
         count("orderly_stops", "consumers that were told to stop", StopOrderly),
+        count("elapses", "times at which time passed while everybody stayed where he was", Elapse),
     )

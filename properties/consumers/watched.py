@@ -29,7 +29,8 @@ LOST, DOUBLED = (0, 1), (1, 2, 3)
 class _Seen:
     """What is known of one consumer: `furthest` is the position up to which its rows were the fold of the log, `shown` the record that said
     so; `ahead` is what it showed dead, or after a restart, when its checkpoint first covered events that were not in its rows, and `lost`
-    are the positions of all such events."""
+    are the positions of all such events. `back` tells of rows that went back, which is said at rest: what lacks an event may look like what
+    it was before, and then that is the matter."""
 
     def __init__(self, spec: ConsumerSpec, project: Projection) -> None:
         self.spec = spec
@@ -40,6 +41,7 @@ class _Seen:
         self.ahead: tuple[int, Shown] | None = None
         self.lost: set[int] = set()
         self.troubled = False
+        self.back: Finding | None = None
 
 
 class WatchedConsumers(Property):
@@ -160,7 +162,10 @@ class WatchedConsumers(Property):
         if seen.shown is None or seen.spec.volatile:
             return None
         back = self.furthest(seen, record.rows, self.oracle.between(0, seen.furthest))
-        return None if back is None else self.went_back(number, record, seen, back)
+        if back is not None:
+            found = self.went_back(number, record, seen, back)
+            seen.back = seen.back or found
+        return None
 
     def note_ahead(self, number: int, record: Shown, seen: _Seen, checkpoint: int) -> None:
         """Remember the events that the checkpoint covers and the rows lack."""
@@ -230,12 +235,20 @@ class WatchedConsumers(Property):
 
     # -- at rest
 
+    def finish(self) -> list[Finding]:
+        """Rows that went back in a history that never came to rest."""
+        return [seen.back for seen in self.seen.values() if seen.back is not None]
+
     def judge_rest(self, number: int, record: Shown, seen: _Seen) -> Finding | None:
         """Every event is in the rows, once; the checkpoint is at the end."""
         events = self.oracle.between(0, self.oracle.tail)
         expected = self.fold(seen, events)
+        back, seen.back = seen.back, None
         if not self.same(record.rows, expected):
-            return self.explained(number, record, seen, events, expected)
+            found = self.explained(number, record, seen, events, expected)
+            return back if back is not None and found is not None and found.clause == "rows" else found
+        if back is not None:
+            return back
         checkpoint = record.checkpoint
         if checkpoint is None or checkpoint == self.oracle.tail:
             return None

@@ -50,6 +50,7 @@ class Turns(Protocol):
 
     now: float
     told_time: set[str]
+    measured: set[str]
     deadline: float
     actors: dict[str, Actor]
     blocked: set[Actor]

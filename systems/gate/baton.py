@@ -31,6 +31,8 @@ class Baton:
         self.actors: dict[str, Actor] = {}
         self.told_time: set[str] = set()
         """The processes that have asked what time of day it is."""
+        self.measured: set[str] = set()
+        """Those that have asked a clock that only ever goes on."""
         self.blocked: set[Actor] = set()
         self.backends: dict[int, str] = {}
         """Whose connection it is, by the number that the server gives it."""

@@ -50,6 +50,7 @@ from refold.model.parts.calls import (
     BeginRestart,
     BeginTurn,
     Die,
+    Elapse,
     Enter,
     FailStep,
     GoOn,
@@ -89,7 +90,7 @@ from refold.systems.user.watching import (
     role_of,
     watched_spec,
 )
-from refold.systems.user.words import chosen, of_clocks, of_consumers, of_service, overtakings, restart_of
+from refold.systems.user.words import chosen, of_clocks, of_consumers, of_service, of_time, overtakings, restart_of
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
@@ -103,6 +104,8 @@ WALKS = 12
 """Times that time passes on such a walk."""
 AHEAD = 30.0
 """Seconds by which clocks differ, at least; where something lasts longer, twice that."""
+CATCH_UP = 5
+"""Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
 REHEARSED = 12
@@ -228,6 +231,8 @@ class OwnSystem:
         self.places: dict[Any, dict[str, list[str]]] = {}
         self.timed: set[str] = set()
         """Who asks for the time of day."""
+        self.measuring: set[str] = set()
+        """Who asks a clock that only ever goes on, by which time-outs are counted."""
         self.eager = False
         """Services are made before anybody looks into what they create."""
         self.awaits: set[str] = set()
@@ -343,12 +348,16 @@ class OwnSystem:
         if working:
             yield "", 20, alone(Turn(one) for one in working)
             yield "", 8, [(Turn(one),) * 2 for one in working]
+            yield "", 6, [(Turn(one),) * CATCH_UP for one in working]
             yield from of_consumers(cast, places, working, mortal=self.mortal, stops=self.stops, serves=self.serves)
         timed = [one for one in dict.fromkeys((*self.clients, *working)) if one in self.timed]
         if timed:
             self.capabilities |= {Clocks.ability().name}
             lasting = max((role.lasts(theirs) for role, theirs in self.given.items()), default=0.0)
             yield from of_clocks(cast, timed, max(AHEAD, math.ceil(2 * lasting)))
+        counting = [one for one in dict.fromkeys((*self.clients, *working)) if one in self.timed | self.measuring]
+        if counting and not any(role.lasts(theirs) for role, theirs in self.given.items()):
+            yield from of_time(cast, places, working, counting, (AHEAD, LATER), serves=self.serves)
         mortal = [one for one in self.workers if one in self.mortal]
         if mortal:
             yield "consumer-crash", 2, alone(Crash(one) for one in mortal)
@@ -369,7 +378,8 @@ class OwnSystem:
             deployment = self.open(application, lambda record: None)
             try:
                 self.places[kind] = deployment.rehearse(application.commands()[:REHEARSED])
-                self.timed |= deployment.told_time()
+                self.timed |= deployment.asked("told_time")
+                self.measuring |= deployment.asked("measured")
             except NeedsThread as stop:
                 self.use_threads(stop)
             finally:
@@ -552,6 +562,7 @@ class OwnDeployment(Deployment):
                 FailStep: self.fail_step,
                 Die: self.die,
                 SetClock: self.set_clock,
+                Elapse: self.elapse,
             }
         if self.system.serves:
             table[Submit] = self.call_through
@@ -609,11 +620,13 @@ class OwnDeployment(Deployment):
     # -- consumers
 
     def working(self, name: str) -> Watched | None:
-        """A consumer that could take a turn; one that is down is started first."""
+        """A consumer that could take a turn; one that is down is started first. While others are in the middle of work, one that pulls may
+        find what is not in the log yet: a job in a queue, a row of an outbox."""
         consumer = self.consumers.get(name)
         if not isinstance(consumer, Watched) or consumer.role == INLINE or consumer.busy():
             return None
-        return consumer if consumer.down or not consumer.idle() else None
+        others_work = consumer.role == PULLING and self.stage is not None and bool(self.stage.work)
+        return consumer if consumer.down or others_work or not consumer.idle() else None
 
     def begin_turn(self, action: BeginTurn | Turn) -> bool:
         """A consumer begins to work."""
@@ -757,9 +770,20 @@ class OwnDeployment(Deployment):
         for role in self.own:
             role.clock_was_set()
 
-    def told_time(self) -> set[str]:
-        """Who has asked for the time of day; what one client does, all do."""
-        found = set() if self.stage is None else {*self.stage.gate.told_time}
+    def elapse(self, action: Elapse) -> bool:
+        """Time passes; who pulls may find something to do for which the time has come."""
+        if self.stage is None:
+            return False
+        self.step(action)
+        self.stage.gate.advance(action.seconds)
+        for consumer in self.consumers.values():
+            if isinstance(consumer, Watched) and consumer.role == PULLING:
+                consumer.wake()
+        return True
+
+    def asked(self, clock: str) -> set[str]:
+        """Who has asked a clock; what one client does, all do."""
+        found = set() if self.stage is None else {*getattr(self.stage.gate, clock)}
         return {*found, *self.system.clients} if found.intersection(self.system.clients) else found
 
     # -- the end
@@ -798,7 +822,10 @@ class OwnDeployment(Deployment):
                     self.emit(HandledAgain(consumer.name, event.position))
 
     def time_passes(self) -> bool:
-        """Consumers that pull look again, for what they have put off: a back-off, a lease."""
+        """Consumers that pull look again, for what they have put off: a back-off, a lease. Volatile ones that are pushed are handed an
+        event that they know: they may still have to build up what they lost."""
+        if any(one.remind() for one in self.consumers.values() if isinstance(one, Watched)):
+            return True
         pulling = [one for one in self.consumers.values() if isinstance(one, Watched) and one.role == PULLING]
         if self.stage is None or not pulling or not self.later:
             return False

@@ -108,6 +108,8 @@ class Watched(Asked, Consumer):
         self.failures = 0
         self.started_again = False
         """It has failed so often that its process was started again, and has done nothing since."""
+        self.waits_for_event = False
+        """It was started again, and has been handed nothing since."""
         self.woken = False
         """Something became visible since it began to work: it may have looked before that."""
         self.recovering = False
@@ -222,6 +224,14 @@ class Watched(Asked, Consumer):
             self.wake()
         self.failures = 0
         self.started_again = False
+
+    def remind(self) -> bool:
+        """Hand the last event once more to one whose rows are volatile, and that has been handed nothing since it was started: it may go on
+        with its recovery whenever it is called. Whether it was."""
+        if not self.waits_for_event or self.role != PUSHED or not self.spec.volatile or self.down or self.busy():
+            return False
+        self.waits_for_event = False
+        return self.redeliver(1)
 
     # -- its work
 
@@ -345,6 +355,7 @@ class Watched(Asked, Consumer):
         if self.spec.ordered and after > self.position:
             super().receive(event, after)
             return
+        self.waits_for_event = False
         self.undertake("handle", (event,), lambda status: self.handed(event, status))
 
     def handed(self, event: Stored, status: Status) -> None:
@@ -454,6 +465,7 @@ class Watched(Asked, Consumer):
     def recovered(self) -> None:
         """It goes on with what it has found."""
         self.failures = 0
+        self.waits_for_event = True
         self.resume(self.checkpoint_now() or 0)
         self.asleep = self.role == INLINE
         self.emit(Recovered(self.name, self.position, None))

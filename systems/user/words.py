@@ -7,11 +7,12 @@ from itertools import product
 from typing import Any
 
 from refold.model.action import Crash, Submit
-from refold.model.declarations.offer import Cast
+from refold.model.declarations.offer import Cast, alone
 from refold.model.parts.calls import (
     BeginRestart,
     BeginTurn,
     Die,
+    Elapse,
     Enter,
     FailStep,
     GoOn,
@@ -45,6 +46,39 @@ def of_clocks(cast: Cast, actors: Collection[str], ahead: float) -> Iterator[Gro
     sets = [SetClock(one, seconds) for one in actors for seconds in (ahead, -ahead)]
     yield "clock", 5, [(one,) for one in sets]
     yield "clock", 3, [(one, Submit(*talk)) for one in sets for talk in cast.talks if talk[0] == one.who]
+
+
+def of_time(
+    cast: Cast,
+    places: dict[str, list[str]],
+    working: Sequence[str],
+    counting: Collection[str],
+    lengths: Sequence[float],
+    *,
+    serves: bool,
+) -> Iterator[Group]:
+    """Time that passes for everybody; and while one of those who look at a clock has stopped, and another takes his turn."""
+    passes = [Elapse(seconds) for seconds in lengths]
+    yield "clock", 2, alone(passes)
+    begun: list[Any] = [
+        (BeginTurn(one), Halt(one, place)) for one in working if one in counting for place in places[one]
+    ]
+    turns = [
+        (*stop, wait, Turn(other), GoOn(stop[0].consumer))
+        for stop, wait, other in product(begun, passes, working)
+        if other != stop[0].consumer
+    ]
+    if turns:
+        yield "clock", 6, turns
+    if serves and any(client in counting for client in cast.clients):
+        yield (
+            "clock",
+            4,
+            [
+                (Enter(*one), Halt(one[0], place), wait, Submit(*other), GoOn(one[0]))
+                for (one, other), place, wait in product(cast.rivals, places["service"], passes)
+            ],
+        )
 
 
 def of_service(cast: Cast, places: list[str]) -> Iterator[Group]:

@@ -64,6 +64,7 @@ class Past:
         self.kinds: Counter[str] = Counter(tag_of(record) for _, record in self.past)
         self.deeds: Counter[str] = Counter(tag_of(action) for action in self.actions)
         opened = next((record for _, record in self.past if type(record) is Opened), None)
+        self.clients: frozenset[str] = frozenset(opened.clients) if opened else frozenset()
         self.specs: dict[str, ConsumerSpec] = {spec.name: spec for spec in opened.consumers} if opened else {}
         for _, record in self.past:
             joined = getattr(record, "spec", None)

@@ -89,6 +89,72 @@ class WatchedFacts(Past):
         return any(tag_of(action) in TURNS and action.consumer != self.where for action in self.actions)
 
     @property
+    def was_handed(self) -> bool:
+        """Whether it was handed events, as objects that others may hold too."""
+        return bool(self.of(Handed, self.where))
+
+    @property
+    def others_in_between(self) -> bool:
+        """Whether another consumer took a turn while it stood in the middle of its own."""
+        stands = False
+        for action in self.actions:
+            who = getattr(action, "who", None)
+            if who == self.where:
+                stands = tag_of(action) == "halt"
+            elif stands and tag_of(action) in TURNS and action.consumer != self.where:
+                return True
+        return False
+
+    @property
+    def claim_ran_out(self) -> bool:
+        """Whether another one worked in between, and time had passed, or clocks differed, before."""
+        return self.others_in_between and self.happened("elapse", "clock-set")
+
+    @property
+    def looked_before_commit(self) -> bool:
+        """Whether it worked while a call stood in the middle, and no event became visible while that stood."""
+        standing: set[str] = set()
+        looked = False
+        for _, record in self.past:
+            if type(record) is Stored:
+                if looked:
+                    return True
+                standing.clear()
+            elif type(record) is Step:
+                action = deed(record.action)
+                who = getattr(action, "who", None)
+                if tag_of(action) == "halt" and who is not None and who not in self.specs:
+                    standing.add(who)
+                elif who in standing:
+                    standing.discard(who)
+                elif standing and tag_of(action) in TURNS and action.consumer == self.where:
+                    looked = True
+        return False
+
+    @property
+    def call_cut_short(self) -> bool:
+        """Whether a client of the user's service was interrupted in the middle of a call."""
+        return any(
+            tag_of(action) in MISHAPS and action.who in self.clients
+            for action in self.actions
+            if hasattr(action, "who")
+        )
+
+    @property
+    def sender_cut_short(self) -> bool:
+        """Whether a relay, which is neither a client nor a consumer, was interrupted in the middle of its work."""
+        return any(
+            tag_of(action) in MISHAPS and action.who not in self.clients and action.who not in self.specs
+            for action in self.actions
+            if hasattr(action, "who")
+        )
+
+    @property
+    def calls_undisturbed(self) -> bool:
+        """Whether clients called a service of the user's, and every call came to its end at once."""
+        return self.happened("called") and not self.happened("halt", *MISHAPS, "failed")
+
+    @property
     def stood_during_append(self) -> bool:
         """Whether it stood in the middle of its work while an event became visible, the last one of all."""
         stands = False

@@ -48,6 +48,7 @@ CHECKPOINT_RULES: Rules = {
         against(0.5, lambda facts: not facts.died_between_effect_and_checkpoint and not facts.watched),
         against(0.5, lambda facts: facts.watched and not facts.cut_short),
         against(0.6, lambda facts: facts.inline or facts.checkpoint_fell),
+        against(0.5, lambda facts: facts.others_in_between),
         against(0.4, lambda facts: facts.snapshot_used),
     ),
     "failed-event-checkpointed": (
@@ -112,20 +113,30 @@ CHECKPOINT_RULES: Rules = {
     "rebalance-double-processing": (
         shows(0.5, *TWICE),
         after(0.5, "rebalance"),
-        never(0.8, "rebalance"),
+        against(0.8, lambda facts: not facts.happened("rebalance") and not facts.others_in_between),
         when(
             0.2,
-            lambda facts: not facts.happened("stall-member"),
+            lambda facts: facts.happened("rebalance") and not facts.happened("stall-member"),
             "the new owner began while the old one's work was not saved",
         ),
-        against(0.5, lambda facts: facts.happened("stall-member")),
+        when(
+            0.5,
+            lambda facts: facts.others_in_between and not facts.claim_ran_out,
+            "another one worked while {where} stood in the middle of its work",
+        ),
+        against(0.5, lambda facts: facts.happened("stall-member") or facts.claim_ran_out),
     ),
     "zombie-consumer": (
         shows(0.5, *TWICE, "checkpoint-goes-back", "applied-out-of-order", *DIFFERS),
         after(0.5, "stall-member", "wake-member"),
         when(0.2, lambda facts: facts.happened("rebalance"), "its partitions had been given to another member"),
-        never(0.6, "rebalance"),
-        never(0.8, "stall-member", "wake-member"),
+        when(
+            0.6,
+            lambda facts: facts.claim_ran_out,
+            "time passed for {where} in the middle of its work, or its clock was not that of another one, which worked meanwhile",
+        ),
+        against(0.6, lambda facts: not facts.happened("rebalance") and not facts.claim_ran_out),
+        against(0.8, lambda facts: not facts.happened("stall-member", "wake-member") and not facts.claim_ran_out),
     ),
     "dead-letter-lost": (
         shows(0.5, *AHEAD, "dead-letter-lost", "dropped-as-duplicate"),

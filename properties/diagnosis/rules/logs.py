@@ -28,6 +28,7 @@ LOG_RULES: Rules = {
         after(0.4, "started"),
         when(0.4, lambda facts: facts.overtook, "{where} worked while a call stood in the middle"),
         against(0.7, lambda facts: not facts.happened("started") and not facts.overtook),
+        against(0.5, lambda facts: facts.looked_before_commit),
         against(0.3, lambda facts: facts.patience > 2),
     ),
     "gap-skip-over-live-tx": (

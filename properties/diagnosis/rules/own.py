@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refold.properties.diagnosis.rules.symptom import AHEAD, TWICE, UNAPPLIED, Rules, after, against, shows, when
+from refold.properties.diagnosis.rules.symptom import AHEAD, STUCK, TWICE, UNAPPLIED, Rules, after, against, shows, when
 
 LOOP = "waits for the event loop"
 """What is said of whoever cannot go on because somebody else keeps the thread of his loop."""
@@ -44,6 +44,16 @@ OWN_RULES: Rules = {
         against(0.8, lambda facts: not facts.watched or not facts.undisturbed_here),
         against(0.5, lambda facts: facts.others_worked),
         against(0.4, lambda facts: facts.overtook or facts.rows_lost_by_end),
+    ),
+    "enqueued-before-commit": (
+        shows(0.5, *UNAPPLIED, *STUCK),
+        when(
+            0.5,
+            lambda facts: facts.looked_before_commit,
+            "{where} worked while the only call under way had not committed yet",
+        ),
+        against(0.8, lambda facts: not facts.looked_before_commit),
+        against(0.3, lambda facts: facts.cut_short),
     ),
     "inline-applied-twice": (
         shows(0.5, *TWICE),

@@ -32,7 +32,13 @@ DUAL_RULES: Rules = {
     "dual-write-partial": (
         shows(0.6, "stores-disagree"),
         after(0.4, "writer-died"),
-        never(0.7, "writer-died"),
+        against(0.7, lambda facts: not facts.happened("writer-died") and not facts.call_cut_short),
+        shows(0.4, "side-effect-missing"),
+        when(
+            0.5,
+            lambda facts: facts.call_cut_short,
+            "a call was interrupted in the middle, after what it had stored first",
+        ),
     ),
     "dual-write-reorder": (
         shows(0.7, "second-store-goes-back"),
@@ -44,6 +50,11 @@ DUAL_RULES: Rules = {
         shows(0.6, "side-effect-twice", "side-effect-missing"),
         after(0.4, "drain", "claimed", "delivered"),
         never(0.8, "drain", "claimed", "delivered"),
+    ),
+    "outbox-marked-unsent": (
+        shows(0.5, "side-effect-missing"),
+        when(0.5, lambda facts: facts.sender_cut_short, "whoever sends was interrupted in the middle of its work"),
+        against(0.7, lambda facts: not facts.sender_cut_short),
     ),
     "recovery-is-a-noop": (
         shows(0.7, "repair-found-nothing"),

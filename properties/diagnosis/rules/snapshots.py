@@ -22,7 +22,14 @@ SNAPSHOT_RULES: Rules = {
     "snapshot-off-by-one": (
         shows(0.65, "snapshot-differs"),
         shows(0.3, *TWICE, *DIFFERS),
+        shows(0.4, "snapshot-ahead-of-log"),
         when(0.3, lambda facts: facts.snapshot_used, "a snapshot of {where} took part"),
+        when(
+            0.5,
+            lambda facts: facts.calls_undisturbed and facts.anomaly == "snapshot-ahead-of-log",
+            "every call had come to its end, and nothing had gone wrong",
+        ),
+        against(0.6, lambda facts: facts.anomaly == "snapshot-ahead-of-log" and not facts.calls_undisturbed),
         never(0.8, "snapshot-taken", "snapshot-loaded"),
         against(0.3, lambda facts: facts.happened(*SCHEMA)),
         against(0.6, lambda facts: facts.lacks_part),
@@ -30,6 +37,7 @@ SNAPSHOT_RULES: Rules = {
     "snapshot-of-uncommitted": (
         shows(0.7, "snapshot-ahead-of-log"),
         when(0.2, lambda facts: facts.where.startswith("stream:"), "it is the snapshot of an aggregate"),
+        against(0.5, lambda facts: facts.calls_undisturbed),
         shows(0.2, "snapshot-differs"),
     ),
     "snapshot-schema-mismatch": (
@@ -132,6 +140,7 @@ REPLAY_RULES: Rules = {
             0.2, lambda facts: facts.missing_applied_by_others, "another consumer had been handed the same event before"
         ),
         against(0.4, lambda facts: not facts.several_differ),
+        against(0.6, lambda facts: facts.watched and not facts.was_handed),
     ),
     "rebuild-skips-side-table": (
         shows(0.5, "side-table-differs", "rebuild-differs", *DIFFERS),

@@ -50,13 +50,25 @@ def time_ns() -> int:
 def monotonic() -> float:
     """`time.monotonic`: it has no offset, because it is only ever compared with itself."""
     actor = current()
+    if actor is None:
+        return _monotonic()
+    actor.gate.measured.add(actor.process.name)
+    return actor.gate.now
+
+
+def waiting() -> float:
+    """`time.monotonic`, as the standard library's own waiting counts with it."""
+    actor = current()
     return _monotonic() if actor is None else actor.gate.now
 
 
 def monotonic_ns() -> int:
     """`time.monotonic_ns`."""
     actor = current()
-    return _monotonic_ns() if actor is None else round(actor.gate.now * 1_000_000) * 1000
+    if actor is None:
+        return _monotonic_ns()
+    actor.gate.measured.add(actor.process.name)
+    return round(actor.gate.now * 1_000_000) * 1000
 
 
 def sleep(seconds: float) -> None:
@@ -148,8 +160,8 @@ def register(patches: Patches) -> None:
             "time.gmtime": _localtime(time_module.gmtime),
             "datetime.datetime": datetime,
             "datetime.date": date,
-            "threading._time": monotonic,
+            "threading._time": waiting,
         }
 
     patches.add("time", replacements)
-    patches.add("queue", lambda: {"queue.time": monotonic})
+    patches.add("queue", lambda: {"queue.time": waiting})
