@@ -1,59 +1,62 @@
-"""The gallery: every anomaly that a broken system shows, with its rule, the smallest plan that shows it, a picture, and its usual cause.
+"""The gallery: every anomaly with its rule, the smallest run that shows it, a picture, and its usual cause; and those that have no picture.
 
-The plans are those of `refold zoo`, one for each anomaly, in `pictures/gallery`; `pictures/draw.py` runs and draws them.
+`pictures/draw.py` draws the pictures.
 """
 
 from __future__ import annotations
 
-import json
-import pathlib
-from collections.abc import Iterator
-from typing import Any
+from exhibits import UNSHOWN, Exhibit, exhibits
 
-from refold.model.documents import (
-    vocabulary as vocabulary,
-)  # first: the order of what it makes known is that of the pages
-from refold.model.documents.plan import plan_from_json
+from refold.model.words import counted
 from refold.reports.words.anomalies import ANOMALIES
-from refold.reports.words.sentences import plan_sentences
-from refold.search.objects.application_check import application_named
+from refold.reports.words.explained import explain_finding
 from refold.systems.broken import BROKEN
-
-FOLDER = pathlib.Path(__file__).parent / "pictures" / "gallery"
-
-
-def plans() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Anomaly -> the document of its plan."""
-    for path in sorted(FOLDER.glob("*.json")):
-        yield path.stem, json.loads(path.read_text(encoding="utf-8"))
 
 
 def gallery(guarantees: dict[str, str]) -> str:
-    """A section for each guarantee, with its anomalies."""
+    """A section for each guarantee, with its anomalies; at the end what is not shown."""
     found: dict[str, list[str]] = {}
-    for anomaly, document in plans():
-        found.setdefault(document["guarantee"], []).append(exhibit(anomaly, document))
-    return "\n\n".join(
-        f"## {code}: {meaning}\n\n" + "\n\n".join(found[code]) for code, meaning in guarantees.items() if code in found
-    )
-
-
-def exhibit(anomaly: str, document: dict[str, Any]) -> str:
-    """One anomaly."""
-    words, system = ANOMALIES[anomaly], document["system"]
-    application = application_named(document["application"])
-    sentences = plan_sentences(plan_from_json(document, application))
-    steps = "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1))
+    for exhibit in exhibits():
+        found.setdefault(exhibit.finding.guarantee, []).append(section(exhibit))
     parts = [
-        f"### {anomaly}",
-        f"{sentence(words.rule)} The broken system `{system}` ({BROKEN[system].reference}) breaks this rule, here with the"
-        f" application `{document['application']}`:",
+        f"## {code}: {meaning}\n\n" + "\n\n".join(found[code]) for code, meaning in guarantees.items() if code in found
+    ]
+    return "\n\n".join([*parts, unshown()])
+
+
+def section(exhibit: Exhibit) -> str:
+    """One anomaly."""
+    words = ANOMALIES[exhibit.anomaly]
+    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(exhibit.steps, 1))
+    parts = [
+        f"### {exhibit.anomaly}",
+        f"{sentence(words.rule)} {origin(exhibit)}:",
         steps,
-        f"![{anomaly}, step by step](../pictures/gallery/{anomaly}.svg)",
+        f"What refold says: {explain_finding(exhibit.finding, exhibit.history).explanation.headline}.",
+        f"![{exhibit.anomaly}, step by step](../pictures/gallery/{exhibit.anomaly}.svg)",
     ]
     if words.usual:
         parts.append(f"**Usual cause and fix.** {sentence(words.usual)}")
     return "\n\n".join(parts)
+
+
+def origin(exhibit: Exhibit) -> str:
+    """What breaks the rule."""
+    if not exhibit.system:
+        return f"A history of {counted(len(exhibit.steps), 'record')}, written by hand, breaks this rule"
+    return (
+        f"The broken system `{exhibit.system}` ({BROKEN[exhibit.system].reference}) breaks this rule, here with the"
+        f" application `{exhibit.application}`"
+    )
+
+
+def unshown() -> str:
+    """The anomalies that have no picture, by the reason."""
+    alike: dict[str, list[str]] = {}
+    for anomaly, why in UNSHOWN.items():
+        alike.setdefault(why, []).append(f"- `{anomaly}`: {ANOMALIES[anomaly].rule}")
+    parts = [f"{sentence(why)}\n\n" + "\n".join(lines) for why, lines in alike.items()]
+    return "\n\n".join(["## Without a picture", *parts])
 
 
 def sentence(text: str) -> str:

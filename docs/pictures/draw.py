@@ -1,4 +1,5 @@
-"""Draws the pictures of the documentation: every plan in this folder is run, and its counterexample becomes an SVG beside it.
+"""Draws the pictures of the documentation: every plan in this folder is run, and its counterexample becomes an SVG beside it. So does every
+exhibit of the gallery of anomalies.
 
 The pictures of reports lean on style sheets and on the reader's colour scheme. These must look the same wherever a page is
 shown, so every element carries its own style, on a white ground.
@@ -9,19 +10,19 @@ shown, so every element carries its own style, on a white ground.
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 
-from refold.model.documents.plan import plan_from_json
 from refold.reports.pictures.spacetime import STYLE, spacetime_svg
-from refold.search.objects.application_check import application_named
-from refold.search.run import execute
-from refold.systems.registry import resolve
 
-FOLDER = pathlib.Path(__file__).parent
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from exhibits import Exhibit, exhibits, from_plan
+
+FOLDER = pathlib.Path(__file__).resolve().parent
 SVG = "http://www.w3.org/2000/svg"
 Rule = tuple[tuple[int, int], list[set[str]], dict[str, str]]
 
@@ -56,6 +57,7 @@ def inline(picture: str) -> str:
     ground = paper[1] if paper else "#fff"
     root = ElementTree.fromstring(picture)
     sheet = rules()
+    families: set[str] = set()
 
     def dress(element: ElementTree.Element, outside: list[set[str]]) -> None:
         names = {"." + name for name in element.get("class", "").split()} | {element.tag.rpartition("}")[2]}
@@ -64,6 +66,8 @@ def inline(picture: str) -> str:
             *outer, own = compounds
             if own <= names and all(any(compound <= other for other in outside) for compound in outer):
                 style.update(declarations)
+        if family := style.pop("font-family", ""):
+            families.add(family)
         if style:
             element.set("style", ";".join(f"{name}:{value}" for name, value in style.items()))
         for name, value in element.attrib.items():
@@ -77,18 +81,24 @@ def inline(picture: str) -> str:
                 dress(child, [*outside, names])
 
     dress(root, [])
+    (family,) = families
+    root.set("font-family", family)
     root.insert(1, ElementTree.Element("rect", {"width": "100%", "height": "100%", "fill": ground}))
     ElementTree.register_namespace("", SVG)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def draw(plan: pathlib.Path) -> str:
-    """The picture of the counterexample that a plan shows."""
-    document = json.loads(plan.read_text())
-    application = application_named(document["application"])
-    run = execute(resolve(document["system"]), application, plan_from_json(document, application), whole=True)
-    finding = next(finding for finding in run.findings if finding.anomaly == document["anomaly"])
-    return inline(spacetime_svg(run.history, finding, title=f"{finding.anomaly}, step by step"))
+def draw(exhibit: Exhibit) -> str:
+    """The picture of a run."""
+    return inline(spacetime_svg(exhibit.history, exhibit.finding, title=f"{exhibit.anomaly}, step by step"))
+
+
+def pictures() -> Iterator[tuple[pathlib.Path, str]]:
+    """Where they go, and what they are."""
+    for plan in sorted(FOLDER.glob("*.json")):
+        yield plan.with_suffix(".svg"), draw(from_plan(plan))
+    for exhibit in exhibits():
+        yield FOLDER / "gallery" / f"{exhibit.anomaly}.svg", draw(exhibit)
 
 
 def main() -> None:
@@ -97,8 +107,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     stale = []
-    for plan in sorted(FOLDER.rglob("*.json")):
-        picture, target = draw(plan), plan.with_suffix(".svg")
+    for target, picture in pictures():
         if not target.exists() or target.read_text() != picture:
             stale.append(target.name)
             if not options.check:

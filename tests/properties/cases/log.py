@@ -165,6 +165,7 @@ OPEN = (asked("carol-1", CLEO, stream="zeta"), Started("carol", "carol-1", (3,))
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
     return [
+        ("visibility", "versions", (*FIRST, asked("bob-1", BOB), event(2, 1, BOB, "bob-1/0"))),
         ("identity", "asked for", (*FIRST, Altered(1, "acme", 1, "nobody-1/0", "Registered", ADA))),
         ("identity", "asked for", (*FIRST, Altered(1, "acme", 1, "alice-1/1", "Registered", ADA))),
         ("identity", "asked for", (*FIRST, event(2, 2, BOB, "alice-1/1"))),

@@ -11,7 +11,7 @@ from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Deadlocked, HandledAgain, Replied, Shown
 from refold.model.parts.reading.looks import Viewed
-from refold.model.record import ConsumerSpec, Opened, Prepared, Settled, Settling
+from refold.model.record import ConsumerSpec, Opened, Prepared, Scanned, Settled, Settling
 
 from ...systems.user.bags import Add, Added, Bag, Clear, Removed
 from .case import Case
@@ -172,7 +172,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("replays", "twice"): Case(
         (at(1), at(2), Viewed("page", {"a": 2})), (at(1), at(3), Viewed("page", {"a": 2})), Forgetting()
     ),
-    ("replays", "log"): Case((at(2), at(1)), (at(1), at(2)), Replaying()),
+    ("replays", "log"): Case((at(1), Scanned((), ())), (at(1), Scanned((1,), ("e1",))), Replaying()),
     ("watched-consumers", "inline"): Case(
         history(*TWO, shown(1, None, "working", "table")),
         history(*TWO, shown(2, None, "working", "table")),
