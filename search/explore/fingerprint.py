@@ -31,18 +31,22 @@ import msgspec
 
 from refold.model.application import Application
 from refold.model.context import Clock
+from refold.properties.oracle import Oracle
 from refold.properties.window import Window
 
 WIRING = (FunctionType, BuiltinFunctionType, MethodType, type, functools.partial, weakref.ref, Application, Clock)
 """What is the same in every run, and the clock, which counts steps."""
 
 LEFT_OUT = frozenset(
-    {"emit", "note", "handlers", "dormant", "skipped", "turns", "recent", "application", "decider", "plain", "step"}
+    {"emit", "note", "handlers", "dormant", "skipped", "turns", "recent", "application", "decider", "plain", "step", "checked"}
 )
-"""Attributes that hold wiring, counts, and what a finding shows as its proof."""
+"""Attributes that hold wiring, counts, what was looked up before, and what a finding shows as its proof."""
 
-PLAIN = (int, str, bytes, float, bool, type(None))
-CONTAINERS = (list, tuple, deque, set, frozenset, dict)
+SCRATCH: Mapping[type, frozenset[str]] = {Oracle: frozenset({"progress", "turn"})}
+"""Attributes that are set anew by every record of which they tell, before anybody looks at them."""
+
+PLAIN = frozenset({int, str, bytes, float, bool, type(None)})
+CONTAINERS = frozenset({list, tuple, deque, set, frozenset, dict})
 WHOLE = (
     complex,
     range,
@@ -71,7 +75,7 @@ class Part:
     """One object of a state, as it was written down: its name, its hash, what can change in it, and the parts that it names. `unsaid` is
     what the fingerprint leaves out; `hidden` are the parts that are met there."""
 
-    __slots__ = ("cells", "digest", "hidden", "name", "others", "thing", "unsaid")
+    __slots__ = ("cells", "digest", "hidden", "holdings", "name", "others", "thing", "unsaid")
 
     def __init__(self, thing: Any, name: str, digest: int, cells: list[Any], others: list[Any], unsaid: list[Any]) -> None:
         self.thing = thing
@@ -81,6 +85,7 @@ class Part:
         self.others = others
         self.unsaid = unsaid
         self.hidden: list[Any] = []
+        self.holdings: Any = None
 
 
 @functools.cache
@@ -96,6 +101,18 @@ def slots_of(cls: type) -> tuple[str, ...]:
     names = (names,) if isinstance(names, str) else tuple(names)
     hidden = cls.__name__.lstrip("_")
     return tuple(f"_{hidden}{name}" if name.startswith("__") and not name.endswith("__") else name for name in names)
+
+
+@functools.cache
+def left_out(kind: type) -> frozenset[str]:
+    """The attributes of its objects that say nothing about a state."""
+    return LEFT_OUT.union(*[names for cls, names in SCRATCH.items() if issubclass(kind, cls)])
+
+
+@functools.cache
+def usual_values(kind: type) -> Mapping[str, Any]:
+    """What its objects hold as long as nobody has said otherwise."""
+    return {name: held for cls in reversed(kind.__mro__) for name, held in vars(cls).items() if type(held) in PLAIN}
 
 
 @functools.cache
@@ -168,9 +185,13 @@ class Writer:
     def form(self, value: Any) -> str:
         """The canonical form of a value."""
         kind: type = type(value)
-        way = self.ways.get(kind)
-        if way is None:
-            way = self.ways[kind] = getattr(self, way_of(kind))
+        try:
+            return self.ways[kind](value)
+        except KeyError:
+            if kind in self.ways:
+                raise
+        way: Callable[[Any], str] = getattr(self, way_of(kind))
+        self.ways[kind] = way
         return way(value)
 
     @staticmethod
@@ -208,6 +229,12 @@ class Writer:
 
     def bag(self, values: Any) -> str:
         """In the order of what they look like."""
+        if type(values) is frozenset:
+            return self.once(values, self.sorted)
+        return self.sorted(values)
+
+    def sorted(self, values: Any) -> str:
+        """The members of a set."""
         return f"<{','.join(sorted(map(self.form, values)))}>" if values else "<>"
 
     def cell_bag(self, values: Any) -> str:
@@ -227,13 +254,22 @@ class Writer:
         return f"{{{','.join([f'{key}:{form(value)}' for key, value in items])}}}"
 
     def record(self, value: Any) -> str:
-        """By its fields, written once if nothing in it can change."""
+        """By its fields."""
+        kept = self.kept.get(id(value))
+        return self.once(value, self.fields) if kept is None else kept[1]
+
+    def fields(self, value: Any) -> str:
+        """The fields of something frozen."""
+        form, kind = self.form, type(value)
+        return f"{kind.__name__}({','.join([form(getattr(value, name)) for name in fields_of(kind) or ()])})"
+
+    def once(self, value: Any, write: Callable[[Any], str]) -> str:
+        """Written once, if nothing in it can change."""
         kept = self.kept.get(id(value))
         if kept is not None:
             return kept[1]
         before = len(self.cells) + len(self.others) + len(self.unsaid)
-        form, kind = self.form, type(value)
-        text = f"{kind.__name__}({','.join([form(getattr(value, name)) for name in fields_of(kind) or ()])})"
+        text = write(value)
         if len(self.cells) + len(self.others) + len(self.unsaid) == before:
             if len(self.kept) >= KEPT:
                 self.kept.clear()
@@ -256,24 +292,28 @@ class Writer:
         return f"#{name}"
 
     def part(self, thing: Any, name: str) -> Part:
-        """A part, written down as far as the fingerprint goes. Empty containers go without saying."""
+        """A part, written down as far as the fingerprint goes. Empty containers, and what the class says already, go without saying."""
         self.name = name
         self.met, self.cells, self.others, self.unsaid = [], [], [], []
         form, kind = self.form, type(thing)
+        out, usual = left_out(kind), usual_values(kind)
         said = []
         for attribute in slots(kind):
             held = getattr(thing, attribute, None)
-            if attribute in LEFT_OUT:
+            if attribute in out:
                 self.unsaid.append(held)
             else:
                 said.append(f"{attribute}={form(held)}")
         for attribute, held in getattr(thing, "__dict__", NOTHING).items():
-            if attribute in LEFT_OUT:
+            if type(held) in PLAIN:
+                if attribute not in out and not (attribute in usual and usual[attribute] is held):
+                    said.append(f"{attribute}={held!r}")
+            elif attribute in out:
                 self.unsaid.append(held)
-                continue
-            text = form(held)
-            if held or type(held) not in CONTAINERS:
-                said.append(f"{attribute}={text}")
+            else:
+                text = form(held)
+                if held or type(held) not in CONTAINERS:
+                    said.append(f"{attribute}={text}")
         if isinstance(thing, dict):
             said.append(self.cell_table(thing))
         if not can_be_undone(kind):

@@ -20,9 +20,10 @@ from typing import Any
 import msgspec
 
 from refold.model.action import Action
+from refold.model.context import Clock
 from refold.properties.property import Checker
 from refold.properties.window import Window
-from refold.search.explore.fingerprint import ALL, SIZE, Part, Roots, Writer, slots, total
+from refold.search.explore.fingerprint import ALL, SIZE, Part, Roots, Writer, left_out, slots, total
 
 Open = Callable[[], tuple[Checker, Any]]
 """Makes a new deployment, and who judges it."""
@@ -120,9 +121,12 @@ class Trail:
         fresh: dict[int, Part] = {}
         for place in changes.parts:
             old = order[place]
+            if type(old.thing) is Clock:
+                fresh[place] = old
+                continue
             part = writer.part(old.thing, old.name)
             writer.hide(part)
-            if not (same(part.others, old.others) and same(part.hidden, old.hidden)):
+            if not same(part.others, old.others) or any(id(one) not in note.parts for one in part.hidden):
                 return None
             fresh[place] = part
         return fresh
@@ -185,13 +189,14 @@ def same(these: Sequence[Any], those: Sequence[Any]) -> bool:
 
 
 class Changes:
-    """What is not as it was noted down: views, by their places, objects with slots, and the parts that all of these belong to."""
+    """What is not as it was noted down: views, by their places, objects with slots, windows, and the parts that these belong to."""
 
-    __slots__ = ("fixed", "parts", "views")
+    __slots__ = ("fixed", "parts", "views", "windows")
 
-    def __init__(self, views: set[int], fixed: list[int], parts: list[int]) -> None:
+    def __init__(self, views: set[int], fixed: list[int], windows: list[int], parts: list[int]) -> None:
         self.views = views
         self.fixed = fixed
+        self.windows = windows
         self.parts = parts
 
 
@@ -204,75 +209,57 @@ class Note:
 
     def __init__(self, parts: dict[int, Part], names: dict[int, str], value: int) -> None:
         self.parts = parts
-        self.order = list(parts.values())
+        self.order = order = list(parts.values())
         self.names = names
         self.total = value
-        self.since = Changes(set(), [], [])
-        self.views: list[Any] = []
-        self.held: list[Any] = []
-        self.owners: list[int] = []
-        self.fixed: list[tuple[Any, Any, tuple[str, ...], Any]] = []
-        self.fixed_owners: list[int] = []
-        for place, part in enumerate(self.order):
-            self.add_part(place, part)
+        self.since = Changes(set(), [], [], [])
+        holdings = [part.holdings or holdings_of(part) for part in order]
+        self.views = [*chain.from_iterable([one.views for one in holdings])]
+        self.held = [*chain.from_iterable([one.held for one in holdings])]
+        self.first_views = [0, *accumulate([len(one.views) for one in holdings])]
         self.lengths = [*map(len, self.views)]
         self.starts = [0, *accumulate(self.lengths)]
         self.flat = [*chain.from_iterable(self.views)]
-
-    def add_part(self, place: int, part: Part) -> None:
-        """What a part holds."""
-        thing = part.thing
-        held = getattr(thing, "__dict__", None)
-        if held is not None:
-            self.add_table(place, held)
-        names = slots(type(thing))
-        if names:
-            self.add_fixed(place, thing, names)
-        for cell in part.cells:
-            kind = type(cell)
-            if kind in (list, set, deque):
-                self.add_view(place, cell, cell)
-            elif isinstance(cell, dict):
-                self.add_table(place, cell)
-            elif kind is Window:
-                self.add_fixed(place, cell, ("dropped",))
-            else:
-                self.add_fixed(place, cell, cell.__struct_fields__)
-
-    def add_view(self, place: int, held: Any, view: Any) -> None:
-        """One view of what is held."""
-        self.views.append(view)
-        self.held.append(held)
-        self.owners.append(place)
-
-    def add_table(self, place: int, held: dict[Any, Any]) -> None:
-        """Two views of a dict."""
-        self.add_view(place, held, held)
-        self.add_view(place, held, held.values())
-
-    def add_fixed(self, place: int, thing: Any, names: tuple[str, ...]) -> None:
-        """An object with slots."""
-        get = getter(names)
-        self.fixed.append((thing, get, names, get(thing)))
-        self.fixed_owners.append(place)
+        self.silent = {
+            self.starts[self.first_views[place] + 1] + offset
+            for place, one in enumerate(holdings)
+            for offset in one.silent
+        }
+        self.fixed = [*chain.from_iterable([one.fixed for one in holdings])]
+        self.first_fixed = [0, *accumulate([len(one.fixed) for one in holdings])]
+        self.then = [get(thing) for thing, get, _ in self.fixed]
+        self.windows = [*chain.from_iterable([one.windows for one in holdings])]
+        self.dropped = [window.dropped for window in self.windows]
+        self.first_windows = [0, *accumulate([len(one.windows) for one in holdings])]
 
     def changes(self) -> Changes:
         """What has changed since this was noted down."""
         views = self.views
         lengths = [*map(len, views)]
         changed: set[int] = set()
+        said: set[int] = set()
         if lengths != self.lengths:
             changed.update(compress(count(), map(ne, lengths, self.lengths)))
+            said.update(changed)
             views = list(views)
             for place in changed:
                 views[place] = self.shown(place)
-        starts = self.starts
+        starts, silent = self.starts, self.silent
         for index in compress(count(), map(is_not, chain.from_iterable(views), self.flat)):
-            changed.add(bisect_right(starts, index) - 1)
-        fixed = [n for n, (thing, get, _, then) in enumerate(self.fixed) if any(map(is_not, get(thing), then))]
-        owners = {self.owners[place] for place in changed}
-        owners.update([self.fixed_owners[place] for place in fixed])
-        return Changes(changed, fixed, sorted(owners))
+            place = bisect_right(starts, index) - 1
+            changed.add(place)
+            if index not in silent:
+                said.add(place)
+        then = self.then
+        fixed = [n for n, (thing, get, _) in enumerate(self.fixed) if any(map(is_not, get(thing), then[n]))]
+        owners = {bisect_right(self.first_views, place) - 1 for place in said}
+        owners.update([bisect_right(self.first_fixed, place) - 1 for place in fixed])
+        windows: list[int] = []
+        dropped = [window.dropped for window in self.windows]
+        if dropped != self.dropped:
+            windows.extend(compress(count(), map(ne, dropped, self.dropped)))
+            owners.update([bisect_right(self.first_windows, place) - 1 for place in windows])
+        return Changes(changed, fixed, windows, sorted(owners))
 
     def shown(self, place: int) -> list[Any]:
         """What a view showed."""
@@ -280,19 +267,22 @@ class Note:
 
     def restore(self, changes: Changes) -> None:
         """Set back what has changed."""
-        for place in changes.views:
+        views, changed = self.views, changes.views
+        for place in changed:
             held = self.held[place]
-            if isinstance(held, dict):
-                keys = place if self.views[place] is held else place - 1
-                if keys in changes.views:
-                    dict.clear(held)
-                dict.update(held, zip(self.shown(keys), self.shown(keys + 1), strict=True))
-            else:
+            if not isinstance(held, dict):
                 held.clear()
                 (held.update if type(held) is set else held.extend)(self.shown(place))
+            elif views[place] is held:
+                dict.clear(held)
+                dict.update(held, zip(self.shown(place), self.shown(place + 1), strict=True))
+            elif place - 1 not in changed:
+                dict.update(held, zip(self.shown(place - 1), self.shown(place), strict=True))
+        for place in changes.windows:
+            self.windows[place].dropped = self.dropped[place]
         for place in changes.fixed:
-            thing, _, names, then = self.fixed[place]
-            for name, value in zip(names, then, strict=True):
+            thing, _, names = self.fixed[place]
+            for name, value in zip(names, self.then[place], strict=True):
                 put(thing, name, value)
 
     def after(self, changes: Changes, fresh: dict[int, Part] | None, roots: Roots, writer: Writer) -> Note:
@@ -310,6 +300,54 @@ class Note:
             note = Note(parts, self.names, value & ALL)
         note.since = changes
         return note
+
+
+class Holdings:
+    """Where to look for what a part holds: views of what has contents, each with that, and objects with slots, with what reads these.
+    `silent` are the places of attributes that hold numbers of no interest."""
+
+    __slots__ = ("fixed", "held", "silent", "views", "windows")
+
+    def __init__(self) -> None:
+        self.silent: Sequence[int] = ()
+        self.windows: list[Window] = []
+        self.views: list[Any] = []
+        self.held: list[Any] = []
+        self.fixed: list[tuple[Any, Callable[[Any], Sequence[Any]], tuple[str, ...]]] = []
+
+    def table(self, held: dict[Any, Any]) -> None:
+        """Two views of a dict."""
+        self.views += (held, held.values())
+        self.held += (held, held)
+
+    def slotted(self, thing: Any, names: tuple[str, ...]) -> None:
+        """An object with slots."""
+        if names:
+            self.fixed.append((thing, getter(names), names))
+
+
+def holdings_of(part: Part) -> Holdings:
+    """What a part holds."""
+    part.holdings = holdings = Holdings()
+    thing = part.thing
+    attributes = getattr(thing, "__dict__", None)
+    if attributes is not None:
+        holdings.table(attributes)
+        out = left_out(type(thing))
+        holdings.silent = [n for n, (name, held) in enumerate(attributes.items()) if name in out and type(held) is int]
+    holdings.slotted(thing, slots(type(thing)))
+    for cell in part.cells:
+        kind = type(cell)
+        if kind in (list, set, deque):
+            holdings.views.append(cell)
+            holdings.held.append(cell)
+        elif isinstance(cell, dict):
+            holdings.table(cell)
+        elif kind is Window:
+            holdings.windows.append(cell)
+        else:
+            holdings.slotted(cell, cell.__struct_fields__)
+    return holdings
 
 
 ABSENT: Any = type("Absent", (), {})()

@@ -22,7 +22,7 @@ from refold.search.run import execute, undisturbed
 from refold.systems.port import SystemPort
 from refold.systems.user.errors import let_through
 
-SAMPLES = 24
+SAMPLES = 12
 """Plans on which a trail and replays are compared before an exploration."""
 
 SAMPLE_LENGTH = 12
