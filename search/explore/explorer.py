@@ -95,7 +95,7 @@ class Explorer:
         self.system = system
         self.application = application
         self.scope = Scope(system, application, bounds, together=plain)
-        self.visitor = Visitor(system, application, self.scope)
+        self.visitor = Visitor(system, application, self.scope, plain=plain)
         self.jobs = jobs
         self.keep_going = keep_going
         self.plain = plain

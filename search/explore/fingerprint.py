@@ -1,135 +1,403 @@
 """Fingerprints: two deployments with the same one go on alike, whatever is done to them, and are judged alike.
 
-Everything that a deployment and its properties hold is written down in one canonical form: objects by class and attributes, the second time
-as a reference; dicts and sets in the order of their contents. Left out is what can have no influence: wiring (functions, the application),
-evidence, and the count of steps. Numbers of records are evidence too; who wants states to be recognised feeds all records under one number.
+Everything that a deployment and its properties hold is written down in one canonical form, part by part. A part is an object with attributes;
+what it holds of plain values, containers and frozen structs is written with it, other parts by their names. A part is named by the way on which
+it is first met. Dicts and sets are written in the order of their contents. Left out is what can have no influence: wiring (functions, the
+application), evidence, and the count of steps. Numbers of records are evidence too; who wants states to be recognised feeds all records under
+one number.
+
+The fingerprint is the sum of the hashes of all parts, so that after an action only those parts are written again that it changed.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
 import functools
 import hashlib
+import re
+import uuid
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Set
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
+import attrs
 import msgspec
 
 from refold.model.application import Application
 from refold.model.context import Clock
+from refold.properties.oracle import Oracle
 from refold.properties.window import Window
 
-WIRING = (FunctionType, BuiltinFunctionType, MethodType, type, functools.partial, Application, Clock)
+WIRING = (FunctionType, BuiltinFunctionType, MethodType, type, functools.partial, weakref.ref, Application, Clock)
 """What is the same in every run, and the clock, which counts steps."""
 
 LEFT_OUT = frozenset(
-    {"emit", "note", "handlers", "dormant", "skipped", "turns", "recent", "application", "decider", "plain", "step"}
+    {"emit", "note", "handlers", "dormant", "skipped", "turns", "recent", "application", "decider", "plain", "step", "checked"}
 )
-"""Attributes that hold wiring, counts, and what a finding shows as its proof."""
+"""Attributes that hold wiring, counts, what was looked up before, and what a finding shows as its proof."""
 
-PLAIN = (int, str, bytes, float, bool, type(None))
-CONTAINERS = (list, tuple, deque, set, frozenset, dict)
+SCRATCH: Mapping[type, frozenset[str]] = {Oracle: frozenset({"progress", "turn"})}
+"""Attributes that are set anew by every record of which they tell, before anybody looks at them."""
+
+PLAIN = frozenset({int, str, bytes, float, bool, type(None)})
+CONTAINERS = frozenset({list, tuple, deque, set, frozenset, dict})
+WHOLE = (
+    complex,
+    range,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    datetime.tzinfo,
+    decimal.Decimal,
+    fractions.Fraction,
+    uuid.UUID,
+    enum.Enum,
+    re.Pattern,
+)
+"""Values that never change, and that say all that they are."""
+
+KEPT = 50_000
+"""Frozen values whose form is kept, at most."""
+
+SIZE = 16
+"""Bytes of a fingerprint."""
+
+ALL = (1 << 8 * SIZE) - 1
+
+
+class Part:
+    """One object of a state, as it was written down: its name, its hash, what can change in it, and the parts that it names. `unsaid` is
+    what the fingerprint leaves out; `hidden` are the parts that are met there."""
+
+    __slots__ = ("cells", "digest", "hidden", "holdings", "name", "others", "thing", "unsaid")
+
+    def __init__(self, thing: Any, name: str, digest: int, cells: list[Any], others: list[Any], unsaid: list[Any]) -> None:
+        self.thing = thing
+        self.name = name
+        self.digest = digest
+        self.cells = cells
+        self.others = others
+        self.unsaid = unsaid
+        self.hidden: list[Any] = []
+        self.holdings: Any = None
 
 
 @functools.cache
 def slots(cls: type) -> tuple[str, ...]:
     """The names of its slots."""
-    names = [name for one in cls.__mro__ for name in one.__dict__.get("__slots__", ())]
-    return tuple(name for name in names if name not in ("__dict__", "__weakref__") and name not in LEFT_OUT)
+    names = [name for one in cls.__mro__ for name in slots_of(one)]
+    return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
+
+
+def slots_of(cls: type) -> tuple[str, ...]:
+    """Those that a class adds, as they are called from outside."""
+    names = cls.__dict__.get("__slots__", ())
+    names = (names,) if isinstance(names, str) else tuple(names)
+    hidden = cls.__name__.lstrip("_")
+    return tuple(f"_{hidden}{name}" if name.startswith("__") and not name.endswith("__") else name for name in names)
+
+
+@functools.cache
+def left_out(kind: type) -> frozenset[str]:
+    """The attributes of its objects that say nothing about a state."""
+    return LEFT_OUT.union(*[names for cls, names in SCRATCH.items() if issubclass(kind, cls)])
+
+
+@functools.cache
+def usual_values(kind: type) -> Mapping[str, Any]:
+    """What its objects hold as long as nobody has said otherwise."""
+    return {name: held for cls in reversed(kind.__mro__) for name, held in vars(cls).items() if type(held) in PLAIN}
+
+
+@functools.cache
+def fields_of(kind: type) -> tuple[str, ...] | None:
+    """The fields of a frozen struct, dataclass or attrs class; None for anything else."""
+    if issubclass(kind, msgspec.Struct):
+        return kind.__struct_fields__ if kind.__struct_config__.frozen else None
+    if dataclasses.is_dataclass(kind):
+        return tuple(field.name for field in dataclasses.fields(kind)) if frozen_dataclass(kind) else None
+    if attrs.has(kind) and getattr(kind.__setattr__, "__name__", "") == "_frozen_setattrs":
+        return tuple(field.name for field in attrs.fields(kind))
+    return None
+
+
+def frozen_dataclass(kind: type) -> bool:
+    """Whether a dataclass was declared frozen."""
+    return bool(kind.__dataclass_params__.frozen)  # type: ignore[attr-defined]
 
 
 @functools.cache
 def way_of(kind: type) -> str:
-    """Which method of a `CanonicalForm` writes things of a kind."""
+    """Which method of a `Writer` writes things of a kind."""
+    ways = {tuple: "row", list: "cell_row", deque: "cell_row", frozenset: "bag", set: "cell_bag", dict: "cell_table"}
     if kind in PLAIN:
         return "value"
+    if kind in ways:
+        return ways[kind]
+    if issubclass(kind, Clock):
+        return "clock"
     if issubclass(kind, WIRING):
         return "wiring"
+    if issubclass(kind, (*WHOLE, int, str, bytes, float)):
+        return "whole"
     if kind is Window:
         return "window"
+    if fields_of(kind) is not None:
+        return "record"
     if issubclass(kind, msgspec.Struct):
-        return "struct"
-    if kind in (list, tuple, deque):
-        return "row"
-    if issubclass(kind, Set):
-        return "bag"
-    if kind is dict or (issubclass(kind, Mapping) and not issubclass(kind, dict)):
-        return "table"
-    return "object"
+        return "cell_struct"
+    return "named_row" if issubclass(kind, tuple) else "object"
 
 
-class CanonicalForm:
-    """Writes one state down. Objects that are met again are written as references."""
+@functools.cache
+def can_be_undone(kind: type) -> bool:
+    """Whether all that an object of this kind holds is in its attributes, or in the dict that it is: then it can be set back."""
+    return all(one in (dict, object) or one.__flags__ & HEAP_TYPE for one in kind.__mro__)
+
+
+HEAP_TYPE = 1 << 9
+"""The flag of classes that are written in Python."""
+
+
+class Writer:
+    """Writes parts down, and names those that are met first."""
 
     value = staticmethod(repr)
 
     def __init__(self) -> None:
-        self.met: dict[int, Any] = {}
+        self.names: dict[int, str] = {}
+        self.name = ""
+        self.met: list[Any] = []
+        self.cells: list[Any] = []
+        self.others: list[Any] = []
+        self.unsaid: list[Any] = []
+        self.kept: dict[int, tuple[Any, str]] = {}
         self.ways: dict[type, Callable[[Any], str]] = {}
+        self.whole_seen = True
+        """Whether everything that was met can be set back."""
 
     def form(self, value: Any) -> str:
         """The canonical form of a value."""
         kind: type = type(value)
-        way = self.ways.get(kind)
-        if way is None:
-            way = self.ways[kind] = getattr(self, way_of(kind))
+        try:
+            return self.ways[kind](value)
+        except KeyError:
+            if kind in self.ways:
+                raise
+        way: Callable[[Any], str] = getattr(self, way_of(kind))
+        self.ways[kind] = way
         return way(value)
+
+    @staticmethod
+    def whole(value: Any) -> str:
+        """A value that never changes, and says all that it is."""
+        return f"{type(value).__name__}:{value!r}"
 
     @staticmethod
     def wiring(value: Any) -> str:
         """The same everywhere."""
         return "-"
 
-    @staticmethod
-    def window(value: Window) -> str:
+    def clock(self, value: Clock) -> str:
+        """What counts steps."""
+        self.unsaid.append(value)
+        return "-"
+
+    def window(self, value: Window) -> str:
         """What was given up."""
+        self.cells.append(value)
         return repr(value.dropped)
 
     def row(self, values: Any) -> str:
         """One after the other."""
         return f"[{','.join(map(self.form, values))}]" if values else "[]"
 
+    def named_row(self, values: Any) -> str:
+        """A tuple of a kind of its own."""
+        return f"{type(values).__name__}{self.row(values)}"
+
+    def cell_row(self, values: Any) -> str:
+        """One after the other, where that can change."""
+        self.cells.append(values)
+        return f"[{','.join(map(self.form, values))}]" if values else "[]"
+
     def bag(self, values: Any) -> str:
         """In the order of what they look like."""
+        if type(values) is frozenset:
+            return self.once(values, self.sorted)
+        return self.sorted(values)
+
+    def sorted(self, values: Any) -> str:
+        """The members of a set."""
         return f"<{','.join(sorted(map(self.form, values)))}>" if values else "<>"
 
-    def table(self, values: Any) -> str:
+    def cell_bag(self, values: Any) -> str:
+        """The same, where that can change."""
+        self.cells.append(values)
+        return self.bag(values)
+
+    def cell_table(self, values: dict[Any, Any]) -> str:
         """In the order of the keys."""
+        self.cells.append(values)
         if not values:
             return "{}"
         form = self.form
-        items = sorted([(form(key), value) for key, value in values.items()], key=lambda item: item[0])
+        items = [(form(key), value) for key, value in values.items()]
+        if len(items) > 1:
+            items.sort(key=first)
         return f"{{{','.join([f'{key}:{form(value)}' for key, value in items])}}}"
 
-    def struct(self, value: Any) -> str:
+    def record(self, value: Any) -> str:
         """By its fields."""
+        kept = self.kept.get(id(value))
+        return self.once(value, self.fields) if kept is None else kept[1]
+
+    def fields(self, value: Any) -> str:
+        """The fields of something frozen."""
+        form, kind = self.form, type(value)
+        return f"{kind.__name__}({','.join([form(getattr(value, name)) for name in fields_of(kind) or ()])})"
+
+    def once(self, value: Any, write: Callable[[Any], str]) -> str:
+        """Written once, if nothing in it can change."""
+        kept = self.kept.get(id(value))
+        if kept is not None:
+            return kept[1]
+        before = len(self.cells) + len(self.others) + len(self.unsaid)
+        text = write(value)
+        if len(self.cells) + len(self.others) + len(self.unsaid) == before:
+            if len(self.kept) >= KEPT:
+                self.kept.clear()
+            self.kept[id(value)] = (value, text)
+        return text
+
+    def cell_struct(self, value: msgspec.Struct) -> str:
+        """By its fields, which can change."""
+        self.cells.append(value)
         form = self.form
         return f"{type(value).__name__}({','.join([form(getattr(value, name)) for name in value.__struct_fields__])})"
 
     def object(self, value: Any) -> str:
-        """Something that lives, once. Empty containers go without saying."""
-        met = self.met
-        key = id(value)
-        if key in met:
-            return f"#{met[key][0]}"
-        met[key] = (len(met), value)
-        form = self.form
-        kind: type = type(value)
-        parts = [f"{name}={form(getattr(value, name, None))}" for name in slots(kind)]
-        for name, part in getattr(value, "__dict__", NOTHING).items():
-            if name not in LEFT_OUT and (part or type(part) not in CONTAINERS):
-                parts.append(f"{name}={form(part)}")
-        if isinstance(value, dict):
-            parts.append(self.table(value))
-        return f"{type(value).__name__}({','.join(parts)})"
+        """Another part: by its name."""
+        self.others.append(value)
+        name = self.names.get(id(value))
+        if name is None:
+            name = self.names[id(value)] = f"{self.name}.{len(self.met)}"
+            self.met.append(value)
+        return f"#{name}"
+
+    def part(self, thing: Any, name: str) -> Part:
+        """A part, written down as far as the fingerprint goes. Empty containers, and what the class says already, go without saying."""
+        self.name = name
+        self.met, self.cells, self.others, self.unsaid = [], [], [], []
+        form, kind = self.form, type(thing)
+        out, usual = left_out(kind), usual_values(kind)
+        said = []
+        for attribute in slots(kind):
+            held = getattr(thing, attribute, None)
+            if attribute in out:
+                self.unsaid.append(held)
+            else:
+                said.append(f"{attribute}={form(held)}")
+        for attribute, held in getattr(thing, "__dict__", NOTHING).items():
+            if type(held) in PLAIN:
+                if attribute not in out and not (attribute in usual and usual[attribute] is held):
+                    said.append(f"{attribute}={held!r}")
+            elif attribute in out:
+                self.unsaid.append(held)
+            else:
+                text = form(held)
+                if held or type(held) not in CONTAINERS:
+                    said.append(f"{attribute}={text}")
+        if isinstance(thing, dict):
+            said.append(self.cell_table(thing))
+        if not can_be_undone(kind):
+            said.append(self.opaque(thing))
+        text = f"{name}:{kind.__name__}({','.join(said)})"
+        return Part(thing, name, 0 if name[:1] == HIDDEN else digest(text), self.cells, self.others, self.unsaid)
+
+    def hide(self, part: Part) -> None:
+        """Look through what the fingerprint leaves out of a part, for what can change there."""
+        if part.unsaid:
+            self.name = HIDDEN
+            self.met, self.cells, self.others, self.unsaid = [], part.cells, part.hidden, []
+            for held in part.unsaid:
+                if type(held) is Clock:
+                    self.object(held)
+                else:
+                    self.form(held)
+
+    def opaque(self, thing: Any) -> str:
+        """What an object that is not made of attributes tells of itself."""
+        self.whole_seen = False
+        if isinstance(thing, Set):
+            return self.bag(thing)
+        if isinstance(thing, list | deque):
+            return self.row(thing)
+        try:
+            return self.form(thing.__reduce_ex__(2)[1:])
+        except TypeError:
+            return ""
+
+    def parts(self, root: Any) -> dict[int, Part]:
+        """All parts that can be reached from here, by their identity, and those that only the left-out leads to."""
+        self.names = {id(root): "0"}
+        found: dict[int, Part] = {}
+        waiting = deque([root])
+        while waiting:
+            self.add(waiting, found)
+        seen = list(found.values())
+        for part in seen:
+            self.hide(part)
+            waiting.extend(self.met if part.unsaid else ())
+            while waiting:
+                seen.append(self.add(waiting, found))
+        return found
+
+    def add(self, waiting: deque[Any], found: dict[int, Part]) -> Part:
+        """Write down the next one."""
+        thing = waiting.popleft()
+        part = found[id(thing)] = self.part(thing, self.names[id(thing)])
+        waiting.extend(self.met)
+        return part
+
+
+def first(item: tuple[str, Any]) -> str:
+    """What an item is sorted by."""
+    return item[0]
+
+
+def digest(text: str) -> int:
+    """A hash."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=SIZE).digest(), "little")
+
+
+HIDDEN = "~"
+"""What the names of parts begin with that the fingerprint does not see."""
+
+
+class Roots:
+    """What a state is reached from."""
+
+    __slots__ = ("roots",)
+
+    def __init__(self, roots: tuple[Any, ...]) -> None:
+        self.roots = roots
 
 
 NOTHING: Mapping[str, Any] = {}
 
 
+def total(parts: Mapping[int, Part]) -> int:
+    """The fingerprint of all of them, as a number."""
+    return sum([part.digest for part in parts.values()]) & ALL
+
+
 def fingerprint(*roots: Any) -> bytes:
     """Of everything that can be reached from here."""
-    writer = CanonicalForm()
-    text = ";".join([writer.form(root) for root in roots])
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return total(Writer().parts(Roots(roots))).to_bytes(SIZE, "little")

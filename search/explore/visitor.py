@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,10 +16,16 @@ from refold.properties.property import Checker
 from refold.properties.suite import checker
 from refold.search.explore.fingerprint import fingerprint
 from refold.search.explore.scope import LOG, Scope, Spent
+from refold.search.explore.trail import Replays, Trail, agree
 from refold.search.outcome import Signature
 from refold.search.run import execute, undisturbed
 from refold.systems.port import SystemPort
 from refold.systems.user.errors import let_through
+
+SAMPLES = 12
+"""Plans on which a trail and replays are compared before an exploration."""
+
+SAMPLE_LENGTH = 12
 
 Indices = tuple[int, ...]
 """A plan, by the places of its actions in the scope's alphabet."""
@@ -51,7 +59,7 @@ class Transition:
 class Visitor:
     """Goes on from nodes of one scope, each time on a new deployment."""
 
-    def __init__(self, system: SystemPort, application: Application, scope: Scope) -> None:
+    def __init__(self, system: SystemPort, application: Application, scope: Scope, *, plain: bool = False) -> None:
         core: Callable[[], SystemPort] | None = getattr(system, "core", None)
         self.system = system if core is None else core()
         self.visible = core is not None
@@ -64,6 +72,9 @@ class Visitor:
             for m in count
         ]
         """Action -> those whose order with it makes no difference."""
+        self.plain = plain
+        """Whether every plan is run from its beginning."""
+        self.after: dict[Spent, tuple[tuple[int, Spent], ...]] = {}
         self.rested: set[bytes] = set()
         """States of which is known how they come to rest."""
 
@@ -78,6 +89,41 @@ class Visitor:
 
         return judge, self.system.open(self.application, emit)
 
+    @functools.cached_property
+    def way(self) -> Trail | Replays:
+        """How it comes to a plan: the quick way if the system is known to allow that, and does."""
+        replays = Replays(self.opened, self.scope.alphabet)
+        if not self.visible or self.plain:
+            return replays
+        trail = Trail(self.opened, self.scope.alphabet)
+        allowed = trail.writer.whole_seen and agree(trail, replays, self.samples())
+        replays.leave()
+        if allowed and trail.writer.whole_seen:
+            return trail
+        trail.leave()
+        return replays
+
+    def samples(self) -> list[Indices]:
+        """Some plans of the scope."""
+        draw = random.Random(SAMPLES)
+        plans = []
+        for _ in range(SAMPLES):
+            plan, spent = [], Spent()
+            for _ in range(SAMPLE_LENGTH):
+                number, spent = draw.choice(self.allowed(spent) or ((0, spent),))
+                plan.append(number)
+            plans.append(tuple(plan))
+        return plans
+
+    def allowed(self, spent: Spent) -> tuple[tuple[int, Spent], ...]:
+        """The actions that the scope has after what was spent, and what is spent then."""
+        known = self.after.get(spent)
+        if known is None:
+            after = self.scope.after
+            reached = [(number, after(spent, action)) for number, action in enumerate(self.scope.alphabet)]
+            known = self.after[spent] = tuple([(number, then) for number, then in reached if then is not None])
+        return known
+
     def edges(self, node: OpenState) -> list[Transition]:
         """All that can be done from here, with where it leads."""
         with undisturbed():
@@ -85,56 +131,52 @@ class Visitor:
 
     def steps(self, node: OpenState) -> list[Transition]:
         """As `edges`. An action that is not enabled changes nothing, so the next one is tried on the same deployment."""
-        alphabet, after = self.scope.alphabet, self.scope.after
-        there: tuple[Checker, Any] | None = None
+        alphabet, way = self.scope.alphabet, self.way
         asleep, edges = node.asleep, []
-        for number, action in enumerate(alphabet):
+        for number, spent in self.allowed(node.spent):
             if number in node.asleep or (node.only is not None and number not in node.only):
                 continue
-            spent = after(node.spent, action)
-            if spent is None:
-                continue
-            if there is None:
-                there = self.opened()
-                for before in node.plan:
-                    there[1].perform(alphabet[before])
-            edge = self.step(node, number, there, spent, asleep & self.free[number])
+            way.go(node.plan)
+            edge = self.step(node, number, alphabet[number], spent, asleep & self.free[number])
             if edge is not None:
                 edges.append(edge)
                 asleep |= {number}
-                there = None
-        if there is not None:
-            there[1].close()
         return edges
 
     def step(
-        self, node: OpenState, number: int, there: tuple[Checker, Any], spent: Spent, asleep: frozenset[int]
+        self, node: OpenState, number: int, action: Action, spent: Spent, asleep: frozenset[int]
     ) -> Transition | None:
         """Do one action more, and where that leads come to rest; None if it is not enabled."""
-        judge, deployment = there
+        way = self.way
+        judge, deployment = way.judge, way.deployment
         state = b""
+        enabled = True
         try:
-            if not deployment.perform(self.scope.alphabet[number]):
+            enabled = deployment.perform(action)
+            if not enabled:
                 return None
             if node.spent.armed and not judge.findings and self.waits(deployment, node.spent.armed):
                 return Transition(number, None, asleep)
             if not judge.findings:
-                state = self.state((*node.plan, number), deployment, judge)
+                state = self.state((*node.plan, number))
                 if state not in self.rested:
                     self.rested.add(state)
+                    way.settled()
                     deployment.settle()
                     judge.finish()
+            found = signatures(judge)
         except BaseException as error:
             let_through(error)
+            way.settled()
             return Transition(number, None, asleep, self.raised((*node.plan, number)))
         finally:
-            if deployment.steps > len(node.plan):
-                deployment.close()
-        return Transition(number, (state, spent) if state else None, asleep, signatures(judge))
+            if enabled:
+                way.back()
+        return Transition(number, (state, spent) if state else None, asleep, found)
 
-    def state(self, plan: Indices, deployment: Any, judge: Checker) -> bytes:
+    def state(self, plan: Indices) -> bytes:
         """The fingerprint of where a plan has led, or of the plan itself."""
-        return fingerprint(deployment, judge.properties) if self.visible else fingerprint(plan)
+        return self.way.fingerprint() if self.visible else fingerprint(plan)
 
     @staticmethod
     def waits(deployment: Any, name: str) -> bool:
