@@ -65,7 +65,9 @@ def disturbed(folder: pathlib.Path, options: argparse.Namespace) -> int:
         )
         while campaign.poll() is None:
             time.sleep(generator.uniform(0.5, 1.5) * options.every)
-            victims = [nanny.pid for nanny in cluster.workers.values() if nanny.pid is not None]
+            cluster.scale(options.workers)  # Dask gives up one that is away for 15 s
+            present = set(cluster.scheduler.workers)
+            victims = [nanny.pid for nanny in cluster.workers.values() if nanny.worker_address in present]
             if kills < options.kills and victims and campaign.poll() is None:
                 with suppress(ProcessLookupError):
                     os.kill(generator.choice(victims), signal.SIGKILL)

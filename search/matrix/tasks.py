@@ -94,7 +94,7 @@ class Tasks(Generic[Key]):
         """Find the scheduler; start one if the cluster is `local`."""
         if self.address == LOCAL:
             self.local = self.distributed.LocalCluster(
-                n_workers=self.jobs or 2, threads_per_worker=1, dashboard_address=None, silence_logs=40
+                n_workers=self.jobs or 2, threads_per_worker=1, dashboard_address="localhost:0", silence_logs=40
             )
         try:
             self.client = self.distributed.Client(
@@ -158,6 +158,8 @@ class Tasks(Generic[Key]):
                 f"the Dask cluster at {self.address} has had no worker for {RETURN_SECONDS:g} s; start some with “dask worker"
                 f" {self.address}”, and give the same command again"
             )
+        if self.local is not None:
+            self.local.scale(self.jobs or 2)  # Dask gives up a worker that it started and that is away for 15 s
         over = [future for future in self.futures if future.done()]
         if not over:
             time.sleep(MOMENT)
