@@ -28,10 +28,11 @@ from refold.reports.words.explained import explain
 from refold.search.failure import PlanFile, slug
 from refold.search.failure import report_dir as default_report_dir
 from refold.search.matrix.cells import Cell, matrix
-from refold.search.matrix.cluster import LOCAL, Cluster
+from refold.search.matrix.cluster import Cluster
 from refold.search.matrix.coordinator import CampaignStatus, Coordinator
 from refold.search.matrix.executor import Executor, LocalProcesses
 from refold.search.matrix.store import CampaignStore
+from refold.search.matrix.tasks import LOCAL
 from refold.search.objects.application_check import trial
 from refold.search.objects.provenance import replay_command
 from refold.search.whole import write
@@ -144,7 +145,7 @@ def executor(cluster: str | None, jobs: int | None) -> Executor:
     if cluster is not None:
         if jobs is not None and cluster != LOCAL:
             raise UsageError(f"the workers at {cluster} say how much they do at a time; leave out --jobs")
-        return Cluster(cluster, jobs, outcome.patience())
+        return Cluster(cluster, jobs, outcome.patience(), outcome.complain)
     return LocalProcesses(jobs or len(os.sched_getaffinity(0)), outcome.patience())
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Literal
 
 import click
@@ -24,6 +24,7 @@ from refold.properties.linearizability import HistoryError
 from refold.reports.commands import outcome
 from refold.reports.commands.cli import Time
 from refold.reports.commands.follow import follow as followed
+from refold.reports.commands.on_cluster import OnCluster
 from refold.reports.documents.check_page import CheckPages
 from refold.reports.documents.files import ready
 from refold.reports.documents.json_report import finding_json
@@ -31,6 +32,7 @@ from refold.reports.documents.unpacked import STANDARD_INPUT, unpacked
 from refold.reports.words.black_box import account_sentences, verdict_sentences
 from refold.reports.words.stored import SHOWN, explain_judged, sentences
 from refold.reports.words.values import inert
+from refold.search.matrix.tasks import LOCAL, Tasks
 from refold.search.objects.application_check import application_named, trial
 from refold.search.stored.black_box import BlackBox
 from refold.search.stored.checking import FORMATS as READ
@@ -38,8 +40,9 @@ from refold.search.stored.checking import format_of
 from refold.search.stored.cloudevents import cloudevents_history
 from refold.search.stored.etcd_report import etcd_history, is_etcd_report
 from refold.search.stored.files import FileSource, MemorySource, Source, refuse_pipe
-from refold.search.stored.history import FINDINGS_MAX, StoredHistory
+from refold.search.stored.history import BYTES_TO_DIVIDE, FINDINGS_MAX, StoredHistory
 from refold.search.stored.judged import Judged
+from refold.search.stored.on_workers import Mail, Workers
 
 FORMATS = (*READ, "etcd")
 
@@ -101,6 +104,12 @@ FORMATS = (*READ, "etcd")
     " --seconds and for standard input).",
 )
 @click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Judge the files on the workers of a Dask cluster: tcp://HOST:8786, or 'local' for one that is started here, with --jobs"
+    " workers.",
+)
+@click.option(
     "--follow",
     is_flag=True,
     help="Judge refold histories while they are written, until Ctrl-C: files, folders (their .jsonl and .ndjson files in the order of their"
@@ -134,6 +143,7 @@ def check(
     keys: Literal["one", "independent"] | None,
     seconds: float | None,
     jobs: int | None,
+    cluster: str | None,
     follow: bool,
     metrics: str | None,
     idle: float | None,
@@ -153,6 +163,7 @@ def check(
       refold check *.edn --report-dir pages                         a page for each, and pages/index.html
       zcat history.jsonl.gz | refold check -                        standard input; history.jsonl.gz itself works too
       refold check --follow histories/ --metrics refold.prom        as long as somebody writes
+      refold check --cluster tcp://10.0.0.5:8786 histories/*.jsonl  on many machines
 
     Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
     """
@@ -172,7 +183,7 @@ def check(
             with outcome.time_limit(f"application {application!r}"):
                 trial(subject)
         if follow:
-            refuse_with_follow(format_, model, seconds, report_dir, jobs)
+            refuse_with_follow(format_, model, seconds, report_dir, jobs, cluster)
             results = followed(files, subject, metrics, idle, quiet=as_json)
             print_results(results, as_json, complained=True)
             sys.exit(exit_code(results))
@@ -190,6 +201,16 @@ def check(
             pages=pages,
             jobs=jobs,
         )
+        if cluster is not None:
+            refuse_with_cluster(cluster, jobs, report_dir)
+            given = {"--application": application, "--fail": fail, "--keys": keys, "--seconds": seconds}
+            always = ("--format", format_, "--model", model, "--initial", initial, "--nil-reads", nil_reads)
+            options = [*always, *(str(word) for pair in given.items() if pair[1] is not None for word in pair)]
+            mail = Mail(Tasks(cluster, jobs, outcome.complain))
+            judge.elsewhere = Workers(mail, application, outcome.patience())
+            results = judged_elsewhere(files, mail, judge, options, quiet=as_json)
+            print_results(results, as_json)
+            sys.exit(exit_code(results))
         results = []
         console = Console(stderr=True)
         with Bar(
@@ -219,6 +240,35 @@ def shown(bar: Bar, task: TaskID, share: float) -> None:
     bar.update(task, completed=share, refresh=True)
 
 
+def judged_elsewhere(
+    files: tuple[str, ...], mail: Mail, judge: FileJudge, options: list[str], quiet: bool
+) -> list[dict[str, Any]]:
+    """The results of all files, from the workers of a cluster."""
+    console = Console(stderr=True)
+    with Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        console=console,
+        transient=True,
+        auto_refresh=False,
+        disable=quiet or not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(f"{len(files)} files", total=float(len(files)))
+        told = functools.partial(shown, bar, task)
+        judged_here = functools.partial(judge.judge, heartbeat=unheard)
+        return OnCluster(mail, options, judge.large, judged_here, unknown, told).judge(files)
+
+
+def unheard(share: float) -> None:
+    """Nobody is shown how far a single file is."""
+
+
+def unknown(file: str, error: BaseException) -> dict[str, Any]:
+    """The result object of a file that was not judged, and why."""
+    said = interruption(file) if isinstance(error, KeyboardInterrupt) else outcome.sentence_about(file, error)
+    return {**nothing(file), "error": said}
+
+
 def print_results(results: list[dict[str, Any]], as_json: bool, index: str = "", *, complained: bool = False) -> None:
     """For a script, or for a reader, who may have been told the errors already."""
     if as_json:
@@ -232,7 +282,12 @@ def print_results(results: list[dict[str, Any]], as_json: bool, index: str = "",
 
 
 def refuse_with_follow(
-    format_: str, model: str, seconds: float | None, report_dir: str | None, jobs: int | None = None
+    format_: str,
+    model: str,
+    seconds: float | None,
+    report_dir: str | None,
+    jobs: int | None = None,
+    cluster: str | None = None,
 ) -> None:
     """Raise `UsageError` for what cannot be done while a history is written."""
     if format_ not in ("auto", "refold") or model != "cas-register":
@@ -246,6 +301,19 @@ def refuse_with_follow(
         )
     if jobs is not None and jobs > 1:
         raise UsageError("--follow judges in one process what is written; leave out --jobs")
+    if cluster is not None:
+        raise UsageError("--follow judges in one process what is written; leave out --cluster")
+
+
+def refuse_with_cluster(cluster: str, jobs: int | None, report_dir: str | None) -> None:
+    """Raise `UsageError` for what workers do not do."""
+    if jobs is not None and cluster != LOCAL:
+        raise UsageError(f"the workers at {cluster} say how much they do at a time; leave out --jobs")
+    if report_dir is not None:
+        raise UsageError(
+            "--report-dir writes pages where histories are judged, and that is elsewhere with --cluster; check what was found again,"
+            " without --cluster"
+        )
 
 
 def exit_code(results: list[dict[str, Any]]) -> int:
@@ -282,6 +350,7 @@ class FileJudge:
         self.application = application
         self.seconds = seconds
         self.jobs = jobs
+        self.elsewhere: Workers | None = None
         self.black_box = BlackBox(model, initial, nil_reads, fail, keys, seconds)
         self.interrupted = False
 
@@ -299,6 +368,14 @@ class FileJudge:
             result["error"] = outcome.sentence_about(file, error, read=path)
         result["seconds"] = round(time.process_time() - started, 6)
         return result
+
+    def large(self, file: str) -> bool:
+        """Whether it may save time to divide the properties of this history."""
+        with suppress(OSError, ValueError):
+            refuse_pipe(file)
+            source = FileSource(file)
+            return source.size >= BYTES_TO_DIVIDE and recognised(source) == "refold"
+        return False
 
     def look(self, path: str, result: dict[str, Any], heartbeat: Callable[[float], None]) -> None:
         """What there is to say of a plain file, or of a folder."""
@@ -319,7 +396,13 @@ class FileJudge:
         """A history of refold."""
         jobs = 1 if self.file == STANDARD_INPUT else self.jobs
         stored = StoredHistory(
-            source, self.application, heartbeat=heartbeat, watch=watch, seconds=self.seconds, jobs=jobs
+            source,
+            self.application,
+            heartbeat=heartbeat,
+            watch=watch,
+            seconds=self.seconds,
+            jobs=None if self.elsewhere is not None else jobs,
+            elsewhere=self.elsewhere if source.name == self.file else None,
         )
         judged = stored.judged()
         self.interrupted |= positions(judged, source, result, self.file)

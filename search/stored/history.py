@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -75,6 +75,31 @@ class Read:
     unjudged: tuple[str, ...] = ()
 
 
+@attrs.frozen
+class Judges:
+    """By whom a history is judged: with an application or without one, from its first event or from the middle (`begins`) on."""
+
+    application: Application | None
+    begins: Beginning | None = None
+
+    def checker(self) -> Checker:
+        """New ones."""
+        return checker(self.application, plain) if self.begins is None else partial_checker(self.begins, plain)
+
+
+class Elsewhere(Protocol):
+    """Other machines, with so many processes, that judge a history side by side."""
+
+    @property
+    def processes(self) -> int: ...
+
+    def side_by_side(
+        self, source: Source, judges: Judges, groups: list[list[int]], heartbeat: Callable[[float], None]
+    ) -> SideBySide:
+        """The processes that judge these groups of properties."""
+        ...
+
+
 class OtherApplication(Exception):
     """The application that a history names is not the one that refold knows by that name."""
 
@@ -97,7 +122,7 @@ class StoredHistory:
     """One history. `application` is the one that the user gave; without it, the one that the history names counts if it comes with refold:
     code of others is not run because a file says so. `heartbeat` hears which share is read, `seconds` is the CPU time that it may
     take, which is counted in one process; `jobs` is how many processes judge it otherwise, where processes can be forked; None: as many
-    as there are cores if that saves enough."""
+    as there are cores if that saves enough. `elsewhere` has processes of its own on other machines."""
 
     def __init__(
         self,
@@ -108,9 +133,11 @@ class StoredHistory:
         watch: Watch = unwatched,
         seconds: float | None = None,
         jobs: int | None = 1,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.source = source
         self.jobs = jobs
+        self.elsewhere = elsewhere
         self.given = application
         self.heartbeat = heartbeat
         self.watch = watch
@@ -153,25 +180,22 @@ class StoredHistory:
         self, application: Application | None, begins: Beginning | None = None, not_checked: tuple[str, ...] = ()
     ) -> Judged:
         """Every property that can be checked; raises `OtherApplication`."""
-
-        def make() -> Checker:
-            return checker(application, plain) if begins is None else partial_checker(begins, plain)
-
-        read = None if self.alone() else self.read_side_by_side(make, application)
+        judges = Judges(application, begins)
+        read = None if self.alone() else self.read_side_by_side(judges)
         if read is None:
-            read = self.read_alone(make(), application)
+            read = self.read_alone(judges.checker(), application)
         return self.verdict(read, application, begins, not_checked)
 
     def alone(self) -> bool:
         """Whether one process judges it: CPU time is counted in one."""
         if self.seconds is not None or (self.jobs is None and self.source.size < BYTES_TO_DIVIDE):
             return True
-        return why_not(self.processes) != ""
+        return self.elsewhere is None and why_not(self.processes) != ""
 
     @property
     def processes(self) -> int:
         """How many may be used."""
-        return self.jobs or available()
+        return self.jobs or (available() if self.elsewhere is None else self.elsewhere.processes)
 
     def read_alone(self, judge: Checker, application: Application | None) -> Read:
         """In this process."""
@@ -208,39 +232,46 @@ class StoredHistory:
                 tidy(judge.number)
             judge.finish()
 
-    def read_side_by_side(self, make: Callable[[], Checker], application: Application | None) -> Read | None:
+    def read_side_by_side(self, judges: Judges) -> Read | None:
         """In several processes; None if it must be judged in this one. Raises `OtherApplication`."""
-        division = self.division(make, application)
+        division = self.division(judges)
         if division is None:
             return None
-        side_by_side = SideBySide(
-            make,
-            lambda share, board, job: self.part(share, board, job, application),
-            division.groups,
-            FINDINGS_MAX,
-            self.heartbeat,
-        )
-        found = side_by_side.together()
+        found = self.side_by_side(judges, division.groups).together()
         if found is None:
             return None
         if found.strange:
             raise OtherApplication
         return Read(found.findings, found.contents, found.forgotten, found.error, found.unjudged)
 
-    def division(self, make: Callable[[], Checker], application: Application | None) -> Division | None:
+    def side_by_side(self, judges: Judges, groups: list[list[int]]) -> SideBySide:
+        """The processes: here, or elsewhere."""
+        if self.elsewhere is not None:
+            return self.elsewhere.side_by_side(self.source, judges, groups, self.heartbeat)
+        return SideBySide(
+            judges.checker,
+            lambda share, board, job: self.part(share, board, job, judges.application),
+            groups,
+            FINDINGS_MAX,
+            self.heartbeat,
+        )
+
+    def division(self, judges: Judges) -> Division | None:
         """How the properties are divided; None if that is of no use, or if the sample shows that only one process can tell."""
         started = time.process_time()
         try:
-            with nullcontext() if application is None else self.watch(application):
+            with nullcontext() if judges.application is None else self.watch(judges.application):
                 lines = list(itertools.islice(self.source.lines(), SAMPLE))
-                passes = [measured(make(), HistoryReader(application).records(lines)) for _ in range(PASSES)]
+                passes = [
+                    measured(judges.checker(), HistoryReader(judges.application).records(lines)) for _ in range(PASSES)
+                ]
         except KeyboardInterrupt:
             raise
         except BaseException:  # whatever it is, it comes again in this process, where it is told
             return None
         took = (time.process_time() - started) / PASSES
         seconds = list(map(min, *passes))
-        division = divided(make().properties, seconds, self.processes)
+        division = divided(judges.checker().properties, seconds, self.processes)
         saved = division.seconds - division.longest
         worth = saved * self.source.size / sum(map(len, lines)) >= SECONDS_TO_SAVE and saved >= SHARE_TO_SAVE * took
         return division if worth or self.jobs is not None else None

@@ -83,12 +83,16 @@ class Board:
 
 @attrs.define
 class Judging:
-    """One of them: the process, its end of the pipe, and what it owns."""
+    """One of them: the process, its end of the pipe, what it owns, and what it said."""
 
     process: Any
     pipe: Connection
     owned: list[int]
     part: Judgement | None = None
+
+    def how(self) -> str:
+        """How it was ended, in words."""
+        return ended_by(self.process.exitcode)
 
 
 Read = Callable[[Share, Board, int], Judgement]
@@ -165,10 +169,7 @@ class SideBySide:
     def told(self, job: int) -> bytes:
         """What there is to say, as bytes. Whatever goes wrong is for one process, which says it as ever."""
         try:
-            owner = {place: number for number, group in enumerate(self.groups) for place in group}
-            jobs = len(self.groups)
-            share = Share(self.make(), lambda place: owner.get(place, place % jobs) == job)
-            return pickle.dumps(self.read(share, self.board, job))
+            return pickle.dumps(self.read(share_of(self.make(), self.groups, job), self.board, job))
         except BaseException:
             return pickle.dumps(Judgement(AGAIN))
 
@@ -235,6 +236,12 @@ class SideBySide:
         return ", ".join(dict.fromkeys(judge.name for judge in judges if judge.guarantee))
 
 
+def share_of(whole: Checker, groups: Sequence[Sequence[int]], job: int) -> Share:
+    """What one of them judges. Properties that come with a kind of record are dealt out in turn."""
+    owner = {place: number for number, group in enumerate(groups) for place in group}
+    return Share(whole, lambda place: owner.get(place, place % len(groups)) == job)
+
+
 def understood(said: bytes) -> Judgement:
     """What a process said, if that can be made from bytes here."""
     with suppress(Exception):
@@ -246,8 +253,7 @@ def understood(said: bytes) -> Judgement:
 
 def killed(lost: Sequence[Judging], names: str) -> SystemUnavailable:
     """A process was ended from outside, or by the code under test."""
-    how = ended_by(lost[0].process.exitcode)
     return SystemUnavailable(
-        f"a process that judged {names or 'a part of the properties'} was ended ({how}), perhaps for want of memory; what the others"
-        " found is kept; --jobs 1 judges everything in one process"
+        f"a process that judged {names or 'a part of the properties'} was ended ({lost[0].how()}), perhaps for want of memory; what the"
+        " others found is kept; --jobs 1 judges everything in one process"
     )
