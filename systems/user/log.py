@@ -24,8 +24,8 @@ from refold.systems.user.errors import AdapterError, awaited, called, let_throug
 PAGE = 1024
 """Events that are read at once."""
 
-RECOVERING = frozenset({"restart", "read", "read_stream"})
-"""Methods that show, after a fault, whether the log has come back."""
+READING = frozenset({"read", "read_stream"})
+"""Methods that show, after a fault, whether the log has come back; so does its restart."""
 APPENDING = frozenset({"append", "begin", "commit"})
 """Methods whose outcome may be unknown."""
 IN_A_ROW = 3
@@ -46,6 +46,8 @@ class GuardedLog(Process):
         """Whether a fault has ended the log before."""
         self.raised = 0
         """Appends that have raised since the last one that was answered."""
+        self.worked: set[str] = set()
+        """Methods that have returned. What has never worked was not lost in a fault."""
         self.emit: Emit | None = None
         self.places_of: dict[str, int] = {}
         if hasattr(log, "durable"):
@@ -59,7 +61,9 @@ class GuardedLog(Process):
         if function is None:
             raise AdapterError(f"{self.title}: the log has no method {method}()")
         try:
-            return awaited(self.title, method, function(*arguments))
+            answer = awaited(self.title, method, function(*arguments))
+            self.worked.add(method)
+            return answer
         except AdapterError:
             raise
         except OutcomeUnknown as error:
@@ -77,14 +81,18 @@ class GuardedLog(Process):
             raise AdapterError(misplaced(self.title, method, "append(), begin(), commit() and abort()")) from death
         except BaseException as error:
             let_through(error)
-            if self.fallen and method in RECOVERING:
+            if self.lost(method):
                 raise DidNotRecover(f"{method}() raised {told(error)}") from error
-            if self.fallen and method in APPENDING:
+            if self.fallen and method in APPENDING and (method in self.worked or self.raised + 1 < IN_A_ROW):
                 raise self.unanswered(method, error) from error
             raise AdapterError(
                 f"{self.title}: {method}() raised {told(error)}; it should return, or raise"
                 " OutcomeUnknown where the outcome of an append is not known"
             ) from error
+
+    def lost(self, method: str) -> bool:
+        """Whether a fault has ended what this method, which raises now, shows."""
+        return self.fallen and (method == "restart" or (method in READING and method in self.worked))
 
     def unanswered(self, method: str, error: BaseException) -> Exception:
         """After a fault an append that raises has no answer; a log that answers none any more has not come back."""

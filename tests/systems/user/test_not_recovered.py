@@ -142,3 +142,20 @@ def test_a_log_whose_appends_all_raise_after_a_fault_has_not_come_back() -> None
 def test_an_append_that_raises_before_any_fault_is_told_so_as_a_mistake() -> None:
     with pytest.raises(AdapterError, match="the log is read-only"):
         more(NeverAppends)
+
+
+EARLY = [Crash("log"), Restart("log"), *MORE]
+
+
+@pytest.mark.parametrize(("log", "words"), [(NeverAppends, "the log is read-only"), (NeverRead, "no such table")])
+def test_what_has_never_worked_was_not_lost_in_a_fault(log: type[Durable], words: str) -> None:
+    """The fault comes first, by chance: it is a mistake in the adapter all the same."""
+    with pytest.raises(AdapterError, match=words):
+        execute(LogSystem("mine", log, log_capabilities("mine", log())), Inventory(), EARLY)
+
+
+def test_the_first_append_of_all_may_be_the_one_that_a_fault_leaves_without_an_answer() -> None:
+    """There are two faults, and two appends without an answer."""
+    shown = execute(LogSystem("mine", Stumbling, log_capabilities("mine", Stumbling())), Inventory(), EARLY)
+    assert shown.findings == []
+    assert [type(record) for record in shown.history].count(Unknown) == 2
