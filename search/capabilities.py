@@ -54,7 +54,7 @@ def not_checked(system: SystemPort, application: Application | None = None) -> t
     if "snapshots_of_streams" in can:
         can.add(SNAPSHOTS)
     lacking = tuple(words.missing for name, words in CAPABILITIES.items() if name not in can)
-    return (*undecided, *lacking)
+    return (*undecided, *getattr(system, "unseen", ()), *lacking)
 
 
 def in_short(texts: Iterable[str]) -> list[str]:

@@ -361,24 +361,28 @@ class WatchedConsumers(Property):
         self, seen: _Seen, rows: Rows, events: Sequence[Stored], expected: Rows
     ) -> tuple[Stored | None, Stored | None]:
         """The first event that must be lost, and the first that must have counted twice, for the rows to be as they are; both, or none, if
-        that does not explain them."""
+        that does not explain them. Of two ways to explain a row, the one with fewer such events."""
         lost: list[Stored] = []
         twice: list[Stored] = []
         for key in {**expected, **rows}:
             if self.same(rows.get(key), expected.get(key)):
                 continue
-            if (found := self.way(seen, key, rows.get(key), events, LOST)) is not None:
-                lost.append(found)
-            elif (found := self.way(seen, key, rows.get(key), events, DOUBLED)) is not None:
-                twice.append(found)
+            missing = self.way(seen, key, rows.get(key), events, LOST)
+            again = self.way(seen, key, rows.get(key), events, DOUBLED)
+            if missing is not None and (again is None or missing[1] <= again[1]):
+                lost.append(missing[0])
+            elif again is not None:
+                twice.append(again[0])
             else:
                 return None, None
         first = [min(some, key=lambda event: event.position) if some else None for some in (lost, twice)]
         return first[0], first[1]
 
-    def way(self, seen: _Seen, key: str, value: Any, events: Sequence[Stored], times: Sequence[int]) -> Stored | None:
+    def way(
+        self, seen: _Seen, key: str, value: Any, events: Sequence[Stored], times: Sequence[int]
+    ) -> tuple[Stored, int] | None:
         """The first event that did not count just once, on the shortest way to this value of a row on which each event counts as often
-        as one of `times` says; None if there is no such way. Of many ways the shortest are followed."""
+        as one of `times` says, and how long it is; None if there is no such way. Of many ways the shortest are followed."""
         rows: Rows = {}
         ways: dict[str, tuple[Any, int, Stored | None]] = {repr(None): (None, 0, None)}
         for event in events:
@@ -389,7 +393,10 @@ class WatchedConsumers(Property):
                     ways = dict(sorted(ways.items(), key=lambda way: way[1][1])[:SEARCHED])
             write(rows, writes)
         found = [way for way in ways.values() if self.same(value, way[0]) and way[2] is not None]
-        return min(found, key=lambda way: way[1])[2] if found else None
+        if not found:
+            return None
+        _, cost, first = min(found, key=lambda way: way[1])
+        return None if first is None else (first, cost)
 
     def ways_on(
         self,

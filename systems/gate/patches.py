@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterable
-from types import ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any, ClassVar, Protocol, Self
 
 from refold.systems.gate.users import patched_modules
@@ -21,6 +21,7 @@ Replacements = dict[str, Any]
 SOURCES = (
     "runtime.clock",
     "runtime.threads",
+    "runtime.kept_clocks",
     "runtime.module_locks",
     "runtime.locks",
     "runtime.chance",
@@ -143,12 +144,18 @@ class Patches:
                     self._imported.append((module, name, value))
 
     def _replace(self, owner: Any, name: str, replacement: Any) -> None:
+        self._undo.append((owner, name, original_of(owner, name)))
         if isinstance(owner, dict):
-            self._undo.append((owner, name, owner[name]))
             owner[name] = replacement
-            return
-        self._undo.append((owner, name, vars(owner).get(name, INHERITED)))
-        setattr(owner, name, replacement)
+        else:
+            setattr(owner, name, replacement)
+
+
+def original_of(owner: Any, name: str) -> Any:
+    """What a dict, a module, a class, a function or a cell has under a name."""
+    if isinstance(owner, dict):
+        return owner.get(name, INHERITED)
+    return getattr(owner, name) if isinstance(owner, FunctionType | CellType) else vars(owner).get(name, INHERITED)
 
 
 def _owner(place: str) -> tuple[Any, str]:

@@ -37,6 +37,14 @@ def where(frame: FrameType | None) -> str:
 
 STDLIB = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
 PACKAGES = tuple(sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib"))
+
+
+def is_pythons(cls: type) -> bool:
+    """Whether a class is one of Python's own."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return file is None or (file.startswith(STDLIB) and not file.startswith(PACKAGES))
+
+
 UNTOUCHED = frozenset(
     {"refold", "hypothesis", "pytest", "pluggy", "xdist", "execnet", "coverage", "psycopg", "psycopg_binary"}
 )

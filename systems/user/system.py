@@ -68,6 +68,7 @@ from refold.model.tape import Group, Menu
 from refold.model.words import short
 from refold.systems.deployment import Deployment
 from refold.systems.gate.runtime.driven import NeedsThread, Overran
+from refold.systems.gate.runtime.kept_clocks import missed
 from refold.systems.user.actors import Stage
 from refold.systems.user.asked import check_declared
 from refold.systems.user.coroutines import Recorder, any_asynchronous, asynchronous
@@ -106,6 +107,7 @@ AHEAD = 30.0
 """Seconds by which clocks differ, at least; where something lasts longer, twice that."""
 CATCH_UP = 5
 """Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
+KEPT_CLOCK = "simulated time, in code that keeps a clock of Python's where refold cannot replace it"
 WORK_MAX = 10_000
 """Turns that a look waits for."""
 REHEARSED = 12
@@ -364,6 +366,12 @@ class OwnSystem:
         for role, theirs in self.given.items():
             yield from role.words(theirs, cast, application, places)
         yield "", 6, alone(GoOn(one) for one in actors)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What of the user's code takes no part in what happens at the gate."""
+        kept = missed() if self.gated else ()
+        return (f"{KEPT_CLOCK}: {', '.join(kept)}",) if kept else ()
 
     def use_threads(self, stop: NeedsThread) -> None:
         """From now on. Raises `AdapterError` for code that would only go on for ever there, too."""

@@ -9,6 +9,7 @@ there twice.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -44,11 +45,25 @@ def role_of(theirs: object) -> str:
     """Whether a consumer is handed events, reads them by itself, or is never called; "" if it is none."""
     if not callable(getattr(theirs, "rows", None)):
         return ""
-    if callable(getattr(theirs, "handle", None)):
-        return PUSHED
-    if callable(getattr(theirs, "poll", None)):
-        return PULLING
-    return RUNNING if callable(getattr(theirs, "start", None)) else INLINE
+    reads = PULLING if callable(getattr(theirs, "poll", None)) else RUNNING if has_start(theirs) else INLINE
+    handle = getattr(theirs, "handle", None)
+    return PUSHED if callable(handle) and (reads == INLINE or takes_one(handle)) else reads
+
+
+def has_start(theirs: object) -> bool:
+    """Whether it has something to start."""
+    return callable(getattr(theirs, "start", None))
+
+
+def takes_one(handle: Callable[..., object]) -> bool:
+    """Whether it can be handed an event and nothing else: if not, it is what a consumer that reads by itself calls."""
+    try:
+        inspect.signature(handle).bind(None)
+    except TypeError:
+        return False
+    except ValueError:
+        return True  # nobody knows its parameters
+    return True
 
 
 def is_factory(given: object) -> bool:

@@ -9,10 +9,11 @@ import pytest
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Replied, Shown
-from refold.model.record import Prepared, Recovered, Settled, Settling
+from refold.model.record import ConsumerSpec, Opened, Prepared, Recovered, Settled, Settling
 from refold.properties.consumers import watched
 
 from ..systems.user.bags import Add, Added
+from ..systems.user.field.test_field import Deposited, Money, Withdrawn
 from .cases.own import BAG, BEGUN
 from .test_clauses import judged
 
@@ -74,3 +75,28 @@ def test_after_a_restart_rows_begin_anew_and_may_not_go_back_from_there() -> Non
     begun = (BEGUN, *ALL, Shown("worker", 3, WHOLE, "working"), Recovered("worker", 0, {}))
     assert judged((*begun, none, one), BAG) == []
     assert [found.anomaly for found in judged((*begun, one, none), BAG)] == ["rows-go-back"]
+
+
+def test_of_two_ways_to_explain_a_row_the_one_with_fewer_events_is_told() -> None:
+    """A withdrawal that counts twice, and not two deposits that are lost."""
+    spec = ConsumerSpec(name="worker", projection="views", watched=True)
+    payloads = [*(Deposited("w1", 3) for _ in range(5)), Withdrawn("w1", 6)]
+    events = [Stored(n, "w1", n, f"e{n}", type(one).__name__, one) for n, one in enumerate(payloads, 1)]
+    begun = Opened(1, "by hand", "money", ("alice",), (spec,))
+
+    def told(balance: int) -> list[str]:
+        shown = Shown("worker", 6, {"w1": balance}, "resting")
+        found = judged((begun, *events, Settling(), shown, Settled(0)), Money())
+        return [one.anomaly for one in found if one.judge == "watched-consumers"]
+
+    assert told(9) == []
+    assert told(3) == ["effect-applied-twice"]
+    assert told(6) == ["event-never-applied"]
+
+
+def test_rows_that_lack_an_event_may_look_like_earlier_ones_and_then_that_is_the_matter() -> None:
+    """They went back in the middle of work, and at rest an event is missing: the latter is told."""
+    back = Shown("worker", 3, {"a": 1})
+    end = Shown("worker", 3, {"a": 1, "b": 1}, "resting"), Shown("table", None, WHOLE, "resting"), Settled(0)
+    (found,) = judged((BEGUN, *ALL, Shown("worker", 3, WHOLE), back, Settling(), *end), BAG)
+    assert found.anomaly == "event-never-applied"

@@ -128,6 +128,7 @@ CHECKPOINT_RULES: Rules = {
     ),
     "zombie-consumer": (
         shows(0.5, *TWICE, "checkpoint-goes-back", "applied-out-of-order", *DIFFERS),
+        shows(0.3, *UNAPPLIED),
         after(0.5, "stall-member", "wake-member"),
         when(0.2, lambda facts: facts.happened("rebalance"), "its partitions had been given to another member"),
         when(

@@ -53,7 +53,7 @@ OWN_RULES: Rules = {
             "{where} worked while the only call under way had not committed yet",
         ),
         against(0.8, lambda facts: not facts.looked_before_commit),
-        against(0.3, lambda facts: facts.cut_short),
+        against(0.4, lambda facts: facts.cut_short or facts.others_in_between),
     ),
     "inline-applied-twice": (
         shows(0.5, *TWICE),

@@ -108,6 +108,7 @@ CDC_RULES: Rules = {
         after(0.6, "set-clock", "clock-set"),
         never(0.8, "source-changed", "copied", "set-clock", "clock-set"),
         against(0.6, lambda facts: facts.happened("lose-offset")),
+        against(0.5, lambda facts: facts.claim_ran_out),
     ),
     "cdc-resume-at-latest": (
         shows(0.5, "copy-differs"),

@@ -29,8 +29,14 @@ def refused() -> BaseException:
     return NoServersError()
 
 
+async def unheard(error: Exception) -> None:
+    """What goes wrong for a client whose process is dead; nobody is there to log it."""
+
+
 def hang_up(client: Any) -> None:
     """The server hears at once that the client is gone."""
+    if client is not None:
+        client._error_cb = unheard
     writer = getattr(getattr(client, "_transport", None), "_io_writer", None)
     if writer is not None:
         writer.transport.abort()

@@ -146,6 +146,16 @@ class date(_date, metaclass=_Real):  # the name is that of the class that it sta
         return _date.fromtimestamp(time())
 
 
+FUNCTIONS: dict[Any, Any] = {
+    _time: time,
+    _time_ns: time_ns,
+    _monotonic: monotonic,
+    _monotonic_ns: monotonic_ns,
+    _sleep: sleep,
+}
+"""What of Python's tells the time or lets it pass, and what stands in its place."""
+
+
 def register(patches: Patches) -> None:
     """Replace what tells the time."""
 

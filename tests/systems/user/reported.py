@@ -260,9 +260,13 @@ class ClosedWhileRestoring(Totals):
             self.table[key] = value
         self.restored = min(len(self.changelog), self.restored + count)
 
-    def apply(self, event: Stored) -> None:
-        """Restore what is missing; then changelog and position in one transaction, and the store."""
+    def handle(self, event: Stored) -> None:
+        """Restore what is missing first, whatever the event is."""
         self.restore(len(self.changelog))
+        super().handle(event)
+
+    def apply(self, event: Stored) -> None:
+        """Changelog and position in one transaction, and the store."""
         super().apply(event)
         self.changelog.append((event.stream, self.table[event.stream]))
         self.restored = len(self.changelog)

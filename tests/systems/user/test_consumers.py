@@ -14,6 +14,7 @@ from refold.model.examples.inventory import Inventory
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.systems.user.adopt import adapt
+from refold.systems.user.watching import PULLING, PUSHED, role_of
 
 from . import own_consumers as own
 
@@ -149,3 +150,24 @@ def test_examples_are_let_go_before_a_search_freezes_what_there_is() -> None:
 
     adapt("own", make)
     assert len(Circular.alive) == 0
+
+
+def test_a_method_that_takes_more_than_an_event_is_a_consumers_own_business() -> None:
+    """One that polls may have a `handle` that it calls itself; one that only handles is told what is wrong with it."""
+
+    class Polls:
+        def rows(self) -> dict[str, int]:
+            return {}
+
+        def poll(self) -> bool:
+            return False
+
+        def handle(self, connection: object, event: object) -> None:
+            """Called by `poll`."""
+
+    class Pushed(Polls):
+        def handle(self, event: object, again: object = None) -> None:
+            """Handed events."""
+
+    assert role_of(Polls()) == PULLING
+    assert role_of(Pushed()) == PUSHED

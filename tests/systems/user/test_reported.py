@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
+from refold.model.action import Crash, Deliver, Restart, Submit
+from refold.model.event import Stored
+from refold.model.examples.inventory import Restock
+from refold.model.parts.calls import StopOrderly
 from refold.properties.diagnosis.scores import diagnose
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
 from refold.systems.user.adopt import adapt
 
 from . import reported as bugs
@@ -85,3 +90,24 @@ def test_its_repair_is_held(name: str) -> None:
     result = verified(GOOD[name], 1, 60)
     assert [str(example.finding) for example in result.counterexamples] == []
     assert result.counts["appended"] > 100
+
+
+class NeverGoesOn(bugs.AnswersWhileRestoring):
+    """Goes on with its recovery for new events only."""
+
+    def handle(self, event: Stored) -> None:
+        """What it knows already, it does not look at."""
+        if event.position > self.saved:
+            super().handle(event)
+
+
+def test_a_store_that_fills_with_the_next_event_is_full_at_rest() -> None:
+    """Nothing new comes, so it is handed an event that it knows: that is all it needs to go on with its recovery."""
+    restock = Restock("bolt", 1)
+    plan = (*(Submit("alice", restock),) * 2, *(Deliver("counts", 0),) * 2, Crash("counts"))
+    assert not execute(adapt("restoring", GOOD["answers-while-restoring"]), bugs.Stock(), plan).findings
+    closed = adapt("closed", bugs.around(bugs.ClosedWhileRestoring))
+    found = execute(closed, bugs.Stock(), (*plan, Restart("counts"), StopOrderly("counts"))).findings
+    assert [one.guarantee for one in found][:1] == ["CKPT"]
+    lazy = execute(adapt("lazy", bugs.around(NeverGoesOn)), bugs.Stock(), plan).findings
+    assert [one.guarantee for one in lazy][:1] == ["CKPT"]
