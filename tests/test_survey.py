@@ -76,6 +76,14 @@ def test_an_adapter_is_short_and_uses_front_doors_only(path: pathlib.Path) -> No
     assert modules_of_refold(path) <= doors
 
 
+@pytest.mark.parametrize("path", ADAPTERS, ids=name_of)
+def test_an_adapter_has_its_application_beside_it(path: pathlib.Path) -> None:
+    """Else nobody can repeat its runs."""
+    for application in RUN.constants(path)["RUNS"].values():
+        file, _, _ = application.partition(":")
+        assert not file or (path.parent / file).is_file()
+
+
 @pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.stem)
 def test_a_finding_stands_alone(path: pathlib.Path) -> None:
     """Under 40 lines, without refold, and named on the page."""

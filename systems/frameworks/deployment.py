@@ -359,6 +359,8 @@ class FrameworkDeployment:
             again = self.make()
             self.emit(Viewed("the repository after a restart", self.states(again, names)))
             again.close()
+        elif getattr(self.observer.repository, "cache", None) is not None:
+            self.emit(Viewed("the repository without its cache", self.uncached(names)))
         for name in self.system.workers:
             shown = self.attempt(partial(self.stage.at_once, name, self.follower_shows, name, names))
             self.emit(Viewed(name, shown if isinstance(shown, dict) else {"": shown}))
@@ -382,6 +384,15 @@ class FrameworkDeployment:
             event = oracle.translator.event(next(one.data for one in self.log if one.stream == stream))
             found[stream] = self.attempt(partial(self.state, application, event.originator_id, names))
         return found
+
+    def uncached(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """What a repository in memory gives without its cache: else nobody would ever read a snapshot, for nothing dies there."""
+        repository = self.observer.repository
+        cache, repository.cache = repository.cache, None
+        try:
+            return self.states(self.observer, names)
+        finally:
+            repository.cache = cache
 
     def state(self, application: Any, originator: Any, names: Mapping[str, str]) -> Any:
         """The state of one aggregate, as the repository gives it."""

@@ -7,6 +7,7 @@ The gate's time stands still until somebody lets it pass (`Gate.advance`, `Gate.
 
 from __future__ import annotations
 
+import copyreg
 import datetime as datetime_module
 import time as time_module
 from collections.abc import Callable
@@ -111,6 +112,7 @@ class _Real(type):
 class datetime(_datetime, metaclass=_Real):  # the name is that of the class that it stands for
     """`datetime.datetime`; all that it makes are instances of the real one."""
 
+    __module__ = "datetime"
     real = _datetime
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
@@ -135,6 +137,7 @@ class datetime(_datetime, metaclass=_Real):  # the name is that of the class tha
 class date(_date, metaclass=_Real):  # the name is that of the class that it stands for
     """`datetime.date`; all that it makes are instances of the real one."""
 
+    __module__ = "datetime"
     real = _date
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
@@ -156,8 +159,20 @@ FUNCTIONS: dict[Any, Any] = {
 """What of Python's tells the time or lets it pass, and what stands in its place."""
 
 
+def _datetime_pickled(value: Any) -> Any:
+    """As usual, but by the class that has the name now: pickle refuses another one."""
+    return datetime_module.datetime, value.__reduce_ex__(4)[1]
+
+
+def _date_pickled(value: Any) -> Any:
+    """The same for a date."""
+    return datetime_module.date, value.__reduce_ex__(4)[1]
+
+
 def register(patches: Patches) -> None:
     """Replace what tells the time."""
+    copyreg.pickle(_datetime, _datetime_pickled)
+    copyreg.pickle(_date, _date_pickled)
 
     def replacements() -> Replacements:
         return {

@@ -79,6 +79,26 @@ class ForgetfulSchool(DogSchool):
     is_snapshotting_enabled = True
 
 
+class AmnesicDog(Dog):
+    """Its own snapshots lack its tricks. (The library prefers them to those of its application.)"""
+
+    class Snapshot(Snapshot):
+        @classmethod
+        def take(cls, aggregate: Any) -> Any:
+            taken = super().take(aggregate)
+            taken.state["tricks"] = []
+            return taken
+
+
+class AmnesicSchool(DogSchool):
+    snapshotting_intervals = {AmnesicDog: 2}
+
+    def register(self, name: str) -> Any:
+        dog = AmnesicDog(name)
+        self.save(dog)
+        return dog.id
+
+
 class StaleSchool(DogSchool):
     """A cache that never looks whether there is something new, in two processes."""
 

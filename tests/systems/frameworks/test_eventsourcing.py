@@ -26,6 +26,10 @@ MISTAKES: dict[str, tuple[Any, tuple[str, str]]] = {
         lambda: dogs.school(dogs.ForgetfulSchool),
         ("view-differs-from-replay", "REPL"),
     ),
+    "a snapshot in memory, behind a cache that nobody empties": (
+        lambda: dogs.school(dogs.AmnesicSchool, persistence="popo"),
+        ("view-differs-from-replay", "REPL"),
+    ),
     "a cache that does not look": (lambda: dogs.school(dogs.StaleSchool), ("view-differs-from-replay", "REPL")),
     "the same on a persistence module of somebody else's": (
         lambda: dogs.school(dogs.StaleSchool, persistence=dogs.somewhere_else),
@@ -96,6 +100,15 @@ def test_what_is_right_is_held(title: str) -> None:
     assert [example.finding for example in result.counterexamples] == []
     assert result.counts["calls_made_alone"] > 50
     assert result.counts["views_compared"] > 12
+
+
+@pytest.mark.parametrize(("cls", "follower"), [(dogs.HastySchool, None), (dogs.DogSchool, dogs.HastyNewspaper)])
+def test_what_is_hasty_is_right_in_memory(cls: Any, follower: Any) -> None:
+    """There nobody stops between two statements or dies, so nobody can be in the way. In SQLite both are mistakes."""
+    system = dogs.school(cls, follower, persistence="popo")
+    result = Campaign(system, system.application, 1, Budget(None, 40)).run()
+    assert result.counterexamples == ()
+    assert result.counts["calls_made_alone"] > 50
 
 
 def test_other_processes_replay_it_too() -> None:

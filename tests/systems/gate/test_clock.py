@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
+import pickle
 import random
 import signal
 import time
@@ -74,6 +76,22 @@ def test_dates_are_real_ones() -> None:
         assert gate.run("alice", lambda: isinstance(made, imported))
     assert type(made) is datetime.datetime
     assert isinstance(made, imported)
+
+
+def test_dates_can_be_pickled_and_copied() -> None:
+    """Also those that were made before the clock was replaced; afterwards they are read as they are."""
+    before = datetime.datetime(2020, 1, 2, 3, fold=1, tzinfo=datetime.UTC), date(2020, 1, 2)
+
+    def look() -> tuple[bytes, object]:
+        return pickle.dumps((*before, imported.now(datetime.UTC))), copy.deepcopy(before)
+
+    with Gate() as gate:
+        stored, copied = gate.run("alice", look)
+        assert gate.run("alice", lambda: pickle.loads(stored)[:2]) == before
+    *read, now = pickle.loads(stored)
+    assert tuple(read) == copied == before
+    assert [type(one) for one in (*read, now)] == [datetime.datetime, date, datetime.datetime]
+    assert read[0].fold == 1
 
 
 def test_everybody_else_has_the_real_time() -> None:
