@@ -68,6 +68,7 @@ export function matching(story, texts, wanted) {
 const SVG = "http://www.w3.org/2000/svg";
 const LANE = 18;
 const LANE_MIN = 5;
+const NAMED_MIN = 9;
 
 function element(parent, name, attributes = {}, text = "") {
   const made = parent.namespaceURI === SVG || name === "svg" ? document.createElementNS(SVG, name) : document.createElement(name);
@@ -110,9 +111,11 @@ class Explorer {
     this.x = new Map(this.columns.map((lane, n) => [lane, this.wide * (n + 0.5)]));
     this.root.style.setProperty("--strip", `${Math.max(this.wide * this.columns.length, 4)}px`);
     const head = this.find(".lanes");
+    const [named, steep] = [this.wide >= NAMED_MIN, this.wide < 12];
+    head.hidden = !named;
     const svg = element(head, "svg", { class: "st", width: this.wide * this.columns.length, height: 62, "aria-hidden": "true" });
-    for (const lane of this.wide < 12 ? [] : this.columns) {
-      const label = element(svg, "text", { transform: `translate(${this.x.get(lane) + 4} 60) rotate(-60)` }, story.lanes[lane][0].slice(0, 9));
+    for (const lane of named ? this.columns : []) {
+      const label = element(svg, "text", { transform: `translate(${this.x.get(lane) + 4} 60) rotate(${steep ? -90 : -60})`, class: steep ? "steep" : "" }, story.lanes[lane][0].slice(0, 9));
       element(label, "title", {}, story.lanes[lane].join(", "));
     }
     const watch = new IntersectionObserver((seen) => {
@@ -294,7 +297,7 @@ class Explorer {
         const row = element(table, "tr", { class: [same(held, past) ? "" : "changed", held && story.words[held[1]] ? "wrong" : ""].join(" ").trim() });
         element(row, "th", { scope: "row" }, story.words[story.cells[cell][1]]);
         const value = element(row, "td");
-        if (!same(held, past) && past && story.words[past[0]]) element(value, "del", {}, story.words[past[0]]);
+        if (!same(held, past) && past && story.words[past[0]] && held?.[0] !== past[0]) element(value, "del", {}, story.words[past[0]]);
         if (held) element(value, same(held, past) ? "span" : "ins", {}, story.words[held[0]] || "nothing");
         if (held && story.words[held[1]]) element(value, "strong", {}, `should be ${story.words[held[1]]}`);
       }

@@ -29,7 +29,7 @@ export function optionsOf(plot, width, colour, paths) {
       ...common,
       height: 200,
       scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(high, 1) * 1.05] } },
-      axes: [{ ...figures, label: plot.xLabel, labelSize: 18, size: 30, space: 60 }, { ...figures, size: 52, incrs: counts }],
+      axes: [{ ...figures, ...(plot.x.every(Number.isInteger) ? { incrs: counts } : {}), label: plot.xLabel, labelSize: 18, size: 30, space: 60 }, { ...figures, size: 52, incrs: counts }],
       series: [{ label: plot.xLabel, value: (_, value) => (value == null ? "–" : whole.format(value)) }, ...series],
     };
   }

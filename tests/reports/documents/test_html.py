@@ -130,7 +130,7 @@ def test_a_report_holds_everything_there_is_to_say(name: str) -> None:
     for record in example.history:
         assert record_sentence(record) in text
     assert "refold replay x.json" in text
-    assert f"{name}, because one reason; another." in text
+    assert f"What speaks for {name}: one reason; another." in text
     assert "svg" in reader.tags
 
 
