@@ -33,7 +33,11 @@ export function effectsOf(story, index) {
 function reversed(story) {
   const effects = [];
   story.causes.forEach((backs, at) => {
-    for (const back of backs) if (back <= at) (effects[at - back] ??= []).push(at);
+    for (const back of backs) {
+      if (back > at) continue;
+      effects[at - back] ??= [];
+      effects[at - back].push(at);
+    }
   });
   return effects;
 }
@@ -229,7 +233,9 @@ class Explorer {
     const all = this.shown.every(Boolean);
     this.root.classList.toggle("folded", all && this.find(".quiet input").checked);
     this.root.classList.toggle("filtered", !all);
-    this.items.forEach((item, at) => (item.hidden = !this.shown[at]));
+    this.items.forEach((item, at) => {
+      item.hidden = !this.shown[at];
+    });
     const count = this.shown.filter(Boolean).length;
     this.find("output").value = all ? "" : `${count} of ${this.items.length}`;
   }

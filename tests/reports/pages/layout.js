@@ -17,8 +17,7 @@ function wrongIn(frame) {
     if (/hidden|clip/.test(style.overflowX) && element.scrollWidth > element.clientWidth + 1) say("cut off", element);
   }
   for (const cell of page.querySelectorAll("td, th")) {
-    const [text] = [cell.textContent.trim()];
-    const box = cell.getBoundingClientRect();
+    const [text, box] = [cell.textContent.trim(), cell.getBoundingClientRect()];
     if (text.length > 6 && box.width && box.width < 30) say("too narrow to read", cell);
   }
   for (const picture of page.querySelectorAll("svg")) {
@@ -36,7 +35,7 @@ function wrongIn(frame) {
 
 window.onload = () => {
   const found = {};
-  for (const frame of document.querySelectorAll("iframe")) (found[frame.title] ??= []).push(...wrongIn(frame));
+  for (const frame of document.querySelectorAll("iframe")) found[frame.title] = [...(found[frame.title] ?? []), ...wrongIn(frame)];
   const told = document.querySelector("pre");
   told.id = "found";
   told.textContent = JSON.stringify(found);
