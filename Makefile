@@ -23,6 +23,7 @@ test: $(VENV)/.ready
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	.ci/lint-scripts
 
 types: $(VENV)/.ready
 	$(BIN)/mypy

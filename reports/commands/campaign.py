@@ -21,10 +21,11 @@ from refold.model.errors import UsageError
 from refold.properties.result import Counterexample, Result
 from refold.reports.commands import completion, outcome
 from refold.reports.commands.cli import Time
-from refold.reports.documents.campaign_page import Overview, campaign_html, campaign_json, duration, print_campaign
+from refold.reports.documents.campaign_page import Overview, campaign_html, campaign_json, print_campaign
 from refold.reports.documents.files import ready
 from refold.reports.documents.html import html_report
 from refold.reports.words.explained import explain
+from refold.reports.words.values import duration
 from refold.search.failure import PlanFile, slug
 from refold.search.failure import report_dir as default_report_dir
 from refold.search.matrix.cells import Cell, matrix

@@ -24,6 +24,7 @@ from refold.properties.suite import checked_on
 from refold.reports.commands import completion, outcome
 from refold.reports.commands.verify import application_for, processes, publish
 from refold.reports.documents.files import ready
+from refold.reports.words.values import duration
 from refold.search.capabilities import not_checked
 from refold.search.explore.certificate import Certificate, certificate, text
 from refold.search.explore.explorer import Explorer, Progress
@@ -304,11 +305,3 @@ def forecast(progress: Progress) -> list[str]:
         seconds *= growth
         told.append(f"{done[-1].length + ahead} actions {duration(seconds)}")
     return [f"each level is about {growth:.1f} times the one before; at this growth plans of {', '.join(told)}"]
-
-
-def duration(seconds: float) -> str:
-    """``40 s``, ``12 min``, ``3 h``, ``5 days``."""
-    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:.0f} s"

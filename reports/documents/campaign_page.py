@@ -16,6 +16,7 @@ from refold.reports.documents.console import console
 from refold.reports.documents.tables import Column, print_table
 from refold.reports.pages.assets import template
 from refold.reports.plots.plot import Line, Plot, plots_policy, plots_script, plots_style, plotted
+from refold.reports.words.values import duration
 from refold.search.matrix.estimate import Estimate, estimate
 from refold.search.matrix.store import CampaignStore, CellState, Find
 
@@ -269,11 +270,3 @@ def growth_plots(overview: Overview) -> list[Plot]:
     return [
         Plot(title, times, unit, [Line(title, [0, *values], tone, steps)]) for title, tone, values, steps in figures
     ]
-
-
-def duration(seconds: float) -> str:
-    """A length of time for a reader: ``42 s``, ``7 min``, ``3 h 20 min``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

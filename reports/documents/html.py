@@ -10,9 +10,11 @@ import attrs
 from markupsafe import Markup
 
 from refold.model.application import Application
+from refold.model.record import Crashed, DiskFailed, Failed, NotRecovered, PowerCut, Unknown
 from refold.model.words import counted
 from refold.properties.diagnosis.catalogue import Row
 from refold.properties.diagnosis.scores import SHOWN
+from refold.properties.guarantees import GUARANTEES
 from refold.properties.property import Finding
 from refold.properties.result import Result
 from refold.reports.pages.assets import policy, script, style, template
@@ -27,9 +29,14 @@ from refold.reports.words.explanation import Explanation, compared, spot
 from refold.reports.words.guarantees import HELD, caution, conclusion, ending, extent, green, standings
 from refold.reports.words.plan_list import LINES_MAX, Item
 from refold.reports.words.references import parts
-from refold.reports.words.sentences import owner_words
+from refold.reports.words.sentences import owner_words, record_sentence
 from refold.reports.words.values import inert, name
 from refold.search.capabilities import in_short
+
+FAULTS = (Crashed, DiskFailed, Failed, NotRecovered, PowerCut, Unknown)
+"""Records that say that something failed."""
+FAULTS_MAX = 5
+"""Of these, those that are named above the picture."""
 
 
 @attrs.frozen
@@ -45,6 +52,8 @@ class Chapter:
     plan: tuple[Item, ...]
     plan_heading: str
     plan_long: bool
+    breaks: str
+    faults: list[tuple[int, str]]
     compared: tuple[tuple[str, str, str], ...]
     others: list[tuple[str, str, str]]
     diagnosis: list[tuple[Row, str, str]]
@@ -105,6 +114,8 @@ def _chapter(number: int, told: Explained, application: Application | None) -> C
         plan=told.plan,
         plan_heading=told.plan_heading,
         plan_long=len(told.plan) > LINES_MAX,
+        breaks=inert(GUARANTEES.get(finding.guarantee, "")) if finding.number <= len(history) else "",
+        faults=faults_before(history, finding.number),
         compared=compared(finding),
         others=[
             (inert(other.finding.anomaly), inert(other.finding.guarantee), other.explanation.headline)
@@ -119,6 +130,12 @@ def _chapter(number: int, told: Explained, application: Application | None) -> C
         prefix=prefix,
         explorer=_explorer(history, application, finding, numbers, prefix) if history else Markup(),
     )
+
+
+def faults_before(history: Sequence[Any], number: int) -> list[tuple[int, str]]:
+    """The records up to a finding in which something failed, the last of many, and what each says."""
+    found = [at for at, record in enumerate(history[:number], start=1) if isinstance(record, FAULTS)]
+    return [(at, record_sentence(history[at - 1])) for at in found[-FAULTS_MAX:]]
 
 
 def _explorer(

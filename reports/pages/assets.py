@@ -22,7 +22,7 @@ def text_of(file: str) -> str:
 
 def style() -> Markup:
     """All styles."""
-    return Markup(text_of("pages/page.css") + text_of("pages/explorer.css"))
+    return Markup(text_of("pages/page.css") + text_of("pages/stacked.css") + text_of("pages/explorer.css"))
 
 
 def script() -> Markup:

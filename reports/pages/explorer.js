@@ -33,7 +33,11 @@ export function effectsOf(story, index) {
 function reversed(story) {
   const effects = [];
   story.causes.forEach((backs, at) => {
-    for (const back of backs) if (back <= at) (effects[at - back] ??= []).push(at);
+    for (const back of backs) {
+      if (back > at) continue;
+      effects[at - back] ??= [];
+      effects[at - back].push(at);
+    }
   });
   return effects;
 }
@@ -68,6 +72,7 @@ export function matching(story, texts, wanted) {
 const SVG = "http://www.w3.org/2000/svg";
 const LANE = 18;
 const LANE_MIN = 5;
+const NAMED_MIN = 9;
 
 function element(parent, name, attributes = {}, text = "") {
   const made = parent.namespaceURI === SVG || name === "svg" ? document.createElementNS(SVG, name) : document.createElement(name);
@@ -110,9 +115,11 @@ class Explorer {
     this.x = new Map(this.columns.map((lane, n) => [lane, this.wide * (n + 0.5)]));
     this.root.style.setProperty("--strip", `${Math.max(this.wide * this.columns.length, 4)}px`);
     const head = this.find(".lanes");
+    const [named, steep] = [this.wide >= NAMED_MIN, this.wide < 12];
+    head.hidden = !named;
     const svg = element(head, "svg", { class: "st", width: this.wide * this.columns.length, height: 62, "aria-hidden": "true" });
-    for (const lane of this.wide < 12 ? [] : this.columns) {
-      const label = element(svg, "text", { transform: `translate(${this.x.get(lane) + 4} 60) rotate(-60)` }, story.lanes[lane][0].slice(0, 9));
+    for (const lane of named ? this.columns : []) {
+      const label = element(svg, "text", { transform: `translate(${this.x.get(lane) + 4} 60) rotate(${steep ? -90 : -60})`, class: steep ? "steep" : "" }, story.lanes[lane][0].slice(0, 9));
       element(label, "title", {}, story.lanes[lane].join(", "));
     }
     const watch = new IntersectionObserver((seen) => {
@@ -226,7 +233,9 @@ class Explorer {
     const all = this.shown.every(Boolean);
     this.root.classList.toggle("folded", all && this.find(".quiet input").checked);
     this.root.classList.toggle("filtered", !all);
-    this.items.forEach((item, at) => (item.hidden = !this.shown[at]));
+    this.items.forEach((item, at) => {
+      item.hidden = !this.shown[at];
+    });
     const count = this.shown.filter(Boolean).length;
     this.find("output").value = all ? "" : `${count} of ${this.items.length}`;
   }
@@ -294,7 +303,7 @@ class Explorer {
         const row = element(table, "tr", { class: [same(held, past) ? "" : "changed", held && story.words[held[1]] ? "wrong" : ""].join(" ").trim() });
         element(row, "th", { scope: "row" }, story.words[story.cells[cell][1]]);
         const value = element(row, "td");
-        if (!same(held, past) && past && story.words[past[0]]) element(value, "del", {}, story.words[past[0]]);
+        if (!same(held, past) && past && story.words[past[0]] && held?.[0] !== past[0]) element(value, "del", {}, story.words[past[0]]);
         if (held) element(value, same(held, past) ? "span" : "ins", {}, story.words[held[0]] || "nothing");
         if (held && story.words[held[1]]) element(value, "strong", {}, `should be ${story.words[held[1]]}`);
       }

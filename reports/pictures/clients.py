@@ -13,7 +13,7 @@ from refold.reports.pictures.spacetime import clipped, safe
 
 BARS_MAX = 160
 """Operations that are drawn; of a longer history those around its end, or around the operation to blame."""
-COLUMN, ROW, HEAD, LEFT, GAP = 116, 13, 34, 8, 8
+COLUMN, ROW, HEAD, TOP, LEFT, GAP = 116, 13, 28, 8, 8, 8
 
 STYLE = """
 .cl{--ink:#1b2430;--soft:#5a6675;--line:#c3cbd5;--paper:#fff;--blue:#1f5fbf;--green:#e6f5eb;--greenink:#197a3e;--amber:#fdf3e0;
@@ -21,6 +21,7 @@ STYLE = """
 @media (prefers-color-scheme:dark){.cl{--ink:#e4e9ef;--soft:#9aa7b5;--line:#44505d;--paper:#161b22;--blue:#79b0ff;--green:#15301f;
 --greenink:#5fd08a;--amber:#3a2a10;--amberink:#f0b052;--red:#ff7b78;--tint:#3c1d20}}
 .cl text{font:11px ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--ink)}
+.cl{display:block}.cl.heads{position:sticky;top:-8px;background:var(--paper);z-index:1}
 .cl .head{font-weight:650;font-size:12px}.cl .life{stroke:var(--line)}
 .cl .bar{stroke:var(--greenink);fill:var(--green)}.cl .fail{stroke:var(--amberink);fill:var(--amber)}
 .cl .info{stroke:var(--amberink);fill:var(--amber);stroke-dasharray:4 3}.cl .blamed{stroke:var(--red);fill:var(--tint);stroke-width:2.5}
@@ -44,36 +45,40 @@ class Bar:
 
 
 def clients_svg(bars: Sequence[Bar], prefix: str, title: str) -> tuple[str, int]:
-    """The picture, and how many operations it leaves out."""
+    """The picture, whose first part, the names of the clients, stays where it is when the rest is scrolled, and how many operations it
+    leaves out."""
     shown = around(bars)
     rows = places(shown)
     clients = list(dict.fromkeys(bar.client for bar in shown))
     column = {who: LEFT + n * COLUMN for n, who in enumerate(sorted(clients, key=natural))}
-    bottom = HEAD + ROW * (len(rows) + 1)
+    bottom = TOP + ROW * (len(rows) + 1)
     width = LEFT + COLUMN * len(clients)
     what = safe(title)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="cl" role="group" aria-label="{what}" width="{width}" height="{bottom + 24}"'
-        f' viewBox="0 0 {width} {bottom + 24}" direction="ltr"><title>{what}</title><style>{STYLE}</style>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="cl heads" aria-hidden="true" width="{width}" height="{HEAD}"'
+        f' viewBox="0 0 {width} {HEAD}" direction="ltr"><style>{STYLE}</style>',
+        *(
+            f'<text class="head" x="{x + COLUMN / 2:g}" y="18" text-anchor="middle">{safe(clipped(f"client {who}", COLUMN - 12))}</text>'
+            for who, x in column.items()
+        ),
+        f'</svg><svg xmlns="http://www.w3.org/2000/svg" class="cl" role="group" aria-label="{what}" width="{width}" height="{bottom + 24}"'
+        f' viewBox="0 0 {width} {bottom + 24}" direction="ltr"><title>{what}</title>',
     ]
-    for who, x in column.items():
+    for x in column.values():
         center = x + COLUMN / 2
-        parts.append(f'<line class="life" x1="{center:g}" y1="{HEAD - 8}" x2="{center:g}" y2="{bottom}"/>')
-        parts.append(
-            f'<text class="head" x="{center:g}" y="18" text-anchor="middle">{safe(clipped(f"client {who}", COLUMN - 12))}</text>'
-        )
+        parts.append(f'<line class="life" x1="{center:g}" y1="0" x2="{center:g}" y2="{bottom}"/>')
     for bar in shown:
         parts.append(drawn(bar, column[bar.client], rows, bottom, prefix))
         if bar.blamed and bar.ends is not None:
-            y = HEAD + ROW * rows[bar.ends] + 8
+            y = TOP + ROW * rows[bar.ends] + 8
             parts.append(f'<line class="end" x1="0" y1="{y}" x2="{width}" y2="{y}"/>')
     return "".join([*parts, "</svg>"]), len(bars) - len(shown)
 
 
 def drawn(bar: Bar, x: int, rows: Mapping[int, int], bottom: int, prefix: str) -> str:
     """A bar that is a link to its row; its words are clipped to its own width."""
-    top = HEAD + ROW * rows[bar.begins]
-    end = bottom if bar.ends is None else HEAD + ROW * rows[bar.ends] + 8
+    top = TOP + ROW * rows[bar.begins]
+    end = bottom if bar.ends is None else TOP + ROW * rows[bar.ends] + 8
     kind = "blamed violation" if bar.blamed else {"ok": "bar", "fail": "fail"}.get(bar.outcome, "info")
     label = f"{bar.number}. {bar.words}" if bar.placed else f"✗ {bar.words}" if bar.blamed else bar.words
     style = ' class="endtext"' if bar.blamed else ""

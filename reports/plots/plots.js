@@ -28,8 +28,8 @@ export function optionsOf(plot, width, colour, paths) {
     return {
       ...common,
       height: 200,
-      scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(high, 1) * 1.05] } },
-      axes: [{ ...figures, label: plot.xLabel, labelSize: 18, size: 30, space: 60 }, { ...figures, size: 52, incrs: counts }],
+      scales: { x: { time: false }, y: { range: (_, _low, high) => [0, Math.max(high, 1) * 1.05] } },
+      axes: [{ ...figures, ...(plot.x.every(Number.isInteger) ? { incrs: counts } : {}), label: plot.xLabel, labelSize: 18, size: 30, space: 60 }, { ...figures, size: 52, incrs: counts }],
       series: [{ label: plot.xLabel, value: (_, value) => (value == null ? "–" : whole.format(value)) }, ...series],
     };
   }
@@ -39,7 +39,7 @@ export function optionsOf(plot, width, colour, paths) {
     height: 24 * plot.names.length + 40,
     scales: {
       x: { time: false, ori: 1, dir: -1, range: [-0.6, last + 0.6] },
-      y: { ori: 0, dir: 1, range: (_, low, high) => [0, (high || 1) * 1.05] },
+      y: { ori: 0, dir: 1, range: (_, _low, high) => [0, (high || 1) * 1.05] },
     },
     axes: [
       { ...axis, stroke: () => colour("ink"), side: 3, grid: { show: false }, size: 152, splits: () => plot.names.map((_, at) => at), values: (_, splits) => splits.map((at) => plot.names[at]) },

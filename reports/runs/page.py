@@ -42,7 +42,7 @@ def runs_page(ledger: RunLedger) -> str:
     shown = [_shown(ledger, cause) for cause in ledger.causes]
     runs = [_inert(run) for run in reversed(ledger.runs[-ROWS:])]
     text = template("runs/runs.html").render(
-        style=Markup(text_of("pages/page.css")) + plots_style(),
+        style=Markup(text_of("pages/page.css") + text_of("pages/stacked.css")) + plots_style(),
         script=plots_script(),
         policy=plots_policy(),
         plots=[plotted(plot) for plot in trends(ledger)],

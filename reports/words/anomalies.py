@@ -44,7 +44,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "event-altered": Anomaly(
         "{event} of {where} is not what was appended",
-        "what readers get of an event is what its writer gave the log: stream, type and payload",
+        "readers get an event as its writer gave it to the log: the same stream, type and payload",
         usual="an encoder or decoder that loses, cuts or mixes fields, one buffer for all events of a batch, stream names in another "
         "spelling; read back what was written and compare",
     ),
@@ -59,7 +59,7 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="a retry after a lost answer; keep event ids over retries, and let the log recognise them",
     ),
     "write-skew": Anomaly(
-        "two decisions on {where}, each right by itself, do not go together",
+        "two decisions on {where}, each right by itself, contradict each other",
         "decisions that share an invariant are decided one after the other",
         usual="an expected version protects one stream, the invariant spans several; put what it spans into one stream, or lock it",
     ),
@@ -82,7 +82,7 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="the version of another stream, or a stale one, was compared; compare with the stream's own newest version",
     ),
     "conflict-names-wrong-version": Anomaly(
-        "an append to {where} was rightly refused, and the refusal names a version at which the stream never was meanwhile",
+        "an append to {where} was rightly refused, but the refusal names a version that the stream did not have at any time in between",
         "a refusal names the version that it has found",
         usual="a count from 0 in one place and from 1 in another, or a version out of a cache; a client that tries again with this version "
         "overwrites what it has not seen",
@@ -99,7 +99,7 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="two decisions were made on the same state, and both were appended; append with the version that the decision has read",
     ),
     "invariant-broken": Anomaly(
-        "{where} came into a state that its invariant forbids: {actual}",
+        "{where} got into a state that its invariant forbids: {actual}",
         "no event may lead to a state that the invariant forbids",
         usual="a decision on stale state, or a decider that allows too much",
     ),
@@ -143,13 +143,13 @@ ANOMALIES: dict[str, Anomaly] = {
         " write beside and rename, add checksums, and cut a torn end off",
     ),
     "read-out-of-order": Anomaly(
-        "one read gave {where} events in an order that is not that of their positions",
+        "one read gave {where} events out of the order of their positions",
         "a read returns events in the order of their positions",
         "in order they are {expected}, they came as {actual}",
         "a query without ORDER BY, whose order depends on the plan; order by position",
     ),
     "range-differs": Anomaly(
-        "a read between bounds returned something else than what lies between them",
+        "a read between bounds did not return what lies between them",
         "a read returns the first events between its bounds, as many as the limit allows, and nothing else",
         "between the bounds are {expected}, it returned {actual}",
         "an index of -1, a limit of 0 that means none, bounds that are one off; check the bounds of reads",
@@ -178,8 +178,8 @@ ANOMALIES: dict[str, Anomaly] = {
         "the retry of a batch is answered with what is known of its first event; keep the answer with the batch",
     ),
     "acknowledged-elsewhere": Anomaly(
-        "an append was told that its event is at position {position}, where it is not",
-        "an answer names the positions at which the events of the append are",
+        "the answer to an append says that its event is at position {position}, and it is not there",
+        "an answer names the positions at which the events of its append are stored",
         usual="positions are computed and not read back, or answers are given out in the wrong order; return what was stored",
     ),
     "view-is-no-replay": Anomaly(
@@ -246,18 +246,18 @@ ANOMALIES: dict[str, Anomaly] = {
         "positions of this log have no gaps",
     ),
     "trimmed-message-skipped": Anomaly(
-        "retention removed messages that {where} had not read, and it went on without a word",
+        "retention removed messages that {where} had not read, and {where} went on without noticing",
         "a consumer notices when messages are missing",
         usual="retention does not know its readers; compare the next position with the one expected, fail on a gap, fetch a full copy",
     ),
     "recovered-state-partial": Anomaly(
-        "{where} recovered a state that is a part of the truth",
+        "{where} recovered only a part of its state",
         "a snapshot and the messages behind it give the state of a full replay",
         usual="messages between the snapshot and the beginning of the log were removed; use a snapshot only if the log reaches it",
     ),
     "checkpoint-ahead-of-log": Anomaly(
         "{where} keeps a position in a log that has begun anew before it",
-        "a position means something in its own epoch of the log only",
+        "a position means nothing outside its own epoch of the log",
         usual="the log was restored or cut; keep the epoch in the checkpoint, and build anew when it changes",
     ),
     "effect-applied-twice": Anomaly(
@@ -268,7 +268,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "applied-out-of-order": Anomaly(
         "{where} applied {event} before an earlier event of the same stream",
-        "a consumer applies the events of a stream in their order",
+        "a consumer applies the events of a stream in order",
         usual="a retry or a parallel worker let a successor pass; hold successors back until the earlier event is done",
     ),
     "unknown-event-applied": Anomaly(
@@ -278,7 +278,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "dropped-as-duplicate": Anomaly(
         "{where} took {event} for a duplicate, and has never applied it",
-        "only an event that was applied may be dismissed",
+        "only an event that was applied may be dismissed as a duplicate",
         usual="a dedupe memory shared between consumers, or compared by something that is not unique; key it by consumer and event id",
     ),
     "checkpoint-ahead-of-effects": Anomaly(
@@ -304,7 +304,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "snapshot-ahead-of-log": Anomaly(
         "the snapshot of {where} at {position} contains what is not in the log",
-        "a snapshot is made of the log alone",
+        "a snapshot holds only what is in the log",
         usual="the snapshot was taken before the append was accepted; take it after the log's answer",
     ),
     "snapshot-never-taken": Anomaly(
@@ -363,13 +363,13 @@ ANOMALIES: dict[str, Anomaly] = {
         "a read path past the upcasters, or a row of somebody else (a cache name without the tenant); use one decoder, name rows in full",
     ),
     "effect-repeated-on-replay": Anomaly(
-        "{where} did {event} to the outside world again, although it knew that this was done",
+        "{where} repeated the effect of {event} on the outside world, although it had noted that it was done",
         "a replay has no effect on the outside world",
         "expected {expected}, found {actual}",
         "a rebuild runs the handlers of the live path; gate them by what was done before, all of it and not one number",
     ),
     "effect-never-happened": Anomaly(
-        "{where} passed {event} and never did what it had to do in the outside world",
+        "{where} passed {event} and never carried out its effect on the outside world",
         "every event has its effect, once",
         "expected {expected}, found {actual}",
         "the gate of a replay is too high, or the note that it is done is saved before it is; save it after",
@@ -394,21 +394,21 @@ ANOMALIES: dict[str, Anomaly] = {
         "a global, a clock or a random number in the replay; put such values into the event",
     ),
     "replay-differs-elsewhere": Anomaly(
-        "another process, with another hash seed, clock and time zone, comes to another {where} from the same events",
+        "another process, with another hash seed, clock and time zone, gets a different {where} from the same events",
         "a replay gives the same bytes in every process",
         "one process gives {expected}, another {actual}",
         "iteration over a set, hash(), id(), a clock or a random number decides; sort, and put such values into the event",
     ),
     "old-event-unreadable": Anomaly(
         "{event}, which a former version stored, cannot be read: {where}",
-        "whatever is in the log can be read by every version that comes later",
+        "every later version can read whatever is in the log",
         "the application raises {actual}",
         "a field or a class that has another name now, a new field without a default, or an event class that is gone; say in"
         " Application.upcast what the old form is today, and keep the class of every event that was ever stored",
     ),
     "old-event-read-two-ways": Anomaly(
-        "{event} ({where}), which a former version stored, is another one each time that it is read",
-        "an event that is read again is the same",
+        "{event} ({where}), which a former version stored, is different each time it is read",
+        "an event is the same each time it is read",
         "the first time it is {expected}, the second time {actual}",
         "an upcaster that fills a new field from a clock, a random number or a counter; take what the event itself holds, or a constant",
     ),
@@ -432,20 +432,20 @@ ANOMALIES: dict[str, Anomaly] = {
         "an upcaster that gives a wrong amount, or a new rule that old data do not keep; correct the upcaster, or let the rule allow them",
     ),
     "old-decision-differs": Anomaly(
-        "a decision on {where} would come out otherwise today",
+        "a decision on {where} would come out differently today",
         "a command that is decided again on the same events gives the same events",
         "it was {expected}, and is {actual} now",
         "a rule that was changed, or a state that old events no longer add up to; if it is the rule, leave --decisions out",
     ),
     "sent-elsewhere": Anomaly(
-        "{where} did what {event} asks for to somebody else",
+        "{where} sent the effect of {event} to somebody else",
         "an effect on the outside world goes to whom its event is about",
         "expected {expected}, found {actual}",
         "a variable that is left over from the message before",
     ),
     "sent-out-of-order": Anomaly(
-        "{where} did what {event} asks for in the outside world after what a later event of its stream asks for",
-        "the outside world hears of the events of a stream in their order",
+        "{where} carried out {event} in the outside world after a later event of the same stream",
+        "the outside world hears of the events of a stream in order",
         "expected {expected}, found it {actual}",
         "messages of one stream do not wait for each other; send them one by one, or give them a version that the receiver compares",
     ),
@@ -511,7 +511,7 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="event and row are written in two transactions; one transaction for both",
     ),
     "deadlock": Anomaly(
-        "{where} wait for each other, and nobody of them can ever go on",
+        "{where} wait for each other, and none of them can ever go on",
         "whoever waits for a lock waits for somebody who can go on",
         usual="two locks that are taken in different orders, or a lock that is held during a call that needs it too; take locks in "
         "one order everywhere, or let waits time out",
@@ -566,7 +566,7 @@ ANOMALIES: dict[str, Anomaly] = {
         unit="position {}",
     ),
     "own-write-not-read": Anomaly(
-        "a client wrote to {where}, was told so, and then read it without its own write",
+        "a client was told that its write to {where} was done, and then read {where} without it",
         "a client that has been told that a write is done can read it",
         usual="the query looks at a view that is behind; wait until the view has reached the position of the write, with a time-out",
     ),
@@ -586,28 +586,28 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="an old row filled the cache after the invalidation; fill it under the row's version, and only with the newest",
     ),
     "query-waits-for-ever": Anomaly(
-        "the query of {where} waits and waits",
+        "the query of {where} waits longer than it was told to",
         "a wait ends with an answer, or with the message that there is none",
         usual="a wait without a time-out; give it one",
     ),
     "query-gives-up-early": Anomaly(
         "the query of {where} was given up before its time",
-        "a query waits as long as it was promised",
+        "a query waits as long as was promised",
         "expected {expected}, found it {actual}",
         "patience is compared in the wrong unit",
     ),
     "query-never-answered": Anomaly(
-        "nothing is in the way any more, and the query of {where} is not answered",
+        "nothing is in the way any more, and the query of {where} is still not answered",
         "once faults stop, every query is answered",
         usual="the wait is for the wrong consumer, or for a position that never comes; wait on the consumer that will be read",
     ),
     "dangling-pointer": Anomaly(
-        "{where} points at something that is not there, and was shown",
+        "{where} was shown, although what it points to is not there",
         "a pointer without a target is recognised and discarded",
         usual="the index runs ahead of the store, or the target was deleted; resolve pointers before they are shown",
     ),
     "living-pointer-discarded": Anomaly(
-        "{where} points at something that is there, and was discarded",
+        "{where} was discarded, although what it points to is there",
         "only pointers without a target are discarded",
         usual="the check looks at the wrong place; resolve pointers in the store that they point into",
     ),
@@ -649,7 +649,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "transaction",
     ),
     "command-executed-twice": Anomaly(
-        "handler {where} had two commands executed because of {event}",
+        "handler {where} had its command for {event} executed twice",
         "an event leads to one execution of each handler's command",
         usual="the command gets a new id each time it is sent; make the id a function of the event's id and the handler",
     ),
@@ -735,7 +735,7 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="the token is kept in a place that clients share, or is not unique; keep it with the grant, and never pass it on",
     ),
     "two-lock-holders": Anomaly(
-        "the lock on {where} was given away while somebody held it",
+        "the lock on {where} was granted while somebody held it",
         "at most one lease on a lock is in force",
         usual="a release deletes whatever lock it finds; compare the token and delete in one step",
     ),
@@ -746,19 +746,19 @@ ANOMALIES: dict[str, Anomaly] = {
         "a renewal sets a new end for whatever lease it finds under the name; compare the token and extend in one step",
     ),
     "lease-without-time": Anomaly(
-        "the lock on {where} was given away for no time at all",
+        "the lock on {where} was granted for no time at all",
         "a lease ends after it begins",
         "expected {expected}, found {actual}",
         "the end of the lease is not counted from its beginning",
     ),
     "lock-granted-to-the-dead": Anomaly(
-        "the lock on {where} was given to somebody whose time was up",
-        "a lock is given only to somebody who still waits for it",
+        "the lock on {where} was granted to somebody who had stopped waiting for it",
+        "a lock is granted only to somebody who still waits for it",
         usual="the lease ended in the queue; check it again when the wait is over",
     ),
     "lock-never-freed": Anomaly(
         "the lock on {where} was refused although no lease on it was in force",
-        "a client that asks while no lease is in force gets the lock",
+        "a client that asks for a lock gets it if no lease is in force",
         usual="the time used is that of the beginning of the transaction; read the clock at each attempt",
     ),
     "fencing-token-reused": Anomaly(
@@ -783,7 +783,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "hold-swept-early": Anomaly(
         "a hold on {where} was freed before its time",
-        "a hold lasts as long as it was promised",
+        "a hold lasts as long as was promised",
         usual="the sweeper's clock is ahead, or it compares with the wrong time",
     ),
     "hold-number-reused": Anomaly(
@@ -810,7 +810,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "handler-raised": Anomaly(
         "code of the {where} failed on rows or events that it should never have been given",
-        "whoever handles events is given rows and events that the true log can lead to",
+        "a handler is only given rows and events that the true log can lead to",
         usual="a row was lost, or an event was altered, left out or taken in another order; mend what the handler was given, before the"
         " handler is made to live with it",
     ),
@@ -822,7 +822,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "vacuous-run": Anomaly(
         "the runs prove nothing: something that they are for never happened",
-        "whatever can happen happens in a campaign of some length",
+        "in a campaign of some length, everything happens that can happen",
         contrast="at least one of each was expected, found {actual}",
         usual="what the counts say never happened cannot happen, or nobody counts it; look at the menu and at perform()",
     ),

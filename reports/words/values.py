@@ -159,3 +159,20 @@ def plain(thing: Any, depth: int = 0) -> Any:
     if isinstance(thing, (list, tuple)):
         return [plain(item, depth + 1) for item in thing]
     return _of_itself(repr, thing)
+
+
+def duration(seconds: float) -> str:
+    """A length of time for a reader: ``42 s``, ``12 min``, ``3 h 20 min``, ``5 days 2 h``."""
+    if seconds < 119.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return _two(minutes, 60, "h", "min")
+    return _two(round(minutes / 60), 24, "days", "h")
+
+
+def _two(number: int, size: int, large: str, small: str) -> str:
+    whole, rest = divmod(number, size)
+    return f"{whole:,} {large} {rest} {small}" if rest else f"{whole:,} {large}"

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from refold.model.examples.accounts import Accounts
+from refold.model.record import PowerCut
 from refold.model.tape import Menu
+from refold.properties.guarantees import GUARANTEES
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
+from refold.reports.documents.html import FAULTS_MAX, faults_before
 from refold.reports.words.sentences import record_sentence
 from refold.systems.reference import Reference
 
@@ -130,7 +133,7 @@ def test_a_report_holds_everything_there_is_to_say(name: str) -> None:
     for record in example.history:
         assert record_sentence(record) in text
     assert "refold replay x.json" in text
-    assert f"{name}, because one reason; another." in text
+    assert f"What speaks for {name}: one reason; another." in text
     assert "svg" in reader.tags
 
 
@@ -243,3 +246,20 @@ def test_a_find_is_a_find_however_the_campaign_ended() -> None:
     assert "refold: broken: checkpoint-before-effect" in text
     assert "given up: the server is gone" in text
     assert text_of(told).startswith("BROKEN (")
+
+
+def test_a_page_says_which_record_breaks_what_and_what_had_failed() -> None:
+    """Faults behind the finding are not named, and of many the last ones are."""
+    example = SPECIMENS["ack-before-fsync"]()
+    finding = example.finding
+    page = page_of(result("ack-before-fsync", example))
+    number = finding.number
+    assert (
+        f'<p>With <a href="#record-{number}">record {number}</a> the guarantee LOG is broken: {GUARANTEES["LOG"]}.</p>'
+        in page
+    )
+    cuts = [at for at, record in enumerate(example.history, 1) if isinstance(record, PowerCut)]
+    assert cuts
+    assert all(f"[record {at}]" in page.partition("What had failed by then: ")[2].partition("</p>")[0] for at in cuts)
+    assert faults_before(example.history, cuts[0] - 1) == []
+    assert len(faults_before([example.history[cuts[0] - 1]] * 9, 9)) == FAULTS_MAX

@@ -35,3 +35,9 @@ test("small figures keep their digits, and counts are whole", () => {
   assert.deepEqual(axes[1].values(null, [0.05, 0.1, 1500]), ["0.05", "0.1", "1.5K"]);
   assert.ok(optionsOf(lines, 320, String, paths).axes[1].incrs.every(Number.isInteger));
 });
+
+test("an axis of whole numbers has no places between them", () => {
+  const searches = { ...lines, x: [1, 2, 3] };
+  assert.ok(optionsOf(searches, 320, String, paths).axes[0].incrs.every(Number.isInteger));
+  assert.equal(optionsOf(lines, 320, String, paths).axes[0].incrs, undefined);
+});

