@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from operator import le
 from typing import Any, NamedTuple
 
 import attrs
@@ -107,6 +108,15 @@ class Spent(NamedTuple):
     acted: frozenset[str] = frozenset()
     focus: str = ""
     armed: str = ""
+
+    def covers(self, other: Spent) -> bool:
+        """Whether whatever may be done after the other may be done after this: nothing is used up here that is left there."""
+        return (
+            self.acted == other.acted
+            and self.armed == other.armed
+            and self.focus in ("", other.focus)
+            and all(map(le, self.used, other.used))
+        )
 
 
 class Scope:
