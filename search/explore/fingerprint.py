@@ -33,6 +33,7 @@ from refold.model.application import Application
 from refold.model.consumer import Consumer
 from refold.model.context import Clock
 from refold.model.log import Log
+from refold.model.process import Process
 from refold.properties.oracle import Oracle
 from refold.properties.window import Window
 from refold.systems.deployment import Deployment
@@ -124,6 +125,14 @@ def of_no_interest(deployment: Any) -> dict[type, frozenset[str]]:
         return {}
     kinds = {type(consumer) for consumer in deployment.consumers.values()}
     return {kind: frozenset({"asleep"}) for kind in kinds if issubclass(kind, Consumer) and own(kind, Consumer, READING)}
+
+
+def foreseeable(deployment: Any) -> bool:
+    """Whether crashes at a step are refold's own in all processes, and faults stop at rest as they do in the reference system."""
+    processes = [deployment.log, *deployment.consumers.values()]
+    return own(type(deployment), Deployment, ("crash_at", "come_to_rest", "settle", "died")) and all(
+        isinstance(process, Process) and own(type(process), Process, ("light", "durable")) for process in processes
+    )
 
 
 ANNOUNCING = ("deliver", "tail", "restart_process")
