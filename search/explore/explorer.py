@@ -50,6 +50,18 @@ class Progress:
     found: dict[Signature, Indices] = attrs.field(factory=dict)
     following: dict[Key, OpenState] = attrs.field(factory=dict)
     again: list[OpenState] = attrs.field(factory=list)
+    ways: dict[bytes, list[Spent]] = attrs.field(init=False, factory=dict)
+    """State -> what had been spent by the plans that came to it."""
+
+    def __attrs_post_init__(self) -> None:
+        for state, spent in self.asleep:
+            self.ways.setdefault(state, []).append(spent)
+
+    def covered(self, state: bytes, spent: Spent, asleep: frozenset[int]) -> bool:
+        """Whether a plan that is no longer came to the same state with more left to do, and no more asleep."""
+        return any(
+            way.covers(spent) and self.asleep[state, way] <= asleep for way in self.ways.get(state, ()) if way != spent
+        )
 
     @property
     def states(self) -> int:
@@ -157,6 +169,11 @@ class Explorer:
             return
         known = None if self.plain else progress.asleep.get(edge.key)
         if known is None:
+            if not self.plain:
+                if progress.covered(state, spent, edge.asleep):
+                    level.known += 1
+                    return
+                progress.ways.setdefault(state, []).append(spent)
             level.states += 1
             key = (state, spent, plan) if self.plain else edge.key
             progress.asleep[key] = edge.asleep  # type: ignore[index]

@@ -22,7 +22,7 @@ import re
 import uuid
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -30,9 +30,13 @@ import attrs
 import msgspec
 
 from refold.model.application import Application
+from refold.model.consumer import Consumer
 from refold.model.context import Clock
+from refold.model.log import Log
+from refold.model.process import Process
 from refold.properties.oracle import Oracle
 from refold.properties.window import Window
+from refold.systems.deployment import Deployment
 
 WIRING = (FunctionType, BuiltinFunctionType, MethodType, type, functools.partial, weakref.ref, Application, Clock)
 """What is the same in every run, and the clock, which counts steps."""
@@ -61,6 +65,8 @@ WHOLE = (
     re.Pattern,
 )
 """Values that never change, and that say all that they are."""
+
+NOTHING: Mapping[Any, Any] = {}
 
 KEPT = 50_000
 """Frozen values whose form is kept, at most."""
@@ -107,6 +113,40 @@ def slots_of(cls: type) -> tuple[str, ...]:
 def left_out(kind: type) -> frozenset[str]:
     """The attributes of its objects that say nothing about a state."""
     return LEFT_OUT.union(*[names for cls, names in SCRATCH.items() if issubclass(kind, cls)])
+
+
+def of_no_interest(deployment: Any) -> dict[type, frozenset[str]]:
+    """Attributes that say nothing about the states of this deployment: kind of part -> names.
+
+    Whether a consumer is asleep: where log, announcements and subscription are refold's own, everybody who sleeps is woken by whatever there is
+    to read. So of two consumers that differ in this alone, the one that is awake finds nothing, and falls asleep.
+    """
+    if type(getattr(deployment, "log", None)) is not Log or not own(type(deployment), Deployment, ANNOUNCING):
+        return {}
+    kinds = {type(consumer) for consumer in deployment.consumers.values()}
+    return {kind: frozenset({"asleep"}) for kind in kinds if issubclass(kind, Consumer) and own(kind, Consumer, READING)}
+
+
+def foreseeable(deployment: Any) -> bool:
+    """Whether crashes at a step are refold's own in all processes, and faults stop at rest as they do in the reference system."""
+    processes = [deployment.log, *deployment.consumers.values()]
+    return own(type(deployment), Deployment, ("crash_at", "come_to_rest", "settle", "died")) and all(
+        isinstance(process, Process) and own(type(process), Process, ("light", "durable")) for process in processes
+    )
+
+
+ANNOUNCING = ("deliver", "tail", "restart_process")
+READING = ("fetch", "idle", "resume", "turn", "wake")
+"""Methods that decide who is woken, and who falls asleep."""
+
+
+def own(kind: type, base: type, methods: Sequence[str]) -> bool:
+    """Whether all of these are refold's own: as `base` has them, or a core part derived from it."""
+    return all(getattr(kind, name).__module__ in (base.__module__, Consumer.__module__) for name in methods)
+
+
+ONLY_WITH = {"fuse_length": "fuse"}
+"""Attribute -> the one without which nobody asks for it."""
 
 
 @functools.cache
@@ -166,11 +206,12 @@ HEAP_TYPE = 1 << 9
 
 
 class Writer:
-    """Writes parts down, and names those that are met first."""
+    """Writes parts down, and names those that are met first. `unseen` are attributes that it leaves out, beside those of every state."""
 
     value = staticmethod(repr)
 
-    def __init__(self) -> None:
+    def __init__(self, unseen: Mapping[type, frozenset[str]] = NOTHING) -> None:
+        self.unseen = unseen
         self.names: dict[int, str] = {}
         self.name = ""
         self.met: list[Any] = []
@@ -181,6 +222,11 @@ class Writer:
         self.ways: dict[type, Callable[[Any], str]] = {}
         self.whole_seen = True
         """Whether everything that was met can be set back."""
+
+    def left_out(self, kind: type) -> frozenset[str]:
+        """The attributes of its objects that say nothing about a state."""
+        out = left_out(kind)
+        return out | self.unseen[kind] if kind in self.unseen else out
 
     def form(self, value: Any) -> str:
         """The canonical form of a value."""
@@ -296,7 +342,7 @@ class Writer:
         self.name = name
         self.met, self.cells, self.others, self.unsaid = [], [], [], []
         form, kind = self.form, type(thing)
-        out, usual = left_out(kind), usual_values(kind)
+        out, usual = self.left_out(kind), usual_values(kind)
         said = []
         for attribute in slots(kind):
             held = getattr(thing, attribute, None)
@@ -306,7 +352,9 @@ class Writer:
                 said.append(f"{attribute}={form(held)}")
         for attribute, held in getattr(thing, "__dict__", NOTHING).items():
             if type(held) in PLAIN:
-                if attribute not in out and not (attribute in usual and usual[attribute] is held):
+                if attribute in out or (attribute in usual and usual[attribute] is held):
+                    continue
+                if attribute not in ONLY_WITH or getattr(thing, ONLY_WITH[attribute]):
                     said.append(f"{attribute}={held!r}")
             elif attribute in out:
                 self.unsaid.append(held)
@@ -388,9 +436,6 @@ class Roots:
 
     def __init__(self, roots: tuple[Any, ...]) -> None:
         self.roots = roots
-
-
-NOTHING: Mapping[str, Any] = {}
 
 
 def total(parts: Mapping[int, Part]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
+from operator import le
 from typing import Any, NamedTuple
 
 import attrs
@@ -108,6 +109,15 @@ class Spent(NamedTuple):
     focus: str = ""
     armed: str = ""
 
+    def covers(self, other: Spent) -> bool:
+        """Whether whatever may be done after the other may be done after this: nothing is used up here that is left there."""
+        return (
+            self.acted == other.acted
+            and self.armed == other.armed
+            and self.focus in ("", other.focus)
+            and all(map(le, self.used, other.used))
+        )
+
 
 class Scope:
     """All plans for one application on one system within bounds.
@@ -125,7 +135,8 @@ class Scope:
         self.together = together
         self.limits = tuple(getattr(bounds, name) for name in BUDGETS)
         self.commands = smallest(application, bounds.values)
-        deployment = system.open(application, lambda record: None)
+        core: Callable[[], SystemPort] | None = getattr(system, "core", None)
+        deployment = (system if core is None else core()).open(application, lambda record: None)
         try:
             clients = getattr(deployment, "clients", {})
             consumers = getattr(deployment, "consumers", {})
@@ -138,6 +149,8 @@ class Scope:
             )
         self.read = {source for _, source in self.kinds.values()}
         self.apart = () if together else tuple(name for name in consumers if name not in self.read)
+        self.there = None if core is None else {"", LOG, *consumers}
+        """Whom actions can happen to, if that is known: plans without extensions never meet their consumers."""
         self.alphabet = tuple(self.possible(system.menu(application).actions()))
 
     def possible(self, actions: Sequence[Action]) -> list[Action]:
@@ -147,6 +160,7 @@ class Scope:
             action
             for action in actions
             if type(action) in core
+            and (self.there is None or where(action) in self.there)
             and all(getattr(self.bounds, cost) for cost in costs(action))
             and getattr(action, "command", self.commands[0]) in self.commands
         ]

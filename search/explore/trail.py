@@ -23,7 +23,7 @@ from refold.model.action import Action
 from refold.model.context import Clock
 from refold.properties.property import Checker
 from refold.properties.window import Window
-from refold.search.explore.fingerprint import ALL, SIZE, Part, Roots, Writer, left_out, slots, total
+from refold.search.explore.fingerprint import ALL, SIZE, Part, Roots, Writer, left_out, of_no_interest, slots, total
 
 Open = Callable[[], tuple[Checker, Any]]
 """Makes a new deployment, and who judges it."""
@@ -64,7 +64,7 @@ class Replays:
 
     def fingerprint(self) -> bytes:
         """Of where it is now."""
-        writer = Writer()
+        writer = Writer(of_no_interest(self.deployment))
         return total(writer.parts(Roots((self.deployment, self.judge.properties)))).to_bytes(SIZE, "little")
 
 
@@ -75,7 +75,6 @@ class Trail:
         self.opened = opened
         self.alphabet = alphabet
         self.plan: tuple[int, ...] = ()
-        self.writer = Writer()
         self.begin()
 
     def begin(self) -> None:
@@ -84,6 +83,7 @@ class Trail:
         self.roots = Roots((self.deployment, self.judge.properties))
         self.judges = len(self.judge.properties)
         self.plan = ()
+        self.writer = Writer(of_no_interest(self.deployment))
         parts = self.writer.parts(self.roots)
         self.notes = [Note(parts, self.writer.names, total(parts))]
         self.changed: Changes | None = None
@@ -137,7 +137,7 @@ class Trail:
         self.changed = changes = note.changes()
         fresh = self.written(note, changes)
         if fresh is None:
-            writer = Writer()
+            writer = Writer(self.writer.unseen)
             writer.kept = self.writer.kept
             return total(writer.parts(self.roots)).to_bytes(SIZE, "little")
         order = note.order

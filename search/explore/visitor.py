@@ -9,12 +9,12 @@ from typing import Any
 
 import attrs
 
-from refold.model.action import Action
+from refold.model.action import Action, Crash, CrashAt, CutPower
 from refold.model.application import Application
 from refold.model.declarations.situations import begin_run
 from refold.properties.property import Checker
 from refold.properties.suite import checker
-from refold.search.explore.fingerprint import fingerprint
+from refold.search.explore.fingerprint import fingerprint, foreseeable
 from refold.search.explore.scope import LOG, Scope, Spent
 from refold.search.explore.trail import Replays, Trail, agree
 from refold.search.outcome import Signature
@@ -26,6 +26,9 @@ SAMPLES = 12
 """Plans on which a trail and replays are compared before an exploration."""
 
 SAMPLE_LENGTH = 12
+
+FAR = 99
+"""More durable steps than any action makes."""
 
 Indices = tuple[int, ...]
 """A plan, by the places of its actions in the scope's alphabet."""
@@ -133,15 +136,57 @@ class Visitor:
         """As `edges`. An action that is not enabled changes nothing, so the next one is tried on the same deployment."""
         alphabet, way = self.scope.alphabet, self.way
         asleep, edges = node.asleep, []
+        reach: dict[str, int] = {}
         for number, spent in self.allowed(node.spent):
             if number in node.asleep or (node.only is not None and number not in node.only):
                 continue
+            action = alphabet[number]
+            if type(action) is CrashAt and self.foresees:
+                if action.process not in reach:
+                    reach[action.process] = self.reach(node, action, spent)
+                if action.step > reach[action.process]:
+                    continue
             way.go(node.plan)
-            edge = self.step(node, number, alphabet[number], spent, asleep & self.free[number])
+            edge = self.step(node, number, action, spent, asleep & self.free[number])
             if edge is not None:
                 edges.append(edge)
                 asleep |= {number}
         return edges
+
+    @functools.cached_property
+    def foresees(self) -> bool:
+        """Whether what will crash at a step can be counted out beforehand: the processes are refold's own, and can be set back."""
+        return isinstance(self.way, Trail) and foreseeable(self.way.deployment)
+
+    def reach(self, node: OpenState, arming: CrashAt, spent: Spent) -> int:
+        """The most durable steps that any action makes from here of the process that is to crash. A crash at a later one would not happen
+        right after it was said, and then it could have been said later."""
+        most, armed = 0, False
+        way = self.way
+        process = way.deployment.process(arming.process)
+        for number, _ in self.allowed(spent):
+            action = self.scope.alphabet[number]
+            if isinstance(action, Crash | CutPower):
+                continue
+            if not armed:
+                way.go(node.plan)
+                if not way.deployment.perform(CrashAt(arming.process, FAR)):
+                    return FAR
+                armed = True
+            try:
+                if not way.deployment.perform(action):
+                    continue
+                most = max(most, FAR - process.fuse)
+            except BaseException as error:
+                let_through(error)
+                most = FAR
+            way.settled()
+            way.back()
+            armed = False
+        if armed:
+            way.settled()
+            way.back()
+        return most
 
     def step(
         self, node: OpenState, number: int, action: Action, spent: Spent, asleep: frozenset[int]
@@ -159,7 +204,9 @@ class Visitor:
                 return Transition(number, None, asleep)
             if not judge.findings:
                 state = self.state((*node.plan, number))
-                if state not in self.rested:
+                if type(action) is CrashAt and self.foresees:
+                    self.rested.add(state)  # at rest nothing crashes any more, so it comes to rest as before
+                elif state not in self.rested:
                     self.rested.add(state)
                     way.settled()
                     deployment.settle()
