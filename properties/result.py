@@ -30,6 +30,17 @@ class Counterexample:
 
 
 @attrs.frozen
+class Nearest:
+    """The run (from 0) that came nearest to a situation that `sometimes` named: the first one with the smallest distance, and what it did.
+    `file` is where its plan was written."""
+
+    distance: float
+    run: int
+    plan: tuple[Any, ...]
+    file: str = ""
+
+
+@attrs.frozen
 class Result:
     """One campaign: `examples` runs from `seed` (None: not known), `steps` actions performed, `skipped` ones not enabled; `counts` of what
     really happened (appended, delivered, redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …); `not_checked`
@@ -54,6 +65,8 @@ class Result:
     samples: tuple[tuple[Any, ...], ...] = ()
     situations: dict[str, int] = attrs.field(factory=dict)
     """What `sometimes` named -> the runs that reached it."""
+    nearest: dict[str, Nearest] = attrs.field(factory=dict)
+    """What `sometimes` named and no run reached -> the run that came nearest, where distances were given."""
 
     @property
     def verdict(self) -> str:

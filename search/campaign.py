@@ -11,11 +11,12 @@ from typing import Any
 
 import attrs
 
+from refold.model.action import Action
 from refold.model.application import Application
 from refold.model.declarations.situations import never_reached
 from refold.model.errors import UsageError
 from refold.model.tape import Plan
-from refold.properties.result import Counterexample, Result
+from refold.properties.result import Counterexample, Nearest, Result
 from refold.properties.suite import checked_on
 from refold.search.capabilities import not_checked
 from refold.search.outcome import Outcome, Runner
@@ -23,6 +24,7 @@ from refold.search.run import Reproducer, Run, execute
 from refold.search.shrink import Shrinker
 from refold.search.signals import HeldInterrupt, held_back, undropped
 from refold.search.staleness import Staleness
+from refold.search.tapes import tape
 from refold.search.vacuous import PATIENCE, contested, counts, have_work, vacuous
 from refold.search.workers import WorkerProcesses, why_not
 from refold.systems.port import SystemPort, stand_down
@@ -127,6 +129,7 @@ class Campaign:
         self.observations: Counter[str] = Counter()
         self.given_up: dict[str, None] = {}
         self.situations = dict.fromkeys(application.situations, 0)
+        self.nearest: dict[str, Nearest] = {}
         self.staleness = Staleness()
         self.examples = 0
         self.steps = 0
@@ -228,6 +231,9 @@ class Campaign:
         self.given_up.update(dict.fromkeys(outcome.given_up))
         for name, reached in outcome.situations.items():
             self.situations[name] = self.situations.get(name, 0) + reached
+        for name, distance in outcome.distances.items():
+            if name not in self.nearest or distance < self.nearest[name].distance:
+                self.nearest[name] = Nearest(distance, outcome.number, self.plan(outcome))
         if outcome.staleness is not None:
             self.staleness += outcome.staleness
         if self.examples <= SAMPLES and outcome.signature is None and outcome.run is not None:
@@ -237,6 +243,12 @@ class Campaign:
             del self.eventful[REPLAYED:]
             if len(history) < 400 and len(outcome.kinds) > self.liveliest:
                 self.liveliest, self.sample = len(outcome.kinds), history
+
+    def plan(self, outcome: Outcome) -> tuple[Action, ...]:
+        """What a run did; where the run itself was not kept, what it was to do."""
+        if outcome.run is not None:
+            return tuple(outcome.run.performed)
+        return tuple(self.menu.decode(tape(self.seed, outcome.number, self.menu)))
 
     def report(self, outcome: Outcome) -> None:
         """Shrink a failing run, unless its anomaly is known already. Ctrl-C ends the shrinking, and so does a system that is lost
@@ -302,6 +314,7 @@ class Campaign:
 
     def result(self) -> Result:
         """What there is to report so far."""
+        nearest = {name: near for name, near in self.nearest.items() if not self.situations[name]}
         return Result(
             system=self.system.name,
             application=self.application.name,
@@ -317,11 +330,12 @@ class Campaign:
             },
             counterexamples=tuple(self.counterexamples),
             not_checked=(
-                *never_reached(self.situations),
+                *never_reached(self.situations, {name: (near.distance, near.run) for name, near in nearest.items()}),
                 *not_checked(self.system, self.application),
                 *self.given_up,
             ),
             situations=dict(self.situations),
+            nearest=nearest,
             checked=checked_on(self.application, self.system.capabilities, self.kinds),
             sample=self.sample,
             samples=tuple(history for _, history in reversed(self.eventful)),

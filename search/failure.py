@@ -88,12 +88,22 @@ class PlanFile:
     def document(self, counterexample: Counterexample) -> tuple[pathlib.Path, str]:
         """Where it goes, and what is in it."""
         finding = counterexample.finding
-        about = {"anomaly": finding.anomaly, "guarantee": finding.guarantee, **self.about}
-        document = plan_to_json(counterexample.plan, self.application, **self.origin.fields(), **about)
+        about = {"anomaly": finding.anomaly, "guarantee": finding.guarantee}
+        return self.named(slug(finding.anomaly), counterexample.plan, about)
+
+    def nearest(self, situation: str, plan: Plan, distance: float) -> str:
+        """Write the plan of the run that came nearest to a situation; returns the path."""
+        path, text = self.named(f"nearest-{slug(situation)}", plan, {"nearest_to": situation, "distance": distance})
+        write(path, text)
+        return str(path)
+
+    def named(self, name: str, plan: Plan, about: dict[str, Any]) -> tuple[pathlib.Path, str]:
+        """Where a plan goes, and what is in its document."""
+        document = plan_to_json(plan, self.application, **self.origin.fields(), **about, **self.about)
         document["application"] = self.origin.application
         text = json.dumps(document, indent=1, sort_keys=False) + "\n"
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        return self.folder / f"{slug(finding.anomaly)}-{digest}.json", text
+        return self.folder / f"{name}-{digest}.json", text
 
 
 class Words:

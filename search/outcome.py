@@ -36,6 +36,7 @@ class Outcome:
     signature: Signature | None
     run: Run | None
     situations: dict[str, bool]
+    distances: dict[str, float]
 
     @classmethod
     def of(cls, number: int, run: Run, keep: bool) -> Outcome:
@@ -54,6 +55,7 @@ class Outcome:
             signature=run.findings[0].signature if run.findings else None,
             run=run if keep else None,
             situations=run.situations,
+            distances=run.distances,
         )
 
 

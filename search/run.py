@@ -13,7 +13,7 @@ import attrs
 from refold.model.action import Action
 from refold.model.application import Application, Refusal
 from refold.model.datastore import write
-from refold.model.declarations.situations import begin_run, of_this_run
+from refold.model.declarations.situations import begin_run, distances_of_this_run, of_this_run
 from refold.model.errors import DidNotRecover, UsageError
 from refold.model.event import Stored
 from refold.model.record import Opened
@@ -44,6 +44,8 @@ class Run:
     """What was not checked because it had to be forgotten, in words."""
     situations: dict[str, bool] = attrs.field(factory=dict)
     """What `sometimes` named in it -> whether it was reached."""
+    distances: dict[str, float] = attrs.field(factory=dict)
+    """How near it came to what `sometimes` named, where a distance was given."""
 
     @property
     def steps(self) -> int:
@@ -116,6 +118,7 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
         judge.observations(),
         judge.given_up(),
         of_this_run(),
+        distances_of_this_run(),
     )
 
 

@@ -6,30 +6,54 @@ report counts the runs that reached it and says which were never reached. The id
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from refold.model.errors import UsageError
 
 _this_run: dict[str, bool] = {}
 """Name -> whether the run that is under way has reached it. There is one run at a time in a process."""
 
+_distances: dict[str, float] = {}
+"""Name -> how near the run that is under way has come to it."""
 
-def sometimes(name: str, condition: object = True) -> bool:
+
+def sometimes(name: str, condition: object = True, *, distance: float | None = None) -> bool:
     """Say that the situation called `name` is reached if `condition` is true; returns whether it is.
+
+    `distance` says how far from it this is, as a number: 0 is there, and then the condition decides; more is not. The plan of the run that
+    came nearest to a situation that was never reached is kept.
 
     A search counts the runs in which that happened at least once, and lists every name that no run reached. Call it from an application, a
     service, a handler, anywhere in the process that is verified; outside of a search it does nothing else. Raises `UsageError` for a name
-    that is no text.
+    that is no text, and for a distance that is no number from 0 on.
     """
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"sometimes({name!r}): expected a text that names the situation")
     reached = bool(condition)
+    if distance is not None:
+        reached = near(name, distance) and reached
     if reached or name not in _this_run:
         _this_run[name] = reached
     return reached
 
 
+def near(name: str, distance: float) -> bool:
+    """Keep a distance if no other was smaller in this run; returns whether it is 0."""
+    try:
+        there = float(distance)
+    except (TypeError, ValueError, OverflowError):
+        there = math.nan
+    if not there >= 0:
+        raise UsageError(f"sometimes({name!r}, distance={distance!r}): expected a number that is 0 or more")
+    _distances[name] = min(there, _distances.get(name, math.inf))
+    return there == 0
+
+
 def begin_run() -> None:
     """A run begins: nothing is reached yet."""
     _this_run.clear()
+    _distances.clear()
 
 
 def of_this_run() -> dict[str, bool]:
@@ -37,6 +61,21 @@ def of_this_run() -> dict[str, bool]:
     return dict(_this_run)
 
 
-def never_reached(runs: dict[str, int]) -> tuple[str, ...]:
-    """A sentence for each situation (name -> runs that reached it) that no run has reached."""
-    return tuple(f"what follows “{name}”: no run reached it" for name, reached in runs.items() if not reached)
+def distances_of_this_run() -> dict[str, float]:
+    """How near the run has come: name -> the smallest distance."""
+    return dict(_distances)
+
+
+def never_reached(runs: Mapping[str, int], nearest: Mapping[str, tuple[float, int]] | None = None) -> tuple[str, ...]:
+    """A sentence for each situation (name -> runs that reached it) that no run has reached. `nearest` has the smallest distance of those
+    that came near, and the number of the run (from 0)."""
+    return tuple(
+        f"what follows “{name}”: no run reached it{came_nearest((nearest or {}).get(name))}"
+        for name, reached in runs.items()
+        if not reached
+    )
+
+
+def came_nearest(nearest: tuple[float, int] | None) -> str:
+    """How near a run came, as the end of a sentence."""
+    return "" if nearest is None else f"; run {nearest[1] + 1:,} came nearest, at a distance of {nearest[0]:g}"

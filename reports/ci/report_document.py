@@ -66,10 +66,18 @@ class FoundDocument(FindingDocument):
     also: list[FindingDocument]
 
 
+class NearestDocument(TypedDict):
+    """The run (from 0) that came nearest to a situation that no run reached, and the file of its plan."""
+
+    distance: float
+    run: int
+    plan: str
+
+
 class ReportDocument(TypedDict):
     """A search, or the run of a stored plan. `steps` are actions that were performed; `guarantees` says for each code whether it is
     ``held``, ``broken`` or ``not checked``; `not_checked` says why, in words; `situations` are what `sometimes` named -> the runs that
-    reached it."""
+    reached it, and `nearest` those that came nearest to one that was never reached."""
 
     system: str
     application: str
@@ -84,6 +92,7 @@ class ReportDocument(TypedDict):
     trouble: str
     counts: dict[str, int]
     situations: dict[str, int]
+    nearest: NotRequired[dict[str, NearestDocument]]
     findings: list[FoundDocument]
     guarantees: dict[str, str]
     not_checked: list[str]

@@ -36,6 +36,7 @@ from refold.search.matrix.store import CampaignStore
 from refold.search.matrix.tasks import LOCAL
 from refold.search.objects.application_check import trial
 from refold.search.objects.provenance import replay_command
+from refold.search.tapes import tape
 from refold.search.whole import write
 from refold.systems.port import SystemPort
 
@@ -287,10 +288,25 @@ class Work:
 
     def written(self, working: bool) -> Overview:
         """The page and the document as they are now."""
-        overview = Overview.of(self.store, working)
+        overview = Overview.of(self.store, working, {} if working else self.near_plans())
         write(self.page, campaign_html(overview))
         write(self.folder / "campaign.json", json.dumps(self.document(overview), indent=1) + "\n")
         return overview
+
+    def near_plans(self) -> dict[tuple[Cell, str], str]:
+        """Write the plans that came nearest to what was never reached."""
+        return {
+            (state.cell, name): self.near_plan(state.cell, name, *near)
+            for state in self.store.states()
+            for name, near in state.nearest.items()
+        }
+
+    def near_plan(self, cell: Cell, situation: str, distance: float, run: int) -> str:
+        """Write one; returns its path."""
+        system, application = self.objects[cell]
+        menu = system.menu(application)
+        file = PlanFile(application, cell.system, str(self.folder), called=cell.application, seed=self.store.seed)
+        return file.nearest(situation, tuple(menu.decode(tape(self.store.seed, run, menu))), distance)
 
     def document(self, overview: Overview) -> dict[str, Any]:
         """For scripts."""

@@ -255,12 +255,7 @@ def judged_elsewhere(
     ) as bar:
         task = bar.add_task(f"{len(files)} files", total=float(len(files)))
         told = functools.partial(shown, bar, task)
-        judged_here = functools.partial(judge.judge, heartbeat=unheard)
-        return OnCluster(mail, options, judge.large, judged_here, unknown, told).judge(files)
-
-
-def unheard(share: float) -> None:
-    """Nobody is shown how far a single file is."""
+        return OnCluster(mail, options, judge, unknown, told).judge(files)
 
 
 def unknown(file: str, error: BaseException) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -77,24 +77,35 @@ def size_of(file: str) -> int:
     return 0 if os.path.isdir(file) else os.path.getsize(file)
 
 
+class Here(Protocol):
+    """Judges one file after the other, and says of a file whether its properties may be divided."""
+
+    interrupted: bool
+
+    def large(self, file: str) -> bool: ...
+    def judge(self, file: str, heartbeat: Callable[[float], None]) -> Result: ...
+
+
+def unheard(share: float) -> None:
+    """Nobody is shown how far a single file is."""
+
+
 class OnCluster:
-    """Judges files on a cluster. `options` are those of the command; `large` says of a file whether its properties are divided among the
-    workers, and `parts` judges that one from here; `unknown` makes the result of a file of which nothing is known, with a sentence that
+    """Judges files on a cluster. `options` are those of the command; `here` judges a file whose properties are divided among the workers;
+    `unknown` makes the result of a file of which nothing is known, with a sentence that
     says why; `told` hears how many are judged."""
 
     def __init__(
         self,
         mail: Mail,
         options: Sequence[str],
-        large: Callable[[str], bool],
-        parts: Callable[[str], Result],
+        here: Here,
         unknown: Callable[[str, BaseException], Result],
         told: Callable[[int], None],
     ) -> None:
         self.mail = mail
         self.options = tuple(options)
-        self.large = large
-        self.parts = parts
+        self.here = here
         self.unknown = unknown
         self.told = told
         self.results: dict[int, Result] = {}
@@ -104,11 +115,13 @@ class OnCluster:
         error: BaseException
         few = len(files) < sum(self.mail.tasks.threads().values())
         try:
-            large = [number for number, file in enumerate(files) if few and self.large(file)]
+            large = [number for number, file in enumerate(files) if few and self.here.large(file)]
             for number in sorted(set(range(len(files))).difference(large)):
                 self.give(number, files[number])
             for number in large:
-                self.results[number] = self.parts(files[number])
+                self.results[number] = self.here.judge(files[number], unheard)
+                if self.here.interrupted:
+                    raise KeyboardInterrupt
             while len(self.results) < len(files):
                 self.mail.hear()
                 self.take(files)

@@ -289,7 +289,7 @@ class Verification:
         """Search, write the files, print; returns the JSON object."""
         result = self.search(quiet)
         self.interrupted = result.interrupted and not result.trouble
-        result = self.in_other_processes(result)
+        result = self.with_nearest(self.in_other_processes(result))
         with held_back() as waiting:
             output = publish(
                 result,
@@ -303,6 +303,16 @@ class Verification:
             )
         self.interrupted |= waiting.came
         return output
+
+    def with_nearest(self, result: Result) -> Result:
+        """Write the plans that came nearest to what was never reached."""
+        nearest = dict(result.nearest)
+        try:
+            for name, near in nearest.items():
+                nearest[name] = attrs.evolve(near, file=self.file.nearest(name, near.plan, near.distance))
+        except OSError as error:
+            self.lacks(error)
+        return attrs.evolve(result, nearest=nearest)
 
     def in_other_processes(self, result: Result) -> Result:
         """What is checked at the end, in other processes."""

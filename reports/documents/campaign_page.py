@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -17,8 +17,10 @@ from refold.reports.documents.tables import Column, print_table
 from refold.reports.pages.assets import template
 from refold.reports.plots.plot import Line, Plot, plots_policy, plots_script, plots_style, plotted
 from refold.reports.words.values import duration
+from refold.search.matrix.cells import Cell
 from refold.search.matrix.estimate import Estimate, estimate
 from refold.search.matrix.store import CampaignStore, CellState, Find
+from refold.search.objects.provenance import replay_command
 
 UNITS = ((7200, "hours"), (120, "minutes"), (0, "seconds"))
 """From so many seconds on, time is told in these."""
@@ -55,9 +57,13 @@ class Overview:
     of_finds: Estimate
     of_pairs: Estimate
     growth: Sequence[tuple[float, int, int, int]]
+    near_plans: Mapping[tuple[Cell, str], str] = attrs.field(factory=dict)
+    """Cell and situation -> the plan of the run that came nearest."""
 
     @classmethod
-    def of(cls, store: CampaignStore, working: bool = False) -> Overview:
+    def of(
+        cls, store: CampaignStore, working: bool = False, near_plans: Mapping[tuple[Cell, str], str] | None = None
+    ) -> Overview:
         """Of what is in the file."""
         states = store.states()
         runs = sum(state.runs for state in states)
@@ -70,6 +76,7 @@ class Overview:
             of_finds=estimate(store.frequencies("finds"), runs),
             of_pairs=estimate(store.frequencies("pair"), runs),
             growth=list(store.growth()),
+            near_plans=near_plans or {},
         )
 
     @property
@@ -96,7 +103,17 @@ class Overview:
     @property
     def unreached(self) -> list[str]:
         """Situations that no run has reached, in sentences."""
-        return [f"{state.cell}: {said}" for state in self.states for said in never_reached(state.situations)]
+        return [
+            f"{state.cell}: {said}{self.near_plan(state.cell, name)}"
+            for state in self.states
+            for name, reached in state.situations.items()
+            for said in never_reached({name: reached}, state.nearest)
+        ]
+
+    def near_plan(self, cell: Cell, situation: str) -> str:
+        """How to run the plan that came nearest, as the end of a sentence."""
+        plan = self.near_plans.get((cell, situation))
+        return f"; {replay_command(plan)}" if plan else ""
 
     def outlook(self) -> list[str]:
         """What another hour would find, in sentences."""
@@ -154,6 +171,10 @@ def campaign_json(overview: Overview, report: str) -> dict[str, Any]:
                 "trouble": state.trouble,
                 "missing": list(state.missing),
                 "situations": state.situations,
+                "nearest": {
+                    name: {"distance": distance, "run": run, "plan": overview.near_plans.get((state.cell, name), "")}
+                    for name, (distance, run) in state.nearest.items()
+                },
             }
             for state in overview.states
         ],

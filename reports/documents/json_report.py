@@ -44,6 +44,10 @@ def result_json(result: Result, explained: Sequence[Explained], *, report: str |
         "trouble": result.trouble,
         "counts": dict(result.counts),
         "situations": dict(result.situations),
+        "nearest": {
+            name: {"distance": plain(near.distance), "run": near.run, "plan": near.file}
+            for name, near in result.nearest.items()
+        },
         "findings": findings,
         "guarantees": {standing.code: standing.verdict for standing in standings(result)},
         "not_checked": list(result.not_checked),

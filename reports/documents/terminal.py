@@ -39,6 +39,7 @@ from refold.reports.words.plan_list import shortened
 from refold.reports.words.references import spelled_out
 from refold.reports.words.values import inert, name
 from refold.search.capabilities import in_short
+from refold.search.objects.provenance import replay_command
 
 STYLES = {HELD: "green", BROKEN: "bold red", NOT_CHECKED: "dim", GIVEN_UP: "red", INTERRUPTED: "yellow"}
 
@@ -190,6 +191,9 @@ class _Printer:
             self.say(reached)
         for text in in_short(result.not_checked):
             self.say(f"not checked: {text}", "yellow")
+        for situation, near in result.nearest.items():
+            if near.file:
+                self.say(f"what came nearest to “{inert(situation)}”: {replay_command(near.file)}")
 
     def counterexample(self, number: int, told: Explained) -> None:
         """One finding: headline, plan, explanation, diagnosis."""

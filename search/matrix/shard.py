@@ -53,7 +53,8 @@ class ShardResult:
     """What the runs of a shard amounted to.
 
     `seen` are the runs that showed each signature; `kinds`, `pairs` and `situations` tell in how many runs each kind of record came, one
-    action followed another, and what `sometimes` names was reached; `found` are the shrunk finds, each with the number of its run. If
+    action followed another, and what `sometimes` names was reached; `nearest` are the
+    smallest distance from each, and the first run that came so near; `found` are the shrunk finds, each with the number of its run. If
     there are fewer `runs` than the shard has, time was over, or `trouble` says why in a sentence.
     """
 
@@ -67,6 +68,7 @@ class ShardResult:
     found: tuple[tuple[int, Counterexample], ...]
     not_checked: tuple[str, ...] = ()
     trouble: str = ""
+    nearest: dict[str, tuple[float, int]] = attrs.field(factory=dict)
 
 
 Alive = Callable[[int, int], None]
@@ -165,4 +167,5 @@ def search_shard(
         found=tuple(zip(search.numbers, search.counterexamples, strict=False)),
         not_checked=not_checked(system, application),
         trouble=trouble,
+        nearest={name: (near.distance, near.run) for name, near in search.nearest.items()},
     )

@@ -20,6 +20,11 @@ from refold.search.outcome import Signature
 
 VERSION = 1
 
+NEAREST = (
+    "CREATE TABLE IF NOT EXISTS nearest (cell INTEGER, name TEXT, distance REAL, run INTEGER, PRIMARY KEY (cell, name))"
+)
+"""How near a run of a cell came to what `sometimes` named; files of campaigns that began before there were distances lack it."""
+
 TABLES = """
 CREATE TABLE campaign (version INTEGER, seed INTEGER, seconds REAL);
 CREATE TABLE cells (number INTEGER PRIMARY KEY, system TEXT, application TEXT, not_checked TEXT, trouble TEXT DEFAULT '');
@@ -64,6 +69,8 @@ class CellState:
     not_checked: tuple[str, ...]
     trouble: str
     situations: dict[str, int]
+    nearest: dict[str, tuple[float, int]]
+    """What was never reached -> the smallest distance from it, and the first run that came so near."""
 
 
 class CampaignStore:
@@ -88,6 +95,7 @@ class CampaignStore:
             if not tables:
                 for statement in TABLES.split(";\n"):
                     self.database.execute(statement)
+            self.database.execute(NEAREST)
             self.database.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self.database.close()
@@ -202,6 +210,11 @@ class CampaignStore:
                     "INSERT INTO came VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET runs = runs + excluded.runs",
                     [(cell, what, name, runs, now) for name, runs in names.items()],
                 )
+            self.database.executemany(
+                "INSERT INTO nearest VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET distance = excluded.distance, run = excluded.run"
+                " WHERE (excluded.distance, excluded.run) < (distance, run)",
+                [(cell, name, *near) for name, near in result.nearest.items()],
+            )
             for (run, find), about in zip(result.found, abouts, strict=True):
                 self.found(cell, find.finding.signature, run, about)
             self.database.execute(
@@ -271,13 +284,26 @@ class CampaignStore:
         not_checked, trouble = self.one("SELECT not_checked, trouble FROM cells WHERE number = ?", number)
         missing = tuple(f"run {first + 1} was not made: {why}" for first, why in lost)
         return CellState(
-            cell, runs, steps, seconds, missing, tuple(json.loads(not_checked)), trouble, self.situations(number)
+            cell,
+            runs,
+            steps,
+            seconds,
+            missing,
+            tuple(json.loads(not_checked)),
+            trouble,
+            situations := self.situations(number),
+            self.nearest(number, situations),
         )
 
     def situations(self, cell: int) -> dict[str, int]:
         """What `sometimes` named in a cell -> the runs that reached it."""
         rows = self.database.execute("SELECT name, runs FROM came WHERE cell = ? AND what = 'situation'", (cell,))
         return {name: int(runs) for name, runs in rows}
+
+    def nearest(self, cell: int, situations: dict[str, int]) -> dict[str, tuple[float, int]]:
+        """How near the runs of a cell came to those of the situations that none has reached."""
+        rows = self.database.execute("SELECT name, distance, run FROM nearest WHERE cell = ? ORDER BY name", (cell,))
+        return {name: (distance, run) for name, distance, run in rows if not situations.get(name)}
 
     def frequencies(self, what: str) -> Counter[int]:
         """In how many runs (key) how many things (value) came: signatures for ``finds``, else kinds or pairs."""

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from refold.model.errors import SystemUnavailable
+from refold.model.words import counted
 
 CONNECT_SECONDS = 10.0
 """How long a scheduler has to answer."""
@@ -133,7 +134,7 @@ class Tasks(Generic[Key]):
     def threads(self) -> dict[str, int]:
         """Worker -> how many tasks it does side by side."""
         try:
-            return {name: int(number) for name, number in self.client.nthreads().items()}
+            return {} if self.client is None else dict(self.client.nthreads())
         except (OSError, TimeoutError):
             return {}
 
@@ -142,7 +143,9 @@ class Tasks(Generic[Key]):
         self.submit(Task(key, function, arguments))
 
     def submit(self, task: Task[Key]) -> None:
-        """Give it to the scheduler as it is now."""
+        """Give it to the scheduler as it is now. Raises `SystemUnavailable` if it is gone for good."""
+        if self.client is None:
+            raise self.gone()
         future = self.client.submit(
             with_version, version_there(), task.function, *task.arguments, pure=False, retries=0
         )
@@ -165,8 +168,16 @@ class Tasks(Generic[Key]):
             time.sleep(MOMENT)
         return [(self.futures[future].key, self.taken(future)) for future in over]
 
+    def gone(self) -> SystemUnavailable:
+        """What is said of a scheduler that did not come back."""
+        return SystemUnavailable(
+            f"the Dask scheduler at {self.address} is gone; start it, and give the same command again"
+        )
+
     def back_again(self) -> None:
         """A scheduler that was restarted knows nothing of what it was given: it is given again."""
+        if self.client is None:
+            raise self.gone()
         if self.client.status == "running" and not any(
             future.status in ("lost", "cancelled") for future in self.futures
         ):
@@ -182,7 +193,7 @@ class Tasks(Generic[Key]):
         self.same_version()
         self.peopled = time.monotonic()
         self.told(
-            f"the Dask scheduler at {self.address} is back; what it had not finished is done again ({len(again)} tasks)"
+            f"the Dask scheduler at {self.address} is back; what it had not finished is done again: {counted(len(again), 'task')}"
         )
         for task in again:
             self.submit(task)

@@ -13,6 +13,7 @@ import attrs
 
 from refold.model.action import Action
 from refold.model.application import Application
+from refold.model.declarations.situations import never_reached
 from refold.model.documents.plan import MalformedPlan, check_document, check_names, plan_from_json
 from refold.model.errors import UsageError
 from refold.model.tape import Plan
@@ -129,9 +130,11 @@ class StoredPlan:
             counts=counts(run.history, run.performed),
             counterexamples=found,
             not_checked=(
+                *never_reached(run.situations, {name: (distance, 0) for name, distance in run.distances.items()}),
                 *(unjudged(self.application) if self.application.replayed else not_checked(self.system)),
                 *run.given_up,
             ),
+            situations={name: int(reached) for name, reached in run.situations.items()},
             checked=checked_on(self.application, self.system.capabilities, kinds),
             sample=tuple(run.history),
         )

@@ -148,6 +148,27 @@ def test_the_properties_of_a_large_history_are_divided_among_workers(
     assert there == without_time(refold("check", "bad.jsonl", *options))
 
 
+def test_ctrl_c_in_a_history_that_is_divided_ends_the_command(
+    refold: Refold, files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for the others."""
+    monkeypatch.setattr("refold.reports.commands.check.FileJudge.large", lambda self, file: file == "bad.jsonl")
+    monkeypatch.setattr("refold.search.stored.history.BYTES_TO_DIVIDE", 0)
+    monkeypatch.setattr("refold.search.stored.history.SECONDS_TO_SAVE", -1.0)
+    monkeypatch.setattr("refold.search.stored.history.SHARE_TO_SAVE", -1.0)
+    monkeypatch.setattr(Here, "workers", 3)
+
+    def interrupted(self: Here) -> Sequence[tuple[Any, Any]]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Here, "hear", interrupted)
+    ended = refold(
+        "check", "good.jsonl", "bad.jsonl", "--application", "accounts", "--cluster", "tcp://there:1", "--json"
+    )
+    assert [result["error"] for result in only_results(ended)] == ["good.jsonl: interrupted", "bad.jsonl: interrupted"]
+    assert ended.code == 2
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

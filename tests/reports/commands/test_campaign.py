@@ -173,3 +173,37 @@ def test_the_page_is_written_less_often_the_longer_it_takes() -> None:
         seldom()
     assert times > 5
     assert spent <= now / 20 + times
+
+
+NEAR = """
+from refold import sometimes
+from refold.model.examples.inventory import Inventory
+
+class Shop(Inventory):
+    def evolve(self, state, event):
+        after = super().evolve(state, event)
+        if isinstance(after, int):
+            sometimes("a stock of a thousand", distance=abs(1000 - after))
+        return after
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("campaign", "--runs", "12"), ("verify", "--examples", "12", "--system", "reference")],
+    ids=["campaign", "verify"],
+)
+def test_the_plan_that_came_nearest_to_what_was_never_reached_can_be_run(
+    command: tuple[str, ...], refold: Callable[..., Ended], tmp_path: pathlib.Path
+) -> None:
+    """It is a file like those of finds."""
+    (tmp_path / "near.py").write_text(NEAR)
+    ended = refold(*command, "--application", "near.py:Shop", "--seed", "3", "--json", "--report-dir", "out")
+    assert ended.code == 0, ended.err
+    document = only(ended)
+    (near,) = (document["cells"][0] if "cells" in document else document)["nearest"].values()
+    assert near["distance"] > 0
+    assert pathlib.Path(near["plan"]).name.startswith("nearest-a-stock-of-a-thousand-")
+    again = refold("replay", near["plan"], "--json")
+    assert again.code == 0, again.err
+    assert f"at a distance of {near['distance']:g}" in str(only(again)["not_checked"])

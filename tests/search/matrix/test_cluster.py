@@ -155,7 +155,7 @@ def test_a_scheduler_that_is_restarted_is_told_and_its_work_is_done_again(tmp_pa
     gone, back = said.splitlines()
     assert re.fullmatch(r"the Dask scheduler at tcp://\S+ is gone; waiting up to 120 s for it to come back", gone)
     assert re.fullmatch(
-        r"the Dask scheduler at tcp://\S+ is back; what it had not finished is done again \(1 tasks\)", back
+        r"the Dask scheduler at tcp://\S+ is back; what it had not finished is done again: 1 task", back
     )
 
 

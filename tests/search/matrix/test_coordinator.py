@@ -176,3 +176,18 @@ def test_finds_are_counted_without_reading_them(tmp_path: pathlib.Path) -> None:
     store.found(0, ("lost-update", "CAS"), 7, {})
     store.database.execute("UPDATE finds SET about = 'no JSON'")
     assert store.found_so_far() == 2
+
+
+@pytest.mark.parametrize("later_first", [False, True])
+def test_the_first_run_with_the_smallest_distance_is_kept(tmp_path: pathlib.Path, later_first: bool) -> None:
+    """In whichever order shards are done; what was reached has none."""
+    store = CampaignStore(tmp_path / "state")
+    store.begin([CELL], SEED)
+    near = [{"far": (3.0, 4), "there": (1.0, 5)}, {"far": (2.0, 12)}, {"far": (2.0, 21)}]
+    for number in range(3):
+        store.new_shard(0, 10 * number, 10 * number + 10)
+    done = list(zip(store.open_shards(), near, strict=True))
+    for shard, distances in reversed(done) if later_first else done:
+        result = ShardResult(10, 10, 0.1, {}, {}, {}, {"far": 0, "there": 1}, (), nearest=distances)
+        store.done(shard, 0, result, [], now=1.0)
+    assert store.state(0, CELL).nearest == {"far": (2.0, 12)}

@@ -177,3 +177,13 @@ def test_another_version_is_one_sentence() -> None:
         SystemUnavailable, match=r"a worker at tcp://there:1 has refold 0\.0\.9, and this is .*; install the same there"
     ):
         tasks.taken(future)
+
+
+def test_a_scheduler_that_did_not_come_back_is_one_sentence() -> None:
+    """Whatever is asked of it then."""
+    tasks: Tasks[int] = Tasks.__new__(Tasks)
+    tasks.client, tasks.address, tasks.futures = None, "tcp://there:1", {}
+    assert tasks.threads() == {}
+    for ask in (tasks.hear, lambda: tasks.give(1, max, 3, 7)):
+        with pytest.raises(SystemUnavailable, match="the Dask scheduler at tcp://there:1 is gone; start it"):
+            ask()
