@@ -12,7 +12,11 @@ from langgraph_flow import FlowSystem, Taken, drops_writes, half_a_step
 from orders import File
 
 NEEDS = ["langgraph-checkpoint-sqlite", "langgraph"]
-RUNS = {"System": "orders.py:Orders"}
+RUNS = {"System": "orders.py:Orders", "DropsWrites": "orders.py:Orders", "HalfAStep": "orders.py:Orders"}
+CONTROLS = {
+    "DropsWrites": "a saver that drops the writes of a node",
+    "HalfAStep": "a saver whose checkpoint has only the first of the two nodes of a step",
+}
 
 
 class Place(File):

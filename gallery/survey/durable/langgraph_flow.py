@@ -84,8 +84,8 @@ class Flow:
 
     projection = "views"
 
-    def __init__(self, place, wrong):
-        self.place = place
+    def __init__(self, place, wrong, look):
+        self.place, self.look = place, look
         self.graph = graph(noted(wrong(place.saver())))
 
     def poll(self):
@@ -100,13 +100,8 @@ class Flow:
 
     def rows(self):
         """The result of each thread that has come to its end; refold looks, nobody else."""
-        saver = self.place.saver()
-        try:
-            look = graph(saver)
-            numbers = [number for _, number in self.place.orders(0, 100)]
-            found = {number: look.get_state({"configurable": {"thread_id": number}}) for number in numbers}
-        finally:
-            saver.conn.close()
+        numbers = [number for _, number in self.place.orders(0, 100)]
+        found = {number: self.look.get_state({"configurable": {"thread_id": number}}) for number in numbers}
         return {number: state.values["done"] for number, state in found.items() if state.values and not state.tasks}
 
 
@@ -116,9 +111,13 @@ class FlowSystem:
     refusals = (Taken,)
 
     def __init__(self, place, wrong=lambda saver: saver):
-        self.place, self.close = place, place.close
-        self.sinks = begin_run()
-        self.consumers = {"flow": lambda: Flow(place, wrong)}
+        self.place, self.saver = place, place.saver()
+        self.sinks, look = begin_run(), graph(self.saver)
+        self.consumers = {"flow": lambda: Flow(place, wrong, look)}
+
+    def close(self):
+        self.saver.conn.close()
+        self.place.close()
 
     def service(self, client):
         return lambda command: self.place.insert(command.number)
