@@ -23,7 +23,7 @@ class Convergence(Property):
     guarantee = "LIVE"
     clauses = {
         "not before the tail": "a consumer that was seen at rest is not before the end of the log",
-        "not beyond the tail": "a consumer that was seen at rest is not behind the end of the log, where there is nothing",
+        "not beyond the tail": "a consumer that was seen at rest is not beyond the end of the log, where there is nothing",
         "every consumer": "a consumer that was not seen at rest, while others were, has dealt with every event",
     }
     judges = (Applied,)

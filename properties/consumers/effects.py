@@ -219,16 +219,16 @@ class Effects(Property):
 class Checkpoints(Property):
     """For every consumer that takes part: a checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and
     does not go back unless somebody told the consumer to begin again, or a volatile one was restarted. A durable consumer that is
-    restarted goes on at its newest checkpoint or later, and not behind events that it has not applied."""
+    restarted goes on at its newest checkpoint or later, and not past events that it has not applied."""
 
     name = "checkpoints"
     guarantee = "CKPT"
     clauses = {
         "not ahead of effects": "a checkpoint covers no event that is not applied",
-        "not beyond the tail": "a checkpoint is not behind the end of what is there",
+        "not beyond the tail": "a checkpoint is not beyond the end of what is there",
         "never back": "a checkpoint is not before an earlier one",
         "restart not back": "a durable consumer goes on no earlier than at its newest checkpoint",
-        "restart within effects": "a durable consumer does not go on behind an event that it has not applied",
+        "restart within effects": "a durable consumer does not go on past an event that it has not applied",
     }
     judges = (CheckpointSaved,)
 
@@ -325,5 +325,5 @@ class Checkpoints(Property):
             position=record.position,
             expected=progress.contiguous,
             actual=record.position,
-            evidence=[Evidence(number, record, "goes on behind events that were never applied")],
+            evidence=[Evidence(number, record, "goes on past events that were never applied")],
         )

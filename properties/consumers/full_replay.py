@@ -78,7 +78,7 @@ class FullReplay(Property):
             guarantee="LOG",
             clause="log",
             position=event.position,
-            expected=f"a position behind {last}",
+            expected=f"a position after {last}",
             actual=event.position,
             evidence=[Evidence(number, event, "became visible late")],
         )

@@ -66,7 +66,7 @@ class WatchedConsumers(Property):
         "to the end": "at rest, the rows end where the log ends",
         "rows": "at rest, the rows are the fold of the log in every other respect",
         "checkpoint": "at rest, the checkpoint has come to the end of the log",
-        "not beyond": "at rest, the checkpoint is not behind the end of the log",
+        "not beyond": "at rest, the checkpoint is not beyond the end of the log",
         "not again": "a consumer that handles events at most once, started again at rest, handles none once more",
         "forward": "while its process lives, the rows do not go back to what they were",
         "inline": "rows that are written with the append are there whenever the event is",
@@ -137,7 +137,7 @@ class WatchedConsumers(Property):
             number,
             clause="not again",
             position=record.position,
-            expected=f"to go on behind position {record.position}",
+            expected=f"to go on after position {record.position}",
             actual=f"handles event {record.position} once more",
             evidence=[self.proof(event, "is handled already"), Evidence(number, record, "would come to it again")],
         )

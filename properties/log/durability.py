@@ -21,7 +21,7 @@ REMEMBERED = 10_000
 
 
 class Durability(Property):
-    """For every scan s of what is behind position p, and every event e behind p: if e was visible before s, e is in s, at its position; if
+    """For every scan s of what is after position p, and every event e after p: if e was visible before s, e is in s, at its position; if
     its append was acknowledged before s, e is visible by then. After every fault there is such a scan."""
 
     name = "durability"
@@ -119,7 +119,7 @@ class Durability(Property):
             number,
             clause="visible",
             position=lost[0][1].position if lost else None,
-            expected=f"{counted(expected, 'event')} behind position {record.after}",
+            expected=f"{counted(expected, 'event')} after position {record.after}",
             actual=counted(len(record.ids), "event") + (", others than before" if len(record.ids) >= expected else ""),
             evidence=[*evidence, Evidence(number, record, "is a scan without it")],
         )

@@ -2,7 +2,7 @@
 
 An append is atomic: wherever the log is at rest, all of its events are visible, next to each other, or none. A refused or rolled back
 append leaves no trace. An append whose first outcome was unknown, and which was sent again, has at most one effect. What becomes visible
-is what was asked for: the same type and payload, in the same stream, whenever it is read. Usually broken by encoders that lose, cut or mix
+is what was asked for: the same type and payload, in the same stream, at every read. Usually broken by encoders that lose, cut or mix
 fields (the payload of a batch's last event under all of its ids), and by stream names that are not compared letter by letter.
 """
 
@@ -18,10 +18,11 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Identity(Property):
-    """For every append a: the visible events of a are none of it or all of it, as they were asked for, adjacent, once; none if a was
+    """For every append a: none of its events is visible, or all are: as a gave them, next to each other, each once; none if a was
     refused. Nothing else is visible. A yes names a position for each event, or none at all.
 
-    All of it: as soon as another event is visible, and wherever an append is answered, the log is scanned, or the run has settled.
+    All have to be there as soon as another event is visible, and wherever an append is answered, the log is scanned, or the run has
+    settled.
     """
 
     name = "identity"
@@ -30,7 +31,7 @@ class Identity(Property):
     judges = (Stored,)
     clauses = {
         "asked for": "an event is visible, or found when the log is read again, only if some append asked for it",
-        "as asked": "an event has the stream, the type and the payload that it was asked for with, whenever it is read",
+        "as asked": "whenever an event is read, it has the stream, the type and the payload that its append gave",
         "same place": "an event that is read again has the version that it had before",
         "once": "no event of an append is visible a second time",
         "whole": "the events of an append are visible together: all of them, next to each other and in their order, or none",

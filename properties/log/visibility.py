@@ -35,7 +35,7 @@ class Visibility(Property):
         "stays": "the event at a position is still that one when the position is read again",
         "moves": "an event keeps its position: it is not read at another one while its place has gone to another event",
         "pages": "the positions that one read returns only grow",
-        "scans in order": "the positions of a scan only grow, from the one behind which it begins",
+        "scans in order": "the positions of a scan only grow, and all are after the one where it begins",
         "scans": "a scan finds nothing below the newest readable position that readers have not seen",
     }
 

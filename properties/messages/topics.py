@@ -1,7 +1,7 @@
 """Topics: acknowledged messages stay until retention removes them, and a subscriber's tally is the fold of all that were ever there.
 
 Every tally that is seen counts all messages up to its offset, those that retention has removed too; an acknowledged message is lost
-only to retention and to a restore from a backup. Usually broken by subscribers that go on behind a gap without a word
+only to retention and to a restore from a backup. Usually broken by subscribers that go on after a gap without noticing
 (catalogue: retention-trims-undelivered), by recovery from a snapshot that the log no longer reaches
 (stale-snapshot-truncated-log), by a new primary without the tail (acked-lost-on-failover), and by an
 offset that is kept although the topic has begun a new epoch (checkpoint-ahead-of-log).

@@ -207,7 +207,7 @@ class Decisions(Property):
     """For every visible append of a command c that is known and conditional, at place r: decide(c, fold(log[:r])) gives the very events
     that were appended; and no state of the fold, of one key or of a group of keys, breaks the application's invariants.
 
-    A state that breaks an invariant right behind a wrong decision is that decision's, and not told a second time.
+    A state that breaks an invariant right after a wrong decision belongs to that decision, and is not reported a second time.
     """
 
     name = "decisions"

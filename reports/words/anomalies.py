@@ -74,7 +74,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "an append with a condition over tags happens only if no event that matches has come since its decision was read",
         "it demanded {expected}, and there was {actual}",
         "the condition is checked on a stale view, before the step that writes, or for one of several tags; look for all its types and tags"
-        " behind the position that was read, in the same transaction as the write",
+        " after the position that was read, in the same transaction as the write",
     ),
     "false-conflict": Anomaly(
         "an append to {where} was refused although nothing was in its way",
@@ -252,7 +252,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "recovered-state-partial": Anomaly(
         "{where} recovered only a part of its state",
-        "a snapshot and the messages behind it give the state of a full replay",
+        "a snapshot and the messages after it give the state of a full replay",
         usual="messages between the snapshot and the beginning of the log were removed; use a snapshot only if the log reaches it",
     ),
     "checkpoint-ahead-of-log": Anomaly(
@@ -453,7 +453,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} put {event} aside, although its handler has not failed",
         "an event is put aside only if its handler failed, or if one before it in its stream is aside",
         "expected it {expected}, found it {actual}",
-        "one dead letter stops everything behind it; park by the stream, and nothing else",
+        "one dead letter stops everything after it; park by the stream, and nothing else",
     ),
     "dead-letter-lost": Anomaly(
         "{where} put {event} aside, and it is not among its dead letters",
@@ -470,7 +470,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "position-changes": Anomaly(
         "an event that was read at position {expected} is read at position {actual} now, and another one is in its old place",
         "the position of an event is its position for ever",
-        usual="positions that are row numbers of a sorted or paged query, so that an insert moves everything behind it; number events "
+        usual="positions that are row numbers of a sorted or paged query, so that an insert moves everything after it; number events "
         "once, in "
         "the order in which they become visible, and read by that number",
         unit="position {}",
@@ -480,7 +480,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "every event takes effect in every consumer, also one that was committed while it caught up, died or restarted",
         usual="a hand-over between catching up and listening that leaves out what is committed in between, a checkpoint that is saved "
         "before "
-        "the rows, a filter or a gap that swallows events; begin to listen behind the last event that was read, and save rows and "
+        "the rows, a filter or a gap that swallows events; begin to listen after the last event that was read, and save rows and "
         "checkpoint "
         "in one transaction",
     ),
@@ -489,7 +489,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "once nothing more comes, the checkpoint of a consumer is the end of the log",
         usual="events without a handler, or the last of a batch, never reach the code that saves the checkpoint; after a restart "
         "everything "
-        "behind it comes again, for ever; acknowledge what is passed over as well (if it saves every n events on purpose, say so: "
+        "after it comes again, for ever; acknowledge what is passed over as well (if it saves every n events on purpose, say so: "
         "`saves_every`)",
         unit="position {}",
     ),
@@ -619,7 +619,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "item-missing": Anomaly(
         "{where} has {expected} living items, and the listing shows {actual}",
         "at rest a listing shows everything that is there",
-        usual="a link was passed without being followed; move the checkpoint only behind what was dealt with",
+        usual="a link was passed without being followed; move the checkpoint only past what was dealt with",
     ),
     "item-too-many": Anomaly(
         "{where} has {expected} living items, and the listing shows {actual}",
@@ -705,7 +705,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "copied-before-commit": Anomaly(
         "row {where} was copied as of a change that was never committed",
         "only committed changes are copied",
-        usual="the connector reads behind the commit; read the log of committed changes",
+        usual="the connector reads what is not committed yet; read the log of committed changes",
     ),
     "wrong-value-copied": Anomaly(
         "row {where} of the copy is {actual}, which the table did not hold as of that change",

@@ -367,7 +367,7 @@ def test_only_an_event_that_is_remembered_is_named_when_it_is_lost(missing: int)
     judge = fed(checker(Accounts(), remembered=SMALL), [NOBODY, *MANY, scan(*(n for n in EVERYTHING if n != missing))])
     (found,) = judge.findings
     assert found.position == (missing if missing > len(EVERYTHING) - SMALL else None)
-    assert (found.expected, found.actual) == ("40 events behind position 0", "39 events")
+    assert (found.expected, found.actual) == ("40 events after position 0", "39 events")
 
 
 def test_an_answer_to_a_forgotten_append_is_judged_by_scans_that_begin_before_its_position() -> None:

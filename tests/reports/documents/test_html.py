@@ -254,10 +254,8 @@ def test_a_page_says_which_record_breaks_what_and_what_had_failed() -> None:
     finding = example.finding
     page = page_of(result("ack-before-fsync", example))
     number = finding.number
-    assert (
-        f'<p>With <a href="#record-{number}">record {number}</a> the guarantee LOG is broken: {GUARANTEES["LOG"]}.</p>'
-        in page
-    )
+    told = f'<a href="#record-{number}">Record {number}</a> breaks LOG, the guarantee that {GUARANTEES["LOG"]}.'
+    assert told in page
     cuts = [at for at, record in enumerate(example.history, 1) if isinstance(record, PowerCut)]
     assert cuts
     assert all(f"[record {at}]" in page.partition("What had failed by then: ")[2].partition("</p>")[0] for at in cuts)
