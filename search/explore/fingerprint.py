@@ -1,10 +1,10 @@
 """Fingerprints: two deployments with the same one go on alike, whatever is done to them, and are judged alike.
 
-Everything that a deployment and its properties hold is written down in one canonical form, part by part. A part is an object with attributes;
-what it holds of plain values, containers and frozen structs is written with it, other parts by their names. A part is named by the way on which
-it is first met. Dicts and sets are written in the order of their contents. Left out is what can have no influence: wiring (functions, the
-application), evidence, and the count of steps. Numbers of records are evidence too; who wants states to be recognised feeds all records under
-one number.
+Everything that a deployment and its properties hold is written down in one canonical form, part by part. A part is an object with
+attributes; what it holds of plain values, containers and frozen records is written with it, other parts by their names. A part is named by
+the way on which it is first met. Dicts and sets are written in the order of their contents. Left out is what can have no influence: wiring
+(functions, the application), evidence, and the count of steps. Numbers of records are evidence too; who wants states to be recognised feeds
+all records under one number.
 
 The fingerprint is the sum of the hashes of all parts, so that after an action only those parts are written again that it changed.
 """
@@ -42,7 +42,20 @@ WIRING = (FunctionType, BuiltinFunctionType, MethodType, type, functools.partial
 """What is the same in every run, and the clock, which counts steps."""
 
 LEFT_OUT = frozenset(
-    {"emit", "note", "handlers", "dormant", "skipped", "turns", "recent", "application", "decider", "plain", "step", "checked"}
+    {
+        "emit",
+        "note",
+        "handlers",
+        "dormant",
+        "skipped",
+        "turns",
+        "recent",
+        "application",
+        "decider",
+        "plain",
+        "step",
+        "checked",
+    }
 )
 """Attributes that hold wiring, counts, what was looked up before, and what a finding shows as its proof."""
 
@@ -83,7 +96,9 @@ class Part:
 
     __slots__ = ("cells", "digest", "hidden", "holdings", "name", "others", "thing", "unsaid")
 
-    def __init__(self, thing: Any, name: str, digest: int, cells: list[Any], others: list[Any], unsaid: list[Any]) -> None:
+    def __init__(
+        self, thing: Any, name: str, digest: int, cells: list[Any], others: list[Any], unsaid: list[Any]
+    ) -> None:
         self.thing = thing
         self.name = name
         self.digest = digest
@@ -111,20 +126,22 @@ def slots_of(cls: type) -> tuple[str, ...]:
 
 @functools.cache
 def left_out(kind: type) -> frozenset[str]:
-    """The attributes of its objects that say nothing about a state."""
+    """The attributes of its objects that say nothing about any state."""
     return LEFT_OUT.union(*[names for cls, names in SCRATCH.items() if issubclass(kind, cls)])
 
 
 def of_no_interest(deployment: Any) -> dict[type, frozenset[str]]:
     """Attributes that say nothing about the states of this deployment: kind of part -> names.
 
-    Whether a consumer is asleep: where log, announcements and subscription are refold's own, everybody who sleeps is woken by whatever there is
-    to read. So of two consumers that differ in this alone, the one that is awake finds nothing, and falls asleep.
+    Whether a consumer is asleep: where log, announcements and subscription are refold's own, who sleeps is woken by whatever there is to
+    read. So of two consumers that differ in this alone, the one that is awake finds nothing, and falls asleep.
     """
     if type(getattr(deployment, "log", None)) is not Log or not own(type(deployment), Deployment, ANNOUNCING):
         return {}
     kinds = {type(consumer) for consumer in deployment.consumers.values()}
-    return {kind: frozenset({"asleep"}) for kind in kinds if issubclass(kind, Consumer) and own(kind, Consumer, READING)}
+    return {
+        kind: frozenset({"asleep"}) for kind in kinds if issubclass(kind, Consumer) and own(kind, Consumer, READING)
+    }
 
 
 def foreseeable(deployment: Any) -> bool:
@@ -188,11 +205,11 @@ def way_of(kind: type) -> str:
         return "whole"
     if kind is Window:
         return "window"
+    if issubclass(kind, tuple):
+        return "named_row"
     if fields_of(kind) is not None:
         return "record"
-    if issubclass(kind, msgspec.Struct):
-        return "cell_struct"
-    return "named_row" if issubclass(kind, tuple) else "object"
+    return "cell_struct" if issubclass(kind, msgspec.Struct) else "another"
 
 
 @functools.cache
@@ -262,7 +279,7 @@ class Writer:
 
     def row(self, values: Any) -> str:
         """One after the other."""
-        return f"[{','.join(map(self.form, values))}]" if values else "[]"
+        return f"({','.join(map(self.form, values))})" if values else "()"
 
     def named_row(self, values: Any) -> str:
         """A tuple of a kind of its own."""
@@ -276,10 +293,10 @@ class Writer:
     def bag(self, values: Any) -> str:
         """In the order of what they look like."""
         if type(values) is frozenset:
-            return self.once(values, self.sorted)
-        return self.sorted(values)
+            return self.once(values, self.members)
+        return self.members(values)
 
-    def sorted(self, values: Any) -> str:
+    def members(self, values: Any) -> str:
         """The members of a set."""
         return f"<{','.join(sorted(map(self.form, values)))}>" if values else "<>"
 
@@ -306,7 +323,8 @@ class Writer:
 
     def fields(self, value: Any) -> str:
         """The fields of something frozen."""
-        form, kind = self.form, type(value)
+        form = self.form
+        kind: type = type(value)
         return f"{kind.__name__}({','.join([form(getattr(value, name)) for name in fields_of(kind) or ()])})"
 
     def once(self, value: Any, write: Callable[[Any], str]) -> str:
@@ -328,7 +346,7 @@ class Writer:
         form = self.form
         return f"{type(value).__name__}({','.join([form(getattr(value, name)) for name in value.__struct_fields__])})"
 
-    def object(self, value: Any) -> str:
+    def another(self, value: Any) -> str:
         """Another part: by its name."""
         self.others.append(value)
         name = self.names.get(id(value))
@@ -341,7 +359,8 @@ class Writer:
         """A part, written down as far as the fingerprint goes. Empty containers, and what the class says already, go without saying."""
         self.name = name
         self.met, self.cells, self.others, self.unsaid = [], [], [], []
-        form, kind = self.form, type(thing)
+        form = self.form
+        kind: type = type(thing)
         out, usual = self.left_out(kind), usual_values(kind)
         said = []
         for attribute in slots(kind):
@@ -376,7 +395,7 @@ class Writer:
             self.met, self.cells, self.others, self.unsaid = [], part.cells, part.hidden, []
             for held in part.unsaid:
                 if type(held) is Clock:
-                    self.object(held)
+                    self.another(held)
                 else:
                     self.form(held)
 

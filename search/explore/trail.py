@@ -1,7 +1,7 @@
-"""Trails: one deployment with its judge goes from plan to plan, and back again, where running each plan from its beginning would take longer.
+"""Trails: one deployment with its judge goes from plan to plan and back, where running each plan from its beginning would take longer.
 
-An action changes a few parts of a state. Before it, what all parts hold is noted down flat, by reference: after it, one comparison of references
-tells what changed. Only those parts are written down again for the fingerprint, and only those are set back when the action is undone.
+An action changes a few parts of a state. Before it, what all parts hold is noted down flat, by reference; after it, one comparison of
+references tells what changed. Only those parts are written down again for the fingerprint, and only those are set back to undo it.
 
 This takes for granted what a fingerprint takes for granted: that everything that matters is in attributes and containers. A system of which
 that is not known is explored by running plans again (`Replays`), and `agree` compares the two before an exploration relies on a trail.
@@ -203,7 +203,7 @@ class Changes:
 class Note:
     """What all parts of a state hold, by reference.
 
-    `views` show contents as they are now: the values of an object's attributes, the members of a container, the keys and the values of a dict.
+    `views` show contents as they are now: the values of attributes, the members of a container, the keys and the values of a dict.
     `flat` is what they showed when this was noted down. Objects with slots have no such view, so they are asked one by one (`fixed`).
     """
 
@@ -330,12 +330,13 @@ def holdings_of(part: Part) -> Holdings:
     """What a part holds."""
     part.holdings = holdings = Holdings()
     thing = part.thing
+    made: type = type(thing)
     attributes = getattr(thing, "__dict__", None)
     if attributes is not None:
         holdings.table(attributes)
-        out = left_out(type(thing))
+        out = left_out(made)
         holdings.silent = [n for n, (name, held) in enumerate(attributes.items()) if name in out and type(held) is int]
-    holdings.slotted(thing, slots(type(thing)))
+    holdings.slotted(thing, slots(made))
     for cell in part.cells:
         kind = type(cell)
         if kind in (list, set, deque):
@@ -382,4 +383,3 @@ def put(thing: Any, name: str, value: Any) -> None:
             object.__setattr__(thing, name, value)
     elif hasattr(thing, name):
         object.__delattr__(thing, name)
-
