@@ -154,6 +154,7 @@ class Trail:
         """Undo what was done since `go`."""
         if len(self.judge.properties) != self.judges:
             plan = self.plan
+            self.leave()
             self.begin()  # properties that nobody needed so far have come, and the judge knows them by now
             self.go(plan)
             return
