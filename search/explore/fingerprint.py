@@ -90,7 +90,7 @@ SIZE = 16
 ALL = (1 << 8 * SIZE) - 1
 
 
-class Part:
+class StatePart:
     """One object of a state, as it was written down: its name, its hash, what can change in it, and the parts that it names. `unsaid` is
     what the fingerprint leaves out; `hidden` are the parts that are met there."""
 
@@ -191,7 +191,7 @@ def frozen_dataclass(kind: type) -> bool:
 
 @functools.cache
 def way_of(kind: type) -> str:
-    """Which method of a `Writer` writes things of a kind."""
+    """Which method of a `CanonicalForm` writes things of a kind."""
     ways = {tuple: "row", list: "cell_row", deque: "cell_row", frozenset: "bag", set: "cell_bag", dict: "cell_table"}
     if kind in PLAIN:
         return "value"
@@ -205,10 +205,11 @@ def way_of(kind: type) -> str:
         return "whole"
     if kind is Window:
         return "window"
+    named: type = kind
+    if fields_of(named) is not None:
+        return "record"
     if issubclass(kind, tuple):
         return "named_row"
-    if fields_of(kind) is not None:
-        return "record"
     return "cell_struct" if issubclass(kind, msgspec.Struct) else "another"
 
 
@@ -222,7 +223,7 @@ HEAP_TYPE = 1 << 9
 """The flag of classes that are written in Python."""
 
 
-class Writer:
+class CanonicalForm:
     """Writes parts down, and names those that are met first. `unseen` are attributes that it leaves out, beside those of every state."""
 
     value = staticmethod(repr)
@@ -355,7 +356,7 @@ class Writer:
             self.met.append(value)
         return f"#{name}"
 
-    def part(self, thing: Any, name: str) -> Part:
+    def part(self, thing: Any, name: str) -> StatePart:
         """A part, written down as far as the fingerprint goes. Empty containers, and what the class says already, go without saying."""
         self.name = name
         self.met, self.cells, self.others, self.unsaid = [], [], [], []
@@ -386,9 +387,9 @@ class Writer:
         if not can_be_undone(kind):
             said.append(self.opaque(thing))
         text = f"{name}:{kind.__name__}({','.join(said)})"
-        return Part(thing, name, 0 if name[:1] == HIDDEN else digest(text), self.cells, self.others, self.unsaid)
+        return StatePart(thing, name, 0 if name[:1] == HIDDEN else digest(text), self.cells, self.others, self.unsaid)
 
-    def hide(self, part: Part) -> None:
+    def hide(self, part: StatePart) -> None:
         """Look through what the fingerprint leaves out of a part, for what can change there."""
         if part.unsaid:
             self.name = HIDDEN
@@ -411,10 +412,10 @@ class Writer:
         except TypeError:
             return ""
 
-    def parts(self, root: Any) -> dict[int, Part]:
+    def parts(self, root: Any) -> dict[int, StatePart]:
         """All parts that can be reached from here, by their identity, and those that only the left-out leads to."""
         self.names = {id(root): "0"}
-        found: dict[int, Part] = {}
+        found: dict[int, StatePart] = {}
         waiting = deque([root])
         while waiting:
             self.add(waiting, found)
@@ -426,7 +427,7 @@ class Writer:
                 seen.append(self.add(waiting, found))
         return found
 
-    def add(self, waiting: deque[Any], found: dict[int, Part]) -> Part:
+    def add(self, waiting: deque[Any], found: dict[int, StatePart]) -> StatePart:
         """Write down the next one."""
         thing = waiting.popleft()
         part = found[id(thing)] = self.part(thing, self.names[id(thing)])
@@ -457,11 +458,11 @@ class Roots:
         self.roots = roots
 
 
-def total(parts: Mapping[int, Part]) -> int:
+def total(parts: Mapping[int, StatePart]) -> int:
     """The fingerprint of all of them, as a number."""
     return sum([part.digest for part in parts.values()]) & ALL
 
 
 def fingerprint(*roots: Any) -> bytes:
     """Of everything that can be reached from here."""
-    return total(Writer().parts(Roots(roots))).to_bytes(SIZE, "little")
+    return total(CanonicalForm().parts(Roots(roots))).to_bytes(SIZE, "little")

@@ -23,7 +23,17 @@ from refold.model.action import Action
 from refold.model.context import Clock
 from refold.properties.property import Checker
 from refold.properties.window import Window
-from refold.search.explore.fingerprint import ALL, SIZE, Part, Roots, Writer, left_out, of_no_interest, slots, total
+from refold.search.explore.fingerprint import (
+    ALL,
+    SIZE,
+    CanonicalForm,
+    Roots,
+    StatePart,
+    left_out,
+    of_no_interest,
+    slots,
+    total,
+)
 
 Open = Callable[[], tuple[Checker, Any]]
 """Makes a new deployment, and who judges it."""
@@ -64,7 +74,7 @@ class Replays:
 
     def fingerprint(self) -> bytes:
         """Of where it is now."""
-        writer = Writer(of_no_interest(self.deployment))
+        writer = CanonicalForm(of_no_interest(self.deployment))
         return total(writer.parts(Roots((self.deployment, self.judge.properties)))).to_bytes(SIZE, "little")
 
 
@@ -83,7 +93,7 @@ class Trail:
         self.roots = Roots((self.deployment, self.judge.properties))
         self.judges = len(self.judge.properties)
         self.plan = ()
-        self.writer = Writer(of_no_interest(self.deployment))
+        self.writer = CanonicalForm(of_no_interest(self.deployment))
         parts = self.writer.parts(self.roots)
         self.notes = [Note(parts, self.writer.names, total(parts))]
         self.changed: Changes | None = None
@@ -114,11 +124,11 @@ class Trail:
         changes = note.changes()
         return note.after(changes, self.written(note, changes), self.roots, self.writer)
 
-    def written(self, note: Note, changes: Changes) -> dict[int, Part] | None:
+    def written(self, note: Note, changes: Changes) -> dict[int, StatePart] | None:
         """The parts that changed, written down again; None if other parts are met now than before, or elsewhere."""
         writer, order = self.writer, note.order
         writer.names = note.names
-        fresh: dict[int, Part] = {}
+        fresh: dict[int, StatePart] = {}
         for place in changes.parts:
             old = order[place]
             if type(old.thing) is Clock:
@@ -137,7 +147,7 @@ class Trail:
         self.changed = changes = note.changes()
         fresh = self.written(note, changes)
         if fresh is None:
-            writer = Writer(self.writer.unseen)
+            writer = CanonicalForm(self.writer.unseen)
             writer.kept = self.writer.kept
             return total(writer.parts(self.roots)).to_bytes(SIZE, "little")
         order = note.order
@@ -208,7 +218,7 @@ class Note:
     `flat` is what they showed when this was noted down. Objects with slots have no such view, so they are asked one by one (`fixed`).
     """
 
-    def __init__(self, parts: dict[int, Part], names: dict[int, str], value: int) -> None:
+    def __init__(self, parts: dict[int, StatePart], names: dict[int, str], value: int) -> None:
         self.parts = parts
         self.order = order = list(parts.values())
         self.names = names
@@ -286,7 +296,7 @@ class Note:
             for name, value in zip(names, self.then[place], strict=True):
                 put(thing, name, value)
 
-    def after(self, changes: Changes, fresh: dict[int, Part] | None, roots: Roots, writer: Writer) -> Note:
+    def after(self, changes: Changes, fresh: dict[int, StatePart] | None, roots: Roots, writer: CanonicalForm) -> Note:
         """What there is to note down after these changes."""
         if fresh is None:
             parts = writer.parts(roots)
@@ -303,7 +313,7 @@ class Note:
         return note
 
 
-class Holdings:
+class PartViews:
     """Where to look for what a part holds: views of what has contents, each with that, and objects with slots, with what reads these.
     `silent` are the places of attributes that hold numbers of no interest."""
 
@@ -327,9 +337,9 @@ class Holdings:
             self.fixed.append((thing, getter(names), names))
 
 
-def holdings_of(part: Part) -> Holdings:
+def holdings_of(part: StatePart) -> PartViews:
     """What a part holds."""
-    part.holdings = holdings = Holdings()
+    part.holdings = holdings = PartViews()
     thing = part.thing
     made: type = type(thing)
     attributes = getattr(thing, "__dict__", None)

@@ -71,10 +71,10 @@ SMALL = [
     ("seq-gap-commit-order", ScopeLimits(clients=2, commands=2, slow=1, length=3, **CALM), None),
     ("partial-batch-append", ScopeLimits(clients=1, commands=1, length=3, **CALM), None),
     ("memory-log-lost-on-kill", ScopeLimits(clients=1, commands=1, crashes=1, reordered=0, values=1, length=2), 2),
-    ("reference", ScopeLimits(clients=1, commands=1, crashes=1, reordered=1, values=1, length=3), None),
+    ("reference", ScopeLimits(clients=1, commands=1, crashes=1, reordered=1, values=1, length=2), None),
     ("reference", ScopeLimits(clients=1, commands=1, crashes=2, reordered=0, values=1, length=2), None),
-    ("checkpoint-before-effect", ScopeLimits(clients=1, commands=1, crashes=1, reordered=0, values=1, length=3), 1),
-    ("partial-batch-append", ScopeLimits(clients=1, commands=1, crashes=1, reordered=0, values=4, length=2), None),
+    ("checkpoint-before-effect", ScopeLimits(clients=1, commands=1, crashes=1, reordered=0, values=1, length=2), 1),
+    ("memory-log-lost-on-kill", ScopeLimits(clients=1, commands=1, crashes=2, reordered=0, values=1, length=2), 2),
 ]
 """Scopes that a plain enumeration can come to the end of, and the length of the shortest plan that breaks something there."""
 
