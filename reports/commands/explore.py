@@ -50,6 +50,9 @@ SAVED = 20.0
 FORECAST = 4
 """Levels ahead of which is told how long they will take."""
 
+FADES = 0.95
+"""What growth is multiplied by from one level to the next, if it is to be called slowing down."""
+
 NUMBER = click.IntRange(0, 99)
 
 
@@ -299,9 +302,13 @@ def forecast(progress: Progress) -> list[str]:
     if len(done) < 2:
         return ["the first levels of this scope are large already; --seconds ends it, and the same command goes on"]
     growth = done[-1].states / done[-2].states
+    fading = min(1.0, growth * done[-3].states / done[-2].states) if len(done) > 2 else 1.0
     seconds = max(done[-1].seconds, 0.01)
     told = []
+    expected = growth
     for ahead in range(1, FORECAST + 1):
-        seconds *= growth
+        expected *= fading
+        seconds *= expected
         told.append(f"{done[-1].length + ahead} actions {duration(seconds)}")
-    return [f"each level is about {growth:.1f} times the one before; at this growth plans of {', '.join(told)}"]
+    at = "at this growth" if fading > FADES else "as growth slows down,"
+    return [f"each level is about {growth:.1f} times the one before; {at} plans of {', '.join(told)}"]

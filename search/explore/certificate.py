@@ -88,9 +88,13 @@ def left_out(explorer: Explorer) -> list[str]:
             " what happens to another"
         )
     told.append("a crash at a step is said right before the action that makes the step")
+    if explorer.visitor.foresees:
+        told.append("a crash at a step was not tried where no action makes that step next")
     told.append("of actions on two consumers, next to each other, one order was run")
     if explorer.visitor.visible:
-        told.append("what a state leads to was looked at once, however many plans come to it")
+        told.append(
+            "what a state leads to was looked at once, however many plans come to it, and with the most that these leave to do"
+        )
     return told
 
 

@@ -1,10 +1,10 @@
 """Fingerprints: two deployments with the same one go on alike, whatever is done to them, and are judged alike.
 
-Everything that a deployment and its properties hold is written down in one canonical form, part by part. A part is an object with attributes;
-what it holds of plain values, containers and frozen structs is written with it, other parts by their names. A part is named by the way on which
-it is first met. Dicts and sets are written in the order of their contents. Left out is what can have no influence: wiring (functions, the
-application), evidence, and the count of steps. Numbers of records are evidence too; who wants states to be recognised feeds all records under
-one number.
+Everything that a deployment and its properties hold is written down in one canonical form, part by part. A part is an object with
+attributes; what it holds of plain values, containers and frozen records is written with it, other parts by their names. A part is named by
+the way on which it is first met. Dicts and sets are written in the order of their contents. Left out is what can have no influence: wiring
+(functions, the application), evidence, and the count of steps. Numbers of records are evidence too; who wants states to be recognised feeds
+all records under one number.
 
 The fingerprint is the sum of the hashes of all parts, so that after an action only those parts are written again that it changed.
 """
@@ -42,7 +42,20 @@ WIRING = (FunctionType, BuiltinFunctionType, MethodType, type, functools.partial
 """What is the same in every run, and the clock, which counts steps."""
 
 LEFT_OUT = frozenset(
-    {"emit", "note", "handlers", "dormant", "skipped", "turns", "recent", "application", "decider", "plain", "step", "checked"}
+    {
+        "emit",
+        "note",
+        "handlers",
+        "dormant",
+        "skipped",
+        "turns",
+        "recent",
+        "application",
+        "decider",
+        "plain",
+        "step",
+        "checked",
+    }
 )
 """Attributes that hold wiring, counts, what was looked up before, and what a finding shows as its proof."""
 
@@ -77,13 +90,15 @@ SIZE = 16
 ALL = (1 << 8 * SIZE) - 1
 
 
-class Part:
+class StatePart:
     """One object of a state, as it was written down: its name, its hash, what can change in it, and the parts that it names. `unsaid` is
     what the fingerprint leaves out; `hidden` are the parts that are met there."""
 
     __slots__ = ("cells", "digest", "hidden", "holdings", "name", "others", "thing", "unsaid")
 
-    def __init__(self, thing: Any, name: str, digest: int, cells: list[Any], others: list[Any], unsaid: list[Any]) -> None:
+    def __init__(
+        self, thing: Any, name: str, digest: int, cells: list[Any], others: list[Any], unsaid: list[Any]
+    ) -> None:
         self.thing = thing
         self.name = name
         self.digest = digest
@@ -111,20 +126,22 @@ def slots_of(cls: type) -> tuple[str, ...]:
 
 @functools.cache
 def left_out(kind: type) -> frozenset[str]:
-    """The attributes of its objects that say nothing about a state."""
+    """The attributes of its objects that say nothing about any state."""
     return LEFT_OUT.union(*[names for cls, names in SCRATCH.items() if issubclass(kind, cls)])
 
 
 def of_no_interest(deployment: Any) -> dict[type, frozenset[str]]:
     """Attributes that say nothing about the states of this deployment: kind of part -> names.
 
-    Whether a consumer is asleep: where log, announcements and subscription are refold's own, everybody who sleeps is woken by whatever there is
-    to read. So of two consumers that differ in this alone, the one that is awake finds nothing, and falls asleep.
+    Whether a consumer is asleep: where log, announcements and subscription are refold's own, who sleeps is woken by whatever there is to
+    read. So of two consumers that differ in this alone, the one that is awake finds nothing, and falls asleep.
     """
     if type(getattr(deployment, "log", None)) is not Log or not own(type(deployment), Deployment, ANNOUNCING):
         return {}
     kinds = {type(consumer) for consumer in deployment.consumers.values()}
-    return {kind: frozenset({"asleep"}) for kind in kinds if issubclass(kind, Consumer) and own(kind, Consumer, READING)}
+    return {
+        kind: frozenset({"asleep"}) for kind in kinds if issubclass(kind, Consumer) and own(kind, Consumer, READING)
+    }
 
 
 def foreseeable(deployment: Any) -> bool:
@@ -174,7 +191,7 @@ def frozen_dataclass(kind: type) -> bool:
 
 @functools.cache
 def way_of(kind: type) -> str:
-    """Which method of a `Writer` writes things of a kind."""
+    """Which method of a `CanonicalForm` writes things of a kind."""
     ways = {tuple: "row", list: "cell_row", deque: "cell_row", frozenset: "bag", set: "cell_bag", dict: "cell_table"}
     if kind in PLAIN:
         return "value"
@@ -188,11 +205,12 @@ def way_of(kind: type) -> str:
         return "whole"
     if kind is Window:
         return "window"
-    if fields_of(kind) is not None:
+    named: type = kind
+    if fields_of(named) is not None:
         return "record"
-    if issubclass(kind, msgspec.Struct):
-        return "cell_struct"
-    return "named_row" if issubclass(kind, tuple) else "object"
+    if issubclass(kind, tuple):
+        return "named_row"
+    return "cell_struct" if issubclass(kind, msgspec.Struct) else "another"
 
 
 @functools.cache
@@ -205,7 +223,7 @@ HEAP_TYPE = 1 << 9
 """The flag of classes that are written in Python."""
 
 
-class Writer:
+class CanonicalForm:
     """Writes parts down, and names those that are met first. `unseen` are attributes that it leaves out, beside those of every state."""
 
     value = staticmethod(repr)
@@ -262,7 +280,7 @@ class Writer:
 
     def row(self, values: Any) -> str:
         """One after the other."""
-        return f"[{','.join(map(self.form, values))}]" if values else "[]"
+        return f"({','.join(map(self.form, values))})" if values else "()"
 
     def named_row(self, values: Any) -> str:
         """A tuple of a kind of its own."""
@@ -276,10 +294,10 @@ class Writer:
     def bag(self, values: Any) -> str:
         """In the order of what they look like."""
         if type(values) is frozenset:
-            return self.once(values, self.sorted)
-        return self.sorted(values)
+            return self.once(values, self.members)
+        return self.members(values)
 
-    def sorted(self, values: Any) -> str:
+    def members(self, values: Any) -> str:
         """The members of a set."""
         return f"<{','.join(sorted(map(self.form, values)))}>" if values else "<>"
 
@@ -306,7 +324,8 @@ class Writer:
 
     def fields(self, value: Any) -> str:
         """The fields of something frozen."""
-        form, kind = self.form, type(value)
+        form = self.form
+        kind: type = type(value)
         return f"{kind.__name__}({','.join([form(getattr(value, name)) for name in fields_of(kind) or ()])})"
 
     def once(self, value: Any, write: Callable[[Any], str]) -> str:
@@ -328,7 +347,7 @@ class Writer:
         form = self.form
         return f"{type(value).__name__}({','.join([form(getattr(value, name)) for name in value.__struct_fields__])})"
 
-    def object(self, value: Any) -> str:
+    def another(self, value: Any) -> str:
         """Another part: by its name."""
         self.others.append(value)
         name = self.names.get(id(value))
@@ -337,11 +356,12 @@ class Writer:
             self.met.append(value)
         return f"#{name}"
 
-    def part(self, thing: Any, name: str) -> Part:
+    def part(self, thing: Any, name: str) -> StatePart:
         """A part, written down as far as the fingerprint goes. Empty containers, and what the class says already, go without saying."""
         self.name = name
         self.met, self.cells, self.others, self.unsaid = [], [], [], []
-        form, kind = self.form, type(thing)
+        form = self.form
+        kind: type = type(thing)
         out, usual = self.left_out(kind), usual_values(kind)
         said = []
         for attribute in slots(kind):
@@ -367,16 +387,16 @@ class Writer:
         if not can_be_undone(kind):
             said.append(self.opaque(thing))
         text = f"{name}:{kind.__name__}({','.join(said)})"
-        return Part(thing, name, 0 if name[:1] == HIDDEN else digest(text), self.cells, self.others, self.unsaid)
+        return StatePart(thing, name, 0 if name[:1] == HIDDEN else digest(text), self.cells, self.others, self.unsaid)
 
-    def hide(self, part: Part) -> None:
+    def hide(self, part: StatePart) -> None:
         """Look through what the fingerprint leaves out of a part, for what can change there."""
         if part.unsaid:
             self.name = HIDDEN
             self.met, self.cells, self.others, self.unsaid = [], part.cells, part.hidden, []
             for held in part.unsaid:
                 if type(held) is Clock:
-                    self.object(held)
+                    self.another(held)
                 else:
                     self.form(held)
 
@@ -392,10 +412,10 @@ class Writer:
         except TypeError:
             return ""
 
-    def parts(self, root: Any) -> dict[int, Part]:
+    def parts(self, root: Any) -> dict[int, StatePart]:
         """All parts that can be reached from here, by their identity, and those that only the left-out leads to."""
         self.names = {id(root): "0"}
-        found: dict[int, Part] = {}
+        found: dict[int, StatePart] = {}
         waiting = deque([root])
         while waiting:
             self.add(waiting, found)
@@ -407,7 +427,7 @@ class Writer:
                 seen.append(self.add(waiting, found))
         return found
 
-    def add(self, waiting: deque[Any], found: dict[int, Part]) -> Part:
+    def add(self, waiting: deque[Any], found: dict[int, StatePart]) -> StatePart:
         """Write down the next one."""
         thing = waiting.popleft()
         part = found[id(thing)] = self.part(thing, self.names[id(thing)])
@@ -438,11 +458,11 @@ class Roots:
         self.roots = roots
 
 
-def total(parts: Mapping[int, Part]) -> int:
+def total(parts: Mapping[int, StatePart]) -> int:
     """The fingerprint of all of them, as a number."""
     return sum([part.digest for part in parts.values()]) & ALL
 
 
 def fingerprint(*roots: Any) -> bytes:
     """Of everything that can be reached from here."""
-    return total(Writer().parts(Roots(roots))).to_bytes(SIZE, "little")
+    return total(CanonicalForm().parts(Roots(roots))).to_bytes(SIZE, "little")

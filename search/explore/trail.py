@@ -1,7 +1,7 @@
-"""Trails: one deployment with its judge goes from plan to plan, and back again, where running each plan from its beginning would take longer.
+"""Trails: one deployment with its judge goes from plan to plan and back, where running each plan from its beginning would take longer.
 
-An action changes a few parts of a state. Before it, what all parts hold is noted down flat, by reference: after it, one comparison of references
-tells what changed. Only those parts are written down again for the fingerprint, and only those are set back when the action is undone.
+An action changes a few parts of a state. Before it, what all parts hold is noted down flat, by reference; after it, one comparison of
+references tells what changed. Only those parts are written down again for the fingerprint, and only those are set back to undo it.
 
 This takes for granted what a fingerprint takes for granted: that everything that matters is in attributes and containers. A system of which
 that is not known is explored by running plans again (`Replays`), and `agree` compares the two before an exploration relies on a trail.
@@ -23,7 +23,17 @@ from refold.model.action import Action
 from refold.model.context import Clock
 from refold.properties.property import Checker
 from refold.properties.window import Window
-from refold.search.explore.fingerprint import ALL, SIZE, Part, Roots, Writer, left_out, of_no_interest, slots, total
+from refold.search.explore.fingerprint import (
+    ALL,
+    SIZE,
+    CanonicalForm,
+    Roots,
+    StatePart,
+    left_out,
+    of_no_interest,
+    slots,
+    total,
+)
 
 Open = Callable[[], tuple[Checker, Any]]
 """Makes a new deployment, and who judges it."""
@@ -64,7 +74,7 @@ class Replays:
 
     def fingerprint(self) -> bytes:
         """Of where it is now."""
-        writer = Writer(of_no_interest(self.deployment))
+        writer = CanonicalForm(of_no_interest(self.deployment))
         return total(writer.parts(Roots((self.deployment, self.judge.properties)))).to_bytes(SIZE, "little")
 
 
@@ -83,7 +93,7 @@ class Trail:
         self.roots = Roots((self.deployment, self.judge.properties))
         self.judges = len(self.judge.properties)
         self.plan = ()
-        self.writer = Writer(of_no_interest(self.deployment))
+        self.writer = CanonicalForm(of_no_interest(self.deployment))
         parts = self.writer.parts(self.roots)
         self.notes = [Note(parts, self.writer.names, total(parts))]
         self.changed: Changes | None = None
@@ -114,11 +124,11 @@ class Trail:
         changes = note.changes()
         return note.after(changes, self.written(note, changes), self.roots, self.writer)
 
-    def written(self, note: Note, changes: Changes) -> dict[int, Part] | None:
+    def written(self, note: Note, changes: Changes) -> dict[int, StatePart] | None:
         """The parts that changed, written down again; None if other parts are met now than before, or elsewhere."""
         writer, order = self.writer, note.order
         writer.names = note.names
-        fresh: dict[int, Part] = {}
+        fresh: dict[int, StatePart] = {}
         for place in changes.parts:
             old = order[place]
             if type(old.thing) is Clock:
@@ -137,7 +147,7 @@ class Trail:
         self.changed = changes = note.changes()
         fresh = self.written(note, changes)
         if fresh is None:
-            writer = Writer(self.writer.unseen)
+            writer = CanonicalForm(self.writer.unseen)
             writer.kept = self.writer.kept
             return total(writer.parts(self.roots)).to_bytes(SIZE, "little")
         order = note.order
@@ -154,6 +164,7 @@ class Trail:
         """Undo what was done since `go`."""
         if len(self.judge.properties) != self.judges:
             plan = self.plan
+            self.leave()
             self.begin()  # properties that nobody needed so far have come, and the judge knows them by now
             self.go(plan)
             return
@@ -203,11 +214,11 @@ class Changes:
 class Note:
     """What all parts of a state hold, by reference.
 
-    `views` show contents as they are now: the values of an object's attributes, the members of a container, the keys and the values of a dict.
+    `views` show contents as they are now: the values of attributes, the members of a container, the keys and the values of a dict.
     `flat` is what they showed when this was noted down. Objects with slots have no such view, so they are asked one by one (`fixed`).
     """
 
-    def __init__(self, parts: dict[int, Part], names: dict[int, str], value: int) -> None:
+    def __init__(self, parts: dict[int, StatePart], names: dict[int, str], value: int) -> None:
         self.parts = parts
         self.order = order = list(parts.values())
         self.names = names
@@ -285,7 +296,7 @@ class Note:
             for name, value in zip(names, self.then[place], strict=True):
                 put(thing, name, value)
 
-    def after(self, changes: Changes, fresh: dict[int, Part] | None, roots: Roots, writer: Writer) -> Note:
+    def after(self, changes: Changes, fresh: dict[int, StatePart] | None, roots: Roots, writer: CanonicalForm) -> Note:
         """What there is to note down after these changes."""
         if fresh is None:
             parts = writer.parts(roots)
@@ -302,7 +313,7 @@ class Note:
         return note
 
 
-class Holdings:
+class PartViews:
     """Where to look for what a part holds: views of what has contents, each with that, and objects with slots, with what reads these.
     `silent` are the places of attributes that hold numbers of no interest."""
 
@@ -326,16 +337,17 @@ class Holdings:
             self.fixed.append((thing, getter(names), names))
 
 
-def holdings_of(part: Part) -> Holdings:
+def holdings_of(part: StatePart) -> PartViews:
     """What a part holds."""
-    part.holdings = holdings = Holdings()
+    part.holdings = holdings = PartViews()
     thing = part.thing
+    made: type = type(thing)
     attributes = getattr(thing, "__dict__", None)
     if attributes is not None:
         holdings.table(attributes)
-        out = left_out(type(thing))
+        out = left_out(made)
         holdings.silent = [n for n, (name, held) in enumerate(attributes.items()) if name in out and type(held) is int]
-    holdings.slotted(thing, slots(type(thing)))
+    holdings.slotted(thing, slots(made))
     for cell in part.cells:
         kind = type(cell)
         if kind in (list, set, deque):
@@ -382,4 +394,3 @@ def put(thing: Any, name: str, value: Any) -> None:
             object.__setattr__(thing, name, value)
     elif hasattr(thing, name):
         object.__delattr__(thing, name)
-

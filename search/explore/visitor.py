@@ -1,4 +1,4 @@
-"""Visitors: run the plans of a scope, one action further each time, and say where they lead."""
+"""Visitors: go along the plans of a scope, one action further each time, and say where they lead."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Transition:
 
 
 class Visitor:
-    """Goes on from nodes of one scope, each time on a new deployment."""
+    """Goes on from nodes of one scope. With `plain`, every plan is run on a new deployment, from its beginning."""
 
     def __init__(self, system: SystemPort, application: Application, scope: Scope, *, plain: bool = False) -> None:
         core: Callable[[], SystemPort] | None = getattr(system, "core", None)
@@ -130,7 +130,11 @@ class Visitor:
     def edges(self, node: OpenState) -> list[Transition]:
         """All that can be done from here, with where it leads."""
         with undisturbed():
-            return self.steps(node)
+            try:
+                return self.steps(node)
+            except BaseException:
+                vars(self).pop("way", None)  # nobody knows how far it came
+                raise
 
     def steps(self, node: OpenState) -> list[Transition]:
         """As `edges`. An action that is not enabled changes nothing, so the next one is tried on the same deployment."""

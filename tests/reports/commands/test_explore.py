@@ -91,3 +91,6 @@ def test_how_long_it_will_take_is_told_by_how_the_levels_grow() -> None:
     (told,) = forecast(Progress([], levels))
     assert told.startswith("each level is about 6.0 times the one before")
     assert "3 actions 18 s, 4 actions 108 s, 5 actions 11 min" in told
+    slower = [Level(1, 10, 12, 2, 0.5), Level(2, 60, 80, 20, 3.0), Level(3, 180, 50, 10, 9.0), Level(4, 1, 1, 0, 1.0)]
+    (told,) = forecast(Progress([], slower))
+    assert "as growth slows down, plans of 4 actions 14 s, 5 actions 10 s" in told

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 import subprocess
 import sys
 import time
+from datetime import date
+from decimal import Decimal
+from typing import Any
 
+import attrs
 import pytest
 
 from refold.model.action import Append, CrashAt, Deliver, Prepare, Restart, Submit
 from refold.model.application import Application
+from refold.model.consumer import Consumer
 from refold.model.errors import UsageError
+from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Delete, Register
 from refold.model.examples.inventory import Inventory, Reserve, Restock
 from refold.properties.suite import checker
@@ -22,6 +29,8 @@ from refold.search.explore.explorer import Explorer
 from refold.search.explore.fingerprint import fingerprint
 from refold.search.explore.scope import Scope, ScopeLimits, Spent, smallest
 from refold.search.explore.stored import load, save
+from refold.search.explore.trail import Replays, Trail, agree
+from refold.search.explore.visitor import Visitor
 from refold.systems.broken import BROKEN
 from refold.systems.reference import Reference
 from refold.systems.registry import resolve
@@ -62,6 +71,10 @@ SMALL = [
     ("seq-gap-commit-order", ScopeLimits(clients=2, commands=2, slow=1, length=3, **CALM), None),
     ("partial-batch-append", ScopeLimits(clients=1, commands=1, length=3, **CALM), None),
     ("memory-log-lost-on-kill", ScopeLimits(clients=1, commands=1, crashes=1, reordered=0, values=1, length=2), 2),
+    ("reference", ScopeLimits(clients=1, commands=1, crashes=1, reordered=1, values=1, length=2), None),
+    ("reference", ScopeLimits(clients=1, commands=1, crashes=2, reordered=0, values=1, length=2), None),
+    ("checkpoint-before-effect", ScopeLimits(clients=1, commands=1, crashes=1, reordered=0, values=1, length=2), 1),
+    ("memory-log-lost-on-kill", ScopeLimits(clients=1, commands=1, crashes=2, reordered=0, values=1, length=2), 2),
 ]
 """Scopes that a plain enumeration can come to the end of, and the length of the shortest plan that breaks something there."""
 
@@ -77,12 +90,26 @@ def test_what_is_left_out_says_what_something_else_says(system: str, bounds: Sco
     assert min(shortest(few).values(), default=None) == length
 
 
-@pytest.mark.parametrize("name", ["checkpoint-before-effect", "lost-wakeup", "expected-any-misuse"])
-def test_the_plan_that_is_found_is_no_longer_than_a_shrunk_one(name: str) -> None:
+FOUND = [
+    ("checkpoint-before-effect", ScopeLimits(commands=2, values=1)),
+    ("lost-wakeup", ScopeLimits(commands=2, values=1)),
+    ("expected-any-misuse", ScopeLimits(commands=2, values=1)),
+    ("first-append-race", ScopeLimits(commands=2, values=1)),
+    ("unique-via-stale-read-model", ScopeLimits(commands=2, values=1)),
+    ("event-payload-mutated", ScopeLimits(commands=2, values=1)),
+    ("memory-log-lost-on-kill", ScopeLimits(commands=2, values=1)),
+    ("duplicate-append-lost-ack", ScopeLimits(clients=1, commands=1, values=1, unanswered=1, crashes=0)),
+    ("partial-batch-append", ScopeLimits(clients=1, commands=2, values=4, reordered=0)),
+]
+"""Rows of the catalogue, and bounds that have room for them."""
+
+
+@pytest.mark.parametrize(("name", "bounds"), FOUND, ids=[name for name, _ in FOUND])
+def test_the_plan_that_is_found_is_no_longer_than_a_shrunk_one(name: str, bounds: ScopeLimits) -> None:
     broken = BROKEN[name]
     application = Accounts() if broken.application == "accounts" else Inventory()
     searched = Campaign(broken.system(), application, 1, Budget(seconds=None, examples=200, distinct=1)).run()
-    explorer = explored(name, ScopeLimits(commands=2, values=1), application)
+    explorer = explored(name, bounds, application)
     (found, *_) = explorer.counterexamples()
     assert len(found.plan) <= min(len(one.plan) for one in searched.counterexamples)
     assert found.findings
@@ -184,6 +211,98 @@ def test_what_lives_only_in_memory_is_part_of_a_state() -> None:
     prepared = Prepare("alice", Restock("bolt", 1))
     assert len({state(), state(prepared), state(CrashAt("index", 1)), state(CrashAt("index", 2))}) == 4
     assert state(RESTOCK) == state(prepared, Append("alice"))
+
+
+def test_values_that_print_alike_by_their_kind_are_told_apart() -> None:
+    """Also where they have no attributes that Python can see."""
+    told = [
+        1,
+        True,
+        1.0,
+        "1",
+        Decimal(1),
+        Decimal(2),
+        date(2026, 1, 1),
+        date(2026, 1, 2),
+        (1,),
+        [1],
+        {1},
+        Kept(1),
+        Kept(2),
+    ]
+    assert len({fingerprint([one]) for one in told}) == len(told)
+
+
+@attrs.frozen
+class Kept:
+    """A frozen value."""
+
+    number: int
+
+
+# -- trails
+
+
+def visited(name: str, bounds: ScopeLimits) -> Visitor:
+    """A visitor of a scope."""
+    application = Accounts() if name in BROKEN and BROKEN[name].application == "accounts" else Inventory()
+    system = resolve(name)
+    return Visitor(system, application, Scope(system, application, bounds))
+
+
+ROOMY = ScopeLimits(commands=4, crashes=2, reordered=2, redelivered=1, unanswered=1, slow=1, snapshots=1, failures=1)
+
+
+@pytest.mark.parametrize("name", ["reference", "lost-wakeup", "event-payload-mutated", "snapshot-off-by-one"])
+def test_a_trail_comes_to_the_states_that_replays_come_to(name: str) -> None:
+    """On plans that begin alike and on plans that do not, with every kind of fault."""
+    visitor = visited(name, ROOMY)
+    trail, replays = Trail(visitor.opened, visitor.scope.alphabet), Replays(visitor.opened, visitor.scope.alphabet)
+    plans = visitor.samples()
+    assert agree(trail, replays, [*plans, *[plan[:5] for plan in plans], *[plan[::-1] for plan in plans]])
+    replays.leave()
+    trail.leave()
+
+
+class Forgetful(Consumer):
+    """Counts where nobody can look."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.counted = itertools.count()
+
+    def effect(self, event: Stored) -> None:
+        """As usual, and one more."""
+        next(self.counted)
+        super().effect(event)
+
+
+def test_what_cannot_be_set_back_is_run_again_from_the_beginning() -> None:
+    bounds = ScopeLimits(commands=1, crashes=0)
+    system = Reference("forgetful", {"index": Forgetful})
+    visitor = Visitor(system, Inventory(), Scope(system, Inventory(), bounds))
+    assert isinstance(visitor.way, Replays)
+    assert isinstance(visited("reference", bounds).way, Trail)
+    assert not agree(
+        Trail(visitor.opened, visitor.scope.alphabet), Misled(visitor.opened, visitor.scope.alphabet), [(0,)]
+    )
+
+
+class Misled(Replays):
+    """Runs something else."""
+
+    def go(self, plan: tuple[int, ...]) -> None:
+        """Nothing at all."""
+        super().go(())
+
+
+def test_a_state_that_is_met_with_more_left_to_do_covers_the_same_with_less() -> None:
+    less = Spent((1, 1, 0, 0, 0, 0, 0, 0), frozenset({"alice"}), "index")
+    assert Spent((1, 0, 0, 0, 0, 0, 0, 0), frozenset({"alice"}), "").covers(less)
+    assert not Spent((1, 0, 1, 0, 0, 0, 0, 0), frozenset({"alice"}), "").covers(less)
+    assert not Spent((1, 0, 0, 0, 0, 0, 0, 0), frozenset({"alice"}), "cache").covers(less)
+    assert not Spent((1, 0, 0, 0, 0, 0, 0, 0), frozenset({"alice"}), "", "log").covers(less)
+    assert not Spent((1, 0, 0, 0, 0, 0, 0, 0), frozenset({"bob"}), "").covers(less)
 
 
 # -- scopes
