@@ -30,6 +30,17 @@ LOCAL = "local"
 """The address of a cluster that is started here, and ends with its work."""
 
 
+FORGOTTEN = ("lost", "cancelled")
+"""The states of a task that a scheduler does not know any more."""
+
+
+def silence_logs() -> None:
+    """What Dask cannot do is said in a sentence, and not in its logs as well. Some of its parts have levels of their own."""
+    parts = [name for name in logging.root.manager.loggerDict if name.startswith("distributed.")]
+    for name in ["distributed", *parts]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 class AnotherVersion(Exception):
     """A worker has another refold than the one that gives it work."""
 
@@ -79,7 +90,7 @@ class Tasks(Generic[Key]):
             import distributed
         except ModuleNotFoundError as error:
             raise SystemUnavailable("--cluster needs the library distributed: pip install 'refold[cluster]'") from error
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it cannot do is said here, in a sentence
+        silence_logs()
         self.distributed: Any = distributed
         self.address = address
         self.jobs = jobs
@@ -163,7 +174,7 @@ class Tasks(Generic[Key]):
             )
         if self.local is not None:
             self.local.scale(self.jobs or 2)  # Dask gives up a worker that it started and that is away for 15 s
-        over = [future for future in self.futures if future.done()]
+        over = [future for future in self.futures if future.done() and future.status not in FORGOTTEN]
         if not over:
             time.sleep(MOMENT)
         return [(self.futures[future].key, self.taken(future)) for future in over]
@@ -178,9 +189,7 @@ class Tasks(Generic[Key]):
         """A scheduler that was restarted knows nothing of what it was given: it is given again."""
         if self.client is None:
             raise self.gone()
-        if self.client.status == "running" and not any(
-            future.status in ("lost", "cancelled") for future in self.futures
-        ):
+        if self.client.status == "running" and not any(future.status in FORGOTTEN for future in self.futures):
             return
         again = list(self.futures.values())
         self.futures.clear()
