@@ -72,19 +72,25 @@ class Lost:
 
 @attrs.frozen
 class Task(Generic[Key]):
-    """What a worker is asked for."""
+    """What a worker is asked for, and how often again if it is lost."""
 
     key: Key
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
+    again: int
 
 
 class Tasks(Generic[Key]):
     """The workers behind a scheduler, each with as many tasks as it has threads. Raises `SystemUnavailable` if there is no such scheduler,
-    or if a worker has another refold. `told` hears a sentence when the scheduler is gone, and when it is back."""
+    or if a worker has another refold. `told` hears a sentence when the scheduler is gone, and when it is back. A task that is lost, which
+    Dask says when four workers have died with it, is given `again` so often."""
 
     def __init__(
-        self, address: str, jobs: int | None = None, told: Callable[[str], None] = lambda sentence: None
+        self,
+        address: str,
+        jobs: int | None = None,
+        told: Callable[[str], None] = lambda sentence: None,
+        again: int = 0,
     ) -> None:
         try:
             import distributed
@@ -95,6 +101,7 @@ class Tasks(Generic[Key]):
         self.address = address
         self.jobs = jobs
         self.told = told
+        self.again = again
         self.futures: dict[Any, Task[Key]] = {}
         self.peopled = time.monotonic()
         self.local: Any = None
@@ -151,7 +158,7 @@ class Tasks(Generic[Key]):
 
     def give(self, key: Key, function: Callable[..., Any], *arguments: Any) -> None:
         """To whichever worker has time."""
-        self.submit(Task(key, function, arguments))
+        self.submit(Task(key, function, arguments, self.again))
 
     def submit(self, task: Task[Key]) -> None:
         """Give it to the scheduler as it is now. Raises `SystemUnavailable` if it is gone for good."""
@@ -177,7 +184,11 @@ class Tasks(Generic[Key]):
         over = [future for future in self.futures if future.done() and future.status not in FORGOTTEN]
         if not over:
             time.sleep(MOMENT)
-        return [(self.futures[future].key, self.taken(future)) for future in over]
+        heard = [(self.futures[future], self.taken(future)) for future in over]
+        for task, said in heard:
+            if isinstance(said, Lost) and task.again:
+                self.submit(attrs.evolve(task, again=task.again - 1))
+        return [(task.key, said) for task, said in heard if not isinstance(said, Lost) or not task.again]
 
     def gone(self) -> SystemUnavailable:
         """What is said of a scheduler that did not come back."""
