@@ -46,6 +46,10 @@ from refold.search.stored.on_workers import Mail, Workers
 
 FORMATS = (*READ, "etcd")
 
+GIVEN_AGAIN = 4
+"""How often a history is given to a cluster again whose workers have died with it: by chance, because what it does to its own process does
+not reach them."""
+
 
 @click.command(short_help="Check histories that were recorded before, or by another tool.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True, readable=False), metavar="FILE…")
@@ -206,9 +210,9 @@ def check(
             given = {"--application": application, "--fail": fail, "--keys": keys, "--seconds": seconds}
             always = ("--format", format_, "--model", model, "--initial", initial, "--nil-reads", nil_reads)
             options = [*always, *(str(word) for pair in given.items() if pair[1] is not None for word in pair)]
-            mail = Mail(Tasks(cluster, jobs, outcome.complain))
-            judge.elsewhere = Workers(mail, application, outcome.patience())
-            results = judged_elsewhere(files, mail, judge, options, quiet=as_json)
+            mail = Mail(Tasks(cluster, jobs, outcome.complain, GIVEN_AGAIN))
+            judge.remote = Workers(mail, application, outcome.patience())
+            results = judged_on_cluster(files, mail, judge, options, quiet=as_json)
             print_results(results, as_json)
             sys.exit(exit_code(results))
         results = []
@@ -240,7 +244,7 @@ def shown(bar: Bar, task: TaskID, share: float) -> None:
     bar.update(task, completed=share, refresh=True)
 
 
-def judged_elsewhere(
+def judged_on_cluster(
     files: tuple[str, ...], mail: Mail, judge: FileJudge, options: list[str], quiet: bool
 ) -> list[dict[str, Any]]:
     """The results of all files, from the workers of a cluster."""
@@ -345,7 +349,7 @@ class FileJudge:
         self.application = application
         self.seconds = seconds
         self.jobs = jobs
-        self.elsewhere: Workers | None = None
+        self.remote: Workers | None = None
         self.black_box = BlackBox(model, initial, nil_reads, fail, keys, seconds)
         self.interrupted = False
 
@@ -396,8 +400,8 @@ class FileJudge:
             heartbeat=heartbeat,
             watch=watch,
             seconds=self.seconds,
-            jobs=None if self.elsewhere is not None else jobs,
-            elsewhere=self.elsewhere if source.name == self.file else None,
+            jobs=None if self.remote is not None else jobs,
+            remote=self.remote if source.name == self.file else None,
         )
         judged = stored.judged()
         self.interrupted |= positions(judged, source, result, self.file)

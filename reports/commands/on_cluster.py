@@ -1,7 +1,7 @@
 """``refold check --cluster``: histories judged on the workers of a Dask cluster, each by `refold check` in a process of its own there.
 
-Contract: a worker that dies costs the history that it had in hand, which is given to another one; whoever reads a history that ends
-four workers is told so, and the others are judged.
+Contract: a worker that dies costs the history that it had in hand, which is given to another one. One with which worker after worker
+has died is not judged, which is said, and the others are.
 """
 
 from __future__ import annotations

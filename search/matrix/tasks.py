@@ -30,6 +30,17 @@ LOCAL = "local"
 """The address of a cluster that is started here, and ends with its work."""
 
 
+FORGOTTEN = ("lost", "cancelled")
+"""The states of a task that a scheduler does not know any more."""
+
+
+def silence_logs() -> None:
+    """What Dask cannot do is said in a sentence, and not in its logs as well. Some of its parts have levels of their own."""
+    parts = [name for name in logging.root.manager.loggerDict if name.startswith("distributed.")]
+    for name in ["distributed", *parts]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 class AnotherVersion(Exception):
     """A worker has another refold than the one that gives it work."""
 
@@ -61,29 +72,36 @@ class Lost:
 
 @attrs.frozen
 class Task(Generic[Key]):
-    """What a worker is asked for."""
+    """What a worker is asked for, and how often again if it is lost."""
 
     key: Key
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
+    again: int
 
 
 class Tasks(Generic[Key]):
     """The workers behind a scheduler, each with as many tasks as it has threads. Raises `SystemUnavailable` if there is no such scheduler,
-    or if a worker has another refold. `told` hears a sentence when the scheduler is gone, and when it is back."""
+    or if a worker has another refold. `told` hears a sentence when the scheduler is gone, and when it is back. A task that is lost, which
+    Dask says when four workers have died with it, is given `again` so often."""
 
     def __init__(
-        self, address: str, jobs: int | None = None, told: Callable[[str], None] = lambda sentence: None
+        self,
+        address: str,
+        jobs: int | None = None,
+        told: Callable[[str], None] = lambda sentence: None,
+        again: int = 0,
     ) -> None:
         try:
             import distributed
         except ModuleNotFoundError as error:
             raise SystemUnavailable("--cluster needs the library distributed: pip install 'refold[cluster]'") from error
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it cannot do is said here, in a sentence
+        silence_logs()
         self.distributed: Any = distributed
         self.address = address
         self.jobs = jobs
         self.told = told
+        self.again = again
         self.futures: dict[Any, Task[Key]] = {}
         self.peopled = time.monotonic()
         self.local: Any = None
@@ -140,7 +158,7 @@ class Tasks(Generic[Key]):
 
     def give(self, key: Key, function: Callable[..., Any], *arguments: Any) -> None:
         """To whichever worker has time."""
-        self.submit(Task(key, function, arguments))
+        self.submit(Task(key, function, arguments, self.again))
 
     def submit(self, task: Task[Key]) -> None:
         """Give it to the scheduler as it is now. Raises `SystemUnavailable` if it is gone for good."""
@@ -163,10 +181,14 @@ class Tasks(Generic[Key]):
             )
         if self.local is not None:
             self.local.scale(self.jobs or 2)  # Dask gives up a worker that it started and that is away for 15 s
-        over = [future for future in self.futures if future.done()]
+        over = [future for future in self.futures if future.done() and future.status not in FORGOTTEN]
         if not over:
             time.sleep(MOMENT)
-        return [(self.futures[future].key, self.taken(future)) for future in over]
+        heard = [(self.futures[future], self.taken(future)) for future in over]
+        for task, said in heard:
+            if isinstance(said, Lost) and task.again:
+                self.submit(attrs.evolve(task, again=task.again - 1))
+        return [(task.key, said) for task, said in heard if not isinstance(said, Lost) or not task.again]
 
     def gone(self) -> SystemUnavailable:
         """What is said of a scheduler that did not come back."""
@@ -178,9 +200,7 @@ class Tasks(Generic[Key]):
         """A scheduler that was restarted knows nothing of what it was given: it is given again."""
         if self.client is None:
             raise self.gone()
-        if self.client.status == "running" and not any(
-            future.status in ("lost", "cancelled") for future in self.futures
-        ):
+        if self.client.status == "running" and not any(future.status in FORGOTTEN for future in self.futures):
             return
         again = list(self.futures.values())
         self.futures.clear()

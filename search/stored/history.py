@@ -87,7 +87,7 @@ class Judges:
         return checker(self.application, plain) if self.begins is None else partial_checker(self.begins, plain)
 
 
-class Elsewhere(Protocol):
+class Remote(Protocol):
     """Other machines, with so many processes, that judge a history side by side."""
 
     @property
@@ -122,7 +122,7 @@ class StoredHistory:
     """One history. `application` is the one that the user gave; without it, the one that the history names counts if it comes with refold:
     code of others is not run because a file says so. `heartbeat` hears which share is read, `seconds` is the CPU time that it may
     take, which is counted in one process; `jobs` is how many processes judge it otherwise, where processes can be forked; None: as many
-    as there are cores if that saves enough. `elsewhere` has processes of its own on other machines."""
+    as there are cores if that saves enough. `remote` has processes of its own on other machines."""
 
     def __init__(
         self,
@@ -133,11 +133,11 @@ class StoredHistory:
         watch: Watch = unwatched,
         seconds: float | None = None,
         jobs: int | None = 1,
-        elsewhere: Elsewhere | None = None,
+        remote: Remote | None = None,
     ) -> None:
         self.source = source
         self.jobs = jobs
-        self.elsewhere = elsewhere
+        self.remote = remote
         self.given = application
         self.heartbeat = heartbeat
         self.watch = watch
@@ -190,12 +190,12 @@ class StoredHistory:
         """Whether one process judges it: CPU time is counted in one."""
         if self.seconds is not None or (self.jobs is None and self.source.size < BYTES_TO_DIVIDE):
             return True
-        return self.elsewhere is None and why_not(self.processes) != ""
+        return self.remote is None and why_not(self.processes) != ""
 
     @property
     def processes(self) -> int:
         """How many may be used."""
-        return self.jobs or (available() if self.elsewhere is None else self.elsewhere.processes)
+        return self.jobs or (available() if self.remote is None else self.remote.processes)
 
     def read_alone(self, judge: Checker, application: Application | None) -> Read:
         """In this process."""
@@ -246,8 +246,8 @@ class StoredHistory:
 
     def side_by_side(self, judges: Judges, groups: list[list[int]]) -> SideBySide:
         """The processes: here, or elsewhere."""
-        if self.elsewhere is not None:
-            return self.elsewhere.side_by_side(self.source, judges, groups, self.heartbeat)
+        if self.remote is not None:
+            return self.remote.side_by_side(self.source, judges, groups, self.heartbeat)
         return SideBySide(
             judges.checker,
             lambda share, board, job: self.part(share, board, job, judges.application),

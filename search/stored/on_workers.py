@@ -1,7 +1,7 @@
 """One history, judged by the workers of a cluster: each reads it in a process of its own and judges a group of the properties.
 
-Contract: that of `side_by_side`. A worker that dies costs the group that it had, which is given to another one; a group that ends four
-workers is named, and what the others find is kept. What cannot be told from there is judged here.
+Contract: that of `side_by_side`. A worker that dies costs the group that it had, which is given to another one; a group with which worker
+after worker has died is named, and what the others find is kept. What cannot be told from there is judged here.
 """
 
 from __future__ import annotations

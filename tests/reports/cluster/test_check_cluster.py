@@ -36,7 +36,7 @@ class Here:
     lost: dict[Any, str] = {}
     ending: BaseException | None = None
 
-    def __init__(self, address: str, jobs: int | None, told: Callable[[str], None]) -> None:
+    def __init__(self, address: str, jobs: int | None, told: Callable[[str], None], again: int) -> None:
         self.waiting: list[tuple[Any, Callable[..., Any], tuple[Any, ...]]] = []
 
     def threads(self) -> dict[str, int]:

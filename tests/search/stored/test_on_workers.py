@@ -99,7 +99,7 @@ def judged(path: str, named: str | None, here: Here, silent: float = 60.0) -> Ju
     """With the application that the user named, on a worker that is none."""
     workers = Workers(Mail(here), named, silent)  # type: ignore[arg-type]
     given = None if named is None else application_named(named)
-    return StoredHistory(FileSource(path), given, jobs=None, elsewhere=workers).judged()
+    return StoredHistory(FileSource(path), given, jobs=None, remote=workers).judged()
 
 
 @pytest.mark.parametrize("named", [None, "accounts", "own.py:Loud"])
@@ -182,8 +182,51 @@ def test_another_version_is_one_sentence() -> None:
 def test_a_scheduler_that_did_not_come_back_is_one_sentence() -> None:
     """Whatever is asked of it then."""
     tasks: Tasks[int] = Tasks.__new__(Tasks)
-    tasks.client, tasks.address, tasks.futures = None, "tcp://there:1", {}
+    tasks.client, tasks.address, tasks.again, tasks.futures = None, "tcp://there:1", 0, {}
     assert tasks.threads() == {}
     for ask in (tasks.hear, lambda: tasks.give(1, max, 3, 7)):
         with pytest.raises(SystemUnavailable, match="the Dask scheduler at tcp://there:1 is gone; start it"):
             ask()
+
+
+class Unlucky:
+    """A client of a cluster in which every worker dies."""
+
+    status = "running"
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def nthreads(self) -> dict[str, int]:
+        """One."""
+        return {"worker": 1}
+
+    def submit(self, *task: Any, **options: Any) -> Any:
+        """It is over at once."""
+        self.given += 1
+        return Killed()
+
+
+class Killed:
+    """What has become of a task."""
+
+    status = "error"
+
+    def done(self) -> bool:
+        """Over."""
+        return True
+
+    def result(self, timeout: float) -> Any:
+        """The worker is dead."""
+        raise RuntimeError
+
+
+def test_a_task_whose_workers_have_died_is_given_again_a_few_times() -> None:
+    """Then it is lost."""
+    tasks: Tasks[int] = Tasks.__new__(Tasks)
+    client = Unlucky()
+    tasks.client, tasks.local, tasks.again, tasks.futures = client, None, 2, {}
+    tasks.distributed = type("distributed", (), {"KilledWorker": RuntimeError})
+    tasks.give(1, max, 3, 7)
+    assert [tasks.hear() for _ in range(3)] == [[], [], [(1, Lost("together with the worker that made it"))]]
+    assert (client.given, tasks.futures) == (3, {})
