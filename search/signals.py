@@ -78,9 +78,10 @@ def send_again() -> None:
     """Interrupt the main thread, a moment later, by a signal that does so."""
     _sleep(MOMENT)
     number = next((number for number in SIGNALS if callable(signal.getsignal(number))), None)
-    if number is None:
+    main = threading.main_thread().ident
+    if number is None or main is None:
         return
     if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident, number)  # also where it waits in the operating system
+        signal.pthread_kill(main, number)  # also where it waits in the operating system
     else:
         _thread.interrupt_main(number)
