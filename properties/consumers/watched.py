@@ -162,7 +162,7 @@ class WatchedConsumers(Property):
         if seen.shown is None or seen.spec.volatile:
             return None
         back = self.furthest(seen, record.rows, self.oracle.between(0, seen.furthest))
-        if back is not None:
+        if back is not None and not self.each_moves_on(seen, seen.shown[1].rows, record.rows):
             found = self.went_back(number, record, seen, back)
             seen.back = seen.back or found
         return None
@@ -201,6 +201,18 @@ class WatchedConsumers(Property):
         for event in events:
             write(rows, seen.project(event, rows))
             yield event, rows
+
+    def each_moves_on(self, seen: _Seen, before: Rows, rows: Rows) -> bool:
+        """Whether each row that has changed has become what later events make of it. Where some rows are ahead of others, because several
+        work on one table, they may all be as they were at an earlier position, and none has gone back."""
+        waits = {key: before.get(key) for key in {**before, **rows} if not self.same(before.get(key), rows.get(key))}
+        moving = {key for key, value in waits.items() if value is None}
+        for _, folded in self.folds(seen, self.oracle.between(0, self.oracle.tail)):
+            for key in [key for key in moving if self.same(folded.get(key), rows.get(key))]:
+                moving.remove(key)
+                del waits[key]
+            moving.update(key for key, value in waits.items() if self.same(folded.get(key), value))
+        return not waits
 
     def fold(self, seen: _Seen, events: Iterable[Stored]) -> Rows:
         """What the events make."""

@@ -100,3 +100,22 @@ def test_rows_that_lack_an_event_may_look_like_earlier_ones_and_then_that_is_the
     end = Shown("worker", 3, {"a": 1, "b": 1}, "resting"), Shown("table", None, WHOLE, "resting"), Settled(0)
     (found,) = judged((BEGUN, *ALL, Shown("worker", 3, WHOLE), back, Settling(), *end), BAG)
     assert found.anomaly == "event-never-applied"
+
+
+def test_rows_of_which_each_moves_on_have_not_gone_back() -> None:
+    """Two work on one table, each on its streams, and one is ahead: they may look as they did at an earlier position."""
+    spec = ConsumerSpec(name="worker", projection="views", watched=True)
+    payloads = [Deposited("w1", 3), Deposited("w2", 5), Deposited("w1", 3), Withdrawn("w1", 3)]
+    events = [Stored(n, one.wallet, n, f"e{n}", type(one).__name__, one) for n, one in enumerate(payloads, 1)]
+    begun = Opened(1, "by hand", "money", ("alice",), (spec,))
+
+    def told(*shown: dict[str, int]) -> list[str]:
+        looks = [Shown("worker", None, rows) for rows in shown]
+        end = Settling(), Shown("worker", None, {"w1": 3, "w2": 5}, "resting"), Settled(0)
+        found = judged((begun, *events, *looks, *end), Money())
+        return [one.anomaly for one in found if one.judge == "watched-consumers"]
+
+    first, second, third = {"w1": 3}, {"w1": 3, "w2": 5}, {"w1": 6, "w2": 5}
+    assert told(first, second, third, second) == []
+    assert told(first, second, third, {"w1": 6}, first) == ["rows-go-back"]
+    assert told(first, second, first) == ["rows-go-back"]

@@ -65,6 +65,8 @@ class Past:
         self.deeds: Counter[str] = Counter(tag_of(action) for action in self.actions)
         opened = next((record for _, record in self.past if type(record) is Opened), None)
         self.clients: frozenset[str] = frozenset(opened.clients) if opened else frozenset()
+        self.reads_clocks = opened is not None and "clocks" in opened.capabilities
+        """Whether the code asks for the time of day."""
         self.specs: dict[str, ConsumerSpec] = {spec.name: spec for spec in opened.consumers} if opened else {}
         for _, record in self.past:
             joined = getattr(record, "spec", None)

@@ -89,6 +89,13 @@ class WatchedFacts(Past):
         return any(tag_of(action) in TURNS and action.consumer != self.where for action in self.actions)
 
     @property
+    def same_moment(self) -> bool:
+        """Whether it reads events by itself, undisturbed, in a system whose code reads a clock, and all clocks agree: then only events of
+        one moment can be taken for each other."""
+        alone = self.watched and self.undisturbed_here and not self.others_worked and not self.overtook
+        return self.reads_clocks and alone and not self.was_handed and not self.happened("clock-set")
+
+    @property
     def was_handed(self) -> bool:
         """Whether it was handed events, as objects that others may hold too."""
         return bool(self.of(Handed, self.where))
