@@ -121,7 +121,11 @@ def table(name, result):
         ]
         counts = run["counts"]
         told = ", ".join(f"{counts[key]} {words[counts[key] != 1]}" for key, words in WORDS.items() if key in counts)
-        lines += ["", f"{run['examples']} runs, {run['steps']} steps: {told}.", ""]
+        lines += [
+            "",
+            f"{run['examples']} {'run' if run['examples'] == 1 else 'runs'}, {run['steps']} steps: {told}.",
+            "",
+        ]
         if system in controls and run["findings"]:
             finding = run["findings"][0]
             lines += [f"Found as `{finding['anomaly']}` ({finding['guarantee']}): {finding['headline']}.", ""]
