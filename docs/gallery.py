@@ -27,7 +27,10 @@ def gallery(guarantees: dict[str, str]) -> str:
 def section(exhibit: Exhibit) -> str:
     """One anomaly."""
     words = ANOMALIES[exhibit.anomaly]
-    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(exhibit.steps, 1))
+    steps = "\n".join(
+        f"{number}. {step}" if exhibit.system else f"- record {number + 1}: {step}"
+        for number, step in enumerate(exhibit.steps, 1)
+    )
     parts = [
         f"### {exhibit.anomaly}",
         f"{sentence(words.rule)} {origin(exhibit)}:",

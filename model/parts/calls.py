@@ -169,7 +169,7 @@ class Deadlocked(Record, frozen=True, tag="deadlocked"):
     waits: dict[str, str]
 
     def __str__(self) -> str:
-        return f"{'; '.join(f'{name} {wait}' for name, wait in self.waits.items())}: nobody of them can go on, and {self.who} is ended"
+        return f"{'; '.join(f'{name} {wait}' for name, wait in self.waits.items())}: none of them can go on, and {self.who} is ended"
 
 
 @record_kind

@@ -55,7 +55,7 @@ def clients_svg(bars: Sequence[Bar], prefix: str, title: str) -> tuple[str, int]
     width = LEFT + COLUMN * len(clients)
     what = safe(title)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="cl heads" aria-hidden="true" width="{width}" height="{HEAD}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="cl heads" role="group" aria-label="clients" width="{width}" height="{HEAD}"'
         f' viewBox="0 0 {width} {HEAD}" direction="ltr"><style>{STYLE}</style>',
         *(
             f'<text class="head" x="{x + COLUMN / 2:g}" y="18" text-anchor="middle">{safe(clipped(f"client {who}", COLUMN - 12))}</text>'
