@@ -167,7 +167,6 @@ class Visitor:
         right after it was said, and then it could have been said later."""
         most, armed = 0, False
         way = self.way
-        process = way.deployment.process(arming.process)
         for number, _ in self.allowed(spent):
             action = self.scope.alphabet[number]
             if isinstance(action, Crash | CutPower):
@@ -180,7 +179,7 @@ class Visitor:
             try:
                 if not way.deployment.perform(action):
                     continue
-                most = max(most, FAR - process.fuse)
+                most = max(most, FAR - way.deployment.process(arming.process).fuse)
             except BaseException as error:
                 let_through(error)
                 most = FAR
