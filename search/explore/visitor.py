@@ -226,7 +226,7 @@ class Visitor:
 
     def state(self, plan: Indices) -> bytes:
         """The fingerprint of where a plan has led, or of the plan itself."""
-        return self.way.fingerprint() if self.visible else fingerprint(plan)
+        return self.way.fingerprint() if self.visible and not self.plain else fingerprint(plan)
 
     @staticmethod
     def waits(deployment: Any, name: str) -> bool:
