@@ -167,7 +167,6 @@ class Visitor:
         right after it was said, and then it could have been said later."""
         most, armed = 0, False
         way = self.way
-        process = way.deployment.process(arming.process)
         for number, _ in self.allowed(spent):
             action = self.scope.alphabet[number]
             if isinstance(action, Crash | CutPower):
@@ -180,7 +179,7 @@ class Visitor:
             try:
                 if not way.deployment.perform(action):
                     continue
-                most = max(most, FAR - process.fuse)
+                most = max(most, FAR - way.deployment.process(arming.process).fuse)
             except BaseException as error:
                 let_through(error)
                 most = FAR
@@ -227,7 +226,7 @@ class Visitor:
 
     def state(self, plan: Indices) -> bytes:
         """The fingerprint of where a plan has led, or of the plan itself."""
-        return self.way.fingerprint() if self.visible else fingerprint(plan)
+        return self.way.fingerprint() if self.visible and not self.plain else fingerprint(plan)
 
     @staticmethod
     def waits(deployment: Any, name: str) -> bool:
