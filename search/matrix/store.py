@@ -69,7 +69,7 @@ class CellState:
     not_checked: tuple[str, ...]
     trouble: str
     situations: dict[str, int]
-    nearest: dict[str, tuple[float, int]]
+    nearest: dict[str, tuple[float, int]] = attrs.field(factory=dict)
     """What was never reached -> the smallest distance from it, and the first run that came so near."""
 
 
