@@ -7,6 +7,7 @@ loop has another name than `poll`.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,13 @@ from refold.systems.user.roles.locks import Lock
 
 
 def method_of(theirs: object, name: str) -> Callable[..., Any]:
-    """A method of the user's. Raises `UsageError` if there is none."""
+    """A method of the user's. Raises `UsageError` if there is none, and if there is nobody yet to have it."""
+    if inspect.iscoroutine(theirs):
+        theirs.close()
+        raise UsageError(
+            f"{theirs.__qualname__} is async def, but a part of a system of tables is made by a function that is not; let it connect when"
+            f" {name}() is called first, which may be async def"
+        )
     found = getattr(theirs, name, None)
     if not callable(found):
         raise UsageError(f"{short(theirs)} has no method {name}(); say in `poll`, `handle` or `stop` what it is called")

@@ -392,3 +392,15 @@ def test_whoever_sends_names_a_sink_that_there_is() -> None:
     """Before anything is made."""
     with pytest.raises(UsageError, match=r"there is no sink 'male' .did you mean 'mail'"):
         system(parcels.Relay, desk=TellsAfter, sends="male")
+
+
+def test_a_relay_that_is_made_by_a_coroutine_function_is_told_so() -> None:
+    """It would be a coroutine, which has no `poll`."""
+
+    async def connect(*given: Any) -> Any:
+        return parcels.Relay(*given)
+
+    with pytest.raises(
+        UsageError, match=r"connect is async def, but a part of a system of tables is made by a function that is not"
+    ):
+        adapt("parcels", system(connect))
