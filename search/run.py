@@ -266,8 +266,8 @@ def fault_of(error: BaseException, application: Application) -> str | None:
     return faulty_property(error, application) or blamed(error, application)
 
 
-VAGUE = "replayed-state-differs"
-"""The anomaly that is left where nothing better is known."""
+VAGUE = ("watched-consumers", "replayed-state-differs")
+"""The property that may know better on a shorter plan, and its anomaly that is left where nothing better is known."""
 
 
 class Reproducer:
@@ -299,7 +299,8 @@ class Reproducer:
         """Whether this is what the vague finding comes from."""
         shown = self.shown
         return (
-            self.signature[0] == VAGUE != found.anomaly
+            self.signature == shown.signature != found.signature
+            and (shown.judge, shown.anomaly) == VAGUE
             and (found.judge, found.where) == (shown.judge, shown.where)
             and found.signature not in self.known
         )

@@ -246,7 +246,11 @@ class Watched(Asked, Consumer):
         if not self.waits_for_event or self.role != PUSHED or not self.spec.volatile or self.down or self.busy():
             return False
         self.waits_for_event = False
-        return self.redeliver(1)
+        if not self.redeliver(1):
+            return False
+        if self.stage is not None:
+            self.stage.finish([self.name])
+        return True
 
     # -- its work
 

@@ -13,8 +13,9 @@ from refold.model.action import Action
 from refold.model.parts.calls import BeginTurn, Die, Elapse, Enter, FailStep, GoOn, Halt, Turn
 from refold.properties.diagnosis.scores import diagnose
 from refold.search.campaign import Budget, Campaign
+from refold.search.capabilities import not_checked
 from refold.search.run import execute
-from refold.systems.user import Relay, Service, Sink, Worker, sqlite_system
+from refold.systems.user import Relay, Service, Sink, Worker, sqlite_system, system
 from refold.systems.user.adopt import adapt
 
 from . import accounts, wallets
@@ -155,8 +156,8 @@ def test_a_mistake_has_its_name_and_its_repair_is_held(name: str) -> None:
 
 def test_a_search_finds_a_job_that_comes_too_early() -> None:
     """A worker looks while a call is under way, although there is nothing new in the log. The only event lost is an end never reached."""
-    system = adapt("jobs", PAIRS["enqueues-first"][0])
-    found = Campaign(system, Money(), 1, Budget(seconds=None, examples=40, distinct=1)).run().counterexamples
+    own = adapt("jobs", PAIRS["enqueues-first"][0])
+    found = Campaign(own, Money(), 1, Budget(seconds=None, examples=40, distinct=1)).run().counterexamples
     assert found
     assert found[0].finding.anomaly in ("event-never-applied", "never-reaches-tail")
     assert diagnose(found[0].findings, found[0].history)[0].row.name == "enqueued-before-commit"
@@ -172,3 +173,11 @@ def test_plans_let_time_pass_only_where_somebody_looks_at_a_clock() -> None:
     )
     untimed = adapt("timeless", bank(Timeless)).menu(Money())
     assert not any(isinstance(one, Elapse) for one in untimed.actions())
+
+
+def test_a_clock_that_stays_real_is_a_line_of_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its name."""
+    own = adapt("bank", bank())
+    assert not any("simulated time" in text for text in not_checked(own, Money()))
+    monkeypatch.setattr(system, "missed", lambda: ("theirs.CLOCKS",))
+    assert [text for text in not_checked(own, Money()) if text.endswith(": theirs.CLOCKS")]
