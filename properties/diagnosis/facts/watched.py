@@ -62,10 +62,11 @@ class WatchedFacts(Past):
 
     @property
     def at_the_first_time(self) -> bool:
-        """Whether it was handed no event twice, never started again, and nothing went wrong."""
+        """Whether it was handed events, none of them twice, or is written with them, was never started again, and nothing went wrong."""
         handed = [record.position for _, record in self.of(Handed, self.where)]
         again = len(set(handed)) < len(handed) or bool(self.of(Recovered, self.where))
-        return self.watched and self.undisturbed_here and not again and not self.others_worked
+        seen = self.watched and (self.inline or bool(handed))
+        return seen and self.undisturbed_here and not again and not self.others_worked
 
     @property
     def checkpoint_fell(self) -> bool:

@@ -740,6 +740,9 @@ class Driven(Loop):
                     self.gather()
             if actor.helps:
                 self.gate.dismiss(actor)
+        if process is not None and not self.is_closed():
+            for task, one in self.members.items():
+                self.show(task, one)  # it may have waited for what the dead have let go
         self.last = None if self.last is not None and self.last.process is process else self.last
 
     def shut(self) -> None:

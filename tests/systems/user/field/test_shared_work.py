@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from refold.model.action import Action
-from refold.model.parts.calls import BeginTurn, Die, Elapse, Enter, FailStep, GoOn, Halt, Turn
+from refold.model.action import Action, Submit
+from refold.model.parts.calls import BeginTurn, Die, Elapse, Enter, FailStep, GoOn, Halt, Replied, Turn
 from refold.properties.diagnosis.scores import diagnose
 from refold.search.campaign import Budget, Campaign
 from refold.search.capabilities import not_checked
@@ -19,7 +19,7 @@ from refold.systems.user import Relay, Service, Sink, Worker, sqlite_system, sys
 from refold.systems.user.adopt import adapt
 
 from . import accounts, wallets
-from .test_field import EVENTS, Deposit, Money
+from .test_field import EVENTS, GOOD, Deposit, Money, Withdraw
 
 System = Callable[[], object]
 
@@ -181,3 +181,11 @@ def test_a_clock_that_stays_real_is_a_line_of_not_checked(monkeypatch: pytest.Mo
     assert not any("simulated time" in text for text in not_checked(own, Money()))
     monkeypatch.setattr(system, "missed", lambda: ("theirs.CLOCKS",))
     assert [text for text in not_checked(own, Money()) if text.endswith(": theirs.CLOCKS")]
+
+
+def test_who_waited_for_a_lock_of_the_dead_goes_on() -> None:
+    """A call that dies lets its `asyncio.Lock` go, and whoever waited for it takes it."""
+    plan = (Submit("alice", DEPOSIT), Enter("bob", Withdraw("w1", 3)), Submit("alice", DEPOSIT), Die("bob"))
+    found = execute(adapt("desk", GOOD["desk"]), Money(), plan)
+    assert not found.findings
+    assert sum(isinstance(record, Replied) and record.how == "done" for record in found.history) == 2
