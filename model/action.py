@@ -366,8 +366,9 @@ class Redeliver(Action, frozen=True, tag="redeliver"):
     back: Natural
 
     def __str__(self) -> str:
-        which = "its last event" if self.back == 1 else f"the event {self.back} back"
-        return f"{self.consumer} receives {which} again"
+        if self.back == 1:
+            return f"{self.consumer} receives its last event again"
+        return f"{self.consumer} receives an earlier event again ({self.back} back)"
 
 
 @core_action(
