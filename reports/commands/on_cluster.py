@@ -82,8 +82,11 @@ class Here(Protocol):
 
     interrupted: bool
 
-    def large(self, file: str) -> bool: ...
-    def judge(self, file: str, heartbeat: Callable[[float], None]) -> Result: ...
+    def large(self, file: str) -> bool:
+        """Whether its properties may be divided."""
+
+    def judge(self, file: str, heartbeat: Callable[[float], None]) -> Result:
+        """Judge one; `heartbeat` hears how far it is."""
 
 
 def unheard(share: float) -> None:

@@ -119,6 +119,7 @@ CDC_RULES: Rules = {
         ),
         against(0.6, lambda facts: facts.happened("lose-offset")),
         against(0.5, lambda facts: facts.claim_ran_out),
+        against(0.3, lambda facts: facts.digits_grew and not facts.happened("clock-set")),
     ),
     "cdc-resume-at-latest": (
         shows(0.5, "copy-differs"),

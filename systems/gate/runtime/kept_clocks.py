@@ -24,7 +24,7 @@ TELLING = ("now", "today", "utcnow")
 DEPTH = 3
 """How deep an object that a module has made is looked into."""
 OBJECTS_MAX = 20_000
-"""Classes, functions and objects that are looked into, at most."""
+"""Classes, functions and objects that are looked into, at most: in one module of the user's, and in all libraries together."""
 FIELDS_MAX = 1_000
 """Entries of a dict that is looked into: a larger one holds data."""
 
@@ -56,10 +56,19 @@ class KeptClocks:
         self.missed: dict[str, None] = {}
         """Where there is a clock that nothing can stand in for."""
         self.looked: dict[int, Any] = {}
+        self.left = self.left_for_libraries = OBJECTS_MAX
+        """How many more may be looked into: in this module, in libraries."""
 
     def look(self, module: ModuleType) -> None:
         """Look through a module that has come since the last time."""
         theirs = is_users(getattr(module, "__file__", None) or "<")
+        self.left = OBJECTS_MAX if theirs else self.left_for_libraries
+        self.look_through(module, theirs)
+        if not theirs:
+            self.left_for_libraries = self.left
+
+    def look_through(self, module: ModuleType, theirs: bool) -> None:
+        """Its functions and classes; if it is the user's, its clocks and objects too."""
         if theirs:
             self.keep(vars(module), module.__name__)
         for name, value in list(vars(module).items()):
@@ -70,8 +79,9 @@ class KeptClocks:
 
     def is_new(self, value: Any) -> bool:
         """Whether nobody has looked into this yet."""
-        if id(value) in self.looked or len(self.looked) >= OBJECTS_MAX:
+        if id(value) in self.looked or not self.left:
             return False
+        self.left -= 1
         self.looked[id(value)] = value
         return True
 

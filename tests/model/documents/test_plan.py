@@ -25,6 +25,7 @@ from refold.model.parts.calls import (
     BeginRestart,
     BeginTurn,
     Die,
+    Elapse,
     Enter,
     FailStep,
     GoOn,
@@ -56,7 +57,7 @@ def test_every_action_of_the_menu_survives_json(application: Application) -> Non
     """Equal, of the same class, and hashable again."""
     (command, *_) = application.commands()
     own = (Enter("alice", command), BeginTurn("index"), Turn("index"), Halt("alice", "COMMIT"), GoOn("alice"))
-    ends = (LoseAnswer("alice"), FailStep("alice"), Die("alice"), StopOrderly("index"))
+    ends = (LoseAnswer("alice"), FailStep("alice"), Die("alice"), StopOrderly("index"), Elapse(30.0))
     whole = (Look(), Work())
     asked = (Consult("alice", "page", "acme"), BeginConsult("alice", "page", "acme"), Load("alice", "acme"))
     begun = (BeginRestart("index"), BeginLocked("alice", "write"))

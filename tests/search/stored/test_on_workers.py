@@ -89,7 +89,7 @@ def worth(monkeypatch: pytest.MonkeyPatch) -> None:
 def wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The file of a history that holds two names."""
     monkeypatch.chdir(tmp_path)
-    Path("own.py").write_text(OWN)
+    Path("loud_rules.py").write_text(OWN)
     run = execute(resolve("expected-any-misuse"), Accounts(), PLAN, whole=True)
     Path("wrong.jsonl").write_bytes(b"".join(map(to_line, run.history)))
     return "wrong.jsonl"
@@ -102,7 +102,7 @@ def judged(path: str, named: str | None, here: Here, silent: float = 60.0) -> Ju
     return StoredHistory(FileSource(path), given, jobs=None, remote=workers).judged()
 
 
-@pytest.mark.parametrize("named", [None, "accounts", "own.py:Loud"])
+@pytest.mark.parametrize("named", [None, "accounts", "loud_rules.py:Loud"])
 def test_workers_find_what_one_process_finds(named: str | None, wrong: str) -> None:
     """In its order; with the application that is named by the history, by the user, or of the user's own, whatever that prints."""
     here = Here({})
@@ -134,14 +134,14 @@ def group(path: str, application: str, silent: float = 60.0) -> Group:
 
 def test_an_application_that_does_not_answer_there_is_judged_here(wrong: str) -> None:
     """Where that is told in a sentence."""
-    said = judged_there(group(wrong, "own.py:Asleep", silent=0.2))
+    said = judged_there(group(wrong, "loud_rules.py:Asleep", silent=0.2))
     assert isinstance(said, bytes)
     assert understood(said).ending == AGAIN
 
 
 def test_an_application_that_ends_its_process_costs_no_worker(wrong: str) -> None:
     """It is told how it ended."""
-    said = judged_there(group(wrong, "own.py:Deadly"))
+    said = judged_there(group(wrong, "loud_rules.py:Deadly"))
     assert isinstance(said, Lost)
     assert "3" in said.why
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import datetime
 import functools
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -137,3 +139,14 @@ def test_a_compiled_model_is_said_to_be_missed() -> None:
     finder = KeptClocks()
     finder.look(module)
     assert list(finder.missed) == ["models_of_mine.Order.made"]
+
+
+def test_large_libraries_leave_room_for_the_modules_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was looked into there, his functions are."""
+    finder = KeptClocks()
+    monkeypatch.setattr("refold.systems.gate.runtime.kept_clocks.OBJECTS_MAX", 40)
+    finder.left_for_libraries = 40
+    finder.look(argparse)
+    assert not finder.left_for_libraries
+    finder.look(sys.modules[__name__])
+    assert (by_default, "__defaults__") in [(owner, name) for owner, name, _, _ in finder.places]
