@@ -216,11 +216,13 @@ def way_of(kind: type) -> str:
 @functools.cache
 def can_be_undone(kind: type) -> bool:
     """Whether all that an object of this kind holds is in its attributes, or in the dict that it is: then it can be set back."""
-    return all(one in (dict, object) or one.__flags__ & HEAP_TYPE for one in kind.__mro__)
+    return all(
+        one in (dict, object) or one.__flags__ & (HEAP_TYPE | IMMUTABLE_TYPE) == HEAP_TYPE for one in kind.__mro__
+    )
 
 
-HEAP_TYPE = 1 << 9
-"""The flag of classes that are written in Python."""
+HEAP_TYPE, IMMUTABLE_TYPE = 1 << 9, 1 << 8
+"""The flag of classes that are written in Python, and that of those written in C which have the first one too, as in Python 3.13."""
 
 
 class CanonicalForm:

@@ -351,7 +351,7 @@ def connect(database: Any, timeout: float = 5.0, *arguments: Any, **named: Any) 
         named[name] = value
     factory = _seen(Connection, named.pop("factory", sqlite3.Connection))
     named["check_same_thread"] = False
-    made: Any = _real_connect(database, 0, factory=factory, **named)
+    made: Any = _real_connect(database, timeout=0, factory=factory, **named)
     sqlite3.Cursor.execute(sqlite3.Connection.cursor(made), "PRAGMA synchronous = OFF").close()
     made.timeout = float(timeout)
     made.database = Database.of(database, bool(named.get("uri")))
