@@ -33,7 +33,7 @@ from refold.search.matrix.cluster import Cluster
 from refold.search.matrix.coordinator import CampaignStatus, Coordinator
 from refold.search.matrix.executor import Executor, LocalProcesses
 from refold.search.matrix.store import CampaignStore
-from refold.search.matrix.tasks import LOCAL
+from refold.search.matrix.tasks import refuse_jobs
 from refold.search.objects.application_check import trial
 from refold.search.objects.provenance import replay_command
 from refold.search.tapes import tape
@@ -145,8 +145,7 @@ def campaign(
 def executor(cluster: str | None, jobs: int | None) -> Executor:
     """Who makes the runs."""
     if cluster is not None:
-        if jobs is not None and cluster != LOCAL:
-            raise UsageError(f"the workers at {cluster} say how much they do at a time; leave out --jobs")
+        refuse_jobs(cluster, jobs)
         return Cluster(cluster, jobs, outcome.patience(), outcome.complain)
     return LocalProcesses(jobs or len(os.sched_getaffinity(0)), outcome.patience())
 

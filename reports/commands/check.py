@@ -32,7 +32,7 @@ from refold.reports.documents.unpacked import STANDARD_INPUT, unpacked
 from refold.reports.words.black_box import account_sentences, verdict_sentences
 from refold.reports.words.stored import SHOWN, explain_judged, sentences
 from refold.reports.words.values import inert
-from refold.search.matrix.tasks import LOCAL, Tasks
+from refold.search.matrix.tasks import Tasks, refuse_jobs
 from refold.search.objects.application_check import application_named, trial
 from refold.search.stored.black_box import BlackBox
 from refold.search.stored.checking import FORMATS as READ
@@ -206,7 +206,8 @@ def check(
             jobs=jobs,
         )
         if cluster is not None:
-            refuse_with_cluster(cluster, jobs, report_dir)
+            refuse_jobs(cluster, jobs)
+            refuse_with_cluster(report_dir)
             given = {"--application": application, "--fail": fail, "--keys": keys, "--seconds": seconds}
             always = ("--format", format_, "--model", model, "--initial", initial, "--nil-reads", nil_reads)
             options = [*always, *(str(word) for pair in given.items() if pair[1] is not None for word in pair)]
@@ -216,15 +217,7 @@ def check(
             print_results(results, as_json)
             sys.exit(exit_code(results))
         results = []
-        console = Console(stderr=True)
-        with Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            console=console,
-            transient=True,
-            auto_refresh=False,
-            disable=as_json or not console.is_terminal,
-        ) as bar:
+        with bar_on_stderr(quiet=as_json) as bar:
             try:
                 for number, file in enumerate(files, 1):
                     task = bar.add_task(f"{number}/{len(files)} {os.path.basename(file)}", total=1.0)
@@ -239,6 +232,19 @@ def check(
         sys.exit(exit_code(results))
 
 
+def bar_on_stderr(quiet: bool) -> Bar:
+    """How far it is, for whoever sits at a terminal."""
+    console = Console(stderr=True)
+    return Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        console=console,
+        transient=True,
+        auto_refresh=False,
+        disable=quiet or not console.is_terminal,
+    )
+
+
 def shown(bar: Bar, task: TaskID, share: float) -> None:
     """So much is read. The bar has no thread of its own: processes are forked while it is shown."""
     bar.update(task, completed=share, refresh=True)
@@ -248,15 +254,7 @@ def judged_on_cluster(
     files: tuple[str, ...], mail: Mail, judge: FileJudge, options: list[str], quiet: bool
 ) -> list[dict[str, Any]]:
     """The results of all files, from the workers of a cluster."""
-    console = Console(stderr=True)
-    with Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        console=console,
-        transient=True,
-        auto_refresh=False,
-        disable=quiet or not console.is_terminal,
-    ) as bar:
+    with bar_on_stderr(quiet) as bar:
         task = bar.add_task(f"{len(files)} files", total=float(len(files)))
         told = functools.partial(shown, bar, task)
         return OnCluster(mail, options, judge, unknown, told).judge(files)
@@ -304,10 +302,8 @@ def refuse_with_follow(
         raise UsageError("--follow judges in one process what is written; leave out --cluster")
 
 
-def refuse_with_cluster(cluster: str, jobs: int | None, report_dir: str | None) -> None:
+def refuse_with_cluster(report_dir: str | None) -> None:
     """Raise `UsageError` for what workers do not do."""
-    if jobs is not None and cluster != LOCAL:
-        raise UsageError(f"the workers at {cluster} say how much they do at a time; leave out --jobs")
     if report_dir is not None:
         raise UsageError(
             "--report-dir writes pages where histories are judged, and that is elsewhere with --cluster; check what was found again,"

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from refold.model.errors import SystemUnavailable
+from refold.model.errors import SystemUnavailable, UsageError
 from refold.model.words import counted
 
 CONNECT_SECONDS = 10.0
@@ -32,6 +32,12 @@ LOCAL = "local"
 
 FORGOTTEN = ("lost", "cancelled")
 """The states of a task that a scheduler does not know any more."""
+
+
+def refuse_jobs(address: str, jobs: int | None) -> None:
+    """Raise `UsageError` for a number of jobs of workers that are not started here."""
+    if jobs is not None and address != LOCAL:
+        raise UsageError(f"the workers at {address} say how much they do at a time; leave out --jobs")
 
 
 def silence_logs() -> None:
