@@ -14,7 +14,10 @@ _WORDS: dict[tuple[tuple[CodeType, int], ...], str] = {}
 
 def place(coroutine: Any) -> str:
     """What a coroutine awaits: ``sleep in load, in handle (2 of 3)``. That is the second of the places at which `handle` awaits something,
-    and there `load`, which has one such place, awaits `sleep`."""
+    and there `load`, which has one such place, awaits `sleep`.
+
+    What stands between two functions of the user's own (`asyncio.wait_for` since Python 3.12, which awaits what it is given; the wrapper
+    of a library that tries again) is left out, so that the stops inside are told apart."""
     chain: list[tuple[CodeType, int]] = []
     last = ""
     inner = coroutine
@@ -25,26 +28,30 @@ def place(coroutine: Any) -> str:
             break
         frame = getattr(inner, "cr_frame", None) or getattr(inner, "gi_frame", None) or getattr(inner, "ag_frame", None)
         chain.append((code, -1 if frame is None else frame.f_lasti))
-        if chain[1:] and not is_users(code.co_filename):
-            break
         inner = (
             getattr(inner, "cr_await", None) or getattr(inner, "gi_yieldfrom", None) or getattr(inner, "ag_await", None)
         )
+    own = [number for number, (code, _) in enumerate(chain) if number == 0 or is_users(code.co_filename)]
+    if not own:
+        return last or "its code"
+    chain = [chain[number] for number in own] + chain[own[-1] + 1 :][:1]
+    if len(chain) == len(own):
+        return _told(chain, last)
     key = tuple(chain)
     words = _WORDS.get(key)
-    if words is None or last:
-        words = _told(chain, last)
-        if not last:
-            _WORDS[key] = words
+    if words is None:
+        words = _WORDS[key] = _told(chain[:-1], chain[-1][0].co_name)
     return words
 
 
-def _told(chain: list[tuple[CodeType, int]], last: str) -> str:
-    users = chain if last else chain[:-1]
-    if not users:
-        return chain[0][0].co_name if chain else "its code"
-    what = last or chain[-1][0].co_name
-    return f"{what} {', '.join(f'in {code.co_name}{_site(code, offset)}' for code, offset in reversed(users))}"
+def _told(users: list[tuple[CodeType, int]], awaited: str) -> str:
+    """In words: the places in the user's code, from the outermost inwards, and what is awaited there; "" if nothing is."""
+    if not awaited:
+        *users, (code, _) = users
+        awaited = code.co_name
+    return " ".join(
+        (awaited, ", ".join(f"in {code.co_name}{_site(code, offset)}" for code, offset in reversed(users)))
+    ).strip()
 
 
 def _site(code: CodeType, offset: int) -> str:

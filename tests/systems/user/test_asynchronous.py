@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import sqlite3
 import tempfile
 import threading
@@ -19,6 +21,7 @@ from refold.model.parts.calls import Deadlocked, Die, Enter, FailStep, GoOn, Hal
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.search.run import execute
+from refold.systems.gate.runtime.places import place
 from refold.systems.user.adopt import adapt
 from refold.systems.user.errors import AdapterError
 from refold.systems.user.system import OwnSystem
@@ -179,6 +182,29 @@ def test_places_are_awaits_by_name_and_number() -> None:
         "alice stops before await sleep in write, in take (2 of 2)",
         "guests stops before await sleep in work (2 of 2)",
     } <= words
+
+
+async def put_away() -> None:
+    """Awaits once."""
+    await asyncio.sleep(0)
+
+
+async def leave() -> None:
+    """Awaits a library that awaits what it was given, and then something of its own."""
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(put_away)
+    await asyncio.sleep(0)
+
+
+def test_places_are_those_of_ones_own_code_inside_a_library() -> None:
+    """As in `asyncio.wait_for` since Python 3.12, or in what tries again: else all the stops inside would have one name."""
+    coroutine = leave()
+    found = [place(coroutine)]
+    with contextlib.suppress(StopIteration):
+        while True:
+            coroutine.send(None)
+            found.append(re.sub(r" \(.*\)", "", place(coroutine)))
+    assert found == ["leave", "sleep in put_away, in leave", "sleep in leave"]
 
 
 @pytest.mark.parametrize("make", [hotel(roles.Desk, roles.Worker, roles.Running), with_file(HastyThreadDesk)])
