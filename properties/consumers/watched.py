@@ -15,6 +15,7 @@ from refold.model.application import Application, Projection
 from refold.model.datastore import write
 from refold.model.event import Stored
 from refold.model.parts.calls import Die, FailStep, HandledAgain, LoseAnswer, Shown
+from refold.model.parts.rebuilds import GIVEN_UP, BeginRebuild, RebuildEnded
 from refold.model.record import ConsumerSpec, Crashed, Failed, Opened, Recovered, Step
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
@@ -41,6 +42,7 @@ class _Seen:
         self.ahead: tuple[int, Shown] | None = None
         self.lost: set[int] = set()
         self.troubled = False
+        self.rebuilding = False
         self.back: Finding | None = None
 
 
@@ -70,6 +72,7 @@ class WatchedConsumers(Property):
         "not again": "a consumer that handles events at most once, started again at rest, handles none once more",
         "forward": "while its process lives, the rows do not go back to what they were",
         "inline": "rows that are written with the append are there whenever the event is",
+        "rebuilt": "a rebuild in which nothing goes wrong comes to its end",
     }
 
     def __init__(self, application: Application, oracle: Oracle) -> None:
@@ -87,6 +90,7 @@ class WatchedConsumers(Property):
             Step: self.on_step,
             Crashed: self.on_crashed,
             Failed: self.on_failed,
+            RebuildEnded: self.on_rebuild_ended,
             HandledAgain: self.on_handled_again,
         }
 
@@ -105,8 +109,10 @@ class WatchedConsumers(Property):
             seen.rows, seen.furthest, seen.shown = {}, 0, None
 
     def on_step(self, number: int, record: Step) -> None:
-        """What goes wrong in the work of a consumer."""
-        if isinstance(record.action, FailStep | LoseAnswer | Die):
+        """What goes wrong in the work of a consumer; rows that are rebuilt from here on."""
+        if isinstance(record.action, BeginRebuild):
+            self.begin_anew(record.action.consumer, rebuilding=True)
+        elif isinstance(record.action, FailStep | LoseAnswer | Die):
             self.trouble(record.action.who)
 
     def on_crashed(self, number: int, record: Crashed) -> None:
@@ -116,6 +122,30 @@ class WatchedConsumers(Property):
     def on_failed(self, number: int, record: Failed) -> None:
         """It has raised."""
         self.trouble(record.consumer)
+
+    def begin_anew(self, name: str, *, rebuilding: bool) -> None:
+        """What was shown up to here says nothing about the rows that are made anew."""
+        seen = self.seen.get(name)
+        if seen is not None:
+            seen.rebuilding = rebuilding
+            seen.rows, seen.furthest, seen.shown, seen.ahead = {}, 0, None, None
+            seen.lost.clear()
+
+    def on_rebuild_ended(self, number: int, record: RebuildEnded) -> Finding | None:
+        """One that died or raised is begun again, up to its end."""
+        self.begin_anew(record.consumer, rebuilding=record.how != "done")
+        if record.how != GIVEN_UP or record.consumer not in self.seen:
+            return None
+        return self.finding(
+            "rebuild-never-ends",
+            record.consumer,
+            number,
+            clause="rebuilt",
+            guarantee="LIVE",
+            expected="the rebuild comes to its end",
+            actual="each attempt ends with an error",
+            evidence=[Evidence(number, record, "is the last attempt")],
+        )
 
     def trouble(self, name: str) -> None:
         """From now on one that handles events at most once may have lost some."""
@@ -146,6 +176,8 @@ class WatchedConsumers(Property):
         """Rows and checkpoint, as they are seen."""
         seen = self.seen.get(record.consumer)
         if seen is None or self.oracle.low:
+            return None
+        if seen.rebuilding and record.when != "resting":
             return None
         if seen.spec.inline:
             return self.judge_inline(number, record, seen)

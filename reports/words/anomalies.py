@@ -505,6 +505,11 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="two instances write the same rows, or a late transaction puts back what a newer one has written; guard each write with the "
         "position that the row has",
     ),
+    "rebuild-never-ends": Anomaly(
+        "the rebuild of {where} ends with an error, however often it is begun",
+        "a rebuild in which nothing goes wrong comes to its end",
+        usual="the rebuild trips over what it, or an earlier attempt, has left behind; drop what is half built before it begins",
+    ),
     "inline-rows-behind": Anomaly(
         "{event} is in the log, and {where}, which is written with it, does not have it",
         "what is written in the transaction of the append is there whenever the event is",

@@ -9,7 +9,7 @@ from refold.model.process import ProcessDied
 from refold.model.words import short
 from refold.systems.user.errors import AdapterError, awaited, let_through, misplaced, told
 
-PROMISES = ("atomic", "volatile", "unordered", "at-most-once")
+PROMISES = ("atomic", "volatile", "unordered", "at-most-once", "stopped-for-rebuild")
 """What a consumer of the user's own may promise."""
 
 

@@ -62,6 +62,7 @@ from refold.model.parts.calls import (
     Turn,
 )
 from refold.model.parts.clocks import Clocks, ClockSet, SetClock
+from refold.model.parts.connection import Connections, Disconnect
 from refold.model.process import Emit
 from refold.model.record import Crashed
 from refold.model.tape import Group, Menu
@@ -226,6 +227,7 @@ class OwnSystem:
         self.capabilities = declared if declared is not None else self.offered(examples, log)
         self.stops = (*stops, *(one for one, ends in workers.items() if "stop" in ends))
         self.mortal |= {one for one, ends in workers.items() if "crash" in ends}
+        self.mortal |= {one for role, theirs in parts.roles.items() for one in role.mortal(theirs)}
         self.workers = tuple(workers)
         if any(one in self.mortal for one in workers):
             self.capabilities |= {CRASH_CONSUMER}
@@ -282,7 +284,9 @@ class OwnSystem:
         pushed = [theirs for title, theirs in examples.items() if self.roles[title] == PUSHED]
         if pushed and not self.gated and all(hasattr(one, "durable") for one in pushed):
             can |= {CRASH_AT_STEP}
-        if not pushed:
+        if pushed:
+            can |= {Connections.ability().name}
+        else:
             can -= {Capability("redeliver")}
         return can
 
@@ -332,12 +336,13 @@ class OwnSystem:
         return True
 
     def groups(self, application: Application) -> Iterator[Group]:
-        """Stops of consumers, and what happens at the gate."""
+        """Stops and interrupted subscriptions of consumers, and what happens at the gate."""
         working = [title for title, role in self.roles.items() if role != INLINE]
         if self.stops:
             yield "consumer-crash", 4, alone(StopOrderly(one) for one in self.stops)
             yield "consumer-crash", 3, [(StopOrderly(one), Restart(one)) for one in self.stops]
             yield "consumer-crash", 3, [(Restart(one), StopOrderly(one)) for one in self.stops]
+        yield "duplicate", 4, alone(Disconnect(title) for title, role in self.roles.items() if role == PUSHED)
         if not self.gated:
             return
         cast = Cast(application.commands(), self.clients, self.consumers, "log")
@@ -558,6 +563,7 @@ class OwnDeployment(Deployment):
         """What can be done here."""
         table = super().table()
         table[StopOrderly] = self.stop_orderly
+        table[Disconnect] = self.disconnect
         if self.stage is not None:
             table |= {
                 BeginRestart: self.begin_restart,
@@ -631,7 +637,7 @@ class OwnDeployment(Deployment):
         """A consumer that could take a turn; one that is down is started first. While others are in the middle of work, one that pulls may
         find what is not in the log yet: a job in a queue, a row of an outbox."""
         consumer = self.consumers.get(name)
-        if not isinstance(consumer, Watched) or consumer.role == INLINE or consumer.busy():
+        if not isinstance(consumer, Watched) or consumer.role == INLINE or consumer.busy() or self.held_down(name):
             return None
         others_work = consumer.role == PULLING and self.stage is not None and bool(self.stage.work)
         return consumer if consumer.down or others_work or not consumer.idle() else None
@@ -651,11 +657,20 @@ class OwnDeployment(Deployment):
     def begin_restart(self, action: BeginRestart) -> bool:
         """A consumer that is down begins to recover."""
         consumer = self.consumers.get(action.consumer)
-        if not isinstance(consumer, Watched) or not consumer.down or consumer.role == INLINE:
+        if (
+            not isinstance(consumer, Watched)
+            or not consumer.down
+            or consumer.role == INLINE
+            or self.held_down(consumer.name)
+        ):
             return False
         self.step(action)
         consumer.begin_restart()
         return True
+
+    def held_down(self, name: str) -> bool:
+        """Whether a consumer must not start now."""
+        return any(role.holds_down(name) for role in self.own)
 
     def up(self, consumer: Watched) -> bool:
         """Start it again, up to the end of its recovery; whether it came to that."""
@@ -668,7 +683,7 @@ class OwnDeployment(Deployment):
         consumer = self.consumers.get(action.process)
         if not isinstance(consumer, Watched) or self.stage is None:
             return super().restart(action)
-        if not consumer.down:
+        if not consumer.down or self.held_down(consumer.name):
             return False
         self.step(action)
         self.up(consumer)
@@ -707,6 +722,15 @@ class OwnDeployment(Deployment):
         if consumer.busy() or consumer.role != PUSHED or not super().redeliver(action):
             return False
         return self.passed(action.consumer) if consumer.busy() else True
+
+    def disconnect(self, action: Disconnect) -> bool:
+        """The subscription of a consumer that is handed its events begins again, behind its checkpoint; its process lives on."""
+        consumer = self.consumers.get(action.consumer)
+        if not isinstance(consumer, Watched) or consumer.role != PUSHED or consumer.down or consumer.busy():
+            return False
+        self.step(action)
+        consumer.subscribe_again()
+        return True
 
     # -- at the gate
 
@@ -813,6 +837,8 @@ class OwnDeployment(Deployment):
                 self.move_clock(self.stage, who, 0.0)
             self.stage.finish()
             self.stage.rest()
+            for role in self.own:
+                role.come_to_an_end()
         for consumer in self.consumers.values():
             if isinstance(consumer, Watched):
                 consumer.begin_anew()  # it may wait for the end of a transaction that nobody has seen anything of

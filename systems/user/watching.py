@@ -233,6 +233,13 @@ class Watched(Asked, Consumer):
             self.woken = True
             self.still = 0
 
+    def subscribe_again(self) -> None:
+        """Go on behind the checkpoint, whatever was handed before: somebody may have set it."""
+        if self.role == PUSHED:
+            self.resume(self.checkpoint_now() or 0)
+        else:
+            self.wake()
+
     def begin_anew(self) -> None:
         """Nothing goes wrong from here on: whoever waits looks once more, and what failed before counts no more."""
         if self.role == PULLING:

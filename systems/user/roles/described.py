@@ -55,8 +55,10 @@ class Worker:
     `make` is called each time its process starts, with the path or address of the database. `poll` is the name of its method that does a
     bounded piece of work and says whether there was any. If something else hands the worker its events, name the method that takes them in
     `handle` instead; it then needs a checkpoint. Leave out `make` if the rows are written in the transaction of the append. `rows` is a
-    table or a query: the first column is the key, the others are the value. `checkpoint` is a table or a query with one number. The rest is
-    as for every consumer.
+    table or a query: the first column is the key, the others are the value. `checkpoint` is a table or a query with one number.
+
+    `rebuild` is the name of its method that makes the rows anew from the events, or a function that does. It has a process of its own:
+    the method is called on a worker that is made for it, the function with the path or address. The rest is as for every consumer.
     """
 
     make: Callable[..., object] | None = None
@@ -65,6 +67,7 @@ class Worker:
     poll: str = attrs.field(default="poll", kw_only=True)
     handle: str = attrs.field(default="", kw_only=True)
     stop: str = attrs.field(default="", kw_only=True)
+    rebuild: str | Callable[..., object] = attrs.field(default="", kw_only=True)
     projection: str = attrs.field(default="views", kw_only=True)
     promises: Sequence[str] = attrs.field(default=(), kw_only=True)
     saves_every: int = attrs.field(default=1, kw_only=True)
@@ -111,6 +114,11 @@ class Described:
             raise UsageError(
                 "give a service and its events together: a service is judged by its events, and without a service nothing appends any"
             )
+        for name, worker in self.consumers.items():
+            if worker.make is None and isinstance(worker.rebuild, str) and worker.rebuild:
+                raise UsageError(
+                    f"consumer {name!r} is made by nobody, so nobody has a method {worker.rebuild}(); give a function as `rebuild`"
+                )
         for sends in (
             "" if self.service is None else self.service.sends,
             *(relay.sends for relay in self.relays.values()),

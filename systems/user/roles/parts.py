@@ -7,13 +7,14 @@ from typing import Any
 
 from refold.systems.user.roles.locks import OwnLocks
 from refold.systems.user.roles.readers import Readers
+from refold.systems.user.roles.rebuilds import Rebuilds
 from refold.systems.user.roles.relays import Background, Relays
 from refold.systems.user.roles.repositories import Repositories
 from refold.systems.user.roles.role import OwnRole
 from refold.systems.user.roles.sinks import Sinks
 from refold.systems.user.roles.views import OwnViews
 
-ROLES: tuple[type[OwnRole], ...] = (Sinks, Relays, Background, OwnViews, Repositories, Readers, OwnLocks)
+ROLES: tuple[type[OwnRole], ...] = (Sinks, Relays, Background, OwnViews, Rebuilds, Repositories, Readers, OwnLocks)
 """All of them, in the order in which they are asked at rest."""
 
 

@@ -83,6 +83,11 @@ class OwnRole(Extension):
         return tuple(cls.workers(theirs))
 
     @classmethod
+    def mortal(cls, theirs: Any) -> tuple[str, ...]:
+        """The names of processes that take no turns, and may die in the middle of their work."""
+        return ()
+
+    @classmethod
     def lasts(cls, theirs: Any) -> float:
         """The longest time, in seconds, for which something of it is in force; 0 if nothing is."""
         return 0.0
@@ -103,6 +108,13 @@ class OwnRole(Extension):
 
     def troubled(self, who: str, how: str) -> None:
         """Somebody has died in the middle of work, or was refused a step, or has lost an answer."""
+
+    def holds_down(self, who: str) -> bool:
+        """Whether a consumer that is down must not start now."""
+        return False
+
+    def come_to_an_end(self) -> None:
+        """Nothing goes wrong from here on: what was begun, and is not done, is begun again."""
 
     def rehearse(self, walk: Callable[[str], list[str]]) -> dict[str, list[str]]:
         """Let it work once, to see where it stops: `walk` goes with an actor to the end of its work, and says by which places."""

@@ -30,7 +30,9 @@ def method_of(theirs: object, name: str) -> Callable[..., Any]:
         )
     found = getattr(theirs, name, None)
     if not callable(found):
-        raise UsageError(f"{short(theirs)} has no method {name}(); say in `poll`, `handle` or `stop` what it is called")
+        raise UsageError(
+            f"{short(theirs)} has no method {name}(); say in `poll`, `handle`, `stop` or `rebuild` what it is called"
+        )
     return found  # type: ignore[no-any-return]
 
 
@@ -146,6 +148,7 @@ class OnTables:
         if parts.events is not None:
             self.log = EventTables(looks, parts.events)
         self.consumers = {name: self.consumer(worker) for name, worker in parts.consumers.items()}
+        self.rebuilds = {name: self.rebuild(one) for name, one in parts.consumers.items() if one.rebuild} or None
         self.sinks = {name: sink.fresh() for name, sink in parts.sinks.items()} or None
         self.relays = {name: self.relay(relay) for name, relay in parts.relays.items()} or None
         self.readers = {name: self.reader(reader) for name, reader in parts.readers.items()} or None
@@ -195,5 +198,22 @@ class OnTables:
         async def awaited() -> TableConsumer:
             theirs: Any = make(*given)
             return TableConsumer(worker, self.looks, await theirs)
+
+        return awaited
+
+    def rebuild(self, worker: Worker) -> Callable[[], object]:
+        """What makes the rows of a worker anew, in a process of its own."""
+        given = self.looks.place.given
+        make, rebuild = worker.make, worker.rebuild
+        if not isinstance(rebuild, str):
+            return functools.partial(rebuild, *given)
+        if make is None:
+            raise UsageError(f"nobody has a method {rebuild}(), because the consumer has no `make`")
+        if not asynchronous(make):
+            return lambda: method_of(make(*given), rebuild)()
+
+        async def awaited() -> object:
+            theirs: Any = make(*given)
+            return await method_of(await theirs, rebuild)()
 
         return awaited

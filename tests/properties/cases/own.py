@@ -11,6 +11,7 @@ from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Deadlocked, HandledAgain, Replied, Shown
 from refold.model.parts.reading.looks import Viewed
+from refold.model.parts.rebuilds import GIVEN_UP, RebuildEnded
 from refold.model.record import ConsumerSpec, Opened, Prepared, Scanned, Settled, Settling
 
 from ...systems.user.bags import Add, Added, Bag, Clear, Removed
@@ -176,6 +177,11 @@ CASES: dict[tuple[str, str], Case] = {
     ("watched-consumers", "inline"): Case(
         history(*TWO, shown(1, None, "working", "table")),
         history(*TWO, shown(2, None, "working", "table")),
+        BAG,
+    ),
+    ("watched-consumers", "rebuilt"): Case(
+        history(*TWO, RebuildEnded("worker", "raised"), RebuildEnded("worker", GIVEN_UP), shown(2, 2)),
+        history(*TWO, RebuildEnded("worker", "raised"), RebuildEnded("worker", "done"), shown(2, 2)),
         BAG,
     ),
 }

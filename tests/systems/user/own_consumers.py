@@ -165,6 +165,33 @@ class BatchLosesOne(Batching):
         self.saved = saved
 
 
+class ReadsOn(Counter):
+    """Wrong: saves the position that its subscription had when it began, and counts what comes of that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.collected: list[Stored] = []
+
+    def handle(self, event: Stored) -> None:
+        """What it has collected already, it collects again; only the very last one is known."""
+        if event.position <= self.saved or (self.collected and event.position == self.collected[-1].position):
+            return
+        self.collected.append(event)
+        if len(self.collected) == 3:
+            self.flush()
+
+    def flush(self) -> None:
+        """All of them."""
+        for event in self.collected:
+            self.table[event.stream] = self.table.get(event.stream, 0) + 1
+            self.saved = max(self.saved, event.position)
+        self.collected = []
+
+    def crash(self) -> None:
+        """What is in memory is gone."""
+        self.collected = []
+
+
 class BatchForgotten(Batching):
     """Wrong: what is left when the stream falls silent is never written."""
 

@@ -9,10 +9,13 @@ from typing import Any, ClassVar
 
 import pytest
 
+from refold.model.action import Deliver, Submit
 from refold.model.errors import UsageError
 from refold.model.examples.inventory import Inventory
+from refold.model.parts.connection import Disconnect
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
 from refold.systems.user.adopt import adapt
 from refold.systems.user.watching import PULLING, PUSHED, role_of
 
@@ -49,6 +52,19 @@ def test_a_wrong_consumer_is_found(consumer: type, guarantee: str, anomalies: se
     assert anomalies <= {example.finding.anomaly for example in found}
     assert found[0].finding.guarantee == guarantee
     assert len(found[0].plan) <= 6
+
+
+ORDERS = tuple(Submit("alice", command) for command in Inventory().commands()[:2])
+
+
+def test_a_subscription_begins_again_behind_the_checkpoint() -> None:
+    """While the process lives on, with what it has collected and not saved."""
+    interrupted = (*ORDERS, *(Deliver("counter", 0),) * 2, Disconnect("counter"), Deliver("counter", 0))
+    run = execute(adapt("own", own.around(own.Batching)), Inventory(), interrupted, whole=True)
+    assert not run.findings
+    assert "connection" in run.history[0].capabilities
+    found = execute(adapt("own", own.around(own.ReadsOn)), Inventory(), interrupted, whole=True).findings
+    assert [finding.anomaly for finding in found] == ["effect-applied-twice"]
 
 
 def test_one_cause_has_one_name() -> None:
