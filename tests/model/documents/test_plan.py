@@ -38,6 +38,7 @@ from refold.model.parts.claims.lock_calls import BeginLocked
 from refold.model.parts.outages import CutConnection, PauseServer, StopServer
 from refold.model.parts.reading.consulting import BeginConsult, Consult, Load
 from refold.model.parts.reading.looks import Look, Work
+from refold.model.parts.rebuilds import BeginRebuild
 from refold.search.run import execute
 from refold.systems.reference import Reference
 from refold.systems.registry import consumer_names
