@@ -63,6 +63,6 @@ class Rebuilding(Extension):
     title = "rebuilds of consumers of the user's own"
     covers = "rows that are made anew from the log, while others read and write them"
     counts = (
-        count("rebuilds", "rebuilds of consumers of the user's own", BeginRebuild),
-        count("rebuilds_ended", "rebuilds that ended, one way or another", RebuildEnded, within="rebuilds"),
+        count("rebuilds_begun", "rebuilds of consumers of the user's own", BeginRebuild),
+        count("rebuilds_ended", "rebuilds that ended, one way or another", RebuildEnded, within="rebuilds_begun"),
     )

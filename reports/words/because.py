@@ -111,6 +111,7 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "are those of fewer events": "{consumer} shows what fewer events make",
     "would come to it again": "{consumer}, started again at rest, goes on before position {position}",
     "does not say so": "the checkpoint of {consumer} is {checkpoint}",
+    "is the last attempt": "the attempts before it ended in the same way, and nothing went wrong meanwhile",
     "is what it shows at rest": "{consumer} shows this, and nothing moves any more",
     "does not contain it": "{consumer} shows rows without it",
     "is the call": "{client} called the service, as operation {op}",

@@ -61,7 +61,7 @@ def test_every_action_of_the_menu_survives_json(application: Application) -> Non
     ends = (LoseAnswer("alice"), FailStep("alice"), Die("alice"), StopOrderly("index"), Elapse(30.0))
     whole = (Look(), Work())
     asked = (Consult("alice", "page", "acme"), BeginConsult("alice", "page", "acme"), Load("alice", "acme"))
-    begun = (BeginRestart("index"), BeginLocked("alice", "write"))
+    begun = (BeginRestart("index"), BeginLocked("alice", "write"), BeginRebuild("index"))
     outages = (CutConnection("log"), PauseServer("log"), StopServer("log"))
     actions = (*SYSTEM.menu(application).actions(), *own, *ends, *whole, *asked, *begun, *outages)
     assert {type(action) for action in actions} >= set(ACTIONS.values())
