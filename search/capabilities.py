@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from refold.model.application import Application
-from refold.model.declarations.capability import APPEND, CORE, CRASH_AT_STEP, SNAPSHOTS, Ability, Capability
+from refold.model.declarations.capability import (
+    APPEND,
+    CORE,
+    CRASH_AT_STEP,
+    OWN_SNAPSHOTS,
+    SNAPSHOTS,
+    Ability,
+    Capability,
+)
 from refold.model.parts.calls import CALLS
 from refold.model.parts.extensions import EXTENSIONS
 from refold.systems.port import SystemPort
@@ -51,7 +59,7 @@ def not_checked(system: SystemPort, application: Application | None = None) -> t
         return (*unjudged(application), *(f"{part}: {WITHOUT_EVOLVE}" for part in unasked))
     undecided = WITHOUT_DECIDER[:1] if application is not None and not application.decides else ()
     can = {*system.capabilities, *(IN_CALLS if CALLS in system.capabilities else ())}
-    if "snapshots_of_streams" in can:
+    if OWN_SNAPSHOTS in can:
         can.add(SNAPSHOTS)
     lacking = tuple(words.missing for name, words in CAPABILITIES.items() if name not in can)
     return (*undecided, *getattr(system, "unseen", ()), *lacking)

@@ -99,6 +99,8 @@ DEDUPE = core(
     "an append may be sent again under the same event ids, and has its effect once",
     "retries of an append whose answer was lost: the log does not recognise an event id that it has stored",
 )
+OWN_SNAPSHOTS = Capability("own_snapshots")
+"""The capability of a system of the user's whose snapshots can be looked at: of streams, or of a consumer."""
 SNAPSHOTS = core(
     "snapshots",
     "consumers take snapshots and recover from them",

@@ -37,6 +37,7 @@ from refold.model.declarations.capability import (
     CRASH_AT_STEP,
     CRASH_CONSUMER,
     CRASH_LOG_AT_STEP,
+    OWN_SNAPSHOTS,
     SNAPSHOTS,
     Capability,
 )
@@ -281,6 +282,8 @@ class OwnSystem:
             can = (can | {CALLS}) - {CRASH_LOG_AT_STEP}
         if self.mortal:
             can |= {CRASH_CONSUMER}
+        if any(callable(getattr(theirs, "snapshot", None)) for theirs in examples.values()):
+            can |= {OWN_SNAPSHOTS}
         pushed = [theirs for title, theirs in examples.items() if self.roles[title] == PUSHED]
         if pushed and not self.gated and all(hasattr(one, "durable") for one in pushed):
             can |= {CRASH_AT_STEP}

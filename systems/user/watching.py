@@ -20,7 +20,8 @@ from refold.model.event import Stored
 from refold.model.log import pages
 from refold.model.parts.calls import Handed, Shown
 from refold.model.process import Process
-from refold.model.record import ConsumerSpec, Crashed, Failed, Record, Recovered
+from refold.model.record import ConsumerSpec, Crashed, Failed, Record, Recovered, SnapshotTaken
+from refold.model.words import short
 from refold.systems.gate import durable
 from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
 from refold.systems.user.actors import Finish, Stage
@@ -119,6 +120,8 @@ class Watched(Asked, Consumer):
         super().__init__(name, projection, context, Rows(self))
         self.spec = self.promise()
         self.shown: tuple[int | None, StoredRows] = (None, {})
+        self.saved_snapshot: tuple[int, StoredRows] | None = None
+        """What its snapshot was when it was looked at last."""
         self.unflushed = False
         self.failures = 0
         self.started_again = False
@@ -199,6 +202,28 @@ class Watched(Asked, Consumer):
         if when != "working" or seen != self.shown:
             self.shown = seen
             self.emit(Shown(self.name, *seen, when))
+        if callable(getattr(self.theirs, "snapshot", None)) and when != "dead":
+            self.look_at_snapshot()
+
+    def look_at_snapshot(self) -> None:
+        """Record the newest snapshot, if that is news. What is locked now is looked at later."""
+        try:
+            found = self.call("snapshot")
+        except AdapterError as error:
+            if self.stopping or (self.stage is not None and self.stage.work and "locked" in str(error)):
+                return
+            raise
+        if found is None:
+            return
+        if not isinstance(found, tuple) or len(found) != 2 or type(found[0]) is not int:
+            raise AdapterError(f"{self.title}: snapshot() returned {short(found)}, expected (position, rows) or None")
+        position, rows = found[0], snapshot(f"{self.title}: snapshot", found[1])
+        if (position, rows) == self.saved_snapshot:
+            return
+        self.saved_snapshot = position, rows
+        if self.covered is not None and self.role == PULLING:
+            position = self.covered(position)
+        self.emit(SnapshotTaken(self.name, position, rows, self.application.schema))
 
     def resting(self) -> Record:
         """At rest, whatever it is."""

@@ -57,6 +57,8 @@ class Worker:
     `handle` instead; it then needs a checkpoint. Leave out `make` if the rows are written in the transaction of the append. `rows` is a
     table or a query: the first column is the key, the others are the value. `checkpoint` is a table or a query with one number.
 
+    `snapshot` is a table or a query with a position and the rows up to it, as JSON. The newest one counts.
+
     `rebuild` is the name of its method that makes the rows anew from the events, or a function that does. It has a process of its own:
     the method is called on a worker that is made for it, the function with the path or address. The rest is as for every consumer.
     """
@@ -67,6 +69,7 @@ class Worker:
     poll: str = attrs.field(default="poll", kw_only=True)
     handle: str = attrs.field(default="", kw_only=True)
     stop: str = attrs.field(default="", kw_only=True)
+    snapshot: str = attrs.field(default="", kw_only=True)
     rebuild: str | Callable[..., object] = attrs.field(default="", kw_only=True)
     projection: str = attrs.field(default="views", kw_only=True)
     promises: Sequence[str] = attrs.field(default=(), kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 from refold.model.action import Submit
 from refold.model.application import Application
-from refold.model.declarations.capability import Capability
+from refold.model.declarations.capability import OWN_SNAPSHOTS, Capability
 from refold.model.declarations.offer import Cast
 from refold.model.errors import UsageError
 from refold.model.extension import Handler
@@ -21,9 +21,6 @@ from refold.model.tape import Group
 from refold.model.words import short
 from refold.systems.user.errors import AdapterError, awaited, let_through, told
 from refold.systems.user.roles.role import OwnRole, Places, Surroundings
-
-STREAM_SNAPSHOTS = Capability("snapshots_of_streams")
-"""The capability of a system whose snapshots of streams are looked at."""
 
 
 class RepositoryPort(Protocol):
@@ -63,7 +60,7 @@ class Repositories(OwnRole):
     @classmethod
     def offers(cls, theirs: Any) -> tuple[Capability, ...]:
         """Snapshots, where they are to be seen."""
-        return (STREAM_SNAPSHOTS,) if callable(getattr(theirs, "snapshot", None)) else ()
+        return (OWN_SNAPSHOTS,) if callable(getattr(theirs, "snapshot", None)) else ()
 
     @classmethod
     def words(cls, theirs: Any, cast: Cast, application: Application, places: Places) -> Iterator[Group]:

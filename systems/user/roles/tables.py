@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,8 @@ class TableConsumer:
             self.stop = method_of(self.theirs, worker.stop)
         if worker.checkpoint:
             self.checkpoint = self.saved
+        if worker.snapshot:
+            self.snapshot = self.stored
 
     def close(self) -> None:
         """Close the user's worker, if it can be closed."""
@@ -68,6 +71,11 @@ class TableConsumer:
     def rows(self) -> dict[str, Any]:
         """Key -> value, or values."""
         return {str(row[0]): row[1] if len(row) == 2 else row[1:] for row in self.looks.select(self.worker.rows)}
+
+    def stored(self) -> tuple[int, Any] | None:
+        """The newest snapshot."""
+        newest = max(self.looks.select(self.worker.snapshot), key=lambda row: row[0], default=None)
+        return None if newest is None else (int(newest[0]), json.loads(newest[1]))
 
     def saved(self) -> int:
         """The one number of its checkpoint; 0 where there is none yet."""

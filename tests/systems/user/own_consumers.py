@@ -93,6 +93,57 @@ class InMemory(Counter):
         self.applied = self.saved = 0
 
 
+class Remembering(Counter):
+    """Right: rows are in memory, and recovery begins with a snapshot, which is taken every other event."""
+
+    promises = ("volatile",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.newest: tuple[int, dict[str, int]] = (0, {})
+
+    def effect(self, event: Stored) -> None:
+        """Now and then a snapshot."""
+        super().effect(event)
+        if event.position % 2 == 0:
+            self.durable()
+            self.newest = self.taken(event)
+
+    def taken(self, event: Stored) -> tuple[int, dict[str, int]]:
+        """A copy, and where it ends."""
+        return event.position, dict(self.table)
+
+    def snapshot(self) -> tuple[int, dict[str, int]]:
+        """The newest one."""
+        return self.newest
+
+    def crash(self) -> None:
+        """What is in memory is gone."""
+        self.table = {}
+        self.applied = self.saved = 0
+
+    def restart(self) -> None:
+        """From the snapshot."""
+        self.table = dict(self.newest[1])
+        self.applied = self.saved = self.newest[0]
+
+
+class SnapshotTooFar(Remembering):
+    """Wrong: files its snapshot under the position of the next event."""
+
+    def taken(self, event: Stored) -> tuple[int, dict[str, int]]:
+        """One too many."""
+        return event.position + 1, dict(self.table)
+
+
+class SnapshotShared(Remembering):
+    """Wrong: what it keeps as a snapshot goes on changing."""
+
+    def taken(self, event: Stored) -> tuple[int, dict[str, int]]:
+        """Not a copy."""
+        return event.position, self.table
+
+
 class CheckpointFirst(Counter):
     """Wrong: a death between the two steps loses the event."""
 

@@ -28,7 +28,7 @@ def verified(make: Callable[[], Any], examples: int = 150) -> Result:
     return Campaign(system, Inventory(), 7, Budget(seconds=None, examples=examples)).run()
 
 
-@pytest.mark.parametrize("consumer", [own.Counter, own.Batching, own.InMemory, own.Connected])
+@pytest.mark.parametrize("consumer", [own.Counter, own.Batching, own.InMemory, own.Remembering, own.Connected])
 def test_a_right_consumer_is_not_accused(consumer: type) -> None:
     """One that handles events as they come, and one that collects them."""
     result = verified(own.around(consumer))
@@ -40,6 +40,8 @@ def test_a_right_consumer_is_not_accused(consumer: type) -> None:
     ("consumer", "guarantee", "anomalies"),
     [
         (own.CheckpointFirst, "CKPT", {"checkpoint-ahead-of-effects"}),
+        (own.SnapshotTooFar, "SNAP", {"snapshot-ahead-of-log"}),
+        (own.SnapshotShared, "SNAP", {"snapshot-differs"}),
         (own.Unguarded, "CKPT", {"effect-applied-twice"}),
         (own.BatchAcknowledgedEarly, "CKPT", {"checkpoint-ahead-of-effects"}),
         (own.BatchLosesOne, "CKPT", {"event-never-applied"}),
