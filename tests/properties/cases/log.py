@@ -192,6 +192,21 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 1), event(2, 2, BOB, "bob-1/0")),
         ),
         ("identity", "answered in full", (*FIRST, ODD, event(2, 2, BOB, "bob-1/0"), yes("bob-1", 2, 3))),
+        ("identity", "answered in full", (*FIRST, *RENAMED, event(3, 3, BOB, "bob-1/1"), yes("bob-1", 3, 3))),
+        # the answer to another append
+        ("identity", "whole", (*FIRST, *RENAMED, asked("cy-1", CLEO, expected=Exact(9)), Refused("cy", "cy-1", 1))),
+        # a scan that shows what readers have not come to
+        ("identity", "asked for", (*FIRST, Scanned((1, 2), ("alice-1/0", "nobody-1/0")))),
+        ("identity", "asked for", (*FIRST, Scanned((2,), ("alice-1/7",), 1))),
+        ("identity", "once", (*FIRST, Scanned((1, 2), ("alice-1/0", "alice-1/0")))),
+        ("identity", "once", (*FIRST, ODD, Scanned((1, 2, 3), (*BOTH, "bob-1/0")))),
+        ("identity", "whole", (*FIRST, BATCH, Scanned((1, 2), BOTH))),
+        ("identity", "whole", (*FIRST, BATCH, *SENT_AGAIN, AGAIN, Scanned((1, 2), ("alice-1/0", "bob-1/1")))),
+        (
+            "identity",
+            "refused leaves no trace",
+            (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 1), Scanned((1, 2), BOTH)),
+        ),
         ("visibility", "positions grow", (*FIRST, ODD, event(1, 2, BOB, "bob-1/0"))),
         ("visibility", "versions", (*FIRST, ODD, event(2, 1, BOB, "bob-1/0"))),
         ("visibility", "versions", (ODD, event(1, 2, BOB, "bob-1/0"))),
@@ -240,6 +255,9 @@ def also_right() -> list[tuple[Any, ...]]:
         # what a slow append hides comes later, and at the position that the answer named
         (*FIRST, ODD, yes("bob-1", 2), event(2, 2, BOB, "bob-1/0")),
         (*FIRST, *RENAMED, event(3, 3, BOB, "bob-1/1"), yes("bob-1")),
+        # a scan that shows what readers come to later
+        (*FIRST, BATCH, Scanned((1, 2, 3), (*BOTH, "bob-1/1")), *longer, yes("bob-1", 2, 3)),
+        (*FIRST, BATCH, *SENT_AGAIN, AGAIN, Scanned((2,), ("bob-1/0",), 1), event(2, 2, BOB, "bob-1/0")),
         # a position that nobody took stays empty
         (
             *FIRST,
@@ -262,5 +280,5 @@ def also_right() -> list[tuple[Any, ...]]:
         (*FIRST, StreamScanned("acme", (1,)), *SECOND, Settled(0)),
         (*FIRST, *SECOND, StreamScanned("acme", (1,)), StreamScanned("acme", (1, 2)), Settled(0)),
         (*FIRST, *SECOND, Scanned((2,), BOTH[1:], 1)),
-        (yes("nobody-1", 1), Scanned((1,), ("nobody-1/0",))),
+        (yes("nobody-1", 1), Scanned((), (), 1)),
     ]
