@@ -222,6 +222,16 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("durability", "acknowledged", (ODD, yes("bob-1"), Scanned((), ()))),
         ("durability", "acknowledged", (yes("nobody-1", 1), Scanned((), ()))),
         ("durability", "acknowledged", (*FIRST, *RENAMED, yes("bob-1"), Scanned((1, 2), BOTH))),
+        # a scan that begins behind what was confirmed leaves it to the next one
+        ("durability", "acknowledged", (yes("nobody-1", 1), Scanned((), (), 1), Scanned((), ()))),
+        # what only a scan has shown, before readers came to it or without them
+        ("durability", "visible", (*FIRST, ODD, Scanned((1, 2), BOTH), Scanned((1,), BOTH[:1]))),
+        ("durability", "visible", (*FIRST, ODD, Scanned((1, 2), BOTH), Scanned((), (), 1))),
+        (
+            "durability",
+            "visible",
+            (*FIRST, ODD, Scanned((1, 2), BOTH), event(2, 2, BOB, "bob-1/0"), Scanned((1,), BOTH[:1])),
+        ),
         ("ranges", "bounds", (*FIRST, *SECOND, RangeRead(2, 9, 9, (1, 2), BOTH))),
         ("ranges", "bounds", (*FIRST, RangeRead(2, 1, 9, (1,), BOTH[:1]))),
         ("ranges", "bounds", (*FIRST, RangeRead(0, 0, 9, (1,), BOTH[:1]))),
@@ -255,6 +265,7 @@ def also_right() -> list[tuple[Any, ...]]:
         # what a slow append hides comes later, and at the position that the answer named
         (*FIRST, ODD, yes("bob-1", 2), event(2, 2, BOB, "bob-1/0")),
         (*FIRST, *RENAMED, event(3, 3, BOB, "bob-1/1"), yes("bob-1")),
+        (*FIRST, ODD, Scanned((1, 2), BOTH), event(2, 2, BOB, "bob-1/0"), Scanned((1, 2), BOTH), Scanned((2,), BOTH[1:], 1)),
         # a scan that shows what readers come to later
         (*FIRST, BATCH, Scanned((1, 2, 3), (*BOTH, "bob-1/1")), *longer, yes("bob-1", 2, 3)),
         (*FIRST, BATCH, *SENT_AGAIN, AGAIN, Scanned((2,), ("bob-1/0",), 1), event(2, 2, BOB, "bob-1/0")),
