@@ -160,4 +160,6 @@ def also_right() -> list[tuple[Any, ...]]:
         (*BOTH, answer(2, "ada", "bob"), answer(1, "ada", client="zoe")),
         (*FIRST, waits(needed=2), Settling(), GaveUp("alice", "acme", 2, 4, 4), Settled(0)),
         (*BOTH, ARCHIVED, LinkDiscarded(0, "acme", 1), LinkDiscarded(9, "acme", 9), at_rest(1)),
+        # archived up to an event that readers of the whole log have not come to
+        (*HIDDEN, Archived("acme", 2, 2), LinkDiscarded(0, "acme", 1), ListingAtRest(1, 1, {})),
     ]
