@@ -39,6 +39,7 @@ class CopyFollowsSource(Property):
         self.source: dict[str, list[tuple[int, SourceChanged]]] = {}
         self.copied: dict[str, tuple[int, Copied]] = {}
         self.snapshot = -1
+        self.newest = 0
         self.emptied: set[str] = set()
 
     def handlers(self) -> dict[type, Handler]:
@@ -52,6 +53,7 @@ class CopyFollowsSource(Property):
 
     def on_changed(self, number: int, record: SourceChanged) -> None:
         """The source moves on; its changes are kept from the one on that the copy has."""
+        self.newest = max(self.newest, record.lsn)
         self.source.setdefault(record.item, []).append((number, record))
 
     def on_snapshot(self, number: int, record: SnapshotBegun) -> None:
@@ -101,11 +103,12 @@ class CopyFollowsSource(Property):
         value = changes[older - 1][1].value if older else None
         if older > 1:
             del changes[: older - 1]
-        if record.value == value:
+        ahead = record.lsn > max(self.newest, self.snapshot)
+        if record.value == value and not ahead:
             return None
         proof = [Evidence(*changes[0], "is what the source held"), *evidence] if older else evidence
         proof.sort(key=lambda one: one.number)
-        if not changes or record.lsn > changes[-1][1].lsn:
+        if ahead or not changes or record.lsn > changes[-1][1].lsn:
             return self.wrong(
                 "copied-before-commit", "committed", number, record, "a committed change", record.value, proof
             )

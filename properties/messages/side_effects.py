@@ -187,7 +187,7 @@ class Commands(Property):
         "for an event": "a command is executed because of an event that is in the log",
         "recognised if done": "a command is taken for one that is done only if that of its event and handler was executed",
         "each event and handler": "at rest the command of every event and every handler was executed",
-        "done with every event": "at rest the process manager is done with as many events as there are",
+        "done with every event": "at rest the process manager is done with no fewer events than there are",
     }
     needs = "process-manager"
     judges = (CommandExecuted,)

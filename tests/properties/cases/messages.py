@@ -289,6 +289,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("commands", "each event and handler", (*FIRST, ManagerAtRest(1, ("ship",)))),
         ("commands", "each event and handler", (*BOTH, executed(1), ManagerAtRest(2))),
         ("two-stores", "repair finds", (*LEFT, Repaired(0))),
+        # an older version that is noted later replaces nothing
+        ("two-stores", "repair finds", (first(2), WriterDied("writer-1", "x", 2), first(1), Repaired(0))),
         ("two-stores", "first at rest", (first(1), second(1, 1), StoresAtRest({"x": 1, "y": 2}, {"x": 1}))),
         ("two-stores", "first at rest", (first(2), first(1), StoresAtRest({"x": 1}, {"x": 1}))),
         ("two-stores", "second at rest", (first(1), StoresAtRest({"x": 1}, {}))),
@@ -304,12 +306,16 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         # nor further back than it was at the snapshot
         ("change-stream", "forwards", (row(1, 1), row(2, 2), SnapshotBegun(2), put(2, None, 0), put(1, 1))),
         ("change-stream", "committed", (put(1, 1),)),
+        # the right value, as of an LSN that the source has not come to
+        ("change-stream", "committed", (row(1, 1), put(2, 1))),
         ("change-stream", "values of the source", (row(1, 1), put(1, 7))),
         ("change-stream", "values of the source", (row(1, 1), row(2, 2), put(1, None, 0))),
         ("change-stream", "equal at rest", (row(1, 1), CopyAtRest({}))),
         ("change-stream", "equal at rest", (row(1, 1), put(1, 1), CopyAtRest({"a": (1, 1)}))),
         ("topics", "reads are exact", (*TWO, TopicRead(1, (1,)))),
         ("topics", "reads are exact", (*TWO, TopicRead(1, (2, 1)))),
+        # what retention has removed does not come back
+        ("topics", "reads are exact", (*TWO, Expired(2), Expired(1), TopicRead(1, (1, 2)))),
         # a loss, then a new epoch without one: the tally is wrong in its own epoch
         ("topics", "tally is the fold", (*CUT, FailedOver(3, 2), Tallied(tally(2, epoch=3)))),
         ("topics", "tally is the fold", (*TWO, Tallied(tally(3)))),
@@ -332,6 +338,11 @@ def also_right() -> list[tuple[Any, ...]]:
         (*emptied, put(1, 1)),
         (*emptied, row(3, 3, "b"), SnapshotBegun(3), put(1, 1)),
         (*emptied, row(3, 3), put(3, 3)),
+        # as of an LSN at which another row has changed, or at which the snapshot stands
+        (row(1, 1), row(2, 5, "b"), put(2, 1)),
+        (row(1, 1), SnapshotBegun(2), put(2, 1)),
+        (first(1), WriterDied("writer-1", "x", 1), first(2), Repaired(0)),
+        (*TWO, Expired(1), Expired(2), TopicRead(1, (2,))),
         (*TWO, FailedOver(2, 2), Tallied(tally(2, epoch=2))),
         (*FIRST, *OTHER, mail(2, "zeta"), noted(2), mail(1), noted(1), rests(2)),
     ]
