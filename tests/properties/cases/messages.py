@@ -321,6 +321,13 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("topics", "tally is the fold", (*TWO, Tallied(tally(3)))),
         ("topics", "new epoch noticed", (*TWO, Restored(2, 1, 1), TallyRecovered(tally(2)))),
         ("external-effects", "once for each start", (*FIRST, mail(), mail())),
+        # two crashes, and nothing sent between them, excuse no more than one
+        (
+            "external-effects",
+            "once for each start",
+            (*FIRST, mail(), Crashed("mailer", 0), Crashed("mailer", 0), mail(), mail()),
+        ),
+        ("external-effects", "to whom it is about", (*FIRST, mail(), Crashed("mailer", 0), mail(1, "zeta"))),
         ("external-effects", "none forgotten", (*FIRST, mail(), rests(1))),
         ("external-effects", "none forgotten", (*BOTH, mail(1), noted(1), rests(2))),
     ]
@@ -345,4 +352,6 @@ def also_right() -> list[tuple[Any, ...]]:
         (*TWO, Expired(1), Expired(2), TopicRead(1, (2,))),
         (*TWO, FailedOver(2, 2), Tallied(tally(2, epoch=2))),
         (*FIRST, *OTHER, mail(2, "zeta"), noted(2), mail(1), noted(1), rests(2)),
+        # both go out once more after a crash, in their order
+        (*BOTH, mail(1), mail(2), Crashed("mailer", 0), mail(1), mail(2), noted(1), noted(2), rests(2)),
     ]
