@@ -81,6 +81,7 @@ class OutboxDelivery(Property):
         self.windows = (self.effects.window, self.delivered.window, self.excuses)
         self.order = StreamOrder()
         self.hands: dict[str, str] = {}
+        self.out: dict[str, None] = {}
         self.excused: dict[str, int] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -98,9 +99,10 @@ class OutboxDelivery(Property):
             self.excuse(record.message)
 
     def on_interrupted(self, number: int, record: Interrupted) -> None:
-        """Each of the messages may come once more."""
+        """Each of the messages that have gone out may come once more."""
         for message in record.messages:
-            self.excuse(message)
+            if message in self.out or self.effects.window.dropped:
+                self.excuse(message)
 
     def excuse(self, message: str) -> None:
         """One repetition of this message is nobody's fault."""
@@ -128,6 +130,9 @@ class OutboxDelivery(Property):
         self.delivered.add(record.outbox, record.position)
         before = self.effects.again((record.outbox, record.position), number, record)
         if before is None:
+            self.out[record.message] = None
+            if len(self.out) >= self.effects.window.full:
+                self.effects.window.trim(self.out)
             return self.in_order(number, record, event) if record.ordered and event is not None else None
         left = self.excused.pop(record.message, 0)
         if left > 1:

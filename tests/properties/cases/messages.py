@@ -284,6 +284,12 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "once",
             (*FIRST, sent(), Interrupted("relay-1", ("bob-1/0",), "has died"), sent("relay-2")),
         ),
+        # an interruption excuses what had gone out by then
+        (
+            "outbox-delivery",
+            "once",
+            (*FIRST, Interrupted("relay-1", ("alice-1/0",), "has died"), sent(), sent("relay-2")),
+        ),
         ("outbox-delivery", "of an event", (*FIRST, sent(position=3, message="alice-3/0"))),
         ("outbox-delivery", "each event", (*FIRST, OutboxAtRest(0))),
         ("commands", "each event and handler", (*FIRST, ManagerAtRest(1, ("ship",)))),
