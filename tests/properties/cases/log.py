@@ -160,6 +160,9 @@ AGAIN = asked("bob-1", BOB, expected=Exact(1))
 SENT_AGAIN = (Unknown("bob", "bob-1"), Retried("bob", "bob-1"))
 OPEN = (asked("carol-1", CLEO, stream="zeta"), Started("carol", "carol-1", (3,)))
 """A slow append is open."""
+COMES = (event(3, 1, CLEO, "carol-1/0", "zeta"), yes("carol-1", 3))
+EARLY = (*FIRST, *OPEN, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "other/0")), *COMES)
+"""An answer showed another event at the place of the open append."""
 
 
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
@@ -247,6 +250,10 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("ranges", "contents", (*FIRST, RangeRead(0, 9, 9, (0, 1), ("nobody/0", "alice-1/0")))),
         ("ranges", "contents", (*FIRST, RangeRead(1, 9, 9, (1, 2), BOTH))),
         ("ranges", "contents", (*FIRST, *OPEN, RangeRead(1, 9, 9, (3,), ("carol-1/0",)))),
+        # what an answer showed early, and readers never came to, or not as it was shown
+        ("ranges", "contents", (*FIRST, *OPEN, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0")), Settled(0))),
+        ("ranges", "contents", (*EARLY, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0")))),
+        ("ranges", "contents", (*EARLY, Settled(0))),
         ("reachability", "numbered", (*FIRST, *SECOND, StreamScanned("acme", (2,)))),
         ("reachability", "numbered", (*FIRST, *SECOND, StreamScanned("acme", (1, 1)))),
         ("reachability", "seen", (StreamScanned("zeta", (1,)),)),
@@ -288,6 +295,14 @@ def also_right() -> list[tuple[Any, ...]]:
         ),
         # an answer that goes on with what the open append hides
         (*FIRST, *OPEN, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0"))),
+        (
+            *FIRST,
+            *OPEN,
+            RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0")),
+            *COMES,
+            RangeRead(3, 3, 1, (3,), ("carol-1/0",)),
+            Settled(0),
+        ),
         (*FIRST, StreamScanned("acme", (1,)), *SECOND, Settled(0)),
         (*FIRST, *SECOND, StreamScanned("acme", (1,)), StreamScanned("acme", (1, 2)), Settled(0)),
         (*FIRST, *SECOND, Scanned((2,), BOTH[1:], 1)),
