@@ -17,7 +17,8 @@ REMEMBERED = 4_096
 
 class DeadLetterKeeping(Property):
     """For every consumer that takes part: it parks an event only if it is in the log and its handler failed on it, or a predecessor in its
-    stream is parked, and none that it has handled; and the dead letters that it shows are the events that it parked and has not handled since, each once.
+    stream is parked, and none that it has handled; and the dead letters that it shows are the events that it
+    parked and has not handled since, each once.
 
     Kept although no broken system of the catalogue shows in its dead letters alone: a parked event whose letter is lost is lost for good.
     """
@@ -25,7 +26,7 @@ class DeadLetterKeeping(Property):
     name = "dead-letters"
     guarantee = "CKPT"
     clauses = {
-        "parked for a cause": "an event of the log is parked, and only if its handler failed on it, or a predecessor in its stream is parked",
+        "parked for a cause": "what is parked is in the log, and its handler failed on it, or a predecessor in its stream is parked",
         "not handled before": "an event that was handled is not parked",
         "none is lost": "every event that was parked and not handled since is among the dead letters that are shown",
         "none stays": "a dead letter that is shown is an event that was parked and not handled since, and is there once",

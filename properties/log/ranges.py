@@ -2,8 +2,8 @@
 
 For every read with bounds l, u and limit n: the answer is the first n visible events with l <= position <= u, in order. So it is empty for
 inverted bounds and for n <= 0, and bounds outside of the log mean its ends. While a slow append is open, the answer may go on with events
-that readers of the whole log come to later: at those positions, as the next answer and the end of the run tell. Usually broken at the edges: an index of -1, a fabricated first entry (catalogue:
-phantom-position), a limit of 0 that means “no limit”.
+that readers of the whole log come to later: at those positions, as the next answer and the end of the run tell. Usually broken at the
+edges: an index of -1, a fabricated first entry (catalogue: phantom-position), a limit of 0 that means “no limit”.
 """
 
 from __future__ import annotations

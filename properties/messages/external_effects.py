@@ -19,8 +19,8 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 class ExternalEffects(Property):
     """For every consumer c with effects on the outside world and event e: what is sent for e goes to whom e is about, for the first time
     after what was sent for e's predecessors in its stream, and never after c made durable that e is done; it is sent once, and once more
-    after each crash of c before that; c makes durable that e is done only after it was sent; nothing is sent for anything but an event in the log; and at
-    rest every event that c has passed is done. Such consumers say so when they join, or show it by what they send and note."""
+    after each crash of c before that; c makes durable that e is done only after it was sent; nothing is sent for anything but an event in
+    the log; and at rest every event that c has passed is done. Such consumers say so when they join, or show it by what they send and note."""
 
     name = "external-effects"
     guarantee = "REPL"

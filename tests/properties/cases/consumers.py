@@ -166,6 +166,10 @@ def at_rest(indexed: int = 1, totalled: int = 1) -> tuple[Any, ...]:
     )
 
 
+ALL_ADA = (ADA_THERE, Applied("totals", 1, {"acme": 1}), Applied("cache", 1, {"ada@acme": "acme"}))
+ALL_BOB = (BOB_THERE, Applied("totals", 2, {"acme": 2}), Applied("cache", 2, {"bob@acme": "acme"}))
+"""All three consumers apply an event."""
+
 CONVERGENCE = {
     ("convergence", "not before the tail"): Case(
         (*FIRST, Settling(), *at_rest(indexed=0), Settled(0)),
@@ -361,7 +365,15 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         (
             "effects",
             "not on a hole",
-            (*FIRST, ADA_THERE, Failed("index", 2), Parked("index", 2, "acme", 1), asked("bob-1", BOB), LATER, BOB_LATE),
+            (
+                *FIRST,
+                ADA_THERE,
+                Failed("index", 2),
+                Parked("index", 2, "acme", 1),
+                asked("bob-1", BOB),
+                LATER,
+                BOB_LATE,
+            ),
         ),
         # on a hole, and before an event of another stream
         ("effects", "not on a hole", (*FIRST, *OTHER, *THIRD, Failed("index", 1), PARKED, BOB_THIRD)),
@@ -395,4 +407,6 @@ def also_right() -> list[tuple[Any, ...]]:
         # one that does not take part
         (*FIRST, Parked("nobody", 1, "acme", 1)),
         (*FIRST, Settling(), Settled(0)),
+        # at rest once more, when other consumers are seen
+        (*FIRST, *ALL_ADA, *at_rest(), Settled(0), *SECOND, *ALL_BOB, Observed("totals", 2, {"acme": 2}), Settled(0)),
     ]

@@ -272,7 +272,14 @@ def also_right() -> list[tuple[Any, ...]]:
         # what a slow append hides comes later, and at the position that the answer named
         (*FIRST, ODD, yes("bob-1", 2), event(2, 2, BOB, "bob-1/0")),
         (*FIRST, *RENAMED, event(3, 3, BOB, "bob-1/1"), yes("bob-1")),
-        (*FIRST, ODD, Scanned((1, 2), BOTH), event(2, 2, BOB, "bob-1/0"), Scanned((1, 2), BOTH), Scanned((2,), BOTH[1:], 1)),
+        (
+            *FIRST,
+            ODD,
+            Scanned((1, 2), BOTH),
+            event(2, 2, BOB, "bob-1/0"),
+            Scanned((1, 2), BOTH),
+            Scanned((2,), BOTH[1:], 1),
+        ),
         # a scan that shows what readers come to later
         (*FIRST, BATCH, Scanned((1, 2, 3), (*BOTH, "bob-1/1")), *longer, yes("bob-1", 2, 3)),
         (*FIRST, BATCH, *SENT_AGAIN, AGAIN, Scanned((2,), ("bob-1/0",), 1), event(2, 2, BOB, "bob-1/0")),
