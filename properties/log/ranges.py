@@ -22,6 +22,7 @@ class Ranges(Property):
     name = "ranges"
     guarantee = "LOG"
     needs = "bounds"
+    judges = (RangeRead,)
     clauses = {
         "bounds": "every entry of the answer lies between the bounds, both of them included",
         "limit": "the answer holds no more entries than the limit; for a limit of 0 or less it is empty",

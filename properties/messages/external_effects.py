@@ -20,7 +20,8 @@ class ExternalEffects(Property):
     """For every consumer c with effects on the outside world and event e: what is sent for e goes to whom e is about, for the first time
     after what was sent for e's predecessors in its stream, and never after c made durable that e is done; it is sent once, and once more
     after each crash of c before that; c makes durable that e is done only after it was sent; nothing is sent for anything but an event in
-    the log; and at rest every event that c has passed is done. Such consumers say so when they join, or show it by what they send and note."""
+    the log; and at rest every event that c has passed is done. Such consumers say so when they join, or show it by what they send and
+    note."""
 
     name = "external-effects"
     guarantee = "REPL"
@@ -29,7 +30,7 @@ class ExternalEffects(Property):
         "once for each start": "what is sent for an event that is not noted as done is sent again only after a crash",
         "for an event": "something is sent because of an event that is in the log",
         "to whom it is about": "what is sent for an event goes to whom the event is about",
-        "in the order of streams": "what is first sent for an event comes after what is first sent for its predecessors in its stream",
+        "in the order of streams": "what is first sent for an event comes after that for its predecessors in its stream",
         "done only if sent": "an event is noted as done only after something was sent for it",
         "none forgotten": "at rest every event that the consumer has passed is noted as done",
     }
