@@ -14,8 +14,11 @@ from refold.model.event import Stored
 from refold.model.parts.calls import Shown
 from refold.model.parts.reading.looks import Viewed
 from refold.model.record import Scanned
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.window import Window
+
+FORGOTTEN = "what views show when events are forgotten that are older than the newest {size}"
 
 
 class FullReplay(Property):
@@ -45,6 +48,8 @@ class FullReplay(Property):
         self.events: list[Stored] = []
         self.numbers: list[int] = []
         self.replayed: dict[str, dict[str, Any]] = {}
+        self.window = Window(REMEMBERED if oracle is None else oracle.kept, FORGOTTEN)
+        self.windows = (self.window,)
         self.views = 0
         self.replays = 0
 
@@ -115,6 +120,7 @@ class FullReplay(Property):
     def on_viewed(self, number: int, record: Viewed) -> Finding | None:
         """A view against the replay."""
         if self.oracle is not None and not self.follow(self.oracle):
+            self.window.miss()
             return None
         if record.view not in self.replayed:
             one, other = (dict(self.decider.replay_of(record.view, tuple(self.events))) for _ in range(2))
