@@ -18,8 +18,8 @@ class CopyFollowsSource(Property):
     source held of r as of that LSN, and no change that is not committed; and at rest copy(r) == source(r), also where only one of them
     has r.
 
-    A copy may be emptied for a snapshot: each row of it may be deleted at the LSN of the snapshot, and come back once, no older than it
-    was as of the newest snapshot.
+    A copy may be emptied for a snapshot: each row of it may be deleted at the LSN of the snapshot, and come back once for each snapshot, no
+    older than it was as of the newest one.
     """
 
     name = "change-stream"
@@ -41,6 +41,7 @@ class CopyFollowsSource(Property):
         self.snapshot = -1
         self.newest = 0
         self.emptied: set[str] = set()
+        self.cleared: set[str] = set()
 
     def handlers(self) -> dict[type, Handler]:
         """Changes on both sides, rest."""
@@ -59,6 +60,7 @@ class CopyFollowsSource(Property):
     def on_snapshot(self, number: int, record: SnapshotBegun) -> None:
         """The copy may be emptied before it is filled again."""
         self.snapshot = record.lsn
+        self.cleared.clear()
 
     def on_copied(self, number: int, record: Copied) -> Finding | None:
         """One row, not older than before, and as the source held it."""
@@ -66,12 +68,15 @@ class CopyFollowsSource(Property):
         self.copied[record.item] = (number, record)
         evidence = [] if before is None else [Evidence(*before, "was in the copy")]
         evidence.append(Evidence(number, record, "came on top"))
+        item = record.item
         empties = record.value is None and record.lsn == self.snapshot
-        floor = self.floor(record.item, before)
+        empties = empties and (item in self.emptied or item not in self.cleared)
+        floor = self.floor(item, before)
         if empties:
-            self.emptied.add(record.item)
+            self.emptied.add(item)
+            self.cleared.add(item)
         else:
-            self.emptied.discard(record.item)
+            self.emptied.discard(item)
         if record.rows > 1:
             return self.wrong(
                 "row-copied-twice", "one row", number, record, "one row", counted(record.rows, "row"), evidence

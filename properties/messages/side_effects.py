@@ -100,7 +100,7 @@ class OutboxDelivery(Property):
 
     def on_interrupted(self, number: int, record: Interrupted) -> None:
         """Each of the messages that have gone out may come once more."""
-        for message in record.messages:
+        for message in dict.fromkeys(record.messages):
             if message in self.out or self.effects.window.dropped:
                 self.excuse(message)
 

@@ -164,6 +164,9 @@ CHANGE_STREAM = {
     ),
 }
 
+EMPTIED = (put(2, None, 0), put(1, 1))
+"""A row is deleted for the snapshot at LSN 2, and comes back."""
+
 # -- topics
 
 
@@ -290,6 +293,11 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "once",
             (*FIRST, Interrupted("relay-1", ("alice-1/0",), "has died"), sent(), sent("relay-2")),
         ),
+        (
+            "outbox-delivery",
+            "once",
+            (*FIRST, sent(), Interrupted("relay-1", ("alice-1/0",) * 2, "has died"), sent("relay-2"), sent("relay-3")),
+        ),
         ("outbox-delivery", "of an event", (*FIRST, sent(position=3, message="alice-3/0"))),
         ("outbox-delivery", "each event", (*FIRST, OutboxAtRest(0))),
         ("commands", "each event and handler", (*FIRST, ManagerAtRest(1, ("ship",)))),
@@ -309,6 +317,12 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             (row(1, 1), SnapshotBegun(1), row(2, None), put(1, 1), put(2, None, 0), put(1, 1)),
         ),
         ("change-stream", "forwards", (row(1, 1), row(2, 2), SnapshotBegun(2), put(2, 2), put(1, 1))),
+        # nor twice for one snapshot
+        (
+            "change-stream",
+            "committed",
+            (row(1, 1), row(2, 5, "b"), put(1, 1), SnapshotBegun(2), *EMPTIED, EMPTIED[0]),
+        ),
         # nor further back than it was at the snapshot
         ("change-stream", "forwards", (row(1, 1), row(2, 2), SnapshotBegun(2), put(2, None, 0), put(1, 1))),
         ("change-stream", "committed", (put(1, 1),)),
@@ -349,6 +363,7 @@ def also_right() -> list[tuple[Any, ...]]:
         (*BOTH, executed(2), executed(1), ManagerAtRest(2)),
         # a snapshot that empties the copy, and one more after a crash in the first
         (*emptied, put(1, 1)),
+        (*emptied, put(2, None, 0), put(1, 1), SnapshotBegun(2), *EMPTIED),
         (*emptied, row(3, 3, "b"), SnapshotBegun(3), put(1, 1)),
         (*emptied, row(3, 3), put(3, 3)),
         # as of an LSN at which another row has changed, or at which the snapshot stands
