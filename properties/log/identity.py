@@ -109,7 +109,7 @@ class Identity(Property):
         )
 
     def untrue_refusal(
-        self, number: int, event: Stored, operation: Operation, ended: int, how: Refused | Aborted
+        self, number: int, event: Stored | Altered, operation: Operation, ended: int, how: Refused | Aborted
     ) -> Finding:
         """An event of an append that did not happen."""
         return self.finding(
@@ -163,6 +163,8 @@ class Identity(Property):
         place = operation.place_of(record.id)
         if place is None:
             return self.unasked(number, record, operation)
+        if operation.ended is not None:
+            return self.untrue_refusal(number, record, operation, *operation.ended)
         before = self.oracle.events.get(record.position)
         if before is not None and before.id == record.id and before.version != record.version:
             seen = Evidence(self.oracle.numbers[record.position], before, "is what readers got")

@@ -198,6 +198,16 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("identity", "answered in full", (*FIRST, *RENAMED, event(3, 3, BOB, "bob-1/1"), yes("bob-1", 3, 3))),
         # the answer to another append
         ("identity", "whole", (*FIRST, *RENAMED, asked("cy-1", CLEO, expected=Exact(9)), Refused("cy", "cy-1", 1))),
+        (
+            "identity",
+            "refused leaves no trace",
+            (
+                *FIRST,
+                asked("bob-1", ADA),
+                Refused("bob", "bob-1", 1),
+                Altered(1, "acme", 1, "bob-1/0", "Registered", ADA),
+            ),
+        ),
         # a scan that shows what readers have not come to
         ("identity", "asked for", (*FIRST, Scanned((1, 2), ("alice-1/0", "nobody-1/0")))),
         ("identity", "asked for", (*FIRST, Scanned((2,), ("alice-1/7",), 1))),
@@ -216,6 +226,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("visibility", "answers", (*FIRST, *SECOND[:2], yes("bob-1", 1))),
         ("visibility", "answers", (*FIRST, ODD, event(3, 2, BOB, "bob-1/0"), yes("bob-1", 2))),
         ("visibility", "answers", (*FIRST, ODD, yes("bob-1", 2), event(3, 2, BOB, "bob-1/0"))),
+        ("visibility", "answers below", (*FIRST, ODD, yes("bob-1", 0))),
+        ("visibility", "answers below", (ODD, yes("bob-1", -1))),
         ("visibility", "pages", (*FIRST, *SECOND, Disordered("index", (2, 2)))),
         ("visibility", "scans in order", (*FIRST, *SECOND, Scanned((1, 1, 2), ("alice-1/0", *BOTH)))),
         ("visibility", "scans in order", (*FIRST, *SECOND, Scanned((1, 2), BOTH, 1))),
