@@ -103,7 +103,7 @@ class Consumer(Process):
         self.asleep = False
 
     def redeliver(self, back: int) -> bool:
-        """Receive once more the event `back` places behind what was last done; False if there is none."""
+        """Receive once more the first event behind the position that is `back` below that of what was last done; False if none was."""
         page = self.log.read(max(self.position - back, 0), 1)
         if not page or page[0].position > self.position:
             return False

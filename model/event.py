@@ -50,7 +50,7 @@ def ascending(page: Sequence[Stored]) -> bool:
     """Whether the positions in `page` only grow."""
     last = page[0].position
     for event in page[1:]:
-        if event.position < last:
+        if event.position <= last:
             return False
         last = event.position
     return True

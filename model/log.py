@@ -206,8 +206,11 @@ class Log(Process):
         return tuple([event.position for event in batch])
 
     def commit(self, op: str) -> Appended | Conflict:
-        """Make a slow append visible, if its stream has not moved since it began."""
+        """Make a slow append visible, if its expectation still holds; one that was stored in the meantime gets the answer of then."""
         request, batch = self.open.pop(op)
+        known = self.recognise(request)
+        if known is not None:
+            return known  # sent once more meanwhile, and stored
         conflict = self.recheck(request, batch)
         if conflict is not None:
             return conflict
@@ -227,7 +230,7 @@ class Log(Process):
     # -- reading
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """At most `limit` visible events with positions greater than `after`, in the order of their positions."""
+        """At most `limit` visible events with positions greater than `after`, which is 0 or more, in the order of their positions."""
         entries = self.entries
         if not entries or entries[-1].position <= after:
             return NO_EVENTS
@@ -266,7 +269,7 @@ class Log(Process):
         return [event for event in found[:limit] if event.position <= upper]
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
-        """All events of `stream` with versions greater than `after`."""
+        """All events of `stream` with versions greater than `after`, which is 0 or more."""
         events = self.streams.get(stream)
         return events[after:] if events is not None else NO_EVENTS
 

@@ -17,13 +17,14 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class SnapshotStore:
-    """Keeps the newest snapshot of each owner, durably; what was saved never changes afterwards."""
+    """Keeps the snapshot of each owner that was saved last, durably. It keeps the object: who saves one must not change its state
+    afterwards."""
 
     def __init__(self) -> None:
         self._newest: dict[str, Snapshot] = {}
 
     def save(self, snapshot: Snapshot) -> None:
-        """Keep this snapshot as the newest of its owner."""
+        """Keep this snapshot as the newest of its owner, whatever its position."""
         self._newest[snapshot.owner] = snapshot
 
     def delete(self, owner: str) -> None:

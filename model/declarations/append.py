@@ -9,7 +9,8 @@ from refold.model.expectation import AnyExpectation
 
 
 class AppendRequest(msgspec.Struct, frozen=True, gc=False):
-    """What a client asks of the log: all `events` at the end of `stream`, if it is as `expected`. `op` names the operation."""
+    """What a client asks of the log: all `events`, one at least, at the end of `stream`, if it is as `expected`. `op` names the operation.
+    The ids of the events differ, and the log has stored all of them or none."""
 
     op: str
     stream: str

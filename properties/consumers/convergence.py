@@ -15,8 +15,8 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 class Convergence(Property):
     """For every consumer c when all is at rest: position(c) == tail(log).
 
-    The position is the one at which c was seen at rest. If some consumers were seen and c was not, it is where the effects of c end; a
-    history in which nobody was seen at rest is not judged.
+    The position is the one at which c was seen at rest, since all was at rest before, if it was. If some consumers were seen and c was not,
+    it is where the effects of c end; a rest at which nobody was seen is not judged.
     """
 
     name = "convergence"
@@ -43,7 +43,8 @@ class Convergence(Property):
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:
         """Every consumer is at the tail."""
-        for name, (observed, resting) in self.resting.items():
+        seen, self.resting = self.resting, {}
+        for name, (observed, resting) in seen.items():
             if resting.position < self.oracle.tail:
                 proof = Evidence(observed, resting, "is where it came to rest")
                 return self.behind("not before the tail", number, name, resting.position, proof)
@@ -59,8 +60,8 @@ class Convergence(Property):
                     actual=resting.position,
                     evidence=[Evidence(observed, resting, "is where it came to rest")],
                 )
-        for name, progress in self.oracle.consumers.items() if self.resting else ():
-            if name not in self.resting and progress.contiguous < self.oracle.tail:
+        for name, progress in self.oracle.consumers.items() if seen else ():
+            if name not in seen and progress.contiguous < self.oracle.tail:
                 proof = Evidence(number, record, "is the end")
                 return self.behind("every consumer", number, name, progress.contiguous, proof)
         return None

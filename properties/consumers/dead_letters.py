@@ -16,8 +16,9 @@ REMEMBERED = 4_096
 
 
 class DeadLetterKeeping(Property):
-    """For every consumer that takes part: it parks an event only if its handler failed on it, or if a predecessor in its stream is parked,
-    and none that it has handled; and the dead letters that it shows are the events that it parked and has not handled since, each once.
+    """For every consumer that takes part: it parks an event only if it is in the log and its handler failed on it, or a predecessor in its
+    stream is parked, and none that it has handled; and the dead letters that it shows are the events that it
+    parked and has not handled since, each once.
 
     Kept although no broken system of the catalogue shows in its dead letters alone: a parked event whose letter is lost is lost for good.
     """
@@ -25,7 +26,7 @@ class DeadLetterKeeping(Property):
     name = "dead-letters"
     guarantee = "CKPT"
     clauses = {
-        "parked for a cause": "an event is parked only if its handler failed on it, or a predecessor in its stream is parked",
+        "parked for a cause": "what is parked is in the log, and its handler failed on it, or a predecessor in its stream is parked",
         "not handled before": "an event that was handled is not parked",
         "none is lost": "every event that was parked and not handled since is among the dead letters that are shown",
         "none stays": "a dead letter that is shown is an event that was parked and not handled since, and is there once",
@@ -54,12 +55,16 @@ class DeadLetterKeeping(Property):
     def on_parked(self, number: int, record: Parked) -> Finding | None:
         """Its handler failed, or a predecessor of its stream is parked; and it is not handled."""
         progress = self.oracle.consumers.get(record.consumer)
+        if progress is None:
+            return None
         position = record.position
-        parked = {} if progress is None else progress.parked
-        done = progress is not None and (position <= progress.contiguous or position in progress.beyond)
+        parked = progress.parked
+        done = position <= progress.contiguous or position in progress.beyond
         if done and position not in parked:
             return self.uncalled("not handled before", number, record, "left as it is: it is handled")
         event = self.oracle.events.get(position)
+        if event is None and position >= self.oracle.low:
+            return self.uncalled("parked for a cause", number, record, "nothing: there is no such event")
         stream = record.stream if event is None else event.stream
         failed = (record.consumer, position) in self.failed
         if failed or any(before < position and name == stream for before, name in parked.items()):

@@ -111,7 +111,7 @@ class Effects(Property):
                     evidence=self.proof(number, record),
                 )
         elif turn == AHEAD:
-            finding = self.overtaking(number, record)
+            finding = self.overtaking(number, record) or finding
         if mirrored:
             self.mirrors[name].update(record.writes)
         self.recent.append((number, record))
@@ -183,8 +183,10 @@ class Effects(Property):
                     expected=f"event {parked} first",
                     actual=f"event {record.position}",
                     evidence=[
-                        Evidence(
-                            oracle.numbers[parked], oracle.events[parked], "comes first in the stream, and is parked"
+                        *(
+                            [Evidence(oracle.numbers[parked], aside, "comes first in the stream, and is parked")]
+                            if (aside := oracle.events.get(parked)) is not None
+                            else []
                         ),
                         Evidence(number, record, "was applied on the hole that it left"),
                     ],

@@ -14,8 +14,11 @@ from refold.model.event import Stored
 from refold.model.parts.calls import Shown
 from refold.model.parts.reading.looks import Viewed
 from refold.model.record import Scanned
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.window import Window
+
+FORGOTTEN = "what views show when events are forgotten that are older than the newest {size}"
 
 
 class FullReplay(Property):
@@ -45,6 +48,8 @@ class FullReplay(Property):
         self.events: list[Stored] = []
         self.numbers: list[int] = []
         self.replayed: dict[str, dict[str, Any]] = {}
+        self.window = Window(REMEMBERED if oracle is None else oracle.kept, FORGOTTEN)
+        self.windows = (self.window,)
         self.views = 0
         self.replays = 0
 
@@ -84,12 +89,13 @@ class FullReplay(Property):
         )
 
     def on_scanned(self, number: int, record: Scanned) -> Finding | None:
-        """The whole log, read again."""
-        before = tuple(event.id for event in self.events)
-        if record.after or record.ids[: len(before)] == before:
+        """The log, or what is behind a position, read again."""
+        first = next((n for n, event in enumerate(self.events) if event.position > record.after), len(self.events))
+        before = tuple([event.id for event in self.events[first:]])
+        if record.ids[: len(before)] == before:
             return None
         place = next(n for n, id in enumerate(before) if record.ids[n : n + 1] != (id,))
-        event = self.events[place]
+        event = self.events[first + place]
         return self.finding(
             "event-vanished",
             event.stream,
@@ -100,7 +106,7 @@ class FullReplay(Property):
             expected=event.id,
             actual=record.ids[place] if place < len(record.ids) else "the end",
             evidence=[
-                Evidence(self.numbers[place], event, "was in the log"),
+                Evidence(self.numbers[first + place], event, "was in the log"),
                 Evidence(number, record, "is a scan without it"),
             ],
         )
@@ -114,6 +120,7 @@ class FullReplay(Property):
     def on_viewed(self, number: int, record: Viewed) -> Finding | None:
         """A view against the replay."""
         if self.oracle is not None and not self.follow(self.oracle):
+            self.window.miss()
             return None
         if record.view not in self.replayed:
             one, other = (dict(self.decider.replay_of(record.view, tuple(self.events))) for _ in range(2))
@@ -138,9 +145,12 @@ class FullReplay(Property):
 
     def shows(self, key: str, state: Any, expected: Mapping[str, Any]) -> bool:
         """Whether this is the state of a key."""
-        if self.same(state, expected.get(key)):
+        there = expected.get(key)
+        if self.same(state, there):
             return True
-        return key not in expected and self.same(state, self.decider.initial(key))
+        if there is None:
+            return self.same(state, self.decider.initial(key))
+        return state is None and self.same(there, self.decider.initial(key))
 
     def follow(self, oracle: Oracle) -> bool:
         """See what the oracle has seen; False if it has forgotten the beginning."""

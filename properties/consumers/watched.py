@@ -17,7 +17,7 @@ from refold.model.event import Stored
 from refold.model.parts.calls import Die, FailStep, HandledAgain, LoseAnswer, Shown
 from refold.model.parts.rebuilds import GIVEN_UP, BeginRebuild, RebuildEnded
 from refold.model.record import ConsumerSpec, Crashed, Failed, Opened, Recovered, Step
-from refold.properties.oracle import Oracle
+from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 Rows = dict[str, Any]
@@ -51,8 +51,12 @@ class WatchedConsumers(Property):
     the log; while its process lives, its rows do not go back from fold(log[:p]) to an earlier one; and what is written in the
     transaction of the append is fold(log) whenever the log can be read.
 
-    In the middle of its work, and while it is down, rows may be wrong if they are put right later. Kept although no broken system of
-    the zoo needs it: those are parts of the model, and this judges a user's own code (tests/systems/user).
+    In the middle of its work, and while it is down, rows may be wrong if they are put right later. A checkpoint may be behind by
+    fewer events than the consumer says that it saves at once, and one that handles events at most once may lack some if something
+    went wrong.
+
+    Kept although no broken system of the zoo needs it: those are parts of the model, and this judges a user's own code
+    (tests/systems/user).
     """
 
     name = "watched-consumers"
@@ -80,6 +84,10 @@ class WatchedConsumers(Property):
         self.decider = application
         self.oracle = oracle
         self.seen: dict[str, _Seen] = {}
+        self.window = oracle.window(
+            REMEMBERED, "what watched consumers show when events are forgotten that are older than the newest {size}"
+        )
+        self.windows = (self.window,)
 
     def handlers(self) -> dict[type, Handler]:
         """What consumers show."""
@@ -175,7 +183,10 @@ class WatchedConsumers(Property):
     def on_shown(self, number: int, record: Shown) -> Finding | None:
         """Rows and checkpoint, as they are seen."""
         seen = self.seen.get(record.consumer)
-        if seen is None or self.oracle.low:
+        if seen is None:
+            return None
+        if self.oracle.low:
+            self.window.miss()
             return None
         if seen.rebuilding and record.when != "resting":
             return None

@@ -21,8 +21,10 @@ REMEMBERED = 10_000
 
 
 class Durability(Property):
-    """For every scan s of what is after position p, and every event e after p: if e was visible before s, e is in s, at its position; if
-    its append was acknowledged before s, e is visible by then. After every fault there is such a scan."""
+    """For every scan s of what is after position p, and every event e after p: if e was visible before s, or in an earlier scan, e is in s,
+    at its position; if its append was acknowledged before s, e is visible by then. A log that a fault has ended comes back.
+
+    An event that one scan lacks is told once, and is not looked for in later ones."""
 
     name = "durability"
     guarantee = "LOG"
@@ -152,9 +154,10 @@ class Durability(Property):
 
     def never_seen(self, number: int, record: Scanned) -> Finding | None:
         """The finding that an append was acknowledged, and is neither visible by now nor where its answer says."""
-        unseen, self.unseen = self.unseen, {}
-        for op, (acknowledged, answer) in unseen.items():
+        for op, (acknowledged, answer) in list(self.unseen.items()):
             operation = self.operations.get(op)
+            if operation is not None or record.after < min(answer.positions, default=1):
+                del self.unseen[op]  # else the scan begins behind it, and a later one may not
             gone = any(record.after < place and place not in record.positions for place in answer.positions)
             if gone if operation is None else operation.lacking():
                 return self.finding(
@@ -183,21 +186,22 @@ class Durability(Property):
         return not old or self.digest == self.digest_of(record.positions[:old], record.ids[:old])
 
     def missing(self, record: Scanned) -> tuple[list[tuple[int, Stored]], int, bool]:
-        """Those of the events that can be named which the scan lacks; how many it should hold; and whether others, which are known by
-        their digest alone, are not what they were."""
+        """Those of the events that can be named which the scan lacks; how many it should hold; and whether others, which only a scan has
+        shown, or which are known by their digest alone, are not what they were."""
         after = record.after
         there = set(zip(record.positions, record.ids, strict=True))
         lost = [(n, e) for n, e in self.known if e.position > after and (e.position, e.id) not in there]
+        newer = set(zip(self.positions, self.ids, strict=True))
         expected = sum(1 for position in self.positions if position > after)
+        unnamed = any(place[0] > after and place not in there for place in newer)
         if after and after < self.floor:
             self.window.miss()
-            return lost, expected, False
+            return lost, expected, unnamed
         if after or not self.digested:
-            return lost, expected, False
-        newer = set(zip(self.positions, self.ids, strict=True))
+            return lost, expected, unnamed
         old = [place for place in there if place[0] <= self.floor and place not in newer]
         digest = self.digest_of([place[0] for place in old], [place[1] for place in old])
-        return lost, expected + self.digested, digest != self.digest
+        return lost, expected + self.digested, unnamed or digest != self.digest
 
     def learn(self, record: Scanned) -> None:
         """From here on, what the scan showed is what must stay."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from refold.model.event import NewEvent, Stored
 from refold.model.record import Aborted, Acknowledged, Altered, Refused, Scanned, Settled
 from refold.properties.appends import Operation
@@ -19,10 +21,10 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 class Identity(Property):
     """For every append a: none of its events is visible, or all are: as a gave them, next to each other, each once; none if a was
-    refused. Nothing else is visible. A yes names a position for each event, or none at all.
+    refused. Nothing else is visible, nor in a scan of the log. A yes names a position of its own for each event, or none at all.
 
     All have to be there as soon as another event is visible, and wherever an append is answered, the log is scanned, or the run has
-    settled.
+    settled. Payloads are equal if Python says so: 1, 1.0 and True are.
     """
 
     name = "identity"
@@ -36,7 +38,7 @@ class Identity(Property):
         "once": "no event of an append is visible a second time",
         "whole": "the events of an append are visible together: all of them, next to each other and in their order, or none",
         "refused leaves no trace": "no event of an append that was refused or rolled back is visible",
-        "answered in full": "a yes names as many positions as the append has events, or none",
+        "answered in full": "a yes names as many different positions as the append has events, or none",
     }
 
     def __init__(self, oracle: Oracle) -> None:
@@ -51,10 +53,10 @@ class Identity(Property):
         return {
             Stored: self.on_stored,
             Altered: self.on_altered,
-            Refused: self.on_ended,
+            Refused: self.on_refused,
             Aborted: self.on_ended,
             Acknowledged: self.on_acknowledged,
-            Scanned: self.on_whole,
+            Scanned: self.on_scanned,
             Settled: self.on_whole,
         }
 
@@ -107,7 +109,7 @@ class Identity(Property):
         )
 
     def untrue_refusal(
-        self, number: int, event: Stored, operation: Operation, ended: int, how: Refused | Aborted
+        self, number: int, event: Stored | Altered, operation: Operation, ended: int, how: Refused | Aborted
     ) -> Finding:
         """An event of an append that did not happen."""
         return self.finding(
@@ -134,6 +136,10 @@ class Identity(Property):
             self.partial = operation
             self.last = (number, event)
             return self.torn(number, operation.seen + 1)
+        return self.repeated(number, event, operation)
+
+    def repeated(self, number: int, event: Stored, operation: Operation) -> Finding:
+        """An event that was visible before."""
         return self.finding(
             "double-effect-of-retry" if operation.retried else "duplicate-append",
             event.stream,
@@ -157,6 +163,8 @@ class Identity(Property):
         place = operation.place_of(record.id)
         if place is None:
             return self.unasked(number, record, operation)
+        if operation.ended is not None:
+            return self.untrue_refusal(number, record, operation, *operation.ended)
         before = self.oracle.events.get(record.position)
         if before is not None and before.id == record.id and before.version != record.version:
             seen = Evidence(self.oracle.numbers[record.position], before, "is what readers got")
@@ -224,9 +232,57 @@ class Identity(Property):
             ],
         )
 
+    def on_refused(self, number: int, record: Refused) -> Finding | None:
+        """Nothing of what was refused is visible, and the last batch is complete."""
+        finding = self.on_ended(number, record)
+        return self.torn(number) if finding is None and self.partial is not None else finding
+
     def on_whole(self, number: int, record: object) -> Finding | None:
         """Wherever the log is at rest, the last batch is complete."""
         return self.torn(number) if self.partial is not None else None
+
+    def on_scanned(self, number: int, record: Scanned) -> Finding | None:
+        """The last batch is complete; and what readers have not come to yet was asked for, is there once, and with its batch."""
+        if self.partial is not None:
+            return self.torn(number)
+        if not record.positions or record.positions[-1] <= self.oracle.tail:
+            return None  # the usual case; what is below, `visibility` and `durability` compare
+        finding = self.ahead(number, record)
+        if finding is None:
+            return None
+        proofs = [proof for proof in finding.evidence if type(proof.record) is not Stored]
+        return attrs.evolve(finding, evidence=(*proofs, Evidence(number, record, "is a scan that shows it")))
+
+    def ahead(self, number: int, record: Scanned) -> Finding | None:
+        """The first of those events that should not be there, or not without others of its batch."""
+        found: dict[str, int] = {}
+        for position, event_id in zip(record.positions, record.ids, strict=True):
+            if position <= self.oracle.tail:
+                continue
+            op = event_id.rpartition("/")[0]
+            operation = self.appends.operations.get(op)
+            stream = "log" if operation is None else operation.prepared.stream
+            event = Stored(position, stream, 0, event_id, "", None)
+            place = None if operation is None else operation.place_of(event_id)
+            if operation is None or place is None:
+                if (finding := self.unasked(number, event, operation)) is not None:
+                    return finding
+                continue
+            if operation.ended is not None:
+                return self.untrue_refusal(number, event, operation, *operation.ended)
+            due = found.get(op, operation.seen)
+            if place < due:
+                return self.repeated(number, event, operation)
+            if place > due:
+                self.partial = operation
+                return self.torn(number, due + 1)
+            found[op] = due + 1
+        for op, count in found.items():
+            operation = self.appends.operations[op]
+            if not any(len(form.events) == count for form in operation.forms()):
+                self.partial = operation
+                return self.torn(number, count)
+        return None
 
     def on_acknowledged(self, number: int, record: Acknowledged) -> Finding | None:
         """The last batch is complete, and the answer names a position for each of its events, or none at all."""
@@ -234,6 +290,8 @@ class Identity(Property):
             return self.torn(number)
         operation = self.appends.operations.get(record.op)
         answered = len(record.positions)
+        if answered > 1:
+            answered = len(set(record.positions))
         if operation is None or not answered or answered == len(operation.prepared.events):
             return None
         if any(answered == len(form.events) for form in operation.earlier):

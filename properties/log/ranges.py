@@ -2,8 +2,8 @@
 
 For every read with bounds l, u and limit n: the answer is the first n visible events with l <= position <= u, in order. So it is empty for
 inverted bounds and for n <= 0, and bounds outside of the log mean its ends. While a slow append is open, the answer may go on with events
-that readers of the whole log come to later. Usually broken at the edges: an index of -1, a fabricated first entry (catalogue:
-phantom-position), a limit of 0 that means “no limit”.
+that readers of the whole log come to later: at those positions, as the next answer and the end of the run tell. Usually broken at the
+edges: an index of -1, a fabricated first entry (catalogue: phantom-position), a limit of 0 that means “no limit”.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from itertools import islice, pairwise
 
 from refold.model.parts.reading.range_reads import RangeRead
+from refold.model.record import Settled
 from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
@@ -21,6 +22,7 @@ class Ranges(Property):
     name = "ranges"
     guarantee = "LOG"
     needs = "bounds"
+    judges = (RangeRead,)
     clauses = {
         "bounds": "every entry of the answer lies between the bounds, both of them included",
         "limit": "the answer holds no more entries than the limit; for a limit of 0 or less it is empty",
@@ -33,13 +35,16 @@ class Ranges(Property):
         self.oracle = oracle
         self.window = oracle.window(REMEMBERED, "what reads of ranges show of events older than the newest {size}")
         self.windows = (self.window,)
+        self.early: dict[int, tuple[str, int, RangeRead]] = {}
 
     def handlers(self) -> dict[type, Handler]:
-        """Answers."""
-        return {RangeRead: self.on_read}
+        """Answers, and the end, when everything is visible."""
+        return {RangeRead: self.on_read, Settled: self.on_settled}
 
     def on_read(self, number: int, record: RangeRead) -> Finding | None:
         """Bounds, order and limit need no log; the contents are compared with what is visible."""
+        if self.early and (finding := self.come_true(number, self.oracle.tail)) is not None:
+            return finding
         positions = record.positions
         if not self.oracle.low and self.exactly(record):
             return None  # the usual case, decided fast
@@ -67,9 +72,35 @@ class Ranges(Property):
         expected = self.expected(record)
         there = tuple(zip(record.positions, record.ids, strict=False))
         same = there[: len(expected)] == expected and len(record.ids) == len(record.positions)
-        if same and all(oracle.slow and position > oracle.tail for position, _ in there[len(expected) :]):
+        more = there[len(expected) :]
+        if same and all(oracle.slow and position > oracle.tail for position, _ in more):
+            self.early.update((position, (event_id, number, record)) for position, event_id in more)
             return None
         return self.differs("range-differs", "contents", number, record)
+
+    def on_settled(self, number: int, record: Settled) -> Finding | None:
+        """By now everything that was committed is visible."""
+        return self.come_true(number, max(self.early, default=0))
+
+    def come_true(self, number: int, tail: int) -> Finding | None:
+        """Whether what answers showed before readers of the whole log came to it is there, up to position `tail`."""
+        oracle = self.oracle
+        due = [position for position in self.early if position <= tail]
+        shown = {position: self.early.pop(position) for position in due}
+        for position, (event_id, asked, record) in shown.items():
+            event = oracle.events.get(position)
+            if (event is None and position > oracle.low) or (event is not None and event.id != event_id):
+                return self.finding(
+                    "range-differs",
+                    "log",
+                    number,
+                    clause="contents",
+                    position=position,
+                    expected="nothing" if event is None else event.id,
+                    actual=event_id,
+                    evidence=[Evidence(asked, record, "is the answer to this read")],
+                )
+        return None
 
     def expected(self, record: RangeRead) -> tuple[tuple[int, str], ...]:
         """Positions and ids of the first visible events between the bounds."""

@@ -30,7 +30,7 @@ class Visibility(Property):
     clauses = {
         "positions grow": "an event becomes visible above all positions that were readable before",
         "versions": "the versions of a stream become visible as 1, 2, 3, …",
-        "answers below": "a yes names no position that readers have passed without seeing an event there",
+        "answers below": "a yes names no position that readers have passed without seeing an event there, and none below 1",
         "answers": "an event at a position that a yes names is one of the append that was answered, and it is there",
         "stays": "the event at a position is still that one when the position is read again",
         "moves": "an event keeps its position: it is not read at another one while its place has gone to another event",
@@ -183,7 +183,7 @@ class Visibility(Property):
                     )
             elif position > oracle.tail:
                 self.promised[position] = (number, record)
-            elif position <= oracle.low:
+            elif 0 < position <= oracle.low:
                 self.forgotten(position)
             else:
                 own = [event for event in oracle.events.values() if event.operation == record.op]
@@ -198,7 +198,11 @@ class Visibility(Property):
                     expected=f"a position above {oracle.tail}, which readers have reached",
                     actual=position,
                     evidence=[
-                        Evidence(oracle.numbers[oracle.tail], oracle.events[oracle.tail], "was read before"),
+                        *(
+                            [Evidence(oracle.numbers[oracle.tail], oracle.events[oracle.tail], "was read before")]
+                            if oracle.tail in oracle.events
+                            else []
+                        ),
                         Evidence(number, record, "says that it is stored below"),
                     ],
                 )

@@ -18,8 +18,8 @@ class CopyFollowsSource(Property):
     source held of r as of that LSN, and no change that is not committed; and at rest copy(r) == source(r), also where only one of them
     has r.
 
-    A copy may be emptied for a snapshot: each row of it may be deleted at the LSN of the snapshot, and come back once, no older than it
-    was as of the newest snapshot.
+    A copy may be emptied for a snapshot: each row of it may be deleted at the LSN of the snapshot, and come back once for each snapshot, no
+    older than it was as of the newest one.
     """
 
     name = "change-stream"
@@ -39,7 +39,9 @@ class CopyFollowsSource(Property):
         self.source: dict[str, list[tuple[int, SourceChanged]]] = {}
         self.copied: dict[str, tuple[int, Copied]] = {}
         self.snapshot = -1
+        self.newest = 0
         self.emptied: set[str] = set()
+        self.cleared: set[str] = set()
 
     def handlers(self) -> dict[type, Handler]:
         """Changes on both sides, rest."""
@@ -52,11 +54,13 @@ class CopyFollowsSource(Property):
 
     def on_changed(self, number: int, record: SourceChanged) -> None:
         """The source moves on; its changes are kept from the one on that the copy has."""
+        self.newest = max(self.newest, record.lsn)
         self.source.setdefault(record.item, []).append((number, record))
 
     def on_snapshot(self, number: int, record: SnapshotBegun) -> None:
         """The copy may be emptied before it is filled again."""
         self.snapshot = record.lsn
+        self.cleared.clear()
 
     def on_copied(self, number: int, record: Copied) -> Finding | None:
         """One row, not older than before, and as the source held it."""
@@ -64,12 +68,15 @@ class CopyFollowsSource(Property):
         self.copied[record.item] = (number, record)
         evidence = [] if before is None else [Evidence(*before, "was in the copy")]
         evidence.append(Evidence(number, record, "came on top"))
+        item = record.item
         empties = record.value is None and record.lsn == self.snapshot
-        floor = self.floor(record.item, before)
+        empties = empties and (item in self.emptied or item not in self.cleared)
+        floor = self.floor(item, before)
         if empties:
-            self.emptied.add(record.item)
+            self.emptied.add(item)
+            self.cleared.add(item)
         else:
-            self.emptied.discard(record.item)
+            self.emptied.discard(item)
         if record.rows > 1:
             return self.wrong(
                 "row-copied-twice", "one row", number, record, "one row", counted(record.rows, "row"), evidence
@@ -101,11 +108,12 @@ class CopyFollowsSource(Property):
         value = changes[older - 1][1].value if older else None
         if older > 1:
             del changes[: older - 1]
-        if record.value == value:
+        ahead = record.lsn > max(self.newest, self.snapshot)
+        if record.value == value and not ahead:
             return None
         proof = [Evidence(*changes[0], "is what the source held"), *evidence] if older else evidence
         proof.sort(key=lambda one: one.number)
-        if not changes or record.lsn > changes[-1][1].lsn:
+        if ahead or not changes or record.lsn > changes[-1][1].lsn:
             return self.wrong(
                 "copied-before-commit", "committed", number, record, "a committed change", record.value, proof
             )

@@ -17,10 +17,11 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class ExternalEffects(Property):
-    """For every consumer c with effects on the outside world and event e: what is sent for e goes to whom e is about, after what was
-    sent for e's predecessors in its stream, and never after c made durable that e is done; it is sent once, and once more for each crash
-    of c before that; c makes durable that e is done only after it was sent; nothing is sent for anything but an event in the log; and at
-    rest every event that c has passed is done. Such consumers say so when they join, or show it by what they send and note."""
+    """For every consumer c with effects on the outside world and event e: what is sent for e goes to whom e is about, for the first time
+    after what was sent for e's predecessors in its stream, and never after c made durable that e is done; it is sent once, and once more
+    after each crash of c before that; c makes durable that e is done only after it was sent; nothing is sent for anything but an event in
+    the log; and at rest every event that c has passed is done. Such consumers say so when they join, or show it by what they send and
+    note."""
 
     name = "external-effects"
     guarantee = "REPL"
@@ -29,7 +30,7 @@ class ExternalEffects(Property):
         "once for each start": "what is sent for an event that is not noted as done is sent again only after a crash",
         "for an event": "something is sent because of an event that is in the log",
         "to whom it is about": "what is sent for an event goes to whom the event is about",
-        "in the order of streams": "what is sent for an event comes after what is sent for its predecessors in its stream",
+        "in the order of streams": "what is first sent for an event comes after that for its predecessors in its stream",
         "done only if sent": "an event is noted as done only after something was sent for it",
         "none forgotten": "at rest every event that the consumer has passed is noted as done",
     }
@@ -89,7 +90,7 @@ class ExternalEffects(Property):
         excused = self.excused.get(name, set())
         if position in excused:
             excused.remove(position)
-            return self.in_its_place(number, record)
+            return self.in_its_place(number, record, again=True)
         return self.finding(
             "side-effect-twice",
             name,
@@ -126,8 +127,8 @@ class ExternalEffects(Property):
             ],
         )
 
-    def in_its_place(self, number: int, record: Sent) -> Finding | None:
-        """For an event, to whom it is about, and after the earlier ones of its stream."""
+    def in_its_place(self, number: int, record: Sent, again: bool = False) -> Finding | None:
+        """For an event, to whom it is about, and the first time after the earlier ones of its stream."""
         event = self.oracle.events.get(record.position)
         if event is None:
             return self.without_cause(number, record)
@@ -144,6 +145,8 @@ class ExternalEffects(Property):
                 actual=record.to,
                 evidence=[proof, Evidence(number, record, "went elsewhere")],
             )
+        if again:
+            return None
         return self.order.sent(self, record.consumer, record.consumer, number, record, event, [proof])
 
     def without_cause(self, number: int, record: Sent) -> Finding | None:

@@ -81,6 +81,7 @@ class OutboxDelivery(Property):
         self.windows = (self.effects.window, self.delivered.window, self.excuses)
         self.order = StreamOrder()
         self.hands: dict[str, str] = {}
+        self.out: dict[str, None] = {}
         self.excused: dict[str, int] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -98,9 +99,10 @@ class OutboxDelivery(Property):
             self.excuse(record.message)
 
     def on_interrupted(self, number: int, record: Interrupted) -> None:
-        """Each of the messages may come once more."""
-        for message in record.messages:
-            self.excuse(message)
+        """Each of the messages that have gone out may come once more."""
+        for message in dict.fromkeys(record.messages):
+            if message in self.out or self.effects.window.dropped:
+                self.excuse(message)
 
     def excuse(self, message: str) -> None:
         """One repetition of this message is nobody's fault."""
@@ -128,6 +130,9 @@ class OutboxDelivery(Property):
         self.delivered.add(record.outbox, record.position)
         before = self.effects.again((record.outbox, record.position), number, record)
         if before is None:
+            self.out[record.message] = None
+            if len(self.out) >= self.effects.window.full:
+                self.effects.window.trim(self.out)
             return self.in_order(number, record, event) if record.ordered and event is not None else None
         left = self.excused.pop(record.message, 0)
         if left > 1:
@@ -187,7 +192,7 @@ class Commands(Property):
         "for an event": "a command is executed because of an event that is in the log",
         "recognised if done": "a command is taken for one that is done only if that of its event and handler was executed",
         "each event and handler": "at rest the command of every event and every handler was executed",
-        "done with every event": "at rest the process manager is done with as many events as there are",
+        "done with every event": "at rest the process manager is done with no fewer events than there are",
     }
     needs = "process-manager"
     judges = (CommandExecuted,)

@@ -105,8 +105,8 @@ class Topics(Property):
         return finding
 
     def on_expired(self, number: int, record: Expired) -> None:
-        """Retention may remove any message, read or not."""
-        self.low = record.low
+        """Retention may remove any message, read or not; what it has removed does not come back."""
+        self.low = max(self.low, record.low)
         self.expired = (number, record)
 
     def on_failed_over(self, number: int, record: FailedOver) -> Finding | None:

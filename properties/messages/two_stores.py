@@ -53,8 +53,9 @@ class TwoStores(Property):
             self.written[record.item] = (number, record)
         if record.noted:
             self.noted[record.item, record.version] = None
-            self.newest[record.item] = record.version
-            self.orphans.pop(record.item, None)
+            if record.version >= self.newest.get(record.item, 0):
+                self.newest[record.item] = record.version
+                self.orphans.pop(record.item, None)
 
     def on_second(self, number: int, record: SecondWritten) -> Finding | None:
         """The second store has learnt of a fact, and holds no older one than before."""

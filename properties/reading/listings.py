@@ -12,7 +12,7 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 class Listings(Property):
     """For every link that is followed, to event e: e is shown as it is in the log if e is in the log and not archived, and the link is
-    discarded otherwise; at rest the reader is at the end of its links, and the listing holds as many items of each stream as there are
+    discarded otherwise; at rest the reader has dealt with all of its links, and the listing holds as many items of each stream as there are
     living events in it: those that are not archived."""
 
     name = "listings"
@@ -123,7 +123,7 @@ class Listings(Property):
         versions = self.oracle.versions
         for stream in sorted({*versions, *record.rows}):
             archived = self.archived.get(stream)
-            living = versions.get(stream, 0) - (0 if archived is None else archived[1].version)
+            living = max(versions.get(stream, 0) - (0 if archived is None else archived[1].version), 0)
             shown = record.rows.get(stream, 0)
             if shown != living:
                 return self.miscounted(number, record, stream, living, shown)

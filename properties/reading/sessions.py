@@ -61,7 +61,7 @@ class Histories:
 
     def state(self, key: str, version: int) -> tuple[Any] | None:
         """The state of `key` at `version`, or None if there was none or it is forgotten."""
-        if version == 0:
+        if version <= 0:
             return (self.application.initial(key),)
         states = self.states.get(key, {})
         if version in states:
@@ -127,7 +127,7 @@ class Sessions(Property):
         """Streams and versions of acknowledged writes; what is not visible yet is looked at again when the client asks once more."""
         hidden = []
         for number, record in self.unresolved.pop(client, ()):
-            if record.positions and record.positions[-1] > self.oracle.tail:
+            if self.hidden(record):
                 hidden.append((number, record))
             elif (event := self.written(record)) is not None:
                 held = self.own.get((client, event.stream))
@@ -138,7 +138,20 @@ class Sessions(Property):
 
     def written(self, record: Acknowledged) -> Stored | None:
         """The last event of an acknowledged append, if it is visible and not forgotten."""
-        return self.oracle.events.get(record.positions[-1]) if record.positions else None
+        oracle = self.oracle
+        if record.positions:
+            return oracle.events.get(record.positions[-1])
+        operation = oracle.appends.operations.get(record.op)
+        if operation is None or not operation.seen:
+            return None
+        return next((event for event in reversed(oracle.events.values()) if event.operation == record.op), None)
+
+    def hidden(self, record: Acknowledged) -> bool:
+        """Whether readers of the whole log have not come to an acknowledged append."""
+        if record.positions:
+            return record.positions[-1] > self.oracle.tail
+        operation = self.oracle.appends.operations.get(record.op)
+        return operation is not None and not operation.seen
 
     def resolve_all(self) -> None:
         """Before events are forgotten: whose they are is known from then on."""
@@ -285,7 +298,7 @@ class Waits(Property):
         super().__init__()
         self.oracle = oracle
         self.calm = False
-        self.waiting: dict[str, tuple[int, Waiting]] = {}
+        self.waiting: dict[tuple[str, str], tuple[int, Waiting]] = {}
 
     def handlers(self) -> dict[type, Handler]:
         """Waiting queries, their ends, and the end of everything."""
@@ -303,7 +316,7 @@ class Waits(Property):
 
     def on_waiting(self, number: int, record: Waiting) -> Finding | None:
         """A query waits only while its patience lasts."""
-        self.waiting[record.client] = (number, record)
+        self.waiting[record.client, record.key] = (number, record)
         if record.ticks < record.patience:
             return None
         return self.finding(
@@ -319,11 +332,11 @@ class Waits(Property):
 
     def on_answered(self, number: int, record: Answered) -> None:
         """The best of ends."""
-        self.waiting.pop(record.client, None)
+        self.waiting.pop((record.client, record.key), None)
 
     def on_gave_up(self, number: int, record: GaveUp) -> Finding | None:
         """It had waited as long as was promised; and once faults stop there is nothing to give up for."""
-        self.waiting.pop(record.client, None)
+        self.waiting.pop((record.client, record.key), None)
         if record.ticks < record.patience:
             return self.finding(
                 "query-gives-up-early",
@@ -350,7 +363,7 @@ class Waits(Property):
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:
         """Nobody waits any more."""
-        for client, (asked, waiting) in self.waiting.items():
+        for (client, _), (asked, waiting) in self.waiting.items():
             return self.finding(
                 "query-waits-for-ever",
                 client,

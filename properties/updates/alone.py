@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from msgspec import Struct
 
 from refold.model.application import Application, Solo
@@ -48,7 +49,7 @@ class MadeAlone(Property):
     judges = (Replied,)
     clauses = {
         "decision": "what a call appends is what it appends alone, on the log just before",
-        "once": "a call appends once, however often it tries inside",
+        "once": "a call appends once, however often it tries inside, and nothing more when it is answered",
         "whole": "what a call appends becomes visible whole, or not at all, also if it fails or its process dies",
         "invariant": "no call leads to a state that the invariant forbids",
         "done has an effect": "a call that is answered “done” and appended nothing had nothing to append",
@@ -63,6 +64,7 @@ class MadeAlone(Property):
         self.log: list[tuple[int, Stored]] = []
         self.versions: dict[str, int] = {}
         self.open: dict[str, _Under] = {}
+        self.answered: dict[str, tuple[int, Replied, _Under]] = {}
         self.compared = 0
 
     def handlers(self) -> dict[type, Handler]:
@@ -76,6 +78,7 @@ class MadeAlone(Property):
     def on_called(self, number: int, record: Called) -> None:
         """A call begins."""
         self.open[record.op] = _Under(number, record, len(self.log), [])
+        self.answered.pop(record.op, None)
 
     def on_step(self, number: int, record: Step) -> None:
         """Something happens to a client."""
@@ -90,6 +93,8 @@ class MadeAlone(Property):
         call = self.open.get(event.id.rpartition("/")[0])
         if call is not None:
             call.own.append(len(self.log) - 1)
+        elif self.answered and (finding := self.late(number, event)) is not None:
+            return finding
         before = self.versions.get(event.stream)
         self.versions[event.stream] = event.version
         if before is None or event.version == before + 1:
@@ -106,12 +111,27 @@ class MadeAlone(Property):
             evidence=[Evidence(number, event, "is the event")],
         )
 
+    def late(self, number: int, event: Stored) -> Finding | None:
+        """An event of a call that has appended something and is answered: whatever it is, it comes once more."""
+        known = self.answered.pop(event.operation, None)
+        if known is None:
+            return None
+        self.versions[event.stream] = event.version
+        replied, record, call = known
+        expected = [repr(self.log[place][1].data) for place in call.own]
+        call.own.append(len(self.log) - 1)
+        actual = [*expected, repr(event.data)]
+        finding = self.convict("duplicate-append", "once", replied, record, call, expected, actual)
+        proofs = sorted(finding.evidence, key=lambda proof: proof.number)
+        return attrs.evolve(finding, number=number, evidence=tuple(proofs))
+
     def on_replied(self, number: int, record: Replied) -> Finding | None:
         """What it did, against what it does alone."""
         call = self.open.pop(record.op, None)
         if call is None:
             return None
         if call.own:
+            self.answered[record.op] = (number, record, call)
             return self.judge_effect(number, record, call)
         if call.disturbed or record.how not in ("done", "refused"):
             return None

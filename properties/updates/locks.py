@@ -49,7 +49,8 @@ class Lock:
 
 class Locks(Property):
     """For every lock: it is granted only while no other lease on it is in force, to a client that has not waited too long, for some time,
-    with a token greater than all before; a lease is renewed only for the client whose grant is the last one and not given back; a write has
+    with a token greater than all before; a lease is in force until its time is up or the client that it was granted to gives it back; it is
+    renewed only for the client whose grant is the last one and not given back; a write has
     an effect only under a token that was granted to its client, if no newer one had an effect, and is not refused under the newest; a
     client that asks while no lease is in force is not kept waiting."""
 
@@ -214,7 +215,8 @@ class Locks(Property):
     def on_released(self, number: int, record: Released) -> None:
         """The holder gives back its own."""
         lock = self.lock(record.lock)
-        if lock.grant is not None and lock.grant[1].token == record.token:
+        grant = lock.grant
+        if grant is not None and (record.client, record.token) == (grant[1].client, grant[1].token):
             lock.held = False
         else:
             lock.stray = (number, record)

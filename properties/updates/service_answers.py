@@ -17,6 +17,9 @@ from refold.model.parts.calls import SERVICE, Called, Replied
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
 
+REMEMBERED = 4_096
+"""Calls that have appended something and are answered, remembered to recognise a second effect."""
+
 
 class _Open(Struct):
     """A call that has no answer yet. `may_refuse`: on some state since its beginning the decision is a refusal; `may_rest`: on some
@@ -45,7 +48,7 @@ class ServiceAnswers(Property):
     after = ("appends", "states")
     judges = (Replied,)
     clauses = {
-        "once": "a call appends once, however often the service tries inside",
+        "once": "a call appends once, however often the service tries inside, and not again when it is answered",
         "whole": "what a call appends becomes visible whole, or not at all",
         "done has an effect": "a call that is answered “done” has appended something, unless there was nothing to do",
         "refused with cause": "a call is refused only if the command was not possible, or somebody else was in its way before the answer",
@@ -59,6 +62,11 @@ class ServiceAnswers(Property):
         self.oracle = oracle
         self.states = oracle.states
         self.open: dict[str, _Open] = {}
+        self.answered: dict[str, _Open] = {}
+        self.window = oracle.window(
+            REMEMBERED, "whether calls append once more when the newest {size} others have done so"
+        )
+        self.windows = (self.window,)
 
     def handlers(self) -> dict[type, Handler]:
         """Calls, what becomes visible, answers."""
@@ -70,6 +78,7 @@ class ServiceAnswers(Property):
         call = _Open(number, record, key)
         self.consider(call, self.states.of(key))
         self.open[record.op] = call
+        self.answered.pop(record.op, None)
 
     def consider(self, call: _Open, state: Any) -> None:
         """One more state that the call may have met."""
@@ -83,10 +92,11 @@ class ServiceAnswers(Property):
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """The state changes for every open call; an event of a call is the first of its one effect, or belongs to it."""
-        if not self.open:
+        if not self.open and not self.answered:
             return None
         op = event.id.rpartition("/")[0]
-        own = self.open.get(op.partition(".")[0])
+        called = op.partition(".")[0]
+        own = self.open.get(called) or self.answered.get(called)
         key = self.states.key
         for call in self.open.values():
             if call.key == key and call is not own:
@@ -135,7 +145,12 @@ class ServiceAnswers(Property):
     def on_replied(self, number: int, record: Replied) -> Finding | None:
         """The answer fits what was done."""
         call = self.open.pop(record.op, None)
-        if call is None or call.first is not None:
+        if call is None:
+            return None
+        if call.first is not None:
+            self.answered[record.op] = call
+            if len(self.answered) >= self.window.full:
+                self.window.trim(self.answered)
             return None
         evidence = [Evidence(call.number, call.record, "is the call"), Evidence(number, record, "is its answer")]
         if record.how == "done" and not call.may_rest:

@@ -35,6 +35,7 @@ class SingleWriter(Property):
         super().__init__()
         self.owner: tuple[int, TookOver] | None = None
         self.last: tuple[int, Journaled] | None = None
+        self.high: tuple[int, Journaled] | None = None
 
     def handlers(self) -> dict[type, Handler]:
         """Owners, and what the journal answered."""
@@ -42,10 +43,10 @@ class SingleWriter(Property):
 
     def newest(self) -> tuple[int, TookOver | Journaled] | None:
         """The record with the newest epoch: the last takeover, unless an event of a newer one was accepted."""
-        owner, last = self.owner, self.last
-        if owner is None or last is None:
-            return owner or last
-        return last if last[1].epoch > owner[1].epoch else owner
+        owner, high = self.owner, self.high
+        if owner is None or high is None:
+            return owner or high
+        return high if high[1].epoch > owner[1].epoch else owner
 
     def on_took_over(self, number: int, record: TookOver) -> Finding | None:
         """The newest writer has a newer epoch than all before, and knows the whole journal."""
@@ -78,6 +79,8 @@ class SingleWriter(Property):
         """On top of the last event, by the newest writer."""
         newest, last = self.newest(), self.last
         self.last = (number, record)
+        if self.high is None or record.epoch >= self.high[1].epoch:
+            self.high = self.last
         version = 1 if last is None else last[1].version + 1
         if record.version != version:
             return self.wrong("writers-interleave", "versions", number, record, last, version, record.version)

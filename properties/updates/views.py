@@ -105,7 +105,12 @@ class Views(Property):
         version = self.versions.get(record.stream, 0)
         if record.seen < version or self.oracle.slow or (record.seen == version and record.source != "log"):
             return None
-        if record.command is None or record.stream in self.states.scattered or self.over_tags(record):
+        if (
+            record.command is None
+            or record.stream in self.states.scattered
+            or record.stream != self.decider.key(record.command)
+            or self.over_tags(record)
+        ):
             return None
         if record.seen > version:
             return self.ahead(number, record, version)

@@ -46,6 +46,7 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "was in the log": "it had been read at position {position}",
     "is the end of it": "it said: {reason}",
     "is a scan without it": "it returned {positions}",
+    "is a scan that shows it": "it returned {positions} with the ids {ids}",
     "changed the row before": "{consumer} then stored {writes}",
     "changed it again": "{consumer} stored {writes} for event {position}, whose effect it already had",
     "was applied": "{consumer} stored {writes} for it",

@@ -139,6 +139,16 @@ def test_an_append_that_was_stored_before_gets_its_first_answer_again() -> None:
 # -- slow appends
 
 
+def test_a_slow_append_that_was_stored_in_the_meantime_gets_the_answer_of_then() -> None:
+    """It was sent once more, and without a condition nothing else would stop it: an event id is stored once."""
+    log = filled("a")
+    slow = request("slow-1", "s", "t", stream="other")
+    log.begin(slow)
+    first = log.append(slow)
+    assert log.commit("slow-1") == first == Appended((4, 5))
+    assert names(log) == ["a", "s", "t"]
+
+
 def test_nothing_of_a_slow_append_is_visible_before_its_commit() -> None:
     """Nor is anything behind it: a reader who went on would never see it."""
     log = filled("a")

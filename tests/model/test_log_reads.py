@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refold.model.context import Clock, Context
+from refold.model.event import Stored, ascending
 from refold.model.log import Log
 from refold.model.parts.reading.revisioned_keys import Bucket
 from refold.model.process import ProcessDied
@@ -82,3 +83,12 @@ def test_the_highest_revision_survives_deletion() -> None:
     assert first < tombstone < again
     assert bucket.create_over_tombstone("lamp", tombstone) == 0, "the tombstone is no longer the newest entry"
     assert bucket.update("lamp", 0, exists=True) == 0, "a deleted key is not a new one"
+
+
+def test_positions_of_a_page_ascend_only_if_each_is_above_the_one_before() -> None:
+    """The same event twice in one page is out of order too."""
+    one, two = (Stored(position, "s", position, f"a-1/{position}", "T", None) for position in (1, 2))
+    assert ascending([one, two])
+    assert not ascending([two, one])
+    assert not ascending([one, one])
+    assert not ascending([one, two, two])

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from .cases import consumers, log, messages, reading, updates
+from refold.model.application import Application
+from refold.model.parts.claims.entity import Journaled, TookOver
+
+from .cases import consumers, log, messages, own, reading, updates
 from .test_clauses import judged
 
 ROOMS: tuple[Any, ...] = (log, updates, consumers, messages, reading)
@@ -23,3 +26,22 @@ def test_the_clause_convicts_this_history_too(name: str, clause: str, history: t
 @pytest.mark.parametrize("history", RIGHT)
 def test_this_history_is_innocent(history: tuple[Any, ...]) -> None:
     assert judged(history, None) == []
+
+
+@pytest.mark.parametrize(("name", "clause", "history", "application"), own.more_wrong())
+def test_the_clause_convicts_this_history_of_a_users_code_too(
+    name: str, clause: str, history: tuple[Any, ...], application: Application
+) -> None:
+    """Once, and no other clause of its property does."""
+    assert [one.clause for one in judged(history, application) if one.judge == name] == [clause]
+
+
+@pytest.mark.parametrize(("history", "application"), own.more_right())
+def test_this_history_of_a_users_code_is_innocent(history: tuple[Any, ...], application: Application) -> None:
+    assert judged(history, application) == []
+
+
+def test_an_old_epoch_that_was_accepted_does_not_make_room_for_others() -> None:
+    """The second violation is found behind the first one."""
+    history = (Journaled("node-1", 3, 1), Journaled("node-2", 1, 2), TookOver("node-3", 2, 2))
+    assert [one.clause for one in judged(history, None)] == ["epochs", "new epoch"]

@@ -13,6 +13,7 @@ import pytest
 
 from refold.model.examples.accounts import Accounts, Register, Registered
 from refold.model.expectation import at_version
+from refold.model.parts.calls import Shown
 from refold.model.parts.claims.lock import Granted, Renewed
 from refold.model.parts.claims.reservation import HoldEnded, HoldTaken
 from refold.model.parts.consuming.dead_letters import Parked
@@ -20,6 +21,7 @@ from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.model.parts.messages.outbox import Delivered, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised
 from refold.model.parts.messages.topic import Published, Tallied, Tally
+from refold.model.parts.reading.looks import Viewed
 from refold.model.parts.reading.query import Answered
 from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.parts.side_consumers import Joined
@@ -374,3 +376,15 @@ def test_an_answer_to_a_forgotten_append_is_judged_by_scans_that_begin_before_it
     answer = Acknowledged("alice", "alice-1", (41,))
     assert verdict(*MANY, answer, scan(after=40))[0] == ["acknowledged-append-lost"]
     assert verdict(*MANY, answer, scan(after=41))[0] == []
+
+
+def test_what_watched_consumers_and_views_show_is_not_judged_when_events_are_forgotten_and_that_is_said() -> None:
+    """While nothing is forgotten it is."""
+    worker = ConsumerSpec(name="worker", projection="totals", watched=True)
+    watching = Opened(1, "by hand", "accounts", ("alice",), (worker,))
+    shows = (Shown("worker", None, {"acme": 0}, "resting"), Viewed("page", {"acme": 0}))
+    found, given_up = verdict(*appends(3), *shows, opened=watching)
+    assert (found, given_up) == (["replayed-state-differs", "view-differs-from-replay"], [])
+    found, given_up = verdict(*appends(40), *shows, opened=watching)
+    assert found == []
+    assert {"what watched consumers show", "what views show when"} <= set(given_up)

@@ -7,6 +7,7 @@ from typing import Any
 from refold.model.application import Rows, Writes
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Register, Registered
+from refold.model.expectation import Exact
 from refold.model.parts.consuming.dead_letters import DeadLetters, Parked
 from refold.model.parts.consuming.journey import Finished
 from refold.model.parts.consuming.mailer import Reset
@@ -44,6 +45,8 @@ BOTH = (*FIRST, *SECOND)
 
 LATER = event(5, 2, BOB, "bob-1/0")
 """Bob at position 5: nothing is at 2 to 4."""
+THIRD = (asked("bob-1", BOB, expected=Exact(1)), event(3, 2, BOB, "bob-1/0"), yes("bob-1", 3))
+"""Bob at position 3, behind zoe's event of another stream."""
 
 # -- effects and checkpoints
 
@@ -60,6 +63,8 @@ def saved(position: int, name: str = "index") -> CheckpointSaved:
 
 ADA_THERE = index(1, "ada")
 BOB_THERE = index(2, "bob", ROW)
+BOB_THIRD = index(3, "bob", ROW)
+BOB_LATE = index(5, "bob", ROW)
 ZOE_THERE = index(2, "zoe", ("zeta", 1, "zeta"), "zeta")
 
 REPLAY = frozenset({"replay"})
@@ -160,6 +165,10 @@ def at_rest(indexed: int = 1, totalled: int = 1) -> tuple[Any, ...]:
         Observed("cache", 1, {"ada@acme": "acme"}),
     )
 
+
+ALL_ADA = (ADA_THERE, Applied("totals", 1, {"acme": 1}), Applied("cache", 1, {"ada@acme": "acme"}))
+ALL_BOB = (BOB_THERE, Applied("totals", 2, {"acme": 2}), Applied("cache", 2, {"bob@acme": "acme"}))
+"""All three consumers apply an event."""
 
 CONVERGENCE = {
     ("convergence", "not before the tail"): Case(
@@ -351,6 +360,23 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "parked for a cause",
             (*FIRST, *OTHER, Failed("index", 1), PARKED, Parked("index", 2, "acme", 2)),
         ),
+        # what is not in the log cannot be put aside, nor can it be a hole
+        ("dead-letters", "parked for a cause", (*FIRST, ADA_THERE, Failed("index", 2), Parked("index", 2, "acme", 1))),
+        (
+            "effects",
+            "not on a hole",
+            (
+                *FIRST,
+                ADA_THERE,
+                Failed("index", 2),
+                Parked("index", 2, "acme", 1),
+                asked("bob-1", BOB),
+                LATER,
+                BOB_LATE,
+            ),
+        ),
+        # on a hole, and before an event of another stream
+        ("effects", "not on a hole", (*FIRST, *OTHER, *THIRD, Failed("index", 1), PARKED, BOB_THIRD)),
         ("dead-letters", "none stays", (*FIRST, DeadLetters("index", (1,)))),
         ("dead-letters", "none stays", (*ASIDE, DeadLetters("index", (1, 1)))),
         (
@@ -376,5 +402,11 @@ def also_right() -> list[tuple[Any, ...]]:
         (*BOTH, ADA_THERE, BOB_THERE, Observed("index", 1, {"ada@acme": ROW})),
         (*FIRST, StreamAnswered("index", "zeta", 0, frozenset())),
         (*BOTH, Failed("index", 1), PARKED, Parked("index", 2, "acme", 2), DeadLetters("index", (2, 1))),
+        (*FIRST, *OTHER, *THIRD, Failed("index", 1), PARKED, ADA_THERE, BOB_THIRD),
+        (*FIRST, *OTHER, *THIRD, ADA_THERE, BOB_THIRD, ZOE_THERE),
+        # one that does not take part
+        (*FIRST, Parked("nobody", 1, "acme", 1)),
         (*FIRST, Settling(), Settled(0)),
+        # at rest once more, when other consumers are seen
+        (*FIRST, *ALL_ADA, *at_rest(), Settled(0), *SECOND, *ALL_BOB, Observed("totals", 2, {"acme": 2}), Settled(0)),
     ]

@@ -160,6 +160,9 @@ AGAIN = asked("bob-1", BOB, expected=Exact(1))
 SENT_AGAIN = (Unknown("bob", "bob-1"), Retried("bob", "bob-1"))
 OPEN = (asked("carol-1", CLEO, stream="zeta"), Started("carol", "carol-1", (3,)))
 """A slow append is open."""
+COMES = (event(3, 1, CLEO, "carol-1/0", "zeta"), yes("carol-1", 3))
+EARLY = (*FIRST, *OPEN, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "other/0")), *COMES)
+"""An answer showed another event at the place of the open append."""
 
 
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
@@ -192,12 +195,39 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 1), event(2, 2, BOB, "bob-1/0")),
         ),
         ("identity", "answered in full", (*FIRST, ODD, event(2, 2, BOB, "bob-1/0"), yes("bob-1", 2, 3))),
+        ("identity", "answered in full", (*FIRST, *RENAMED, event(3, 3, BOB, "bob-1/1"), yes("bob-1", 3, 3))),
+        # the answer to another append
+        ("identity", "whole", (*FIRST, *RENAMED, asked("cy-1", CLEO, expected=Exact(9)), Refused("cy", "cy-1", 1))),
+        (
+            "identity",
+            "refused leaves no trace",
+            (
+                *FIRST,
+                asked("bob-1", ADA),
+                Refused("bob", "bob-1", 1),
+                Altered(1, "acme", 1, "bob-1/0", "Registered", ADA),
+            ),
+        ),
+        # a scan that shows what readers have not come to
+        ("identity", "asked for", (*FIRST, Scanned((1, 2), ("alice-1/0", "nobody-1/0")))),
+        ("identity", "asked for", (*FIRST, Scanned((2,), ("alice-1/7",), 1))),
+        ("identity", "once", (*FIRST, Scanned((1, 2), ("alice-1/0", "alice-1/0")))),
+        ("identity", "once", (*FIRST, ODD, Scanned((1, 2, 3), (*BOTH, "bob-1/0")))),
+        ("identity", "whole", (*FIRST, BATCH, Scanned((1, 2), BOTH))),
+        ("identity", "whole", (*FIRST, BATCH, *SENT_AGAIN, AGAIN, Scanned((1, 2), ("alice-1/0", "bob-1/1")))),
+        (
+            "identity",
+            "refused leaves no trace",
+            (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 1), Scanned((1, 2), BOTH)),
+        ),
         ("visibility", "positions grow", (*FIRST, ODD, event(1, 2, BOB, "bob-1/0"))),
         ("visibility", "versions", (*FIRST, ODD, event(2, 1, BOB, "bob-1/0"))),
         ("visibility", "versions", (ODD, event(1, 2, BOB, "bob-1/0"))),
         ("visibility", "answers", (*FIRST, *SECOND[:2], yes("bob-1", 1))),
         ("visibility", "answers", (*FIRST, ODD, event(3, 2, BOB, "bob-1/0"), yes("bob-1", 2))),
         ("visibility", "answers", (*FIRST, ODD, yes("bob-1", 2), event(3, 2, BOB, "bob-1/0"))),
+        ("visibility", "answers below", (*FIRST, ODD, yes("bob-1", 0))),
+        ("visibility", "answers below", (ODD, yes("bob-1", -1))),
         ("visibility", "pages", (*FIRST, *SECOND, Disordered("index", (2, 2)))),
         ("visibility", "scans in order", (*FIRST, *SECOND, Scanned((1, 1, 2), ("alice-1/0", *BOTH)))),
         ("visibility", "scans in order", (*FIRST, *SECOND, Scanned((1, 2), BOTH, 1))),
@@ -207,6 +237,16 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("durability", "acknowledged", (ODD, yes("bob-1"), Scanned((), ()))),
         ("durability", "acknowledged", (yes("nobody-1", 1), Scanned((), ()))),
         ("durability", "acknowledged", (*FIRST, *RENAMED, yes("bob-1"), Scanned((1, 2), BOTH))),
+        # a scan that begins behind what was confirmed leaves it to the next one
+        ("durability", "acknowledged", (yes("nobody-1", 1), Scanned((), (), 1), Scanned((), ()))),
+        # what only a scan has shown, before readers came to it or without them
+        ("durability", "visible", (*FIRST, ODD, Scanned((1, 2), BOTH), Scanned((1,), BOTH[:1]))),
+        ("durability", "visible", (*FIRST, ODD, Scanned((1, 2), BOTH), Scanned((), (), 1))),
+        (
+            "durability",
+            "visible",
+            (*FIRST, ODD, Scanned((1, 2), BOTH), event(2, 2, BOB, "bob-1/0"), Scanned((1,), BOTH[:1])),
+        ),
         ("ranges", "bounds", (*FIRST, *SECOND, RangeRead(2, 9, 9, (1, 2), BOTH))),
         ("ranges", "bounds", (*FIRST, RangeRead(2, 1, 9, (1,), BOTH[:1]))),
         ("ranges", "bounds", (*FIRST, RangeRead(0, 0, 9, (1,), BOTH[:1]))),
@@ -222,6 +262,10 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("ranges", "contents", (*FIRST, RangeRead(0, 9, 9, (0, 1), ("nobody/0", "alice-1/0")))),
         ("ranges", "contents", (*FIRST, RangeRead(1, 9, 9, (1, 2), BOTH))),
         ("ranges", "contents", (*FIRST, *OPEN, RangeRead(1, 9, 9, (3,), ("carol-1/0",)))),
+        # what an answer showed early, and readers never came to, or not as it was shown
+        ("ranges", "contents", (*FIRST, *OPEN, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0")), Settled(0))),
+        ("ranges", "contents", (*EARLY, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0")))),
+        ("ranges", "contents", (*EARLY, Settled(0))),
         ("reachability", "numbered", (*FIRST, *SECOND, StreamScanned("acme", (2,)))),
         ("reachability", "numbered", (*FIRST, *SECOND, StreamScanned("acme", (1, 1)))),
         ("reachability", "seen", (StreamScanned("zeta", (1,)),)),
@@ -240,6 +284,17 @@ def also_right() -> list[tuple[Any, ...]]:
         # what a slow append hides comes later, and at the position that the answer named
         (*FIRST, ODD, yes("bob-1", 2), event(2, 2, BOB, "bob-1/0")),
         (*FIRST, *RENAMED, event(3, 3, BOB, "bob-1/1"), yes("bob-1")),
+        (
+            *FIRST,
+            ODD,
+            Scanned((1, 2), BOTH),
+            event(2, 2, BOB, "bob-1/0"),
+            Scanned((1, 2), BOTH),
+            Scanned((2,), BOTH[1:], 1),
+        ),
+        # a scan that shows what readers come to later
+        (*FIRST, BATCH, Scanned((1, 2, 3), (*BOTH, "bob-1/1")), *longer, yes("bob-1", 2, 3)),
+        (*FIRST, BATCH, *SENT_AGAIN, AGAIN, Scanned((2,), ("bob-1/0",), 1), event(2, 2, BOB, "bob-1/0")),
         # a position that nobody took stays empty
         (
             *FIRST,
@@ -259,8 +314,16 @@ def also_right() -> list[tuple[Any, ...]]:
         ),
         # an answer that goes on with what the open append hides
         (*FIRST, *OPEN, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0"))),
+        (
+            *FIRST,
+            *OPEN,
+            RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0")),
+            *COMES,
+            RangeRead(3, 3, 1, (3,), ("carol-1/0",)),
+            Settled(0),
+        ),
         (*FIRST, StreamScanned("acme", (1,)), *SECOND, Settled(0)),
         (*FIRST, *SECOND, StreamScanned("acme", (1,)), StreamScanned("acme", (1, 2)), Settled(0)),
         (*FIRST, *SECOND, Scanned((2,), BOTH[1:], 1)),
-        (yes("nobody-1", 1), Scanned((1,), ("nobody-1/0",))),
+        (yes("nobody-1", 1), Scanned((), (), 1)),
     ]

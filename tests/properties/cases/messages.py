@@ -164,6 +164,9 @@ CHANGE_STREAM = {
     ),
 }
 
+EMPTIED = (put(2, None, 0), put(1, 1))
+"""A row is deleted for the snapshot at LSN 2, and comes back."""
+
 # -- topics
 
 
@@ -284,11 +287,24 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "once",
             (*FIRST, sent(), Interrupted("relay-1", ("bob-1/0",), "has died"), sent("relay-2")),
         ),
+        # an interruption excuses what had gone out by then
+        (
+            "outbox-delivery",
+            "once",
+            (*FIRST, Interrupted("relay-1", ("alice-1/0",), "has died"), sent(), sent("relay-2")),
+        ),
+        (
+            "outbox-delivery",
+            "once",
+            (*FIRST, sent(), Interrupted("relay-1", ("alice-1/0",) * 2, "has died"), sent("relay-2"), sent("relay-3")),
+        ),
         ("outbox-delivery", "of an event", (*FIRST, sent(position=3, message="alice-3/0"))),
         ("outbox-delivery", "each event", (*FIRST, OutboxAtRest(0))),
         ("commands", "each event and handler", (*FIRST, ManagerAtRest(1, ("ship",)))),
         ("commands", "each event and handler", (*BOTH, executed(1), ManagerAtRest(2))),
         ("two-stores", "repair finds", (*LEFT, Repaired(0))),
+        # an older version that is noted later replaces nothing
+        ("two-stores", "repair finds", (first(2), WriterDied("writer-1", "x", 2), first(1), Repaired(0))),
         ("two-stores", "first at rest", (first(1), second(1, 1), StoresAtRest({"x": 1, "y": 2}, {"x": 1}))),
         ("two-stores", "first at rest", (first(2), first(1), StoresAtRest({"x": 1}, {"x": 1}))),
         ("two-stores", "second at rest", (first(1), StoresAtRest({"x": 1}, {}))),
@@ -301,20 +317,37 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             (row(1, 1), SnapshotBegun(1), row(2, None), put(1, 1), put(2, None, 0), put(1, 1)),
         ),
         ("change-stream", "forwards", (row(1, 1), row(2, 2), SnapshotBegun(2), put(2, 2), put(1, 1))),
+        # nor twice for one snapshot
+        (
+            "change-stream",
+            "committed",
+            (row(1, 1), row(2, 5, "b"), put(1, 1), SnapshotBegun(2), *EMPTIED, EMPTIED[0]),
+        ),
         # nor further back than it was at the snapshot
         ("change-stream", "forwards", (row(1, 1), row(2, 2), SnapshotBegun(2), put(2, None, 0), put(1, 1))),
         ("change-stream", "committed", (put(1, 1),)),
+        # the right value, as of an LSN that the source has not come to
+        ("change-stream", "committed", (row(1, 1), put(2, 1))),
         ("change-stream", "values of the source", (row(1, 1), put(1, 7))),
         ("change-stream", "values of the source", (row(1, 1), row(2, 2), put(1, None, 0))),
         ("change-stream", "equal at rest", (row(1, 1), CopyAtRest({}))),
         ("change-stream", "equal at rest", (row(1, 1), put(1, 1), CopyAtRest({"a": (1, 1)}))),
         ("topics", "reads are exact", (*TWO, TopicRead(1, (1,)))),
         ("topics", "reads are exact", (*TWO, TopicRead(1, (2, 1)))),
+        # what retention has removed does not come back
+        ("topics", "reads are exact", (*TWO, Expired(2), Expired(1), TopicRead(1, (1, 2)))),
         # a loss, then a new epoch without one: the tally is wrong in its own epoch
         ("topics", "tally is the fold", (*CUT, FailedOver(3, 2), Tallied(tally(2, epoch=3)))),
         ("topics", "tally is the fold", (*TWO, Tallied(tally(3)))),
         ("topics", "new epoch noticed", (*TWO, Restored(2, 1, 1), TallyRecovered(tally(2)))),
         ("external-effects", "once for each start", (*FIRST, mail(), mail())),
+        # two crashes, and nothing sent between them, excuse no more than one
+        (
+            "external-effects",
+            "once for each start",
+            (*FIRST, mail(), Crashed("mailer", 0), Crashed("mailer", 0), mail(), mail()),
+        ),
+        ("external-effects", "to whom it is about", (*FIRST, mail(), Crashed("mailer", 0), mail(1, "zeta"))),
         ("external-effects", "none forgotten", (*FIRST, mail(), rests(1))),
         ("external-effects", "none forgotten", (*BOTH, mail(1), noted(1), rests(2))),
     ]
@@ -330,8 +363,16 @@ def also_right() -> list[tuple[Any, ...]]:
         (*BOTH, executed(2), executed(1), ManagerAtRest(2)),
         # a snapshot that empties the copy, and one more after a crash in the first
         (*emptied, put(1, 1)),
+        (*emptied, put(2, None, 0), put(1, 1), SnapshotBegun(2), *EMPTIED),
         (*emptied, row(3, 3, "b"), SnapshotBegun(3), put(1, 1)),
         (*emptied, row(3, 3), put(3, 3)),
+        # as of an LSN at which another row has changed, or at which the snapshot stands
+        (row(1, 1), row(2, 5, "b"), put(2, 1)),
+        (row(1, 1), SnapshotBegun(2), put(2, 1)),
+        (first(1), WriterDied("writer-1", "x", 1), first(2), Repaired(0)),
+        (*TWO, Expired(1), Expired(2), TopicRead(1, (2,))),
         (*TWO, FailedOver(2, 2), Tallied(tally(2, epoch=2))),
         (*FIRST, *OTHER, mail(2, "zeta"), noted(2), mail(1), noted(1), rests(2)),
+        # both go out once more after a crash, in their order
+        (*BOTH, mail(1), mail(2), Crashed("mailer", 0), mail(1), mail(2), noted(1), noted(2), rests(2)),
     ]

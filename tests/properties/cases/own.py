@@ -185,3 +185,41 @@ CASES: dict[tuple[str, str], Case] = {
         BAG,
     ),
 }
+
+
+class Zeroed(Replaying):
+    """Keys that the replay names and that have no event are at zero, as every key is at the beginning."""
+
+    def initial(self, key: str) -> int:
+        """No events."""
+        return 0
+
+    def replay(self, events: Sequence[Stored]) -> Mapping[str, int]:
+        """The key z is always there."""
+        return {"z": 0, **super().replay(events)}
+
+
+def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
+    """(property, clause, history, application): more histories that break a clause of theirs, in ways of their own."""
+    twice = stored("alice-1.2", 2, None, Added("a"))
+    return [
+        ("replays", "log", (at(1), at(2), Scanned((), (), 1)), Replaying()),
+        ("replays", "log", (at(1), at(2), Scanned((2,), ("e3",), 1)), Replaying()),
+        ("replays", "view", (at(1), Viewed("page", {"a": 1, "z": 2})), Zeroed()),
+        ("replays", "view", (at(1), Viewed("page", {})), Zeroed()),
+        # an effect that comes when the call is answered
+        ("service-answers", "once", history(*ADDED, *twice), BAG),
+        ("service-answers", "once", history(*ADDED, call("bob-1"), *twice), BAG),
+    ]
+
+
+def more_right() -> list[tuple[tuple[Any, ...], Application]]:
+    """(history, application): histories that come close to breaking a clause."""
+    return [
+        ((at(1), at(2), Scanned((2,), ("e2",), 1)), Replaying()),
+        ((at(1), at(2), Scanned((), (), 2)), Replaying()),
+        # a key in its initial state counts as absent, on either side
+        ((at(1), Viewed("page", {"a": 1})), Zeroed()),
+        ((at(1), Viewed("page", {"a": 1, "y": 0})), Zeroed()),
+        ((at(1), Viewed("page", {"a": 1, "y": None, "z": None})), Zeroed()),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from refold.model.expectation import Exact
 from refold.model.parts.reading.links import Archived, LinkDiscarded, LinkShown, ListingAtRest
 from refold.model.parts.reading.query import Answered, CachedAtRest, GaveUp, Hit, Searched, Waiting
 from refold.model.record import Settled, Settling, Started
@@ -38,6 +39,10 @@ HIDDEN = (
 )
 """Bob's event is acknowledged, and readers of the whole log do not see it yet."""
 APPEARS = event(2, 2, BOB, "bob-1/0")
+SILENT = (asked("bob-1", BOB, expected=Exact(1)), yes("bob-1"))
+"""Bob's event is acknowledged, nobody says where."""
+ASKED_TWICE = (Waiting("zoe", "acme", 2, 1, 4), Waiting("zoe", "zeta", 2, 1, 4))
+"""Two queries of one client."""
 
 SESSIONS = {
     ("sessions", "own writes"): Case(
@@ -137,9 +142,20 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         # an own write that was hidden when the client asked first, and is visible now
         ("sessions", "own writes", (*HIDDEN, early, APPEARS, early)),
         ("sessions", "own writes", (*HIDDEN, Waiting("bob", "acme", 2, 1, 4), APPEARS, early)),
+        # a yes without positions, of an event that is visible, or becomes so while the client waits
+        ("sessions", "own writes", (*FIRST, *SILENT, APPEARS, early)),
+        ("sessions", "own writes", (*FIRST, SILENT[0], APPEARS, SILENT[1], early)),
+        ("sessions", "own writes", (*FIRST, *SILENT, Waiting("bob", "acme", 2, 1, 4), APPEARS, early)),
+        ("sessions", "state is the fold", (*FIRST, answer(-1, "ada", client="zoe"))),
         ("sessions", "state is the fold", (*BOTH, CachedAtRest({"acme": (2, frozenset({"ada"}))}))),
         ("sessions", "not from the future", (*FIRST, CachedAtRest({"acme": (2, frozenset({"ada"}))}))),
         ("waits", "ends", (*FIRST, waits(), answer(1, "ada"), waits(), Settling(), Settled(0))),
+        # a query about another key has its answer
+        (
+            "waits",
+            "ends",
+            (*BOTH, *ASKED_TWICE, Answered("zoe", "zeta", "store", 0, frozenset(), 0, 0), Settling(), Settled(0)),
+        ),
         ("listings", "archived stays out", (*BOTH, Archived("acme", 2, 2), ARCHIVED, shown(2, 2))),
         ("listings", "shown is there", (*BOTH, shown(2, 1))),
         ("listings", "shown is there", (*BOTH, shown(2, 2, "zeta"))),
@@ -152,12 +168,16 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
 
 def also_right() -> list[tuple[Any, ...]]:
     """Histories that come close to breaking a clause."""
-    late = answer(2, "ada", "bob", client="bob")
+    early, late = answer(1, "ada", client="bob"), answer(2, "ada", "bob", client="bob")
     return [
         (*HIDDEN, Waiting("bob", "acme", 2, 1, 4), APPEARS, late),
+        (*FIRST, *SILENT, early, APPEARS, late),
+        (*FIRST, *SILENT, APPEARS, Waiting("bob", "acme", 2, 1, 4), late),
         # what the client writes while it waits is concurrent
         (*FIRST, Waiting("bob", "acme", 1, 1, 4), *SECOND, answer(1, "ada", client="bob")),
         (*BOTH, answer(2, "ada", "bob"), answer(1, "ada", client="zoe")),
         (*FIRST, waits(needed=2), Settling(), GaveUp("alice", "acme", 2, 4, 4), Settled(0)),
         (*BOTH, ARCHIVED, LinkDiscarded(0, "acme", 1), LinkDiscarded(9, "acme", 9), at_rest(1)),
+        # archived up to an event that readers of the whole log have not come to
+        (*HIDDEN, Archived("acme", 2, 2), LinkDiscarded(0, "acme", 1), ListingAtRest(1, 1, {})),
     ]

@@ -337,6 +337,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("single-writer", "refused with cause", (WriterRefused("node-1", 1),)),
         ("single-writer", "refused with cause", (Journaled("node-1", 1, 1), WriterRefused("node-2", 1))),
         ("locks", "one holder", (LEASE, Released("bob", "ledger", 0), Granted("bob", "ledger", 2, 15, 7))),
+        # given back by somebody else, under the token of the holder
+        ("locks", "one holder", (LEASE, Released("bob", "ledger", 1), Granted("bob", "ledger", 2, 15, 7))),
         ("locks", "one holder", (LEASE, Renewed("alice", "ledger", 1, 12, 4), Granted("bob", "ledger", 2, 19, 11))),
         ("locks", "renewed by its holder", (Renewed("alice", "ledger", 1, 8, 0),)),
         ("locks", "renewed by its holder", (LEASE, Renewed("bob", "ledger", 1, 12, 4))),
@@ -385,6 +387,9 @@ def also_right() -> list[tuple[Any, ...]]:
         (*FIRST, *sent, Retried("bob", "bob-1"), asked("bob-1", ADA, expected=Exact(1)), event(2, 2, BOB, "bob-1/0")),
         (*FIRST, asked("bob-1", BOB, expected=Fenced(3)), Refused("bob", "bob-1", 1)),
         (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", -1)),
+        (LEASE, Released("alice", "ledger", 1), Granted("bob", "ledger", 2, 15, 7)),
+        # a view of a stream that is not that of the command's key
+        (*FIRST, Declined("bob", "bob-9", Register("acme", "zoe"), "log", "acme-2", 0, "taken")),
         # views that are stale, those of consumers, and those of streams that show more than the whole log
         (*FIRST, *SECOND, no("zoe", 1)),
         (*FIRST, *sent, no("ada", 2), event(2, 2, BOB, "bob-1/0"), Settled(0)),

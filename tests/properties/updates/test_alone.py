@@ -129,6 +129,17 @@ def test_its_twin_is_innocent(clause: str) -> None:
     assert judged(CASES[clause][1]) == []
 
 
+def test_an_effect_that_comes_when_the_call_is_answered_is_one_too_many() -> None:
+    """It is told with the first effect and the answer, in their order; that of a call that was not answered yet is judged then."""
+    (found,) = findings((*added("bob-1", 1), *added("alice-1", 2), stored("bob-1", 3, 1)))
+    assert (found.clause, found.anomaly, found.number) == ("once", "duplicate-append", 8)
+    assert [proof.number for proof in found.evidence] == [2, 3, 4, 8]
+    assert (
+        judged((*added("bob-1", 1), *added("alice-1", 2), call("bob-2", "add"), stored("bob-2", 3), answer("bob-2")))
+        == []
+    )
+
+
 def test_every_clause_has_a_case() -> None:
     """None is a promise that nobody has tried."""
     from refold.properties.updates.alone import MadeAlone
