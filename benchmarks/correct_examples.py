@@ -97,9 +97,11 @@ def logs() -> Iterator[Example]:
 
 def services() -> Iterator[Example]:
     """Services that read, decide and append by themselves, in one step or in two."""
-    from tests.systems.user.field.test_field import GOOD, Money
+    from tests.systems.user import test_example_service
+    from tests.systems.user.field.test_field import GOOD, Money, tables
 
-    yield example("service in one step", "names_check.py", "System", "Names")
+    yield own("service in one step", "names, repaired", test_example_service.Careful, test_example_service.Names)
+    yield own("service in two steps", "wallets", tables(), Money)
     yield own("service in two steps", "threads that share locks", GOOD["in-order"], Money)
     yield example("service without rules", "orders.py", "Shop", "Orders")
 

@@ -60,9 +60,9 @@ def kept(path: pathlib.Path | None) -> list[dict[str, Any]]:
 
 def runs_of(tally: Tally, seconds: float) -> int:
     """How many runs the next slice has."""
-    if not tally.runs or not tally.cpu:
+    if not tally.runs:
         return RUNS_FIRST
-    return max(1, min(4 * tally.runs, int(seconds * tally.runs / tally.cpu)))
+    return max(1, min(4 * tally.runs, int(seconds * tally.runs / max(tally.cpu, 0.001))))
 
 
 def slice_of(example: Example, seed: int, runs: int) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def slice_of(example: Example, seed: int, runs: int) -> dict[str, Any]:
         "seed": seed,
         "runs": runs,
         "steps": campaign.steps if campaign is not None else 0,
-        "cpu": round(time.process_time() - started, 2),
+        "cpu": round(time.process_time() - started, 4),
         "found": found,
     }
 
