@@ -21,7 +21,6 @@ from refold.search.objects.application_check import EXAMPLES, application_named
 from refold.systems.port import SystemPort
 from refold.systems.registry import correct_systems, resolve
 from refold.systems.user.adopt import adapt
-from refold.systems.user.module import load
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -50,10 +49,8 @@ def own(role: str, name: str, make: Callable[[], Any], application: Callable[[],
 def example(role: str, file: str, name: str, application: str, server: str = "") -> Example:
     """One of the examples."""
     place = f"{ROOT}/examples/{file}"
-    rules: Callable[[], Application] = (
-        (lambda: application_named(application)) if application in EXAMPLES else load(f"{place}:{application}")  # type: ignore[assignment]
-    )
-    return Example(role, f"{file}:{name}", lambda: resolve(f"{place}:{name}"), rules, server)
+    text = application if application in EXAMPLES else f"{place}:{application}"
+    return Example(role, f"{file}:{name}", lambda: resolve(f"{place}:{name}"), lambda: application_named(text), server)
 
 
 def every_example() -> list[Example]:
@@ -185,4 +182,11 @@ def asynchronous_roles() -> Iterator[Example]:
 
 def on_servers() -> Iterator[Example]:
     """Roles on a server, which refold starts."""
-    yield example("service on PostgreSQL", "seats_check.py", "System", "Theatre", server="postgres")
+    from tests.systems.user.roles import test_databases
+
+    def theatre() -> Any:
+        ours = test_databases.theatre()
+        return test_databases.TestOnPostgres.system(ours.Unique, test_databases.of_dsn(ours.Worker))()
+
+    rules = f"{ROOT}/examples/seats_check.py:Theatre"
+    yield own("service on PostgreSQL", "a unique key", theatre, lambda: application_named(rules), server="postgres")
