@@ -41,7 +41,9 @@ class Example:
         return f"{self.role}/{self.name}"
 
 
-def own(role: str, name: str, make: Callable[[], Any], application: Callable[[], Application], server: str = "") -> Example:
+def own(
+    role: str, name: str, make: Callable[[], Any], application: Callable[[], Application], server: str = ""
+) -> Example:
     """A system of roles."""
     return Example(role, name, lambda: adapt(name, make), application, server)
 
@@ -56,7 +58,17 @@ def example(role: str, file: str, name: str, application: str, server: str = "")
 def every_example() -> list[Example]:
     """All of them, in an order that stays the same."""
     sys.path.insert(0, str(ROOT))
-    return [*models(), *logs(), *services(), *consumers(), *readers(), *senders(), *locks(), *asynchronous_roles(), *on_servers()]
+    return [
+        *models(),
+        *logs(),
+        *services(),
+        *consumers(),
+        *readers(),
+        *senders(),
+        *locks(),
+        *asynchronous_roles(),
+        *on_servers(),
+    ]
 
 
 def models() -> Iterator[Example]:
