@@ -30,7 +30,7 @@ from refold.systems.gate.patches import Patches, Replacements
 T = TypeVar("T")
 
 _real_connect = sqlite3.connect
-TEMPORARY = tuple(os.path.join(os.path.realpath(folder), "") for folder in (tempfile.gettempdir(), "/dev/shm"))  # noqa: S108
+TEMPORARY = tuple(os.path.join(os.path.realpath(folder), "") for folder in (tempfile.gettempdir(), "/dev/shm"))
 """Where temporary files are, and those of runs."""
 AGAIN = 0.1
 """Seconds after which an actor tries again that does not know for whom it waits: as long as SQLite itself sleeps at most."""
@@ -106,8 +106,8 @@ class Connection(sqlite3.Connection):
     is_set_up = False
 
     def _set_up(self) -> None:
-        """Nothing is synced, and no file is made for a journal that nobody needs. Who has locked the database may keep this waiting: `connect`
-        itself looks at no file."""
+        """Nothing is synced, and no file is made for a journal that nobody needs. Whoever has locked the database may keep this
+        waiting: `connect` itself looks at no file."""
         cursor = sqlite3.Cursor(self)
         cursor.row_factory = None
         try:
