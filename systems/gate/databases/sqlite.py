@@ -345,7 +345,7 @@ def _forgotten(process: Process, key: int, database: Database) -> None:
     database.ended()
 
 
-_inside: Callable[[sqlite3.Connection], bool] = sqlite3.Connection.in_transaction.__get__  # type: ignore[attr-defined]
+_inside: Callable[[sqlite3.Connection], bool] = sqlite3.Connection.in_transaction.__get__
 """Whether a connection has a transaction open, whoever asks."""
 
 

@@ -152,7 +152,7 @@ class NotesBatch(RemembersBatch):
 
 
 class PutsAside(wallets.Balances):
-    """JasperFx/marten#5229: an event that fails is put aside for later, in a transaction of its own, and nobody looks whether that worked."""
+    """JasperFx/marten#5229: an event that fails is put aside for later in a transaction of its own, whether that works or not."""
 
     def run_once(self) -> bool:
         """First what was put aside, then what is next."""
