@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -93,14 +94,24 @@ from refold.systems.user.watching import (
     role_of,
     watched_spec,
 )
-from refold.systems.user.words import chosen, of_clocks, of_consumers, of_service, of_time, overtakings, restart_of
+from refold.systems.user.words import (
+    WAITING,
+    chosen,
+    of_clocks,
+    of_consumers,
+    of_service,
+    of_time,
+    overtakings,
+    restart_of,
+)
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
 COMMIT = "COMMIT"
-"""The place that is told apart where it comes again: what is committed there is something else."""
-COMMITS_MAX = 3
-"""How often it is told apart within one piece of work."""
+AGAIN_MAX = {COMMIT: 3}
+"""How often a place is told apart that comes again within one piece of work (what is read, written or committed there is something else),
+if it is not `OFTEN`."""
+OFTEN = 5
 STEPS_OF_WALK = 300
 """Steps of one actor, at most, that are looked at to learn the places."""
 WALKS = 12
@@ -933,7 +944,7 @@ class OwnDeployment(Deployment):
         stage = self.stage
         if stage is None:
             return
-        commits = 0
+        passed: Counter[str] = Counter()
         for _ in range(WALKS):
             if not (stage.busy(who) or who in stage.loose):
                 break
@@ -941,9 +952,9 @@ class OwnDeployment(Deployment):
                 if not stage.stands(who):
                     break
                 place = stage.before(who)
-                commits += place == COMMIT
-                if place == COMMIT and 1 < commits <= COMMITS_MAX:
-                    place = f"{COMMIT} ({commits})"
+                passed[place] += 1
+                if 1 < passed[place] <= AGAIN_MAX.get(place, OFTEN) and not place.startswith(WAITING):
+                    place = f"{place} ({passed[place]})"
                 found[place] = None
                 stage.step(who)
             if not stage.pass_time():

@@ -23,17 +23,28 @@ from refold.model.parts.calls import (
 )
 from refold.model.parts.clocks import SetClock
 from refold.model.tape import Group, Word
+from refold.systems.user.actors import numbered
 
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
-QUIET = ("SELECT", "PRAGMA", "BEGIN", "SET ", "SHOW", "ROLLBACK", "acquire", "await ", "sleep ", "its first line")
+WAITING = ("acquire", "await ", "sleep ", "its first line")
+"""How places begin at which somebody only waits."""
+QUIET = ("SELECT", "PRAGMA", "BEGIN", "SET ", "SHOW", "ROLLBACK", *WAITING)
 """How places begin at which nothing is written or sent."""
 
 
 def chosen(places: Sequence[str]) -> list[str]:
-    """The places that a menu speaks of, in their order: where there are too many, those first at which something is written or sent."""
-    kept = set(sorted(places, key=lambda place: place.startswith(QUIET))[:PLACES])
+    """The places that a menu speaks of, in their order: where there are too many, those first at which something is written or sent, and
+    those last that come again, except commits."""
+    kept = set(sorted(places, key=rank)[:PLACES])
     return [place for place in places if place in kept]
+
+
+def rank(place: str) -> int:
+    """How late a place is chosen."""
+    if numbered(place)[1] > 1 and not place.startswith("COMMIT"):
+        return 2
+    return int(place.startswith(QUIET))
 
 
 def restart_of(name: str) -> str:

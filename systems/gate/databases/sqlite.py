@@ -4,7 +4,8 @@
 database locked is blocked, by the gate's time and for as long as its ``timeout`` says; it tries again as soon as a transaction on that
 database has ended. Where SQLite does not wait but refuses at once (a transaction that has read and now wants to write), neither does it.
 
-Nothing is synced to the disk: here processes die, and never the machine.
+Nothing is synced to the disk: here processes die, and never the machine. For the same reason, the rollback journal of a file in a folder
+for temporary files is kept in memory, unless the user asks for another: what is rolled back is the same, and no file is made for it.
 
 A dead process's connections are closed and their transactions rolled back, as recovery would. The check that a connection is used on the
 thread that made it is off.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
@@ -28,6 +30,8 @@ from refold.systems.gate.patches import Patches, Replacements
 T = TypeVar("T")
 
 _real_connect = sqlite3.connect
+TEMPORARY = tuple(os.path.join(os.path.realpath(folder), "") for folder in (tempfile.gettempdir(), "/dev/shm"))
+"""Where temporary files are, and those of runs."""
 AGAIN = 0.1
 """Seconds after which an actor tries again that does not know for whom it waits: as long as SQLite itself sleeps at most."""
 
@@ -98,6 +102,26 @@ class Connection(sqlite3.Connection):
     timeout = 5.0
     is_open = True
     has_read = False
+    temporary = False
+    is_set_up = False
+
+    def _set_up(self) -> None:
+        """Nothing is synced, and no file is made for a journal that nobody needs. Whoever has locked the database may keep this
+        waiting: `connect` itself looks at no file."""
+        cursor = sqlite3.Cursor(self)
+        cursor.row_factory = None
+        try:
+            sqlite3.Cursor.execute(cursor, "PRAGMA synchronous = OFF")
+            if self.temporary:
+                (mode,) = sqlite3.Cursor.execute(cursor, "PRAGMA journal_mode").fetchone()
+                if mode in ("delete", b"delete"):
+                    sqlite3.Cursor.execute(cursor, "PRAGMA journal_mode = MEMORY")
+            self.is_set_up = True
+        except sqlite3.OperationalError as failure:
+            if getattr(failure, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        finally:
+            cursor.close()
 
     def cross(self, kind: str, words: str, work: Callable[[], T]) -> T:
         """Do some work on the database as it is decided."""
@@ -113,8 +137,9 @@ class Connection(sqlite3.Connection):
             return QUIET
         if kind == "commit":
             return Boundary(self._commit_fails, BOUNDARY.lose)
-        alone = self.isolation_level is None and words.partition(" ")[0] in WRITES
-        return BOUNDARY if alone and not self.in_transaction else INSIDE
+        if self.isolation_level is not None or _inside(self):
+            return INSIDE
+        return BOUNDARY if words.partition(" ")[0] in WRITES else INSIDE
 
     def _commit_fails(self) -> sqlite3.OperationalError:
         """The error of a commit that is not done. With a rollback journal a reader can be in its way, and the transaction stays open.
@@ -143,9 +168,11 @@ class Connection(sqlite3.Connection):
 
     def _work(self, actor: Actor, words: str, work: Callable[[], T]) -> T:
         """The work, with all the waiting that SQLite would do."""
-        inside = self.in_transaction
+        inside = _inside(self)
         until = actor.gate.now + self.timeout
         while True:
+            if not self.is_set_up and not inside:
+                self._set_up()
             try:
                 return work()
             except sqlite3.OperationalError as failure:
@@ -176,7 +203,7 @@ class Connection(sqlite3.Connection):
 
     def _observe(self, inside: bool) -> None:
         """What the work did to the transaction."""
-        if self.is_open and self.in_transaction:
+        if self.is_open and _inside(self):
             self.has_read = True
         else:
             self.has_read = False
@@ -318,9 +345,8 @@ def _forgotten(process: Process, key: int, database: Database) -> None:
     database.ended()
 
 
-def _inside(connection: Connection) -> bool:
-    """Whether it has a transaction open, whoever asks."""
-    return bool(sqlite3.Connection.in_transaction.__get__(connection))
+_inside: Callable[[sqlite3.Connection], bool] = sqlite3.Connection.in_transaction.__get__
+"""Whether a connection has a transaction open, whoever asks."""
 
 
 _CLASSES: dict[tuple[type, type], type] = {}
@@ -338,6 +364,15 @@ def _seen(ours: type, asked: type) -> type:
     return found
 
 
+def _temporary(path: Any) -> bool:
+    """Whether a file is in a folder for temporary files, so that nobody needs it when this process is gone."""
+    try:
+        place = os.path.realpath(os.fsdecode(path))
+    except (TypeError, ValueError):
+        return False
+    return place.startswith(TEMPORARY)
+
+
 def connect(database: Any, timeout: float = 5.0, *arguments: Any, **named: Any) -> sqlite3.Connection:
     """`sqlite3.connect`."""
     if not made_for_actors():
@@ -352,7 +387,8 @@ def connect(database: Any, timeout: float = 5.0, *arguments: Any, **named: Any) 
     factory = _seen(Connection, named.pop("factory", sqlite3.Connection))
     named["check_same_thread"] = False
     made: Any = _real_connect(database, timeout=0, factory=factory, **named)
-    sqlite3.Cursor.execute(sqlite3.Connection.cursor(made), "PRAGMA synchronous = OFF").close()
+    made.temporary = _temporary(database)
+    made._set_up()
     made.timeout = float(timeout)
     made.database = Database.of(database, bool(named.get("uri")))
     made.database.connections.add(made)

@@ -1,7 +1,8 @@
 """Clients of `nats-py` whose requests and publications are crossings, on a loop that the gate drives.
 
 What JetStream does are requests. A publication that nobody answers is handed to the server before its crossing is passed. An answer that
-is lost is a time-out, as the library has it. Messages of subscriptions are no crossings: they come when they come.
+is lost is a time-out, as the library has it. Messages of subscriptions are no crossings: they come when they come. What is generated in a
+subject is left out of the name of its place.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from refold.systems.gate.actor import current
 from refold.systems.gate.boundary import Boundary
+from refold.systems.gate.network.steady_names import steady
 from refold.systems.gate.patches import Patches, Replacements
 from refold.systems.gate.runtime.serving import cross, driving
 
@@ -77,7 +79,7 @@ def _replacements() -> Replacements:
     async def requests(client: Any, subject: str, *arguments: Any, **named: Any) -> Any:
         """`Client.request`."""
         return await crossing(
-            ("message", f"request {subject}"), lambda: request(client, subject, *arguments, **named), silent
+            ("message", steady(f"request {subject}")), lambda: request(client, subject, *arguments, **named), silent
         )
 
     async def publishes(client: Any, subject: str, *arguments: Any, **named: Any) -> Any:
@@ -88,13 +90,16 @@ def _replacements() -> Replacements:
             await flush(client)
 
         return await crossing(
-            ("message", f"publish {subject}"), work, silent, lambda: publish(client, subject, *arguments, **named)
+            ("message", steady(f"publish {subject}")),
+            work,
+            silent,
+            lambda: publish(client, subject, *arguments, **named),
         )
 
     async def subscribes(client: Any, subject: str, *arguments: Any, **named: Any) -> Any:
         """`Client.subscribe`."""
         return await crossing(
-            ("message", f"subscribe {subject}"), lambda: subscribe(client, subject, *arguments, **named), silent
+            ("message", steady(f"subscribe {subject}")), lambda: subscribe(client, subject, *arguments, **named), silent
         )
 
     def ends(real: Any) -> Any:

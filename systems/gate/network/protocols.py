@@ -11,6 +11,7 @@ from typing import Protocol
 import attrs
 
 from refold.systems.gate.databases.statements import kind_of, words_of
+from refold.systems.gate.network.steady_names import steady
 
 
 @attrs.frozen
@@ -209,7 +210,9 @@ class Resp:
 
 
 def _said(parts: list[bytes]) -> str:
-    return " ".join(part.decode("utf-8", "replace") for part in (parts[0].upper(), *parts[1:2])) if parts else "nothing"
+    if not parts:
+        return "nothing"
+    return steady(" ".join(part.decode("utf-8", "replace") for part in (parts[0].upper(), *parts[1:2])))
 
 
 class Nats:
@@ -244,7 +247,7 @@ class Nats:
             return Request(data)
         subject = parts[1] if len(parts) > 1 else ""
         words = "ACK" if subject.startswith("$JS.ACK.") else f"{verb.removeprefix('H')} {subject}"
-        return Request(data, words, "message")
+        return Request(data, steady(words), "message")
 
     def answer(self, data: bytes) -> None:
         """Nothing to be seen."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from refold.systems.gate.actor import Actor, current
 from refold.systems.gate.boundary import Boundary
+from refold.systems.gate.network.steady_names import steady
 from refold.systems.gate.patches import Patches, Replacements
 from refold.systems.gate.runtime.serving import cross, driving
 
@@ -26,7 +27,7 @@ COMMANDS = 3
 def words_of(arguments: tuple[Any, ...]) -> str:
     """A command in two words: ``SET seat``."""
     name, *rest = (one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in arguments)
-    return " ".join((name.upper(), *rest[: WORDS - 1]))
+    return steady(" ".join((name.upper(), *rest[: WORDS - 1])))
 
 
 def of_command(client: Any, connection: Any, command: Any, *arguments: Any, **options: Any) -> Told:

@@ -231,3 +231,23 @@ def test_nats_publications_have_their_subject() -> None:
     assert said(framer, b"lo\r\nSUB orders.* 1\r\n") == ["PUB orders.new", "SUB orders.*"]
     assert said(framer, b"PUB $JS.ACK.s.c.1.2.3 4\r\n+ACK\r\n") == ["ACK"]
     assert said(framer, b"HPUB orders.new 12 15\r\nNATS/1.0\r\n\r\nabc\r\n") == ["PUB orders.new"]
+
+
+GENERATED = "0f3b9c1de4a75b68", "V1StGXR8Z5jdHi6BmyT2q7", "123e4567-e89b-12d3-a456-426614174000", "1732850100123"
+"""As `secrets.token_hex`, a NUID, a UUID and a time in milliseconds look."""
+
+
+@pytest.mark.parametrize("made", GENERATED)
+def test_what_is_generated_is_no_part_of_the_name_of_a_place(made: str) -> None:
+    """In another run it is another one, and a plan would never stop there."""
+    assert said(Nats(), f"SUB _INBOX.{made}.* 1\r\n".encode()) == ["SUB _INBOX.….*"]
+    assert said(Nats(), f"PUB $JS.API.CONSUMER.CREATE.orders_{made}.x 0\r\n\r\n".encode()) == [
+        "PUB $JS.API.CONSUMER.CREATE.orders_….x"
+    ]
+    assert said(Resp(), b"*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n" % (len(made) + 4, f"job:{made}".encode())) == ["GET job:…"]
+
+
+@pytest.mark.parametrize("name", ["orders.new", "KV_balances", "orders.2026", "deadbeef", "run-17", "w1", "12345678"])
+def test_other_names_stay_as_they_are(name: str) -> None:
+    """Words, and numbers that count something."""
+    assert said(Nats(), f"SUB {name} 1\r\n".encode()) == [f"SUB {name}"]

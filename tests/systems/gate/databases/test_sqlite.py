@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from refold.systems.gate import DIE, Blocked, Died, Fail, Gate, Lose, Raised, Returned, Stopped, durable, watch
+from refold.systems.gate.databases import sqlite
 from refold.systems.gate.databases.statements import words_of
 from refold.systems.gate.schedule import Step, Took, twice, wander
 
@@ -380,3 +381,56 @@ def test_a_difference_between_two_runs_is_told() -> None:
 )
 def test_statements_in_two_words(sql: str, expected: str) -> None:
     assert words_of(sql) == expected
+
+
+def journal_mode(connection: sqlite3.Connection) -> str:
+    """As SQLite says."""
+    (mode,) = connection.execute("pragma journal_mode").fetchone()
+    return str(mode)
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("delete", "memory"), ("wal", "wal")])
+def test_a_temporary_database_needs_no_file_for_its_journal(path: str, mode: str, expected: str) -> None:
+    """One with a write-ahead log keeps it, and whoever asks for a file gets one."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"pragma journal_mode = {mode}")
+    with Gate() as gate:
+        connection = gate.run("alice", sqlite3.connect, path)
+        assert gate.run("alice", journal_mode, connection) == expected
+        gate.run("alice", connection.execute, "insert into bookings (seat, guest) values ('1A', 'ada')")
+        assert not Path(f"{path}-journal").exists()
+        gate.run("alice", connection.rollback)
+        gate.run("alice", connection.execute, "pragma journal_mode = truncate")
+        assert gate.run("alice", journal_mode, connection) == "truncate"
+    assert shop.rows(path, "select count(*) from bookings") == [(0,)]
+
+
+def test_the_journal_of_a_file_that_is_kept_is_a_file(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It outlives this process."""
+    monkeypatch.setattr(sqlite, "TEMPORARY", ("/nowhere/",))
+    with Gate() as gate:
+        assert gate.run("alice", journal_mode, gate.run("alice", sqlite3.connect, path)) == "delete"
+
+
+def test_who_connects_to_a_locked_database_waits_with_his_first_statement(path: str) -> None:
+    """Connecting looks at no file; the journal is seen to when that can be done."""
+
+    def lock() -> None:
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("begin exclusive")
+        connection.execute("commit")
+
+    def look() -> tuple[int, str]:
+        connection = sqlite3.connect(path)
+        (count,) = connection.execute("select count(*) from bookings").fetchone()
+        return count, journal_mode(connection)
+
+    with Gate() as gate:
+        gate.start("alice", lock)
+        gate.until("alice", "COMMIT")
+        assert words(gate, "alice") == "COMMIT"
+        gate.start("bob", look)
+        assert isinstance(gate.step("bob"), Blocked)
+        gate.step("alice")
+        statuses = gate.finish()
+        assert statuses["bob"] == Returned((0, "memory"))
