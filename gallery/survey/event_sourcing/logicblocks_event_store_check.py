@@ -33,7 +33,7 @@ class Shop:
     condition = staticmethod(es.conditions.position_is)
 
     def __init__(self, dsn):
-        self.pool = AsyncConnectionPool(dsn, open=False, min_size=0)
+        self.pool = AsyncConnectionPool(dsn, open=False, min_size=0, max_size=4)
         self.store = es.EventStore(es.PostgresEventStorageAdapter(connection_source=self.pool))
 
     async def change(self, item, count):
