@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -99,6 +100,8 @@ COMMIT = "COMMIT"
 """The place that is told apart where it comes again: what is committed there is something else."""
 COMMITS_MAX = 3
 """How often it is told apart within one piece of work."""
+WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE")
+"""How statements begin that are told apart in the same way where each is a commit by itself."""
 STEPS_OF_WALK = 300
 """Steps of one actor, at most, that are looked at to learn the places."""
 WALKS = 12
@@ -900,11 +903,14 @@ class OwnDeployment(Deployment):
             )
 
     def walk(self, who: str, found: dict[str, None]) -> None:
-        """Step by step to the end."""
+        """Step by step to the end. Where no COMMIT comes, each statement that writes is a commit, and is told apart from those before it that
+        are called the same."""
         stage = self.stage
         if stage is None:
             return
         commits = 0
+        written: Counter[str] = Counter()
+        again: dict[str, None] = {}
         for _ in range(WALKS):
             if not (stage.busy(who) or who in stage.loose):
                 break
@@ -915,8 +921,14 @@ class OwnDeployment(Deployment):
                 commits += place == COMMIT
                 if place == COMMIT and 1 < commits <= COMMITS_MAX:
                     place = f"{COMMIT} ({commits})"
+                if place.startswith(WRITES):
+                    written[place] += 1
+                    if 1 < written[place] <= COMMITS_MAX:
+                        again[f"{place} ({written[place]})"] = None
                 found[place] = None
                 stage.step(who)
             if not stage.pass_time():
                 break
+        if not commits:
+            found.update(again)
         stage.finish([who])

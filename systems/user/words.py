@@ -26,7 +26,19 @@ from refold.model.tape import Group, Word
 
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
-QUIET = ("SELECT", "PRAGMA", "BEGIN", "SET ", "SHOW", "ROLLBACK", "acquire", "await ", "sleep ", "its first line")
+QUIET = (
+    "SELECT",
+    "PRAGMA",
+    "BEGIN",
+    "SET ",
+    "SHOW",
+    "ROLLBACK",
+    "acquire",
+    "await ",
+    "sleep ",
+    "join of",
+    "its first line",
+)
 """How places begin at which nothing is written or sent."""
 
 
