@@ -23,7 +23,7 @@ from refold.search.verification import searched
 from refold.search.whole import write
 from refold.systems.documented import documented
 from refold.systems.port import SystemPort
-from refold.systems.registry import application_suiting, resolve
+from refold.systems.registry import application_suiting
 
 SECONDS = 20.0
 HEAD = """# Conformance of real logs
@@ -105,7 +105,7 @@ def conformance(
 
 def subject(name: str, application: str | None) -> tuple[SystemPort, Application]:
     """A system, and what it is used for."""
-    system = resolve(name)
+    system = outcome.system_called(name)
     return system, application_for(application or application_suiting(name, system))
 
 

@@ -37,7 +37,7 @@ from refold.search.signals import held_back
 from refold.search.vacuous import counts
 from refold.search.whole import write
 from refold.systems.port import SystemPort
-from refold.systems.registry import application_suiting, own_application, resolve
+from refold.systems.registry import application_suiting, own_application
 
 STATE = "explore.state"
 CERTIFICATE = "certificate.json"
@@ -124,7 +124,7 @@ def explore(
     with outcome.sentences(str(folder)), outcome.aside():
         if seconds is not None and not math.isfinite(seconds):
             raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
-        system = resolve(name)
+        system = outcome.system_called(name)
         called = application or application_suiting(name, system)
         subject = application_for(called)
         ready(folder)

@@ -23,6 +23,8 @@ from refold.model.documents.plan import MalformedPlan
 from refold.model.errors import NoAnswer as NoAnswer
 from refold.model.errors import SystemUnavailable, UsageError
 from refold.search.run import BrokenApplication
+from refold.systems.port import SystemPort
+from refold.systems.registry import resolve
 from refold.systems.user.errors import OURS, AdapterError, line_of
 
 HELD, FINDINGS, ENVIRONMENT = 0, 1, 2
@@ -240,3 +242,9 @@ def time_limit(what: str) -> Iterator[Callable[[], None]]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def system_called(name: str) -> SystemPort:
+    """The system of that name, which may ask a server before it is there. Raises `UsageError`, `SystemUnavailable` and `NoAnswer`."""
+    with time_limit(f"system {name!r}"):
+        return resolve(name)

@@ -37,7 +37,7 @@ from refold.search.signals import held_back
 from refold.search.verification import SECONDS, to_the_end
 from refold.systems.port import SystemPort
 from refold.systems.programs.system import PREFIX
-from refold.systems.registry import application_suiting, own_application, resolve
+from refold.systems.registry import application_suiting, own_application
 
 
 def application_for(name: str) -> Application:
@@ -142,7 +142,7 @@ def verify(
             seconds = SECONDS
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         names = (*systems, *(PREFIX + command for command in commands)) or ("reference",)
-        resolved = [(name, resolve(name)) for name in names]
+        resolved = [(name, outcome.system_called(name)) for name in names]
         called = {name: application or application_suiting(name, system) for name, system in resolved}
         applications = {name: application_for(called[name]) for name in names}
         ready(folder)

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import attrs
 
+from refold.model.errors import SystemUnavailable
 from refold.systems.gate.boundary import PLAIN, QUIET, Boundary, raise_unless_none
 from refold.systems.gate.crossing import (
     AFTER,
@@ -30,6 +31,7 @@ from refold.systems.gate.crossing import (
     Wait,
 )
 from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
+from refold.systems.gate.network.exhaustion import why_it_cannot_go_on
 from refold.systems.gate.tracebacks import forget_locals
 
 T = TypeVar("T")
@@ -307,6 +309,7 @@ class Actor:
             return Died(self.crossing)
         if self.process.stopping and isinstance(error, ENDS):
             return Exited()
+        self.heard(error)
         forget_locals(error)
         return Raised(error)
 
@@ -397,6 +400,9 @@ class Actor:
         outer, self.boundary = self.boundary, boundary
         try:
             return work()
+        except Exception as error:
+            self.heard(error)
+            raise
         finally:
             with self.mutex:
                 self.boundary = outer
@@ -404,6 +410,12 @@ class Actor:
             if came_back:
                 answer = attrs.evolve(crossing, phase=AFTER)
                 self.obey(self.stand(answer), answer, boundary)
+
+    def heard(self, error: BaseException) -> None:
+        """An error of what it has called: if it is the word of a server that cannot go on, the run ends here."""
+        why = why_it_cannot_go_on(error)
+        if why:
+            self.host.failure = SystemUnavailable(why)
 
     def wait(self, crossing: Crossing, wait: Wait) -> Decision:
         """Be blocked until somebody calls `Gate.unblock`, or the time has come; then stand at `crossing` until something is decided."""

@@ -940,7 +940,7 @@ class OwnDeployment(Deployment):
             )
 
     def walk(self, who: str, found: dict[str, None]) -> None:
-        """Step by step to the end."""
+        """Step by step to the end; places that come again are told apart."""
         stage = self.stage
         if stage is None:
             return

@@ -27,7 +27,7 @@ from refold.systems.user.actors import numbered
 
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
-WAITING = ("acquire", "await ", "sleep ", "its first line")
+WAITING = ("acquire", "await ", "sleep ", "join of", "its first line")
 """How places begin at which somebody only waits."""
 QUIET = ("SELECT", "PRAGMA", "BEGIN", "SET ", "SHOW", "ROLLBACK", *WAITING)
 """How places begin at which nothing is written or sent."""

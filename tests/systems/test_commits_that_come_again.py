@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from refold.model.application import Application
 from refold.model.parts.calls import Stood
 from refold.systems.user.actors import Stage, numbered
+from refold.systems.user.adopt import adapt
+from refold.systems.user.roles.databases import sqlite_system
 
 
 def twice(path: Path) -> None:
@@ -47,3 +55,66 @@ def test_a_place_with_a_number_is_taken_apart() -> None:
     assert numbered("COMMIT") == ("COMMIT", 1)
     assert numbered("COMMIT (3)") == ("COMMIT", 3)
     assert numbered("INSERT events") == ("INSERT events", 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """Note something twice."""
+
+    text: str
+
+
+class Noted(Note):
+    """It was noted."""
+
+
+class Notes(Application):
+    """Each note at any time."""
+
+    name = "notes"
+    events = (Noted,)
+
+    def commands(self) -> list[Note]:
+        """Two."""
+        return [Note("a"), Note("b")]
+
+    def decide(self, command: Note, state: object) -> list[Noted]:
+        """Always."""
+        return [Noted(command.text)]
+
+    def evolve(self, state: int | None, event: Noted) -> int:
+        """How often."""
+        return (state or 0) + 1
+
+
+SCHEMA = "create table events (position integer primary key, text text); create table marks (text text)"
+
+
+def noting(isolation: str | None) -> Callable[[str], object]:
+    """A service that writes two marks and an event, in three transactions or in one."""
+
+    class Service:
+        """Writes."""
+
+        def __init__(self, path: str) -> None:
+            self.path = path
+
+        def note(self, text: str) -> None:
+            """Three statements."""
+            connection = sqlite3.connect(self.path, isolation_level=isolation)
+            with contextlib.closing(connection), connection:
+                for _ in range(2):
+                    connection.execute("insert into marks values (?)", (text,))
+                connection.execute("insert into events (text) values (?)", (text,))
+
+    return Service
+
+
+@pytest.mark.parametrize(("isolation", "told_apart"), [(None, True), ("DEFERRED", False)])
+def test_statements_that_are_commits_by_themselves_are_told_apart(isolation: str | None, told_apart: bool) -> None:
+    """As commits are. Where a commit comes later, nothing is seen between the two."""
+    system = adapt("notes", sqlite_system(SCHEMA, noting(isolation), events={Noted: "events"}))
+    stops = {str(action) for action in system.menu(Notes()).actions()}
+    assert "alice stops before INSERT marks" in stops
+    assert ("alice stops before INSERT marks (2)" in stops) == told_apart
+    assert ("alice stops before COMMIT" in stops) != told_apart

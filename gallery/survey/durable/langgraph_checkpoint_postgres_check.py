@@ -5,15 +5,18 @@ Promised by its documentation: what its sister for SQLite promises. Connections 
 
 import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
-from langgraph_flow import FlowSystem, Taken, half_a_step
+from langgraph_flow import FlowSystem, Taken, drops_writes, half_a_step
 from psycopg.rows import dict_row
 
 from refold.systems.servers import PostgresDatabase
 
 NEEDS = ["langgraph-checkpoint-postgres", "langgraph"]
 EXTRAS = ["postgres"]
-RUNS = {"System": "orders.py:Orders", "HalfAStep": "orders.py:Orders"}
-CONTROLS = {"HalfAStep": "a saver whose checkpoint has only the first of the two nodes of a step"}
+RUNS = {"System": "orders.py:Orders", "DropsWrites": "orders.py:Orders", "HalfAStep": "orders.py:Orders"}
+CONTROLS = {
+    "DropsWrites": "a saver that drops the writes of a node",
+    "HalfAStep": "a saver whose checkpoint has only the first of the two nodes of a step",
+}
 
 
 def connect(dsn):
@@ -54,6 +57,10 @@ class System(FlowSystem):
     def __init__(self):
         super().__init__(Place(), self.wrong)
         self.database = self.place.database
+
+
+class DropsWrites(System):
+    wrong = staticmethod(drops_writes)
 
 
 class HalfAStep(System):

@@ -98,6 +98,7 @@ async def cross(
     try:
         result = await work()
     except Exception as error:
+        actor.heard(error)
         refused = error
     finally:
         del loop.served[actor]

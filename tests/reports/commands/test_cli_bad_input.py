@@ -644,6 +644,18 @@ def test_a_log_that_hangs_is_given_up(name: str, refold_process: Refold, tmp_pat
     is_one_sentence(Ended(ended.code, "", ended.err), f"'logs.py:{name}' did not answer for 2 s")
 
 
+@pytest.mark.parametrize("command", [("verify", "--system"), ("conformance",), ("explore", "--system")])
+def test_a_system_that_waits_for_its_server_for_ever_is_given_up(
+    command: tuple[str, ...], refold_process: Refold, tmp_path: Path
+) -> None:
+    """Where it is made: its client may knock for minutes where nobody is."""
+    (tmp_path / "waits.py").write_text(
+        "import time\n\n\nclass Waits:\n    def __init__(self):\n        time.sleep(600)\n"
+    )
+    ended = refold_process(*command, "waits.py:Waits", REFOLD_HANG_SECONDS="2")
+    is_one_sentence(ended, "system 'waits.py:Waits' did not answer for 2 s")
+
+
 def test_an_application_that_hangs_is_given_up(refold_process: Refold, tmp_path: Path) -> None:
     """In its trial."""
     (tmp_path / "shop.py").write_text(APPLICATION)
