@@ -14,7 +14,6 @@ from refold.systems.servers.server import Server
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "shared_buffers": "16MB",
-    "max_connections": "30",
     "autovacuum": "off",
     "dynamic_shared_memory_type": "mmap",
     "deadlock_timeout": "60s",
