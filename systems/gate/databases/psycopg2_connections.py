@@ -22,6 +22,7 @@ from refold.systems.gate.patches import Patches, Replacements
 
 T = TypeVar("T")
 
+HARMLESS = contextlib.suppress(Exception, Death)
 GONE = "server closed the connection unexpectedly"
 
 
@@ -126,7 +127,7 @@ def stopping(cls: type[Any]) -> type[Any]:
             if line is not None:
                 line.end()
 
-        def __del__(self, without: Any = contextlib.suppress(Exception, Death)) -> None:
+        def __del__(self, without: Any = HARMLESS) -> None:
             with (
                 without
             ):  # nobody has it any more: its transaction is over. At the end of Python modules are gone by now
