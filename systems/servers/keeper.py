@@ -137,7 +137,9 @@ class Keeper:
                 return
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                os.write(1, json.dumps(self.obey(json.loads(line))).encode() + b"\n")
+                order = json.loads(line)
+                number = order.pop("order")
+                os.write(1, json.dumps({"order": number, **self.obey(order)}).encode() + b"\n")
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any]:
         """Do what is asked for; the answer has the server's pid, or what went wrong."""

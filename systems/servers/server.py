@@ -6,6 +6,7 @@ orderly restart. With a disk of refold's own under its data directory its machin
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import pwd
@@ -57,24 +58,36 @@ class Keeper:
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         )
         self.rest = b""
+        self.number = 0
+        self.turn = _thread.allocate_lock()
+        """Who orders something waits for the answer before anybody else does. No lock of `threading`, which the gate may have replaced."""
         self.order("look")
 
     def order(self, what: str, within: float = ORDER, **details: object) -> dict[str, Any]:
         """Have something done; raises `NotStarted` if it cannot be done."""
-        assert self.process.stdin is not None
         try:
-            os.write(self.process.stdin.fileno(), json.dumps({"do": what, **details}).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(self.line(within))
+            with self.turn:
+                answer = self.asked({"do": what, **details}, time.monotonic() + within)
         except (OSError, ValueError) as error:
             raise NotHere(f"server {self.kind}: its keeper, process {self.process.pid}, does not answer") from error
         if "error" in answer:
             raise NotHere(f"server {self.kind}: cannot be run ({answer['error']})")
         return answer
 
-    def line(self, seconds: float) -> bytes:
-        """The next line that the keeper writes; an empty one if none comes in time."""
+    def asked(self, order: dict[str, Any], until: float) -> dict[str, Any]:
+        """The answer to an order, which bears its number: one before it may have been given up by who gave it. Raises `OSError` or
+        `ValueError` if none comes until then."""
+        assert self.process.stdin is not None
+        self.number += 1
+        os.write(self.process.stdin.fileno(), json.dumps({"order": self.number, **order}).encode() + b"\n")
+        while True:
+            answer: dict[str, Any] = json.loads(self.line(until))
+            if answer.pop("order") == self.number:
+                return answer
+
+    def line(self, until: float) -> bytes:
+        """The next line that the keeper writes; an empty one if none comes until then."""
         assert self.process.stdout is not None
-        until = time.monotonic() + seconds
         while b"\n" not in self.rest:
             readable, _, _ = select.select([self.process.stdout], [], [], max(0.0, until - time.monotonic()))
             data = os.read(self.process.stdout.fileno(), 65536) if readable else b""
