@@ -31,6 +31,7 @@ class PostgresServer(Server):
     as_root: ClassVar[bool] = False
     end_signal: ClassVar[signal.Signals] = signal.SIGINT
     """The fast way to stop: SIGTERM waits until all clients have gone."""
+    says: ClassVar[bytes] = b"database system is ready to accept connections"
 
     def __init__(self, fsync: str = "on") -> None:
         super().__init__()

