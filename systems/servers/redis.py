@@ -2,7 +2,9 @@
 
 The store promises: a script runs alone and whole, so no other client sees or changes anything in between; a stream's ids only grow. What
 survives SIGKILL is what the append-only file had been handed to the operating system: with ``appendonly yes`` everything that was
-answered, because Redis writes the file before it answers. Without a file it is what the last snapshot on the disk holds: nothing, here.
+answered, because Redis writes the file before it answers; except with ``everysec`` while the file is being synced: then it answers first
+and writes for up to two seconds later, and SIGKILL takes what it had not written (seen on busy machines). Without a file it is what the
+last snapshot on the disk holds: nothing, here.
 
 Settings that matter: ``persistence=always`` (the default here) and ``everysec`` and ``no`` write an append-only file and differ in when it
 is synced, which only a power cut (``crash=power``) tells apart; ``rdb`` is the snapshots that Redis has without a configuration, the first
