@@ -121,7 +121,7 @@ def client(url: str) -> redis.Redis:
 class RedisLog(ServerLog):
     """One stream of entries is the log."""
 
-    trouble = (redis.RedisError, OSError)
+    trouble = (redis.RedisError, OSError, msgspec.MsgspecError)
 
     def __init__(
         self,
