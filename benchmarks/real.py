@@ -2,7 +2,10 @@
 
 A step is an action that was performed, with all properties on; plans are generated, and those of their actions left out that make
 something fail or stand still. A cycle is SIGKILL for the server with all its processes, or a cut of its power, then its start, and the
-first request that it answers.
+first request that it answers. The power of SQLite's machine is cut in the file system below it, and a cycle ends with the log opened.
+
+Beside each rate stands the CPU time, of refold, of the keeper and of the server, for 1,000 steps or 100 cycles: on a busy machine it says
+more than the rate.
 
     python benchmarks/real.py [SYSTEM …] [--seconds S] [--json]
 """
@@ -12,86 +15,161 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from refold.model.action import Abort, AppendUnheard, Begin, Commit, Crash, CrashAt, Fail
+import attrs
+
+from refold.model.action import Abort, AppendUnheard, Begin, Commit, Crash, CrashAt, CutPower, Fail, Restart, Submit
 from refold.model.errors import SystemUnavailable
-from refold.model.examples.inventory import Inventory
+from refold.model.examples.inventory import Inventory, Restock
 from refold.model.parts.outages import CutConnection, PauseServer, StopServer
 from refold.search.run import execute
 from refold.search.tapes import tape
 from refold.systems.registry import resolve
+from refold.systems.servers import keeper
+from refold.systems.servers.server import Server
 
 FAULTS = (Abort, AppendUnheard, Begin, Commit, Crash, CrashAt, CutConnection, Fail, PauseServer, StopServer)
 SEED = 1
 
 
-def steps_per_second(system: Any, seconds: float) -> float:
-    """Steps a second without faults; the first start is not counted."""
+@attrs.frozen
+class Rate:
+    """How often something was done, in how many seconds, with how many seconds of CPU time."""
+
+    count: int
+    seconds: float
+    cpu_seconds: float
+
+    def told(self, what: str, per_seconds: int, cpu_for: int) -> str:
+        """In words: the rate for so many seconds, the CPU time for so many of them."""
+        rate = self.count * per_seconds / self.seconds
+        return (
+            f"{rate:,.0f} {what} ({self.cpu_seconds * cpu_for / max(self.count, 1):.2f} s of CPU time for {cpu_for:,})"
+        )
+
+
+class Watch:
+    """Begins when it is made; `server` None where nothing but this process works."""
+
+    def __init__(self, server: Server | None) -> None:
+        self.server = server
+        self.began = time.perf_counter(), self.cpu()
+
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.perf_counter() - self.began[0]
+
+    def rate(self, count: int) -> Rate:
+        """What was done since the beginning."""
+        return Rate(count, self.seconds(), self.cpu() - self.began[1])
+
+    def cpu(self) -> float:
+        """Seconds of CPU time so far: of this process, and of the keeper with its servers, alive and buried, and their children."""
+        used = time.process_time()
+        if self.server is None or self.server.keeper is None:
+            return used
+        ticks = os.sysconf("SC_CLK_TCK")
+        for pid in keeper.family(self.server.keeper.process.pid):
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+                used += sum(map(int, fields[11:15])) / ticks
+        return used
+
+
+def steps(system: Any, seconds: float) -> Rate:
+    """Steps without faults; the first start is not counted."""
     application = Inventory()
     menu = system.menu(application)
     execute(system, application, ())
-    done, number, begun = 0, 0, time.perf_counter()
-    while time.perf_counter() - begun < seconds:
+    done, number, watch = 0, 0, Watch(system.ours())
+    while watch.seconds() < seconds:
         plan = [action for action in menu.decode(tape(SEED, number, menu)) if not isinstance(action, FAULTS)]
         done += execute(system, application, plan).steps
         number += 1
-    return done / (time.perf_counter() - begun)
+    return watch.rate(done)
 
 
-def cycles_per_minute(server: Any, seconds: float, die: Callable[[], object]) -> float:
-    """Deaths and recoveries of the server a minute."""
+def cycles(server: Server, seconds: float, die: Callable[[], object]) -> Rate:
+    """Deaths and recoveries of the server."""
     server.up()
-    done, begun = 0, time.perf_counter()
-    while time.perf_counter() - begun < seconds:
+    done, watch = 0, Watch(server)
+    while watch.seconds() < seconds:
         die()
         server.up()
         done += 1
-    return 60 * done / (time.perf_counter() - begun)
+    return watch.rate(done)
 
 
-def power_cuts_per_minute(name: str, seconds: float) -> float:
-    """Power cuts and recoveries a minute, of the same server on a disk of refold's."""
+def power_cuts(name: str, seconds: float) -> Rate:
+    """Power cuts and recoveries of the same server on a disk of refold's. Raises `SystemUnavailable`."""
     system: Any = resolve(f"{name}{'&' if '?' in name else '?'}crash=power")
     try:
         server = system.ours()
-        return cycles_per_minute(server, seconds, lambda: server.cut_power("drop"))
+        return cycles(server, seconds, lambda: server.cut_power("drop"))
     finally:
         system.dismiss()
+
+
+def sqlite_power_cuts(seconds: float) -> Rate:
+    """The same for a log in SQLite that is opened, appended to once, and cut off."""
+    system: Any = resolve("sqlite?crash=power")
+    application = Inventory()
+    cycle = (Submit("alice", Restock("bolt", 1)), CutPower("log", "drop"), Restart("log"))
+    done, watch = 0, Watch(None)
+    while watch.seconds() < seconds:
+        execute(system, application, cycle * 10)
+        done += 10
+    return watch.rate(done)
+
+
+def measured(name: str, seconds: float) -> dict[str, Rate]:
+    """All rates of a system. Raises `SystemUnavailable`."""
+    if name == "sqlite":
+        return {"power cuts and recoveries a second": sqlite_power_cuts(seconds)}
+    system: Any = resolve(name)
+    try:
+        found = {"steps a second without faults": steps(system, seconds)}
+        server = system.ours()
+        found["kills and recoveries a minute"] = cycles(server, seconds, server.kill)
+        with contextlib.suppress(SystemUnavailable):  # no such disks here
+            found["power cuts and recoveries a minute"] = power_cuts(name, seconds)
+        return found
+    finally:
+        system.dismiss()
+
+
+def units(what: str) -> tuple[int, int]:
+    """For how many seconds a rate is told, and for how many of them the CPU time."""
+    return (60 if what.endswith("minute") else 1), (1_000 if what.endswith("faults") else 100)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Steps a second and recoveries a minute on real servers.")
-    parser.add_argument("systems", nargs="*", default=["postgres", "redis", "nats", "umadb"], metavar="SYSTEM")
+    parser.add_argument(
+        "systems", nargs="*", default=["postgres", "redis", "nats", "umadb", "sqlite"], metavar="SYSTEM"
+    )
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each figure is measured")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
-    figures: dict[str, dict[str, int]] = {}
+    figures: dict[str, dict[str, Any]] = {}
     for name in asked.systems:
         try:
-            system: Any = resolve(name)
+            rates = measured(name, asked.seconds)
         except SystemUnavailable as error:
-            print(error)
+            print(error, file=sys.stderr)
             continue
-        try:
-            figures[name] = {
-                "steps_per_second": round(steps_per_second(system, asked.seconds)),
-                "recoveries_per_minute": round(cycles_per_minute(system.ours(), asked.seconds, system.ours().kill)),
-            }
-            with contextlib.suppress(SystemUnavailable):  # no such disks here
-                figures[name]["power_cuts_per_minute"] = round(power_cuts_per_minute(name, asked.seconds))
-        finally:
-            system.dismiss()
+        figures[name] = {what: attrs.asdict(rate) for what, rate in rates.items()}
         if not asked.json:
-            found = figures[name]
-            print(
-                f"{name}: {found['steps_per_second']:,} steps a second without faults,"
-                f" {found['recoveries_per_minute']:,} kills and recoveries a minute,"
-                f" {found.get('power_cuts_per_minute', 0):,} power cuts and recoveries a minute"
-            )
+            print(f"{name}, load {os.getloadavg()[0]:.1f}:")
+            for what, rate in rates.items():
+                print(f"  {rate.told(what, *units(what))}")
     if asked.json:
         print(json.dumps(figures))
 

@@ -163,8 +163,11 @@ def found(version: tuple[int, int]) -> str:
     """A Python of this version on the path. Raises `NotRun`."""
     name = f"python{dotted(version)}"
     place = shutil.which(name)
-    if place is None or said([place, "-c", ""]).returncode:
+    if place is None:
         raise NotRun(f"it needs Python {dotted(version)}, and there is no {name} on the path")
+    tried = said([place, "-c", ""])
+    if tried.returncode:
+        raise NotRun(f"it needs Python {dotted(version)}, and {name} on the path does not run: {last(tried.stderr)}")
     return place
 
 

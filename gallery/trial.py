@@ -32,8 +32,8 @@ def verified(row: Row, cache: pathlib.Path, folder: pathlib.Path, seconds: float
         version = environment.version_of(row.shown)
         report = search(environment, row, folder, seconds, seed)
     except NotRun as error:
-        return result(row, version, seed, began, why=str(error))
-    return result(row, version, seed, began, report, folder)
+        return result(row, version, seed, seconds, began, why=str(error))
+    return result(row, version, seed, seconds, began, report, folder)
 
 
 def search(environment: Environment, row: Row, folder: pathlib.Path, seconds: float, seed: int) -> dict[str, Any]:
@@ -92,6 +92,7 @@ def result(
     row: Row,
     version: str,
     seed: int,
+    seconds_asked: float,
     began: float,
     report: dict[str, Any] | None = None,
     folder: pathlib.Path | None = None,
@@ -125,6 +126,7 @@ def result(
         "reference": row.reference,
         "also": sorted(every(report.get("findings", [])) - {finding.get("anomaly")}),
         "seed": seed,
+        "seconds_asked": seconds_asked,
         "examples": report.get("examples", 0),
         "steps": report.get("steps", 0),
         "seconds": round(time.monotonic() - began, 1),

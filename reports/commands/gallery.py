@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -55,7 +55,18 @@ class WithRows(click.Command):
     show_default=True,
     help="How long to search each row.",
 )
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The seed of each search.")
+@click.option(
+    "--seed",
+    "seeds",
+    type=click.IntRange(0),
+    multiple=True,
+    default=(1,),
+    show_default="1",
+    help="The seed of each search; may be given several times.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Keep the results that are in the report directory, and run what is missing."
+)
 @click.option(
     "--report-dir", metavar="DIR", help="Where the page and the reports go, in a folder gallery (default: .refold)."
 )
@@ -64,7 +75,13 @@ class WithRows(click.Command):
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def gallery(
-    names: tuple[str, ...], seconds: float, seed: int, report_dir: str | None, cache_dir: str | None, as_json: bool
+    names: tuple[str, ...],
+    seconds: float,
+    seeds: tuple[int, ...],
+    resume: bool,
+    report_dir: str | None,
+    cache_dir: str | None,
+    as_json: bool,
 ) -> None:
     """Run the harness on releases with a known bug, and on the same software without it.
 
@@ -73,18 +90,20 @@ def gallery(
       refold gallery                               all rows
       refold gallery eventsourcing-notifications   the rows of one pair
       refold gallery --seconds 120 --json          longer, for a script
+      refold gallery --seed 1 --seed 2 --resume    with two seeds; what is done already is kept
 
     A release is installed by pip in a virtual environment of its own, which is kept. What cannot be installed is named, and not run.
 
     Exit code: 0 every verdict is the expected one, 1 some are not, 2 usage or environment.
     """
     with outcome.sentences(report_dir):
-        rows = rows_of(names)
+        trials = [(row, seed) for seed in dict.fromkeys(seeds) for row in rows_of(names)]
         folder = pathlib.Path(report_dir or default_report_dir()) / "gallery"
         ready(folder)
         cache = pathlib.Path(cache_dir) if cache_dir else cache_folder()
         cache.mkdir(parents=True, exist_ok=True)
-        done = gather(rows, cache.resolve(), folder, seconds, seed, quiet=as_json)
+        known = kept(folder, seconds) if resume else {}
+        done = gather(trials, known, cache.resolve(), folder, seconds, quiet=as_json)
         if as_json:
             outcome.print_json({"rows": done})
         else:
@@ -93,8 +112,11 @@ def gallery(
                 click.echo(f"page with plans and pictures: {folder / 'gallery.html'}")
         if any(wrong(row) for row in done):
             sys.exit(outcome.FINDINGS)
-        if len(done) < len(rows):
-            outcome.fail(f"interrupted after {len(done)} of {len(rows)} rows; those are in {folder / 'gallery.json'}")
+        if len(done) < len(trials):
+            outcome.fail(
+                f"interrupted after {len(done)} of {len(trials)} rows; those are in {folder / 'gallery.json'}, and --resume goes on"
+                " from there"
+            )
         sys.exit(outcome.ENVIRONMENT if any(row["verdict"] == NOT_RUN for row in done) else outcome.HELD)
 
 
@@ -112,20 +134,49 @@ def rows_of(names: Sequence[str]) -> list[Row]:
         ) from None
 
 
+def kept(folder: pathlib.Path, seconds: float) -> dict[tuple[str, int], dict[str, Any]]:
+    """The results of a former gallery that was asked for the same time, by name and seed; not those of rows that could not be run. Raises
+    `UsageError`."""
+    file = folder / "gallery.json"
+    if not file.exists():
+        return {}
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+        return {
+            (row["name"], row["seed"]): row
+            for row in rows
+            if row["verdict"] != NOT_RUN and row["seconds_asked"] == seconds
+        }
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"--resume: {file} is not what “refold gallery” writes; remove it, or leave --resume out"
+        ) from None
+
+
 def gather(
-    rows: Sequence[Row], cache: pathlib.Path, folder: pathlib.Path, seconds: float, seed: int, quiet: bool
+    trials: Sequence[tuple[Row, int]],
+    known: Mapping[tuple[str, int], dict[str, Any]],
+    cache: pathlib.Path,
+    folder: pathlib.Path,
+    seconds: float,
+    quiet: bool,
 ) -> list[dict[str, Any]]:
-    """One row after another; those that are done, if interrupted. Page and JSON are written after each."""
+    """One row after another, each with its seed; those that are done, if interrupted. Page and JSON are written after each, and hold what
+    is known from before as well."""
     done: list[dict[str, Any]] = []
-    record(folder, done)
-    for row in rows:
-        try:
-            done.append(verified(row, cache, folder / row.name, seconds, seed))
-        except KeyboardInterrupt:
-            break
-        record(folder, done)
-        if not quiet:
-            outcome.mention(told(done[-1]))
+    left = dict(known)
+    record(folder, [*left.values()])
+    for row, seed in trials:
+        found = left.pop((row.name, seed), None)
+        if found is None:
+            try:
+                found = verified(row, cache, folder / f"{row.name}-{seed}", seconds, seed)
+            except KeyboardInterrupt:
+                break
+            if not quiet:
+                outcome.mention(told(found))
+        done.append(found)
+        record(folder, [*done, *left.values()])
     return done
 
 
@@ -143,10 +194,10 @@ def wrong(row: dict[str, Any]) -> bool:
 def told(row: dict[str, Any]) -> str:
     """One row in a line."""
     if row["verdict"] == NOT_RUN:
-        return f"{row['name']}: not run: {row['why']}"
+        return f"{row['name']}, seed {row['seed']}: not run: {row['why']}"
     found = f" ({row['anomaly']}, {row['actions']} actions)" if row["anomaly"] else ""
     other = "" if row["right"] else f"; expected: {row['expected']}"
-    return f"{row['name']}: {row['verdict']}{found}, {row['seconds']:g} s{other}"
+    return f"{row['name']}, seed {row['seed']}: {row['verdict']}{found}, {row['seconds']:g} s{other}"
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
@@ -159,6 +210,8 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
         Column("actions", [str(row["actions"] or "") for row in rows], rank=4, right=True),
         Column("seconds", [f"{row['seconds']:.0f}" for row in rows], rank=2, right=True),
     ]
+    if len({row["seed"] for row in rows}) > 1:
+        columns.insert(1, Column("seed", [str(row["seed"]) for row in rows], right=True))
     left_out = print_table(console(), "gallery", columns)
     click.echo()
     if left_out:

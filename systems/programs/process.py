@@ -24,6 +24,8 @@ START = 20.0
 """Seconds within which a program says hello."""
 ANSWER = 5.0
 """Seconds within which it answers, where it does not ask for another time in its hello."""
+FRAME = ("at ", "... ", "^")
+"""How lines of a stack begin in JavaScript, Java and C#, where the error stands before them."""
 LINE_MAX = 64 << 20
 """Bytes of one line."""
 
@@ -125,12 +127,13 @@ class Program:
         return ProgramFailed(f"{why}{ending}" + (f"; on standard error it wrote: {said}" if said else ""))
 
     def said(self) -> str:
-        """The last of what it has complained of, on one line."""
+        """The last of what it has complained of, on one line; without the frames of a stack, behind which most languages put nothing of
+        worth, and some all."""
         try:
-            lines = self.complaints.read_text(errors="replace").splitlines()
+            lines = [line.strip() for line in self.complaints.read_text(errors="replace").splitlines()]
         except OSError:
             return ""
-        return " / ".join(line.strip() for line in lines[-6:] if line.strip())[-400:]
+        return " / ".join([line for line in lines if line and not line.startswith(FRAME)][-12:])[-400:]
 
     def kill(self) -> None:
         """SIGKILL for it and all its children; then they are gone."""

@@ -33,10 +33,14 @@ DEATH = 5.0
 """Seconds within which processes that got SIGKILL must be gone."""
 
 
+LIBRARY = ctypes.CDLL(None)
+"""The C library, found once and not anew in every child."""
+
+
 def control(option: int, value: int) -> None:
     """prctl(2), where there is one."""
     try:
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+        LIBRARY.prctl(option, value, 0, 0, 0)
     except (OSError, AttributeError):
         """Not on this system: the record and the pipe have to do."""
 
@@ -84,7 +88,7 @@ def remove_shared_memory(folder: Path) -> None:
     for marker in (folder / "postmaster.pid", *folder.glob("*/postmaster.pid")):
         try:
             _, segment = marker.read_text().splitlines()[6].split()
-            ctypes.CDLL(None).shmctl(int(segment), 0, None)
+            LIBRARY.shmctl(int(segment), 0, None)
         except (OSError, AttributeError, IndexError, ValueError):
             """It had not come so far, or there is none on this system."""
 
@@ -137,7 +141,9 @@ class Keeper:
                 return
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                os.write(1, json.dumps(self.obey(json.loads(line))).encode() + b"\n")
+                order = json.loads(line)
+                number = order.pop("order")
+                os.write(1, json.dumps({"order": number, **self.obey(order)}).encode() + b"\n")
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any]:
         """Do what is asked for; the answer has the server's pid, or what went wrong."""

@@ -188,6 +188,8 @@ def messages(client: Client, name: str, subjects: str, sequence: int, limit: int
 class NatsLog(GatedLog):
     """One stream of messages is the log. A slow append waits before its publication."""
 
+    trouble = (OSError, msgspec.MsgspecError)
+
     def __init__(
         self, server: NatsServer | None, application: Application, address: Address, name: str, settings: dict[str, str]
     ) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import time
 from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import attrs
+
+from refold.model.words import short
 
 CRLF = b"\r\n"
 SECONDS = 10.0
@@ -59,7 +62,9 @@ class Client:
     """One connection. Every method raises `OSError` if the server is gone, or does not answer within `seconds` (None: within `SECONDS`)."""
 
     def __init__(self, address: Address, seconds: float | None = None) -> None:
-        self.socket = socket.create_connection((address.host, address.port), seconds or SECONDS)
+        self.seconds = seconds or SECONDS
+        self.until = time.monotonic() + self.seconds
+        self.socket = socket.create_connection((address.host, address.port), self.seconds)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b""
         self.inbox = f"_INBOX.{secrets.token_hex(8)}"
@@ -94,7 +99,10 @@ class Client:
         message = self.request(f"$JS.API.{name}", json.dumps(details).encode() if details else b"")
         if message.status:
             raise NatsError(f"NATS: {name}: status {message.status}")
-        answer: dict[str, Any] = json.loads(message.data)
+        try:
+            answer: dict[str, Any] = json.loads(message.data)
+        except ValueError as error:
+            raise NatsError(f"NATS: {name}: the answer {short(str(message.data), 80)} is not JSON") from error
         if "error" in answer:
             raise NatsError(f"NATS: {name}: {answer['error'].get('description', answer['error'])}")
         return answer
@@ -113,17 +121,35 @@ class Client:
 
     def answer(self, number: int) -> Message:
         """The next message in an inbox; what comes late for others is dropped."""
+        self.until = time.monotonic() + self.seconds
         while True:
-            words = self.line().decode().split()
-            if words[0] == "PING":
+            line = self.line()
+            try:
+                message = self.heard(line.decode().split(), number)
+            except (ValueError, IndexError) as error:
+                raise NatsError(
+                    f"NATS: the server says {short(line.decode(errors='replace'), 80)}, which is not its protocol"
+                ) from error
+            if message is not None:
+                return message
+
+    def heard(self, words: list[str], number: int) -> Message | None:
+        """What a line begins; None if it is not for this inbox. Raises ValueError or IndexError if it is nothing that a server says."""
+        match words[0]:
+            case "PING":
                 self.socket.sendall(b"PONG\r\n")
-            elif words[0] == "-ERR":
+            case "-ERR":
                 raise NatsError(f"NATS: {' '.join(words[1:])}")
-            elif words[0] in ("MSG", "HMSG"):
+            case "MSG" | "HMSG":
                 body = self.bytes(int(words[-1]))
                 self.bytes(2)
                 if words[1].rpartition(".")[2] == str(number):
                     return message_of(body, int(words[-2]) if words[0] == "HMSG" else 0)
+            case "PONG" | "+OK" | "INFO":
+                """Nothing that anybody has asked for."""
+            case _:
+                raise ValueError
+        return None
 
     def line(self) -> bytes:
         """One line."""
@@ -144,6 +170,8 @@ class Client:
         data = self.socket.recv(65536)
         if not data:
             raise NatsError("NATS: the server has hung up")
+        if time.monotonic() > self.until:  # it speaks, but of other things
+            raise NatsError(f"NATS: no answer within {self.seconds:g} seconds")
         self.rest += data
 
 

@@ -14,7 +14,6 @@ from refold.systems.servers.server import Server
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "shared_buffers": "16MB",
-    "max_connections": "30",
     "autovacuum": "off",
     "dynamic_shared_memory_type": "mmap",
     "deadlock_timeout": "60s",
@@ -32,6 +31,7 @@ class PostgresServer(Server):
     as_root: ClassVar[bool] = False
     end_signal: ClassVar[signal.Signals] = signal.SIGINT
     """The fast way to stop: SIGTERM waits until all clients have gone."""
+    says: ClassVar[bytes] = b"database system is ready to accept connections"
 
     def __init__(self, fsync: str = "on") -> None:
         super().__init__()

@@ -6,6 +6,8 @@ orderly restart. With a disk of refold's own under its data directory its machin
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import json
 import os
 import pwd
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -32,7 +34,9 @@ ORDER = 15.0
 STOP = 20.0
 """Seconds within which a server that was told to stop must have come to its end."""
 LOOK = 0.002
-"""Seconds between two looks whether a server answers: no server says when it does."""
+"""Seconds between two looks whether a server is ready."""
+SAYING = 2.0
+"""Seconds after which a server is asked although it has not said that it is ready: another version may say it in other words."""
 PORTS = range(15_000, 32_000)
 """Where servers listen: not where the system takes ports for outgoing connections, or one may be taken while the server is down."""
 
@@ -57,24 +61,36 @@ class Keeper:
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         )
         self.rest = b""
+        self.number = 0
+        self.turn = _thread.allocate_lock()
+        """Who orders something waits for the answer before anybody else does. No lock of `threading`, which the gate may have replaced."""
         self.order("look")
 
     def order(self, what: str, within: float = ORDER, **details: object) -> dict[str, Any]:
         """Have something done; raises `NotStarted` if it cannot be done."""
-        assert self.process.stdin is not None
         try:
-            os.write(self.process.stdin.fileno(), json.dumps({"do": what, **details}).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(self.line(within))
+            with self.turn:
+                answer = self.asked({"do": what, **details}, time.monotonic() + within)
         except (OSError, ValueError) as error:
             raise NotHere(f"server {self.kind}: its keeper, process {self.process.pid}, does not answer") from error
         if "error" in answer:
             raise NotHere(f"server {self.kind}: cannot be run ({answer['error']})")
         return answer
 
-    def line(self, seconds: float) -> bytes:
-        """The next line that the keeper writes; an empty one if none comes in time."""
+    def asked(self, order: dict[str, Any], until: float) -> dict[str, Any]:
+        """The answer to an order, which bears its number: one before it may have been given up by who gave it. Raises `OSError` or
+        `ValueError` if none comes until then."""
+        assert self.process.stdin is not None
+        self.number += 1
+        os.write(self.process.stdin.fileno(), json.dumps({"order": self.number, **order}).encode() + b"\n")
+        while True:
+            answer: dict[str, Any] = json.loads(self.line(until))
+            if answer.pop("order") == self.number:
+                return answer
+
+    def line(self, until: float) -> bytes:
+        """The next line that the keeper writes; an empty one if none comes until then."""
         assert self.process.stdout is not None
-        until = time.monotonic() + seconds
         while b"\n" not in self.rest:
             readable, _, _ = select.select([self.process.stdout], [], [], max(0.0, until - time.monotonic()))
             data = os.read(self.process.stdout.fileno(), 65536) if readable else b""
@@ -113,6 +129,8 @@ class Server:
     """Whether it runs as the superuser too."""
     end_signal: ClassVar[signal.Signals] = signal.SIGTERM
     """What a service manager sends to stop it."""
+    says: ClassVar[bytes] = b""
+    """What it writes when it is ready, if it does. Before that it is not asked: to refuse costs it more than the look costs us."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -197,20 +215,41 @@ class Server:
                     raise
 
     def launch(self) -> None:
-        """Start it and wait until it answers; while it starts, the keeper tells at once if it has ended."""
-        self.order("start", command=self.command(), env=self.environment(), user=self.user())
-        until = time.monotonic() + self.deadline
-        while not self.answers():
-            if not self.pid():
-                said = self.output()
-                ended = NotHere if "in use" in said else NotStarted
-                raise ended(f"server {self.kind}: it ended while it started; it said: {said}")
-            if time.monotonic() > until:
-                self.kill()
-                raise NotStarted(
-                    f"server {self.kind}: it did not answer within {self.deadline:g} seconds; it said: {self.output()}"
-                )
-            time.sleep(LOOK)
+        """Start it and wait until it answers; that it has ended while it started is seen at once."""
+        before = self.written()
+        started = self.order("start", command=self.command(), env=self.environment(), user=self.user())
+        now = time.monotonic()
+        until, asks_from = now + self.deadline, now + (SAYING if self.says else 0)
+        with self.life(int(started["pid"])) as ended_within:
+            while not ((time.monotonic() > asks_from or self.says in self.said_since(before)) and self.answers()):
+                if ended_within(LOOK):
+                    said = self.output()
+                    ended = NotHere if "in use" in said else NotStarted
+                    raise ended(f"server {self.kind}: it ended while it started; it said: {said}")
+                if time.monotonic() > until:
+                    self.kill()
+                    raise NotStarted(
+                        f"server {self.kind}: it did not answer within {self.deadline:g} seconds; it said: {self.output()}"
+                    )
+
+    @contextlib.contextmanager
+    def life(self, pid: int) -> Iterator[Callable[[float], bool]]:
+        """Waits so many seconds and tells whether the process has ended. Where the system can tell of the end of a process, it is asked:
+        an order to the keeper costs more than all other work of a look."""
+
+        def by_keeper(seconds: float) -> bool:
+            time.sleep(seconds)
+            return not self.pid()
+
+        try:
+            handle = os.pidfd_open(pid)
+        except (AttributeError, OSError):  # not Linux; or it has ended already
+            yield by_keeper
+            return
+        try:
+            yield lambda seconds: bool(select.select([handle], [], [], seconds)[0])
+        finally:
+            os.close(handle)
 
     def kill(self) -> None:
         """SIGKILL for it and all its processes; then they are gone."""
@@ -328,6 +367,17 @@ class Server:
             os.chown(place, number, group)
             for inner in place.rglob("*"):
                 os.chown(inner, number, group, follow_symlinks=False)
+
+    def written(self) -> int:
+        """How many bytes it has written to its output so far."""
+        place = self.folder / "output"
+        return place.stat().st_size if place.exists() else 0
+
+    def said_since(self, before: int) -> bytes:
+        """What it has written since then."""
+        with (self.folder / "output").open("rb") as output:
+            output.seek(before)
+            return output.read()
 
     def output(self) -> str:
         """The last of what it has said, on one line."""

@@ -22,6 +22,7 @@ import secrets
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -37,7 +38,8 @@ from refold.systems.servers.log import KILLING, ServerLog, said
 from refold.systems.servers.server import NotStarted, Server, listens
 from refold.systems.servers.system import ServerSystem
 
-PROGRAM = "import sys; from umadb.umadb_server_cli import main; sys.argv[0] = 'umadb'; main()"
+PROGRAM = "import sys; sys.path.append(sys.argv.pop(1)); from umadb.umadb_server_cli import main; sys.argv[0] = 'umadb'; main()"
+"""Run without what else is installed beside it, which takes longer to look through than the server to start."""
 STREAM, OPERATION, RUN = "stream:", "operation:", "run:"
 """How this log's own tags begin."""
 
@@ -73,8 +75,11 @@ class UmaServer(Server):
         place = ["--listen", f"127.0.0.1:{self.port}", "--db-path", str(self.data / "events.db")]
         return [
             sys.executable,
+            "-I",
+            "-S",
             "-c",
             PROGRAM,
+            str(Path(umadb.__file__).parent.parent),
             *place,
             "--zero-fill-pages",
             "false",

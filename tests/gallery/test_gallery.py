@@ -50,8 +50,8 @@ def test_a_bad_release_is_convicted_and_its_fixed_twin_held(
 def test_what_cannot_be_installed_is_said_and_the_others_are_run(refold: Refold, paper: dict[str, Row]) -> None:
     ended = refold("gallery", "paper-3.0", "paper-2.0", *SECONDS)
     assert ended.code == 2
-    assert "paper-3.0: not run: pip cannot install paperlog==3.0: ERROR: " in ended.out
-    assert "paper-2.0: held" in ended.err
+    assert "paper-3.0, seed 1: not run: pip cannot install paperlog==3.0: ERROR: " in ended.out
+    assert "paper-2.0, seed 1: held" in ended.err
     assert "1 of 2 as expected" in ended.out
     assert "Traceback" not in ended.out + ended.err
 
@@ -84,6 +84,45 @@ def test_ctrl_c_keeps_the_rows_that_are_done(
     assert "interrupted after 1 of 3 rows" in ended.err
     kept = json.loads((tmp_path / ".refold" / "gallery" / "gallery.json").read_text(encoding="utf-8"))["rows"]
     assert [row["name"] for row in kept] == ["paper-1.0"]
+
+
+def test_a_gallery_goes_on_where_it_was_with_every_seed(
+    refold: Refold, paper: dict[str, Row], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was run is not run again; what could not be run is, and so is what was searched for another time."""
+    ran: list[tuple[str, int]] = []
+
+    def pretended(row: Row, cache: Path, folder: Path, seconds: float, seed: int) -> dict[str, Any]:
+        ran.append((row.name, seed))
+        if (row.name, seed) == ("paper-2.0", 2) and len(ran) == 4:
+            raise KeyboardInterrupt
+        why = "there is no network" if len(ran) == 3 else ""
+        found = trial.result(row, "1.0", seed, seconds, time.monotonic(), why=why)
+        return found if why else found | {"verdict": row.expected, "right": True}
+
+    monkeypatch.setattr(gallery, "verified", pretended)
+    two = ("gallery", "paper-1.0", "paper-2.0", *SECONDS, "--seed", "1", "--seed", "2")
+    ended = refold(*two)
+    assert ended.code == 2
+    assert "interrupted after 3 of 4 rows" in ended.err
+    assert "--resume goes on" in ended.err
+    ended = refold(*two, "--resume", "--json")
+    assert ended.code == 0, ended.err
+    assert [(row["name"], row["seed"]) for row in only(ended)["rows"]] == ran[:2] + ran[4:]
+    assert ran[4:] == [("paper-1.0", 2), ("paper-2.0", 2)]
+    assert refold(*two[:-2], "--resume", "--json").code == 0
+    assert len(json.loads((tmp_path / ".refold/gallery/gallery.json").read_text(encoding="utf-8"))["rows"]) == 4
+    assert len(ran) == 6
+    refold("gallery", "paper-1.0", "--seconds", "2", "--resume")
+    assert len(ran) == 7
+
+
+def test_only_a_gallery_can_be_resumed(refold: Refold, paper: dict[str, Row], tmp_path: Path) -> None:
+    (tmp_path / ".refold/gallery").mkdir(parents=True)
+    (tmp_path / ".refold/gallery/gallery.json").write_text("[]", encoding="utf-8")
+    ended = refold("gallery", "paper-1.0", "--resume")
+    assert (ended.code, ended.out) == (2, "")
+    assert "is not what “refold gallery” writes" in ended.err
 
 
 def is_there(pid: int) -> bool:
@@ -169,6 +208,16 @@ def test_an_environment_shows_refold_and_its_needs_and_nothing_else(
 def test_a_python_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotRun, match=r"it needs Python 3\.99, and there is no python3\.99 on the path"):
         Environment(tmp_path, ["paperlog==2.0"], (), (3, 99)).make()
+
+
+def test_a_python_that_does_not_run_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the stand-ins do that version managers put on the path."""
+    standin = tmp_path / "python3.99"
+    standin.write_text("#!/bin/sh\necho 'python3.99: not chosen here' >&2; exit 127\n", encoding="utf-8")
+    standin.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(NotRun, match=r"python3\.99 on the path does not run: python3\.99: not chosen here"):
+        Environment(tmp_path / "kept", ["paperlog==2.0"], (), (3, 99)).make()
 
 
 def test_a_name_that_is_not_in_the_gallery_is_a_usage_error(refold: Refold) -> None:

@@ -22,6 +22,7 @@ from refold.systems.gate.patches import Patches, Replacements
 
 T = TypeVar("T")
 
+HARMLESS = contextlib.suppress(Exception, Death)
 GONE = "server closed the connection unexpectedly"
 
 
@@ -33,6 +34,8 @@ class Line(InServer):
         self.backend = int(theirs.info.backend_pid)
         asked = {name: getattr(theirs.info, name) for name in ("host", "port", "user", "dbname", "password")}
         self.asked = {name: value for name, value in asked.items() if value}
+        self.lost = False
+        """It has been ended. Its owner may forget it much later, when no gate is open any more that could ask the server."""
 
     def cross(self, kind: str, words: str, work: Callable[[], T]) -> T:
         """Do the work, behind a crossing if this is an actor's. Raises `Death`, and what psycopg2 raises."""
@@ -73,7 +76,8 @@ class Line(InServer):
 
     def end(self) -> None:
         """Its process is dead, or the connection lost: the server knows at once, also of a statement that waits in it."""
-        if self.process is not None:
+        if self.process is not None and not self.lost:
+            self.lost = True
             self.process.closed(self)
             self.waits().end(self.backend)
 
@@ -123,8 +127,10 @@ def stopping(cls: type[Any]) -> type[Any]:
             if line is not None:
                 line.end()
 
-        def __del__(self) -> None:
-            with contextlib.suppress(Exception, Death):  # nobody has it any more: its transaction is over
+        def __del__(self, without: Any = HARMLESS) -> None:
+            with (
+                without
+            ):  # nobody has it any more: its transaction is over. At the end of Python modules are gone by now
                 self.close()
 
     Stopping.__name__, Stopping.__qualname__, Stopping.__module__ = cls.__name__, cls.__qualname__, cls.__module__

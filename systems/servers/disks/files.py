@@ -30,15 +30,17 @@ ORDERED, STRICT = "ordered", "strict"
 
 
 class Node:
-    """A file, a directory or a symbolic link."""
+    """A file, a directory or a symbolic link. `data` are its bytes up to the last that was ever written; behind them, up to its `size`, are
+    zeros that take no room: some servers make a file of hundreds of megabytes and use a few pages."""
 
-    __slots__ = ("changed", "data", "gid", "known", "links", "mode", "names", "uid")
+    __slots__ = ("changed", "data", "gid", "known", "links", "mode", "names", "size", "uid")
 
     def __init__(self, mode: int, uid: int, gid: int, data: bytes = b"") -> None:
         self.mode = mode
         self.uid = uid
         self.gid = gid
         self.data = bytearray(data)
+        self.size = len(data)
         self.names: dict[bytes, int] = {}
         self.links = 0
         self.known = 0
@@ -50,14 +52,19 @@ class Node:
         if offset > len(self.data):
             self.data.extend(bytes(offset - len(self.data)))
         self.data[offset : offset + len(data)] = data
+        self.size = max(self.size, len(self.data))
         self.changed = time.time_ns()
+
+    def get(self, offset: int, count: int) -> bytes:
+        """The bytes at a place; fewer if the file ends before."""
+        with memoryview(self.data) as view:
+            found = bytes(view[offset : offset + count])
+        return found + bytes(max(0, min(count, self.size - offset) - len(found)))
 
     def resize(self, size: int) -> None:
         """A new size."""
-        if size < len(self.data):
-            del self.data[size:]
-        else:
-            self.data.extend(bytes(size - len(self.data)))
+        del self.data[size:]
+        self.size = size
         self.changed = time.time_ns()
 
 
@@ -139,16 +146,16 @@ class Files:
     def write(self, number: int, offset: int, data: bytes) -> None:
         """Bytes at a place of a file. Raises OSError if the disk is full."""
         node = self.nodes[number]
-        self.demand_room(offset + len(data) > len(node.data))
-        before = bytes(node.data[offset : offset + len(data)])
-        self.pending.append(Write(number, offset, data, before, len(node.data)))
+        self.demand_room(offset + len(data) > node.size)
+        before = node.get(offset, len(data))
+        self.pending.append(Write(number, offset, data, before, node.size))
         node.put(offset, data)
 
     def resize(self, number: int, size: int) -> None:
         """A file gets this size. Raises OSError if the disk is full."""
         node = self.nodes[number]
-        self.demand_room(size > len(node.data))
-        self.pending.append(Write(number, size, None, bytes(node.data[size:]), len(node.data)))
+        self.demand_room(size > node.size)
+        self.pending.append(Write(number, size, None, bytes(node.data[size:]), node.size))
         node.resize(size)
 
     def demand_room(self, grows: bool) -> None:
@@ -265,7 +272,7 @@ class Files:
         """Names up to one point of the journal; of the data any sectors, but none behind one that is missing at the end of a file."""
         names = [change for change in pending if isinstance(change, Name)]
         yield from names[: int(chance.random() * (len(names) + 1))]
-        sizes = {change.node: len(self.nodes[change.node].data) for change in pending if isinstance(change, Write)}
+        sizes = {change.node: self.nodes[change.node].size for change in pending if isinstance(change, Write)}
         torn: set[int] = set()
         for change in pending:
             for part in sectors(change) if isinstance(change, Write) else ():

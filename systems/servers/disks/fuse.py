@@ -132,7 +132,7 @@ class Mount:
         """Of a node."""
         node = self.files.nodes[number]
         seconds, rest = divmod(node.changed, 1_000_000_000)
-        size = len(node.data)
+        size = node.size
         links = 2 if stat.S_ISDIR(node.mode) else node.links
         times = (seconds, seconds, seconds, rest, rest, rest)
         blocks = (size + SECTOR - 1) // SECTOR
@@ -171,7 +171,7 @@ class Mount:
             found.uid = user
         if valid & 4:
             found.gid = group
-        if valid & 8 and size != len(found.data):
+        if valid & 8 and size != found.size:
             self.files.resize(node, size)
         return self.getattr(node, data, who)
 
@@ -244,7 +244,8 @@ class Mount:
 
     def read(self, node: int, data: memoryview, who: tuple[int, int]) -> bytes:
         _, offset, size, *_ = TRANSFER.unpack_from(data)
-        return bytes(memoryview(self.files.nodes[node].data)[offset : offset + size])
+        found: bytes = self.files.nodes[node].get(offset, size)
+        return found
 
     def write(self, node: int, data: memoryview, who: tuple[int, int]) -> bytes:
         _, offset, size, _, _, flags, _ = TRANSFER.unpack_from(data)
@@ -290,7 +291,7 @@ class Mount:
         _, offset, length, mode, _ = ALLOCATE.unpack_from(data)
         if mode:
             raise OSError(errno.EOPNOTSUPP, "only to make it longer")
-        if offset + length > len(self.files.nodes[node].data):
+        if offset + length > self.files.nodes[node].size:
             self.files.resize(node, offset + length)
         return b""
 

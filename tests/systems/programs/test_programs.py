@@ -304,3 +304,27 @@ def test_the_page_says_all_that_there_is() -> None:
     for name in (*asked, *CAPABILITIES):
         assert f"| `{name}` |" in PAGE
     assert os.environ.get("REFOLD_DATA") is None
+
+
+STACK = """
+function.js:12
+    throw new Error("index broken");
+    ^
+
+Error: index broken
+    at Object.read (function.js:12:11)
+    at Interface.<anonymous> (function.js:40:5)
+    at a (x:1)
+    at b (x:1)
+    at c (x:1)
+    at d (x:1)
+
+Node.js v20.20.2
+"""
+
+
+def test_the_error_of_a_program_is_told_whose_stack_is_long(tmp_path: pathlib.Path) -> None:
+    """In JavaScript and Java the error stands before the frames, in Python behind them."""
+    body = f"sys.stderr.write({STACK!r})\nsys.exit(1)\n"
+    with pytest.raises(UsageError, match=r"on standard error it wrote: .*Error: index broken / Node"):
+        searched(command(tmp_path, body))

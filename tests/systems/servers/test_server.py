@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -16,7 +17,7 @@ import pytest
 
 from refold.systems.servers import records
 from refold.systems.servers.keeper import family, started
-from refold.systems.servers.server import NotStarted
+from refold.systems.servers.server import NotHere, NotStarted
 
 from .small import PROGRAM, Small
 
@@ -177,3 +178,28 @@ def test_a_child_of_the_owner_ends_nothing(server: Small) -> None:
     os.wait()
     assert server.pid()
     assert "os.fork" in PROGRAM
+
+
+def test_two_threads_that_order_at_once_each_get_their_own_answer(server: Small) -> None:
+    """One used to take the other's, which then waited until its deadline."""
+    found: list[object] = []
+
+    def work(what: str) -> None:
+        details = {"number": 0} if what == "signal" else {}
+        try:
+            found.extend(server.order(what, 5.0, **details)["pid"] for _ in range(200))
+        except NotStarted as error:
+            found.append(error)
+
+    threads = [threading.Thread(target=work, args=(what,)) for what in ("look", "signal", "look")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(found) == {server.pid()}
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_that_to_the_next_order(server: Small) -> None:
+    with pytest.raises(NotHere, match="does not answer"):
+        server.order("run", 0.01, command=["/bin/sleep", "0.2"], env={}, user=[], seconds=5)
+    assert "status" not in server.order("look")

@@ -196,3 +196,23 @@ def test_sqlalchemy_over_psycopg2_is_seen(gate: Gate, server: PostgresServer) ->
     gate.finish()
     assert isinstance(gate.status("alice"), Returned)
     assert amounts(server) == [99, 100]
+
+
+def test_a_connection_that_is_forgotten_when_its_gate_is_closed_opens_no_other(server: PostgresServer) -> None:
+    """In a circle an object lives on until Python collects it; what ended it then is not asked for anything."""
+    forgotten: list[Any] = []
+
+    def work() -> None:
+        forgotten.append(psycopg2.connect(server.conninfo))
+        with forgotten[0].cursor() as cursor:
+            cursor.execute("select 1")
+
+    with Gate() as gate:
+        gate.start("alice", work)
+        while isinstance(gate.status("alice"), Stopped):
+            gate.step("alice")
+        assert isinstance(gate.status("alice"), Returned), gate.status("alice")
+    line = forgotten[0].line()
+    assert line.lost
+    line.waits = lambda: pytest.fail("the server of a closed gate was asked")
+    forgotten.pop().close()
