@@ -296,7 +296,13 @@ class DiskFailed(Record, frozen=True, tag="disk-failed"):
     how: str
 
     def __str__(self) -> str:
-        return f"the disk of {self.process} fails under the append ({self.how})"
+        fate = {
+            "error": "a write fails",
+            "full": "it is full",
+            "short": "only half is written",
+            "sync": "the sync fails",
+        }
+        return f"the disk of {self.process} fails under the append: {fate.get(self.how, self.how)}"
 
 
 class NotRecovered(Record, frozen=True, tag="not-recovered"):

@@ -17,6 +17,7 @@ from refold.model.words import counted
 from refold.properties.linearizability import Verdict
 from refold.properties.linearizability.verdict import describe
 from refold.reports.pages.assets import policy, script, style, template
+from refold.reports.pages.circumstances import Place, circumstances, contradiction
 from refold.reports.pages.evidence import evidence
 from refold.reports.pages.explorer import explorer, symbols
 from refold.reports.pages.operations import NOUN, Order, identity, story_of_operations
@@ -123,7 +124,16 @@ def finding_shown(judged: Judged, records: Sequence[Any], each: Explained, numbe
     place = f"{prefix}record-{each.finding.number}" if each.finding.number in rows else ""
     graph = evidence(each.graph, prefix) if each.graph is not None else Markup()
     lines = worded(each.explanation.lines(), links)
-    return {**shown, "title": each.title, "lines": lines, "place": place, "graph": graph, "picture_heading": HAPPENED}
+    return {
+        **shown,
+        "title": each.title,
+        "lines": lines,
+        "circumstances": circumstances(each.finding, records, Place(prefix, number, rows)),
+        "usual": each.explanation.usual,
+        "place": place,
+        "graph": graph,
+        "picture_heading": HAPPENED,
+    }
 
 
 def history_shown(judged: Judged, records: Sequence[Any], each: Explained | None, number: int) -> dict[str, Any]:
@@ -190,9 +200,16 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
             (order.numbers.get(identity(one)) for one in judged.operations if identity(one) == order.blame), None
         )
         link = f"{NOUN}-{blamed}" if blamed in shown else ""
+        around = contradiction(verdict, order, verdict.blame, blamed, shown) if blamed is not None else Markup()
         why = worded([(word, rest) for word, rest in told], {})
         findings = [
-            {"title": title, "lines": why, "place": link, "prefix": "", "graph": "", "picture": "", "explorer": ""}
+            {
+                "title": title,
+                "lines": why,
+                "circumstances": around,
+                "place": link,
+                **dict.fromkeys(("prefix", "graph", "picture", "explorer", "usual"), ""),
+            }
         ]
     lead = []
     if verdict.linearizable:
