@@ -103,7 +103,7 @@ class Consumer(Process):
         self.asleep = False
 
     def redeliver(self, back: int) -> bool:
-        """Receive once more the event `back` places behind what was last done; False if there is none."""
+        """Receive once more the event `back` places after what was last done; False if there is none."""
         page = self.log.read(max(self.position - back, 0), 1)
         if not page or page[0].position > self.position:
             return False
@@ -115,7 +115,7 @@ class Consumer(Process):
         self.reconnect()
 
     def reconnect(self) -> None:
-        """Catch it and subscribe again behind what was done last."""
+        """Catch it and subscribe again after what was done last."""
         self.resume(self.position)
 
     # -- one message
@@ -215,7 +215,7 @@ class Consumer(Process):
         self.inbox = []
 
     def restart(self) -> None:
-        """Go on behind the checkpoint."""
+        """Go on after the checkpoint."""
         super().restart()
         self.store.reopen()
         self.resume(self.store.checkpoint)

@@ -228,7 +228,7 @@ class Observed(Record, frozen=True, tag="observed"):
 
 
 class Scanned(Record, frozen=True, tag="scanned"):
-    """A reader read the log from behind position `after` to its end, after a restart or (from 0) at rest: these positions and
+    """A reader read the log after position `after`, to its end, after a restart or (from 0) at rest: these positions and
     event ids, in this order."""
 
     positions: tuple[int, ...]
