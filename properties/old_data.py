@@ -191,7 +191,9 @@ class OldData(Property):
         payload = self.decider.decode(event.type, event.data)
         if not isinstance(payload, tuple(self.decider.event_classes.values())):
             known = ", ".join(self.decider.event_classes)
-            raise LookupError(f"the application has no event {event.type!r}; it has {known}")
+            name, _ = self.decider.upcast(event.type, event.data)
+            made = "" if name == event.type else f", which upcast() makes of {event.type!r}"
+            raise LookupError(f"the application has no event {name!r}{made}; it has {known}")
         return payload
 
     def note_unread(self, event: Stored, payload: Any) -> None:

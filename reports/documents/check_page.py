@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import pathlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from refold.model.documents.history import HistoryReader, MalformedHistory, plain
 from refold.model.words import counted
-from refold.properties.linearizability import Verdict
+from refold.properties.linearizability import Operation, Verdict
 from refold.properties.linearizability.verdict import describe
 from refold.reports.pages.assets import policy, script, style, template
 from refold.reports.pages.circumstances import Place, circumstances, contradiction
@@ -172,20 +172,7 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
     order = Order(verdict, judged.operations)
     story = story_of_operations(verdict, order)
     shown = {row.number for row in story.rows}
-    bars = [
-        Bar(
-            order.numbers[identity(one)],
-            str(one.process),
-            one.invoked,
-            one.returned if one.outcome.value != "info" else None,
-            inert(describe(verdict.specification, one).partition(": ")[2].partition(" (line")[0]),
-            one.outcome.value,
-            order.numbers[identity(one)] <= order.placed,
-            identity(one) == order.blame,
-        )
-        for one in judged.operations
-        if order.numbers.get(identity(one)) in shown
-    ]
+    bars = [bar for bar in bars_of(verdict, judged.operations, order) if bar.number in shown]
     drawn, left_out = clients_svg(bars, f"{NOUN}-", "the operations of each client, from call to answer")
     notes = [
         "a bar goes from call to answer; its number is its place in the order that was found; dashed bars have no answer"
@@ -224,6 +211,24 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
         "notes": notes,
         "explorer": explorer(story, records=len(judged.operations)),
     }
+
+
+def bars_of(verdict: Verdict, operations: Iterable[Operation], order: Order) -> list[Bar]:
+    """The operations as bars of a timeline, each with its row in the list."""
+    return [
+        Bar(
+            order.numbers[identity(one)],
+            str(one.process),
+            one.invoked,
+            one.returned if one.outcome.value != "info" else None,
+            inert(describe(verdict.specification, one).partition(": ")[2].partition(" (line")[0]),
+            one.outcome.value,
+            order.numbers[identity(one)] <= order.placed,
+            identity(one) == order.blame,
+        )
+        for one in operations
+        if identity(one) in order.numbers
+    ]
 
 
 class CheckPages:
