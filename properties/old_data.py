@@ -83,7 +83,7 @@ class OldData(Property):
     clauses = {
         "read": "every event of the log can be read, and folded",
         "read alike": "an event that is read twice is the same",
-        "same stream": "an event belongs to the stream in which it is",
+        "same stream": "an event belongs to the stream in which it is stored",
         "same state": "a state that was recorded is the fold of the events up to there",
         "same rows": "rows that were recorded are those of the projection",
         "invariant": "no state of the old events breaks the invariant of today",
