@@ -2,7 +2,8 @@
 
 The address is that of the sources: `Source` under `[project.urls]` in pyproject.toml, such as ``https://code.example/refold``. With it
 every link to a file leads to `Source`, `FILES` and the path, and pictures to `Source`, `RAW` and the path. Without it there is
-nowhere that a link could lead, so of links to files their text is left, and of pictures their description.
+nowhere that a link could lead. Then the text of a link is followed by the path of the file, which is in the source distribution, and
+pictures are replaced by their description; a note at the end says so.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
-from links import relinked  # noqa: E402
+from links import relinked, unlinked  # noqa: E402
 
 FILES, RAW = "blob/main", "raw/main"
 """Where hosts of repositories show a file of the branch main, and where they give its bytes."""
@@ -25,16 +26,29 @@ def address() -> str:
     return str(project.get("urls", {}).get("Source", "")).rstrip("/")
 
 
-def apart(page: str, source: str) -> str:
-    """The page with links that work anywhere, or that are not there."""
+NOTE = "\nPaths such as `docs/README.md` are those of files in the source distribution.\n"
+"""The end of a page without links."""
 
-    def place(target: str) -> str | None:
-        if not source:
-            return None
+
+def apart(page: str, source: str) -> str:
+    """The page with links that work anywhere, or with paths in their place."""
+    if not source:
+        told = unlinked(page, worded)
+        return told if told == page else f"{told.rstrip()}\n{NOTE}"
+
+    def place(target: str) -> str:
         pictured = target.endswith((".svg", ".png"))
         return f"{source}/{RAW if pictured else FILES}/{target}"
 
     return relinked(page, place)
+
+
+def worded(picture: str, text: str, target: str) -> str:
+    """A link to a file in words: what it says, and the path, unless it says that already."""
+    path = target.partition("#")[0]
+    if picture:
+        return f"*Picture: {text}.*"
+    return f"`{path}`" if text == path else f"{text} (`{path}`)"
 
 
 def described(metadata: bytes) -> bytes:

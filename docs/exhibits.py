@@ -1,7 +1,8 @@
 """What the gallery of anomalies shows: for each anomaly one run that shows it, out of a plan of the zoo or of a case of the tests.
 
 A plan of `refold zoo` comes first: `pictures/gallery/ANOMALY.json`. What no plan there shows is shown by a case of the properties, in
-`tests/properties/cases`: best by a history that breaks nothing else, then by the shortest. `UNSHOWN` says why the others have no picture.
+`tests/properties/cases`: best by a history that breaks nothing else, then by the shortest. What is about a user's own code comes from
+`own_code`. `UNSHOWN` says why the others have no picture.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
+from own_code import Shown, shown
 
 from refold.model.application import Application
 from refold.model.documents import (
@@ -34,30 +36,16 @@ FOLDER = ROOT / "docs" / "pictures" / "gallery"
 
 UNSHOWN = {
     "vacuous-run": "This one is about a whole search in which something never happened, and not about one run",
-    "handler-raised": "Here the code of the application raises. The finding has the traceback, which says what is wrong",
-    "replay-differs-elsewhere": "Here a second process repeats a replay. Each of the two is right on its own; their results differ",
-    "rule-allows-too-much": "Here `decide()` is compared with an application of a library: "
-    "[verify an application of the library eventsourcing](../how-to/verify-an-eventsourcing-application.md)",
-    "not-linearizable": "This one is about histories without positions. Their pages show a timeline of the clients: "
-    "[check a history from another tool](../how-to/check-a-history-from-another-tool.md)",
-} | dict.fromkeys(
-    (
-        "old-event-unreadable",
-        "old-event-read-two-ways",
-        "old-event-moved",
-        "old-state-differs",
-        "old-state-breaks-invariant",
-        "old-decision-differs",
-    ),
-    "These are about events that an older version of the code stored: [change your events](../how-to/change-your-events.md)",
-)
+    "replay-differs-elsewhere": "Here other processes repeat a replay, and their results differ. Each is right on its own, and none of them"
+    " has a history",
+}
 """Anomaly -> why there is no picture of it."""
 
 
 @attrs.frozen
 class Exhibit:
-    """A run that shows an anomaly. `system` and `application` are names of refold's own, "" for a history that was written by hand;
-    `steps` are those of the plan, or the records of that history."""
+    """A run that shows an anomaly. `system` and `application` are names of refold's own, "" for other histories. Their
+    `origin` is in words; one without those words was written by hand. `steps` are those of the plan, or the records of that history."""
 
     anomaly: str
     steps: Sequence[str]
@@ -65,14 +53,23 @@ class Exhibit:
     finding: Finding
     system: str = ""
     application: str = ""
+    origin: str = ""
 
 
 def exhibits() -> Iterator[Exhibit]:
     """All of them, by name."""
     planned = {path.stem: path for path in FOLDER.glob("*.json")}
     by_hand = {name: found for name, found in histories().items() if name not in planned}
-    for name in sorted({*planned, *by_hand}):
-        yield by_hand[name] if name in by_hand else from_plan(planned[name])
+    own = {each.finding.anomaly: of_own_code(each) for each in shown()}
+    for name in sorted({*planned, *by_hand, *own}):
+        yield own[name] if name in own else by_hand[name] if name in by_hand else from_plan(planned[name])
+
+
+def of_own_code(each: Shown) -> Exhibit:
+    """The records up to the finding; how the rest of the run went is of no interest there."""
+    until = each.history[: each.finding.number]
+    steps = [record_sentence(record) for record in until[1:]]
+    return Exhibit(each.finding.anomaly, steps, until, each.finding, origin=each.origin)
 
 
 def from_plan(path: pathlib.Path) -> Exhibit:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from exhibits import UNSHOWN, Exhibit, exhibits
+from own_code import NOT_LINEARIZABLE, stale_read
 
 from refold.model.words import counted
 from refold.reports.words.anomalies import ANOMALIES
@@ -18,6 +19,7 @@ def gallery(guarantees: dict[str, str]) -> str:
     found: dict[str, list[str]] = {}
     for exhibit in exhibits():
         found.setdefault(exhibit.finding.guarantee, []).append(section(exhibit))
+    found.setdefault("CAS", []).append(black_box())
     parts = [
         f"## {code}: {meaning}\n\n" + "\n\n".join(found[code]) for code, meaning in guarantees.items() if code in found
     ]
@@ -45,12 +47,29 @@ def section(exhibit: Exhibit) -> str:
 
 def origin(exhibit: Exhibit) -> str:
     """What breaks the rule."""
+    if exhibit.origin:
+        return exhibit.origin
     if not exhibit.system:
         return f"A history of {counted(len(exhibit.steps), 'record')}, written by hand, breaks this rule"
     return (
         f"The broken system `{exhibit.system}` ({BROKEN[exhibit.system].reference}) breaks this rule, here with the"
         f" application `{exhibit.application}`"
     )
+
+
+def black_box() -> str:
+    """The one that is about histories without positions."""
+    words = ANOMALIES[NOT_LINEARIZABLE]
+    steps, said, _ = stale_read()
+    parts = [
+        f"### {NOT_LINEARIZABLE}",
+        f"{sentence(words.rule)} The history [stale-read.jsonl](../../examples/stale-read.jsonl) has no positions, and breaks this rule:",
+        "\n".join(f"- {step}" for step in steps),
+        f"What refold says: {said}.",
+        f"![{NOT_LINEARIZABLE}, client by client](../pictures/gallery/{NOT_LINEARIZABLE}.svg)",
+        f"**Usual cause and fix.** {sentence(words.usual)}",
+    ]
+    return "\n\n".join(parts)
 
 
 def unshown() -> str:
@@ -63,5 +82,6 @@ def unshown() -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital and a full stop."""
-    return f"{text[0].upper()}{text[1:]}."
+    """With a capital, unless it begins with a name of the code, and a full stop."""
+    first = text.partition(" ")[0]
+    return f"{text}." if "(" in first or "_" in first else f"{text[0].upper()}{text[1:]}."

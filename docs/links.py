@@ -9,16 +9,18 @@ FENCED = re.compile(r"^( *)```.*?^ *```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(!?)\[((?:!\[[^\]]*\]\([^)\s]*\)|[^\]])*)\]\(([^)\s]+)\)")
 
 
-def relinked(page: str, place: Callable[[str], str | None]) -> str:
-    """The page with the target of each link to a file of this project put where `place` says; None makes its text of a link, and of a
-    picture its description. Blocks of code stay as they are, and so do links to headings and to other sites."""
+def relinked(page: str, place: Callable[[str], str]) -> str:
+    """The page with the target of each link to a file of this project put where `place` says. Blocks of code stay as they are, and so do
+    links to headings and to other sites."""
+    return unlinked(page, lambda picture, text, target: f"{picture}[{text}]({place(target)})")
+
+
+def unlinked(page: str, words: Callable[[str, str, str], str]) -> str:
+    """The page with each such link replaced by words, which are made of ``!`` for a picture (else ""), its text and its target."""
 
     def one(match: re.Match[str]) -> str:
         picture, text, target = match.groups()
-        if "://" in target or target.startswith(("#", "mailto:")):
-            return match[0]
-        found = place(target)
-        return text if found is None else f"{picture}[{text}]({found})"
+        return match[0] if "://" in target or target.startswith(("#", "mailto:")) else words(picture, text, target)
 
     return outside_code(page, lambda prose: LINK.sub(one, prose))
 

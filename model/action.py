@@ -477,6 +477,16 @@ POWER_CUTS: tuple[PowerCutKind, ...] = get_args(PowerCutKind)
 """What a power cut may do to unsynced writes."""
 
 
+def power_words(how: str) -> str:
+    """What became of unsynced writes."""
+    fate = {
+        "drop": "unsynced writes are gone",
+        "torn": "unsynced writes are cut short",
+        "reorder": "some unsynced writes survive",
+    }
+    return fate.get(how, how)
+
+
 @core_action(
     rule="fault",
     needs=(POWER_CUT,),
@@ -492,12 +502,7 @@ class CutPower(Action, frozen=True, tag="cut-power"):
     how: PowerCutKind
 
     def __str__(self) -> str:
-        fate = {
-            "drop": "unsynced writes are gone",
-            "torn": "unsynced writes are cut short",
-            "reorder": "some unsynced writes survive",
-        }
-        return f"the power of {self.process} is cut: {fate.get(self.how, self.how)}"
+        return f"the power of {self.process} is cut: {power_words(self.how)}"
 
 
 DiskFailureKind = Literal["error", "full", "short", "sync"]

@@ -118,7 +118,7 @@ class Criterion(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class NoMatch(Expectation, frozen=True, tag="no-match"):
-    """No event behind position `after` may match any of the `criteria`; of versions it demands nothing.
+    """No event after position `after` may match any of the `criteria`; of versions it demands nothing.
 
     The condition of a dynamic consistency boundary: what a decision has read is named by types and tags, not by a stream, and `after` is
     the end of the log at which it was read.
@@ -137,7 +137,7 @@ class NoMatch(Expectation, frozen=True, tag="no-match"):
         return any(criterion.matches(type_name, tags) for criterion in self.criteria)
 
     def __str__(self) -> str:
-        return f"nothing behind position {self.after} of: {'; '.join(map(str, self.criteria))}"
+        return f"nothing after position {self.after} of: {'; '.join(map(str, self.criteria))}"
 
 
 ANY = AnyVersion()

@@ -25,7 +25,7 @@ NO_EVENTS: list[Stored] = []
 
 
 def pages(log: Readable, after: int, limit: int) -> Iterator[Sequence[Stored]]:
-    """Page after page behind position `after`, to the end of the log; a log that goes round in circles (it returns what was read
+    """Page after page from position `after` on, to the end of the log; a log that goes round in circles (it returns what was read
     before) ends there."""
     while page := log.read(after, limit):
         yield page
@@ -245,7 +245,7 @@ class Log(Process):
         return page
 
     def index(self, after: int) -> int:
-        """The index of the first entry behind position `after`: at most `after`, and less only by the number of gaps."""
+        """The index of the first entry after position `after`: at most `after`, and less only by the number of gaps."""
         entries = self.entries
         if len(entries) > 1 and entries[-2].position <= after < entries[-1].position:
             return len(entries) - 1  # most readers are there

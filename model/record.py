@@ -228,7 +228,7 @@ class Observed(Record, frozen=True, tag="observed"):
 
 
 class Scanned(Record, frozen=True, tag="scanned"):
-    """A reader read the log from behind position `after` to its end, after a restart or (from 0) at rest: these positions and
+    """A reader read the log after position `after`, to its end, after a restart or (from 0) at rest: these positions and
     event ids, in this order."""
 
     positions: tuple[int, ...]
@@ -296,7 +296,13 @@ class DiskFailed(Record, frozen=True, tag="disk-failed"):
     how: str
 
     def __str__(self) -> str:
-        return f"the disk of {self.process} fails under the append ({self.how})"
+        fate = {
+            "error": "a write fails",
+            "full": "it is full",
+            "short": "only half is written",
+            "sync": "the sync fails",
+        }
+        return f"the disk of {self.process} fails under the append: {fate.get(self.how, self.how)}"
 
 
 class NotRecovered(Record, frozen=True, tag="not-recovered"):

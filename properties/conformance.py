@@ -119,7 +119,7 @@ ASSERTIONS = (
     ),
     Assertion(
         "A14",
-        "caches and indexes show nothing that is gone, and are never ahead of the log or behind it for ever",
+        "caches and indexes show nothing that is gone, are never ahead of the log, and do not stay behind it",
         ("cache", "cache-order", "pointers", "listings"),
         shown_by=("delivered",),
     ),

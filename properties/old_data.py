@@ -83,7 +83,7 @@ class OldData(Property):
     clauses = {
         "read": "every event of the log can be read, and folded",
         "read alike": "an event that is read twice is the same",
-        "same stream": "an event belongs to the stream in which it is",
+        "same stream": "an event belongs to the stream in which it is stored",
         "same state": "a state that was recorded is the fold of the events up to there",
         "same rows": "rows that were recorded are those of the projection",
         "invariant": "no state of the old events breaks the invariant of today",
@@ -191,7 +191,9 @@ class OldData(Property):
         payload = self.decider.decode(event.type, event.data)
         if not isinstance(payload, tuple(self.decider.event_classes.values())):
             known = ", ".join(self.decider.event_classes)
-            raise LookupError(f"the application has no event {event.type!r}; it has {known}")
+            name, _ = self.decider.upcast(event.type, event.data)
+            made = "" if name == event.type else f", which upcast() makes of {event.type!r}"
+            raise LookupError(f"the application has no event {name!r}{made}; it has {known}")
         return payload
 
     def note_unread(self, event: Stored, payload: Any) -> None:

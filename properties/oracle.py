@@ -69,7 +69,7 @@ class Oracle:
         self.remembered = remembered
         self.kept = self.window(REMEMBERED, "").size
         self.lost = self.window(
-            REMEMBERED, "what a consumer did that began, or began again, behind events older than the newest {size}"
+            REMEMBERED, "what a consumer did that began, or began again, after events older than the newest {size}"
         )
         self.events: dict[int, Stored] = {}
         self.before: dict[int, int] = {}
@@ -130,7 +130,7 @@ class Oracle:
             self.advance(progress, event.position)
 
     def on_parked(self, number: int, record: Parked) -> None:
-        """Put aside, which is as good as applied for those behind it in other streams; not if it was applied before."""
+        """Put aside, which is as good as applied for those after it in other streams; not if it was applied before."""
         progress = self.consumers.get(record.consumer)
         if progress is not None and record.position > progress.contiguous and record.position not in progress.beyond:
             progress.parked[record.position] = record.stream

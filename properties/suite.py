@@ -109,7 +109,7 @@ class ProgressKeeper(Keeper):
 
 
 class LogKeeper(Keeper):
-    """The visible log, and everything else that a property judges against what was true before the record. It comes behind all of them."""
+    """The visible log, and everything else that a property judges against what was true before the record. It comes after all of them."""
 
     name = "oracle"
 

@@ -71,7 +71,7 @@ class Observer:
         return any(self.log.read(self.seen, 1) for _ in range(POLLS))
 
     def scan(self, start: int = 0) -> None:
-        """Read the log from behind `start`, as a reader does that has just come."""
+        """Read the log after `start`, as a reader does that has just come."""
         positions: list[int] = []
         ids: list[str] = []
         for page in pages(self.log, start, PAGE):

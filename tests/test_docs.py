@@ -97,12 +97,13 @@ def test_every_quoted_command_exists(page: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("page", LIVE, ids=name)
 def test_consoles_print_what_pages_say(page: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    """Pages are followed from top to bottom, in a folder that holds the examples."""
+    """Pages are followed from top to bottom, in a folder that holds the examples to which they lead, and no others."""
     if page.name in NEEDS:
         pytest.importorskip(NEEDS[page.name], reason=f"the page needs refold[{NEEDS[page.name]}]")
     if "'node " in page.read_text(encoding="utf-8") and shutil.which("node") is None:
         pytest.skip("the page needs Node: there is no program “node”")
-    shutil.copytree(ROOT / "examples", tmp_path, dirs_exist_ok=True)
+    for example in set(re.findall(r"examples/([\w.-]+\.\w+)", page.read_text(encoding="utf-8"))):
+        shutil.copy(ROOT / "examples" / example, tmp_path)
     wrong = check(page, tmp_path)
     assert not wrong, "\n\n".join(wrong)
 

@@ -104,11 +104,29 @@ PAGE = """See [the tutorial](docs/first.md#run), [below](#here) and [elsewhere](
 
 
 def test_a_readme_without_an_address_has_no_dead_links() -> None:
-    """Their text is left; blocks of code, headings and other sites stay."""
+    """Paths are in their place; blocks of code, headings and other sites stay."""
     told = readme.apart(PAGE, "")
-    assert "See the tutorial, [below](#here) and [elsewhere](https://example.org)." in told
-    assert "\na picture\n" in told
+    assert "See the tutorial (`docs/first.md`), [below](#here) and [elsewhere](https://example.org)." in told
+    assert "\n*Picture: a picture.*\n" in told
+    assert told.endswith("are those of files in the source distribution.\n")
     assert "[not a link](docs/first.md)" in told
+
+
+def test_a_readme_that_links_to_no_file_stays_as_it_is() -> None:
+    """A path that is the text of its link is not said twice."""
+    assert readme.apart("See [elsewhere](https://example.org).\n", "") == "See [elsewhere](https://example.org).\n"
+    assert readme.apart("[docs/x.md](docs/x.md)\n", "").startswith("`docs/x.md`\n")
+
+
+def test_every_path_in_the_description_is_in_the_source_distribution() -> None:
+    """Which has the folders that MANIFEST.in names, and what setuptools takes by itself."""
+    manifest = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").split()
+    told = readme.apart((ROOT / "README.md").read_text(encoding="utf-8"), "")
+    paths = re.findall(r"\(`([\w./-]+)`\)", told)
+    assert len(paths) > 15
+    for path in paths:
+        assert (ROOT / path).exists(), path
+        assert path.split("/")[0] in (*manifest, "LICENSE", "README.md"), path
 
 
 def test_a_readme_with_an_address_leads_there() -> None:

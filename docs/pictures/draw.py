@@ -16,20 +16,23 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 
+from refold.reports.pictures import clients
 from refold.reports.pictures.spacetime import STYLE, spacetime_svg
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+from exhibits import FOLDER as GALLERY
 from exhibits import Exhibit, exhibits, from_plan
+from own_code import NOT_LINEARIZABLE, stale_read
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 SVG = "http://www.w3.org/2000/svg"
 Rule = tuple[tuple[int, int], list[set[str]], dict[str, str]]
 
 
-def rules() -> list[Rule]:
-    """The style sheet as (weight, compound selectors from the outside in, declarations), lightest first."""
-    sheet = re.sub(r"@media[^{]*\{([^{}]*\{[^{}]*\})*\s*\}", "", STYLE)
+def rules(style: str) -> list[Rule]:
+    """A style sheet as (weight, compound selectors from the outside in, declarations), lightest first."""
+    sheet = re.sub(r"@media[^{]*\{([^{}]*\{[^{}]*\})*\s*\}", "", style)
     colours = dict(re.findall(r"(--\w+):([^;}]+)", sheet))
     found: list[Rule] = []
     for selectors, body in re.findall(r"([^{}]+)\{([^{}]*)\}", sheet):
@@ -51,12 +54,12 @@ def rules() -> list[Rule]:
     return sorted(found, key=lambda rule: rule[0])
 
 
-def inline(picture: str) -> str:
+def inline(picture: str, style: str = STYLE) -> str:
     """The picture with every style in the element that it is for."""
-    paper = re.search(r"--paper:([^;}]+)", STYLE)
+    paper = re.search(r"--paper:([^;}]+)", style)
     ground = paper[1] if paper else "#fff"
     root = ElementTree.fromstring(picture)
-    sheet = rules()
+    sheet = rules(style)
     families: set[str] = set()
 
     def dress(element: ElementTree.Element, outside: list[set[str]]) -> None:
@@ -93,12 +96,36 @@ def draw(exhibit: Exhibit) -> str:
     return inline(spacetime_svg(exhibit.history, exhibit.finding, title=f"{exhibit.anomaly}, step by step"))
 
 
+def timeline() -> str:
+    """The picture of a history without positions: the names of the clients and their bars, one above the other."""
+    _, _, drawn = stale_read()
+    heads, bars = (ElementTree.fromstring(part) for part in re.findall(r"<svg.*?</svg>", drawn, re.DOTALL))
+    height = int(heads.get("height", "0"))
+    bars.set("y", str(height))
+    whole = ElementTree.Element(
+        f"{{{SVG}}}svg",
+        {
+            "class": "cl",
+            "width": bars.get("width", ""),
+            "height": str(height + int(bars.get("height", "0"))),
+            "role": "img",
+        },
+    )
+    ElementTree.SubElement(whole, f"{{{SVG}}}title").text = f"{NOT_LINEARIZABLE}, client by client"
+    whole.extend([heads, bars])
+    for link in whole.iter(f"{{{SVG}}}a"):
+        link.tag = f"{{{SVG}}}g"
+        link.attrib.clear()
+    return inline(ElementTree.tostring(whole, encoding="unicode"), clients.STYLE)
+
+
 def pictures() -> Iterator[tuple[pathlib.Path, str]]:
     """Where they go, and what they are."""
     for plan in sorted(FOLDER.glob("*.json")):
         yield plan.with_suffix(".svg"), draw(from_plan(plan))
     for exhibit in exhibits():
-        yield FOLDER / "gallery" / f"{exhibit.anomaly}.svg", draw(exhibit)
+        yield GALLERY / f"{exhibit.anomaly}.svg", draw(exhibit)
+    yield GALLERY / f"{NOT_LINEARIZABLE}.svg", timeline()
 
 
 def main() -> None:

@@ -249,13 +249,13 @@ class Shown(Record, frozen=True, tag="shown"):
 
 @record_kind
 class RestartedAtRest(Record, frozen=True, tag="restarted-at-rest"):
-    """When all was at rest, the process of a consumer was ended and started once more: it would go on behind `checkpoint`."""
+    """When all was at rest, the process of a consumer was ended and started once more: it would go on after `checkpoint`."""
 
     consumer: str
     checkpoint: int
 
     def __str__(self) -> str:
-        return f"{self.consumer}, started again at rest, would go on behind position {self.checkpoint}"
+        return f"{self.consumer}, started again at rest, would go on after position {self.checkpoint}"
 
 
 @record_kind

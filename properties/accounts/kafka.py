@@ -20,7 +20,7 @@ from refold.properties.linearizability.value import brief
 
 __all__ = ["Kafka", "kafka"]
 
-_NOT_CHECKED = "messages behind the last one that was read, which may be lost all the same; cycles that only the order of time closes"
+_NOT_CHECKED = "messages after the last one that was read, which may be lost all the same; cycles that only the order of time closes"
 _MAY_BE = frozenset({"int-send-skip", "write-cycle", "mixed-cycle"})
 """What a correct broker shows too, because it does not isolate writes from each other."""
 
@@ -111,7 +111,7 @@ class Kafka:
                 if value in read or writer is None or not committed(writer, self.read):
                     continue
                 highest = next(one for one in read if first.get(one) == bound)
-                said = f"{brief(value)} was stored, {brief(highest)} behind it was read, and {brief(value)} never was"
+                said = f"{brief(value)} was stored, {brief(highest)} after it was read, and {brief(value)} never was"
                 more = {"index": first[value], "max-read-index": bound}
                 yield Entry("lost-write", said, key, (value,), (writer.line, read[highest].line), more)
 
@@ -178,7 +178,7 @@ class Kafka:
         if step > 1:
             yield self._skip("poll-skip", partition, key, (before, after), where, one)
         elif step < 1:
-            said = f"having polled {brief(before)}, the process polls {brief(after)}, which is not behind it"
+            said = f"having polled {brief(before)}, the process polls {brief(after)}, which does not come after it"
             more = {"delta": step, "process": one.process}
             yield Entry("nonmonotonic-poll", said, key, (before, after), where, more)
 
@@ -196,7 +196,7 @@ class Kafka:
                         after = messages[0][1]
                         step = self.partitions.get(key, Partition()).step(before, after)
                         if step < 1:
-                            said = f"{brief(after)} was sent after {brief(before)} and is not stored behind it"
+                            said = f"{brief(after)} was sent after {brief(before)} and is not stored after it"
                             more = {"delta": step, "process": one.process}
                             yield Entry("nonmonotonic-send", said, key, (before, after), (line, one.line), more)
                     of_process[key] = messages[-1][1], one.line

@@ -312,7 +312,7 @@ class Checkpoints(Property):
                 position=record.position,
                 expected=before[1].position,
                 actual=record.position,
-                evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "goes on behind it")],
+                evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "goes on below it")],
             )
         if (
             record.position <= max(progress.contiguous, self.oracle.tail)

@@ -128,7 +128,7 @@ class ReplayEquality(Property):
         self.folds: dict[str, Fold] = {}
         self.window = oracle.window(
             REMEMBERED,
-            "the rows of a consumer that began again behind a place whose events are older than the newest {size}",
+            "the rows of a consumer that began again after a place whose events are older than the newest {size}",
         )
         self.windows = (self.window,)
 

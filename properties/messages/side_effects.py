@@ -154,7 +154,7 @@ class OutboxDelivery(Property):
         )
 
     def in_order(self, number: int, record: Delivered, event: Stored) -> Finding | None:
-        """The first message of an event comes behind those of the earlier ones of its stream."""
+        """The first message of an event comes after those of the earlier ones of its stream."""
         proofs = cause(self.oracle, record.position)
         return self.order.sent(self, record.outbox, record.relay, number, record, event, proofs)
 

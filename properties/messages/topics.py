@@ -80,7 +80,7 @@ class Topics(Property):
     # -- the messages
 
     def on_published(self, number: int, record: Published) -> Finding | None:
-        """The offset of a message is the one behind that of the message before it."""
+        """The offset of a message is the one after that of the message before it."""
         finding = None
         if record.offset != self.tail + 1:
             taken = record.offset <= self.tail

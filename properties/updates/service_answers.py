@@ -178,7 +178,7 @@ class ServiceAnswers(Property):
 
 
 def missing(application: Application, command: Any, state: Any, appended: Any) -> int:
-    """How many events are missing behind those that were appended, if these are the beginning of what the command decides on this state."""
+    """How many events are missing after those that were appended, if these are the beginning of what the command decides on this state."""
     try:
         decided = tuple(application.decide(command, state))
     except Refusal:

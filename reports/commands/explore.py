@@ -83,7 +83,7 @@ NUMBER = click.IntRange(0, 99)
 @click.option("--failures", type=NUMBER, default=0, help="Handlers and disks that fail (default: 0).")
 @click.option("--length", type=NUMBER, default=0, help="Actions of a plan at most (default: no limit).")
 @click.option("--seconds", type=click.FloatRange(0), help="Stop after that; the same command goes on (default: never).")
-@click.option("--keep-going", is_flag=True, help="Look for other anomalies behind the first.")
+@click.option("--keep-going", is_flag=True, help="Look for other anomalies after the first.")
 @click.option("--fresh", is_flag=True, help="Begin anew, even if an earlier exploration can go on.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes that explore (default: one for each core).")
 @click.option(

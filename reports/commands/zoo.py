@@ -213,7 +213,8 @@ def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
     if found is None:
         return {"name": name, "seed": seed, "found": False, "seconds_cpu": seconds}
     plan = save_plan(found, application, name, folder, seed=seed) if found.plan else ""
-    told = explain(found, application, plan_file=plan, replay=replay_command(plan) if plan else "")
+    replay = replay_command(plan) if plan else ""
+    told = explain(found, application, system=system.system(), plan_file=plan, replay=replay)
     report = pathlib.Path(folder) / "pages" / f"{slug(name)}-{seed}.html"
     write(report, html_report(campaign.result(), [told], application))
     return {

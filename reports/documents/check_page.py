@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import pathlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -14,9 +14,10 @@ from markupsafe import Markup
 
 from refold.model.documents.history import HistoryReader, MalformedHistory, plain
 from refold.model.words import counted
-from refold.properties.linearizability import Verdict
+from refold.properties.linearizability import Operation, Verdict
 from refold.properties.linearizability.verdict import describe
 from refold.reports.pages.assets import policy, script, style, template
+from refold.reports.pages.circumstances import Place, circumstances, contradiction
 from refold.reports.pages.evidence import evidence
 from refold.reports.pages.explorer import explorer, symbols
 from refold.reports.pages.operations import NOUN, Order, identity, story_of_operations
@@ -123,7 +124,16 @@ def finding_shown(judged: Judged, records: Sequence[Any], each: Explained, numbe
     place = f"{prefix}record-{each.finding.number}" if each.finding.number in rows else ""
     graph = evidence(each.graph, prefix) if each.graph is not None else Markup()
     lines = worded(each.explanation.lines(), links)
-    return {**shown, "title": each.title, "lines": lines, "place": place, "graph": graph, "picture_heading": HAPPENED}
+    return {
+        **shown,
+        "title": each.title,
+        "lines": lines,
+        "circumstances": circumstances(each.finding, records, Place(prefix, number, rows)),
+        "usual": each.explanation.usual,
+        "place": place,
+        "graph": graph,
+        "picture_heading": HAPPENED,
+    }
 
 
 def history_shown(judged: Judged, records: Sequence[Any], each: Explained | None, number: int) -> dict[str, Any]:
@@ -162,20 +172,7 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
     order = Order(verdict, judged.operations)
     story = story_of_operations(verdict, order)
     shown = {row.number for row in story.rows}
-    bars = [
-        Bar(
-            order.numbers[identity(one)],
-            str(one.process),
-            one.invoked,
-            one.returned if one.outcome.value != "info" else None,
-            inert(describe(verdict.specification, one).partition(": ")[2].partition(" (line")[0]),
-            one.outcome.value,
-            order.numbers[identity(one)] <= order.placed,
-            identity(one) == order.blame,
-        )
-        for one in judged.operations
-        if order.numbers.get(identity(one)) in shown
-    ]
+    bars = [bar for bar in bars_of(verdict, judged.operations, order) if bar.number in shown]
     drawn, left_out = clients_svg(bars, f"{NOUN}-", "the operations of each client, from call to answer")
     notes = [
         "a bar goes from call to answer; its number is its place in the order that was found; dashed bars have no answer"
@@ -190,9 +187,16 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
             (order.numbers.get(identity(one)) for one in judged.operations if identity(one) == order.blame), None
         )
         link = f"{NOUN}-{blamed}" if blamed in shown else ""
+        around = contradiction(verdict, order, verdict.blame, blamed, shown) if blamed is not None else Markup()
         why = worded([(word, rest) for word, rest in told], {})
         findings = [
-            {"title": title, "lines": why, "place": link, "prefix": "", "graph": "", "picture": "", "explorer": ""}
+            {
+                "title": title,
+                "lines": why,
+                "circumstances": around,
+                "place": link,
+                **dict.fromkeys(("prefix", "graph", "picture", "explorer", "usual"), ""),
+            }
         ]
     lead = []
     if verdict.linearizable:
@@ -207,6 +211,24 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
         "notes": notes,
         "explorer": explorer(story, records=len(judged.operations)),
     }
+
+
+def bars_of(verdict: Verdict, operations: Iterable[Operation], order: Order) -> list[Bar]:
+    """The operations as bars of a timeline, each with its row in the list."""
+    return [
+        Bar(
+            order.numbers[identity(one)],
+            str(one.process),
+            one.invoked,
+            one.returned if one.outcome.value != "info" else None,
+            inert(describe(verdict.specification, one).partition(": ")[2].partition(" (line")[0]),
+            one.outcome.value,
+            order.numbers[identity(one)] <= order.placed,
+            identity(one) == order.blame,
+        )
+        for one in operations
+        if identity(one) in order.numbers
+    ]
 
 
 class CheckPages:

@@ -10,14 +10,13 @@ import attrs
 from markupsafe import Markup
 
 from refold.model.application import Application
-from refold.model.record import Crashed, DiskFailed, Failed, NotRecovered, PowerCut, Unknown
 from refold.model.words import counted
 from refold.properties.diagnosis.catalogue import Row
 from refold.properties.diagnosis.scores import SHOWN
-from refold.properties.guarantees import GUARANTEES
 from refold.properties.property import Finding
 from refold.properties.result import Result
 from refold.reports.pages.assets import policy, script, style, template
+from refold.reports.pages.circumstances import Place, circumstances
 from refold.reports.pages.evidence import evidence
 from refold.reports.pages.explorer import explorer, symbols
 from refold.reports.pages.records import story_of
@@ -25,18 +24,12 @@ from refold.reports.pictures.scene import scene
 from refold.reports.pictures.spacetime import Picture
 from refold.reports.words.counts import listed, situations_line
 from refold.reports.words.explained import Explained
-from refold.reports.words.explanation import Explanation, compared, spot
+from refold.reports.words.explanation import Explanation, spot
 from refold.reports.words.guarantees import HELD, caution, conclusion, ending, extent, green, standings
 from refold.reports.words.plan_list import LINES_MAX, Item
 from refold.reports.words.references import parts
-from refold.reports.words.sentences import owner_words, record_sentence
 from refold.reports.words.values import inert, name
 from refold.search.capabilities import in_short
-
-FAULTS = (Crashed, DiskFailed, Failed, NotRecovered, PowerCut, Unknown)
-"""Records that say that something failed."""
-FAULTS_MAX = 5
-"""Of these, those that are named above the picture."""
 
 
 @attrs.frozen
@@ -46,15 +39,12 @@ class Chapter:
     number: int
     finding: Finding
     headline: str
-    where: str
     explained: Explanation
+    circumstances: Markup
     graph: Markup
     plan: tuple[Item, ...]
     plan_heading: str
     plan_long: bool
-    breaks: str
-    faults: list[tuple[int, str]]
-    compared: tuple[tuple[str, str, str], ...]
     others: list[tuple[str, str, str]]
     diagnosis: list[tuple[Row, str, str]]
     plan_file: str
@@ -108,15 +98,12 @@ def _chapter(number: int, told: Explained, application: Application | None) -> C
             finding, anomaly=inert(finding.anomaly), guarantee=inert(finding.guarantee), judge=inert(finding.judge)
         ),
         headline=told.explanation.headline,
-        where=owner_words(finding.where),
         explained=told.explanation,
+        circumstances=circumstances(finding, history, Place(prefix, number)),
         graph=evidence(told.graph, prefix) if told.graph is not None else Markup(),
         plan=told.plan,
         plan_heading=told.plan_heading,
         plan_long=len(told.plan) > LINES_MAX,
-        breaks=inert(GUARANTEES.get(finding.guarantee, "")) if finding.number <= len(history) else "",
-        faults=faults_before(history, finding.number),
-        compared=compared(finding),
         others=[
             (inert(other.finding.anomaly), inert(other.finding.guarantee), other.explanation.headline)
             for other in told.also
@@ -130,12 +117,6 @@ def _chapter(number: int, told: Explained, application: Application | None) -> C
         prefix=prefix,
         explorer=_explorer(history, application, finding, numbers, prefix) if history else Markup(),
     )
-
-
-def faults_before(history: Sequence[Any], number: int) -> list[tuple[int, str]]:
-    """The records up to a finding in which something failed, the last of many, and what each says."""
-    found = [at for at, record in enumerate(history[:number], start=1) if isinstance(record, FAULTS)]
-    return [(at, record_sentence(history[at - 1])) for at in found[-FAULTS_MAX:]]
 
 
 def _explorer(

@@ -244,6 +244,7 @@ class Explorer {
     if (at < 0 || at >= this.items.length) return;
     for (const [item, how] of this.lit) item.classList.remove(how);
     this.index = at;
+    this.root.open = true;
     const item = this.items[at];
     this.unfold(item);
     item.hidden = false;
@@ -330,12 +331,18 @@ async function begin() {
   }
   const follow = () => {
     const id = decodeURIComponent(location.hash.slice(1));
-    const explorer = explorers.find(({ name }) => id.startsWith(name) && /^\d+$/.test(id.slice(name.length)));
-    explorer?.select(Number(id.slice(explorer.name.length)) - explorer.first);
-    if (explorer) explorer.root.scrollIntoView({ block: "nearest" });
-    return Boolean(explorer);
+    const meant = explorers.find(({ name }) => id.startsWith(name) && /^\d+$/.test(id.slice(name.length)));
+    if (!meant) return;
+    const number = Number(id.slice(meant.name.length));
+    const explorer = [meant, ...explorers].find((one) => one.root.dataset.noun === meant.root.dataset.noun && one.items[number - one.first]);
+    explorer?.select(number - explorer.first);
+    explorer?.root.scrollIntoView({ block: "nearest" });
   };
   addEventListener("hashchange", follow);
+  addEventListener("click", (event) => {
+    // A link to where one is already changes nothing in the address, but the record may be hidden by now.
+    if (event.target.closest?.("a[href]")?.getAttribute("href") === location.hash && location.hash) follow();
+  });
   for (const explorer of explorers) explorer.select(explorer.story.open - explorer.first, false);
   for (const frame of document.querySelectorAll(".scroll")) {
     const ring = frame.querySelector(".violation");

@@ -57,7 +57,7 @@ def story_of_operations(verdict: Verdict, order: Order) -> Story:
     for number, operation in enumerate(order.operations, start=1):
         blamed = identity(operation) == order.blame
         before = states.get(operation.key, verdict.specification.initial)
-        said = inert(shorten(describe(verdict.specification, operation).partition(": ")[2], TEXT_MAX))
+        said = words_of(verdict, operation)
         item = "state" if operation.key is None else f"state of {inert(brief(operation.key))}"
         if number == 1 or operation.key not in states:
             board.put(STATE, item, shown(before))
@@ -100,6 +100,21 @@ def story_of_operations(verdict: Verdict, order: Order) -> Story:
         NOUN,
         opens,
     )
+
+
+def state_at_end(verdict: Verdict, order: Order) -> str:
+    """The state of the blamed operation's object, after all operations that have a place in the order."""
+    key = None if verdict.blame is None else verdict.blame.key
+    state = verdict.specification.initial
+    for operation in order.operations[: order.placed]:
+        if operation.key == key:
+            state = stepped(verdict, state, operation)
+    return shown(state)
+
+
+def words_of(verdict: Verdict, operation: Operation) -> str:
+    """What an operation did, and on which lines."""
+    return inert(shorten(describe(verdict.specification, operation).partition(": ")[2], TEXT_MAX))
 
 
 def by_name(lane: Lane) -> tuple[int, str]:

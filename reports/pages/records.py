@@ -34,7 +34,7 @@ from refold.reports.pictures.timeline import CLIENT, CONSUMER, LOG, Mark, Timeli
 from refold.reports.words.sentences import record_sentence
 
 RECORDS_MAX = 20_000
-"""Records of one history that a page holds at most: those before the violation, and some behind it."""
+"""Records of one history that a page holds at most: those before the violation, and some after it."""
 FOLDED_FROM = 40
 """Records of a history from which on its quiet parts are folded."""
 QUIET = (Acknowledged, Applied, CheckpointSaved, Ignored, Observed, Recovered, Scanned, StreamScanned)

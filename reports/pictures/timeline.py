@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from refold.model.action import power_words
 from refold.model.event import Stored
 from refold.model.parts.calls import SERVICE
 from refold.model.parts.side_consumers import Joined
@@ -319,7 +320,9 @@ class Timeline:
         return self.delivery(number, r, "held", "puts off", kept=False)
 
     def failed(self, number: int, r: Failed) -> Mark:
-        """A handler failed."""
+        """A handler failed, or a step of a process that was handed no event."""
+        if not r.position:
+            return self.mark(number, r, "cross", self.consumer(r.consumer), "a step fails")
         return self.delivery(number, r, "cross", "fails on", kept=False)
 
     def checkpoint(self, number: int, r: CheckpointSaved) -> Mark | None:
@@ -370,7 +373,7 @@ class Timeline:
 
     def power_cut(self, number: int, r: PowerCut) -> Mark:
         """A process died, and what was not synced with it."""
-        return self.mark(number, r, "power", self.process(r.process), f"power cut ({name(r.how)})")
+        return self.mark(number, r, "power", self.process(r.process), f"power cut: {name(power_words(r.how))}")
 
     def recovered(self, number: int, r: Recovered) -> Mark:
         """A process is back."""

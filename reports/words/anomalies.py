@@ -172,7 +172,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "an index of streams that is written apart from the log, or a bound that is one off; derive it in the same transaction",
     ),
     "answer-misses-events": Anomaly(
-        "the answer to an append to {where} names other positions than its events have",
+        "the answer to an append to {where} names positions that are not those of its events",
         "an answer names the position of every event of its append",
         "expected {expected}, found {actual}",
         "the retry of a batch is answered with what is known of its first event; keep the answer with the batch",
@@ -414,7 +414,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "old-event-moved": Anomaly(
         "{event} is in stream {where}, and the application looks for it elsewhere",
-        "an event belongs to the stream in which it is",
+        "an event belongs to the stream in which it is stored",
         "it is in {expected}, and Application.key says {actual}",
         "key() now uses another field or another spelling; a stored event cannot move, so keep the key",
     ),
@@ -439,7 +439,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "sent-elsewhere": Anomaly(
         "{where} sent the effect of {event} to somebody else",
-        "an effect on the outside world goes to whom its event is about",
+        "an effect on the outside world goes to the one that its event is about",
         "expected {expected}, found {actual}",
         "a variable that is left over from the message before",
     ),
@@ -469,7 +469,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "position-changes": Anomaly(
         "an event that was read at position {expected} is read at position {actual} now, and another one is in its old place",
-        "the position of an event is its position for ever",
+        "the position of an event never changes",
         usual="positions that are row numbers of a sorted or paged query, so that an insert moves everything after it; number events "
         "once, in "
         "the order in which they become visible, and read by that number",
@@ -587,7 +587,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "cache-stale-at-rest": Anomaly(
         "everything is at rest, and the query cache still holds an old version of {where}",
-        "a cache is not for ever older than the log",
+        "a cache does not stay older than the log",
         usual="an old row filled the cache after the invalidation; fill it under the row's version, and only with the newest",
     ),
     "query-waits-for-ever": Anomaly(

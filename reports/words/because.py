@@ -157,7 +157,7 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     # -- consumers
     "comes first in the stream, and is parked": "it is version {version} of {stream}, which was put aside",
     "was applied on the hole that it left": "{consumer} stored {writes} for event {position}",
-    "goes on behind it": "{process} reads on after position {position}",
+    "goes on below it": "{process} reads on after position {position}",
     "are the rebuilt rows": "they took the place of the live ones at position {position}",
     "is not in them": "the rows are those of the events without it",
     "was taken by code of another schema": "it has schema {schema}, and the code that runs has schema {wanted}",

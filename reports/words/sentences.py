@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from refold.model.action import ACTIONS, Action
+from refold.model.action import ACTIONS, Action, power_words
 from refold.model.event import NewEvent, Stored
 from refold.model.parts.calls import SERVICE
 from refold.model.record import (
@@ -180,7 +180,11 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     Applied: lambda r: f"{name(r.consumer)} applies event {r.position}: {rows(r.writes)}",
     Ignored: lambda r: f"{name(r.consumer)} receives event {r.position} and dismisses it as already done",
     Held: lambda r: f"{name(r.consumer)} receives event {r.position} before its predecessors and puts it off",
-    Failed: lambda r: f"the handler of {name(r.consumer)} fails on event {r.position}",
+    Failed: lambda r: (
+        f"the handler of {name(r.consumer)} fails on event {r.position}"
+        if r.position
+        else f"a step of {name(r.consumer)} fails"
+    ),
     CheckpointSaved: lambda r: f"{name(r.consumer)} saves checkpoint {r.position}",
     SnapshotTaken: _snapshot("saved"),
     SnapshotLoaded: _snapshot("loaded"),
@@ -199,7 +203,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
         f"one read gives {name(r.reader)} positions {', '.join(map(str, r.positions))}, in this order"
     ),
     Crashed: _crashed,
-    PowerCut: lambda r: f"the power of {name(r.process)} is cut ({name(r.how)})",
+    PowerCut: lambda r: f"the power of {name(r.process)} is cut: {name(power_words(r.how))}",
     Settling: lambda r: "faults stop; every process is restarted and consumers run on by themselves",
     Settled: lambda r: (
         "everything is at rest" + (f"; not enabled: {counted(r.skipped, 'action')} of the plan" if r.skipped else "")

@@ -91,7 +91,7 @@ class Progress:
 
 class Explorer:
     """Explores one scope. `go_on` works until everything was seen, until the shortest plans that break something are known, or until time
-    is over; it can be called again. With `keep_going` other anomalies are looked for behind the first. `told` hears of progress."""
+    is over; it can be called again. With `keep_going` other anomalies are looked for after the first. `told` hears of progress."""
 
     def __init__(
         self,

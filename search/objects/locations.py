@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,9 @@ from refold.systems.user.roles.naming import method_name
 DECIDED = frozenset({"LOG", "CAS"})
 """Guarantees that are broken where something is decided and appended; the others where events are handled."""
 
+BROKEN = "refold.systems.broken."
+"""Where systems are that are broken on purpose."""
+
 
 @attrs.frozen
 class Location:
@@ -28,13 +32,27 @@ class Location:
 
 
 def location_of(finding: Finding, application: Application | None, system: Any = None) -> Location | None:
-    """The function of the user's own that a finding blames; None where all that has to do with it is refold's or an installed package's."""
-    return next(filter(None, map(place, suspects(finding, application, getattr(system, "code", {})))), None)
+    """The function of the user's own that a finding blames, or the class that makes a system broken on purpose; None where all that has to
+    do with it is refold's or an installed package's."""
+    found = next(filter(None, map(place, suspects(finding, application, getattr(system, "code", {})))), None)
+    return found or broken_part(system)
+
+
+def broken_part(system: Any) -> Location | None:
+    """The class in which a system that is broken on purpose differs from the one that is not."""
+    parts = dict(getattr(system, "parts", None) or {})
+    part = next((part for part in parts.values() if part.__module__.startswith(BROKEN)), None)
+    if part is None:
+        return None
+    return Location(f"{part.__module__.replace('.', '/')}.py", inspect.getsourcelines(part)[1], part.__qualname__)
 
 
 def suspects(finding: Finding, application: Application | None, code: Mapping[str, Any]) -> Iterator[Any]:
     """Functions that may be at fault, the likeliest first. `code` is what a system of the user's says it is made of."""
     yield code.get(finding.where)
+    for proof in reversed(finding.evidence):  # whoever a record names, such as the reader that answered
+        names = map(functools.partial(getattr, proof.record), getattr(proof.record, "__struct_fields__", ()))
+        yield from (code[name] for name in names if isinstance(name, str) and name in code)
     if finding.guarantee in DECIDED:
         yield from (
             method(code.get("service"), finding),

@@ -1,7 +1,7 @@
 """A stream of CloudEvents as a history with positions: a source is a stream, its `sequence` numbers are versions.
 
 A file holds one event a line, one event, or an array of them (a batch), in the order in which they were received. That an event comes
-again as it was is what every delivery at least once may do. That it comes behind a later one of its source is no fault either: nobody
+again as it was is what every delivery at least once may do. That it comes after a later one of its source is no fault either: nobody
 promises an order. What is judged is what the numbers say: whether one is missing (if `sequencetype` is `Integer`, which promises 1, 2, 3,
 …), whether one belongs to two events; and whether an event that comes again is the same. With an application, also whether its states may
 be.

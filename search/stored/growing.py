@@ -115,7 +115,7 @@ class GrowingFolder:
         return 0 if self.current is None else self.current.behind
 
     def more(self) -> Iterator[Added]:
-        """The new lines of the file that is being read, and those of the files behind it."""
+        """The new lines of the file that is being read, and those of the files after it."""
         new = sorted(
             entry.name
             for entry in os.scandir(self.name)
@@ -133,7 +133,7 @@ class GrowingFolder:
         path = os.path.join(self.name, name)
         if self.current is not None and path < self.current.name:
             raise UsageError(
-                f"{path}: it was added behind {os.path.basename(self.current.name)}, which is read already; files are read in"
+                f"{path}: it was added after {os.path.basename(self.current.name)}, which is read already; files are read in"
                 " the order of their names"
             )
         if self.behind:

@@ -158,7 +158,7 @@ class FrameworkDeployment:
             self.tail(self.ops.get(who, who))
 
     def page(self, after: int) -> list[Any]:
-        """Notifications behind a position."""
+        """Notifications after a position."""
         found: list[Any] = self.observer.recorder.select_notifications(start=after + 1, limit=PAGE)
         return found
 

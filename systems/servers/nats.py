@@ -245,7 +245,7 @@ class NatsLog(GatedLog):
         return self.sure(self.writer.append, request)
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """The events behind a position."""
+        """The events after a position."""
         return [event for event in self.events(f"{self.stream}.>", after // BATCH, limit) if event.position > after][
             :limit
         ]

@@ -2,7 +2,7 @@
 
 The store promises: what was committed survives SIGKILL and, with fsync, a power cut; a unique index lets one of two writers win. It
 promises nothing about the order in which numbers of a sequence become visible: a transaction takes its number when it inserts and shows it
-when it commits, so a reader that goes on behind the highest number it has seen misses what commits later (catalogue:
+when it commits, so a reader that goes on after the highest number it has seen misses what commits later (catalogue:
 seq-gap-commit-order).
 
 Settings that matter: ``reader=naive`` reads that way; ``gap-safe`` (the default) stops before a missing number for as long as any

@@ -205,7 +205,7 @@ class RedisLog(ServerLog):
         return [request.op, request.stream, version, self.maxlen, *events]
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """The entries behind a position."""
+        """The entries after a position."""
         return self.looked(self.entries, f"({after}-0", limit)
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:

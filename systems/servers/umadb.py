@@ -1,11 +1,11 @@
 """The system `umadb`: an event log in UmaDB, a store whose appends have conditions over types and tags.
 
 The store promises: the events of one append are stored whole, at positions that follow one another, before the append is answered; an
-append with a condition is refused if an event behind the condition's position matches its query (a dynamic consistency boundary); and
+append with a condition is refused if an event after the condition's position matches its query (a dynamic consistency boundary); and
 one that comes a second time, with the same event ids and such a condition, gets its first answer.
 
 Every condition of this log also names the operation, so that a retry is always in its own way and the store has to recognise it. A
-stream is a tag, and an expected version becomes a condition on it: nothing with this tag behind the newest event that was seen. A version
+stream is a tag, and an expected version becomes a condition on it: nothing with this tag after the newest event that was seen. A version
 is the number of events of the stream up to there, counted when they are read.
 
 Settings that matter: ``condition=first`` sends the first part of a condition over tags only, as a client does that has read more than it
@@ -206,7 +206,7 @@ class UmaLog(ServerLog):
     # -- reading
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """The events behind a position."""
+        """The events after a position."""
         return self.looked(self.page, after, limit)
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
@@ -220,7 +220,7 @@ class UmaLog(ServerLog):
         return self.counted_on(after, limit)
 
     def counted_on(self, after: int, limit: int | None) -> list[Stored]:
-        """The events behind a position whose predecessors have been counted."""
+        """The events after a position whose predecessors have been counted."""
         page = []
         for found in self.events(self.item(), after, limit):
             position = found.position - self.base
@@ -236,7 +236,7 @@ class UmaLog(ServerLog):
         return [self.stored(found, version) for version, found in enumerate(read, 1)]
 
     def events(self, item: umadb.QueryItem, after: int, limit: int | None) -> list[umadb.SequencedEvent]:
-        """What matches, behind a position."""
+        """What matches, after a position."""
         with speaking():
             return list(self.client.read(umadb.Query([item]), start=self.base + after + 1, limit=limit))
 

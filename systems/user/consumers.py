@@ -47,7 +47,7 @@ class ConsumerPort(Protocol):
         """Deal with one event, which may come again: change rows and, in whatever order, save the checkpoint."""
 
     def checkpoint(self) -> int:
-        """The position behind which it wants to go on after a restart; 0 at first."""
+        """The position after which it wants to continue when it is restarted; 0 at first."""
 
     def rows(self) -> Mapping[str, object]:
         """All rows as they are stored now."""
@@ -243,7 +243,7 @@ class UserConsumer(Asked, Consumer):
         self.collected = []
 
     def restart(self) -> None:
-        """Restart it; it goes on behind its checkpoint."""
+        """Restart it; it goes on after its checkpoint."""
         Process.restart(self)
         self.call("restart")
         checkpoint = self.ask_checkpoint()
@@ -273,7 +273,7 @@ class UserConsumer(Asked, Consumer):
             self.note(checkpoint)
 
     def suspect(self, batch: list[Stored], later: list[Stored]) -> None:
-        """Behind the checkpoint are `later` events that may be in the rows in part; if so, and if that is all that is wrong with them,
+        """After the checkpoint are `later` events that may be in the rows in part; if so, and if that is all that is wrong with them,
         these are doubtful."""
         before = self.known if self.clean is None else self.clean
         rows, now = dict(before), self.current()

@@ -163,7 +163,7 @@ class GuardedLog(Process):
         self.call("abort", op)
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """Checked: events, not more than asked for, behind `after`."""
+        """Checked: events, not more than asked for, after `after`."""
         page = self.events("read", self.call("read", after, limit))
         if self.emit is not None:
             self.recognise(page, self.emit)
@@ -171,12 +171,12 @@ class GuardedLog(Process):
             raise AdapterError(f"{self.title}: read(after={after}, limit={limit}) returned {len(page)} events")
         if page and page[0].position <= after:
             raise AdapterError(
-                f"{self.title}: read(after={after}) returned position {page[0].position}, which is not behind {after}"
+                f"{self.title}: read(after={after}) returned position {page[0].position}, which is not after {after}"
             )
         if page and page[-1].position <= after:
             raise AdapterError(
                 f"{self.title}: read(after={after}) returned a page that ends with position {page[-1].position}, which was read before:"
-                " whoever reads on behind the last event would never come to an end; return events behind `after` only, in order"
+                " whoever reads on after the last event would never come to an end; return events after `after` only, in order"
             )
         return page
 

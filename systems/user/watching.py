@@ -391,7 +391,7 @@ class Watched(Asked, Consumer):
             self.asleep = self.is_hopeless()
 
     def log_end(self) -> int:
-        """Where it fails, as far as one can see: behind its checkpoint."""
+        """Where it fails, as far as one can see: after its checkpoint."""
         return (self.shown[0] or 0) + 1
 
     def flushed(self, status: Status) -> None:

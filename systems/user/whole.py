@@ -48,7 +48,7 @@ class Whole(Protocol):
         """Do it, or raise `Refusal`; whatever else it raises counts as “not done, as far as one knows”."""
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """At most `limit` events of its log behind position `after`."""
+        """At most `limit` events of its log after position `after`."""
 
     def views(self) -> Mapping[str, Mapping[str, Any]]:
         """Name of a view (a cache, a snapshot, a table) -> key -> the state that it shows."""

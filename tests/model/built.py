@@ -30,7 +30,7 @@ def filled(*names: str, stream: str = "acme") -> Log:
 
 
 def names(log: Log, after: int = 0) -> list[str]:
-    """The names in the events that a reader sees behind `after`."""
+    """The names in the events that a reader sees after `after`."""
     return [event.data.name for event in log.read(after, 1024)]
 
 

@@ -159,7 +159,7 @@ def test_conditions_are_said_in_words() -> None:
         (Criterion(("Enrolled", "Left"), ("course:art", "term:1")), Criterion(tags=("student:ann",))), 7
     )
     assert str(condition) == (
-        "nothing behind position 7 of: Enrolled or Left with course:art and term:1; any event with student:ann"
+        "nothing after position 7 of: Enrolled or Left with course:art and term:1; any event with student:ann"
     )
     assert condition.matches("Left", ("term:1", "course:art"))
     assert not condition.matches("Left", ("course:art",))

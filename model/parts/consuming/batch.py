@@ -96,7 +96,7 @@ class BatchConsumer(Consumer):
         self.resume(self.store.applied)
 
     def restart(self) -> None:
-        """Go on behind the newest event that the rows contain."""
+        """Go on after the newest event that the rows contain."""
         Process.restart(self)
         self.store.reopen()
         self.resume(self.store.applied)

@@ -153,7 +153,7 @@ class Ledger(SideConsumer):
 
     name = "ledger"
     title = "dead letters"
-    covers = "events that no handler can do, and what comes behind them"
+    covers = "events that no handler can do, and what comes after them"
     family = "ledger"
     names = ("ledger",)
     design = ParkingConsumer

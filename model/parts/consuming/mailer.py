@@ -147,7 +147,7 @@ class MailConsumer(Consumer):
         self.resume(0)
 
     def resume(self, position: int) -> None:
-        """Read on behind `low`."""
+        """Read on after `low`."""
         super().resume(position)
         self.order = []
 

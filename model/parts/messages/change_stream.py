@@ -150,13 +150,13 @@ class SnapshotBegun(Record, frozen=True, tag="snapshot-begun"):
 
 @record_kind
 class ConnectorRestarted(Record, frozen=True, tag="connector-restarted"):
-    """The connector goes on behind the change at LSN `offset` (None: it has no offset stored)."""
+    """The connector goes on after the change at LSN `offset` (None: it has no offset stored)."""
 
     offset: int | None
 
     def __str__(self) -> str:
         return "the connector starts again " + (
-            "without an offset" if self.offset is None else f"behind LSN {self.offset}"
+            "without an offset" if self.offset is None else f"after LSN {self.offset}"
         )
 
 
@@ -293,7 +293,7 @@ class ChangeStream(Extension):
             self.offset = self.place
 
     def poll(self) -> Change | None:
-        """The next change behind the connector's place, which is the last change that it has dealt with."""
+        """The next change after the connector's place, which is the last change that it has dealt with."""
         place = self.place.lsn
         return self.stream[place] if place < len(self.stream) else None
 
@@ -363,7 +363,7 @@ class ChangeStream(Extension):
         return True
 
     def restart(self) -> None:
-        """Go on behind the stored offset; without one, read everything again."""
+        """Go on after the stored offset; without one, read everything again."""
         self.to_read = None
         self.emit(ConnectorRestarted(None if self.offset is None else self.offset.lsn))
         if self.offset is None:

@@ -75,12 +75,12 @@ class CommandRecognised(Record, frozen=True, tag="command-recognised"):
 
 @record_kind
 class ManagerRestarted(Record, frozen=True, tag="manager-restarted"):
-    """The process manager died and goes on behind its saved progress: `done` events."""
+    """The process manager died and goes on after its saved progress: `done` events."""
 
     done: int
 
     def __str__(self) -> str:
-        return f"the process manager goes on behind {counted(self.done, 'event')}"
+        return f"the process manager goes on after {counted(self.done, 'event')}"
 
 
 @record_kind

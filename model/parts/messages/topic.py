@@ -179,7 +179,7 @@ class TallyCopied(Record, frozen=True, tag="tally-copied"):
 
 @record_kind
 class TallyRecovered(Record, frozen=True, tag="tally-recovered"):
-    """The subscriber has started again, from a snapshot and the messages behind it, and has this tally."""
+    """The subscriber has started again, from a snapshot and the messages after it, and has this tally."""
 
     tally: Tally
 
@@ -267,7 +267,7 @@ class Topic(Extension):
         return self.low + len(self.messages) - 1
 
     def read(self, after: int) -> list[int]:
-        """The messages behind offset `after`, as far as they are still there."""
+        """The messages after offset `after`, as far as they are still there."""
         return self.messages[max(after + 1 - self.low, 0) :]
 
     def publish(self, action: Publish) -> bool:
@@ -300,7 +300,7 @@ class Topic(Extension):
         return True
 
     def cut(self, tail: int) -> None:
-        """Lose the messages behind `tail`; a topic that lost something begins a new epoch."""
+        """Lose the messages after `tail`; a topic that lost something begins a new epoch."""
         if tail < self.tail:
             del self.messages[max(tail + 1 - self.low, 0) :]
             self.begin_epoch(tail)
@@ -404,7 +404,7 @@ class Topic(Extension):
         return True
 
     def recover(self) -> None:
-        """The snapshot, if it is usable, else a full copy; and the messages behind it."""
+        """The snapshot, if it is usable, else a full copy; and the messages after it."""
         tally = self.saved if self.usable(self.saved) else self.source[self.low - 1]
         for number in self.read(tally.offset):
             tally = tally.after(number)
@@ -412,7 +412,7 @@ class Topic(Extension):
         self.emit(TallyRecovered(self.tally))
 
     def usable(self, saved: Tally) -> bool:
-        """Whether the snapshot is of this epoch and all messages behind it are still there."""
+        """Whether the snapshot is of this epoch and all messages after it are still there."""
         return saved.epoch == self.epoch and saved.offset + 1 >= self.low
 
     def rest(self) -> None:

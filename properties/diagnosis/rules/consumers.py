@@ -58,7 +58,7 @@ CHECKPOINT_RULES: Rules = {
             lambda facts: facts.failed_here and not facts.watched,
             "the handler of {where} had failed on that event",
         ),
-        when(0.6, lambda facts: facts.error_swallowed, "a step of {where} had failed, and it went on behind the event"),
+        when(0.6, lambda facts: facts.error_swallowed, "a step of {where} had failed, and it went on after the event"),
         against(0.8, lambda facts: not facts.failed_here and not facts.error_swallowed),
         against(0.5, lambda facts: facts.watched and facts.failed_here),
         against(0.4, lambda facts: facts.happened("parked")),

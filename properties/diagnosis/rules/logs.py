@@ -160,7 +160,7 @@ LOG_RULES: Rules = {
     "append-behind-a-hole": (
         shows(0.45, *LOST),
         when(0.5, lambda facts: facts.disk_failed("short"), "only half of a write was done"),
-        when(0.3, lambda facts: facts.unheard_disk, "the append was given up, and later ones went on behind it"),
+        when(0.3, lambda facts: facts.unheard_disk, "the append was given up, and later ones were written after it"),
         against(0.9, lambda facts: not facts.disk_failed("short")),
         against(0.6, lambda facts: not facts.unheard_disk),
     ),

@@ -15,7 +15,7 @@ from refold.systems.broken.registry import broken
     fix="hold successors back until the retry is through (version guard, park successors)",
 )
 class RetryReorders(SnapshotConsumer):
-    """Puts an event whose handler failed behind the next one. Two events of one stream are applied in the wrong order."""
+    """Moves an event whose handler failed to the place after the next one. Two events of one stream are applied in the wrong order."""
 
     def failed(self, event: Stored) -> None:
         """The successor goes first."""

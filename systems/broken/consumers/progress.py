@@ -87,7 +87,7 @@ class CheckpointCompareAsText(Consumer):
     fix="persist what was delivered on every path; refuse a checkpoint below the present one",
 )
 class CheckpointGoesBack(Consumer):
-    """A part of what it had acknowledged is not in the file that it recovers from. It goes on behind its own checkpoint."""
+    """A part of what it had acknowledged is not in the file that it recovers from. It resumes before its own checkpoint."""
 
     def resume(self, position: int) -> None:
         """The file is one event old."""
@@ -116,10 +116,10 @@ class WakeLoopDies(Consumer):
     guarantee="LIVE",
     reference="umadb commit f696092",
     tier=2,
-    fix="test subscriptions from the head and from behind it",
+    fix="test subscriptions that start at the head and after it",
 )
 class SubscribeAtHeadEnds(Consumer):
-    """Takes “there is nothing behind this position” for the end of the subscription. Whoever subscribes at the head gets nothing, ever."""
+    """Takes “there is nothing after this position” for the end of the subscription. Whoever subscribes at the head gets nothing, ever."""
 
     def resume(self, position: int) -> None:
         """An empty first page is the last one."""

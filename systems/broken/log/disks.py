@@ -68,8 +68,8 @@ class ShortWriteAcknowledged(Log):
     fix="truncate the file to the last whole record when an append fails, before the next one",
 )
 class AppendBehindAHole(Log):
-    """Tells the client that the write has failed, leaves half a record in the file, and appends the next one behind it. The next start
-    reads up to the half and drops everything behind it, which was acknowledged."""
+    """Tells the client that the write has failed, leaves half a record in the file, and appends the next one after it. The next start
+    reads up to the half and drops everything after it, which was acknowledged."""
 
     hole: int | None = None
 

@@ -36,7 +36,7 @@ class SeqGapCommitOrder(Log):
     fix="find gaps in one statement, ask whether their transactions are alive, record what is skipped",
 )
 class GapSkipOverLiveTx(Log):
-    """Declares a gap dead when it has been there for a while. Its transaction is only slow, and commits behind all readers."""
+    """Declares a gap dead when it has been there for a while. Its transaction is only slow, and commits after readers have passed it."""
 
     patience = 3
     stale = 0

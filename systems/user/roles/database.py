@@ -66,7 +66,7 @@ class EventTables:
         """Versions are counted here: no column says which they are."""
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
-        """Events behind a position. All are looked at, because their versions count from the first one of their stream."""
+        """Events after a position. All are looked at, because their versions count from the first one of their stream."""
         queries = {None: self.queries} if isinstance(self.queries, str) else self.queries
         tables = [(cls, *self.looks.table(text)) for cls, text in queries.items()]
         if tables != self.rows:

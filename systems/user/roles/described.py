@@ -104,12 +104,16 @@ class Described:
 
     @property
     def code(self) -> dict[str, object]:
-        """The user's own functions, each by the name under which findings speak of it."""
+        """The user's own functions, each by the name under which findings speak of it; a sink is what sends to it."""
         service = {} if self.service is None else {"service": self.service.make}
         workers = {name: getattr(one.make, one.handle or one.poll, one.make) for name, one in self.consumers.items()}
         relays = {name: getattr(one.make, one.poll, one.make) for name, one in self.relays.items()}
         readers = {name: getattr(one.make, one.query, one.make) for name, one in self.readers.items()}
-        return {**service, **workers, **relays, **readers}
+        sinks = {one.sends: relays[name] for name, one in self.relays.items()}
+        if self.service is not None and self.service.sends:
+            sinks.setdefault(self.service.sends, self.service.make)
+        found = {**service, **workers, **relays, **readers}
+        return {**found, **{name: sender for name, sender in sinks.items() if name not in found}}
 
     def check(self) -> None:
         """Whether everybody sends to a sink that there is. Raises `UsageError`."""

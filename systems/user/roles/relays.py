@@ -150,7 +150,7 @@ class Relays(OwnRole):
 
 
 class Background(Relays):
-    """What goes on behind an application that executes its commands: `work()` does a bounded piece of it, and says whether there was
+    """What runs beside an application that executes its commands: `work()` does a bounded piece of it, and says whether there was
     any."""
 
     name = "work"

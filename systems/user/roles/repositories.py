@@ -64,7 +64,7 @@ class Repositories(OwnRole):
 
     @classmethod
     def words(cls, theirs: Any, cast: Cast, application: Application, places: Places) -> Iterator[Group]:
-        """Loads, alone and right behind a call."""
+        """Loads, alone and right after a call."""
         yield "", 8, [(Load(client, key),) for client in cast.clients for key in application.keys]
         yield "", 8, [(Submit(*talk), Load(talk[0], application.key(talk[1]))) for talk in cast.talks]
 

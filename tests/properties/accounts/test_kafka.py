@@ -191,7 +191,7 @@ def aborting(*polls: tuple[str, list[int]]) -> list[Line]:
 
 
 def test_an_aborted_transaction_is_polled_again_from_where_it_began() -> None:
-    """Whether it failed or its outcome is unknown; one that goes on behind it skips, whatever becomes of that one."""
+    """Whether it failed or its outcome is unknown; one that goes on after it skips, whatever becomes of that one."""
     assert entries(*aborting(("fail", [1, 2]), ("info", [1, 2]), ("ok", [1, 2]))) == []
     assert [
         (lines, more["delta"], more["skipped"])
@@ -369,7 +369,7 @@ def test_a_good_history_holds(case: str) -> None:
     account = kafka(transactions(records(*GOOD[case]), "history"))
     assert account.held
     assert account.observed == ()
-    assert account.not_checked[0].startswith("messages behind the last one")
+    assert account.not_checked[0].startswith("messages after the last one")
 
 
 def invoked(*ends: Line) -> list[Line]:

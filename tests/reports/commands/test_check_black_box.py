@@ -140,14 +140,14 @@ def test_accounts_are_kept_of_queues_and_partitions(refold: Refold, tmp_path: Pa
     ended = refold("check", "good.jsonl", "bad.jsonl", "--model", "kafka", "--json")
     good, bad = only_results(ended)
     assert (ended.code, good["verdict"], bad["verdict"]) == (1, "held", "broken")
-    assert good["not_checked"][0].startswith("messages behind the last one")
+    assert good["not_checked"][0].startswith("messages after the last one")
     (finding,) = bad["findings"]
     assert (finding["anomaly"], finding["key"], finding["lines"]) == ("lost-write", "'x'", [2, 6])
     out = refold("check", "bad.jsonl", "--model", "kafka").out
     assert out.startswith(
         "    lost-write: 'a' was stored, 'b' behind it was read, and 'a' never was, in 'x' (lines 2 and 6)\n"
     )
-    assert "    not checked: messages behind the last one" in out
+    assert "    not checked: messages after the last one" in out
     assert "bad.jsonl: broken (minimal, 6 records" in out
     (tmp_path / "list.jsonl").write_text(operation(0, "append", 1) + operation(0, "read", None, []))
     assert "list.jsonl: not linearizable" in refold("check", "list.jsonl", "--model", "list-append").out

@@ -216,4 +216,4 @@ def test_a_file_that_comes_too_late_is_named_alone(tmp_path: Path) -> None:
     list(followed.more())
     (tmp_path / "histories" / "1.jsonl").write_bytes(OPENED)
     list(followed.more())
-    assert followed.error.startswith(f"{tmp_path}/histories/1.jsonl: it was added behind 2.jsonl")
+    assert followed.error.startswith(f"{tmp_path}/histories/1.jsonl: it was added after 2.jsonl")

@@ -17,7 +17,7 @@ from refold.model.tape import Menu
 from refold.properties.guarantees import GUARANTEES
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
-from refold.reports.documents.html import FAULTS_MAX, faults_before
+from refold.reports.pages.circumstances import NOTED_MAX, faults_before
 from refold.reports.words.sentences import record_sentence
 from refold.systems.reference import Reference
 
@@ -258,6 +258,6 @@ def test_a_page_says_which_record_breaks_what_and_what_had_failed() -> None:
     assert told in page
     cuts = [at for at, record in enumerate(example.history, 1) if isinstance(record, PowerCut)]
     assert cuts
-    assert all(f"[record {at}]" in page.partition("What had failed by then: ")[2].partition("</p>")[0] for at in cuts)
+    assert all(f"[record {at}]" in page.partition("Faults before it: ")[2].partition("</p>")[0] for at in cuts)
     assert faults_before(example.history, cuts[0] - 1) == []
-    assert len(faults_before([example.history[cuts[0] - 1]] * 9, 9)) == FAULTS_MAX
+    assert len(faults_before([example.history[cuts[0] - 1]] * 9, 9)) == NOTED_MAX

@@ -43,6 +43,20 @@ def test_an_empty_folder_gets_a_test_a_job_and_a_configuration(tmp_path: pathlib
     assert "pytest tests/test_reservations.py" in job
 
 
+def test_what_is_written_passes_a_linter_and_a_formatter(tmp_path: pathlib.Path) -> None:
+    """With the line length that both have without a configuration."""
+    written(run(tmp_path, "refold.reports", "init", "--json"))
+    for kind in KINDS:
+        written(run(tmp_path, "refold.reports", "new", kind, f"my-{kind}", "--json"))
+    files = [str(path) for path in tmp_path.rglob("*.py")]
+    assert len(files) == len(KINDS) + 1
+    rules = ["--select", "E,F,I,B,UP,W,SIM,PT,RUF", "--line-length", "88"]
+    checked = run(tmp_path, "ruff", "check", "--isolated", *rules, *files)
+    assert checked.returncode == 0, checked.stdout
+    formatted = run(tmp_path, "ruff", "format", "--isolated", "--diff", *files)
+    assert formatted.returncode == 0, formatted.stdout
+
+
 PYPROJECT = """[project]
 name = "shop"  # ours
 version = "1"

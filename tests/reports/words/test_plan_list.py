@@ -61,7 +61,7 @@ def test_equal_actions_are_told_apart_by_what_came_between() -> None:
 
 
 def test_a_plan_without_a_history_is_numbered_as_it_is() -> None:
-    """Nothing is known about its steps; and what comes behind the end of a history was not reached."""
+    """Nothing is known about its steps; and what comes after the end of a history was not reached."""
     example = attrs.evolve(checkpoint_first(), history=())
     assert [item.label for item in plan_items(example)] == ["1.", "2.", "3.", "4."]
     example = checkpoint_first()

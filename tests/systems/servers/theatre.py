@@ -181,7 +181,7 @@ class Worker:
         return event is not None
 
     def next(self) -> Any:
-        """What comes behind the position."""
+        """What comes after the position."""
         row = self.connection.execute("select position from progress for update").fetchone()
         assert row is not None
         self.wait_for_writers()
@@ -205,7 +205,7 @@ class Worker:
 
 
 class Naive(Worker):
-    """Goes on behind the highest position that it has seen."""
+    """Goes on after the highest position that it has seen."""
 
     def wait_for_writers(self) -> None:
         """It does not."""

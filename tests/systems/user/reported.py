@@ -246,7 +246,7 @@ class ClosedWhileRestoring(Totals):
         super().__init__()
 
     def restart(self) -> None:
-        """With a file go on behind it, without one begin again; one entry at once, the rest with the next events."""
+        """With a file go on after it, without one begin again; one entry at once, the rest with the next events."""
         if self.file is None:
             self.table, self.restored = {}, 0
         else:

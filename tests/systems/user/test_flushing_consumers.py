@@ -164,6 +164,6 @@ def test_a_right_consumer_may_have_written_a_part_of_its_batch(consumer: type) -
     ],
 )
 def test_a_wrong_consumer_is_found(consumer: type, anomalies: set[str]) -> None:
-    """By what its rows lack behind its checkpoint, or have twice at rest."""
+    """By what its rows lack after its checkpoint, or have twice at rest."""
     found = verified(consumer).counterexamples
     assert anomalies & {example.finding.anomaly for example in found}

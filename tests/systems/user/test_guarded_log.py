@@ -31,7 +31,7 @@ class NewestFirst:
 
 
 class InOrder(NewestFirst):
-    """Gives what is behind `after`, newest first: strange, but whoever reads on comes to an end."""
+    """Gives what is after `after`, newest first: strange, but whoever reads on comes to an end."""
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         return [event for event in self.log.entries[::-1] if event.position > after]

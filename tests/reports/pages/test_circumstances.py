@@ -1,0 +1,113 @@
+"""What a page says beside the reason: what breaks, the faults before it, what happened to the same key, and where to look."""
+
+from __future__ import annotations
+
+import html
+import json
+import pathlib
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from refold.model.documents.plan import plan_from_json
+from refold.model.parts.calls import Replied
+from refold.model.record import Failed, PowerCut, Unknown
+from refold.properties.property import Evidence, Finding
+from refold.reports.commands.cli import main
+from refold.reports.pages.circumstances import Place, circumstances, faults_before, touched_before
+from refold.reports.words.sentences import record_sentence
+from refold.search.objects.application_check import application_named
+from refold.search.objects.locations import location_of
+from refold.search.run import execute
+from refold.systems.registry import resolve
+
+from ..commands.test_check_pages import BAD
+from ..specimens import SPECIMENS
+
+ROOT = pathlib.Path(__file__).parents[3]
+PLANS = sorted((ROOT / "docs" / "pictures" / "gallery").glob("*.json"))
+
+
+def text_of(markup: str) -> str:
+    """What a reader sees."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", markup)).split())
+
+
+def test_a_finding_without_a_fault_says_so() -> None:
+    """A stale read needs no crash."""
+    example = SPECIMENS["expected-any-misuse"]()
+    said = text_of(circumstances(example.finding, example.history, Place("", 1)))
+    assert "No fault came before it: nothing had crashed, failed or stood still, and no answer was lost." in said
+    assert f"Record {example.finding.number} breaks CAS, the guarantee that" in said
+
+
+def test_a_fault_is_named_with_its_record() -> None:
+    example = SPECIMENS["ack-before-fsync"]()
+    crash = next(n for n, record in enumerate(example.history, 1) if isinstance(record, PowerCut))
+    markup = circumstances(example.finding, example.history, Place("f2-", 2))
+    assert f'<a class="soft" href="#f2-record-{crash}">[record {crash}]</a>' in markup
+    assert "No fault" not in markup
+
+
+def test_a_record_that_the_page_leaves_out_is_named_without_a_link() -> None:
+    example = SPECIMENS["checkpoint-before-effect"]()
+    markup = circumstances(example.finding, example.history, Place("", 1, shows=()))
+    assert "href" not in markup
+    assert f"Record {example.finding.number} breaks" in text_of(markup)
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_whatever_was_made_to_fail_is_a_fault_of_the_page(path: pathlib.Path) -> None:
+    """Every kind of fault that a plan of the gallery has shows in the history as one."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    application = application_named(document["application"])
+    plan = plan_from_json(document, application)
+    kinds = {type(action) for action in plan if getattr(type(action), "rule", "") == "fault"}
+    run = execute(resolve(document["system"]), application, plan, whole=True)
+    if kinds:
+        assert faults_before(run.history, len(run.history)), kinds
+
+
+def test_an_answer_that_was_lost_or_an_error_is_a_fault_and_an_answer_is_none() -> None:
+    assert len(faults_before([Replied("alice", "alice-1", how, "") for how in ("raised", "unknown")], 2)) == 2
+    assert faults_before([Replied("alice", "alice-1", "done", "")], 1) == []
+    assert faults_before([Unknown("alice", "alice-1")], 0) == []
+
+
+def test_what_happened_to_the_key_is_told_where_no_evidence_does() -> None:
+    """The row of a cache that is wrong at rest was written earlier."""
+    example = SPECIMENS["expected-any-misuse"]()
+    number = len(example.history)
+    silent = Finding(
+        *("cache-stale-at-rest", "READ", "sessions", "acme", number),
+        evidence=(Evidence(number, example.history[-1], "shows the cache at rest"),),
+    )
+    told = touched_before(example.history, silent)
+    assert told
+    assert all("acme" in sentence or "alice" in sentence or "bob" in sentence for _, sentence in told)
+    assert touched_before(example.history, example.finding) == []
+
+
+def test_the_words_of_faults_have_no_codes() -> None:
+    assert record_sentence(PowerCut("log", "torn")) == "the power of log is cut: unsynced writes are cut short"
+    assert record_sentence(Failed("relay", 0)) == "a step of relay fails"
+    assert record_sentence(Failed("index", 3)) == "the handler of index fails on event 3"
+
+
+def test_a_history_without_positions_says_what_is_broken_and_what_state_there_was(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text(BAD, encoding="utf-8")
+    CliRunner().invoke(main, ["check", str(file), "--report-dir", str(tmp_path / "pages")])
+    said = text_of((tmp_path / "pages" / "bad.jsonl.html").read_text(encoding="utf-8"))
+    assert "Operation 3 breaks linearizability, the guarantee that every operation takes effect at one moment" in said
+    assert "By then every other operation had been answered." in said
+    assert "at the end of the order a state that explains read: 1 (lines 5 to 6) 2" in said
+
+
+def test_a_system_that_is_broken_on_purpose_says_where() -> None:
+    example = SPECIMENS["checkpoint-before-effect"]()
+    place = location_of(example.finding, None, resolve("checkpoint-before-effect"))
+    assert place is not None
+    assert place.file == "refold/systems/broken/consumers/checkpoints.py"
+    assert location_of(example.finding, None, resolve("reference")) is None
