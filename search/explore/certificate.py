@@ -88,7 +88,7 @@ def left_out(explorer: Explorer) -> list[str]:
             " what happens to another"
         )
     told.append("a crash at a step is said right before the action that makes the step")
-    if explorer.visitor.foresees:
+    if explorer.visitor.foresees():
         told.append("a crash at a step was not tried where no action makes that step next")
     told.append("of actions on two consumers, next to each other, one order was run")
     if explorer.visitor.visible:
