@@ -3,7 +3,11 @@
 Both make the same runs of the same broken systems. The findings, the numbers of the runs that show them and the shrunk plans must be the
 same, every run must be counted once, and no run may be left out. It exits with 1 if anything differs.
 
+With `--busy`, nobody is killed: the same campaign is made by one worker and by two, and printed are the steps of each, and which share of
+the time its workers had a shard in hand. Where the machine is busy with other things, the second figure says more than the first.
+
     python benchmarks/cluster.py [--kills 50] [--every 3] [--workers 2] [--runs 4000] [--seed 3]
+    python benchmarks/cluster.py --busy [--runs 4000]
 """
 
 from __future__ import annotations
@@ -76,6 +80,57 @@ def disturbed(folder: pathlib.Path, options: argparse.Namespace) -> int:
     return kills
 
 
+def shares(address: str, begun: float, ended: float) -> dict[str, float]:
+    """Worker -> the share of this time in which it had a task in hand."""
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        tasks = client.get_task_stream(start=begun, stop=ended)
+    busy: dict[str, float] = {}
+    spans: dict[str, list[float]] = {}
+    for task in tasks:
+        for span in task["startstops"]:
+            if span["action"] == "compute":
+                busy[task["worker"]] = busy.get(task["worker"], 0.0) + span["stop"] - span["start"]
+                spans.setdefault(task["worker"], []).extend((span["start"], span["stop"]))
+    return {worker: seconds / (max(spans[worker]) - min(spans[worker])) for worker, seconds in busy.items()}
+
+
+def calm_steps(workers: int, options: argparse.Namespace) -> tuple[int, float, dict[str, float]]:
+    """A campaign that nobody disturbs, on so many workers: its steps, its seconds, and how busy the workers were."""
+    from distributed import Client, LocalCluster
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name) / "calm"
+        with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+            with Client(cluster.scheduler_address, set_as_default=False) as client:
+                client.get_task_stream()  # from here on the scheduler keeps it
+            begun = time.time()
+            subprocess.run(
+                command(folder, options, "--cluster", cluster.scheduler_address), stdout=subprocess.DEVNULL, check=False
+            )
+            ended = time.time()
+            busy = shares(cluster.scheduler_address, begun, ended)
+        with sqlite3.connect(folder / "campaign.sqlite") as database:
+            ((steps, seconds),) = database.execute("SELECT sum(steps), max(finished) FROM shards WHERE state = 'done'")
+    return steps, seconds, busy
+
+
+def compare(options: argparse.Namespace) -> int:
+    """One worker and several."""
+    paces = []
+    for workers in (1, options.workers):
+        steps, seconds, busy = calm_steps(workers, options)
+        paces.append(steps / seconds)
+        told = ", ".join(f"{share:.0%}" for share in busy.values())
+        print(
+            f"{workers} workers: {steps:,} steps in {seconds:.0f} s, {steps / seconds:,.0f} a second; busy {told}",
+            flush=True,
+        )
+    print(f"{paces[1] / paces[0]:.2f} times the steps")
+    return 0
+
+
 def main() -> int:
     """Both, and what differs."""
     parser = argparse.ArgumentParser()
@@ -85,7 +140,10 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS))
+    parser.add_argument("--busy", action="store_true", help="one worker and several, without kills")
     options = parser.parse_args()
+    if options.busy:
+        return compare(options)
     with tempfile.TemporaryDirectory() as name:
         here, there = pathlib.Path(name) / "here", pathlib.Path(name) / "there"
         done = subprocess.run(command(here, options, "--jobs", "1"), stdout=subprocess.DEVNULL, check=False)

@@ -28,6 +28,7 @@ from refold.reports.words.values import duration
 from refold.search.capabilities import not_checked
 from refold.search.explore.certificate import Certificate, certificate, text
 from refold.search.explore.explorer import Explorer, Progress
+from refold.search.explore.outlook import outlook
 from refold.search.explore.scope import ScopeLimits
 from refold.search.explore.stored import load, save
 from refold.search.failure import PlanFile
@@ -42,16 +43,13 @@ from refold.systems.registry import application_suiting, own_application
 STATE = "explore.state"
 CERTIFICATE = "certificate.json"
 TASTE = 2.0
-"""Seconds after which the growth of the levels is told."""
+"""Seconds after which is told how long it will take; it is told again each time that it has taken four times as long."""
 
 SAVED = 20.0
 """Seconds between two writings of the state."""
 
-FORECAST = 4
-"""Levels ahead of which is told how long they will take."""
-
-FADES = 0.95
-"""What growth is multiplied by from one level to the next, if it is to be called slowing down."""
+FAR = 20
+"""If the most that it may take is more than so many times the least, nobody knows the most."""
 
 NUMBER = click.IntRange(0, 99)
 
@@ -74,6 +72,7 @@ NUMBER = click.IntRange(0, 99)
 @click.option("--clients", type=click.IntRange(1, 99), default=2, help="Clients that act (default: 2).")
 @click.option("--commands", type=click.IntRange(1, 99), default=2, help="Commands that are sent (default: 2).")
 @click.option("--values", type=click.IntRange(1, 999), default=2, help="Different commands there are (default: 2).")
+@click.option("--keys", type=click.IntRange(1, 99), default=1, help="Keys that the commands are about (default: 1).")
 @click.option("--crashes", type=NUMBER, default=1, help="Crashes and power cuts (default: 1).")
 @click.option("--reordered", type=NUMBER, default=1, help="Deliveries out of order (default: 1).")
 @click.option("--redelivered", type=NUMBER, default=0, help="Deliveries that come again (default: 0).")
@@ -173,7 +172,7 @@ class Exploration:
         check_repeatable(self.explorer)
         self.interrupted = False
         self.saved = time.monotonic()
-        self.tasted = False
+        self.told_at = TASTE
 
     @property
     def state(self) -> pathlib.Path:
@@ -199,10 +198,9 @@ class Exploration:
 
             def told(progress: Progress) -> None:
                 bar.update(task, description=line(progress), refresh=True)
-                if not quiet and not self.tasted and progress.seconds > TASTE:
-                    self.tasted = True
-                    for words in forecast(progress):
-                        click.echo(f"refold: {words}", err=True)
+                if not quiet and progress.seconds > self.told_at:
+                    self.told_at = 4 * progress.seconds
+                    click.echo(f"refold: {forecast(progress)}", err=True)
                 if time.monotonic() - self.saved > SAVED:
                     save(explorer, self.state)
                     self.saved = time.monotonic()
@@ -296,19 +294,15 @@ def line(progress: Progress) -> str:
     )
 
 
-def forecast(progress: Progress) -> list[str]:
-    """How long it will take, if the levels go on growing as the last ones did."""
-    done = [level for level in progress.levels if level.states][:-1]
-    if len(done) < 2:
-        return ["the first levels of this scope are large already; --seconds ends it, and the same command goes on"]
-    growth = done[-1].states / done[-2].states
-    fading = min(1.0, growth * done[-3].states / done[-2].states) if len(done) > 2 else 1.0
-    seconds = max(done[-1].seconds, 0.01)
-    told = []
-    expected = growth
-    for ahead in range(1, FORECAST + 1):
-        expected *= fading
-        seconds *= expected
-        told.append(f"{done[-1].length + ahead} actions {duration(seconds)}")
-    at = "at this growth" if fading > FADES else "as growth slows down,"
-    return [f"each level is about {growth:.1f} times the one before; {at} plans of {', '.join(told)}"]
+def forecast(progress: Progress) -> str:
+    """How long it will take, if growth goes on slowing down as it does in the last levels."""
+    seen = outlook(progress.levels[:-1] if progress.frontier else progress.levels)
+    if seen is None:
+        return "the first levels of this scope are large already; --seconds ends it, and the same command goes on"
+    level = progress.levels[-1]
+    gone = level.seconds if progress.frontier else 0.0
+    least, most = max(seen.least - gone, 0.0), max(seen.most - gone, 1.0)
+    told = f"to the end of this scope it is another {duration(least)} to {duration(most)}"
+    if most > FAR * max(least, 1.0):
+        told = f"to the end of this scope it is {duration(least)} or far more"
+    return f"{told}: the last level is {seen.growth:.1f} times the one before"

@@ -87,8 +87,17 @@ def left_out(explorer: Explorer) -> list[str]:
             f"a plan moves one of {', '.join(scope.apart[:-1])} and {scope.apart[-1]}: no client reads them, and none of them can tell"
             " what happens to another"
         )
+    if scope.aspects:
+        told.append(
+            "a plan that moves one of these was judged by the properties of consumers alone; the others judge the same plan without its"
+            " moves"
+        )
+        told.append(
+            "once no client can act, states of such a plan are one if they differ only in clients, in what these read, and in who has"
+            " written an event"
+        )
     told.append("a crash at a step is said right before the action that makes the step")
-    if explorer.visitor.foresees:
+    if explorer.visitor.foresees():
         told.append("a crash at a step was not tried where no action makes that step next")
     told.append("of actions on two consumers, next to each other, one order was run")
     if explorer.visitor.visible:

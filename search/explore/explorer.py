@@ -15,6 +15,7 @@ import attrs
 
 from refold.model.application import Application
 from refold.properties.result import Counterexample
+from refold.search.explore.aspects import NotApart
 from refold.search.explore.hands import Hands
 from refold.search.explore.scope import Scope, ScopeLimits, Spent
 from refold.search.explore.visitor import Indices, Key, OpenState, Transition, Visitor
@@ -106,13 +107,18 @@ class Explorer:
     ) -> None:
         self.system = system
         self.application = application
-        self.scope = Scope(system, application, bounds, together=plain)
-        self.visitor = Visitor(system, application, self.scope, plain=plain)
+        self.bounds = bounds
         self.jobs = jobs
         self.keep_going = keep_going
         self.plain = plain
         self.told = told
-        self.progress = Progress([OpenState((), Spent())])
+        self.begin()
+
+    def begin(self, aspects: bool = True) -> None:
+        """Before the first plan. Without `aspects`, no consumer is told apart."""
+        self.scope = Scope(self.system, self.application, self.bounds, together=self.plain, aspects=aspects)
+        self.visitor = Visitor(self.system, self.application, self.scope, plain=self.plain)
+        self.progress = Progress([OpenState((), spent) for spent in self.scope.beginnings()])
 
     @property
     def complete(self) -> bool:
@@ -130,7 +136,16 @@ class Explorer:
         return self.complete or enough
 
     def go_on(self, until: float = float("inf")) -> None:
-        """Explore until this moment of the monotonic clock."""
+        """Explore until this moment of the monotonic clock. If a consumer turns out to change what others can tell, begin anew, and tell
+        none apart."""
+        try:
+            self.work(until)
+        except NotApart:
+            self.begin(aspects=False)
+            self.work(until)
+
+    def work(self, until: float) -> None:
+        """As `go_on`."""
         with Hands(self.visitor, self.jobs) as hands:
             while not self.ended and time.monotonic() < until:
                 self.level(hands, until)

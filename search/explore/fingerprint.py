@@ -92,14 +92,22 @@ ALL = (1 << 8 * SIZE) - 1
 
 class StatePart:
     """One object of a state, as it was written down: its name, its hash, what can change in it, and the parts that it names. `unsaid` is
-    what the fingerprint leaves out; `hidden` are the parts that are met there."""
+    what the fingerprint leaves out; `hidden` are the parts that are met there. `named`: it tells which client asked for something."""
 
-    __slots__ = ("cells", "digest", "hidden", "holdings", "name", "others", "thing", "unsaid")
+    __slots__ = ("cells", "digest", "hidden", "holdings", "name", "named", "others", "thing", "unsaid")
 
     def __init__(
-        self, thing: Any, name: str, digest: int, cells: list[Any], others: list[Any], unsaid: list[Any]
+        self,
+        thing: Any,
+        name: str,
+        digest: int,
+        cells: list[Any],
+        others: list[Any],
+        unsaid: list[Any],
+        named: bool = False,
     ) -> None:
         self.thing = thing
+        self.named = named
         self.name = name
         self.digest = digest
         self.cells = cells
@@ -226,12 +234,12 @@ HEAP_TYPE, IMMUTABLE_TYPE = 1 << 9, 1 << 8
 
 
 class CanonicalForm:
-    """Writes parts down, and names those that are met first. `unseen` are attributes that it leaves out, beside those of every state."""
+    """Writes parts down, and names those that are met first. `unseen` are attributes that it leaves out, beside those of every state;
+    `pattern` is what names look like that clients give: a part that shows one is `named`."""
 
-    value = staticmethod(repr)
-
-    def __init__(self, unseen: Mapping[type, frozenset[str]] = NOTHING) -> None:
+    def __init__(self, unseen: Mapping[type, frozenset[str]] = NOTHING, pattern: re.Pattern[str] | None = None) -> None:
         self.unseen = unseen
+        self.pattern = pattern
         self.names: dict[int, str] = {}
         self.name = ""
         self.met: list[Any] = []
@@ -256,9 +264,15 @@ class CanonicalForm:
         except KeyError:
             if kind in self.ways:
                 raise
-        way: Callable[[Any], str] = getattr(self, way_of(kind))
+        name = way_of(kind)
+        plain = name == "value" and (kind is not str or type(self).value is CanonicalForm.value)
+        way: Callable[[Any], str] = repr if plain else getattr(self, name)
         self.ways[kind] = way
         return way(value)
+
+    def value(self, value: Any) -> str:
+        """A plain value."""
+        return repr(value)
 
     @staticmethod
     def whole(value: Any) -> str:
@@ -377,7 +391,7 @@ class CanonicalForm:
                 if attribute in out or (attribute in usual and usual[attribute] is held):
                     continue
                 if attribute not in ONLY_WITH or getattr(thing, ONLY_WITH[attribute]):
-                    said.append(f"{attribute}={held!r}")
+                    said.append(f"{attribute}={self.value(held)}")
             elif attribute in out:
                 self.unsaid.append(held)
             else:
@@ -389,7 +403,9 @@ class CanonicalForm:
         if not can_be_undone(kind):
             said.append(self.opaque(thing))
         text = f"{name}:{kind.__name__}({','.join(said)})"
-        return StatePart(thing, name, 0 if name[:1] == HIDDEN else digest(text), self.cells, self.others, self.unsaid)
+        named = self.pattern is not None and self.pattern.search(text) is not None
+        hidden = name[:1] == HIDDEN
+        return StatePart(thing, name, 0 if hidden else digest(text), self.cells, self.others, self.unsaid, named)
 
     def hide(self, part: StatePart) -> None:
         """Look through what the fingerprint leaves out of a part, for what can change there."""

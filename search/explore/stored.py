@@ -15,10 +15,21 @@ from refold.search.explore.visitor import Indices, OpenState
 Numbers = tuple[int, ...]
 
 
+class StoredSpent(msgspec.Struct, array_like=True, frozen=True):
+    """What a plan has used up."""
+
+    used: Numbers
+    acted: tuple[str, ...]
+    focus: str
+    armed: str
+    closed: bool
+
+
 class StoredOpenState(msgspec.Struct, array_like=True, frozen=True):
     """A node, without what can be worked out."""
 
     plan: Indices
+    spent: StoredSpent
     asleep: Numbers
     only: Numbers | None
 
@@ -27,17 +38,15 @@ class StoredState(msgspec.Struct, array_like=True, frozen=True):
     """A known state."""
 
     state: bytes
-    used: Numbers
-    acted: tuple[str, ...]
-    focus: str
-    armed: str
+    spent: StoredSpent
     asleep: Numbers
 
 
 class StoredProgress(msgspec.Struct, array_like=True, frozen=True):
-    """All of it. `scope` says what was explored: another scope cannot go on from here."""
+    """All of it. `scope` says what was explored: another scope cannot go on from here. `aspects`: whether consumers were told apart."""
 
     scope: str
+    aspects: bool
     levels: list[tuple[int, int, int, int, float]]
     frontier: list[StoredOpenState]
     following: list[StoredOpenState]
@@ -59,12 +68,13 @@ def save(explorer: Explorer, file: pathlib.Path) -> None:
     progress = explorer.progress
     document = StoredProgress(
         identity(explorer),
+        bool(explorer.scope.aspects),
         [(level.length, level.states, level.transitions, level.known, level.seconds) for level in progress.levels],
         [stored(node) for node in progress.frontier],
         [stored(node) for node in progress.following.values()],
         [stored(node) for node in progress.again],
         [
-            StoredState(state, spent.used, tuple(sorted(spent.acted)), spent.focus, spent.armed, tuple(sorted(asleep)))
+            StoredState(state, spent_for_file(spent), tuple(sorted(asleep)))
             for (state, spent), asleep in progress.asleep.items()
         ],
         sorted(progress.convicted),
@@ -90,37 +100,40 @@ def load(explorer: Explorer, file: pathlib.Path) -> bool:
         ) from error
     if found.scope != identity(explorer):
         return False
-    following = [node(explorer, one) for one in found.following]
-    states = {
-        (one.state, Spent(one.used, frozenset(one.acted), one.focus, one.armed)): frozenset(one.asleep)
-        for one in found.states
-    }
+    if explorer.scope.aspects and not found.aspects:
+        explorer.begin(aspects=False)
+    following = [node(one) for one in found.following]
+    states = {(one.state, spent_from_file(one.spent)): frozenset(one.asleep) for one in found.states}
     keys = list(states)[len(states) - len(following) :]
     explorer.progress = Progress(
-        [node(explorer, one) for one in found.frontier],
+        [node(one) for one in found.frontier],
         [Level(*level) for level in found.levels],
         states,
         set(found.convicted),
         {(anomaly, guarantee): plan for anomaly, guarantee, plan in found.found},
         dict(zip(keys, following, strict=True)),
-        [node(explorer, one) for one in found.again],
+        [node(one) for one in found.again],
     )
     return True
+
+
+def spent_for_file(spent: Spent) -> StoredSpent:
+    """For the file."""
+    return StoredSpent(spent.used, tuple(sorted(spent.acted)), spent.focus, spent.armed, spent.closed)
+
+
+def spent_from_file(stored: StoredSpent) -> Spent:
+    """From the file."""
+    return Spent(stored.used, frozenset(stored.acted), stored.focus, stored.armed, stored.closed)
 
 
 def stored(node: OpenState) -> StoredOpenState:
     """For the file."""
     only = None if node.only is None else tuple(sorted(node.only))
-    return StoredOpenState(node.plan, tuple(sorted(node.asleep)), only)
+    return StoredOpenState(node.plan, spent_for_file(node.spent), tuple(sorted(node.asleep)), only)
 
 
-def node(explorer: Explorer, stored: StoredOpenState) -> OpenState:
+def node(stored: StoredOpenState) -> OpenState:
     """From the file."""
-    spent = Spent()
-    for number in stored.plan:
-        after = explorer.scope.after(spent, explorer.scope.alphabet[number])
-        if after is None:
-            raise UsageError("the state of the exploration has a plan that its scope does not have; start with --fresh")
-        spent = after
     only = None if stored.only is None else frozenset(stored.only)
-    return OpenState(stored.plan, spent, frozenset(stored.asleep), only)
+    return OpenState(stored.plan, spent_from_file(stored.spent), frozenset(stored.asleep), only)

@@ -10,9 +10,10 @@ that is not known is explored by running plans again (`Replays`), and `agree` co
 from __future__ import annotations
 
 import functools
+import re
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, chain, compress, count
 from operator import attrgetter, is_not, ne
 from typing import Any
@@ -38,13 +39,17 @@ from refold.search.explore.fingerprint import (
 Open = Callable[[], tuple[Checker, Any]]
 """Makes a new deployment, and who judges it."""
 
+Seen = Callable[[Any, Iterable[StatePart], CanonicalForm], int]
+"""Deployment, its parts, the form in which they are written down -> the sum of the hashes of what is seen of them."""
+
 
 class Replays:
     """Comes to a plan by running it on a new deployment."""
 
-    def __init__(self, opened: Open, alphabet: Sequence[Action]) -> None:
+    def __init__(self, opened: Open, alphabet: Sequence[Action], pattern: re.Pattern[str] | None = None) -> None:
         self.opened = opened
         self.alphabet = alphabet
+        self.pattern = pattern
         self.plan: tuple[int, ...] | None = None
         self.judge: Checker
         self.deployment: Any = None
@@ -72,18 +77,21 @@ class Replays:
     def settled(self) -> None:
         """More has changed than the fingerprint knows: nothing to it, here."""
 
-    def fingerprint(self) -> bytes:
-        """Of where it is now."""
-        writer = CanonicalForm(of_no_interest(self.deployment))
-        return total(writer.parts(Roots((self.deployment, self.judge.properties)))).to_bytes(SIZE, "little")
+    def fingerprint(self, seen: Seen | None = None) -> bytes:
+        """Of where it is now; of what is seen of it, if not all of it is."""
+        writer = CanonicalForm(of_no_interest(self.deployment), self.pattern)
+        parts = writer.parts(Roots((self.deployment, self.judge.properties)))
+        value = total(parts) if seen is None else seen(self.deployment, parts.values(), writer)
+        return value.to_bytes(SIZE, "little")
 
 
 class Trail:
     """Comes to a plan from another one: back to where they part, and on from there."""
 
-    def __init__(self, opened: Open, alphabet: Sequence[Action]) -> None:
+    def __init__(self, opened: Open, alphabet: Sequence[Action], pattern: re.Pattern[str] | None = None) -> None:
         self.opened = opened
         self.alphabet = alphabet
+        self.pattern = pattern
         self.plan: tuple[int, ...] = ()
         self.begin()
 
@@ -93,7 +101,7 @@ class Trail:
         self.roots = Roots((self.deployment, self.judge.properties))
         self.judges = len(self.judge.properties)
         self.plan = ()
-        self.writer = CanonicalForm(of_no_interest(self.deployment))
+        self.writer = CanonicalForm(of_no_interest(self.deployment), self.pattern)
         parts = self.writer.parts(self.roots)
         self.notes = [Note(parts, self.writer.names, total(parts))]
         self.changed: Changes | None = None
@@ -141,20 +149,35 @@ class Trail:
             fresh[place] = part
         return fresh
 
-    def fingerprint(self) -> bytes:
-        """Of where it is now."""
+    def fingerprint(self, seen: Seen | None = None) -> bytes:
+        """Of where it is now; of what is seen of it, if not all of it is."""
         note = self.notes[-1]
         self.changed = changes = note.changes()
         fresh = self.written(note, changes)
         if fresh is None:
-            writer = CanonicalForm(self.writer.unseen)
+            writer = CanonicalForm(self.writer.unseen, self.pattern)
             writer.kept = self.writer.kept
-            return total(writer.parts(self.roots)).to_bytes(SIZE, "little")
+            parts = writer.parts(self.roots)
+            value = total(parts) if seen is None else seen(self.deployment, parts.values(), writer)
+            return value.to_bytes(SIZE, "little")
         order = note.order
+        if seen is not None:
+            now = order.copy()
+            for place, part in fresh.items():
+                now[place] = part
+            return seen(self.deployment, now, self.writer).to_bytes(SIZE, "little")
         value = note.total
         for place, part in fresh.items():
             value += part.digest - order[place].digest
         return (value & ALL).to_bytes(SIZE, "little")
+
+    def touched(self, things: Iterable[Any]) -> bool:
+        """Whether one of these is not as it was, as far as the last fingerprint knows."""
+        if self.changed is None:
+            return True
+        order = self.notes[-1].order
+        changed = {id(order[place].thing) for place in self.changed.parts}
+        return not changed.isdisjoint(map(id, things))
 
     def settled(self) -> None:
         """More has changed than the fingerprint knows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -13,8 +13,8 @@ from refold.model.action import Action, Crash, CrashAt, CutPower
 from refold.model.application import Application
 from refold.model.declarations.situations import begin_run
 from refold.properties.property import Checker
-from refold.properties.suite import checker
-from refold.search.explore.fingerprint import fingerprint, foreseeable
+from refold.search.explore.aspects import Lens, NotApart, apart_from, judge_of, names_of, only_about, others, withdraw
+from refold.search.explore.fingerprint import ALL, SIZE, CanonicalForm, StatePart, fingerprint, foreseeable
 from refold.search.explore.scope import LOG, Scope, Spent
 from refold.search.explore.trail import Replays, Trail, agree
 from refold.search.outcome import Signature
@@ -63,9 +63,8 @@ class Visitor:
     """Goes on from nodes of one scope. With `plain`, every plan is run on a new deployment, from its beginning."""
 
     def __init__(self, system: SystemPort, application: Application, scope: Scope, *, plain: bool = False) -> None:
-        core: Callable[[], SystemPort] | None = getattr(system, "core", None)
-        self.system = system if core is None else core()
-        self.visible = core is not None
+        self.system = scope.system
+        self.visible = callable(getattr(system, "core", None))
         """Whether all of its state can be seen; what is in files or in a server cannot, and then no state is taken for another."""
         self.application = application
         self.scope = scope
@@ -80,38 +79,60 @@ class Visitor:
         self.after: dict[Spent, tuple[tuple[int, Spent], ...]] = {}
         self.rested: set[bytes] = set()
         """States of which is known how they come to rest."""
+        self.ways: dict[str, Trail | Replays] = {}
+        self.foreseen: dict[str, bool] = {}
+        self.lens = Lens()
+        self.names = names_of(scope.kinds) if scope.aspects else None
 
-    def opened(self) -> tuple[Checker, Any]:
-        """A new deployment, and who judges it. All records have the same number: when something happened is no part of a state."""
+    def opened(self, focus: str = "") -> tuple[Checker, Any]:
+        """A new deployment, and who judges plans about these consumers. All records have the same number: when something happened is no
+        part of a state."""
         begin_run()
-        judge = checker(self.application)
+        about = [name for name, group in self.scope.groups.items() if group == focus] if self.scope.aspects else []
+        judge = judge_of(self.application, about)
 
         def emit(record: Any) -> None:
             judge.number = 0  # so that this record, too, is the first
             judge.feed(record)
 
-        return judge, self.system.open(self.application, emit)
+        if not about:
+            return judge, self.system.open(self.application, emit)
+        strangers = (self.scope.read | set(self.scope.groups)) - set(about)
+        deployment = self.system.open(self.application, only_about(emit, about, strangers))
+        withdraw(deployment, self.scope.read, about)
+        return judge, deployment
 
-    @functools.cached_property
-    def way(self) -> Trail | Replays:
-        """How it comes to a plan: the quick way if the system is known to allow that, and does."""
-        replays = Replays(self.opened, self.scope.alphabet)
+    def way(self, focus: str = "") -> Trail | Replays:
+        """How it comes to a plan about these consumers: the quick way if the system is known to allow that, and does. Where none are told
+        apart, all plans have the same one."""
+        focus = focus if self.scope.aspects else ""
+        found = self.ways.get(focus)
+        if found is None:
+            found = self.ways[focus] = self.best_way(focus)
+        return found
+
+    def best_way(self, focus: str) -> Trail | Replays:
+        """The quick one, if it comes to the same states as the other."""
+        opened, alphabet = functools.partial(self.opened, focus), self.scope.alphabet
+        replays = Replays(opened, alphabet, self.names)
         if not self.visible or self.plain:
             return replays
-        trail = Trail(self.opened, self.scope.alphabet)
-        allowed = trail.writer.whole_seen and agree(trail, replays, self.samples())
+        trail = Trail(opened, alphabet, self.names)
+        allowed = trail.writer.whole_seen and agree(trail, replays, self.samples(focus))
         replays.leave()
         if allowed and trail.writer.whole_seen:
             return trail
         trail.leave()
+        if focus:
+            raise NotApart(focus)  # nobody could see whether it changes anything else
         return replays
 
-    def samples(self) -> list[Indices]:
-        """Some plans of the scope."""
+    def samples(self, focus: str = "") -> list[Indices]:
+        """Some plans of the scope, about these consumers."""
         draw = random.Random(SAMPLES)
         plans = []
         for _ in range(SAMPLES):
-            plan, spent = [], Spent()
+            plan, spent = [], Spent(focus=focus)
             for _ in range(SAMPLE_LENGTH):
                 number, spent = draw.choice(self.allowed(spent) or ((0, spent),))
                 plan.append(number)
@@ -133,19 +154,20 @@ class Visitor:
             try:
                 return self.steps(node)
             except BaseException:
-                vars(self).pop("way", None)  # nobody knows how far it came
+                self.ways.clear()  # nobody knows how far it came
                 raise
 
     def steps(self, node: OpenState) -> list[Transition]:
         """As `edges`. An action that is not enabled changes nothing, so the next one is tried on the same deployment."""
-        alphabet, way = self.scope.alphabet, self.way
+        alphabet, way = self.scope.alphabet, self.way(node.spent.focus)
+        foresees = self.foresees(node.spent.focus)
         asleep, edges = node.asleep, []
         reach: dict[str, int] = {}
         for number, spent in self.allowed(node.spent):
             if number in node.asleep or (node.only is not None and number not in node.only):
                 continue
             action = alphabet[number]
-            if type(action) is CrashAt and self.foresees:
+            if type(action) is CrashAt and foresees:
                 if action.process not in reach:
                     reach[action.process] = self.reach(node, action, spent)
                 if action.step > reach[action.process]:
@@ -157,16 +179,19 @@ class Visitor:
                 asleep |= {number}
         return edges
 
-    @functools.cached_property
-    def foresees(self) -> bool:
+    def foresees(self, focus: str = "") -> bool:
         """Whether what will crash at a step can be counted out beforehand: the processes are refold's own, and can be set back."""
-        return isinstance(self.way, Trail) and foreseeable(self.way.deployment)
+        focus = focus if self.scope.aspects else ""
+        if focus not in self.foreseen:
+            way = self.way(focus)
+            self.foreseen[focus] = isinstance(way, Trail) and foreseeable(way.deployment)
+        return self.foreseen[focus]
 
     def reach(self, node: OpenState, arming: CrashAt, spent: Spent) -> int:
         """The most durable steps that any action makes from here of the process that is to crash. A crash at a later one would not happen
         right after it was said, and then it could have been said later."""
         most, armed = 0, False
-        way = self.way
+        way = self.way(node.spent.focus)
         for number, _ in self.allowed(spent):
             action = self.scope.alphabet[number]
             if isinstance(action, Crash | CutPower):
@@ -195,7 +220,7 @@ class Visitor:
         self, node: OpenState, number: int, action: Action, spent: Spent, asleep: frozenset[int]
     ) -> Transition | None:
         """Do one action more, and where that leads come to rest; None if it is not enabled."""
-        way = self.way
+        way = self.way(node.spent.focus)
         judge, deployment = way.judge, way.deployment
         state = b""
         enabled = True
@@ -206,8 +231,9 @@ class Visitor:
             if node.spent.armed and not judge.findings and self.waits(deployment, node.spent.armed):
                 return Transition(number, None, asleep)
             if not judge.findings:
-                state = self.state((*node.plan, number))
-                if type(action) is CrashAt and self.foresees:
+                spent = self.scope.closing(spent, getattr(deployment, "clients", {}).values())
+                state = self.state((*node.plan, number), spent)
+                if type(action) is CrashAt and self.foresees(spent.focus):
                     self.rested.add(state)  # at rest nothing crashes any more, so it comes to rest as before
                 elif state not in self.rested:
                     self.rested.add(state)
@@ -216,17 +242,35 @@ class Visitor:
                     judge.finish()
             found = signatures(judge)
         except BaseException as error:
+            if isinstance(error, NotApart):
+                raise
             let_through(error)
             way.settled()
-            return Transition(number, None, asleep, self.raised((*node.plan, number)))
+            found = self.raised((*node.plan, number))
+            if not found:
+                raise  # the plan itself does not raise: whoever looked at it did
+            return Transition(number, None, asleep, found)
         finally:
             if enabled:
                 way.back()
         return Transition(number, (state, spent) if state else None, asleep, found)
 
-    def state(self, plan: Indices) -> bytes:
+    def state(self, plan: Indices, spent: Spent) -> bytes:
         """The fingerprint of where a plan has led, or of the plan itself."""
-        return self.way.fingerprint() if self.visible and not self.plain else fingerprint(plan)
+        if not self.visible or self.plain:
+            return fingerprint(plan)
+        way = self.way(spent.focus)
+        found = way.fingerprint(self.seen if spent.closed else None)
+        if not self.scope.aspects:
+            return found
+        moved = spent.focus and self.scope.place(self.scope.alphabet[plan[-1]]) == spent.focus
+        if moved and isinstance(way, Trail) and way.touched(others(way.deployment, self.scope.read)):
+            raise NotApart(spent.focus)
+        return ((int.from_bytes(found, "little") + apart_from(spent.focus)) & ALL).to_bytes(SIZE, "little")
+
+    def seen(self, deployment: Any, parts: Iterable[StatePart], form: CanonicalForm) -> int:
+        """What a consumer can see of a state once no client can act."""
+        return self.lens.total(deployment, self.scope.read, parts, form)
 
     @staticmethod
     def waits(deployment: Any, name: str) -> bool:

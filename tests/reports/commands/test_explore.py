@@ -87,10 +87,10 @@ def test_a_state_that_is_nonsense_is_told(tmp_path: pathlib.Path) -> None:
 
 
 def test_how_long_it_will_take_is_told_by_how_the_levels_grow() -> None:
-    levels = [Level(1, 10, 12, 2, 0.5), Level(2, 60, 80, 20, 3.0), Level(3, 40, 50, 10, 1.0)]
-    (told,) = forecast(Progress([], levels))
-    assert told.startswith("each level is about 6.0 times the one before")
-    assert "3 actions 18 s, 4 actions 108 s, 5 actions 11 min" in told
-    slower = [Level(1, 10, 12, 2, 0.5), Level(2, 60, 80, 20, 3.0), Level(3, 180, 50, 10, 9.0), Level(4, 1, 1, 0, 1.0)]
-    (told,) = forecast(Progress([], slower))
-    assert "as growth slows down, plans of 4 actions 14 s, 5 actions 10 s" in told
+    levels = [Level(1, 51, 88, 37, 0.1), Level(2, 290, 789, 427, 1.0), Level(3, 995, 2810, 1371, 3.0)]
+    said = forecast(Progress([], levels))
+    assert said.startswith("to the end of this scope it is another ")
+    assert said.endswith(" the last level is 3.4 times the one before")
+    assert "the first levels of this scope are large already" in forecast(Progress([], levels[:2]))
+    endless = [Level(n, 10 * 3**n, 1, 0, 3.0**n) for n in range(1, 6)]
+    assert "or far more" in forecast(Progress([], endless))

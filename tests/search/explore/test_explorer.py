@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
 from refold.model.action import Append, CrashAt, Deliver, Prepare, Restart, Submit
@@ -24,9 +25,10 @@ from refold.model.examples.accounts import Accounts, Delete, Register
 from refold.model.examples.inventory import Inventory, Reserve, Restock
 from refold.properties.suite import checker
 from refold.search.campaign import Budget, Campaign
+from refold.search.explore.aspects import CalledByPosition, names_of
 from refold.search.explore.certificate import certificate
 from refold.search.explore.explorer import Explorer
-from refold.search.explore.fingerprint import fingerprint
+from refold.search.explore.fingerprint import CanonicalForm, fingerprint
 from refold.search.explore.scope import Scope, ScopeLimits, Spent, smallest
 from refold.search.explore.stored import load, save
 from refold.search.explore.trail import Replays, Trail, agree
@@ -86,7 +88,8 @@ def test_what_is_left_out_says_what_something_else_says(system: str, bounds: Sco
     few = explored(system, bounds, application)
     all_of_them = explored(system, bounds, application, plain=True)
     assert shortest(few) == shortest(all_of_them)
-    assert few.progress.transitions <= all_of_them.progress.transitions
+    beginnings = len(few.scope.beginnings())
+    assert few.progress.transitions <= beginnings * all_of_them.progress.transitions
     assert min(shortest(few).values(), default=None) == length
 
 
@@ -147,13 +150,13 @@ def test_a_correct_system_gets_a_certificate() -> None:
 
 def test_an_exploration_that_is_stopped_goes_on_where_it_was(tmp_path: pathlib.Path) -> None:
     """However often: time is over at once, here, after a few nodes."""
-    bounds = ScopeLimits(clients=1, commands=1, values=1, crashes=0)
+    bounds = ScopeLimits(clients=1, commands=2, values=1, crashes=0)
     whole = explored("reference", bounds)
     file = tmp_path / "state"
     for turn in range(10_000):
         explorer = Explorer(Reference(), Inventory(), bounds)
         assert load(explorer, file) == bool(turn)
-        explorer.go_on(time.monotonic() + 0.05)
+        explorer.go_on(time.monotonic() + 0.01)
         if explorer.ended:
             break
         save(explorer, file)
@@ -281,8 +284,8 @@ def test_what_cannot_be_set_back_is_run_again_from_the_beginning() -> None:
     bounds = ScopeLimits(commands=1, crashes=0)
     system = Reference("forgetful", {"index": Forgetful})
     visitor = Visitor(system, Inventory(), Scope(system, Inventory(), bounds))
-    assert isinstance(visitor.way, Replays)
-    assert isinstance(visited("reference", bounds).way, Trail)
+    assert isinstance(visitor.way(), Replays)
+    assert isinstance(visited("reference", bounds).way(), Trail)
     assert not agree(
         Trail(visitor.opened, visitor.scope.alphabet), Misled(visitor.opened, visitor.scope.alphabet), [(0,)]
     )
@@ -305,6 +308,72 @@ def test_a_state_that_is_met_with_more_left_to_do_covers_the_same_with_less() ->
     assert not Spent((1, 0, 0, 0, 0, 0, 0, 0), frozenset({"bob"}), "").covers(less)
 
 
+# -- aspects
+
+
+def test_a_consumer_that_writes_into_the_log_is_not_told_apart() -> None:
+    bounds = ScopeLimits(clients=1, commands=1, length=2, **CALM)
+    assert not explored("event-payload-mutated", bounds, Accounts()).scope.aspects
+    assert explored("reference", bounds).scope.aspects == ("index", "totals", "cache")
+
+
+def test_consumers_of_an_extension_are_in_the_scope_of_a_system_that_has_others() -> None:
+    """Those of one extension may share something, so they are not told apart."""
+    bounds = ScopeLimits(clients=1, commands=1, failures=1, **CALM)
+    scope = Scope(resolve("dedupe-key-lacks-consumer"), Inventory(), bounds)
+    assert scope.groups["billing"] == scope.groups["shipping"] == "billing+shipping"
+    assert "billing" not in scope_of(bounds).groups
+    assert shortest(explored("dedupe-key-lacks-consumer", bounds))[("dropped-as-duplicate", "CKPT")] == 3
+
+
+def closed(explorer: Explorer) -> int:
+    """States in which no client can act any more."""
+    return sum(spent.closed for _, spent in explorer.progress.asleep)
+
+
+def test_once_no_client_can_act_it_makes_no_difference_who_has_written_an_event() -> None:
+    """Alice and carol append the same; a consumer meets one log, and applies its event or has not yet."""
+    bounds = ScopeLimits(clients=2, commands=1, crashes=0, reordered=0, values=1)
+    with_lens = explored("reference", bounds)
+    without = Explorer(Reference(), Inventory(), bounds)
+    without.begin(aspects=False)
+    without.go_on()
+    assert closed(with_lens) == 2 * len(with_lens.scope.aspects)
+    assert not closed(without)
+    assert with_lens.complete
+    assert without.complete
+
+
+def test_a_name_that_is_shown_in_another_way_keeps_all_names() -> None:
+    event = Stored(1, "bolt", 1, "alice-1/0", "Restocked", None)
+    form = CanonicalForm(pattern=names_of(["alice"]))
+    named, longer, plain = (form.part(Part(held), "0") for held in (event, f"billing|{event.id}", "bolt"))
+    assert (named.named, longer.named, plain.named) == (True, True, False)
+    other = CalledByPosition({event.id: "@1"}, form)
+    assert other.total([named, plain], form) is not None
+    assert other.total([named, longer], form) is None
+    twin = msgspec.structs.replace(event, id="carol-1/0")
+    carols = CalledByPosition({twin.id: "@1"}, form)
+    form = CanonicalForm(pattern=names_of(["alice", "carol"]))
+    assert carols.total([form.part(Part(twin), "0")], form) == other.total([named], form)
+
+
+class Part:
+    """Holds something."""
+
+    def __init__(self, held: object) -> None:
+        self.held = held
+
+
+def test_an_error_of_the_explorer_is_not_taken_for_one_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*arguments: object) -> None:
+        raise LookupError("in the explorer")
+
+    monkeypatch.setattr(Visitor, "seen", fails)
+    with pytest.raises(LookupError, match="in the explorer"):
+        explored("reference", ScopeLimits(clients=1, commands=1, **CALM))
+
+
 # -- scopes
 
 
@@ -314,11 +383,11 @@ def scope_of(bounds: ScopeLimits, **how: bool) -> Scope:
 
 
 def allowed(scope: Scope, *plan: object) -> bool:
-    """Whether the scope has this plan."""
-    spent: Spent | None = Spent()
+    """Whether the scope has this plan, whatever it says that it is about."""
+    reached: list[Spent | None] = [*scope.beginnings()]
     for action in plan:
-        spent = scope.after(spent, action) if spent is not None else None  # type: ignore[arg-type]
-    return spent is not None
+        reached = [scope.after(spent, action) for spent in reached if spent is not None]  # type: ignore[arg-type]
+    return any(reached)
 
 
 def test_a_plan_keeps_to_the_bounds() -> None:
