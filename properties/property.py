@@ -11,9 +11,13 @@ import attrs
 
 from refold.model.application import Application
 from refold.model.record import Step
+from refold.properties.dispatch import Judge, straight
 from refold.properties.window import Window
 
 Handler = Callable[[int, Any], "Finding | None"]
+
+PLAIN = frozenset({int, str, bool, type(None)})
+"""Types whose values are the same after a round trip through JSON."""
 
 
 @attrs.frozen
@@ -116,7 +120,9 @@ class Property:
 
     def same(self, stored: Any, expected: Any) -> bool:
         """Whether a recorded value is the expected one, in memory or as it came out of a file."""
-        return bool(stored == expected) or (self.plain is not None and bool(stored == self.plain(expected)))
+        if stored == expected:
+            return True
+        return self.plain is not None and (rows_of_lists(stored, expected) or bool(stored == self.plain(expected)))
 
     def finish(self) -> Iterable[Finding]:
         """Findings that only the end of the history can show."""
@@ -176,6 +182,24 @@ def first_sentence(docstring: str | None) -> str:
     return re.split(r"\.(?:\s|$)", " ".join(paragraph.split()), maxsplit=1)[0]
 
 
+def rows_of_lists(stored: Any, expected: Any) -> bool:
+    """Whether these are the same rows, as far as that is seen without writing them as JSON: it makes a list of a tuple, and leaves whole
+    numbers, words, truth and nothing as they are."""
+    if type(stored) is not dict or type(expected) is not dict or len(stored) != len(expected):
+        return False
+    for key, value in expected.items():
+        if type(value) is tuple:
+            for item in value:
+                if type(item) not in PLAIN:
+                    return False
+            value = list(value)
+        elif type(value) not in PLAIN:
+            return False
+        if key not in stored or stored[key] != value:
+            return False
+    return True
+
+
 def as_recorded(recorded: Sequence[Any], expected: Sequence[Any]) -> bool:
     """Whether these are the expected payloads; a history may leave payloads of requests out (null)."""
     if recorded == expected:
@@ -188,11 +212,13 @@ def as_recorded(recorded: Sequence[Any], expected: Sequence[Any]) -> bool:
 class Table:
     """Record class -> handlers; the first record of a class without any may bring properties that nobody needed so far.
 
-    `known` is a plain dict, which Python looks things up in faster than in one with a `__missing__`.
+    `judges` holds, for each class that has occurred, the function that asks all of its handlers, or None if there are none. Both are
+    plain dicts, which Python looks things up in faster than in one with a `__missing__`.
     """
 
     def __init__(self, properties: list[Property], late: Callable[[type], Sequence[Property]]) -> None:
         self.known: dict[type, list[Handler]] = {}
+        self.judges: dict[type, Judge | None] = {}
         self.properties = properties
         self.late = late
         for judge in properties:
@@ -202,18 +228,22 @@ class Table:
         """Ask this property about the records that it looks at, after all others."""
         known = self.known
         for kind, handler in judge.handlers().items():
+            self.judges.pop(kind, None)
             if kind in known:
                 known[kind].append(handler)
             else:
                 known[kind] = [handler]
 
-    def met(self, kind: type) -> list[Handler]:
-        """The first record of this kind has come: the handlers for it."""
-        self.known[kind] = []
-        for judge in self.late(kind):
-            self.properties.append(judge)
-            self.add(judge)
-        return self.known[kind]
+    def met(self, kind: type) -> Judge | None:
+        """The first record of this kind has come: who judges it and all others of its kind."""
+        if kind not in self.known:
+            self.known[kind] = []
+            for judge in self.late(kind):
+                self.properties.append(judge)
+                self.add(judge)
+        handlers = self.known[kind]
+        self.judges[kind] = made = straight(handlers) if handlers else None
+        return made
 
 
 def nobody(kind: type) -> Sequence[Property]:
@@ -239,39 +269,33 @@ class Checker:
         """One record, in the order of the history."""
         self.number = number = self.number + 1
         try:
-            handlers = self.known[type(record)]
+            judge = self.table.judges[type(record)]
         except KeyError:
-            handlers = self.table.met(type(record))
-        for handler in handlers:
-            finding = handler(number, record)
-            if finding is not None:
-                self.findings.append(finding)
+            judge = self.table.met(type(record))
+        if judge is not None:
+            judge(number, record, self.note)
 
     def feed_all(self, records: Iterable[Any], findings_max: int) -> bool:
         """Many records, as `feed` takes them one by one; False as soon as there are `findings_max` findings. If a property raises, `number`
         is that of the last record that was judged."""
-        found = self.findings
-        known, met = self.known, self.table.met
+        found, note = self.findings, self.note
+        judges, met = self.table.judges, self.table.met
         number = self.number
-        enough = False
         try:
             for number, record in enumerate(records, number + 1):  # noqa: B020
                 try:
-                    handlers = known[type(record)]
+                    judge = judges[type(record)]
                 except KeyError:
-                    handlers = met(type(record))
-                for handler in handlers:
-                    finding = handler(number, record)
-                    if finding is not None:
-                        self.note(number, record, handler, finding)
-                        enough = len(found) >= findings_max
-                if enough:
-                    break
+                    judge = met(type(record))
+                if judge is not None:
+                    judge(number, record, note)
+                    if found and len(found) >= findings_max:
+                        break
         except BaseException:
             self.number = number - 1
             raise
         self.number = number
-        return not enough
+        return len(found) < findings_max
 
     def note(self, number: int, record: Any, handler: Handler, finding: Finding) -> None:
         """Keep what a handler found."""
@@ -281,23 +305,22 @@ class Checker:
         """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged` does
         the same for steps where no consumer is watched; if no property looks at them there, which are every third record, it only keeps."""
         keep, found = records.append, self.findings.append
-        known, met = self.table.known, self.table.met
+        judges, met = self.table.judges, self.table.met
+
+        def note(number: int, record: Any, handler: Handler, finding: Finding) -> None:
+            found(finding)
 
         def emit(record: Any) -> None:
             keep(record)
             try:
-                handlers = known[type(record)]
+                judge = judges[type(record)]
             except KeyError:
-                handlers = met(type(record))
-            if handlers:
-                number = len(records)
-                for handler in handlers:
-                    finding = handler(number, record)
-                    if finding is not None:
-                        found(finding)
+                judge = met(type(record))
+            if judge is not None:
+                judge(len(records), record, note)
 
-        judges = [getattr(handler, "__self__", None) for handler in known.get(Step, ())]
-        judged = any(not getattr(judge, "watches", False) for judge in judges)
+        steps = [getattr(handler, "__self__", None) for handler in self.table.known.get(Step, ())]
+        judged = any(not getattr(judge, "watches", False) for judge in steps)
         emit.unjudged = emit if judged else keep  # type: ignore[attr-defined]
         return emit
 

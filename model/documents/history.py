@@ -110,21 +110,25 @@ class HistoryReader:
             yield records
 
     def at_once(self, block: bytes) -> list[Any] | None:
-        """The records of a block if each is on a line of its own and nothing is wrong with any of them; None otherwise."""
+        """The records of a block if there is one on each line and nothing is wrong with any of them; None otherwise."""
         try:
-            records: list[Any] = self.decoder.decode_lines(block)
-            if len(records) != block.count(b"\n") or len(records) != block.count(b"}\n{") + 1:
+            lines = block.split(b"\n")
+            if not lines[-1]:
+                lines.pop()
+            records: list[Any] = list(map(self.decoder.decode, lines))
+            kinds = list(map(type, records))
+            if Opened in kinds or (len(block) > LINE_MAX and len(max(lines, key=len)) >= LINE_MAX):
                 return None
-            if [
+            if Stored in kinds and [
                 record
-                for record in records
-                if (type(record) is Stored and (record.position < 1 or record.version < 1)) or type(record) is Opened
+                for record, kind in zip(records, kinds, strict=True)
+                if kind is Stored and (record.position < 1 or record.version < 1)
             ]:
                 return None
             if self.application is None:
                 return records
             enrich = self.enrich
-            return [enrich(record) if type(record) in ENRICHED else record for record in records]
+            return [enrich(record) if kind in ENRICHED else record for record, kind in zip(records, kinds, strict=True)]
         except Exception:
             return None  # it is raised again, with its line, where they are read one by one
 

@@ -19,6 +19,9 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 REMEMBERED = 10_000
 """Events that can be named one by one when a scan misses some; of older ones it is noticed that the scan shows something else."""
 
+TOGETHER = 256
+"""Events that are put with the others at once."""
+
 
 class Durability(Property):
     """For every scan s of what is after position p, and every event e after p: if e was visible before s, or in an earlier scan, e is in s,
@@ -48,6 +51,7 @@ class Durability(Property):
         self.positions: list[int] = []
         self.ids: list[str] = []
         self.known: list[tuple[int, Stored]] = []
+        self.newest: list[tuple[int, Stored]] = []
         self.unseen: dict[str, tuple[int, Acknowledged]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -60,7 +64,28 @@ class Durability(Property):
         }
 
     def on_stored(self, number: int, event: Stored) -> None:
-        """One more event that must stay."""
+        """One more event that must stay: put with the others when somebody asks, or when there are many."""
+        self.newest.append((number, event))
+        if len(self.newest) >= TOGETHER:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Put the newest events with the others: together, if they are in order and nothing has to be forgotten."""
+        if not self.newest:
+            return
+        newest, self.newest = self.newest, []
+        positions = [event.position for _, event in newest]
+        last = self.positions[-1:]
+        if len(self.ids) + len(newest) < self.window.full and [*last, *positions] == sorted({*last, *positions}):
+            self.positions += positions
+            self.ids += [event.id for _, event in newest]
+            self.known += newest
+            return
+        for number, event in newest:
+            self.keep(number, event)
+
+    def keep(self, number: int, event: Stored) -> None:
+        """Put one event with the others."""
         if self.positions and event.position <= self.positions[-1]:
             self.late(number, event)
             return
@@ -99,6 +124,7 @@ class Durability(Property):
         """What is not visible yet must be so at the next scan; of an append that nobody knows, only its positions tell."""
         operation = self.operations.get(record.op)
         if operation is None:
+            self.catch_up()
             if record.positions and record.positions[-1] > (self.positions[-1] if self.positions else 0):
                 self.unseen[record.op] = (number, record)
         elif operation.lacking():
@@ -106,6 +132,7 @@ class Durability(Property):
 
     def on_scanned(self, number: int, record: Scanned) -> Finding | None:
         """All that was acknowledged and all that was ever visible is there."""
+        self.catch_up()
         if self.unseen and (finding := self.never_seen(number, record)) is not None:
             return finding
         if self.as_expected(record):
@@ -128,6 +155,7 @@ class Durability(Property):
 
     def on_not_recovered(self, number: int, record: NotRecovered) -> Finding:
         """All that was acknowledged or visible is gone."""
+        self.catch_up()
         gone = (
             len(self.ids) + self.digested + sum(self.events_of(op, answer) for op, (_, answer) in self.unseen.items())
         )

@@ -50,8 +50,10 @@ class Seen:
     def count(self, records: list[Any]) -> None:
         """Some more records that were judged."""
         self.records += len(records)
-        naming = self.naming()
-        self.tally.run(records, [record.action for record in records if type(record) is Step])
+        naming, steps = self.naming(), self.tally.kinds[Step]
+        self.tally.run(records, ())
+        if self.tally.kinds[Step] > steps:
+            self.tally.kinds.update([type(record.action) for record in records if type(record) is Step])
         acted = {record.consumer for record in records if type(record) in OF_CONSUMERS}
         if acted - self.named - self.strangers or self.naming() > naming:
             self.look(records)
