@@ -80,15 +80,22 @@ class Visibility(Property):
             )
         version = oracle.versions.get(event.stream, 0) + 1
         if event.version != version:
+            anomaly = "duplicate-version" if event.version < version else "version-gap"
+            evidence = [Evidence(number, event, "has this version")]
+            removed = oracle.removed
+            if removed is not None and event.version < version and removed.last_doubted(event.stream):
+                anomaly = "version-used-again"
+                cause = removed.because_of(event)
+                evidence[:0] = [] if cause is None else [Evidence(*cause, "has removed events of the stream")]
             return self.finding(
-                "duplicate-version" if event.version < version else "version-gap",
+                anomaly,
                 event.stream,
                 number,
                 clause="versions",
                 position=event.position,
                 expected=version,
                 actual=event.version,
-                evidence=[Evidence(number, event, "has this version")],
+                evidence=evidence,
             )
         return self.keeps_promises(number, event) if self.promised else None
 
@@ -167,6 +174,8 @@ class Visibility(Property):
         for position in record.positions:
             event = oracle.events.get(position)
             if event is not None:
+                if oracle.removed is not None and oracle.removed.gone.names(event):
+                    continue  # what has come to the place of a removed event is for `removals` to judge
                 if event.id.rpartition("/")[0] != record.op:
                     return self.finding(
                         "acknowledged-elsewhere",
