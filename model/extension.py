@@ -49,7 +49,7 @@ class Extension:
     removes: ClassVar[tuple[type[Action], ...]] = ()
     """The actions that remove events from the log; it is read again after each, from behind `removed_to` and from the beginning."""
     removed_to: int = 0
-    """The position of the newest event that was removed last."""
+    """A position behind which readers find what the last removal has left."""
     names: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str] = ""
     covers: ClassVar[str] = ""

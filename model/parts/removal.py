@@ -250,7 +250,8 @@ class Removals(Extension):
         self.keep_states(tuple(dict.fromkeys(event.stream for event in going)))
         for event in going:
             del self.live[event.position]
-        self.removed_to = going[-1].position
+        newest = going[-1].position
+        self.removed_to = next((position for position in self.live if position > newest), newest + 1) - 1
         try:
             ask()
         except ProcessDied:

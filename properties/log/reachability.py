@@ -62,15 +62,19 @@ class Reachability(Property):
         else:
             self.short.pop(record.stream, None)
         if versions != self.numbered(len(versions)):
+            cause = None if removed is None else removed.fresh
             return self.finding(
-                "version-gap",
+                "version-gap" if cause is None else "removal-takes-more",
                 record.stream,
                 number,
                 clause="numbered",
                 guarantee="LOG",
                 expected=self.numbered(len(versions)),
                 actual=versions,
-                evidence=[Evidence(number, record, "is what the stream holds")],
+                evidence=[
+                    *([] if cause is None else [Evidence(*cause, "does not name what is missing")]),
+                    Evidence(number, record, "is what the stream holds"),
+                ],
             )
         return None
 

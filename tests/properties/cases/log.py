@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from refold.model.event import Stored
 from refold.model.examples.accounts import Registered, Released, Rename
 from refold.model.expectation import NO_STREAM, Exact
 from refold.model.parts.calls import Moved
 from refold.model.parts.reading.range_reads import RangeRead
+from refold.model.parts.removal import StreamDeleted, StreamTruncated, Trimmed
 from refold.model.record import (
     Aborted,
     Altered,
+    Crashed,
     Disordered,
     NotRecovered,
     Recovered,
@@ -25,7 +29,7 @@ from refold.model.record import (
 )
 
 from .case import Case
-from .records import ADA, BOB, FIRST, SECOND, asked, event, yes
+from .records import ADA, BOB, FIRST, OPENED, SECOND, asked, event, yes
 
 FREED = Released("acme", "ada")
 CLEO = Registered("acme", "cleo")
@@ -34,6 +38,12 @@ BATCH = asked("bob-1", FREED, BOB, expected=Exact(1), command=Rename("acme", "ad
 ODD = asked("bob-1", BOB, expected=Exact(1))
 """Bob registers bob, at whatever position."""
 BOTH = ("alice-1/0", "bob-1/0")
+
+LASTING = msgspec.structs.replace(
+    OPENED, capabilities=("durable-removal", "retention", "stream-deletion", "truncation")
+)
+"""A log whose removals are durable."""
+TWO = (*FIRST, *SECOND)
 
 CASES: dict[tuple[str, str], Case] = {
     # identity
@@ -71,6 +81,23 @@ CASES: dict[tuple[str, str], Case] = {
     ("identity", "answered in full"): Case(
         (*FIRST, BATCH, event(2, 2, FREED, "bob-1/0"), event(3, 3, BOB, "bob-1/1"), yes("bob-1", 2)),
         (*FIRST, BATCH, event(2, 2, FREED, "bob-1/0"), event(3, 3, BOB, "bob-1/1"), yes("bob-1", 2, 3)),
+    ),
+    # removals
+    ("removals", "stays removed"): Case(
+        (*TWO, Trimmed(1), Scanned((1, 2), BOTH)),
+        (*TWO, Trimmed(1), Scanned((2,), BOTH[1:])),
+    ),
+    ("removals", "in streams"): Case(
+        (*TWO, StreamTruncated("acme", 1), StreamScanned("acme", (1, 2))),
+        (*TWO, StreamTruncated("acme", 1), StreamScanned("acme", (2,))),
+    ),
+    ("removals", "durable"): Case(
+        (LASTING, *TWO, StreamDeleted("acme", 2), Crashed("log", 0), Recovered("log", 0, None), Scanned((1, 2), BOTH)),
+        (*TWO, StreamDeleted("acme", 2), Crashed("log", 0), Recovered("log", 0, None), Scanned((1, 2), BOTH)),
+    ),
+    ("removals", "positions go on"): Case(
+        (*TWO, Trimmed(2), asked("carol-1", CLEO), yes("carol-1", 2)),
+        (*TWO, Trimmed(2), asked("carol-1", CLEO), yes("carol-1", 3)),
     ),
     # visibility
     ("visibility", "positions grow"): Case(
@@ -117,6 +144,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("durability", "acknowledged"): Case(
         (*FIRST, ODD, yes("bob-1", 2), Scanned((1,), ("alice-1/0",))),
         (*FIRST, ODD, Scanned((1,), ("alice-1/0",))),
+    ),
+    ("durability", "spared"): Case(
+        (*TWO, Trimmed(1), Scanned((), ())),
+        (*TWO, Trimmed(2), Scanned((), ())),
     ),
     ("durability", "recovers"): Case(
         (*FIRST, NotRecovered("log", "it ended while it started")),
