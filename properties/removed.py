@@ -6,22 +6,34 @@ A log that does not promise that removals are durable is in doubt about all of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from refold.model.declarations.capability import DURABLE_REMOVAL
 from refold.model.event import Stored
-from refold.model.parts.removal import StreamDeleted, StreamTruncated, Trimmed
-from refold.model.record import Crashed, PowerCut
+from refold.model.parts.removal import LogTrimmed, StreamDeleted, StreamTruncated
+from refold.model.record import Crashed, Opened, PowerCut
 
-if TYPE_CHECKING:
-    from refold.properties.oracle import Oracle
-
-Removal = Trimmed | StreamTruncated | StreamDeleted
+Removal = LogTrimmed | StreamTruncated | StreamDeleted
 """The record of a removal."""
 
 LOG = "log"
 """The process whose death may undo removals."""
+
+
+class SeenLog(Protocol):
+    """What has to be known of the log as it was seen; the oracle knows it."""
+
+    opened: Opened | None
+    tail: int
+    low: int
+
+    @property
+    def versions(self) -> Mapping[str, int]:
+        """Stream -> its newest version."""
+
+    def between(self, low: int, high: int, /) -> Sequence[Stored]:
+        """The events with low < position <= high, as far as they are still kept."""
 
 
 class Extent:
@@ -46,7 +58,7 @@ class Removed:
     """What is gone, what is in doubt, and the records that say so. `fresh` is the last removal, until the log has been read from its
     beginning; `changes` counts; `died` is the last death of the log, None before the first."""
 
-    def __init__(self, oracle: Oracle) -> None:
+    def __init__(self, oracle: SeenLog) -> None:
         self.oracle = oracle
         self.gone = Extent()
         self.doubt = Extent()
@@ -68,7 +80,7 @@ class Removed:
         """One more removal, of what was visible by then."""
         oracle = self.oracle
         extent = self.gone if record.done else self.doubt
-        if isinstance(record, Trimmed):
+        if isinstance(record, LogTrimmed):
             position = min(record.position, oracle.tail)
             versions = {event.stream: event.version for event in oracle.between(extent.position, position)}
             self.vague = self.vague or oracle.low > extent.position

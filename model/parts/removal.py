@@ -89,7 +89,7 @@ def but_for(keep: int) -> str:
 
 
 @record_kind
-class Trimmed(Record, frozen=True, tag="trimmed"):
+class LogTrimmed(Record, frozen=True, tag="log-trimmed"):
     """The log was told to remove all events at positions up to `position`. `done` is false where nobody knows whether it did: it died, or
     gave no answer."""
 
@@ -104,7 +104,7 @@ class Trimmed(Record, frozen=True, tag="trimmed"):
 
 @record_kind
 class StreamTruncated(Record, frozen=True, tag="stream-truncated"):
-    """The log was told to remove the events of `stream` with versions up to `version`. `done` as for `trimmed`."""
+    """The log was told to remove the events of `stream` with versions up to `version`. `done` as for `log-trimmed`."""
 
     phrase = "a stream had been truncated"
 
@@ -118,7 +118,7 @@ class StreamTruncated(Record, frozen=True, tag="stream-truncated"):
 
 @record_kind
 class StreamDeleted(Record, frozen=True, tag="stream-deleted"):
-    """The log was told to remove all events of `stream`, whose version was `version`. `done` as for `trimmed`."""
+    """The log was told to remove all events of `stream`, whose version was `version`. `done` as for `log-trimmed`."""
 
     phrase = "a stream had been deleted"
 
@@ -142,7 +142,7 @@ class Removals(Extension):
     title = "removals"
     covers = "retention, truncated and deleted streams"
     counts = (
-        count("trims", "times at which retention removed events", Trimmed),
+        count("trims", "times at which retention removed events", LogTrimmed),
         count("truncations", "streams that were truncated", StreamTruncated),
         count("deletions", "streams that were deleted", StreamDeleted),
     )
@@ -215,7 +215,7 @@ class Removals(Extension):
         self.step(action)
         position = going[-1].position
         log = cast(RetainingLog, self.log)
-        return self.remove(going, lambda: log.trim(position), lambda done: Trimmed(position, done))
+        return self.remove(going, lambda: log.trim(position), lambda done: LogTrimmed(position, done))
 
     def truncate(self, action: Truncate) -> bool:
         """Of one stream."""

@@ -9,14 +9,14 @@ by a copy of the events (an index, a cache of streams) in which they stay. That 
 from __future__ import annotations
 
 from refold.model.event import Stored
-from refold.model.parts.removal import StreamDeleted, StreamTruncated, Trimmed
+from refold.model.parts.removal import LogTrimmed, StreamDeleted, StreamTruncated
 from refold.model.record import Acknowledged, Crashed, PowerCut, Record, Scanned, StreamScanned
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 from refold.properties.removed import Removal, Removed
 
 
-class Removals(Property):
+class RemovedForGood(Property):
     """For every event e that an answered removal names, and every read or answer after it: e is not in the read, and neither is another
     event at its position; no append is answered with its position.
 
@@ -25,7 +25,7 @@ class Removals(Property):
 
     name = "removals"
     guarantee = "LOG"
-    judges = (Trimmed, StreamTruncated, StreamDeleted)
+    judges = (LogTrimmed, StreamTruncated, StreamDeleted)
     clauses = {
         "stays removed": "what was removed is in no later read of the log",
         "in streams": "what was removed is in no later read of its stream",
@@ -39,9 +39,9 @@ class Removals(Property):
         self.removed = oracle.removed = Removed(oracle)
 
     def handlers(self) -> dict[type, Handler]:
-        """Removals, deaths, reads, and answers."""
+        """RemovedForGood, deaths, reads, and answers."""
         return {
-            Trimmed: self.on_removed,
+            LogTrimmed: self.on_removed,
             StreamTruncated: self.on_removed,
             StreamDeleted: self.on_removed,
             Crashed: self.on_died,

@@ -73,7 +73,7 @@ PLACES: dict[str, Place] = {
     "journaled": Place("journal", "node", "append", "stored"),
     "writer-refused": Place("node", "journal", "no", "no"),
     # listings, queries, reads
-    "trimmed": Place("log", shape="removed"),
+    "log-trimmed": Place("log", shape="removed"),
     "stream-truncated": Place("log", shape="removed"),
     "stream-deleted": Place("log", shape="removed"),
     "archived": Place("log"),

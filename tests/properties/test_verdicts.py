@@ -36,7 +36,7 @@ from refold.model.parts.messages.topic import (
 )
 from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.parts.reading.revisioned_keys import Created, Discarded
-from refold.model.parts.removal import StreamDeleted, StreamTruncated, Trimmed
+from refold.model.parts.removal import LogTrimmed, StreamDeleted, StreamTruncated
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
@@ -167,11 +167,11 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "LOG",
         (asked("alice-1", ADA), event(2, 1, ADA, "alice-1/0"), asked("bob-1", BOB), event(1, 2, BOB, "bob-1/0")),
     ),
-    "removal-takes-more": ("durability", "LOG", (*FIRST, *SECOND, Trimmed(1), Scanned((), ()))),
+    "removal-takes-more": ("durability", "LOG", (*FIRST, *SECOND, LogTrimmed(1), Scanned((), ()))),
     "read-stops-at-removed": (
         "durability",
         "LOG",
-        (*FIRST, *SECOND, Trimmed(1), Scanned((2,), ("bob-1/0",), 1), Scanned((), ())),
+        (*FIRST, *SECOND, LogTrimmed(1), Scanned((2,), ("bob-1/0",), 1), Scanned((), ())),
     ),
     "removed-event-returns": (
         "removals",
@@ -184,7 +184,7 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         (
             msgspec.structs.replace(OPENED, capabilities=("durable-removal",)),
             *FIRST,
-            Trimmed(1),
+            LogTrimmed(1),
             PowerCut("log", "drop"),
             Scanned((1,), ("alice-1/0",)),
         ),
@@ -192,7 +192,7 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "position-used-again": (
         "removals",
         "LOG",
-        (*FIRST, Trimmed(1), asked("bob-1", BOB, expected=Exact(1)), Scanned((1,), ("bob-1/0",))),
+        (*FIRST, LogTrimmed(1), asked("bob-1", BOB, expected=Exact(1)), Scanned((1,), ("bob-1/0",))),
     ),
     "version-used-again": (
         "visibility",

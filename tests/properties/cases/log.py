@@ -11,7 +11,7 @@ from refold.model.examples.accounts import Registered, Released, Rename
 from refold.model.expectation import NO_STREAM, Exact
 from refold.model.parts.calls import Moved
 from refold.model.parts.reading.range_reads import RangeRead
-from refold.model.parts.removal import StreamDeleted, StreamTruncated, Trimmed
+from refold.model.parts.removal import LogTrimmed, StreamDeleted, StreamTruncated
 from refold.model.record import (
     Aborted,
     Altered,
@@ -84,8 +84,8 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     # removals
     ("removals", "stays removed"): Case(
-        (*TWO, Trimmed(1), Scanned((1, 2), BOTH)),
-        (*TWO, Trimmed(1), Scanned((2,), BOTH[1:])),
+        (*TWO, LogTrimmed(1), Scanned((1, 2), BOTH)),
+        (*TWO, LogTrimmed(1), Scanned((2,), BOTH[1:])),
     ),
     ("removals", "in streams"): Case(
         (*TWO, StreamTruncated("acme", 1), StreamScanned("acme", (1, 2))),
@@ -96,8 +96,8 @@ CASES: dict[tuple[str, str], Case] = {
         (*TWO, StreamDeleted("acme", 2), Crashed("log", 0), Recovered("log", 0, None), Scanned((1, 2), BOTH)),
     ),
     ("removals", "positions go on"): Case(
-        (*TWO, Trimmed(2), asked("carol-1", CLEO), yes("carol-1", 2)),
-        (*TWO, Trimmed(2), asked("carol-1", CLEO), yes("carol-1", 3)),
+        (*TWO, LogTrimmed(2), asked("carol-1", CLEO), yes("carol-1", 2)),
+        (*TWO, LogTrimmed(2), asked("carol-1", CLEO), yes("carol-1", 3)),
     ),
     # visibility
     ("visibility", "positions grow"): Case(
@@ -146,8 +146,8 @@ CASES: dict[tuple[str, str], Case] = {
         (*FIRST, ODD, Scanned((1,), ("alice-1/0",))),
     ),
     ("durability", "spared"): Case(
-        (*TWO, Trimmed(1), Scanned((), ())),
-        (*TWO, Trimmed(2), Scanned((), ())),
+        (*TWO, LogTrimmed(1), Scanned((), ())),
+        (*TWO, LogTrimmed(2), Scanned((), ())),
     ),
     ("durability", "recovers"): Case(
         (*FIRST, NotRecovered("log", "it ended while it started")),

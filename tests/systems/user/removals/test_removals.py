@@ -11,7 +11,15 @@ from refold.model.declarations.capability import BROUGHT, REMOVALS
 from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.examples.courses import Courses
 from refold.model.examples.inventory import Reserve, Restock
-from refold.model.parts.removal import DeleteStream, Removals, StreamDeleted, StreamTruncated, Trim, Trimmed, Truncate
+from refold.model.parts.removal import (
+    DeleteStream,
+    LogTrimmed,
+    Removals,
+    StreamDeleted,
+    StreamTruncated,
+    Trim,
+    Truncate,
+)
 from refold.model.record import Crashed, Scanned, SnapshotLoaded, SnapshotTaken, StreamScanned
 from refold.search.campaign import Budget, Campaign
 from refold.search.capabilities import not_checked
@@ -75,9 +83,9 @@ def test_a_correct_log_is_held_and_is_asked_for_every_removal(log: type) -> None
 
 def test_nothing_is_removed_that_somebody_has_not_read() -> None:
     shown = run(logs.Table, *TWO, *CAUGHT_UP[:-1], Trim(0), Truncate("nut", 0), DeleteStream("nut"))
-    assert of(shown, Trimmed, StreamTruncated, StreamDeleted) == []  # totals has no snapshot: it would begin anew
+    assert of(shown, LogTrimmed, StreamTruncated, StreamDeleted) == []  # totals has no snapshot: it would begin anew
     shown = run(logs.Table, *TWO, *CAUGHT_UP, Trim(0))
-    assert of(shown, Trimmed) == [Trimmed(2)]
+    assert of(shown, LogTrimmed) == [LogTrimmed(2)]
     assert shown.findings == []
 
 
@@ -93,7 +101,7 @@ def test_who_decides_on_a_stream_has_a_snapshot_before_its_beginning_goes() -> N
 
 def test_the_newest_events_are_kept() -> None:
     shown = run(logs.Table, *TWO, *TWO, *CAUGHT_UP, Trim(1), Truncate("nutcracker", 0))
-    assert of(shown, Trimmed, StreamTruncated) == [Trimmed(3), StreamTruncated("nutcracker", 2)]
+    assert of(shown, LogTrimmed, StreamTruncated) == [LogTrimmed(3), StreamTruncated("nutcracker", 2)]
     assert shown.findings == []
 
 
@@ -101,9 +109,9 @@ def test_what_may_be_sent_again_is_not_removed() -> None:
     """A log that has forgotten the event would do it a second time, or refuse it."""
     doubted = (Prepare("alice", Restock("nut", 1)), AppendUnheard("alice"))
     shown = run(logs.Table, *doubted, *TWO, *CAUGHT_UP, Trim(0))
-    assert of(shown, Trimmed) == []
+    assert of(shown, LogTrimmed) == []
     shown = run(logs.Table, *doubted, *TWO, *CAUGHT_UP, Retry("alice"), Trim(0))
-    assert of(shown, Trimmed) == [Trimmed(3)]
+    assert of(shown, LogTrimmed) == [LogTrimmed(3)]
     assert shown.findings == []
 
 
@@ -159,13 +167,13 @@ class Dies(logs.Table):
 @pytest.mark.parametrize("log", [Unanswered, NotDone])
 def test_without_an_answer_the_events_may_be_there_or_not(log: type) -> None:
     shown = run(log, *TWO, *CAUGHT_UP, Trim(0), *TWO)
-    assert of(shown, Trimmed) == [Trimmed(2, False)]
+    assert of(shown, LogTrimmed) == [LogTrimmed(2, False)]
     assert shown.findings == []
 
 
 def test_the_log_may_die_under_a_removal() -> None:
     shown = run(Dies, *TWO, *CAUGHT_UP, CrashAt("log", 1), Trim(0), Restart("log"))
-    assert of(shown, Trimmed, Crashed) == [Trimmed(2, False), Crashed("log", 1)]
+    assert of(shown, LogTrimmed, Crashed) == [LogTrimmed(2, False), Crashed("log", 1)]
     assert shown.findings == []
 
 
@@ -212,7 +220,7 @@ def test_a_sentence_for_each_action_and_record() -> None:
         "stream acme is truncated as far as everybody has read it, but for the newest 1 event"
     )
     assert str(DeleteStream("acme")) == "stream acme, which everybody has read, is deleted"
-    assert str(Trimmed(3)) == "the events up to position 3 are removed"
+    assert str(LogTrimmed(3)) == "the events up to position 3 are removed"
     assert str(StreamTruncated("acme", 3)) == "the events of stream acme up to version 3 are removed"
     assert str(StreamDeleted("acme", 3, False)) == (
         "all events of stream acme, which is at version 3, are removed, or not: the log does not answer"
