@@ -31,7 +31,8 @@ class Durability(Property):
     clauses = {
         "visible": "what was visible before a scan is in the scan, at its position",
         "acknowledged": "what was acknowledged before a scan is visible, or in the scan at the positions that the answer named",
-        "spared": "what a removal does not name is still there after it, also for who begins before what was removed",
+        "spared": "what a removal does not name is still there after it",
+        "reached": "a read that begins before what was removed comes to the events behind it",
         "recovers": "a log that a fault has ended comes back, and can be read",
     }
 
@@ -164,7 +165,7 @@ class Durability(Property):
             "read-stops-at-removed" if reached else "removal-takes-more",
             lost[0][1].stream,
             number,
-            clause="spared",
+            clause="reached" if reached else "spared",
             position=lost[0][1].position,
             expected=tuple([event.position for _, event in lost]),
             actual=f"a scan after position {record.after} without {'them' if len(lost) > 1 else 'it'}",

@@ -36,6 +36,10 @@ DYING = APPENDING | REMOVING | {"abort"}
 """Methods in which the log may die."""
 TAGGED = "removals of events: the application decides on tags, out of the whole log"
 """What is not checked of a log that removes events, where decisions need them."""
+BESIDE = (
+    "removals of events: refold asks for them where the log is a system on its own, with the consumers of the harness"
+)
+"""What is not checked of a log that removes events, beside a service or consumers of the user's own."""
 IN_A_ROW = 3
 """Appends that raise one after another, after a fault, until the log counts as one that has not come back."""
 

@@ -108,6 +108,10 @@ CASES: dict[tuple[str, str], Case] = {
         (*FIRST, asked("bob-1", BOB), event(2, 3, BOB, "bob-1/0")),
         (*FIRST, asked("bob-1", BOB), event(2, 2, BOB, "bob-1/0")),
     ),
+    ("visibility", "versions go on"): Case(
+        (*FIRST, StreamDeleted("acme", 1), asked("bob-1", BOB), event(2, 1, BOB, "bob-1/0")),
+        (*FIRST, StreamDeleted("acme", 1), asked("bob-1", BOB), event(2, 2, BOB, "bob-1/0")),
+    ),
     ("visibility", "answers below"): Case(
         (asked("bob-1", BOB), asked("alice-1", ADA), event(2, 1, ADA, "alice-1/0"), yes("bob-1", 1)),
         (asked("bob-1", BOB), asked("alice-1", ADA), event(2, 1, ADA, "alice-1/0"), yes("bob-1", 3)),
@@ -148,6 +152,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("durability", "spared"): Case(
         (*TWO, LogTrimmed(1), Scanned((), ())),
         (*TWO, LogTrimmed(2), Scanned((), ())),
+    ),
+    ("durability", "reached"): Case(
+        (*TWO, LogTrimmed(1), Scanned((2,), BOTH[1:], 1), Scanned((), ())),
+        (*TWO, LogTrimmed(1), Scanned((2,), BOTH[1:], 1), Scanned((2,), BOTH[1:])),
     ),
     ("durability", "recovers"): Case(
         (*FIRST, NotRecovered("log", "it ended while it started")),
