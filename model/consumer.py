@@ -98,6 +98,10 @@ class Consumer(Process):
         """What is seen of it when nothing moves any more."""
         return Observed(self.name, self.position, self.store.rows())
 
+    def done_with(self) -> int:
+        """The position up to which it never reads the log again, whatever dies now."""
+        return self.store.checkpoint
+
     def wake(self) -> None:
         """The log announces that there is something new."""
         self.asleep = False
@@ -247,6 +251,11 @@ class SnapshotConsumer(Consumer):
         """Memory only; nothing is durable until the next snapshot."""
         self.apply(event)
 
+    def done_with(self) -> int:
+        """What is in the newest snapshot."""
+        snapshot = self.newest_snapshot()
+        return 0 if snapshot is None else snapshot.position
+
     def restart(self) -> None:
         """Load the newest usable snapshot, or begin at the beginning."""
         Process.restart(self)
@@ -322,6 +331,10 @@ class CacheConsumer(Consumer):
     def remember(self, versions: dict[str, int], key: str, position: int, value: Any) -> None:
         """Keep the version of the row; of a deleted row too (a tombstone)."""
         versions[key] = position
+
+    def done_with(self) -> int:
+        """All before what is in flight: after a restart it goes on at the tail."""
+        return self.position
 
     def reconnect(self) -> None:
         """The changes that were in flight are buffered on this side; go on with them."""

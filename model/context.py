@@ -22,7 +22,8 @@ class Clock:
 class Context:
     """What the parts of one system share: the application, the log, where snapshots are kept, the clock, and where records go.
 
-    `schema` is the version of the code that runs now; events up to position `legacy` were written by an earlier one.
+    `capabilities` are those of the system. `schema` is the version of the code that runs now; events up to position `legacy` were written
+    by an earlier one.
     """
 
     application: Application
@@ -30,5 +31,6 @@ class Context:
     snapshots: SnapshotPort
     clock: Clock
     emit: Emit
+    capabilities: frozenset[str] = frozenset()
     schema: int = attrs.field(default=attrs.Factory(lambda self: self.application.schema, takes_self=True))
     legacy: int = 0

@@ -46,6 +46,10 @@ class Extension:
     everything that has become visible before. None: it is there from the beginning."""
     reveals: ClassVar[tuple[type[Action], ...]] = ()
     """The actions after which readers of the log may see more than before."""
+    removes: ClassVar[tuple[type[Action], ...]] = ()
+    """The actions that remove events from the log; it is read again after each, from behind `removed_to` and from the beginning."""
+    removed_to: int = 0
+    """A position behind which readers find what the last removal has left."""
     names: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str] = ""
     covers: ClassVar[str] = ""

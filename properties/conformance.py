@@ -49,7 +49,7 @@ ASSERTIONS = (
         "A2",
         "the versions of a stream are without gaps and unique",
         ("visibility",),
-        ("version-gap", "duplicate-version", "stream-misses-events"),
+        ("version-gap", "duplicate-version", "stream-misses-events", "version-used-again"),
         ("appended",),
     ),
     Assertion(

@@ -30,6 +30,7 @@ from refold.model.record import (
 )
 from refold.properties import appends
 from refold.properties.appends import Appends
+from refold.properties.removed import Removed
 from refold.properties.states import States
 from refold.properties.window import Window
 
@@ -96,6 +97,7 @@ class Oracle:
             ),
         )
         self.states = None if application is None else States(application)
+        self.removed: Removed | None = None
         self.forgetting: list[WeakMethod[Callable[[], None]]] = []
 
     def window(self, size: int, unjudged: str) -> Window:

@@ -40,6 +40,7 @@ from refold.properties.log.durability import Durability
 from refold.properties.log.identity import Identity
 from refold.properties.log.ranges import Ranges
 from refold.properties.log.reachability import Reachability
+from refold.properties.log.removal import RemovedForGood
 from refold.properties.log.visibility import Visibility
 from refold.properties.messages.change_stream import CopyFollowsSource
 from refold.properties.messages.external_effects import ExternalEffects
@@ -177,6 +178,7 @@ LATE: tuple[Callable[[Oracle], Property], ...] = (
     Locks,
     Reservations,
     Ranges,
+    RemovedForGood,
     lambda oracle: CreateIfAbsent(),
     lambda oracle: SingleWriter(),
     Topics,

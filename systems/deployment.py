@@ -142,7 +142,7 @@ class Deployment:
         self.checked: set[type] = set()
         self.snapshots: SnapshotPort = SnapshotStore() if snapshots is None else snapshots
         self.clock = Clock()
-        context = Context(application, log, self.snapshots, self.clock, emit)
+        context = Context(application, log, self.snapshots, self.clock, emit, capabilities)
         self.observer = Observer(log, emit)
         self.skipped = 0
         self.turns = 0
@@ -210,7 +210,21 @@ class Deployment:
         table = extension.handlers()
         for action in extension.reveals:
             table[action] = functools.partial(self.revealing, table[action])
+        for action in extension.removes:
+            table[action] = functools.partial(self.removing, extension, table[action])
         return table
+
+    def removing(self, extension: Extension, handler: Handler, action: Action) -> bool:
+        """Do it, and read what is left: behind what was removed, and from the beginning."""
+        try:
+            done = handler(action)
+        except ProcessDied as death:
+            self.died(death)
+            return True
+        if done:
+            self.tail()
+            self.observer.scan_what_is_left(extension.removed_to, self.application.keys)
+        return done
 
     def revealing(self, handler: Handler, action: Action) -> bool:
         """Do it, and look."""

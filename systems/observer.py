@@ -103,6 +103,12 @@ class Observer:
             if events or self.seen:
                 self.emit(StreamScanned(stream, tuple([event.version for event in events])))
 
+    def scan_what_is_left(self, removed_to: int, streams: Iterable[str]) -> None:
+        """Events up to `removed_to` were removed: read what is behind, then each stream, then from the beginning, which leads there."""
+        self.scan(removed_to)
+        self.scan_streams(streams)
+        self.scan()
+
     def scan_again(self, before: int, streams: Iterable[str]) -> None:
         """The log is back: is everything still there that was there up to `before`?"""
         if before < RESCANNED:

@@ -114,5 +114,25 @@ REDELIVER = core(
     brought=True,
 )
 
+REMOVALS: dict[Capability, Ability] = {}
+"""What a log of a user's own may do to take events away on purpose. No part of the core: a log that never removes lacks nothing."""
+
+
+def removal(name: str, what: str, *, methods: tuple[str, ...] = ()) -> Capability:
+    """Declare a way to remove events, or a promise about removals."""
+    capability = Capability(name)
+    REMOVALS[capability] = Ability(capability, what, f"{what}: the log does not declare it", methods=methods)
+    return capability
+
+
+RETENTION = removal("retention", "the log removes its oldest events up to a position", methods=("trim",))
+TRUNCATION = removal(
+    "truncation", "the log removes the oldest events of one stream up to a version", methods=("truncate",)
+)
+STREAM_DELETION = removal(
+    "stream-deletion", "the log removes all events of one stream, whose versions go on", methods=("delete_stream",)
+)
+DURABLE_REMOVAL = removal("durable-removal", "what the log has removed stays removed after a crash and a loss of power")
+
 BROUGHT: frozenset[Capability] = frozenset(name for name, ability in CORE.items() if ability.brought)
 """What the harness can do around any log."""

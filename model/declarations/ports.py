@@ -96,6 +96,41 @@ class FailingLog(Protocol):
 
 
 @runtime_checkable
+class RetainingLog(Protocol):
+    """A log that removes its oldest events (``retention``): `XTRIM MINID` of Redis, the limits of a stream of NATS."""
+
+    def trim(self, position: int, /) -> None:
+        """Remove every event at a position up to `position`, which itself is included, and nothing else.
+
+        Positions and versions go on: none that was given out is given out again. A reader that begins below meets the first event that is
+        left. Returns when it is done; raises `OutcomeUnknown` where the log cannot tell.
+        """
+
+
+@runtime_checkable
+class TruncatingLog(Protocol):
+    """A log that removes the oldest events of one stream (``truncation``): “truncate before” and ``$maxCount`` of KurrentDB."""
+
+    def truncate(self, stream: str, version: int, /) -> None:
+        """Remove the events of `stream` with versions up to `version`, which itself is included, and nothing else.
+
+        The version of the stream stays what it was, for readers and for expected versions. Returns and raises as `RetainingLog.trim`.
+        """
+
+
+@runtime_checkable
+class DeletingLog(Protocol):
+    """A log that removes all events of one stream (``stream-deletion``): the soft delete of KurrentDB, a purge by subject of NATS."""
+
+    def delete_stream(self, stream: str, /) -> None:
+        """Remove the events that `stream` has now, and nothing else.
+
+        The stream may be appended to again, and goes on with the version behind its last one: a deleted stream is not a new one, so
+        `NoStream` does not hold. Returns and raises as `RetainingLog.trim`.
+        """
+
+
+@runtime_checkable
 class Closing(Protocol):
     """Something that holds files or connections."""
 

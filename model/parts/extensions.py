@@ -32,6 +32,7 @@ from refold.model.parts.reading.query import Queries
 from refold.model.parts.reading.range_reads import Bounds
 from refold.model.parts.reading.revisioned_keys import Bucket
 from refold.model.parts.rebuilds import Rebuilding
+from refold.model.parts.removal import Removals
 
 EXTENSIONS: tuple[type[Extension], ...] = (
     Queries,
@@ -63,5 +64,5 @@ EXTENSIONS: tuple[type[Extension], ...] = (
 )
 """All of them, in the order of the menu and of the reports."""
 
-OWN: tuple[type[Extension], ...] = (Gated, Rebuilding, Cuts, Outages)
+OWN: tuple[type[Extension], ...] = (Gated, Rebuilding, Cuts, Outages, Removals)
 """What only systems of a user's own, and those on servers, have: none of them is a part of the model."""

@@ -15,6 +15,7 @@ from refold.model.record import Acknowledged, NotRecovered, Scanned
 from refold.model.words import counted
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.removed import Removal, Removed
 
 REMEMBERED = 10_000
 """Events that can be named one by one when a scan misses some; of older ones it is noticed that the scan shows something else."""
@@ -35,11 +36,14 @@ class Durability(Property):
     clauses = {
         "visible": "what was visible before a scan is in the scan, at its position",
         "acknowledged": "what was acknowledged before a scan is visible, or in the scan at the positions that the answer named",
+        "spared": "what a removal does not name is still there after it",
+        "reached": "a read that begins before what was removed comes to the events behind it",
         "recovers": "a log that a fault has ended comes back, and can be read",
     }
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
+        self.oracle = oracle
         self.operations = oracle.appends.operations
         self.window = oracle.window(
             REMEMBERED, "whether a scan of a part of the log shows those events that are older than the newest {size}"
@@ -53,6 +57,10 @@ class Durability(Property):
         self.known: list[tuple[int, Stored]] = []
         self.newest: list[tuple[int, Stored]] = []
         self.unseen: dict[str, tuple[int, Acknowledged]] = {}
+        self.changes = 0
+        """Removals, and what else changes what is gone, that were looked at."""
+        self.behind: set[str] = set()
+        """Ids that a read behind the last removal has found."""
 
     def handlers(self) -> dict[type, Handler]:
         """Events, answers, scans, and what takes the place of a scan where none is possible."""
@@ -133,14 +141,21 @@ class Durability(Property):
     def on_scanned(self, number: int, record: Scanned) -> Finding | None:
         """All that was acknowledged and all that was ever visible is there."""
         self.catch_up()
+        removed = self.oracle.removed
+        if removed is not None:
+            self.leave_out(removed, record)
         if self.unseen and (finding := self.never_seen(number, record)) is not None:
             return finding
         if self.as_expected(record):
             return None
         lost, expected, changed = self.missing(record)
+        if removed is not None:
+            lost = [(n, event) for n, event in lost if not removed.doubt.names(event)]
         self.learn(record)
         if not lost and not changed:
             return None  # more than was visible: the business of the property `visibility`
+        if removed is not None and removed.fresh is not None and lost:
+            return self.taken(number, record, lost, removed.fresh)
         evidence = [Evidence(n, event, "was in the log") for n, event in lost[:3]]
         return self.finding(
             "acknowledged-append-lost",
@@ -151,6 +166,43 @@ class Durability(Property):
             expected=f"{counted(expected, 'event')} after position {record.after}",
             actual=counted(len(record.ids), "event") + (", others than before" if len(record.ids) >= expected else ""),
             evidence=[*evidence, Evidence(number, record, "is a scan without it")],
+        )
+
+    def leave_out(self, removed: Removed, record: Scanned) -> None:
+        """What was removed need not stay. Of events that are known by their digest alone nobody can tell which are left."""
+        if removed.changes != self.changes:
+            self.changes = removed.changes
+            self.behind.clear()
+            if self.digested:
+                self.window.miss()
+                self.digest = self.digested = self.floor = 0
+            gone = {(event.position, event.id) for _, event in self.known if removed.gone.names(event)}
+            left = [place for place in zip(self.positions, self.ids, strict=True) if place not in gone]
+            self.positions = [position for position, _ in left]
+            self.ids = [event_id for _, event_id in left]
+            self.known = [pair for pair in self.known if not removed.gone.names(pair[1])]
+        if removed.fresh is not None and record.after:
+            self.behind.update(record.ids)
+
+    def taken(
+        self, number: int, record: Scanned, lost: Sequence[tuple[int, Stored]], removal: tuple[int, Removal]
+    ) -> Finding:
+        """The first read after a removal misses what it does not name: it has taken too much, or readers that begin before what was removed
+        do not come to what is behind."""
+        reached = all(event.id in self.behind for _, event in lost)
+        return self.finding(
+            "read-stops-at-removed" if reached else "removal-takes-more",
+            lost[0][1].stream,
+            number,
+            clause="reached" if reached else "spared",
+            position=lost[0][1].position,
+            expected=tuple([event.position for _, event in lost]),
+            actual=f"a scan after position {record.after} without {'them' if len(lost) > 1 else 'it'}",
+            evidence=[
+                *[Evidence(n, event, "was in the log") for n, event in lost[:3]],
+                Evidence(*removal, "does not name it"),
+                Evidence(number, record, "is a scan without it"),
+            ],
         )
 
     def on_not_recovered(self, number: int, record: NotRecovered) -> Finding:

@@ -108,7 +108,11 @@ class Ranges(Property):
         low, high = max(record.lower, 1) - 1, min(record.upper, oracle.tail)
         if low >= high:
             return ()
-        return tuple([(event.position, event.id) for event in islice(oracle.between(low, high), max(record.limit, 0))])
+        events = oracle.between(low, high)
+        if oracle.removed is not None:
+            gone = oracle.removed.gone
+            events = [event for event in events if not gone.names(event)]
+        return tuple([(event.position, event.id) for event in islice(events, max(record.limit, 0))])
 
     def differs(
         self,

@@ -11,11 +11,12 @@ from refold.model.event import Stored
 from refold.model.record import Settled, StreamScanned
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.removed import Removed
 
 
 class Reachability(Property):
-    """For every stream s that is read: the events that a reader of s finds are 1, 2, 3, …, a reader of the whole log has seen them all,
-    and, once the run has settled, there are no others that he has seen.
+    """For every stream s that is read: the events that a reader of s finds are 1, 2, 3, …, but for those that a removal took; a reader of
+    the whole log has seen them all, and, once the run has settled, there are no others that he has seen.
 
     Kept although an event that was acknowledged and cannot be read is a lost one for `durability` too: this one says where readers stall.
     """
@@ -43,6 +44,9 @@ class Reachability(Property):
         """No version is missing below the last one, and none is new to a reader of the whole log."""
         versions = record.versions
         visible = self.oracle.versions.get(record.stream, 0)
+        removed = self.oracle.removed
+        if removed is not None:
+            versions = self.with_removed(record, removed)
         if versions and versions[-1] > visible:
             return self.finding(
                 "never-becomes-visible",
@@ -58,17 +62,30 @@ class Reachability(Property):
         else:
             self.short.pop(record.stream, None)
         if versions != self.numbered(len(versions)):
+            cause = None if removed is None else removed.fresh
             return self.finding(
-                "version-gap",
+                "version-gap" if cause is None else "removal-takes-more",
                 record.stream,
                 number,
                 clause="numbered",
                 guarantee="LOG",
                 expected=self.numbered(len(versions)),
                 actual=versions,
-                evidence=[Evidence(number, record, "is what the stream holds")],
+                evidence=[
+                    *([] if cause is None else [Evidence(*cause, "does not name what is missing")]),
+                    Evidence(number, record, "is what the stream holds"),
+                ],
             )
         return None
+
+    def with_removed(self, record: StreamScanned, removed: Removed) -> tuple[int, ...]:
+        """The versions that the read found, behind those that a removal has taken, or may have taken; what of these is still there is for
+        `removals` to judge."""
+        stream, versions = record.stream, record.versions
+        last = removed.last_doubted(stream)
+        if removed.vague and versions:
+            last = max(last, versions[0] - 1)
+        return (*self.numbered(last), *[version for version in versions if version > last])
 
     def numbered(self, count: int) -> tuple[int, ...]:
         """The versions 1, 2, 3, … of a stream with so many events."""

@@ -30,6 +30,7 @@ class Visibility(Property):
     clauses = {
         "positions grow": "an event becomes visible above all positions that were readable before",
         "versions": "the versions of a stream become visible as 1, 2, 3, …",
+        "versions go on": "the versions of a stream go on behind those of events that were removed",
         "answers below": "a yes names no position that readers have passed without seeing an event there, and none below 1",
         "answers": "an event at a position that a yes names is one of the append that was answered, and it is there",
         "stays": "the event at a position is still that one when the position is read again",
@@ -80,15 +81,22 @@ class Visibility(Property):
             )
         version = oracle.versions.get(event.stream, 0) + 1
         if event.version != version:
+            anomaly, clause = "duplicate-version" if event.version < version else "version-gap", "versions"
+            evidence = [Evidence(number, event, "has this version")]
+            removed = oracle.removed
+            if removed is not None and event.version < version and removed.last_doubted(event.stream):
+                anomaly, clause = "version-used-again", "versions go on"
+                cause = removed.because_of(event)
+                evidence[:0] = [] if cause is None else [Evidence(*cause, "has removed events of the stream")]
             return self.finding(
-                "duplicate-version" if event.version < version else "version-gap",
+                anomaly,
                 event.stream,
                 number,
-                clause="versions",
+                clause=clause,
                 position=event.position,
                 expected=version,
                 actual=event.version,
-                evidence=[Evidence(number, event, "has this version")],
+                evidence=evidence,
             )
         return self.keeps_promises(number, event) if self.promised else None
 
@@ -167,6 +175,8 @@ class Visibility(Property):
         for position in record.positions:
             event = oracle.events.get(position)
             if event is not None:
+                if oracle.removed is not None and oracle.removed.gone.names(event):
+                    continue  # what has come to the place of a removed event is for `removals` to judge
                 if event.id.rpartition("/")[0] != record.op:
                     return self.finding(
                         "acknowledged-elsewhere",

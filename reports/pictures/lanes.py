@@ -73,6 +73,9 @@ PLACES: dict[str, Place] = {
     "journaled": Place("journal", "node", "append", "stored"),
     "writer-refused": Place("node", "journal", "no", "no"),
     # listings, queries, reads
+    "log-trimmed": Place("log", shape="removed"),
+    "stream-truncated": Place("log", shape="removed"),
+    "stream-deleted": Place("log", shape="removed"),
     "archived": Place("log"),
     "link-shown": Place("listing", "log", "plain", "applied"),
     "link-discarded": Place("listing", "log", "plain", "ignored"),

@@ -83,6 +83,10 @@ def _rest(x: float, y: float) -> str:
     return f'<path class="inkf" d="M{x - 8:g} {y - 2:g}h16v4h-16z"/>'
 
 
+def _removed(x: float, y: float) -> str:
+    return f'<circle class="inkh" cx="{x:g}" cy="{y:g}" r="6"/><path class="inkf" d="M{x - 9:g} {y - 1:g}h18v2h-18z"/>'
+
+
 SHAPES: dict[str, Callable[[float, float], str]] = {
     "dot": _dot,
     "note": _dot,
@@ -104,6 +108,7 @@ SHAPES: dict[str, Callable[[float, float], str]] = {
     "yes": _yes,
     "no": _amber_cross,
     "unknown": _question,
+    "removed": _removed,
     "scan": _scan,
     "rest": _rest,
 }
@@ -130,6 +135,7 @@ LEGEND: dict[str, str] = {
     "died": "dies",
     "power": "power cut",
     "restart": "restart",
+    "removed": "removed on purpose",
     "scan": "log read as a whole",
     "rest": "at rest",
 }

@@ -245,6 +245,39 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} skipped a position",
         "positions of this log have no gaps",
     ),
+    "removal-takes-more": Anomaly(
+        "a removal has taken more of {where} than it names",
+        "a removal takes what it names, and nothing of other streams, nor anything newer",
+        usual="a bound that is one off, or streams found by a prefix of their name (LIKE 'lear%'); compare whole names, and include the "
+        "bound on one side only",
+    ),
+    "read-stops-at-removed": Anomaly(
+        "a read of the log that begins before the removed events does not come to those that are left",
+        "a read that begins before what was removed goes on with the first event that is left",
+        usual="a reader that expects the next position, and ends or waits at a gap; ask for what is greater than the position, in order",
+    ),
+    "removed-event-returns": Anomaly(
+        "{event} of {where} was removed, and a later read shows it",
+        "what was removed is in no later read, of the log or of its stream",
+        usual="two ways of reading, of which one does not know of the removal (an index, a cache, a copy); a bound that is one off",
+    ),
+    "removal-undone": Anomaly(
+        "{event} of {where} was removed, and is there again after the log has died",
+        "what was removed stays removed after a crash and a loss of power",
+        usual="the removal is kept in memory, or written and not synced before the answer; make it as durable as an append, or do not "
+        "declare `durable-removal`",
+    ),
+    "position-used-again": Anomaly(
+        "position {position} belonged to an event that was removed, and is given to another one",
+        "a position is given out once, also if its event is removed",
+        usual="the next position is the greatest one that is stored, plus one; keep the counter apart (AUTOINCREMENT, a sequence)",
+    ),
+    "version-used-again": Anomaly(
+        "an event of stream {where} has version {actual}, which an event had before that may have been removed",
+        "the versions of a stream go on after a removal",
+        usual="the version is the number of events that are stored, or the greatest one of them; keep the version of a stream apart from "
+        "its events",
+    ),
     "trimmed-message-skipped": Anomaly(
         "retention removed messages that {where} had not read, and {where} went on without noticing",
         "a consumer notices when messages are missing",

@@ -13,7 +13,7 @@ from refold.model.application import Application
 from refold.model.consumer import Consumer
 from refold.model.context import Context
 from refold.model.datastore import Datastore, write
-from refold.model.declarations.capability import BROUGHT, CRASH_AT_STEP, CRASH_CONSUMER, SNAPSHOTS, Capability
+from refold.model.declarations.capability import BROUGHT, CRASH_AT_STEP, CRASH_CONSUMER, REMOVALS, SNAPSHOTS, Capability
 from refold.model.declarations.ports import LogPort, StoredRows, StorePort
 from refold.model.errors import UsageError
 from refold.model.event import Stored
@@ -24,7 +24,7 @@ from refold.model.words import short
 from refold.systems.deployment import Deployment
 from refold.systems.user.asked import Asked, check_declared
 from refold.systems.user.errors import AdapterError, called, let_through
-from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
+from refold.systems.user.log import BESIDE, GuardedLog, declared_by, log_capabilities
 from refold.systems.user.rows import differing, snapshot
 
 
@@ -341,6 +341,11 @@ class UserConsumersSystem:
             {"alice": "store", "bob": "store", "carol": "log"} if readable else dict.fromkeys(("alice", "bob"), "log")
         )
         self.clients = tuple(self.sources)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What nobody looks at although the log could do it."""
+        return (BESIDE,) if self.capabilities & REMOVALS.keys() else ()
 
     def menu(self, application: Application) -> Menu:
         """The actions that the capabilities allow."""

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from refold.model.application import Application
-from refold.model.declarations.capability import CORE, Capability
+from refold.model.declarations.capability import CORE, DURABLE_REMOVAL, REMOVALS, Capability
 from refold.model.errors import DidNotRecover, OutcomeUnknown, UsageError
 from refold.model.event import Stored
+from refold.model.extension import Extension
 from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
 from refold.model.parts.calls import Moved
+from refold.model.parts.removal import Removals, after_catching_up
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Menu
 from refold.model.words import short, suggestion
@@ -27,7 +29,17 @@ PAGE = 1024
 READING = frozenset({"read", "read_stream"})
 """Methods that show, after a fault, whether the log has come back; so does its restart."""
 APPENDING = frozenset({"append", "begin", "commit"})
-"""Methods whose outcome may be unknown."""
+"""Methods that append."""
+REMOVING = frozenset({"trim", "truncate", "delete_stream"})
+"""Methods that remove events; their outcome may be unknown too."""
+DYING = APPENDING | REMOVING | {"abort"}
+"""Methods in which the log may die."""
+TAGGED = "removals of events: the application decides on tags, out of the whole log"
+"""What is not checked of a log that removes events, where decisions need them."""
+BESIDE = (
+    "removals of events: refold asks for them where the log is a system on its own, with the consumers of the harness"
+)
+"""What is not checked of a log that removes events, beside a service or consumers of the user's own."""
 IN_A_ROW = 3
 """Appends that raise one after another, after a fault, until the log counts as one that has not come back."""
 
@@ -72,19 +84,26 @@ class GuardedLog(Process):
                 if how:
                     raise DiskFailure(how) from error
                 raise
+            if method in REMOVING:
+                raise
             raise AdapterError(
-                f"{self.title}: {method}() raised OutcomeUnknown; only append(), begin() and commit() may leave their outcome open"
+                f"{self.title}: {method}() raised OutcomeUnknown; only append(), begin(), commit() and methods that remove events may leave"
+                " their outcome open"
             ) from error
         except ProcessDied as death:
-            if method in ("append", "begin", "commit", "abort"):
+            if method in DYING:
                 raise
-            raise AdapterError(misplaced(self.title, method, "append(), begin(), commit() and abort()")) from death
+            raise AdapterError(
+                misplaced(self.title, method, "append(), begin(), commit(), abort() and methods that remove events")
+            ) from death
         except BaseException as error:
             let_through(error)
             if self.lost(method):
                 raise DidNotRecover(f"{method}() raised {told(error)}") from error
             if self.fallen and method in APPENDING and (method in self.worked or self.raised + 1 < IN_A_ROW):
                 raise self.unanswered(method, error) from error
+            if self.fallen and method in REMOVING:
+                raise OutcomeUnknown(told(error)) from error
             raise AdapterError(
                 f"{self.title}: {method}() raised {told(error)}; it should return, or raise"
                 " OutcomeUnknown where the outcome of an append is not known"
@@ -226,6 +245,18 @@ class GuardedLog(Process):
         except msgspec.ValidationError as error:
             raise AdapterError(f"{self.title}: the payload of event {event.id!r} came back wrong: {error}") from None
 
+    def trim(self, position: int) -> None:
+        """Passed on."""
+        self.call("trim", position)
+
+    def truncate(self, stream: str, version: int) -> None:
+        """Passed on."""
+        self.call("truncate", stream, version)
+
+    def delete_stream(self, stream: str) -> None:
+        """Passed on."""
+        self.call("delete_stream", stream)
+
     def crash(self) -> None:
         """Passed on."""
         super().crash()
@@ -279,10 +310,42 @@ class LogSystem:
         self.make = make
         self.capabilities = capabilities
         self.consumers = consumer_specs()
+        self.removes = bool(capabilities & REMOVALS.keys() - {DURABLE_REMOVAL})
+        self.tagged = False
+
+    def extensions(self, application: Application) -> tuple[type[Extension], ...]:
+        """Removals, where the log has any; not where decisions read the whole log, by tags."""
+        return (Removals,) if self.removes and not application.tagged else ()
 
     def menu(self, application: Application) -> Menu:
         """The actions that the log's capabilities allow."""
-        return Menu(application.commands(), self.clients, self.consumers, self.capabilities)
+        extensions = self.extensions(application)
+        self.tagged = application.tagged
+        menu = Menu(
+            application.commands(),
+            self.clients,
+            self.consumers,
+            self.capabilities,
+            extensions=extensions,
+            keys=application.keys,
+        )
+        if extensions:
+            caught_up = after_catching_up(self.consumers, application.keys)
+            able = [
+                (family, weight, [word for word in words if all(one.possible(self.capabilities) for one in word)])
+                for family, weight, words in (*menu.groups, (Removals.family, 12, caught_up))
+            ]
+            menu.replace([group for group in able if group[2]])
+        return menu
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What nobody looks at although the log could do it."""
+        if not self.removes:
+            return ()
+        if self.tagged:
+            return (TAGGED,)
+        return () if DURABLE_REMOVAL in self.capabilities else (REMOVALS[DURABLE_REMOVAL].missing,)
 
     def open(self, application: Application, emit: Emit) -> Deployment:
         """A deployment around a new log."""
@@ -294,6 +357,7 @@ class LogSystem:
             emit,
             log=log,
             capabilities=self.capabilities,
+            extensions=self.extensions(application),
         )
 
 
@@ -302,7 +366,7 @@ def declared_by(name: str, made: object) -> frozenset[Capability] | None:
     declared = getattr(made, "capabilities", None)
     if declared is None:
         return None
-    known = tuple(CORE)
+    known = (*CORE, *REMOVALS)
     if isinstance(declared, str) or not isinstance(declared, Iterable):
         raise UsageError(f"{name!r}: its capabilities are {short(declared)}, expected a tuple of names")
     for capability in declared:
@@ -325,6 +389,6 @@ def log_capabilities(name: str, log: object) -> frozenset[Capability]:
         return declared
     return frozenset(
         capability
-        for capability, ability in CORE.items()
+        for capability, ability in (CORE | REMOVALS).items()
         if ability.methods and all(callable(getattr(log, method, None)) for method in ability.methods)
     )

@@ -39,6 +39,7 @@ from refold.model.declarations.capability import (
     CRASH_CONSUMER,
     CRASH_LOG_AT_STEP,
     OWN_SNAPSHOTS,
+    REMOVALS,
     SNAPSHOTS,
     Capability,
 )
@@ -77,7 +78,7 @@ from refold.systems.user.asked import check_declared
 from refold.systems.user.coroutines import Recorder, any_asynchronous, asynchronous
 from refold.systems.user.errors import AdapterError, called, close_part, line_of
 from refold.systems.user.late import InOrderOfCommit
-from refold.systems.user.log import GuardedLog, declared_by, log_capabilities
+from refold.systems.user.log import BESIDE, GuardedLog, declared_by, log_capabilities
 from refold.systems.user.roles.parts import roles_of
 from refold.systems.user.roles.relays import LATER
 from refold.systems.user.roles.role import OwnRole, Surroundings
@@ -237,6 +238,10 @@ class OwnSystem:
         declared = declared_by(name, sample) if sample is not parts.log else None
         log = frozenset[Capability]() if self.serves else log_capabilities(name, parts.log)
         self.capabilities = declared if declared is not None else self.offered(examples, log)
+        self.removes = any(
+            callable(getattr(parts.log, method, None)) for way in REMOVALS.values() for method in way.methods
+        )
+        """Whether the log can remove events; nobody asks for that here."""
         self.stops = (*stops, *(one for one, ends in workers.items() if "stop" in ends))
         self.mortal |= {one for one, ends in workers.items() if "crash" in ends}
         self.mortal |= {one for role, theirs in parts.roles.items() for one in role.mortal(theirs)}
@@ -390,7 +395,8 @@ class OwnSystem:
     def unseen(self) -> tuple[str, ...]:
         """What of the user's code takes no part in what happens at the gate."""
         kept = missed() if self.gated else ()
-        return (f"{KEPT_CLOCK}: {', '.join(kept)}",) if kept else ()
+        removals = (BESIDE,) if self.removes else ()
+        return (*removals, *([f"{KEPT_CLOCK}: {', '.join(kept)}"] if kept else ()))
 
     def use_threads(self, stop: NeedsThread) -> None:
         """From now on. Raises `AdapterError` for code that would only go on for ever there, too."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from refold.model.event import NewEvent, Stored
@@ -35,6 +36,7 @@ from refold.model.parts.messages.topic import (
 )
 from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.parts.reading.revisioned_keys import Created, Discarded
+from refold.model.parts.removal import LogTrimmed, StreamDeleted, StreamTruncated
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
@@ -48,6 +50,7 @@ from refold.model.record import (
     Ignored,
     NotRecovered,
     Observed,
+    PowerCut,
     Prepared,
     Recovered,
     Refused,
@@ -163,6 +166,38 @@ BAD: dict[str, tuple[str, str, tuple[Any, ...]]] = {
         "visibility",
         "LOG",
         (asked("alice-1", ADA), event(2, 1, ADA, "alice-1/0"), asked("bob-1", BOB), event(1, 2, BOB, "bob-1/0")),
+    ),
+    "removal-takes-more": ("durability", "LOG", (*FIRST, *SECOND, LogTrimmed(1), Scanned((), ()))),
+    "read-stops-at-removed": (
+        "durability",
+        "LOG",
+        (*FIRST, *SECOND, LogTrimmed(1), Scanned((2,), ("bob-1/0",), 1), Scanned((), ())),
+    ),
+    "removed-event-returns": (
+        "removals",
+        "LOG",
+        (*FIRST, StreamDeleted("acme", 1), StreamScanned("acme", (1,))),
+    ),
+    "removal-undone": (
+        "removals",
+        "LOG",
+        (
+            msgspec.structs.replace(OPENED, capabilities=("durable-removal",)),
+            *FIRST,
+            LogTrimmed(1),
+            PowerCut("log", "drop"),
+            Scanned((1,), ("alice-1/0",)),
+        ),
+    ),
+    "position-used-again": (
+        "removals",
+        "LOG",
+        (*FIRST, LogTrimmed(1), asked("bob-1", BOB, expected=Exact(1)), Scanned((1,), ("bob-1/0",))),
+    ),
+    "version-used-again": (
+        "visibility",
+        "LOG",
+        (*FIRST, StreamTruncated("acme", 1), asked("bob-1", BOB), event(2, 1, BOB, "bob-1/0")),
     ),
     "duplicate-position": ("visibility", "LOG", (*FIRST, asked("bob-1", BOB), event(1, 2, BOB, "bob-1/0"))),
     "version-gap": ("visibility", "LOG", (*FIRST, asked("bob-1", BOB), event(2, 3, BOB, "bob-1/0"))),

@@ -39,6 +39,7 @@ from refold.model.parts.outages import CutConnection, PauseServer, StopServer
 from refold.model.parts.reading.consulting import BeginConsult, Consult, Load
 from refold.model.parts.reading.looks import Look, Work
 from refold.model.parts.rebuilds import BeginRebuild
+from refold.model.parts.removal import DeleteStream, Trim, Truncate
 from refold.search.run import execute
 from refold.systems.reference import Reference
 from refold.systems.registry import consumer_names
@@ -63,7 +64,8 @@ def test_every_action_of_the_menu_survives_json(application: Application) -> Non
     asked = (Consult("alice", "page", "acme"), BeginConsult("alice", "page", "acme"), Load("alice", "acme"))
     begun = (BeginRestart("index"), BeginLocked("alice", "write"), BeginRebuild("index"))
     outages = (CutConnection("log"), PauseServer("log"), StopServer("log"))
-    actions = (*SYSTEM.menu(application).actions(), *own, *ends, *whole, *asked, *begun, *outages)
+    removals = (Trim(1), Truncate("acme", 0), DeleteStream("acme"))
+    actions = (*SYSTEM.menu(application).actions(), *own, *ends, *whole, *asked, *begun, *outages, *removals)
     assert {type(action) for action in actions} >= set(ACTIONS.values())
     text = json.dumps(plan_to_json(actions, application, system="reference", anomaly="lost-update"))
     back = plan_from_json(json.loads(text), application)

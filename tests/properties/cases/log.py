@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from refold.model.event import Stored
 from refold.model.examples.accounts import Registered, Released, Rename
 from refold.model.expectation import NO_STREAM, Exact
 from refold.model.parts.calls import Moved
 from refold.model.parts.reading.range_reads import RangeRead
+from refold.model.parts.removal import LogTrimmed, StreamDeleted, StreamTruncated
 from refold.model.record import (
     Aborted,
     Altered,
+    Crashed,
     Disordered,
     NotRecovered,
     Recovered,
@@ -25,7 +29,7 @@ from refold.model.record import (
 )
 
 from .case import Case
-from .records import ADA, BOB, FIRST, SECOND, asked, event, yes
+from .records import ADA, BOB, FIRST, OPENED, SECOND, asked, event, yes
 
 FREED = Released("acme", "ada")
 CLEO = Registered("acme", "cleo")
@@ -34,6 +38,12 @@ BATCH = asked("bob-1", FREED, BOB, expected=Exact(1), command=Rename("acme", "ad
 ODD = asked("bob-1", BOB, expected=Exact(1))
 """Bob registers bob, at whatever position."""
 BOTH = ("alice-1/0", "bob-1/0")
+
+LASTING = msgspec.structs.replace(
+    OPENED, capabilities=("durable-removal", "retention", "stream-deletion", "truncation")
+)
+"""A log whose removals are durable."""
+TWO = (*FIRST, *SECOND)
 
 CASES: dict[tuple[str, str], Case] = {
     # identity
@@ -72,6 +82,23 @@ CASES: dict[tuple[str, str], Case] = {
         (*FIRST, BATCH, event(2, 2, FREED, "bob-1/0"), event(3, 3, BOB, "bob-1/1"), yes("bob-1", 2)),
         (*FIRST, BATCH, event(2, 2, FREED, "bob-1/0"), event(3, 3, BOB, "bob-1/1"), yes("bob-1", 2, 3)),
     ),
+    # removals
+    ("removals", "stays removed"): Case(
+        (*TWO, LogTrimmed(1), Scanned((1, 2), BOTH)),
+        (*TWO, LogTrimmed(1), Scanned((2,), BOTH[1:])),
+    ),
+    ("removals", "in streams"): Case(
+        (*TWO, StreamTruncated("acme", 1), StreamScanned("acme", (1, 2))),
+        (*TWO, StreamTruncated("acme", 1), StreamScanned("acme", (2,))),
+    ),
+    ("removals", "durable"): Case(
+        (LASTING, *TWO, StreamDeleted("acme", 2), Crashed("log", 0), Recovered("log", 0, None), Scanned((1, 2), BOTH)),
+        (*TWO, StreamDeleted("acme", 2), Crashed("log", 0), Recovered("log", 0, None), Scanned((1, 2), BOTH)),
+    ),
+    ("removals", "positions go on"): Case(
+        (*TWO, LogTrimmed(2), asked("carol-1", CLEO), yes("carol-1", 2)),
+        (*TWO, LogTrimmed(2), asked("carol-1", CLEO), yes("carol-1", 3)),
+    ),
     # visibility
     ("visibility", "positions grow"): Case(
         (asked("alice-1", ADA), event(2, 1, ADA, "alice-1/0"), asked("bob-1", BOB), event(1, 2, BOB, "bob-1/0")),
@@ -80,6 +107,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("visibility", "versions"): Case(
         (*FIRST, asked("bob-1", BOB), event(2, 3, BOB, "bob-1/0")),
         (*FIRST, asked("bob-1", BOB), event(2, 2, BOB, "bob-1/0")),
+    ),
+    ("visibility", "versions go on"): Case(
+        (*FIRST, StreamDeleted("acme", 1), asked("bob-1", BOB), event(2, 1, BOB, "bob-1/0")),
+        (*FIRST, StreamDeleted("acme", 1), asked("bob-1", BOB), event(2, 2, BOB, "bob-1/0")),
     ),
     ("visibility", "answers below"): Case(
         (asked("bob-1", BOB), asked("alice-1", ADA), event(2, 1, ADA, "alice-1/0"), yes("bob-1", 1)),
@@ -117,6 +148,14 @@ CASES: dict[tuple[str, str], Case] = {
     ("durability", "acknowledged"): Case(
         (*FIRST, ODD, yes("bob-1", 2), Scanned((1,), ("alice-1/0",))),
         (*FIRST, ODD, Scanned((1,), ("alice-1/0",))),
+    ),
+    ("durability", "spared"): Case(
+        (*TWO, LogTrimmed(1), Scanned((), ())),
+        (*TWO, LogTrimmed(2), Scanned((), ())),
+    ),
+    ("durability", "reached"): Case(
+        (*TWO, LogTrimmed(1), Scanned((2,), BOTH[1:], 1), Scanned((), ())),
+        (*TWO, LogTrimmed(1), Scanned((2,), BOTH[1:], 1), Scanned((2,), BOTH[1:])),
     ),
     ("durability", "recovers"): Case(
         (*FIRST, NotRecovered("log", "it ended while it started")),
