@@ -375,6 +375,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
                 BOB_LATE,
             ),
         ),
+        # overtaken is what a later one has passed, not an earlier one of another stream
+        ("effects", "only duplicates are dismissed", (*FIRST, *OTHER, *THIRD, ZOE_THERE, Ignored("index", 3))),
         # on a hole, and before an event of another stream
         ("effects", "not on a hole", (*FIRST, *OTHER, *THIRD, Failed("index", 1), PARKED, BOB_THIRD)),
         ("dead-letters", "none stays", (*FIRST, DeadLetters("index", (1,)))),
