@@ -344,6 +344,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
                 taken(1, {"acme": 2}, "totals"),
             ),
         ),
+        # a snapshot of more than was applied is held to the log up to there
+        ("snapshots", "of consumers", (*BOTH, Applied("totals", 1, {"acme": 1}), taken(2, {"acme": 1}, "totals"))),
         ("snapshot-integrity", "not ahead of the log", (*FIRST, taken(2, {"acme": 1}, "totals"))),
         ("snapshot-integrity", "not ahead of the log", (*HIDDEN, taken(3, ONLY_ADA), *APPEARS, Settled(0))),
         ("snapshot-integrity", "one that was taken", (*FIRST, loaded(1, ONLY_ADA))),
@@ -375,6 +377,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
                 BOB_LATE,
             ),
         ),
+        # overtaken is what a later one has passed, not an earlier one of another stream
+        ("effects", "only duplicates are dismissed", (*FIRST, *OTHER, *THIRD, ZOE_THERE, Ignored("index", 3))),
         # on a hole, and before an event of another stream
         ("effects", "not on a hole", (*FIRST, *OTHER, *THIRD, Failed("index", 1), PARKED, BOB_THIRD)),
         ("dead-letters", "none stays", (*FIRST, DeadLetters("index", (1,)))),

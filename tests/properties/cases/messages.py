@@ -370,6 +370,7 @@ def also_right() -> list[tuple[Any, ...]]:
         (row(1, 1), row(2, 5, "b"), put(2, 1)),
         (row(1, 1), SnapshotBegun(2), put(2, 1)),
         (first(1), WriterDied("writer-1", "x", 1), first(2), Repaired(0)),
+        (first(1), WriterDied("writer-1", "x", 1), first(2, noted=False), second(2, 2), Repaired(0)),
         (*TWO, Expired(1), Expired(2), TopicRead(1, (2,))),
         (*TWO, FailedOver(2, 2), Tallied(tally(2, epoch=2))),
         (*FIRST, *OTHER, mail(2, "zeta"), noted(2), mail(1), noted(1), rests(2)),

@@ -204,6 +204,8 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
     twice = stored("alice-1.2", 2, None, Added("a"))
     return [
         ("replays", "log", (at(1), at(2), Scanned((), (), 1)), Replaying()),
+        ("replays", "log", (at(1), at(3), at(2)), Replaying()),
+        ("replays", "view", (at(1), Shown("page", None, {"a": 2}, "resting")), Replaying()),
         ("replays", "log", (at(1), at(2), Scanned((2,), ("e3",), 1)), Replaying()),
         ("replays", "view", (at(1), Viewed("page", {"a": 1, "z": 2})), Zeroed()),
         ("replays", "view", (at(1), Viewed("page", {})), Zeroed()),
@@ -218,6 +220,10 @@ def more_right() -> list[tuple[tuple[Any, ...], Application]]:
     return [
         ((at(1), at(2), Scanned((2,), ("e2",), 1)), Replaying()),
         ((at(1), at(2), Scanned((), (), 2)), Replaying()),
+        # at work, rows may be behind
+        ((at(1), *(Shown("page", None, {"a": 2}, when) for when in ("working", "dead", "restarted"))), Replaying()),
+        # there was nothing to do
+        (history(call("bob-1", CLEAR), done("bob-1")), BAG),
         # a key in its initial state counts as absent, on either side
         ((at(1), Viewed("page", {"a": 1})), Zeroed()),
         ((at(1), Viewed("page", {"a": 1, "y": 0})), Zeroed()),

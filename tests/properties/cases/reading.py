@@ -142,6 +142,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         # an own write that was hidden when the client asked first, and is visible now
         ("sessions", "own writes", (*HIDDEN, early, APPEARS, early)),
         ("sessions", "own writes", (*HIDDEN, Waiting("bob", "acme", 2, 1, 4), APPEARS, early)),
+        # the newest of several answers counts
+        ("sessions", "never back", (*BOTH, answer(1, "ada"), answer(2, "ada", "bob"), answer(1, "ada"))),
         # a yes without positions, of an event that is visible, or becomes so while the client waits
         ("sessions", "own writes", (*FIRST, *SILENT, APPEARS, early)),
         ("sessions", "own writes", (*FIRST, SILENT[0], APPEARS, SILENT[1], early)),
