@@ -11,22 +11,24 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
-from refold.model.errors import OutcomeUnknown
+from refold.model.errors import OutcomeUnknown, SystemUnavailable
 from refold.systems.gate.crossing import Blocked, Raised, Returned, Status, Stopped
-from refold.systems.gate.gate import Gate
+from refold.systems.gate.gate import Busy, Gate
 from refold.systems.gate.network.proxy import Monitor
 from refold.systems.servers.log import ServerLog
 
 LATE = 5.0
 """Seconds that an answer may take on a busy machine."""
+ENTRY = 10.0
+"""Seconds within which a server must let a writer in."""
 
 REAL_SLEEP = time.sleep
 
 
-def patient(gate: Gate, name: str, status: Status) -> Status:
+def patient(gate: Gate, name: str, status: Status, seconds: float = LATE) -> Status:
     """Where somebody stands, once that is known. On a busy machine an answer may be late, and then somebody seems to wait whose thread has
     only not moved for a while. Who waits for another's lock, as the server says, goes on waiting."""
-    until = time.monotonic() + LATE
+    until = time.monotonic() + seconds
     while isinstance(status, Blocked) and status.wait.seen == "still" and time.monotonic() < until:
         REAL_SLEEP(0.002)
         gate.advance(0)
@@ -121,7 +123,8 @@ class Gated:
             monitor.close()
 
     def ready(self) -> tuple[Gate, str]:
-        """The gate, and a writer with nothing to do. Raises `OutcomeUnknown` if the server does not let one in."""
+        """The gate, and a writer with nothing to do. Raises `OutcomeUnknown` if the server refuses one, and `SystemUnavailable` if it lets
+        him wait."""
         try:
             if self.gate is None:
                 self.monitor = self.waiting() if self.waiting is not None else None
@@ -130,10 +133,28 @@ class Gated:
                 self.gate.proxy(*self.address, self.monitor)
             name = next(name for number in range(1, 100) if (name := f"writer {number}") not in self.open.values())
             if name not in self.writers:
-                self.writers[name] = self.gate.run(name, self.make)
+                self.writers[name] = self.entered(self.gate, name)
         except self.refused as error:
             raise OutcomeUnknown(str(error)) from error
         return self.gate, name
+
+    def entered(self, gate: Gate, name: str) -> Writer:
+        """A writer that has a connection. On a busy machine this takes so long that he seems to wait for somebody."""
+        try:
+            writer: Writer = gate.run(name, self.make)
+            return writer
+        except Busy:
+            status = patient(gate, name, gate.status(name), ENTRY)
+        if isinstance(status, Raised):
+            raise status.error
+        if not isinstance(status, Returned):
+            raise SystemUnavailable(
+                f"the server at {self.address[0]}:{self.address[1]} has not let a client in for {ENTRY:g} seconds; it hangs, or its"
+                " machine does"
+            )
+        late: Any = status.value
+        writer = late
+        return writer
 
     def finish(self, gate: Gate, name: str) -> Appended | Conflict:
         """Step after step to the end."""
