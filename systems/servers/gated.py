@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
 from refold.model.errors import OutcomeUnknown, SystemUnavailable
@@ -141,8 +141,7 @@ class Gated:
     def entered(self, gate: Gate, name: str) -> Writer:
         """A writer that has a connection. On a busy machine this takes so long that he seems to wait for somebody."""
         try:
-            writer: Writer = gate.run(name, self.make)
-            return writer
+            return cast(Writer, gate.run(name, self.make))
         except Busy:
             status = patient(gate, name, gate.status(name), ENTRY)
         if isinstance(status, Raised):
@@ -152,9 +151,7 @@ class Gated:
                 f"the server at {self.address[0]}:{self.address[1]} has not let a client in for {ENTRY:g} seconds; it hangs, or its"
                 " machine does"
             )
-        late: Any = status.value
-        writer = late
-        return writer
+        return cast(Writer, status.value)
 
     def finish(self, gate: Gate, name: str) -> Appended | Conflict:
         """Step after step to the end."""
