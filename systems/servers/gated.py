@@ -89,14 +89,15 @@ class Gated:
         return self.answer(name, status)
 
     def commit(self, op: str) -> Appended | Conflict:
-        """Let it go on to its end."""
-        assert self.gate is not None
+        """Let it go on to its end. Raises `OutcomeUnknown` if its connection was lost meanwhile."""
+        if self.gate is None or op not in self.open:
+            raise OutcomeUnknown("the connection was lost, and with it what was open on it")
         return self.finish(self.gate, self.open.pop(op))
 
     def abort(self, op: str) -> None:
-        """Its client dies."""
-        assert self.gate is not None
-        self.bury(self.gate, self.open.pop(op))
+        """Its client dies; perhaps without its connection, which was lost meanwhile."""
+        if self.gate is not None and op in self.open:
+            self.bury(self.gate, self.open.pop(op))
 
     def bury(self, gate: Gate, name: str) -> None:
         """A writer's client dies. Its connection has ended when this returns, also in a server that does not notice by itself."""
