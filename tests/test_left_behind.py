@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ...consoles import ROOT
+from .consoles import ROOT
 
 spec = importlib.util.spec_from_file_location("left_behind", ROOT / "benchmarks" / "left_behind.py")
 assert spec is not None
