@@ -184,7 +184,7 @@ class Keeper:
                 self.files.full = order["full"]
             elif what == "cut power":
                 return {"lost": self.cut(**order)}
-            return {"pid": self.server.pid if self.alive() and self.server else 0, "foreign signal": self.foreign_signal()}
+            return {"pid": self.server.pid if self.alive() and self.server else 0, "unordered": self.unordered_signal()}
         except OSError as error:
             return {"error": f"{error.strerror}: {error.filename}" if error.filename else str(error)}
 
@@ -192,7 +192,7 @@ class Keeper:
         """Whether the server runs."""
         return self.server is not None and self.server.poll() is None
 
-    def foreign_signal(self) -> str:
+    def unordered_signal(self) -> str:
         """What somebody else has done to the server, who is neither refold nor the server: the name of a signal; "" for nothing."""
         if self.server is None or self.ordered:
             return ""

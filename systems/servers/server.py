@@ -236,7 +236,7 @@ class Server:
 
     def demand_peace(self) -> None:
         """Raises `NotHere` if somebody else has ended the server or made it stand still: what it does then is not its fault."""
-        if self.keeper is not None and (signal_name := self.order("look")["foreign signal"]):
+        if self.keeper is not None and (signal_name := self.order("look")["unordered"]):
             raise NotHere(f"server {self.kind}: somebody else has sent it {signal_name}; refold has not")
 
     @contextlib.contextmanager

@@ -235,7 +235,7 @@ def test_what_refold_does_itself_is_not_done_by_somebody_else(server: Small, wha
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_what_somebody_else_does_to_a_server_is_known(server: Small, number: signal.Signals) -> None:
     os.kill(server.pid(), number)
-    wait_until(lambda: server.order("look")["foreign signal"] == number.name)
+    wait_until(lambda: server.order("look")["unordered"] == number.name)
     with pytest.raises(NotHere, match=number.name):
         server.demand_peace()
     server.restart()
