@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from refold.model.declarations.append import Appended, AppendRequest, Conflict
-from refold.model.errors import OutcomeUnknown
+from refold.model.errors import OutcomeUnknown, SystemUnavailable
 from refold.systems.gate.crossing import Blocked, Raised, Returned, Status, Stopped
-from refold.systems.gate.gate import Gate
+from refold.systems.gate.gate import Busy, Gate
 from refold.systems.gate.network.proxy import Monitor
 from refold.systems.servers.log import ServerLog
 
 LATE = 5.0
 """Seconds that an answer may take on a busy machine."""
+ENTRY = 10.0
+"""Seconds within which a server must let a writer in."""
 
 REAL_SLEEP = time.sleep
 
 
-def patient(gate: Gate, name: str, status: Status) -> Status:
+def patient(gate: Gate, name: str, status: Status, seconds: float = LATE) -> Status:
     """Where somebody stands, once that is known. On a busy machine an answer may be late, and then somebody seems to wait whose thread has
     only not moved for a while. Who waits for another's lock, as the server says, goes on waiting."""
-    until = time.monotonic() + LATE
+    until = time.monotonic() + seconds
     while isinstance(status, Blocked) and status.wait.seen == "still" and time.monotonic() < until:
         REAL_SLEEP(0.002)
         gate.advance(0)
@@ -87,14 +89,15 @@ class Gated:
         return self.answer(name, status)
 
     def commit(self, op: str) -> Appended | Conflict:
-        """Let it go on to its end."""
-        assert self.gate is not None
+        """Let it go on to its end. Raises `OutcomeUnknown` if its connection was lost meanwhile."""
+        if self.gate is None or op not in self.open:
+            raise OutcomeUnknown("the connection was lost, and with it what was open on it")
         return self.finish(self.gate, self.open.pop(op))
 
     def abort(self, op: str) -> None:
-        """Its client dies."""
-        assert self.gate is not None
-        self.bury(self.gate, self.open.pop(op))
+        """Its client dies; perhaps without its connection, which was lost meanwhile."""
+        if self.gate is not None and op in self.open:
+            self.bury(self.gate, self.open.pop(op))
 
     def bury(self, gate: Gate, name: str) -> None:
         """A writer's client dies. Its connection has ended when this returns, also in a server that does not notice by itself."""
@@ -121,7 +124,8 @@ class Gated:
             monitor.close()
 
     def ready(self) -> tuple[Gate, str]:
-        """The gate, and a writer with nothing to do. Raises `OutcomeUnknown` if the server does not let one in."""
+        """The gate, and a writer with nothing to do. Raises `OutcomeUnknown` if the server refuses one, and `SystemUnavailable` if it lets
+        him wait."""
         try:
             if self.gate is None:
                 self.monitor = self.waiting() if self.waiting is not None else None
@@ -130,10 +134,25 @@ class Gated:
                 self.gate.proxy(*self.address, self.monitor)
             name = next(name for number in range(1, 100) if (name := f"writer {number}") not in self.open.values())
             if name not in self.writers:
-                self.writers[name] = self.gate.run(name, self.make)
+                self.writers[name] = self.entered(self.gate, name)
         except self.refused as error:
             raise OutcomeUnknown(str(error)) from error
         return self.gate, name
+
+    def entered(self, gate: Gate, name: str) -> Writer:
+        """A writer that has a connection. On a busy machine this takes so long that he seems to wait for somebody."""
+        try:
+            return cast(Writer, gate.run(name, self.make))
+        except Busy:
+            status = patient(gate, name, gate.status(name), ENTRY)
+        if isinstance(status, Raised):
+            raise status.error
+        if not isinstance(status, Returned):
+            raise SystemUnavailable(
+                f"the server at {self.address[0]}:{self.address[1]} has not let a client in for {ENTRY:g} seconds; it hangs, or its"
+                " machine does"
+            )
+        return cast(Writer, status.value)
 
     def finish(self, gate: Gate, name: str) -> Appended | Conflict:
         """Step after step to the end."""

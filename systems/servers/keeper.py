@@ -45,6 +45,19 @@ def control(option: int, value: int) -> None:
         """Not on this system: the record and the pipe have to do."""
 
 
+OTHERS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+"""With which a server is ended by somebody else: a person, a supervisor, a system that is short of memory. What it does wrong by itself
+ends it in other ways."""
+
+
+def state(pid: int) -> str:
+    """The letter that the system has for what a process does; "" if it has none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
 def started(pid: int) -> str:
     """When a process began, in whatever words the system has; "" if there is none. With the pid it names a process for ever."""
     try:
@@ -119,6 +132,8 @@ class Keeper:
         self.folder = folder
         self.record = record
         self.server: subprocess.Popen[bytes] | None = None
+        self.ordered = False
+        """Whether the server has ended, or was to end, because somebody has ordered it."""
         self.files: Any = None
         self.mounting: Any = None
         self.mount: Any = None
@@ -154,6 +169,7 @@ class Keeper:
             elif what == "run":
                 return self.run(**order)
             elif what == "signal":
+                self.ordered = order["number"] == signal.SIGSTOP
                 for pid in family(self.server.pid) if self.alive() and self.server else ():
                     send(pid, order["number"])
             elif what == "stop":
@@ -168,7 +184,7 @@ class Keeper:
                 self.files.full = order["full"]
             elif what == "cut power":
                 return {"lost": self.cut(**order)}
-            return {"pid": self.server.pid if self.alive() and self.server else 0}
+            return {"pid": self.server.pid if self.alive() and self.server else 0, "unordered": self.unordered_signal()}
         except OSError as error:
             return {"error": f"{error.strerror}: {error.filename}" if error.filename else str(error)}
 
@@ -176,9 +192,19 @@ class Keeper:
         """Whether the server runs."""
         return self.server is not None and self.server.poll() is None
 
+    def unordered_signal(self) -> str:
+        """What somebody else has done to the server, who is neither refold nor the server: the name of a signal; "" for nothing."""
+        if self.server is None or self.ordered:
+            return ""
+        if self.alive():
+            return "SIGSTOP" if state(self.server.pid) == "T" else ""
+        number = -int(self.server.returncode)
+        return signal.Signals(number).name if number in OTHERS else ""
+
     def start(self, command: list[str], env: dict[str, str], user: list[int]) -> None:
         """Start the server; what it says goes to the file ``output``."""
         self.kill()
+        self.ordered = False
         self.server = self.spawn(command, env, user)
         self.note("server", self.server.pid)
 
@@ -219,6 +245,7 @@ class Keeper:
         """Tell the server to come to its end, and wait for that. One that is still there after `seconds` is left alone."""
         if self.server is None or not self.alive():
             return
+        self.ordered = True
         for pid in family(self.server.pid):
             send(pid, signal.SIGCONT)
         send(self.server.pid, number)
@@ -233,6 +260,7 @@ class Keeper:
         if self.server is None:
             return
         if self.server.poll() is None:
+            self.ordered = True
             send(self.server.pid, signal.SIGSTOP)  # so that it starts nobody more while its children are counted
             for pid in reversed(family(self.server.pid)):
                 send(pid, signal.SIGKILL)

@@ -143,11 +143,13 @@ class ServerLog(Process):
 
     def lost(self, error: Exception) -> DidNotRecover:
         """The server does not come back, or comes back without the log. It begins anew for the next run. Raises `SystemUnavailable` for a
-        server that is not ours, and for one that does not even start when it is new."""
+        server that is not ours, for one that somebody else has ended or made stand still, and for one that does not even start when it is
+        new."""
         self.disconnect()
         if self.server is None:
             raise SystemUnavailable(f"the server named by url= does not answer any more: {said(error)}") from error
         try:
+            self.server.demand_peace()
             self.server.renew()
         except NotStarted as again:
             raise SystemUnavailable(said(again)) from again

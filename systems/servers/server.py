@@ -224,13 +224,20 @@ class Server:
             while not ((time.monotonic() > asks_from or self.says in self.said_since(before)) and self.answers()):
                 if ended_within(LOOK):
                     said = self.output()
+                    self.demand_peace()
                     ended = NotHere if "in use" in said else NotStarted
                     raise ended(f"server {self.kind}: it ended while it started; it said: {said}")
                 if time.monotonic() > until:
+                    self.demand_peace()
                     self.kill()
                     raise NotStarted(
                         f"server {self.kind}: it did not answer within {self.deadline:g} seconds; it said: {self.output()}"
                     )
+
+    def demand_peace(self) -> None:
+        """Raises `NotHere` if somebody else has ended the server or made it stand still: what it does then is not its fault."""
+        if self.keeper is not None and (signal_name := self.order("look")["unordered"]):
+            raise NotHere(f"server {self.kind}: somebody else has sent it {signal_name}; refold has not")
 
     @contextlib.contextmanager
     def life(self, pid: int) -> Iterator[Callable[[float], bool]]:

