@@ -21,7 +21,7 @@ from refold.reports.commands.cli import main
 from refold.reports.pages.circumstances import Place, circumstances, faults_before, touched_before
 from refold.reports.words.sentences import record_sentence
 from refold.search.objects.application_check import application_named
-from refold.search.objects.locations import location_of
+from refold.search.objects.locations import broken_part, location_of
 from refold.search.run import execute
 from refold.systems.registry import resolve
 from refold.systems.user.roles.described import Described, Relay, Service
@@ -111,10 +111,11 @@ def test_a_history_without_positions_says_what_is_broken_and_what_state_there_wa
 
 def test_a_system_that_is_broken_on_purpose_says_where() -> None:
     example = SPECIMENS["checkpoint-before-effect"]()
-    place = location_of(example.finding, None, resolve("checkpoint-before-effect"))
+    place = broken_part(resolve("checkpoint-before-effect"))
     assert place is not None
     assert place.file == "refold/systems/broken/consumers/checkpoints.py"
-    assert location_of(example.finding, None, resolve("reference")) is None
+    assert broken_part(resolve("reference")) is None
+    assert location_of(example.finding, None, resolve("checkpoint-before-effect")) is None  # it is not the user's
 
 
 class Page:
