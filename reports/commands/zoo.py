@@ -18,6 +18,7 @@ from multiprocessing import active_children
 from typing import Any
 from urllib.parse import quote
 
+import attrs
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -38,6 +39,7 @@ from refold.search.campaign import Budget, Campaign
 from refold.search.failure import report_dir as default_report_dir
 from refold.search.failure import save_plan, slug
 from refold.search.objects.application_check import application_named
+from refold.search.objects.locations import broken_part
 from refold.search.objects.provenance import replay_command
 from refold.search.whole import write
 from refold.systems.broken import BROKEN
@@ -214,7 +216,8 @@ def trial(name: str, seed: int, folder: str) -> dict[str, Any]:
         return {"name": name, "seed": seed, "found": False, "seconds_cpu": seconds}
     plan = save_plan(found, application, name, folder, seed=seed) if found.plan else ""
     replay = replay_command(plan) if plan else ""
-    told = explain(found, application, system=system.system(), plan_file=plan, replay=replay)
+    told = explain(found, application, plan_file=plan, replay=replay)
+    told = attrs.evolve(told, place=broken_part(system.system()))
     report = pathlib.Path(folder) / "pages" / f"{slug(name)}-{seed}.html"
     write(report, html_report(campaign.result(), [told], application))
     return {

@@ -32,14 +32,12 @@ class Location:
 
 
 def location_of(finding: Finding, application: Application | None, system: Any = None) -> Location | None:
-    """The function of the user's own that a finding blames, or the class that makes a system broken on purpose; None where all that has to
-    do with it is refold's or an installed package's."""
-    found = next(filter(None, map(place, suspects(finding, application, getattr(system, "code", {})))), None)
-    return found or broken_part(system)
+    """The function of the user's own that a finding blames; None where all that has to do with it is refold's or an installed package's."""
+    return next(filter(None, map(place, suspects(finding, application, getattr(system, "code", {})))), None)
 
 
 def broken_part(system: Any) -> Location | None:
-    """The class in which a system that is broken on purpose differs from the one that is not."""
+    """The class in which a system that is broken on purpose differs from the one that is not. None for every other system."""
     parts = dict(getattr(system, "parts", None) or {})
     part = next((part for part in parts.values() if part.__module__.startswith(BROKEN)), None)
     if part is None:

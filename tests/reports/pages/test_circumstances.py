@@ -7,20 +7,24 @@ import json
 import pathlib
 import re
 
+import attrs
 import pytest
 from click.testing import CliRunner
 
 from refold.model.documents.plan import plan_from_json
 from refold.model.parts.calls import Replied
-from refold.model.record import Failed, PowerCut, Unknown
+from refold.model.parts.messages.outbox import OutboxAtRest
+from refold.model.parts.reading.query import CachedAtRest
+from refold.model.record import Failed, PowerCut, Record, Unknown
 from refold.properties.property import Evidence, Finding
 from refold.reports.commands.cli import main
 from refold.reports.pages.circumstances import Place, circumstances, faults_before, touched_before
 from refold.reports.words.sentences import record_sentence
 from refold.search.objects.application_check import application_named
-from refold.search.objects.locations import location_of
+from refold.search.objects.locations import broken_part, location_of
 from refold.search.run import execute
 from refold.systems.registry import resolve
+from refold.systems.user.roles.described import Described, Relay, Service
 
 from ..commands.test_check_pages import BAD
 from ..specimens import SPECIMENS
@@ -107,7 +111,52 @@ def test_a_history_without_positions_says_what_is_broken_and_what_state_there_wa
 
 def test_a_system_that_is_broken_on_purpose_says_where() -> None:
     example = SPECIMENS["checkpoint-before-effect"]()
-    place = location_of(example.finding, None, resolve("checkpoint-before-effect"))
+    place = broken_part(resolve("checkpoint-before-effect"))
     assert place is not None
     assert place.file == "refold/systems/broken/consumers/checkpoints.py"
-    assert location_of(example.finding, None, resolve("reference")) is None
+    assert broken_part(resolve("reference")) is None
+    assert location_of(example.finding, None, resolve("checkpoint-before-effect")) is None  # it is not the user's
+
+
+class Page:
+    """What answers a query."""
+
+    def query(self, key: str) -> None:
+        """Nothing yet."""
+
+
+class Sender:
+    """What empties an outbox."""
+
+    def turn(self) -> None:
+        """Nothing yet."""
+
+
+class Brought:
+    """A system that says what it is made of; its last part is nobody's first suspect."""
+
+    code = {"page": Page.query, "mail": Sender.turn, "service": Page}
+
+
+@pytest.mark.parametrize(
+    ("where", "record", "function"),
+    [
+        ("ann", CachedAtRest({"ann": (0, 0)}, "page"), "Page.query"),
+        ("mail", OutboxAtRest(0, "mail"), "Sender.turn"),
+        ("ann", Unknown("alice", "alice-1"), "Page.query"),
+    ],
+)
+def test_whoever_a_record_names_is_suspected_first(where: str, record: Record, function: str) -> None:
+    """The reader that answered, or what sends to the sink; the fold only where there is nobody else."""
+    finding = Finding("x", "READ", "x", where, 1, evidence=(Evidence(1, record, "is the last look"),))
+    place = location_of(finding, None, Brought())
+    assert place is not None
+    assert place.function == function
+
+
+def test_a_sink_leads_to_what_sends_to_it() -> None:
+    """A relay if there is one, else the service."""
+    relays = {"relay": Relay(Sender, poll="turn", sends="mail")}
+    described = Described(Service(Page, sends="mail"), {}, {}, {}, relays, {}, None)
+    assert described.code["mail"] is Sender.turn
+    assert attrs.evolve(described, relays={}).code["mail"] is Page
