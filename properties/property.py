@@ -11,7 +11,6 @@ import attrs
 
 from refold.model.application import Application
 from refold.model.record import Step
-from refold.properties.dispatch import Judge, straight
 from refold.properties.window import Window
 
 Handler = Callable[[int, Any], "Finding | None"]
@@ -212,13 +211,11 @@ def as_recorded(recorded: Sequence[Any], expected: Sequence[Any]) -> bool:
 class Table:
     """Record class -> handlers; the first record of a class without any may bring properties that nobody needed so far.
 
-    `judges` holds, for each class that has occurred, the function that asks all of its handlers, or None if there are none. Both are
-    plain dicts, which Python looks things up in faster than in one with a `__missing__`.
+    `known` is a plain dict, which Python looks things up in faster than in one with a `__missing__`.
     """
 
     def __init__(self, properties: list[Property], late: Callable[[type], Sequence[Property]]) -> None:
         self.known: dict[type, list[Handler]] = {}
-        self.judges: dict[type, Judge | None] = {}
         self.properties = properties
         self.late = late
         for judge in properties:
@@ -228,22 +225,18 @@ class Table:
         """Ask this property about the records that it looks at, after all others."""
         known = self.known
         for kind, handler in judge.handlers().items():
-            self.judges.pop(kind, None)
             if kind in known:
                 known[kind].append(handler)
             else:
                 known[kind] = [handler]
 
-    def met(self, kind: type) -> Judge | None:
-        """The first record of this kind has come: who judges it and all others of its kind."""
-        if kind not in self.known:
-            self.known[kind] = []
-            for judge in self.late(kind):
-                self.properties.append(judge)
-                self.add(judge)
-        handlers = self.known[kind]
-        self.judges[kind] = made = straight(handlers) if handlers else None
-        return made
+    def met(self, kind: type) -> list[Handler]:
+        """The first record of this kind has come: the handlers for it."""
+        self.known[kind] = []
+        for judge in self.late(kind):
+            self.properties.append(judge)
+            self.add(judge)
+        return self.known[kind]
 
 
 def nobody(kind: type) -> Sequence[Property]:
@@ -269,33 +262,39 @@ class Checker:
         """One record, in the order of the history."""
         self.number = number = self.number + 1
         try:
-            judge = self.table.judges[type(record)]
+            handlers = self.known[type(record)]
         except KeyError:
-            judge = self.table.met(type(record))
-        if judge is not None:
-            judge(number, record, self.note)
+            handlers = self.table.met(type(record))
+        for handler in handlers:
+            finding = handler(number, record)
+            if finding is not None:
+                self.findings.append(finding)
 
     def feed_all(self, records: Iterable[Any], findings_max: int) -> bool:
         """Many records, as `feed` takes them one by one; False as soon as there are `findings_max` findings. If a property raises, `number`
         is that of the last record that was judged."""
-        found, note = self.findings, self.note
-        judges, met = self.table.judges, self.table.met
+        found = self.findings
+        known, met = self.known, self.table.met
         number = self.number
+        enough = False
         try:
             for number, record in enumerate(records, number + 1):  # noqa: B020
                 try:
-                    judge = judges[type(record)]
+                    handlers = known[type(record)]
                 except KeyError:
-                    judge = met(type(record))
-                if judge is not None:
-                    judge(number, record, note)
-                    if found and len(found) >= findings_max:
-                        break
+                    handlers = met(type(record))
+                for handler in handlers:
+                    finding = handler(number, record)
+                    if finding is not None:
+                        self.note(number, record, handler, finding)
+                        enough = len(found) >= findings_max
+                if enough:
+                    break
         except BaseException:
             self.number = number - 1
             raise
         self.number = number
-        return len(found) < findings_max
+        return not enough
 
     def note(self, number: int, record: Any, handler: Handler, finding: Finding) -> None:
         """Keep what a handler found."""
@@ -305,22 +304,23 @@ class Checker:
         """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged` does
         the same for steps where no consumer is watched; if no property looks at them there, which are every third record, it only keeps."""
         keep, found = records.append, self.findings.append
-        judges, met = self.table.judges, self.table.met
-
-        def note(number: int, record: Any, handler: Handler, finding: Finding) -> None:
-            found(finding)
+        known, met = self.table.known, self.table.met
 
         def emit(record: Any) -> None:
             keep(record)
             try:
-                judge = judges[type(record)]
+                handlers = known[type(record)]
             except KeyError:
-                judge = met(type(record))
-            if judge is not None:
-                judge(len(records), record, note)
+                handlers = met(type(record))
+            if handlers:
+                number = len(records)
+                for handler in handlers:
+                    finding = handler(number, record)
+                    if finding is not None:
+                        found(finding)
 
-        steps = [getattr(handler, "__self__", None) for handler in self.table.known.get(Step, ())]
-        judged = any(not getattr(judge, "watches", False) for judge in steps)
+        judges = [getattr(handler, "__self__", None) for handler in known.get(Step, ())]
+        judged = any(not getattr(judge, "watches", False) for judge in judges)
         emit.unjudged = emit if judged else keep  # type: ignore[attr-defined]
         return emit
 

@@ -1,4 +1,4 @@
-"""Straight-line dispatch says what a loop over the handlers says, and nothing that properties put off is lost."""
+"""What is judged in bulk is judged as one record after the other; nothing that a property puts off is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from refold.model.documents.history import plain
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts
 from refold.model.record import Acknowledged, Opened, Scanned
-from refold.properties.dispatch import maker, straight
 from refold.properties.log import durability
 from refold.properties.log.durability import Durability
 from refold.properties.property import Checker, Finding, Handler, Property, rows_of_lists
@@ -68,23 +67,6 @@ def test_all_handlers_are_asked_in_their_order() -> None:
     assert told(judge) == [(2, "first"), (2, "second")]
 
 
-def test_the_one_who_found_something_is_named() -> None:
-    first, second = Counting("first"), Counting("second")
-    heard: list[tuple[Any, ...]] = []
-    judge = straight([first.on_stored, second.on_stored])
-    judge(7, event(1, 1, ADA, "alice-1/0"), lambda number, record, handler, finding: heard.append((number, handler)))
-    assert heard == [(7, first.on_stored), (7, second.on_stored)]
-
-
-def test_the_same_methods_share_their_code_and_others_do_not() -> None:
-    """What the interpreter has learned of calls serves the next run, too; and the code holds nothing of a run."""
-    one, other = Counting("one"), Counting("other")
-    assert straight([one.on_stored]).__code__ is straight([other.on_stored]).__code__  # type: ignore[attr-defined]
-    joining = Joining("one")
-    assert straight([one.on_stored]).__code__ is not straight([joining.on_acknowledged]).__code__  # type: ignore[attr-defined]
-    assert maker((Counting.on_stored,)) is maker((Counting.on_stored,))
-
-
 def test_a_property_that_comes_late_is_asked_about_kinds_that_came_before_it() -> None:
     joining = Joining("late")
     judge = Checker([Counting("early")], lambda kind: [joining] if kind is Acknowledged else [])
@@ -106,8 +88,8 @@ def one_by_one(application: Application, history: Sequence[Any]) -> Any:
     failed = None
     try:
         for number, record in enumerate(history, 1):
-            judge.table.met(type(record))
-            for handler in judge.table.known[type(record)]:
+            known = judge.table.known
+            for handler in known[type(record)] if type(record) in known else judge.table.met(type(record)):
                 finding = handler(number, record)
                 if finding is not None:
                     judge.findings.append(finding)
