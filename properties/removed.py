@@ -56,7 +56,7 @@ class Extent:
 
 class Removed:
     """What is gone, what is in doubt, and the records that say so. `fresh` is the last removal, until the log has been read from its
-    beginning; `changes` counts; `died` is the last death of the log, None before the first."""
+    beginning, or has died; `changes` counts; `died` is the last death of the log, None before the first."""
 
     def __init__(self, oracle: SeenLog) -> None:
         self.oracle = oracle
@@ -98,6 +98,7 @@ class Removed:
         if record.process != LOG:
             return
         self.died = (number, record)
+        self.fresh = None
         if not self.durable:
             self.doubt.grow(self.gone.position, self.gone.versions.items())
             self.gone = Extent()
