@@ -70,6 +70,10 @@ class Removed:
         self.vague = False
         """Whether events were trimmed that nobody knows any more, so that the beginning of streams is not known."""
 
+    def names(self, event: Stored) -> bool:
+        """Whether a removal has taken this event, or may have."""
+        return self.gone.names(event) or self.doubt.names(event)
+
     @property
     def durable(self) -> bool:
         """Whether the log promises that what is removed stays removed."""

@@ -38,10 +38,12 @@ class FullReplay(Property):
         "log": "the log only grows at its end",
     }
 
-    def __init__(self, application: Application, oracle: Oracle | None = None) -> None:
+    def __init__(self, application: Application, oracle: Oracle | None = None, seen: Oracle | None = None) -> None:
+        """`seen` knows what was removed from the log, where this property judges the log too."""
         super().__init__(application)
         self.decider = application
         self.oracle = oracle
+        self.seen = seen
         self.events: list[Stored] = []
         self.numbers: list[int] = []
         self.replayed: dict[str, dict[str, Any]] = {}
@@ -84,12 +86,21 @@ class FullReplay(Property):
         )
 
     def on_scanned(self, number: int, record: Scanned) -> Finding | None:
-        """The whole log, read again."""
-        before = tuple(event.id for event in self.events)
-        if record.after or record.ids[: len(before)] == before:
+        """The whole log, read again; what was removed on purpose need not be there, and is the business of another property."""
+        if record.after:
             return None
-        place = next(n for n, id in enumerate(before) if record.ids[n : n + 1] != (id,))
-        event = self.events[place]
+        events, numbers, ids = self.events, self.numbers, record.ids
+        removed = None if self.seen is None else self.seen.removed
+        if removed is not None:
+            left = [place for place, event in enumerate(events) if not removed.names(event)]
+            taken = {event.id for event in events if removed.names(event)}
+            events, numbers = [events[place] for place in left], [numbers[place] for place in left]
+            ids = tuple(event_id for event_id in ids if event_id not in taken)
+        before = tuple(event.id for event in events)
+        if ids[: len(before)] == before:
+            return None
+        place = next(n for n, id in enumerate(before) if ids[n : n + 1] != (id,))
+        event = events[place]
         return self.finding(
             "event-vanished",
             event.stream,
@@ -98,9 +109,9 @@ class FullReplay(Property):
             clause="log",
             position=event.position,
             expected=event.id,
-            actual=record.ids[place] if place < len(record.ids) else "the end",
+            actual=ids[place] if place < len(ids) else "the end",
             evidence=[
-                Evidence(self.numbers[place], event, "was in the log"),
+                Evidence(numbers[place], event, "was in the log"),
                 Evidence(number, record, "is a scan without it"),
             ],
         )
