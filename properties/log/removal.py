@@ -25,6 +25,7 @@ class RemovedForGood(Property):
 
     name = "removals"
     guarantee = "LOG"
+    shared = True
     judges = (LogTrimmed, StreamTruncated, StreamDeleted)
     clauses = {
         "stays removed": "what was removed is in no later read of the log",

@@ -39,6 +39,7 @@ from refold.model.parts.removal import (
     Truncate,
 )
 from refold.model.record import Crashed, Observed, Opened, Scanned, SnapshotLoaded, SnapshotTaken, StreamScanned
+from refold.properties.shares import Share, in_order_of_one
 from refold.properties.suite import checker
 from refold.search.campaign import Budget, Campaign
 from refold.search.capabilities import not_checked
@@ -168,6 +169,18 @@ def test_a_history_of_removals_is_checked_as_it_was_judged() -> None:
         result = check([json.loads(line) for line in stored], application=logs.APPLICATION)
         assert {one.anomaly for one in result.findings} == {one.anomaly for one in shown.findings}
         assert bool(shown.findings) is (log is logs.TrimsInMemory)
+
+
+@pytest.mark.parametrize("log", [logs.Table, logs.TrimsInMemory, logs.TrimsOneMore])
+def test_properties_that_are_judged_in_several_processes_all_know_of_removals(log: type) -> None:
+    shown = run(log, *TWO, *TWO, *CAUGHT_UP, Trim(1), Crash("log"), Restart("log"), *TWO)
+    found = []
+    for turn in (0, 1):
+        share = Share(checker(logs.APPLICATION), lambda place, turn=turn: place % 2 == turn)  # type: ignore[misc]
+        share.feed_all(shown.history, 1_000)
+        share.finish()
+        found += [one.anomaly for one in in_order_of_one(share.placed)]
+    assert {*found} == {one.anomaly for one in shown.findings}
 
 
 class Counting(Application):
