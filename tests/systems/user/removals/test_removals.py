@@ -46,7 +46,7 @@ from refold.search.capabilities import not_checked
 from refold.search.run import Run, execute
 from refold.search.stored.checking import check
 from refold.systems.user.adopt import adapt
-from refold.systems.user.log import TAGGED, LogSystem, declared_by, log_capabilities
+from refold.systems.user.log import BESIDE, TAGGED, LogSystem, declared_by, log_capabilities
 
 from . import removing_logs as logs
 
@@ -290,6 +290,37 @@ def test_where_decisions_read_the_whole_log_nothing_is_removed_and_that_is_said(
     menu = table.menu(Courses())
     assert not {Trim, Truncate, DeleteStream} & {type(action) for action in menu.actions()}
     assert TAGGED in not_checked(table)
+
+
+class Rows:
+    """A consumer of the user's own that keeps nothing."""
+
+    projection = "totals"
+
+    def handle(self, event: Stored) -> None:
+        """Nothing."""
+
+    def rows(self) -> dict[str, int]:
+        """None."""
+        return {}
+
+    def checkpoint(self) -> int:
+        """At the beginning."""
+        return 0
+
+
+class Both:
+    """The log, and a consumer."""
+
+    def __init__(self) -> None:
+        self.log = logs.Table()
+        self.consumers = {"mine": Rows()}
+
+
+def test_beside_consumers_of_the_users_own_nothing_is_removed_and_that_is_said() -> None:
+    assert BESIDE in not_checked(adapt("both", Both))
+    offered = {type(action) for action in adapt("both", Both).menu(logs.APPLICATION).actions()}
+    assert not {Trim, Truncate, DeleteStream} & offered
 
 
 def test_removals_stand_on_the_menu_where_the_log_has_them() -> None:
