@@ -111,7 +111,7 @@ class Removed:
     def scanned(self, missing: bool) -> None:
         """The log was read from its beginning. If nothing in doubt was there (`missing`), all of it is gone."""
         self.fresh = None
-        if missing:
+        if missing and (self.doubt.position or self.doubt.versions):
             self.gone.grow(self.doubt.position, self.doubt.versions.items())
             self.doubt = Extent()
             self.changes += 1
@@ -120,10 +120,6 @@ class Removed:
         """The last removal that may have named this event."""
         known = [self.trims, self.of_streams.get(event.stream)]
         return max((one for one in known if one is not None), key=lambda one: one[0], default=None)
-
-    def first_version(self, stream: str) -> int:
-        """The version with which a read of `stream` begins, if nothing in doubt is there."""
-        return self.gone.versions.get(stream, 0) + 1
 
     def last_doubted(self, stream: str) -> int:
         """The newest version of `stream` that is gone, or in doubt."""

@@ -126,7 +126,7 @@ class RemovedForGood(Property):
         """Nothing is there that is gone."""
         removed = self.removed
         gone = removed.gone.versions.get(record.stream, 0)
-        if not record.versions or record.versions[0] > gone:
+        if not record.versions or min(record.versions) > gone:
             return None
         cause = max(
             (one for one in (removed.trims, removed.of_streams.get(record.stream)) if one is not None),
