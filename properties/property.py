@@ -99,6 +99,8 @@ class Property:
     """Codes of other guarantees that it judges as well."""
     judges: ClassVar[tuple[type, ...]] = ()
     """The records without which this property has judged nothing; none: any that it looks at will do."""
+    shared: ClassVar[bool] = False
+    """Whether others look at what it keeps, although it comes only with a kind of record: each of several processes then asks it."""
     after: ClassVar[tuple[str, ...]] = ()
     """Names of properties, and parts of the oracle, that see a record before this one does: it looks at what they know of it."""
     windows: Sequence[Window] = ()

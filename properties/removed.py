@@ -56,7 +56,7 @@ class Extent:
 
 class Removed:
     """What is gone, what is in doubt, and the records that say so. `fresh` is the last removal, until the log has been read from its
-    beginning; `changes` counts; `died` is the last death of the log, None before the first."""
+    beginning, or has died; `changes` counts; `died` is the last death of the log, None before the first."""
 
     def __init__(self, oracle: SeenLog) -> None:
         self.oracle = oracle
@@ -69,6 +69,10 @@ class Removed:
         self.changes = 0
         self.vague = False
         """Whether events were trimmed that nobody knows any more, so that the beginning of streams is not known."""
+
+    def names(self, event: Stored) -> bool:
+        """Whether a removal has taken this event, or may have."""
+        return self.gone.names(event) or self.doubt.names(event)
 
     @property
     def durable(self) -> bool:
@@ -98,6 +102,7 @@ class Removed:
         if record.process != LOG:
             return
         self.died = (number, record)
+        self.fresh = None
         if not self.durable:
             self.doubt.grow(self.gone.position, self.gone.versions.items())
             self.gone = Extent()
@@ -106,7 +111,7 @@ class Removed:
     def scanned(self, missing: bool) -> None:
         """The log was read from its beginning. If nothing in doubt was there (`missing`), all of it is gone."""
         self.fresh = None
-        if missing:
+        if missing and (self.doubt.position or self.doubt.versions):
             self.gone.grow(self.doubt.position, self.doubt.versions.items())
             self.doubt = Extent()
             self.changes += 1
@@ -115,10 +120,6 @@ class Removed:
         """The last removal that may have named this event."""
         known = [self.trims, self.of_streams.get(event.stream)]
         return max((one for one in known if one is not None), key=lambda one: one[0], default=None)
-
-    def first_version(self, stream: str) -> int:
-        """The version with which a read of `stream` begins, if nothing in doubt is there."""
-        return self.gone.versions.get(stream, 0) + 1
 
     def last_doubted(self, stream: str) -> int:
         """The newest version of `stream` that is gone, or in doubt."""

@@ -55,13 +55,15 @@ class Share(Checker):
         super().__init__([whole.properties[place] for place in asked], self.mine)
 
     def mine(self, kind: type) -> Sequence[Property]:
-        """The properties that come with a kind of record, as far as they are owned. Every share counts all of them."""
+        """The properties that come with a kind of record, as far as they are owned, or others look at what they keep. Every share counts
+        all of them."""
         made: list[Property] = []
         if kind in self.elsewhere:
             return made
         for judge in self.later(kind):
             if self.owns(self.met):
                 self.owned.add(self.met)
+            if self.owns(self.met) or judge.shared:
                 self.places[id(judge)] = self.met
                 made.append(judge)
             else:

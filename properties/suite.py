@@ -268,7 +268,7 @@ def replay_checker(application: Application, plain: Callable[[Any], Any] | None)
     oracle = Oracle(None)
     own = [make(application) for make in application.properties]
     alone = [MadeAlone(application)] if application.solitary else []
-    checked: list[Property] = [FullReplay(application), *alone, *own, LogKeeper(oracle)]
+    checked: list[Property] = [FullReplay(application, seen=oracle), *alone, *own, LogKeeper(oracle)]
     for judge in checked:
         judge.plain = plain
     return Checker(checked, when_needed(oracle, plain))

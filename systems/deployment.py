@@ -215,7 +215,8 @@ class Deployment:
         return table
 
     def removing(self, extension: Extension, handler: Handler, action: Action) -> bool:
-        """Do it, and read what is left: behind what was removed, and from the beginning."""
+        """Do it, and read what is left: behind what was removed, and from the beginning. While a slow append is open, readers may not see
+        all that is stored; then the reads after the next restart, and at rest, have to do."""
         try:
             done = handler(action)
         except ProcessDied as death:
@@ -223,6 +224,7 @@ class Deployment:
             return True
         if done:
             self.tail()
+        if done and not any(client.slow for client in self.clients.values()):
             self.observer.scan_what_is_left(extension.removed_to, self.application.keys)
         return done
 

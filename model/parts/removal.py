@@ -236,6 +236,8 @@ class Removals(Extension):
             return False
         if any(client.slow and client.pending.stream == action.stream for client in self.clients.values()):
             return False
+        if self.log.read_stream(action.stream, going[-1].version):
+            return False  # behind a slow append there is something that readers of the whole log have not come to
         self.step(action)
         stream, version = action.stream, going[-1].version
         log = cast(DeletingLog, self.log)

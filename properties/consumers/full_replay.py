@@ -41,10 +41,12 @@ class FullReplay(Property):
         "log": "the log only grows at its end",
     }
 
-    def __init__(self, application: Application, oracle: Oracle | None = None) -> None:
+    def __init__(self, application: Application, oracle: Oracle | None = None, seen: Oracle | None = None) -> None:
+        """`seen` knows what was removed from the log, where this property judges the log too."""
         super().__init__(application)
         self.decider = application
         self.oracle = oracle
+        self.seen = seen
         self.events: list[Stored] = []
         self.numbers: list[int] = []
         self.replayed: dict[str, dict[str, Any]] = {}
@@ -89,13 +91,20 @@ class FullReplay(Property):
         )
 
     def on_scanned(self, number: int, record: Scanned) -> Finding | None:
-        """The log, or what is behind a position, read again."""
-        first = next((n for n, event in enumerate(self.events) if event.position > record.after), len(self.events))
-        before = tuple([event.id for event in self.events[first:]])
-        if record.ids[: len(before)] == before:
+        """The log, or what is after a position, read again; what was removed on purpose need not be there, and is the business of another
+        property."""
+        removed = None if self.seen is None else self.seen.removed
+        pairs = [pair for pair in zip(self.numbers, self.events, strict=True) if pair[1].position > record.after]
+        ids = record.ids
+        if removed is not None:
+            taken = {event.id for _, event in pairs if removed.names(event)}
+            pairs = [pair for pair in pairs if pair[1].id not in taken]
+            ids = tuple([event_id for event_id in ids if event_id not in taken])
+        before = tuple([event.id for _, event in pairs])
+        if ids[: len(before)] == before:
             return None
-        place = next(n for n, id in enumerate(before) if record.ids[n : n + 1] != (id,))
-        event = self.events[first + place]
+        place = next(n for n, id in enumerate(before) if ids[n : n + 1] != (id,))
+        number_of, event = pairs[place]
         return self.finding(
             "event-vanished",
             event.stream,
@@ -104,9 +113,9 @@ class FullReplay(Property):
             clause="log",
             position=event.position,
             expected=event.id,
-            actual=record.ids[place] if place < len(record.ids) else "the end",
+            actual=ids[place] if place < len(ids) else "the end",
             evidence=[
-                Evidence(self.numbers[first + place], event, "was in the log"),
+                Evidence(number_of, event, "was in the log"),
                 Evidence(number, record, "is a scan without it"),
             ],
         )

@@ -25,6 +25,7 @@ class RemovedForGood(Property):
 
     name = "removals"
     guarantee = "LOG"
+    shared = True
     judges = (LogTrimmed, StreamTruncated, StreamDeleted)
     clauses = {
         "stays removed": "what was removed is in no later read of the log",
@@ -125,7 +126,7 @@ class RemovedForGood(Property):
         """Nothing is there that is gone."""
         removed = self.removed
         gone = removed.gone.versions.get(record.stream, 0)
-        if not record.versions or record.versions[0] > gone:
+        if not record.versions or min(record.versions) > gone:
             return None
         cause = max(
             (one for one in (removed.trims, removed.of_streams.get(record.stream)) if one is not None),

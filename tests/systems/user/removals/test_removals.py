@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from refold.model.action import Action, AppendUnheard, CrashAt, Deliver, Prepare, Restart, Retry, Submit, TakeSnapshot
+from refold.model.action import (
+    Action,
+    AppendUnheard,
+    Crash,
+    CrashAt,
+    Deliver,
+    Prepare,
+    Restart,
+    Retry,
+    Submit,
+    TakeSnapshot,
+)
+from refold.model.application import Application
 from refold.model.declarations.capability import BROUGHT, REMOVALS
+from refold.model.documents.history import to_line
 from refold.model.errors import OutcomeUnknown, UsageError
+from refold.model.event import Stored
 from refold.model.examples.courses import Courses
-from refold.model.examples.inventory import Reserve, Restock
+from refold.model.examples.inventory import Reserve, Restock, Restocked
+from refold.model.parts.reading.looks import Viewed
 from refold.model.parts.removal import (
     DeleteStream,
     LogTrimmed,
@@ -20,12 +38,15 @@ from refold.model.parts.removal import (
     Trim,
     Truncate,
 )
-from refold.model.record import Crashed, Scanned, SnapshotLoaded, SnapshotTaken, StreamScanned
+from refold.model.record import Crashed, Observed, Opened, Scanned, SnapshotLoaded, SnapshotTaken, StreamScanned
+from refold.properties.shares import Share, in_order_of_one
+from refold.properties.suite import checker
 from refold.search.campaign import Budget, Campaign
 from refold.search.capabilities import not_checked
 from refold.search.run import Run, execute
+from refold.search.stored.checking import check
 from refold.systems.user.adopt import adapt
-from refold.systems.user.log import TAGGED, LogSystem, declared_by, log_capabilities
+from refold.systems.user.log import BESIDE, TAGGED, LogSystem, declared_by, log_capabilities
 
 from . import removing_logs as logs
 
@@ -130,6 +151,72 @@ def test_a_removal_that_the_log_has_no_method_for_is_skipped() -> None:
     assert not {*lacking} & {*shown.performed}
 
 
+def test_a_consumer_recovers_from_its_snapshot_where_the_log_is_gone() -> None:
+    shown = run(logs.Table, *TWO, *CAUGHT_UP, Trim(0), *TWO, Crash("totals"), Restart("totals"))
+    loaded = [record for record in of(shown, SnapshotLoaded) if record.owner == "totals"]
+    assert [one.position for one in loaded] == [2]
+    assert [record.rows for record in of(shown, Observed) if record.consumer == "totals"] == [
+        {"nut": 2, "nutcracker": 2}
+    ]
+    assert shown.findings == []
+
+
+def test_a_history_of_removals_is_checked_as_it_was_judged() -> None:
+    plan = (*TWO, *CAUGHT_UP, Trim(1), Crash("log"), Restart("log"))
+    for log in (logs.Table, logs.TrimsInMemory):
+        shown = run(log, *plan)
+        stored = b"".join(map(to_line, shown.history)).splitlines()
+        result = check([json.loads(line) for line in stored], application=logs.APPLICATION)
+        assert {one.anomaly for one in result.findings} == {one.anomaly for one in shown.findings}
+        assert bool(shown.findings) is (log is logs.TrimsInMemory)
+
+
+@pytest.mark.parametrize("log", [logs.Table, logs.TrimsInMemory, logs.TrimsOneMore])
+def test_properties_that_are_judged_in_several_processes_all_know_of_removals(log: type) -> None:
+    shown = run(log, *TWO, *TWO, *CAUGHT_UP, Trim(1), Crash("log"), Restart("log"), *TWO)
+    found = []
+    for turn in (0, 1):
+        share = Share(checker(logs.APPLICATION), lambda place, turn=turn: place % 2 == turn)  # type: ignore[misc]
+        share.feed_all(shown.history, 1_000)
+        share.finish()
+        found += [one.anomaly for one in in_order_of_one(share.placed)]
+    assert {*found} == {one.anomaly for one in shown.findings}
+
+
+class Counting(Application):
+    """Without a decider: how many events each stream has."""
+
+    name = "counting"
+    events = (Restocked,)
+
+    def commands(self) -> list[Restock]:
+        """One."""
+        return [Restock("nut", 1)]
+
+    def replay(self, events: Sequence[Stored]) -> dict[str, int]:
+        """All of them, those that were removed too."""
+        return dict(Counter(event.stream for event in events))
+
+
+def test_a_full_replay_leaves_out_of_the_log_what_was_removed() -> None:
+    def judged(*records: Any) -> list[str]:
+        judge = checker(Counting())
+        for record in (
+            Opened(1, "by hand", "counting", ("alice",), (), ("durable-removal",)),
+            *[Stored(n, "nut", n, f"alice-{n}/0", "Restocked", Restocked("nut", 1)) for n in (1, 2)],
+            *records,
+        ):
+            judge.feed(record)
+        return [finding.anomaly for finding in judge.finish()]
+
+    left = Scanned((2,), ("alice-2/0",))
+    assert judged(left) == ["event-vanished"]
+    assert judged(LogTrimmed(1), left, Viewed("view", {"nut": 2})) == []
+    assert judged(LogTrimmed(1), Scanned((), ())) == ["event-vanished"]
+    assert judged(LogTrimmed(2), left) == ["removed-event-returns"]
+    assert judged(LogTrimmed(1), left, Viewed("view", {"nut": 1})) == ["view-differs-from-replay"]
+
+
 # -- answers that do not come
 
 
@@ -203,6 +290,37 @@ def test_where_decisions_read_the_whole_log_nothing_is_removed_and_that_is_said(
     menu = table.menu(Courses())
     assert not {Trim, Truncate, DeleteStream} & {type(action) for action in menu.actions()}
     assert TAGGED in not_checked(table)
+
+
+class Rows:
+    """A consumer of the user's own that keeps nothing."""
+
+    projection = "totals"
+
+    def handle(self, event: Stored) -> None:
+        """Nothing."""
+
+    def rows(self) -> dict[str, int]:
+        """None."""
+        return {}
+
+    def checkpoint(self) -> int:
+        """At the beginning."""
+        return 0
+
+
+class Both:
+    """The log, and a consumer."""
+
+    def __init__(self) -> None:
+        self.log = logs.Table()
+        self.consumers = {"mine": Rows()}
+
+
+def test_beside_consumers_of_the_users_own_nothing_is_removed_and_that_is_said() -> None:
+    assert BESIDE in not_checked(adapt("both", Both))
+    offered = {type(action) for action in adapt("both", Both).menu(logs.APPLICATION).actions()}
+    assert not {Trim, Truncate, DeleteStream} & offered
 
 
 def test_removals_stand_on_the_menu_where_the_log_has_them() -> None:
