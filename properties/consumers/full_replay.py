@@ -104,7 +104,7 @@ class FullReplay(Property):
         if ids[: len(before)] == before:
             return None
         place = next(n for n, id in enumerate(before) if ids[n : n + 1] != (id,))
-        number_of, event = pairs[place]
+        seen_at, event = pairs[place]
         return self.finding(
             "event-vanished",
             event.stream,
@@ -115,7 +115,7 @@ class FullReplay(Property):
             expected=event.id,
             actual=ids[place] if place < len(ids) else "the end",
             evidence=[
-                Evidence(number_of, event, "was in the log"),
+                Evidence(seen_at, event, "was in the log"),
                 Evidence(number, record, "is a scan without it"),
             ],
         )

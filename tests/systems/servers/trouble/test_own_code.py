@@ -30,7 +30,7 @@ from refold.systems.servers.postgres import Postgres
 from refold.systems.servers.postgres_server import PostgresServer
 from refold.systems.user.adopt import adapt
 
-from . import theatre
+from .. import theatre
 
 BOOK = Submit("alice", theatre.Book("A1", "ann"))
 OTHER = Submit("bob", theatre.Book("A2", "bo"))

@@ -20,8 +20,8 @@ from refold.systems.gate.network.exhaustion import why_it_cannot_go_on
 from refold.systems.registry import resolve
 from refold.systems.user.adopt import adapt
 
-from ..user.field import on_servers
-from . import theatre
+from ...user.field import on_servers
+from .. import theatre
 
 FULL = """
 create function full_disk() returns trigger language plpgsql as

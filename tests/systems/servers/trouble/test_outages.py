@@ -26,7 +26,7 @@ from refold.search.vacuous import counts
 from refold.systems.registry import resolve
 from refold.systems.servers import server as servers
 
-from .small import Small
+from ..small import Small
 
 BOLTS = Restock("bolt", 1)
 SUBMIT = Submit("carol", BOLTS)
