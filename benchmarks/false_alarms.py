@@ -7,7 +7,8 @@ number of runs.
     python benchmarks/false_alarms.py [--keep FILE] [--steps N] [--seconds S] [--slice S] [--servers]
         [--without TEXT] [TEXT ...]
 
-`TEXT` takes the examples whose role or name has it, `--without` leaves out those of a role (``model``, whose steps are the cheapest). `--slice` is about how many seconds of processor one slice may use.
+`TEXT` takes the examples whose role or name has it, `--without` leaves out those of a role (``model``, whose steps are the cheapest).
+`--slice` is about how many seconds of processor one slice may use.
 """
 
 from __future__ import annotations
