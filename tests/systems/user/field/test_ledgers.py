@@ -101,7 +101,12 @@ PAIRS: dict[str, tuple[System, System, str, set[str]]] = {
         "SNAP",
         {"snapshot-differs"},
     ),
-    "ceiling-not-scanned": (worker(ledgers.CeilingNotScanned), worker(ledgers.ByKind), "CKPT", {"event-never-applied"}),
+    "ceiling-not-scanned": (
+        worker(ledgers.CeilingNotScanned),
+        worker(ledgers.ByKind),
+        "CKPT",
+        {"event-never-applied", "checkpoint-ahead-of-effects"},
+    ),
     "remembers-batch": (
         worker(ledgers.RemembersBatch, checkpoint=""),
         worker(ledgers.NotesBatch, checkpoint=""),
