@@ -4,9 +4,11 @@ The work goes in slices: a campaign of some runs on one example, with a seed of 
 is over, so that a search may be ended at any time (Ctrl-C) and goes on later where it was. A slice is repeated by its example, seed and
 number of runs.
 
-    python benchmarks/false_alarms.py [--keep FILE] [--steps N] [--seconds S] [--slice S] [--servers] [TEXT ...]
+    python benchmarks/false_alarms.py [--keep FILE] [--steps N] [--seconds S] [--slice S] [--servers]
+        [--without TEXT] [TEXT ...]
 
-`TEXT` takes the examples whose role or name has it. `--slice` is about how many seconds of processor one slice may use.
+`TEXT` takes the examples whose role or name has it, `--without` leaves out those of a role (``model``, whose steps are the cheapest).
+`--slice` is about how many seconds of processor one slice may use.
 """
 
 from __future__ import annotations
@@ -108,6 +110,7 @@ def main() -> None:
     """Slices, in turns, until the steps or the seconds are over; then the report, whatever ended it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("texts", nargs="*")
+    parser.add_argument("--without", default="")
     parser.add_argument("--keep", type=pathlib.Path)
     parser.add_argument("--steps", type=int, default=10_000_000)
     parser.add_argument("--seconds", type=float, default=float("inf"))
@@ -117,7 +120,9 @@ def main() -> None:
     examples = [
         one
         for one in every_example()
-        if (options.servers or not one.server) and all(text in one.key for text in options.texts)
+        if (options.servers or not one.server)
+        and one.role != options.without
+        and all(text in one.key for text in options.texts)
     ]
     tallies = {one.key: Tally() for one in examples}
     for line in kept(options.keep):

@@ -69,7 +69,7 @@ class BeginRestart(Action, frozen=True, tag="begin-restart"):
 
 @action_kind
 class Halt(Action, frozen=True, tag="halt"):
-    """Whoever is at work goes on to the first place with this name, and stops before it."""
+    """Whoever is at work goes on to the first place with this name, and stops before it; to the second one, if “(2)” is behind the name."""
 
     phrase = "somebody had stopped in the middle of work"
 

@@ -96,7 +96,6 @@ from refold.systems.user.watching import (
     watched_spec,
 )
 from refold.systems.user.words import (
-    WAITING,
     chosen,
     of_clocks,
     of_consumers,
@@ -104,6 +103,7 @@ from refold.systems.user.words import (
     of_time,
     overtakings,
     restart_of,
+    waits,
 )
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
@@ -959,7 +959,7 @@ class OwnDeployment(Deployment):
                     break
                 place = stage.before(who)
                 passed[place] += 1
-                if 1 < passed[place] <= AGAIN_MAX.get(place, OFTEN) and not place.startswith(WAITING):
+                if 1 < passed[place] <= AGAIN_MAX.get(place, OFTEN) and not waits(place):
                     place = f"{place} ({passed[place]})"
                 found[place] = None
                 stage.step(who)

@@ -40,6 +40,11 @@ def chosen(places: Sequence[str]) -> list[str]:
     return [place for place in places if place in kept]
 
 
+def waits(place: str) -> bool:
+    """Whether somebody only waits there: for time, for a lock, or for a thread of a pool. Awaits have numbers of their own."""
+    return place.startswith(WAITING) or place.endswith(" in a thread")
+
+
 def rank(place: str) -> int:
     """How late a place is chosen."""
     if numbered(place)[1] > 1 and not place.startswith("COMMIT"):

@@ -1,4 +1,4 @@
-"""Names of places that are the same in every run: without the parts of subjects, keys and tables that a program generates anew each time.
+"""Names of places that are the same in every run: without the parts of subjects and keys that a program generates anew each time.
 
 A plan names the place at which somebody stops. What is generated is told by its looks: UUIDs, the 22 letters of a NUID, at least eight
 hexadecimal digits of which some are letters, and nine digits or more. A number that counts the runs looks like any other number; such names

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -199,28 +200,23 @@ class OnRedis(System):
         self.client.close()
 
 
-BUCKET = "tally"
-
-
 class OnNats(System):
-    """Rows in a bucket, a new one of the same name for each run: the name is in the subjects of requests, at which plans stop."""
+    """Rows in a bucket with a new name for each run. The name is in the subjects of requests, at which plans stop all the same."""
 
     def __init__(self, port: int, kind: type[NatsWorker]) -> None:
         super().__init__()
+        self.bucket = f"tally_{secrets.token_hex(8)}"
         self.port = port
         self.loop = asyncio.new_event_loop()
         self.client, self.state = self.loop.run_until_complete(self.made())
-        self.consumers = {"counts": lambda: self.watched(kind(port, self.events, BUCKET))}
+        self.consumers = {"counts": lambda: self.watched(kind(port, self.events, self.bucket))}
 
     async def made(self) -> Any:
         """The bucket."""
         import nats
-        from nats.js.errors import NotFoundError
 
         client = await nats.connect(f"nats://127.0.0.1:{self.port}")
-        with contextlib.suppress(NotFoundError):
-            await client.jetstream().delete_key_value(BUCKET)
-        return client, await client.jetstream().create_key_value(bucket=BUCKET)
+        return client, await client.jetstream().create_key_value(bucket=self.bucket)
 
     def watched(self, worker: Any) -> Any:
         """The worker, and how to look at what it does."""
@@ -236,5 +232,6 @@ class OnNats(System):
 
     def close(self) -> None:
         """The run is over."""
+        self.loop.run_until_complete(self.client.jetstream().delete_key_value(self.bucket))
         self.loop.run_until_complete(self.client.close())
         self.loop.close()

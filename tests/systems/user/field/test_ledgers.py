@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
+from refold.model.action import Submit
+from refold.model.parts.calls import Enter, GoOn, Halt
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
 from refold.systems.gate import watch
 from refold.systems.user import Reader, Relay, Service, Sink, Worker, sqlite_system
 from refold.systems.user.adopt import adapt
+from refold.systems.user.words import PLACES, chosen
 
 from . import accounts, desks, ledgers, wallets
-from .test_field import EVENTS, InMemory, Money
+from .test_field import EVENTS, Deposit, InMemory, Money
 
 System = Callable[[], object]
 PROGRESS = "select position from progress where name = 'balances'"
@@ -97,7 +101,12 @@ PAIRS: dict[str, tuple[System, System, str, set[str]]] = {
         "SNAP",
         {"snapshot-differs"},
     ),
-    "ceiling-not-scanned": (worker(ledgers.CeilingNotScanned), worker(ledgers.ByKind), "CKPT", {"event-never-applied"}),
+    "ceiling-not-scanned": (
+        worker(ledgers.CeilingNotScanned),
+        worker(ledgers.ByKind),
+        "CKPT",
+        {"event-never-applied", "checkpoint-ahead-of-effects"},
+    ),
     "remembers-batch": (
         worker(ledgers.RemembersBatch, checkpoint=""),
         worker(ledgers.NotesBatch, checkpoint=""),
@@ -155,3 +164,21 @@ def test_its_repair_is_held(name: str) -> None:
     result = verified(PAIRS[name][1], 1, 6)
     assert [str(example.finding) for example in result.counterexamples] == []
     assert result.counts["appended"] > 20
+
+
+def test_a_place_that_comes_again_is_a_place_of_its_own() -> None:
+    """Another client appends between the last two queries of the same table: the wrong snapshot is seen, that of the repair is right."""
+    bad, good, *_ = PAIRS["snapshot-counted-later"]
+    deposit = Deposit("w1", 5)
+    stop = Halt("alice", "SELECT events (4)")
+    assert stop in set(adapt("bad", bad).menu(Money()).actions())
+    plan = (Submit("alice", deposit), Enter("alice", deposit), stop, Submit("bob", deposit), GoOn("alice"))
+    assert [one.anomaly for one in execute(adapt("bad", bad), Money(), plan).findings][:1] == ["snapshot-differs"]
+    assert not execute(adapt("good", good), Money(), plan).findings
+
+
+def test_where_there_are_many_places_those_that_write_come_first() -> None:
+    """Then those that read, then those that come again; in the order of the code."""
+    writes = [f"INSERT t{n}" for n in range(PLACES - 3)]
+    places = ["SELECT a", "SELECT a (2)", *writes, "SELECT b", "INSERT t0 (2)", "COMMIT", "COMMIT (2)"]
+    assert chosen(places) == ["SELECT a", *writes, "COMMIT", "COMMIT (2)"]
