@@ -8,7 +8,7 @@ from refold.model.application import Application
 from refold.model.declarations.capability import APPEND, CORE, CRASH_AT_STEP, SNAPSHOTS, Ability, Capability
 from refold.model.parts.calls import CALLS
 from refold.model.parts.extensions import EXTENSIONS
-from refold.systems.port import SystemPort
+from refold.systems.port import PartlyUnseen, SystemPort
 
 CAPABILITIES: dict[Capability, Ability] = {
     **CORE,
@@ -54,7 +54,8 @@ def not_checked(system: SystemPort, application: Application | None = None) -> t
     if "snapshots_of_streams" in can:
         can.add(SNAPSHOTS)
     lacking = tuple(words.missing for name, words in CAPABILITIES.items() if name not in can)
-    return (*undecided, *getattr(system, "unseen", ()), *lacking)
+    unseen = system.unseen if isinstance(system, PartlyUnseen) else ()
+    return (*undecided, *unseen, *lacking)
 
 
 def in_short(texts: Iterable[str]) -> list[str]:

@@ -474,6 +474,9 @@ class Deployment:
         except OutcomeUnknown as doubt:
             self.doubtful(client, request, doubt)
             return True
+        except GaveUp:
+            self.given_up(client, request)
+            return True
         if isinstance(outcome, tuple):
             client.slow = True
             self.emit(Started(client.name, request.op, outcome))
@@ -495,6 +498,8 @@ class Deployment:
             self.unheard(client, request)
         except OutcomeUnknown as doubt:
             self.doubtful(client, request, doubt)
+        except GaveUp:
+            self.given_up(client, request)
         else:
             if type(outcome) is Conflict:
                 self.emit(Aborted(client.name, request.op))

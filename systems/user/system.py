@@ -903,8 +903,8 @@ class OwnDeployment(Deployment):
             )
 
     def walk(self, who: str, found: dict[str, None]) -> None:
-        """Step by step to the end. Where no COMMIT comes, each statement that writes is a commit, and is told apart from those before it that
-        are called the same."""
+        """Step by step to the end. Where no COMMIT comes, each statement that writes is a commit, and is told apart from those before
+        it that are called the same."""
         stage = self.stage
         if stage is None:
             return
