@@ -16,7 +16,7 @@ from refold.model.declarations.capability import (
 )
 from refold.model.parts.calls import CALLS
 from refold.model.parts.extensions import EXTENSIONS
-from refold.systems.port import SystemPort
+from refold.systems.port import PartlyUnseen, SystemPort
 
 CAPABILITIES: dict[Capability, Ability] = {
     **CORE,
@@ -62,7 +62,8 @@ def not_checked(system: SystemPort, application: Application | None = None) -> t
     if OWN_SNAPSHOTS in can:
         can.add(SNAPSHOTS)
     lacking = tuple(words.missing for name, words in CAPABILITIES.items() if name not in can)
-    return (*undecided, *getattr(system, "unseen", ()), *lacking)
+    unseen = system.unseen if isinstance(system, PartlyUnseen) else ()
+    return (*undecided, *unseen, *lacking)
 
 
 def in_short(texts: Iterable[str]) -> list[str]:

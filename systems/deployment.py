@@ -490,6 +490,9 @@ class Deployment:
         except OutcomeUnknown as doubt:
             self.doubtful(client, request, doubt)
             return True
+        except GaveUp:
+            self.given_up(client, request)
+            return True
         if isinstance(outcome, tuple):
             client.slow = True
             self.emit(Started(client.name, request.op, outcome))
@@ -511,6 +514,8 @@ class Deployment:
             self.unheard(client, request)
         except OutcomeUnknown as doubt:
             self.doubtful(client, request, doubt)
+        except GaveUp:
+            self.given_up(client, request)
         else:
             if type(outcome) is Conflict:
                 self.emit(Aborted(client.name, request.op))

@@ -30,6 +30,15 @@ from refold.model.tape import Menu
 
 
 @runtime_checkable
+class PartlyUnseen(Protocol):
+    """A system that knows parts of itself at which refold cannot look."""
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What they are, each in words: a green run does not check them."""
+
+
+@runtime_checkable
 class DeploymentPort(Protocol):
     """A running system: performs actions, emits records."""
 

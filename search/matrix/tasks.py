@@ -144,11 +144,11 @@ class Tasks(Generic[Key]):
                 self.disconnect()
                 raise another_version(f"the worker {worker}", there)
 
-    def disconnect(self) -> None:
-        """Leave the cluster; a local one ends."""
+    def disconnect(self, seconds: float = 5) -> None:
+        """Leave the cluster, within so long; a local one ends."""
         for one in (self.client, self.local):
             if one is not None:
-                one.close(timeout=5)
+                one.close(timeout=seconds)
         self.client = self.local = None
 
     def room(self) -> int:
@@ -213,8 +213,7 @@ class Tasks(Generic[Key]):
         self.told(
             f"the Dask scheduler at {self.address} is gone; waiting up to {RETURN_SECONDS:g} s for it to come back"
         )
-        self.client.close(timeout=1)
-        self.disconnect()
+        self.disconnect(seconds=1)
         self.connect_again(time.monotonic() + RETURN_SECONDS)
         self.same_version()
         self.peopled = time.monotonic()

@@ -25,6 +25,7 @@ from refold.model.action import (
     Submit,
     TakeSnapshot,
 )
+from refold.model.client import GaveUp
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Delete, Register
 from refold.model.record import (
@@ -191,3 +192,22 @@ def test_the_first_record_says_who_takes_part() -> None:
     assert opened.clients == ("alice", "bob", "carol")
     assert [spec.name for spec in opened.consumers] == ["store", "index", "totals", "cache"]
     assert set(opened.capabilities) == system.capabilities
+
+
+@pytest.mark.parametrize("method", ["begin", "commit"])
+def test_a_slow_append_that_the_client_may_not_send_any_more_is_aborted(method: str) -> None:
+    """As a quick one is: nothing of it may be seen, and the client goes on."""
+    made, records = deployment()
+
+    def no(*arguments: object) -> None:
+        raise GaveUp
+
+    kept = getattr(made.slow, method)
+    setattr(made.slow, method, no)
+    made.perform(Begin("alice", ADA))
+    made.perform(Commit("alice"))
+    assert [type(record) for record in records].count(Aborted) == 1
+    setattr(made.slow, method, kept)
+    made.perform(Begin("alice", BOB))
+    made.perform(Commit("alice"))
+    assert isinstance(records[-1], Acknowledged)
