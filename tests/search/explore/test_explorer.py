@@ -340,6 +340,8 @@ def test_once_no_client_can_act_it_makes_no_difference_who_has_written_an_event(
     without.go_on()
     assert closed(with_lens) == 2 * len(with_lens.scope.aspects)
     assert not closed(without)
+    stranger = explored("failed-event-checkpointed", bounds)
+    assert closed(stranger) == 2 * len(stranger.scope.aspects) + 2, "its index may take names apart"
     assert with_lens.complete
     assert without.complete
 
