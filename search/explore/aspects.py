@@ -124,8 +124,8 @@ class Lens:
     """How a state looks to a consumer once it is over with the clients: parts that it never meets are gone, and events are called by their
     positions.
 
-    The names of events are opaque to every consumer of refold's: they are kept and compared for equality. A part that shows one otherwise
-    (in a longer name, or one of no event) is seen, and then no event is called otherwise.
+    The names of events are opaque to the log and the consumers of the model: they are kept and compared for equality. Others may take
+    them apart, so where one takes part, events keep their names; also where a part shows a name otherwise, in a longer one or of no event.
     """
 
     def __init__(self) -> None:
@@ -140,7 +140,9 @@ class Lens:
         return sum([part.digest for part in seen]) & ALL if renamed is None else renamed
 
     def writer(self, deployment: Any, form: CanonicalForm) -> CalledByPosition | None:
-        """Who calls events by their positions; None if two have the same one, or one has two."""
+        """Who calls events by their positions; None if they keep their names, if two have the same position, or one has two."""
+        if deployment.extensions or not all(map(of_the_model, (deployment.log, *deployment.consumers.values()))):
+            return None
         events = [*deployment.observer.known.values(), *deployment.log.entries]
         positions = {event.id: event.position for event in events}
         if any(positions[event.id] != event.position for event in events):
@@ -152,6 +154,11 @@ class Lens:
         if found is None:
             found = self.writers[called] = CalledByPosition(dict(called), form)
         return found
+
+
+def of_the_model(part: Any) -> bool:
+    """Whether a part is the reference system's own."""
+    return type(part).__module__.startswith("refold.model.")
 
 
 class CalledByPosition(CanonicalForm):

@@ -103,6 +103,9 @@ FOUND = [
     ("memory-log-lost-on-kill", ScopeLimits(commands=2, values=1)),
     ("duplicate-append-lost-ack", ScopeLimits(clients=1, commands=1, values=1, unanswered=1, crashes=0)),
     ("partial-batch-append", ScopeLimits(clients=1, commands=2, values=4, reordered=0)),
+    ("retry-reorders", ScopeLimits(clients=1, commands=2, failures=1, **CALM)),
+    ("dedupe-window-too-small", ScopeLimits(clients=1, commands=3, redelivered=1, **CALM)),
+    ("out-of-order-completion", ScopeLimits(clients=1, commands=2, values=2, keys=2, crashes=0)),
 ]
 """Rows of the catalogue, and bounds that have room for them."""
 
@@ -340,6 +343,8 @@ def test_once_no_client_can_act_it_makes_no_difference_who_has_written_an_event(
     without.go_on()
     assert closed(with_lens) == 2 * len(with_lens.scope.aspects)
     assert not closed(without)
+    stranger = explored("failed-event-checkpointed", bounds)
+    assert closed(stranger) == 2 * len(stranger.scope.aspects) + 2, "its index may take names apart"
     assert with_lens.complete
     assert without.complete
 
