@@ -29,7 +29,7 @@ from refold.systems.servers import keeper, records
 
 START = 30.0
 """Seconds within which a server must answer."""
-ORDER = 30.0
+ORDER = 15.0
 """Seconds within which a keeper must have done what it was asked for."""
 STOP = 20.0
 """Seconds within which a server that was told to stop must have come to its end."""
