@@ -67,6 +67,11 @@ class Stage:
         """Whose work nobody cancels: consumers are told to stop instead."""
         self.held: dict[str, Actor] = {}
         """Who of a group has stopped where the plan has him stop."""
+        self.in_vain: Callable[[str], None] = lambda name: None
+        """Called with who had to wait for somebody, and whose work ended with an error: as far as one can see, a lock that was not given
+        back in time."""
+        self.waited: set[str] = set()
+        """Who has had to wait in the work that is under way."""
         self.ended = False
         """A process was ended to resolve a deadlock, and its work is not over yet."""
         self.gate.__enter__()
@@ -139,6 +144,7 @@ class Stage:
     def begin(self, name: str, function: Callable[[], Any], finish: Finish) -> None:
         """Begin a piece of work: up to its first stop."""
         self.work[name] = Work(finish)
+        self.waited.discard(name)
         self.launch(name, function)
         self.after(name)
 
@@ -172,6 +178,7 @@ class Stage:
     def after(self, name: str) -> None:
         """Look at what a step has done; somebody else may have come to an end by it, too."""
         if isinstance(self.gate.status(name), Blocked):
+            self.waited.add(name)
             self.refuse_one_of_a_deadlock(name)
             self.end_a_deadlock(name)
         self.look(name)
@@ -205,6 +212,10 @@ class Stage:
         """Work has come to its end."""
         work = self.work.pop(name, None)
         self.held.pop(name, None)
+        if name in self.waited:
+            self.waited.discard(name)
+            if isinstance(status, Raised):
+                self.in_vain(name)
         if work is not None:
             work.finish(status)
 

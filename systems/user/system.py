@@ -446,6 +446,7 @@ class OwnDeployment(Deployment):
         self.watched_log: WatchedLog | None = None
         if system.gated:
             self.stage = Stage(system.name, emit, self.looked, system.threaded, system.awaits)
+            self.stage.in_vain = lambda who: self.trouble(who, "has waited in vain")
         try:
             self.build(application, emit)
         except BaseException as error:

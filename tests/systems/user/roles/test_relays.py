@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from refold.model.action import Submit
 from refold.model.errors import UsageError
 from refold.model.event import Stored
+from refold.model.parts.calls import Elapse, Enter, Halt, Turn
+from refold.model.parts.messages.outbox import Interrupted
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
 from refold.systems.gate import watch
 from refold.systems.user import Relay, Service, Sink, sqlite_system
 from refold.systems.user.adopt import adapt
@@ -319,6 +323,22 @@ def test_its_repair_is_held(name: str) -> None:
     assert min(counts["messages_sent"], counts["deaths_in_work"], counts["answers_lost"], counts["turns"]) > 10, counts
     assert ("outbox-delivery", "DUAL") in result.checked
     assert not any("an outbox" in text for text in result.not_checked)
+
+
+def test_who_has_waited_in_vain_may_send_again() -> None:
+    """A relay that has sent, and cannot write that down because somebody has the lock for too long, has been interrupted."""
+    accept = Accept("p1", "Ulm")
+    plan = (
+        Submit("bob", accept),
+        Enter("alice", Accept("p2", "Ulm")),
+        Halt("alice", "COMMIT"),
+        Turn("relay-1"),
+        Elapse(30.0),
+        Halt("relay-1", "SELECT outbox"),
+    )
+    run = execute(adapt("parcels", GOOD["a-batch-marked-at-its-end"]), Parcels(), plan, whole=True)
+    assert [record.how for record in run.history if isinstance(record, Interrupted)] == ["has waited in vain"]
+    assert run.findings == []
 
 
 def test_a_sink_keeps_what_it_is_sent() -> None:
