@@ -238,7 +238,11 @@ class GuardedLog(Process):
 
     def readable(self, event: Stored) -> Stored:
         """An event whose payload is the application's object again, if the log gave it back as plain values."""
-        if not isinstance(event.data, dict) or event.type not in self.application.event_classes:
+        known = self.application.event_classes.get(event.type)
+        if known is None:
+            return event
+        if not isinstance(event.data, dict):
+            check_class(self.title, event, known)
             return event
         try:
             return msgspec.structs.replace(event, data=self.application.decode(event.type, event.data))
@@ -294,6 +298,17 @@ def misfit(event: Stored) -> str | None:
         if not isinstance(text, str):
             return f"{field} is {short(text)}, expected a string as the request had it"
     return None
+
+
+def check_class(title: str, event: Stored, known: type) -> None:
+    """Whether a payload that is called like an event of the application is one. A module that is imported under two names makes two
+    classes of each, whose objects look alike and are never equal. Raises `AdapterError`."""
+    found = type(event.data)
+    if found is not known and not issubclass(found, known) and found.__qualname__ == known.__qualname__:
+        raise AdapterError(
+            f"{title}: event {event.id!r} is of class {found.__module__}.{found.__qualname__}, and the application's is"
+            f" {known.__module__}.{known.__qualname__}: the same code under two names; import it by one name everywhere"
+        )
 
 
 class LogSystem:

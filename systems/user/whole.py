@@ -29,6 +29,7 @@ from refold.model.tape import Group, Menu
 from refold.model.words import short
 from refold.systems.port import DeploymentPort, SystemPort
 from refold.systems.user.errors import AdapterError, called, let_through, told
+from refold.systems.user.log import check_class
 
 WORK_MAX = 10_000
 """Steps of background work that a look waits for."""
@@ -223,7 +224,10 @@ class WholeDeployment:
         found = self.call("read", after, PAGE)
         if not isinstance(found, list | tuple) or not all(isinstance(event, Stored) for event in found):
             raise AdapterError(f"{self.title}: read() returned {short(found)}, expected a list of Stored events")
-        decode = self.application.decode
+        decode, known = self.application.decode, self.application.event_classes
+        for event in found:
+            if event.type in known and not isinstance(event.data, dict):
+                check_class(self.title, event, known[event.type])
         return [
             msgspec.structs.replace(event, data=decode(event.type, event.data))
             if isinstance(event.data, dict)

@@ -97,3 +97,13 @@ def test_a_log_with_a_disk_that_fails_shows_it_by_its_method() -> None:
     with pytest.raises(DiskFailure, match="full"):
         log.append(request(7))
     assert isinstance(log.append(request(8)), Appended)
+
+
+def test_events_of_a_module_with_two_names_are_told() -> None:
+    """They look like those of the application, and are never equal to them."""
+    twin = type("Restocked", (), {"__init__": lambda self: None})
+    log = guarded(InOrder())
+    event = log.read_stream("bolt", 0)[0]
+    with pytest.raises(AdapterError, match="the same code under two names"):
+        log.readable(Stored(4, "bolt", 4, "bob-3/0", "Restocked", twin()))
+    assert log.readable(event) is event
