@@ -22,10 +22,9 @@ from refold.model.record import Applied, CheckpointSaved, ConsumerSpec, Ignored,
 from refold.model.tape import Menu
 from refold.model.words import short
 from refold.systems.deployment import Deployment
-from refold.systems.user.asked import Asked, check_declared
+from refold.systems.user.asked import Asked, check_declared, differing, snapshot
 from refold.systems.user.errors import AdapterError, called, let_through
 from refold.systems.user.log import BESIDE, GuardedLog, declared_by, log_capabilities
-from refold.systems.user.rows import differing, snapshot
 
 
 class ConsumerPort(Protocol):

@@ -8,30 +8,19 @@ from __future__ import annotations
 
 import gc
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from refold.model.action import (
-    Abort,
     Action,
-    Append,
-    AppendUnheard,
-    Begin,
-    Commit,
     Crash,
     CrashAt,
     Deliver,
     Fail,
-    Prepare,
-    Redecide,
     Redeliver,
     Restart,
-    Retry,
-    Submit,
 )
 from refold.model.application import Application
-from refold.model.context import Context
 from refold.model.declarations.capability import (
     APPEND,
     BROUGHT,
@@ -44,160 +33,55 @@ from refold.model.declarations.capability import (
     Capability,
 )
 from refold.model.declarations.offer import Cast, alone
-from refold.model.declarations.ports import StorePort
 from refold.model.errors import UsageError
-from refold.model.extension import Handler
-from refold.model.log import Log, pages
 from refold.model.parts.calls import (
     CALLS,
-    BeginRestart,
-    BeginTurn,
-    Die,
-    Elapse,
-    Enter,
-    FailStep,
     GoOn,
-    Halt,
-    HandledAgain,
-    LoseAnswer,
-    RestartedAtRest,
     StopOrderly,
     Turn,
 )
-from refold.model.parts.clocks import Clocks, ClockSet, SetClock
+from refold.model.parts.clocks import Clocks
 from refold.model.parts.connection import Connections, Disconnect
 from refold.model.process import Emit
-from refold.model.record import Crashed
 from refold.model.tape import Group, Menu
 from refold.model.words import short
-from refold.systems.deployment import Deployment
 from refold.systems.gate.runtime.driven import NeedsThread, Overran
 from refold.systems.gate.runtime.kept_clocks import missed
-from refold.systems.user.actors import Stage
 from refold.systems.user.asked import check_declared
-from refold.systems.user.coroutines import Recorder, any_asynchronous, asynchronous
+from refold.systems.user.deployment import OF_HARNESS, OwnDeployment
 from refold.systems.user.errors import AdapterError, called, close_part, line_of
 from refold.systems.user.late import InOrderOfCommit
-from refold.systems.user.log import BESIDE, GuardedLog, declared_by, log_capabilities
-from refold.systems.user.roles.parts import roles_of
+from refold.systems.user.log import BESIDE, declared_by, log_capabilities
+from refold.systems.user.parts import Parts, at_gate, parts_of
 from refold.systems.user.roles.relays import LATER
-from refold.systems.user.roles.role import OwnRole, Surroundings
-from refold.systems.user.roles.views import OwnViews
-from refold.systems.user.service import CLIENTS, Call, Callers, WatchedLog
+from refold.systems.user.service import CLIENTS
 from refold.systems.user.watching import (
     INLINE,
     PULLING,
     PUSHED,
     RUNNING,
-    WORK,
-    Watched,
     is_factory,
     role_of,
     watched_spec,
 )
 from refold.systems.user.words import (
-    chosen,
     of_clocks,
     of_consumers,
     of_service,
     of_time,
     overtakings,
-    restart_of,
-    waits,
 )
 
-OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
-"""What the clients of the harness do, beside submitting."""
-COMMIT = "COMMIT"
-AGAIN_MAX = {COMMIT: 3}
-"""How often a place is told apart that comes again within one piece of work (what is read, written or committed there is something else),
-if it is not `OFTEN`."""
-OFTEN = 5
-STEPS_OF_WALK = 300
-"""Steps of one actor, at most, that are looked at to learn the places."""
-WALKS = 12
-"""Times that time passes on such a walk."""
 AHEAD = 30.0
 """Seconds by which clocks differ, at least; where something lasts longer, twice that."""
 CATCH_UP = 5
 """Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
 KEPT_CLOCK = "simulated time, in code that keeps a clock of Python's where refold cannot replace it"
-WORK_MAX = 10_000
-"""Turns that a look waits for."""
 REHEARSED = 12
 """Commands that are tried to learn the places."""
 SHORT = (12, 24, 48)
 """Words per plan where many short runs find more in the same time than few long ones: where a part of the user's says so, and where a
 consumer runs by itself. Who has missed its last wake-up is put right by the next event, so only the ends of runs show it."""
-
-
-def parts_of(made: object) -> Sequence[object]:
-    """What an object of the user's has as attributes."""
-    return tuple(vars(made).values()) if hasattr(made, "__dict__") else ()
-
-
-class Parts:
-    """What a user's system is made of, found out once from what his function made."""
-
-    def __init__(self, name: str, made: Any) -> None:
-        self.name = name
-        log = getattr(made, "log", made)
-        self.log = log if callable(getattr(log, "read", None)) or not callable(getattr(made, "read", None)) else made
-        self.service = getattr(made, "service", None)
-        if self.service is None and callable(getattr(made, "execute", None)):
-            self.service = made
-        self.closed_as_log = self.log is made
-        late = self.service is not None and any(getattr(part, "shows_late", False) for part in parts_of(made))
-        if getattr(made, "gaps", late):
-            self.log = InOrderOfCommit(self.log)
-        self.consumers: dict[str, Any] = dict(getattr(made, "consumers", None) or {})
-        self.refusals = tuple(getattr(made, "refusals", ()))
-        self.roles = dict(roles_of(made))
-        if self.roles and self.service is None and not callable(getattr(self.log, "read", None)):
-            self.log = Log()
-        self.made = made
-
-    @property
-    def shared(self) -> bool:
-        """Whether all clients call one service: it executes, or has methods and makes nothing."""
-        if isinstance(self.service, type):
-            return False
-        return callable(getattr(self.service, "execute", None)) or not callable(self.service)
-
-    def serve(self, client: str) -> object:
-        """The service, for one client; or what comes of it, if it is to be awaited."""
-        service: Any = self.service
-        return service if self.shared else service(client)
-
-    @property
-    def awaits(self) -> bool:
-        """Whether the service is seen to be asynchronous."""
-        return asynchronous(self.service) or any_asynchronous(self.service, "execute")
-
-    def check(self) -> None:
-        """Whether these are parts. Raises `UsageError`."""
-        if not callable(getattr(self.log, "read", None)):
-            raise UsageError(f"{self.name!r}: its log has no read(after, limit), by which everything is judged")
-        if self.service is None and not callable(getattr(self.log, "append", None)):
-            raise UsageError(
-                f"{self.name!r}: it has neither a service (service(client) makes something with execute(command)) nor a log with append()"
-            )
-        if self.service is None and isinstance(self.log, InOrderOfCommit):
-            raise UsageError(
-                f"{self.name!r}: gaps is for a service that appends by itself; append() of a log returns positions that are final"
-            )
-
-
-def at_gate(parts: Parts) -> bool:
-    """Whether this code is run at a gate."""
-    return (
-        parts.service is not None
-        or bool(parts.roles)
-        or any(
-            is_factory(one) or role_of(one) in (PULLING, RUNNING) or any_asynchronous(one, *WORK)
-            for one in parts.consumers.values()
-        )
-    )
 
 
 class OwnSystem:
@@ -216,7 +100,7 @@ class OwnSystem:
         self.gaps = isinstance(parts.log, InOrderOfCommit)
         self.gated = at_gate(parts)
         self.executes = self.serves
-        self.clients = CLIENTS[:2]
+        self.clients: tuple[str, ...] = CLIENTS[:2]
         self.given = dict(parts.roles)
         for role, theirs in parts.roles.items():
             role.check(name, theirs)
@@ -418,552 +302,3 @@ class OwnSystem:
             finally:
                 deployment.close()
         return self.places[kind]
-
-
-class OwnDeployment(Deployment):
-    """One run of a system of the user's own code."""
-
-    def __init__(self, system: OwnSystem, application: Application, emit: Emit) -> None:
-        self.system = system
-        self.stage: Stage | None = None
-        self.later = 0
-        self.recorder = Recorder(emit)
-        self.done: list[Action] = []
-        try:
-            self.assemble(application)
-        except NeedsThread as stop:
-            self.begin_with_threads(application, stop)
-
-    def assemble(self, application: Application) -> None:
-        """A stage, if there is to be one, and what stands on it."""
-        system = self.system
-        emit = self.recorder if system.gated and not system.threaded else self.recorder.passing()
-        self.lit = False
-        self.own: list[OwnRole] = []
-        self.ahead: dict[str, float] = {}
-        """Whose clock has been set, and to what."""
-        self.service: Callers | None = None
-        self.watched_log: WatchedLog | None = None
-        if system.gated:
-            self.stage = Stage(system.name, emit, self.looked, system.threaded, system.awaits)
-            self.stage.in_vain = lambda who: self.trouble(who, "has waited in vain")
-        try:
-            self.build(application, emit)
-        except BaseException as error:
-            if self.stage is not None:
-                self.stage.close()
-            if isinstance(error, AdapterError) and system.serves and not system.eager:
-                system.eager = True
-                self.assemble(application)
-                return
-            raise
-        self.lit = True
-
-    def begin_with_threads(self, application: Application, stop: NeedsThread) -> None:
-        """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was:
-        up to there nothing is different."""
-        self.system.use_threads(stop)
-        self.recorder.again()
-        self.assemble(application)
-        for action in self.done:
-            super().perform(action)
-
-    def perform(self, action: Action) -> bool:
-        """As every deployment."""
-        if self.stage is None or self.system.threaded:
-            return super().perform(action)
-        try:
-            done = super().perform(action)
-        except NeedsThread as stop:
-            self.close_quietly()
-            self.begin_with_threads(self.application, stop)
-            return super().perform(action)
-        self.done.append(action)
-        return done
-
-    def close_quietly(self) -> None:
-        """What was begun is not gone on with."""
-        try:
-            self.close()
-        except NeedsThread:
-            if self.stage is not None:
-                self.stage.close()
-
-    def build(self, application: Application, emit: Emit) -> None:
-        """Have the user's parts made, and put them together."""
-        system = self.system
-        self.parts = parts = Parts(system.name, called(system.name, system.make))
-        log: GuardedLog
-        if system.serves:
-            log = self.watched_log = WatchedLog(system.name, parts.log, application, emit)
-        else:
-            log = GuardedLog(system.name, parts.log, application)
-            log.emit = emit
-        if self.stage is not None and self.watched_log is not None:
-            self.watched_log.stage = self.stage
-            self.service = Callers(
-                system.name,
-                parts.serve,
-                parts.refusals,
-                self.stage,
-                self.watched_log,
-                emit,
-                own=not parts.shared,
-                awaits=parts.awaits,
-            )
-            if system.eager:
-                self.service.make_all(system.clients)
-        super().__init__(
-            system.name,
-            application,
-            emit,
-            log=log,
-            capabilities=system.capabilities,
-            designs={
-                name: (self.wrap(given), spec.projection)
-                for (name, given), spec in zip(parts.consumers.items(), system.consumers, strict=True)
-            },
-            sources={} if system.serves else dict.fromkeys(system.clients, "log"),
-        )
-        if self.stage is not None:
-            self.begin_roles(self.stage)
-        self.tail()
-
-    def begin_roles(self, stage: Stage) -> None:
-        """Let the other roles take part."""
-        original = (lambda event: event) if self.watched_log is None else self.watched_log.original
-        service_of = (lambda client: None) if self.service is None else self.service.service
-        scene = Surroundings(
-            self.system.name,
-            self.context,
-            stage,
-            self.step,
-            self.consumers,
-            self.system.clients,
-            original,
-            service_of,
-            {} if self.service is None else self.service.acknowledged,
-            (lambda client: None) if self.service is None else self.service.forget,
-        )
-        for role, theirs in self.parts.roles.items():
-            one = role(scene, theirs)
-            self.own.append(one)
-            self.extensions.append(one)
-            if role.visible is not OwnRole.visible:
-                self.watching.append(one)
-            self.handlers.update(one.handlers())
-            if isinstance(one, OwnViews):
-                one.work = self.work_on
-
-    def work_on(self) -> None:
-        """Let everybody work until there is nothing to do."""
-        if self.stage is not None:
-            self.stage.finish()
-        for _ in range(WORK_MAX):
-            working = [one for one in self.consumers.values() if not one.down and not one.idle()]
-            for one in working:
-                one.turn(0)
-            if not working:
-                return
-        raise AdapterError(
-            f"{self.name}: consumers said {WORK_MAX:,} times that there was something to do; poll() returns False when there is nothing"
-        )
-
-    def wrap(self, given: Any) -> Callable[[str, str, Context, StorePort], Watched]:
-        """The consumer behind the port."""
-        covered = getattr(self.parts.log, "covered", None) if isinstance(self.parts.log, InOrderOfCommit) else None
-        return lambda name, projection, context, store: Watched(
-            name, projection, context, self.system.name, given, self.stage, covered
-        )
-
-    def callers(self) -> tuple[str, ...]:
-        """Those of the service."""
-        return self.system.clients
-
-    def table(self) -> dict[type, Handler]:
-        """What can be done here."""
-        table = super().table()
-        table[StopOrderly] = self.stop_orderly
-        table[Disconnect] = self.disconnect
-        if self.stage is not None:
-            table |= {
-                BeginRestart: self.begin_restart,
-                Enter: self.enter,
-                Turn: self.take_turn,
-                BeginTurn: self.begin_turn,
-                Halt: self.halt,
-                GoOn: self.go_on,
-                LoseAnswer: self.lose_answer,
-                FailStep: self.fail_step,
-                Die: self.die,
-                SetClock: self.set_clock,
-                Elapse: self.elapse,
-            }
-        if self.system.serves:
-            table[Submit] = self.call_through
-            for kind in OF_HARNESS:
-                table.pop(kind, None)
-        return table
-
-    # -- looking
-
-    def looked(self, who: str) -> None:
-        """Somebody has taken a step: what is visible now is his doing."""
-        if not self.lit:
-            return
-        if self.watched_log is not None and self.service is not None:
-            call = self.service.calls.get(who)
-            self.watched_log.at_work = call if isinstance(call, Call) else who
-        self.tail()
-        consumer = self.consumers.get(who)
-        if isinstance(consumer, Watched):
-            consumer.look()
-        for role in self.own:
-            role.looked(who)
-
-    def begins(self, who: str) -> None:
-        """Somebody begins a piece of work."""
-        for role in self.own:
-            role.began(who)
-
-    def trouble(self, who: str, how: str) -> None:
-        """Something went wrong for somebody."""
-        for role in self.own:
-            role.troubled(who, how)
-
-    # -- clients of the service
-
-    def call_through(self, action: Submit) -> bool:
-        """A call without a stop."""
-        return self.enter(action) and self.passed(action.client)
-
-    def passed(self, who: str) -> bool:
-        """Go on to the end."""
-        if self.stage is not None:
-            self.stage.go_on(who)
-        return True
-
-    def enter(self, action: Enter | Submit) -> bool:
-        """Begin a call."""
-        if self.service is None or self.stage is None or self.stage.busy(action.client):
-            return False
-        self.step(action)
-        self.begins(action.client)
-        self.service.begin(action.client, action.command)
-        return True
-
-    # -- consumers
-
-    def working(self, name: str) -> Watched | None:
-        """A consumer that could take a turn; one that is down is started first. While others are in the middle of work, one that pulls may
-        find what is not in the log yet: a job in a queue, a row of an outbox."""
-        consumer = self.consumers.get(name)
-        if not isinstance(consumer, Watched) or consumer.role == INLINE or consumer.busy() or self.held_down(name):
-            return None
-        others_work = consumer.role == PULLING and self.stage is not None and bool(self.stage.work)
-        return consumer if consumer.down or others_work or not consumer.idle() else None
-
-    def begin_turn(self, action: BeginTurn | Turn) -> bool:
-        """A consumer begins to work."""
-        consumer = self.working(action.consumer)
-        if consumer is None:
-            return False
-        self.step(action)
-        if consumer.down and not self.up(consumer):
-            return True
-        self.begins(action.consumer)
-        consumer.begin()
-        return True
-
-    def begin_restart(self, action: BeginRestart) -> bool:
-        """A consumer that is down begins to recover."""
-        consumer = self.consumers.get(action.consumer)
-        if (
-            not isinstance(consumer, Watched)
-            or not consumer.down
-            or consumer.role == INLINE
-            or self.held_down(consumer.name)
-        ):
-            return False
-        self.step(action)
-        consumer.begin_restart()
-        return True
-
-    def held_down(self, name: str) -> bool:
-        """Whether a consumer must not start now."""
-        return any(role.holds_down(name) for role in self.own)
-
-    def up(self, consumer: Watched) -> bool:
-        """Start it again, up to the end of its recovery; whether it came to that."""
-        consumer.begin_restart()
-        self.passed(consumer.name)
-        return not consumer.down and not consumer.busy()
-
-    def restart(self, action: Restart) -> bool:
-        """A consumer recovers in its own process, in which it may wait for others."""
-        consumer = self.consumers.get(action.process)
-        if not isinstance(consumer, Watched) or self.stage is None:
-            return super().restart(action)
-        if not consumer.down or self.held_down(consumer.name):
-            return False
-        self.step(action)
-        self.up(consumer)
-        return True
-
-    def take_turn(self, action: Turn) -> bool:
-        """A consumer works without a stop."""
-        return self.begin_turn(action) and self.passed(action.consumer)
-
-    def stop_orderly(self, action: StopOrderly) -> bool:
-        """A consumer is told to stop."""
-        consumer = self.consumers.get(action.consumer)
-        if not isinstance(consumer, Watched) or consumer.down or action.consumer not in self.system.stops:
-            return False
-        if consumer.busy() and not (self.stage is not None and self.stage.stands(action.consumer)):
-            return False
-        self.step(action)
-        in_work = consumer.busy()
-        consumer.stop()
-        if in_work:
-            self.trouble(action.consumer, "was told to stop")
-        return True
-
-    def crash(self, action: Crash) -> bool:
-        """Only of what can die."""
-        if action.process in self.system.roles and action.process not in self.system.mortal:
-            return False
-        done = super().crash(action)
-        if done:
-            self.trouble(action.process, "has died")
-        return done
-
-    def redeliver(self, action: Redeliver) -> bool:
-        """Not in the middle of its work."""
-        consumer = self.consumers[action.consumer]
-        if consumer.busy() or consumer.role != PUSHED or not super().redeliver(action):
-            return False
-        return self.passed(action.consumer) if consumer.busy() else True
-
-    def disconnect(self, action: Disconnect) -> bool:
-        """The subscription of a consumer that is handed its events begins again, behind its checkpoint; its process lives on."""
-        consumer = self.consumers.get(action.consumer)
-        if not isinstance(consumer, Watched) or consumer.role != PUSHED or consumer.down or consumer.busy():
-            return False
-        self.step(action)
-        consumer.subscribe_again()
-        return True
-
-    # -- at the gate
-
-    def halt(self, action: Halt) -> bool:
-        """Up to a place."""
-        if self.stage is None or not self.stage.stands(action.who):
-            return False
-        self.step(action)
-        self.stage.halt(action.who, action.before)
-        return True
-
-    def go_on(self, action: GoOn) -> bool:
-        """To the end."""
-        if self.stage is None or not self.stage.stands(action.who):
-            return False
-        self.step(action)
-        self.stage.go_on(action.who)
-        return True
-
-    def lose_answer(self, action: LoseAnswer) -> bool:
-        """Done, and not heard of."""
-        if self.stage is None or not self.stage.stands(action.who):
-            return False
-        self.step(action)
-        self.stage.lose(action.who)
-        self.trouble(action.who, "has lost an answer")
-        return True
-
-    def fail_step(self, action: FailStep) -> bool:
-        """Not done."""
-        if self.stage is None or not self.stage.stands(action.who):
-            return False
-        self.step(action)
-        self.stage.fail(action.who)
-        self.trouble(action.who, "was refused a step")
-        return True
-
-    def die(self, action: Die) -> bool:
-        """Dead where it stands."""
-        mortal = action.who in self.system.mortal or action.who in self.system.clients
-        if self.stage is None or not mortal or not self.stage.stands(action.who):
-            return False
-        consumer = self.consumers.get(action.who)
-        if not self.stage.busy(action.who) and consumer is None:
-            return False
-        self.step(action)
-        if self.stage.busy(action.who):
-            self.stage.die(action.who)
-        elif isinstance(consumer, Watched):
-            consumer.crash()
-            self.emit(Crashed(consumer.name, 1))
-        self.trouble(action.who, "has died")
-        return True
-
-    def set_clock(self, action: SetClock) -> bool:
-        """Of somebody who has one, to something new."""
-        known = action.who in self.system.clients or action.who in self.system.roles
-        if self.stage is None or not known or self.ahead.get(action.who, 0.0) == action.ahead:
-            return False
-        self.step(action)
-        self.move_clock(self.stage, action.who, action.ahead)
-        return True
-
-    def move_clock(self, stage: Stage, who: str, ahead: float) -> None:
-        """The clock of somebody differs from now on, or agrees again."""
-        self.ahead[who] = ahead
-        stage.gate.set_clock(who, ahead)
-        self.emit(ClockSet(who, float(ahead)))
-        for role in self.own:
-            role.clock_was_set()
-
-    def elapse(self, action: Elapse) -> bool:
-        """Time passes; who pulls may find something to do for which the time has come."""
-        if self.stage is None:
-            return False
-        self.step(action)
-        self.stage.gate.advance(action.seconds)
-        for consumer in self.consumers.values():
-            if isinstance(consumer, Watched) and consumer.role == PULLING:
-                consumer.wake()
-        return True
-
-    def asked(self, clock: str) -> set[str]:
-        """Who has asked a clock; what one client does, all do."""
-        found = set() if self.stage is None else {*getattr(self.stage.gate, clock)}
-        return {*found, *self.system.clients} if found.intersection(self.system.clients) else found
-
-    # -- the end
-
-    def settle(self) -> None:
-        """Whoever is in the middle of work comes to its end first."""
-        try:
-            self.come_to_an_end()
-        except NeedsThread as stop:
-            self.close_quietly()
-            self.begin_with_threads(self.application, stop)
-            self.come_to_an_end()
-
-    def come_to_an_end(self) -> None:
-        """Everybody."""
-        self.later = 2
-        if self.stage is not None:
-            for who in [one for one, ahead in self.ahead.items() if ahead]:
-                self.move_clock(self.stage, who, 0.0)
-            self.stage.finish()
-            self.stage.rest()
-            for role in self.own:
-                role.come_to_an_end()
-        for consumer in self.consumers.values():
-            if isinstance(consumer, Watched):
-                consumer.begin_anew()  # it may wait for the end of a transaction that nobody has seen anything of
-        super().settle()
-
-    def rested(self) -> None:
-        """What each consumer would handle again, if it were started once more now."""
-        for consumer in self.consumers.values():
-            checkpoint = consumer.start_once_more() if isinstance(consumer, Watched) else None
-            if checkpoint is None:
-                continue
-            self.emit(RestartedAtRest(consumer.name, checkpoint))
-            for page in pages(self.log, checkpoint, 1024):
-                for event in page:
-                    self.emit(HandledAgain(consumer.name, event.position))
-
-    def time_passes(self) -> bool:
-        """Consumers that pull look again, for what they have put off: a back-off, a lease. Volatile ones that are pushed are handed an
-        event that they know: they may still have to build up what they lost."""
-        if any(one.remind() for one in self.consumers.values() if isinstance(one, Watched)):
-            return True
-        pulling = [one for one in self.consumers.values() if isinstance(one, Watched) and one.role == PULLING]
-        if self.stage is None or not pulling or not self.later:
-            return False
-        self.later -= 1
-        self.stage.gate.advance(LATER)
-        for consumer in pulling:
-            consumer.wake()
-        return True
-
-    def close(self) -> None:
-        """Threads, connections, and what the user has to close."""
-        try:
-            super().close()
-        finally:
-            if self.stage is not None:
-                self.stage.close()
-            if not self.parts.closed_as_log:
-                close_part(self.name, self.parts.made)
-
-    # -- learning
-
-    def rehearse(self, commands: Sequence[Any]) -> dict[str, list[str]]:
-        """Let everything run once or twice, and note where it stops."""
-        if self.stage is None:
-            raise AdapterError(f"{self.name}: there is no gate at which anything could stop")
-        places: dict[str, dict[str, None]] = {"service": {}, **{name: {} for name in self.consumers}}
-        for role in self.own:
-            role.visible(())
-        service = self.service
-        if service is not None:
-            self.rehearse_calls(service, commands, places["service"])
-        else:
-            for command in commands:
-                self.submit(Submit(next(iter(self.clients)), command))
-        for consumer in self.consumers.values():
-            for _ in range(4):
-                if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
-                    self.walk(consumer.name, places[consumer.name])
-            if consumer.name in self.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:
-                consumer.crash()
-                consumer.begin_restart()
-                self.walk(consumer.name, places.setdefault(restart_of(consumer.name), {}))
-        for role in self.own:
-            for name, words in role.rehearse(self.walked).items():
-                places.setdefault(name, {}).update(dict.fromkeys(words))
-        return {name: chosen(list(found)) for name, found in places.items()}
-
-    def walked(self, who: str) -> list[str]:
-        """Step by step to the end, and by which places."""
-        found: dict[str, None] = {}
-        self.walk(who, found)
-        return list(found)
-
-    def rehearse_calls(self, service: Callers, commands: Sequence[Any], found: dict[str, None]) -> None:
-        """Each command twice. Raises `UsageError` if no call comes to an end that a service means."""
-        for command in commands:
-            for _ in range(2):
-                service.begin("alice", command)
-                self.walk("alice", found)
-        if all(said == "raised" for said, _ in service.outcomes):
-            raise UsageError(
-                f"{self.name!r}: every call of the service raised, the first one {service.outcomes[0][1]}; if that is how it refuses,"
-                " name the class in `refusals`"
-            )
-
-    def walk(self, who: str, found: dict[str, None]) -> None:
-        """Step by step to the end; places that come again are told apart."""
-        stage = self.stage
-        if stage is None:
-            return
-        passed: Counter[str] = Counter()
-        for _ in range(WALKS):
-            if not (stage.busy(who) or who in stage.loose):
-                break
-            for _ in range(STEPS_OF_WALK):
-                if not stage.stands(who):
-                    break
-                place = stage.before(who)
-                passed[place] += 1
-                if 1 < passed[place] <= AGAIN_MAX.get(place, OFTEN) and not waits(place):
-                    place = f"{place} ({passed[place]})"
-                found[place] = None
-                stage.step(who)
-            if not stage.pass_time():
-                break
-        stage.finish([who])

@@ -25,11 +25,10 @@ from refold.model.words import short
 from refold.systems.gate import durable
 from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
 from refold.systems.user.actors import Finish, Stage
-from refold.systems.user.asked import Asked
+from refold.systems.user.asked import Asked, differing, snapshot
 from refold.systems.user.consumers import Rows, promised
 from refold.systems.user.coroutines import any_asynchronous, asynchronous
 from refold.systems.user.errors import AdapterError, let_through, told
-from refold.systems.user.rows import differing, snapshot
 
 PUSHED, PULLING, RUNNING, INLINE = "pushed", "pulling", "running", "inline"
 WORK = ("handle", "flush", "poll", "start", "stop")
