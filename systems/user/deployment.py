@@ -88,7 +88,7 @@ WORK_MAX = 10_000
 """Turns that a look waits for."""
 
 
-class OfSystem(Protocol):
+class OwnSystemFacts(Protocol):
     """What a run has to know of its system, which is the same in all runs."""
 
     name: str
@@ -112,7 +112,7 @@ class OfSystem(Protocol):
 class OwnDeployment(Deployment):
     """One run of a system of the user's own code."""
 
-    def __init__(self, system: OfSystem, application: Application, emit: Emit) -> None:
+    def __init__(self, system: OwnSystemFacts, application: Application, emit: Emit) -> None:
         self.system = system
         self.stage: Stage | None = None
         self.later = 0
