@@ -73,7 +73,12 @@ class Environment:
         return self.folder / "lib" / f"python{self.version[0]}.{self.version[1]}" / "site-packages"
 
     def make(self) -> None:
-        """Make it, unless it is there. What is linked is linked anew: refold may have moved. Raises `NotRun`."""
+        """Make it, unless it is there. Who comes while another one makes it waits for that. Raises `NotRun`."""
+        with alone(self.folder):
+            self.make_alone()
+
+    def make_alone(self) -> None:
+        """Make it, unless it is whole. What is linked is linked anew: refold may have moved."""
         linked, missing = self.parts()
         wanted = [*missing, *self.requires]
         content = "\n".join([*wanted, ""])
@@ -139,6 +144,20 @@ class Environment:
         if done.returncode:
             raise NotRun(f"refold does not run beside {' '.join(self.requires)}: {last(done.stderr)}")
         return done.stdout.strip()
+
+
+@contextlib.contextmanager
+def alone(folder: pathlib.Path) -> Iterator[None]:
+    """Nobody else makes this folder meanwhile, in whatever process. The lock ends with the process that has it. Nothing locks on Windows."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_name(f"{folder.name}.lock"), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def said(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,26 @@ def test_an_environment_is_kept_and_one_that_was_not_finished_is_made_again(
     made.python.symlink_to("no-such-python")
     made.make()
     assert made.version_of("paperlog") == "2.0"
+
+
+def test_two_that_need_one_environment_at_once_make_it_one_after_the_other(
+    paper: dict[str, Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = paper["paper-2.0"]
+    working: list[int] = []
+    created = Environment.create
+
+    def create(made: Environment) -> None:
+        assert working == []
+        working.append(1)
+        created(made)
+        working.pop()
+
+    monkeypatch.setattr(Environment, "create", create)
+    made = [Environment(tmp_path, row.requires, row.extras, row.python) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(Environment.make, made))
+    assert made[0].version_of("paperlog") == "2.0"
 
 
 def test_where_nobody_is_at_home_the_cache_has_to_be_named(refold: Refold, monkeypatch: pytest.MonkeyPatch) -> None:
