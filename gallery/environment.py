@@ -148,7 +148,7 @@ class Environment:
 
 @contextlib.contextmanager
 def alone(folder: pathlib.Path) -> Iterator[None]:
-    """Nobody else makes this folder meanwhile, in whatever process. The lock ends with the process that has it. Nothing locks on Windows."""
+    """Nobody else makes this folder meanwhile, in whatever process. The lock ends with its process. Nothing locks on Windows."""
     try:
         import fcntl
     except ImportError:
