@@ -67,7 +67,7 @@ from refold.systems.user.watching import (
     PUSHED,
     Watched,
 )
-from refold.systems.user.words import (
+from refold.systems.user.words import COMMIT, (
     chosen,
     restart_of,
     waits,
@@ -75,7 +75,6 @@ from refold.systems.user.words import (
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
-COMMIT = "COMMIT"
 AGAIN_MAX = {COMMIT: 3}
 """How often a place is told apart that comes again within one piece of work (what is read, written or committed there is something else),
 if it is not `OFTEN`."""

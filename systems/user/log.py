@@ -328,13 +328,13 @@ class LogSystem:
         self.removes = bool(capabilities & REMOVALS.keys() - {DURABLE_REMOVAL})
         self.tagged = False
 
-    def extensions(self, application: Application) -> tuple[type[Extension], ...]:
+    def parts_for(self, application: Application) -> tuple[type[Extension], ...]:
         """Removals, where the log has any; not where decisions read the whole log, by tags."""
         return (Removals,) if self.removes and not application.tagged else ()
 
     def menu(self, application: Application) -> Menu:
         """The actions that the log's capabilities allow."""
-        extensions = self.extensions(application)
+        extensions = self.parts_for(application)
         self.tagged = application.tagged
         menu = Menu(
             application.commands(),
@@ -372,7 +372,7 @@ class LogSystem:
             emit,
             log=log,
             capabilities=self.capabilities,
-            extensions=self.extensions(application),
+            extensions=self.parts_for(application),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterator, Sequence
 from itertools import product
 from typing import Any
@@ -25,6 +26,8 @@ from refold.model.parts.clocks import SetClock
 from refold.model.tape import Group, Word
 from refold.systems.user.actors import numbered
 
+COMMIT = "COMMIT"
+"""How the place is called at which what was written becomes visible to others."""
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
 WAITING = ("acquire", "await ", "sleep ", "join of", "its first line")
@@ -35,8 +38,9 @@ QUIET = ("SELECT", "PRAGMA", "BEGIN", "SET ", "SHOW", "ROLLBACK", *WAITING)
 
 def chosen(places: Sequence[str]) -> list[str]:
     """The places that a menu speaks of, in their order: where there are too many, those first at which something is written or sent, and
-    those last that come again, except commits."""
-    kept = set(sorted(places, key=rank)[:PLACES])
+    those last that come again, except commits. Where nothing commits, each statement that writes is a commit by itself."""
+    commits = any(place.startswith(COMMIT) for place in places)
+    kept = set(sorted(places, key=functools.partial(rank, commits=commits))[:PLACES])
     return [place for place in places if place in kept]
 
 
@@ -45,11 +49,12 @@ def waits(place: str) -> bool:
     return place.startswith(WAITING) or place.endswith(" in a thread")
 
 
-def rank(place: str) -> int:
-    """How late a place is chosen."""
-    if numbered(place)[1] > 1 and not place.startswith("COMMIT"):
+def rank(place: str, *, commits: bool) -> int:
+    """How late a place is chosen, among places with commits or without."""
+    quiet = place.startswith(QUIET)
+    if numbered(place)[1] > 1 and not place.startswith(COMMIT) and (commits or quiet):
         return 2
-    return int(place.startswith(QUIET))
+    return int(quiet)
 
 
 def restart_of(name: str) -> str:

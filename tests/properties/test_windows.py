@@ -263,11 +263,15 @@ def test_a_consumer_that_joins_when_events_are_forgotten_is_not_judged_and_that_
 def test_failures_are_forgotten_one_day_and_that_is_said() -> None:
     opened = Opened(1, "by hand", "accounts", ("alice",), CONSUMERS)
     failed = [Failed("totals", n) for n in range(100, 140)]
+    log = consumed(*appends(1, 41))
     old = Parked("totals", 41, "acme", 1)
-    found, given_up = verdict(*consumed(Failed("totals", 41), *failed, old), opened=opened)
+    found, given_up = verdict(*log, Failed("totals", 41), *failed, old, opened=opened)
     assert (found, "whether events were put" in given_up) == ([], True)
-    assert verdict(*consumed(old), opened=opened)[0] == ["parked-without-cause"]
-    assert verdict(*consumed(Failed("totals", 41), Parked("totals", 41, "acme", 1)), opened=opened)[0] == []
+    assert verdict(*log, old, opened=opened)[0] == ["parked-without-cause"]
+    assert verdict(*log, Failed("totals", 41), old, opened=opened)[0] == []
+    assert verdict(*consumed(), Failed("totals", 41), old, opened=opened)[0] == ["parked-without-cause"], (
+        "it is not there"
+    )
 
 
 def test_answers_and_snapshots_of_states_that_are_forgotten_are_not_judged_and_that_is_said() -> None:
@@ -348,6 +352,9 @@ REMEMBERED = {
     "reservations": [4096],
     "ranges": [8192],
     "topics": [65_536],
+    "replays": [8192],
+    "service-answers": [4096],
+    "watched-consumers": [8192],
 }
 """Property -> the sizes of its windows. Reports name them to users, and the memory of a check rests on them."""
 
