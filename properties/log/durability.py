@@ -273,7 +273,8 @@ class Durability(Property):
         lost = [(n, e) for n, e in self.known if e.position > after and (e.position, e.id) not in there]
         newer = set(zip(self.positions, self.ids, strict=True))
         expected = sum(1 for position in self.positions if position > after)
-        unnamed = any(place[0] > after and place not in there for place in newer)
+        scanned_only = newer - {(event.position, event.id) for _, event in self.known}
+        unnamed = any(place[0] > after and place not in there for place in scanned_only) and not self.in_doubt()
         if after and after < self.floor:
             self.window.miss()
             return lost, expected, unnamed
@@ -282,6 +283,11 @@ class Durability(Property):
         old = [place for place in there if place[0] <= self.floor and place not in newer]
         digest = self.digest_of([place[0] for place in old], [place[1] for place in old])
         return lost, expected + self.digested, unnamed or digest != self.digest
+
+    def in_doubt(self) -> bool:
+        """Whether a removal without an answer may have taken events that nobody can name."""
+        removed = self.oracle.removed
+        return removed is not None and bool(removed.doubt.position or removed.doubt.versions)
 
     def learn(self, record: Scanned) -> None:
         """From here on, what the scan showed is what must stay."""

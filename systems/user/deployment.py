@@ -67,11 +67,7 @@ from refold.systems.user.watching import (
     PUSHED,
     Watched,
 )
-from refold.systems.user.words import COMMIT, (
-    chosen,
-    restart_of,
-    waits,
-)
+from refold.systems.user.words import COMMIT, chosen, restart_of, waits
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
