@@ -47,10 +47,10 @@ class Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_fiel
 
 
 def ascending(page: Sequence[Stored]) -> bool:
-    """Whether the positions in `page` only grow."""
-    last = page[0].position
+    """Whether the positions in `page` only grow. Two events at one position are in no order: that they share it is another matter."""
+    last = page[0]
     for event in page[1:]:
-        if event.position <= last:
+        if event.position < last.position or (event.position == last.position and event.id == last.id):
             return False
-        last = event.position
+        last = event
     return True

@@ -21,6 +21,8 @@ class RemovedForGood(Property):
     event at its position; no append is answered with its position.
 
     Nothing is judged of removals without an answer, and, after a death of a log that does not promise `durable-removal`, of those before.
+
+    Kept although no broken system of the zoo needs it: their logs remove nothing, and this judges a user's own (tests/systems/user/removals).
     """
 
     name = "removals"
@@ -40,7 +42,7 @@ class RemovedForGood(Property):
         self.removed = oracle.removed = Removed(oracle)
 
     def handlers(self) -> dict[type, Handler]:
-        """RemovedForGood, deaths, reads, and answers."""
+        """Removals, deaths, reads, and answers."""
         return {
             LogTrimmed: self.on_removed,
             StreamTruncated: self.on_removed,

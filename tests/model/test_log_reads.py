@@ -92,3 +92,5 @@ def test_positions_of_a_page_ascend_only_if_each_is_above_the_one_before() -> No
     assert not ascending([two, one])
     assert not ascending([one, one])
     assert not ascending([one, two, two])
+    other = Stored(2, "s", 3, "b-1/0", "T", None)
+    assert ascending([one, two, other]), "two events at one position: the business of what judges positions"
