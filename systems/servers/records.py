@@ -6,6 +6,7 @@ any, its keeper and its process. A process is named by its number and the time o
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -23,6 +24,8 @@ PREFIX = "refold-server-"
 ROOM = 1 << 30
 """Bytes that must be free in memory for servers to have their files there."""
 MEMORY = Path("/dev/shm")
+UNKEPT: dict[Path, tuple[int, Path]] = {}
+"""Records that no keeper has taken over yet: who wrote them, and their folders."""
 
 
 def state_folder() -> Path:
@@ -58,10 +61,24 @@ def new_record(kind: str) -> tuple[Path, Path]:
     noted = {"folder": str(folder), "owner": [os.getpid(), started(os.getpid())]}
     for _ in range(10):
         record = state_folder() / f"{name}.json"
+        UNKEPT[record] = os.getpid(), folder
         with contextlib.suppress(FileNotFoundError):  # somebody has just tidied up
             record.write_text(json.dumps(noted))
             break
     return folder, record
+
+
+def take_over(record: Path) -> None:
+    """From here on a keeper sees to it that this record goes."""
+    UNKEPT.pop(record, None)
+
+
+@atexit.register
+def forget() -> None:
+    """A process that ends between a record and its keeper takes the record with it: there is nothing yet that it speaks of."""
+    for record, (owner, folder) in UNKEPT.items():
+        if owner == os.getpid() and not folder.exists():
+            record.unlink(missing_ok=True)
 
 
 def lives(process: Any) -> bool:

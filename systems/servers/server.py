@@ -60,6 +60,7 @@ class Keeper:
         self.process = subprocess.Popen(
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         )
+        records.take_over(record)
         self.rest = b""
         self.number = 0
         self.turn = _thread.allocate_lock()

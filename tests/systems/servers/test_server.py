@@ -162,6 +162,14 @@ def test_the_next_start_ends_what_has_lost_its_keeper_too(state: pathlib.Path) -
     assert list(state.rglob("*.json")) == []
 
 
+def test_a_record_without_a_keeper_goes_with_its_process(state: pathlib.Path) -> None:
+    """A program may be told to end between the two."""
+    program = "from refold.systems.servers import records; records.new_record('small'); print(len(list(records.state_folder().iterdir())))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1"]
+    assert list(state.rglob("*.json")) == []
+
+
 def test_a_record_never_has_other_folders_removed(state: pathlib.Path, tmp_path: pathlib.Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
