@@ -102,7 +102,7 @@ def test_consoles_print_what_pages_say(page: pathlib.Path, tmp_path: pathlib.Pat
         pytest.importorskip(NEEDS[page.name], reason=f"the page needs refold[{NEEDS[page.name]}]")
     if "'node " in page.read_text(encoding="utf-8") and shutil.which("node") is None:
         pytest.skip("the page needs Node: there is no program “node”")
-    for example in set(re.findall(r"examples/([\w.-]+\.\w+)", page.read_text(encoding="utf-8"))):
+    for example in set(re.findall(r"(?<!model/)examples/([\w.-]+\.\w+)", page.read_text(encoding="utf-8"))):
         shutil.copy(ROOT / "examples" / example, tmp_path)
     wrong = check(page, tmp_path)
     assert not wrong, "\n\n".join(wrong)
