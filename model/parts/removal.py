@@ -271,13 +271,17 @@ def impossible(action: Action) -> bool:
     return False
 
 
-def after_catching_up(consumers: Sequence[ConsumerSpec], keys: Sequence[str]) -> list[tuple[Action, ...]]:
-    """Words: everybody reads on and saves how far he has come, and then something is removed."""
+def reads_on(consumers: Sequence[ConsumerSpec]) -> list[Action]:
+    """Everybody reads on and saves how far he has come."""
     turns = [Deliver(spec.name, 0) for spec in consumers for _ in range(TURNS)]
-    saves = [TakeSnapshot(spec.name) for spec in consumers if spec.snapshots]
+    return [*turns, *[TakeSnapshot(spec.name) for spec in consumers if spec.snapshots]]
+
+
+def after_catching_up(reading: Sequence[Action], keys: Sequence[str]) -> list[tuple[Action, ...]]:
+    """Words: everybody reads on, by these actions, and then something is removed."""
     removals: list[Action] = [
         *[Trim(keep) for keep in KEPT],
         *[Truncate(key, keep) for keep in KEPT for key in keys],
         *[DeleteStream(key) for key in keys],
     ]
-    return [(*turns, *saves, removal) for removal in removals]
+    return [(*reading, removal) for removal in removals]

@@ -28,7 +28,7 @@ from refold.model.declarations.capability import (
 )
 from refold.model.declarations.ports import StorePort
 from refold.model.errors import UsageError
-from refold.model.extension import Handler
+from refold.model.extension import Extension, Handler
 from refold.model.log import pages
 from refold.model.parts.calls import (
     BeginRestart,
@@ -99,6 +99,9 @@ class OwnSystemFacts(Protocol):
     roles: dict[str, str]
     mortal: set[str]
     stops: tuple[str, ...]
+
+    def parts_for(self, application: Application) -> tuple[type[Extension], ...]:
+        """What the model adds to it."""
 
     def use_threads(self, stop: NeedsThread) -> None:
         """From now on asynchronous code has threads for its loops."""
@@ -208,6 +211,7 @@ class OwnDeployment(Deployment):
                 for (name, given), spec in zip(parts.consumers.items(), system.consumers, strict=True)
             },
             sources={} if system.serves else dict.fromkeys(system.clients, "log"),
+            extensions=system.parts_for(application),
         )
         if self.stage is not None:
             self.begin_roles(self.stage)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from refold.model.action import Action
 from refold.model.application import Application
 from refold.model.declarations.capability import CORE, DURABLE_REMOVAL, REMOVALS, Capability
 from refold.model.errors import DidNotRecover, OutcomeUnknown, UsageError
@@ -16,9 +17,9 @@ from refold.model.event import Stored
 from refold.model.extension import Extension
 from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
 from refold.model.parts.calls import Moved
-from refold.model.parts.removal import Removals, after_catching_up
+from refold.model.parts.removal import Removals, after_catching_up, reads_on
 from refold.model.process import Emit, Process, ProcessDied
-from refold.model.tape import Menu
+from refold.model.tape import Group, Menu
 from refold.model.words import short, suggestion
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
 from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
@@ -37,9 +38,10 @@ DYING = APPENDING | REMOVING | {"abort"}
 TAGGED = "removals of events: the application decides on tags, out of the whole log"
 """What is not checked of a log that removes events, where decisions need them."""
 BESIDE = (
-    "removals of events: refold asks for them where the log is a system on its own, with the consumers of the harness"
+    "removals of events: refold asks for them where the log is a system on its own, or has only ordered consumers beside"
+    " it"
 )
-"""What is not checked of a log that removes events, beside a service or consumers of the user's own."""
+"""What is not checked of a log that removes events, beside what may read an event once more."""
 IN_A_ROW = 3
 """Appends that raise one after another, after a fault, until the log counts as one that has not come back."""
 
@@ -300,6 +302,22 @@ def misfit(event: Stored) -> str | None:
     return None
 
 
+def with_removals(
+    groups: Sequence[Group],
+    reading: Sequence[Action],
+    keys: Sequence[str],
+    capabilities: frozenset[Capability],
+) -> list[Group]:
+    """Groups of a menu that has the removals on it, as far as the log can do them, and with words that remove what everybody has read
+    who reads on by these actions."""
+    caught_up = after_catching_up(reading, keys)
+    able = [
+        (family, weight, [word for word in words if all(one.possible(capabilities) for one in word)])
+        for family, weight, words in (*groups, (Removals.family, 12, caught_up))
+    ]
+    return [group for group in able if group[2]]
+
+
 def check_class(title: str, event: Stored, known: type) -> None:
     """Whether a payload that is called like an event of the application is one. A module that is imported under two names makes two
     classes of each, whose objects look alike and are never equal. Raises `AdapterError`."""
@@ -345,12 +363,7 @@ class LogSystem:
             keys=application.keys,
         )
         if extensions:
-            caught_up = after_catching_up(self.consumers, application.keys)
-            able = [
-                (family, weight, [word for word in words if all(one.possible(self.capabilities) for one in word)])
-                for family, weight, words in (*menu.groups, (Removals.family, 12, caught_up))
-            ]
-            menu.replace([group for group in able if group[2]])
+            menu.replace(with_removals(menu.groups, reads_on(self.consumers), application.keys, self.capabilities))
         return menu
 
     @property

@@ -34,6 +34,7 @@ from refold.model.declarations.capability import (
 )
 from refold.model.declarations.offer import Cast, alone
 from refold.model.errors import UsageError
+from refold.model.extension import Extension
 from refold.model.parts.calls import (
     CALLS,
     GoOn,
@@ -42,6 +43,7 @@ from refold.model.parts.calls import (
 )
 from refold.model.parts.clocks import Clocks
 from refold.model.parts.connection import Connections, Disconnect
+from refold.model.parts.removal import Removals
 from refold.model.process import Emit
 from refold.model.tape import Group, Menu
 from refold.model.words import short
@@ -51,7 +53,7 @@ from refold.systems.user.asked import check_declared
 from refold.systems.user.deployment import OF_HARNESS, OwnDeployment
 from refold.systems.user.errors import AdapterError, called, close_part, line_of
 from refold.systems.user.late import InOrderOfCommit
-from refold.systems.user.log import BESIDE, declared_by, log_capabilities
+from refold.systems.user.log import BESIDE, declared_by, log_capabilities, with_removals
 from refold.systems.user.parts import Parts, at_gate, parts_of
 from refold.systems.user.roles.relays import LATER
 from refold.systems.user.service import CLIENTS
@@ -125,7 +127,8 @@ class OwnSystem:
         self.removes = any(
             callable(getattr(parts.log, method, None)) for way in REMOVALS.values() for method in way.methods
         )
-        """Whether the log can remove events; nobody asks for that here."""
+        """Whether the log can remove events."""
+        self.tagged = False
         self.stops = (*stops, *(one for one, ends in workers.items() if "stop" in ends))
         self.mortal |= {one for one, ends in workers.items() if "crash" in ends}
         self.mortal |= {one for role, theirs in parts.roles.items() for one in role.mortal(theirs)}
@@ -207,8 +210,15 @@ class OwnSystem:
     def menu(self, application: Application) -> Menu:
         """What plans may do: what the core knows and this system can do, and what happens at the gate."""
         self.check_folds(application)
-        commands = application.commands()
-        menu = Menu(commands, self.clients, self.consumers, self.capabilities, lengths=self.lengths)
+        self.tagged = application.tagged
+        commands, keys = application.commands(), application.keys
+        parts = self.parts_for(application)
+        menu = Menu(
+            commands, self.clients, self.consumers, self.capabilities, lengths=self.lengths, extensions=parts, keys=keys
+        )
+        if parts:
+            reading = [turn for title in self.kinds for turn in (self.turn_of(title),) * CATCH_UP]
+            menu.replace(with_removals(menu.groups, reading, keys, self.capabilities))
         kept: list[Group] = []
         for family, weight, words in menu.groups:
             possible = [word for word in words if all(map(self.possible, word))]
@@ -216,6 +226,15 @@ class OwnSystem:
                 kept.append((family, weight, possible))
         menu.replace([*kept, *(group for group in self.groups(application) if group[2])])
         return menu
+
+    def parts_for(self, application: Application) -> tuple[type[Extension], ...]:
+        """Removals, where the log has any: not where decisions read the whole log, by tags, and not beside a service or another role, of
+        which nobody knows what it reads once more."""
+        return (Removals,) if self.removes and not (self.serves or self.given or application.tagged) else ()
+
+    def turn_of(self, title: str) -> Action:
+        """The action by which a consumer reads on."""
+        return Turn(title) if self.gated else Deliver(title, 0)
 
     def check_folds(self, application: Application) -> None:
         """Whether the application says what one event does, where a role needs that. Raises `UsageError`."""
@@ -279,7 +298,7 @@ class OwnSystem:
     def unseen(self) -> tuple[str, ...]:
         """What of the user's code takes no part in what happens at the gate."""
         kept = missed() if self.gated else ()
-        removals = (BESIDE,) if self.removes else ()
+        removals = (BESIDE,) if self.removes and (self.serves or self.given or self.tagged) else ()
         return (*removals, *([f"{KEPT_CLOCK}: {', '.join(kept)}"] if kept else ()))
 
     def use_threads(self, stop: NeedsThread) -> None:

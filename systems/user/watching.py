@@ -224,6 +224,13 @@ class Watched(Asked, Consumer):
             position = self.covered(position)
         self.emit(SnapshotTaken(self.name, position, rows, self.application.schema))
 
+    def done_with(self) -> int:
+        """What it has saved, or has in its newest snapshot: after this it goes on when it starts again. What is inline reads nothing."""
+        if self.role == INLINE:
+            return self.tail()
+        saved = 0 if self.spec.volatile else self.checkpoint_now() or 0
+        return max(saved, self.saved_snapshot[0] if self.saved_snapshot is not None else 0)
+
     def resting(self) -> Record:
         """At rest, whatever it is."""
         self.shown = (self.checkpoint_now(), self.current())

@@ -296,6 +296,7 @@ class Rows:
     """A consumer of the user's own that keeps nothing."""
 
     projection = "totals"
+    promises: tuple[str, ...] = ()
 
     def handle(self, event: Stored) -> None:
         """Nothing."""
@@ -315,11 +316,23 @@ class Both:
     def __init__(self) -> None:
         self.log = logs.Table()
         self.consumers = {"mine": Rows()}
+        self.rebuilds = {"mine": dict}
 
 
-def test_beside_consumers_of_the_users_own_nothing_is_removed_and_that_is_said() -> None:
-    assert BESIDE in not_checked(adapt("both", Both))
-    offered = {type(action) for action in adapt("both", Both).menu(logs.APPLICATION).actions()}
+class Unordered(Both):
+    """One that takes events as they come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.rebuilds
+        self.consumers["mine"].promises = ("unordered",)
+
+
+@pytest.mark.parametrize("made", [Both, Unordered])
+def test_beside_what_may_read_once_more_nothing_is_removed_and_that_is_said(made: type) -> None:
+    """A rebuild, or a consumer whose rows may lack an earlier event."""
+    assert BESIDE in not_checked(adapt("both", made))
+    offered = {type(action) for action in adapt("both", made).menu(logs.APPLICATION).actions()}
     assert not {Trim, Truncate, DeleteStream} & offered
 
 
