@@ -199,23 +199,39 @@ class Host:
         _real_start(self.thread)
 
     def _loop(self, first: Actor) -> None:
+        """Work, and leave; a death may come at any moment, also in the middle of leaving."""
         ident = _thread.get_ident()
         BY_THREAD[ident] = first
-        try:
-            while not first.process.dead:
-                self.baton.acquire()
-                job, self.job = self.job, None
-                if job is None:
-                    break
-                job()
-                if not first.process.dead:
-                    self.gate.report(self)
-        except Death:
-            """It came so late that nobody waits for it."""
-        finally:
-            self.ended = True
-            BY_THREAD.pop(ident, None)
-            self.gate.report(self)
+        working = True
+        while True:
+            try:
+                if working:
+                    working = False
+                    self._work(first)
+                self._leave(ident)
+                return
+            except Death:
+                """It came so late that nobody waits for it."""
+            except BaseException:
+                self._leave(ident)
+                raise
+
+    def _leave(self, ident: int) -> None:
+        """The thread is at its end."""
+        self.ended = True
+        BY_THREAD.pop(ident, None)
+        self.gate.report(self)
+
+    def _work(self, first: Actor) -> None:
+        """One job after the other."""
+        while not first.process.dead:
+            self.baton.acquire()
+            job, self.job = self.job, None
+            if job is None:
+                return
+            job()
+            if not first.process.dead:
+                self.gate.report(self)
 
     def hand_over(self) -> None:
         """Give the baton to the gate, and wait until it comes back."""

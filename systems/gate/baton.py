@@ -263,15 +263,15 @@ def _in_a_server(actor: Actor) -> bool:
 
 def _can_be_asked(actor: Actor) -> bool:
     """Whether the server in which it may be waiting can be asked."""
-    if actor.way is not None and actor.way.asked:
-        return actor.way.can_ask
-    return actor.boundary is not None and actor.boundary.probe is not None
+    way, boundary = actor.way, actor.boundary
+    if way is not None and way.asked:
+        return way.can_ask
+    return boundary is not None and boundary.probe is not None
 
 
 def _asked(actor: Actor) -> Wait | None:
-    """What the server says that it waits for."""
-    if actor.way is not None and actor.way.asked:
-        return actor.way.probe()
-    assert actor.boundary is not None
-    assert actor.boundary.probe is not None
-    return actor.boundary.probe()
+    """What the server says that it waits for; None where it waits for nothing, or has just come back by itself."""
+    way, boundary = actor.way, actor.boundary
+    if way is not None and way.asked:
+        return way.probe()
+    return None if boundary is None or boundary.probe is None else boundary.probe()

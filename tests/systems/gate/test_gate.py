@@ -18,7 +18,6 @@ from refold.systems.gate import (
     Blocked,
     Busy,
     Crossing,
-    Death,
     Died,
     Exited,
     Fail,
@@ -34,7 +33,8 @@ from refold.systems.gate import (
     durable,
     watch,
 )
-from refold.systems.gate.actor import current
+from refold.systems.gate.actor import Death, Host, current
+from refold.systems.gate.baton import _asked
 from refold.systems.gate.boundary import Boundary
 from refold.systems.gate.crossing import Wait
 
@@ -548,3 +548,28 @@ def test_a_process_that_dies_just_when_its_work_is_done_leaves_no_thread() -> No
             assert gate.leaked == []
     finally:
         sys.setswitchinterval(before)
+
+
+def test_a_death_that_comes_while_a_thread_ends_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python would print it."""
+    printed: list[Any] = []
+    deaths = [Death(), Death()]
+    leave = Host._leave
+
+    def left(host: Host, ident: int) -> None:
+        if deaths:
+            raise deaths.pop()
+        leave(host, ident)
+
+    monkeypatch.setattr(Host, "_leave", left)
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+    with Gate() as gate:
+        assert isinstance(gate.start("alice", lambda: None), Returned)
+    assert (deaths, printed, gate.leaked) == ([], [], [])
+
+
+def test_who_has_come_back_waits_for_nothing() -> None:
+    """The answer may come between the question whether a server can be asked and the one what it says."""
+    with Gate() as gate:
+        gate.start("alice", lambda: None)
+        assert _asked(gate.actors["alice"]) is None

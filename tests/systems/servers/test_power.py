@@ -281,8 +281,10 @@ def test_a_careful_setting_loses_nothing_that_it_has_acknowledged(name: str) -> 
     ],
 )
 def test_a_careless_setting_loses_what_it_has_acknowledged(name: str) -> None:
+    """A sync that comes by itself, every second, may come just before the cut: then another run has to show it."""
+    lost = {"acknowledged-append-lost", "log-does-not-recover"}
     with opened(name) as system:
-        assert anomalies(execute(system, APPLICATION, CUT)) & {"acknowledged-append-lost", "log-does-not-recover"}
+        assert any(anomalies(execute(system, APPLICATION, CUT)) & lost for _ in range(8))
         if "synchronous_commit" not in name:
             assert anomalies(execute(system, APPLICATION, [Submit("bob", NUTS), Crash("log"), Restart("log")])) == set()
 
