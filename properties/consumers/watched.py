@@ -45,6 +45,10 @@ class _Seen:
         self.rebuilding = False
         self.back: Finding | None = None
 
+    def from_nothing(self) -> None:
+        """Its rows may be anything from here on: what was shown before says nothing about them."""
+        self.rows, self.furthest, self.shown = {}, 0, None
+
 
 class WatchedConsumers(Property):
     """For every watched consumer: at rest its rows are fold(log), each event once, and its checkpoint, if it has one, is the end of
@@ -114,7 +118,7 @@ class WatchedConsumers(Property):
         """A new process may begin with what it finds, and build the rest again."""
         seen = self.seen.get(record.process)
         if seen is not None:
-            seen.rows, seen.furthest, seen.shown = {}, 0, None
+            seen.from_nothing()
 
     def on_step(self, number: int, record: Step) -> None:
         """What goes wrong in the work of a consumer; rows that are rebuilt from here on."""
@@ -136,7 +140,8 @@ class WatchedConsumers(Property):
         seen = self.seen.get(name)
         if seen is not None:
             seen.rebuilding = rebuilding
-            seen.rows, seen.furthest, seen.shown, seen.ahead = {}, 0, None, None
+            seen.from_nothing()
+            seen.ahead = None
             seen.lost.clear()
 
     def on_rebuild_ended(self, number: int, record: RebuildEnded) -> Finding | None:
@@ -274,8 +279,8 @@ class WatchedConsumers(Property):
     def went_back(self, number: int, record: Shown, seen: _Seen, place: int) -> Finding:
         """Rows that were further before."""
         assert seen.shown is not None
-        before, seen.shown = seen.shown, None
-        furthest, seen.furthest, seen.rows = seen.furthest, 0, {}
+        before, furthest = seen.shown, seen.furthest
+        seen.from_nothing()
         return self.finding(
             "rows-go-back",
             record.consumer,

@@ -1,4 +1,7 @@
-"""What both ways of running a user's consumers ask of them: outside of its work one is called, and what is wrong becomes a sentence."""
+"""What both ways of running a user's consumers ask of them: outside of its work one is called, and what is wrong becomes a sentence.
+
+Rows are looked at as they were at one moment: checked, and copied so that they stay what they were.
+"""
 
 from __future__ import annotations
 

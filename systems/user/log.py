@@ -318,6 +318,13 @@ def with_removals(
     return [group for group in able if group[2]]
 
 
+def unasked(capabilities: frozenset[Capability], *, tagged: bool) -> tuple[str, ...]:
+    """What is not checked of a log that removes events, where it is asked to."""
+    if tagged:
+        return (TAGGED,)
+    return () if DURABLE_REMOVAL in capabilities else (REMOVALS[DURABLE_REMOVAL].missing,)
+
+
 def check_class(title: str, event: Stored, known: type) -> None:
     """Whether a payload that is called like an event of the application is one. A module that is imported under two names makes two
     classes of each, whose objects look alike and are never equal. Raises `AdapterError`."""
@@ -369,11 +376,7 @@ class LogSystem:
     @property
     def unseen(self) -> tuple[str, ...]:
         """What nobody looks at although the log could do it."""
-        if not self.removes:
-            return ()
-        if self.tagged:
-            return (TAGGED,)
-        return () if DURABLE_REMOVAL in self.capabilities else (REMOVALS[DURABLE_REMOVAL].missing,)
+        return unasked(self.capabilities, tagged=self.tagged) if self.removes else ()
 
     def open(self, application: Application, emit: Emit) -> Deployment:
         """A deployment around a new log."""

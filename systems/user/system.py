@@ -53,7 +53,7 @@ from refold.systems.user.asked import check_declared
 from refold.systems.user.deployment import OF_HARNESS, OwnDeployment
 from refold.systems.user.errors import AdapterError, called, close_part, line_of
 from refold.systems.user.late import InOrderOfCommit
-from refold.systems.user.log import BESIDE, declared_by, log_capabilities, with_removals
+from refold.systems.user.log import BESIDE, declared_by, log_capabilities, unasked, with_removals
 from refold.systems.user.parts import Parts, at_gate, parts_of
 from refold.systems.user.roles.relays import LATER
 from refold.systems.user.service import CLIENTS
@@ -230,7 +230,12 @@ class OwnSystem:
     def parts_for(self, application: Application) -> tuple[type[Extension], ...]:
         """Removals, where the log has any: not where decisions read the whole log, by tags, and not beside a service or another role, of
         which nobody knows what it reads once more."""
-        return (Removals,) if self.removes and not (self.serves or self.given or application.tagged) else ()
+        return (Removals,) if self.removes and not (self.is_beside or application.tagged) else ()
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether there is more than the log and consumers."""
+        return self.serves or bool(self.given)
 
     def turn_of(self, title: str) -> Action:
         """The action by which a consumer reads on."""
@@ -298,7 +303,9 @@ class OwnSystem:
     def unseen(self) -> tuple[str, ...]:
         """What of the user's code takes no part in what happens at the gate."""
         kept = missed() if self.gated else ()
-        removals = (BESIDE,) if self.removes and (self.serves or self.given or self.tagged) else ()
+        removals: tuple[str, ...] = ()
+        if self.removes:
+            removals = (BESIDE,) if self.is_beside else unasked(self.capabilities, tagged=self.tagged)
         return (*removals, *([f"{KEPT_CLOCK}: {', '.join(kept)}"] if kept else ()))
 
     def use_threads(self, stop: NeedsThread) -> None:

@@ -128,9 +128,8 @@ def stopping(cls: type[Any]) -> type[Any]:
                 line.end()
 
         def __del__(self, without: Any = HARMLESS) -> None:
-            with (
-                without
-            ):  # nobody has it any more: its transaction is over. At the end of Python modules are gone by now
+            # Nobody has it any more: its transaction is over. At the end of Python modules are gone by now.
+            with without:
                 self.close()
 
     Stopping.__name__, Stopping.__qualname__, Stopping.__module__ = cls.__name__, cls.__qualname__, cls.__module__

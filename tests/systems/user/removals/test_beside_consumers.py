@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from refold.model.declarations.capability import DURABLE_REMOVAL, REMOVALS
 from refold.model.parts.removal import Trim
 from refold.search.campaign import Budget, Campaign
 from refold.search.capabilities import not_checked
@@ -86,3 +87,14 @@ def test_what_is_not_asked_for_is_said() -> None:
     system = adapt("removing", around(own.Counter))
     system.menu(logs.APPLICATION)
     assert not [text for text in not_checked(system, logs.APPLICATION) if "removals of events" in text]
+
+
+def test_that_nobody_promises_durable_removals_is_said() -> None:
+    """As of a log alone."""
+
+    class System:
+        def __init__(self) -> None:
+            self.log = logs.PromisesNothing()
+            self.consumers = {"counter": own.Counter()}
+
+    assert REMOVALS[DURABLE_REMOVAL].missing in not_checked(adapt("removing", System), logs.APPLICATION)
