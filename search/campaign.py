@@ -86,6 +86,11 @@ class OutOfTime(Exception):
     """The budget ends the shrinking; the shortest plan so far is kept."""
 
 
+def never_comes(found: Counterexample) -> bool:
+    """Whether it says that something never happens: often because of what went wrong before, so this is told last."""
+    return found.findings[0].guarantee == "LIVE"
+
+
 class Campaign:
     """Searches one system for broken guarantees.
 
@@ -328,7 +333,7 @@ class Campaign:
                 **self.observations,
                 **(self.staleness.counts() if self.staleness.answers else {}),
             },
-            counterexamples=tuple(self.counterexamples),
+            counterexamples=tuple(sorted(self.counterexamples, key=never_comes)),
             not_checked=(
                 *never_reached(self.situations, {name: (near.distance, near.run) for name, near in nearest.items()}),
                 *not_checked(self.system, self.application),

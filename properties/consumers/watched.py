@@ -25,6 +25,8 @@ SEARCHED = 100
 """Values of a row, each with the shortest way to it, that are followed while it is asked which events were lost, or applied again."""
 LOST, DOUBLED = (0, 1), (1, 2, 3)
 """How often an event may count where some are lost, and where some are applied again."""
+RULE = 4
+"""So many events, at least, are lost or applied again by rule: all of them, or all of one type."""
 
 
 class _Seen:
@@ -419,7 +421,11 @@ class WatchedConsumers(Property):
         self, seen: _Seen, rows: Rows, events: Sequence[Stored], expected: Rows
     ) -> tuple[Stored | None, Stored | None]:
         """The first event that must be lost, and the first that must have counted twice, for the rows to be as they are; both, or none, if
-        that does not explain them. Of two ways to explain a row, the one with fewer such events."""
+        that does not explain them. Of two ways to explain a row, the one with fewer such events; but what happens to all events, or to all
+        of one type, is a rule, however many they are."""
+        by_rule = self.rule(seen, rows, events)
+        if by_rule is not None:
+            return by_rule
         lost: list[Stored] = []
         twice: list[Stored] = []
         for key in {**expected, **rows}:
@@ -435,6 +441,23 @@ class WatchedConsumers(Property):
                 return None, None
         first = [min(some, key=lambda event: event.position) if some else None for some in (lost, twice)]
         return first[0], first[1]
+
+    def rule(self, seen: _Seen, rows: Rows, events: Sequence[Stored]) -> tuple[Stored | None, Stored | None] | None:
+        """The first event that is lost, or counts twice, where all events are, or all of one type; None if that does not explain the rows."""
+        groups = [
+            list(events),
+            *([e for e in events if e.type == kind] for kind in dict.fromkeys(e.type for e in events)),
+        ]
+        for group in groups:
+            if len(group) < RULE:
+                continue
+            chosen = {event.position for event in group}
+            if self.same(rows, self.fold(seen, [event for event in events if event.position not in chosen])):
+                return group[0], None
+            twice = [event for event in events for _ in range(1 + (event.position in chosen))]
+            if self.same(rows, self.fold(seen, twice)):
+                return None, group[0]
+        return None
 
     def may_be_lost(self, seen: _Seen, rows: Rows, events: Sequence[Stored], expected: Rows) -> bool:
         """Whether lost events, however many, explain every row that is not as it should be."""

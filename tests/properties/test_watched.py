@@ -69,6 +69,29 @@ def test_of_many_ways_to_a_row_the_shortest_are_followed(
     assert [found.anomaly for found in judged((BEGUN, *events, *after), BAG)] == [anomaly]
 
 
+def test_what_happens_to_every_event_is_a_rule_however_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them count twice, or all of one type do, or are lost. That is no row for which nobody knows a reason."""
+    monkeypatch.setattr(watched, "SEARCHED", 2)
+    spec = ConsumerSpec(name="worker", projection="views", watched=True)
+    payloads = [Deposited("w1", 5) if n % 3 else Withdrawn("w1", 1) for n in range(18)]
+    events = [Stored(n, "w1", n, f"e{n}", type(one).__name__, one) for n, one in enumerate(payloads, 1)]
+    begun = Opened(1, "by hand", "money", ("alice",), (spec,))
+
+    def told(balance: int) -> list[tuple[str, int | None]]:
+        shown = Shown("worker", 18, {"w1": balance}, "resting")
+        found = judged((begun, *events, Settling(), shown, Settled(0)), Money())
+        return [(one.anomaly, one.position) for one in found if one.judge == "watched-consumers"]
+
+    deposited, withdrawn = 12 * 5, 6
+    assert told(deposited - withdrawn) == []
+    assert told(2 * (deposited - withdrawn)) == [("effect-applied-twice", 1)]
+    assert told(2 * deposited - withdrawn) == [("effect-applied-twice", 2)]
+    assert told(deposited - 2 * withdrawn) == [("effect-applied-twice", 1)]
+    assert told(deposited) == [("event-never-applied", 1)]
+    assert told(-withdrawn) == [("event-never-applied", 2)]
+    assert [anomaly for anomaly, _ in told(17 * deposited)] == ["replayed-state-differs"]
+
+
 def test_after_a_restart_rows_begin_anew_and_may_not_go_back_from_there() -> None:
     """What they were before is no measure; what they have been since is."""
     one, none = Shown("worker", 1, {"a": 1}, "working"), Shown("worker", 1, {}, "working")

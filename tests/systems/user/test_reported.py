@@ -33,10 +33,10 @@ BAD: dict[str, tuple[Callable[[], Any], str, str]] = {
 
 ALSO: dict[str, tuple[str, ...]] = {
     "closed-while-restoring": ("event-never-applied",),
-    "hand-over-gap": ("never-reaches-tail", "checkpoint-ahead-of-effects"),
+    "hand-over-gap": ("checkpoint-ahead-of-effects",),
     "own-write-conflict": ("duplicate-append",),
 }
-"""Report -> other names that fit: the last event lost is an end that is never reached."""
+"""Report -> other names that fit. An end that is never reached is told after what was lost."""
 
 GUESSES = {
     "row-numbers": "position-is-a-row-number",
