@@ -443,7 +443,7 @@ class WatchedConsumers(Property):
         return first[0], first[1]
 
     def rule(self, seen: _Seen, rows: Rows, events: Sequence[Stored]) -> tuple[Stored | None, Stored | None] | None:
-        """The first event that is lost, or counts twice, where all events are, or all of one type; None if that does not explain the rows."""
+        """The first event lost, or applied twice, where all events are, or all of one type; None if that does not explain the rows."""
         groups = [
             list(events),
             *([e for e in events if e.type == kind] for kind in dict.fromkeys(e.type for e in events)),
