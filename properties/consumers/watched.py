@@ -423,9 +423,9 @@ class WatchedConsumers(Property):
         """The first event that must be lost, and the first that must have counted twice, for the rows to be as they are; both, or none, if
         that does not explain them. Of two ways to explain a row, the one with fewer such events; but what happens to all events, or to all
         of one type, is a rule, however many they are."""
-        by_rule = self.rule(seen, rows, events)
-        if by_rule is not None:
-            return by_rule
+        ruled = self.by_rule(seen, rows, events)
+        if ruled is not None:
+            return ruled
         lost: list[Stored] = []
         twice: list[Stored] = []
         for key in {**expected, **rows}:
@@ -442,7 +442,7 @@ class WatchedConsumers(Property):
         first = [min(some, key=lambda event: event.position) if some else None for some in (lost, twice)]
         return first[0], first[1]
 
-    def rule(self, seen: _Seen, rows: Rows, events: Sequence[Stored]) -> tuple[Stored | None, Stored | None] | None:
+    def by_rule(self, seen: _Seen, rows: Rows, events: Sequence[Stored]) -> tuple[Stored | None, Stored | None] | None:
         """The first event lost, or applied twice, where all events are, or all of one type; None if that does not explain the rows."""
         groups = [
             list(events),
