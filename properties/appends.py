@@ -72,6 +72,9 @@ class Appends:
         self.operation: Operation | None = None
         self.place = -1
         self.first = False
+        self.partial: Operation | None = None
+        """The batch of which events are due, as `identity` sees it, and its last one so far."""
+        self.last: tuple[int, Stored] | None = None
 
     def on_prepared(self, number: int, record: Prepared) -> None:
         """A new operation, or one that is decided anew under the same event ids, and may take effect in either way."""

@@ -16,7 +16,7 @@ from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, CheckpointSaved, Ignored, Opened, Recovered
 from refold.properties.consumers.replay import ReplayEquality
 from refold.properties.oracle import AGAIN, AHEAD, NEXT, Oracle, Progress
-from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.property import Asking, Evidence, Finding, Handler, Property, Sorter
 
 REMEMBERED = 4_096
 """Applied events that are remembered as evidence."""
@@ -42,6 +42,7 @@ class Effects(Property):
     }
     judges = (Applied,)
     after = ("progress",)
+    passes = frozenset({Applied})
 
     def __init__(self, oracle: Oracle, replay: ReplayEquality | None = None) -> None:
         super().__init__()
@@ -59,6 +60,31 @@ class Effects(Property):
             Ignored: self.on_ignored,
             Recovered: self.on_recovered,
         }
+
+    def sorters(self) -> dict[type, Sorter]:
+        """Effects that are the next ones."""
+        return {Applied: self.next_one}
+
+    def next_one(self, regular: list[Handler], others: list[Handler]) -> Asking:
+        """An effect is regular if it is that of the next event on an ordered consumer, with nothing put aside and nothing applied beyond.
+        Then the event counts as applied."""
+        oracle, replay, recent, before = self.oracle, self.replay, self.recent, self.oracle.before
+
+        def on_applied(number: int, record: Applied) -> list[Handler]:
+            name = record.consumer
+            progress = oracle.consumers.get(name)
+            if progress is None or not progress.simple or progress.beyond or progress.parked:
+                return others
+            position = record.position
+            if before.get(position) != progress.contiguous:
+                return others
+            progress.contiguous = position
+            if replay is None or replay.window.dropped:
+                self.mirrors[name].update(record.writes)
+            recent.append((number, record))
+            return regular
+
+        return on_applied
 
     def on_opened(self, number: int, record: Opened) -> None:
         """Ordered consumers start with no rows; the others have a property of their own (`cache`)."""
@@ -233,6 +259,7 @@ class Checkpoints(Property):
         "restart within effects": "a durable consumer does not go on past an event that it has not applied",
     }
     judges = (CheckpointSaved,)
+    passes = frozenset({CheckpointSaved})
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
@@ -242,6 +269,27 @@ class Checkpoints(Property):
     def handlers(self) -> dict[type, Handler]:
         """Saved checkpoints, and where recovery goes on."""
         return {CheckpointSaved: self.on_saved, Recovered: self.on_recovered, Reset: self.on_reset}
+
+    def sorters(self) -> dict[type, Sorter]:
+        """Checkpoints that are in their place."""
+        return {CheckpointSaved: self.in_place}
+
+    def in_place(self, regular: list[Handler], others: list[Handler]) -> Asking:
+        """A checkpoint is regular if it is not ahead of effects, and not before an earlier one. Then it is the newest."""
+        oracle, saved = self.oracle, self.saved
+
+        def on_saved(number: int, record: CheckpointSaved) -> list[Handler]:
+            name, position = record.consumer, record.position
+            progress = oracle.consumers.get(name)
+            if progress is None or position > progress.contiguous:
+                return others
+            before = saved.get(name)
+            if before is not None and position < before[1].position:
+                return others
+            saved[name] = (number, record)
+            return regular
+
+        return on_saved
 
     def on_reset(self, number: int, record: Reset) -> None:
         """It may begin again there."""
