@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from typing import Any
 from weakref import WeakMethod
 
 from refold.model.application import Application
@@ -46,10 +47,10 @@ class Progress:
     """How far one consumer has come: everything visible up to `contiguous` is dealt with, and the positions in `beyond` too.
 
     Dealt with is what was applied, what the consumer did not ask for, and what is put aside in `parked` (position -> stream). `simple`: it
-    is ordered, and no other consumer bears its name.
+    is ordered, and no other consumer bears its name. `rows` are those that it was seen to write, as `effects` keeps them.
     """
 
-    __slots__ = ("beyond", "contiguous", "ordered", "parked", "simple", "spec")
+    __slots__ = ("beyond", "contiguous", "ordered", "parked", "rows", "simple", "spec")
 
     def __init__(self, spec: ConsumerSpec) -> None:
         self.spec = spec
@@ -58,6 +59,7 @@ class Progress:
         self.contiguous = 0
         self.beyond: set[int] = set()
         self.parked: dict[int, str] = {}
+        self.rows: dict[str, Any] = {}
 
 
 class Oracle:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -224,25 +223,15 @@ def as_recorded(recorded: Sequence[Any], expected: Sequence[Any]) -> bool:
     )
 
 
-class Known(dict[type, Asking]):
-    """Record class -> what tells who is asked; of a class that is new, `met` tells."""
-
-    def __init__(self, met: Callable[[type], Asking]) -> None:
-        super().__init__()
-        self.met = met
-
-    def __missing__(self, kind: type) -> Asking:
-        return self.met(kind)
-
-
 class Table:
     """Record class -> handlers; the first record of a class without any may bring properties that nobody needed so far.
 
-    `handlers` are all of them, `regular` those that are asked about regular records too.
+    `handlers` are all of them, `regular` those that are asked about regular records too. `known` tells for each record which these are: a
+    plain dict, which Python looks things up in faster than in one with a `__missing__`.
     """
 
     def __init__(self, properties: list[Property], late: Callable[[type], Sequence[Property]]) -> None:
-        self.known = Known(self.met)
+        self.known: dict[type, Asking] = {}
         self.handlers: dict[type, list[Handler]] = {}
         self.regular: dict[type, list[Handler]] = {}
         self.properties = properties
@@ -300,7 +289,11 @@ class Checker:
     def feed(self, record: Any) -> None:
         """One record, in the order of the history."""
         self.number = number = self.number + 1
-        for handler in self.known[type(record)](number, record):
+        try:
+            asking = self.known[type(record)]
+        except KeyError:
+            asking = self.table.met(type(record))
+        for handler in asking(number, record):
             finding = handler(number, record)
             if finding is not None:
                 self.findings.append(finding)
@@ -309,11 +302,16 @@ class Checker:
         """Many records, as `feed` takes them one by one; False as soon as there are `findings_max` findings. If a property raises, `number`
         is that of the last record that was judged."""
         found, enough = self.findings, False
+        known, met = self.known, self.table.met
         number = self.number
-        kinds = map(self.known.__getitem__, map(type, records))
         try:
-            for number, record, asking in zip(itertools.count(number + 1), records, kinds, strict=False):  # noqa: B020
-                handlers = asking(number, record)
+            for number, record in enumerate(records, number + 1):  # noqa: B020
+                try:
+                    handlers = known[type(record)](number, record)
+                except KeyError:
+                    if type(record) in known:
+                        raise
+                    handlers = met(type(record))(number, record)
                 if handlers:
                     for handler in handlers:
                         finding = handler(number, record)
@@ -336,12 +334,16 @@ class Checker:
         """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged` does
         the same for steps where no consumer is watched; if no property looks at them there, which are every third record, it only keeps."""
         keep, found = records.append, self.findings.append
-        known = self.known
+        known, met = self.known, self.table.met
 
         def emit(record: Any) -> None:
             keep(record)
             number = len(records)
-            for handler in known[type(record)](number, record):
+            try:
+                asking = known[type(record)]
+            except KeyError:
+                asking = met(type(record))
+            for handler in asking(number, record):
                 finding = handler(number, record)
                 if finding is not None:
                     found(finding)

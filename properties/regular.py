@@ -91,6 +91,8 @@ def events(oracle: Oracle, regular: list[Handler], others: list[Handler]) -> Ask
             appends.partial, appends.last = operation, (number, event)
         elif seen:
             appends.partial = None
+        else:
+            operation.only = event
         return regular
 
     return on_stored
@@ -101,21 +103,12 @@ def answers(oracle: Oracle, regular: list[Handler], others: list[Handler]) -> As
     appends, operations, seen = oracle.appends, oracle.appends.operations, oracle.events
 
     def on_acknowledged(number: int, record: Acknowledged) -> list[Handler]:
-        op, positions = record.op, record.positions
-        operation = operations.get(op)
-        if (
-            operation is None
-            or operation.earlier
-            or not operation.seen
-            or len(positions) != 1
-            or len(operation.prepared.events) != 1
-            or appends.partial is not None
-            or oracle.removed is not None
-            or op in oracle.slow
-        ):
+        operation, positions = operations.get(record.op), record.positions
+        if operation is None or operation.only is None or len(positions) != 1:
             return others
-        event = seen.get(positions[0])
-        if event is None or event.id.rpartition("/")[0] != op:
+        if seen.get(positions[0]) is not operation.only or appends.partial is not None or oracle.removed is not None:
+            return others
+        if oracle.slow and record.op in oracle.slow:
             return others
         return regular
 
