@@ -7,7 +7,7 @@ An event's life: a decider returns payloads (the application's own frozen object
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -32,9 +32,9 @@ class Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_fiel
     append gave them; an event without tags has none written.
     """
 
-    position: int
+    position: Annotated[int, msgspec.Meta(ge=1)]
     stream: str
-    version: int
+    version: Annotated[int, msgspec.Meta(ge=1)]
     id: str
     type: str
     data: Any

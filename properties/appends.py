@@ -17,7 +17,8 @@ REMEMBERED = 10_000
 
 class Operation(msgspec.Struct, gc=False):
     """One append. `number` is that of the record `prepared`, the last one if it was decided several times, `before` the version of its
-    stream then; `earlier` are the other ways in which it was decided, `seen` is how many of its events are visible, in their order."""
+    stream then; `earlier` are the other ways in which it was decided, `seen` is how many of its events are visible, in their order;
+    `only` is its event if it has one alone, was decided once, and the event was regular."""
 
     number: int
     prepared: Prepared
@@ -27,6 +28,7 @@ class Operation(msgspec.Struct, gc=False):
     placed: bool = False
     ended: tuple[int, Refused | Aborted] | None = None
     retried: bool = False
+    only: Stored | None = None
 
     def forms(self) -> tuple[Prepared, ...]:
         """All ways in which it was decided, the last one first; it may take effect in any of them."""
@@ -72,6 +74,9 @@ class Appends:
         self.operation: Operation | None = None
         self.place = -1
         self.first = False
+        self.partial: Operation | None = None
+        """The batch of which events are due, as `identity` sees it, and its last one so far."""
+        self.last: tuple[int, Stored] | None = None
 
     def on_prepared(self, number: int, record: Prepared) -> None:
         """A new operation, or one that is decided anew under the same event ids, and may take effect in either way."""
@@ -85,7 +90,7 @@ class Appends:
                 form for form in known.forms() if form.events != record.events or form.expected != record.expected
             ]
             known.earlier = tuple(others)
-            known.number, known.prepared, known.before = number, record, before
+            known.number, known.prepared, known.before, known.only = number, record, before, None
             return
         operations[record.op] = Operation(number, record, before)
         if len(operations) >= self.full:

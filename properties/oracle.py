@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from typing import Any
 from weakref import WeakMethod
 
 from refold.model.application import Application
@@ -45,17 +46,20 @@ one that comes before others."""
 class Progress:
     """How far one consumer has come: everything visible up to `contiguous` is dealt with, and the positions in `beyond` too.
 
-    Dealt with is what was applied, what the consumer did not ask for, and what is put aside in `parked` (position -> stream).
+    Dealt with is what was applied, what the consumer did not ask for, and what is put aside in `parked` (position -> stream). `simple`: it
+    is ordered, and no other consumer bears its name. `rows` are those that it was seen to write, as `effects` keeps them.
     """
 
-    __slots__ = ("beyond", "contiguous", "ordered", "parked", "spec")
+    __slots__ = ("beyond", "contiguous", "ordered", "parked", "rows", "simple", "spec")
 
     def __init__(self, spec: ConsumerSpec) -> None:
         self.spec = spec
         self.ordered = spec.ordered
+        self.simple = spec.ordered
         self.contiguous = 0
         self.beyond: set[int] = set()
         self.parked: dict[int, str] = {}
+        self.rows: dict[str, Any] = {}
 
 
 class Oracle:
@@ -77,14 +81,19 @@ class Oracle:
         self.order: list[int] = []
         self.numbers: dict[int, int] = {}
         self.versions: dict[str, int] = {}
+        self.changed: dict[str, tuple[int, Stored]] = {}
+        """The newest event of a stream, as evidence: of the streams that changed last."""
+        self.promised: dict[int, tuple[int, Acknowledged]] = {}
+        """Positions that readers have not come to, and the answers that name them."""
         self.tail = 0
         self.consumers: dict[str, Progress] = {}
+        self.names: set[str] = set()
         self.choosy: list[Progress] = []
         self.opened: Opened | None = None
         self.slow: set[str] = set()
         self.awaited: dict[str, int] = {}
         self.idle = 0
-        self.trim_at = 2 * self.kept
+        self.trim_at = self.changed_max = 2 * self.kept
         self.low = self.begins = 0
         self.progress: Progress | None = None
         self.turn = NEXT
@@ -114,13 +123,22 @@ class Oracle:
         self.opened = record
         self.consumers = {spec.name: Progress(spec) for spec in record.consumers if not spec.watched}
         self.choosy = [progress for progress in self.consumers.values() if progress.spec.types]
+        names = [spec.name for spec in record.consumers]
+        self.names = set(names)
+        for progress in self.consumers.values():
+            progress.simple = progress.ordered and names.count(progress.spec.name) == 1
 
     def on_joined(self, number: int, record: Joined) -> None:
         """One more consumer, which has everything before it; nobody can judge one that comes when events are forgotten already."""
+        known = self.consumers.get(record.spec.name)
+        if known is not None:
+            known.simple = False
         if self.low:
             self.lost.miss()
             return
         self.consumers[record.spec.name] = progress = Progress(record.spec)
+        progress.simple = progress.ordered and record.spec.name not in self.names
+        self.names.add(record.spec.name)
         if record.spec.types:
             self.choosy.append(progress)
             for event in self.between(0, self.tail):
@@ -179,7 +197,11 @@ class Oracle:
     def on_stored(self, number: int, event: Stored) -> None:
         """One more event at the end (or, in a broken log, below it)."""
         position = event.position
-        self.versions[event.stream] = event.version
+        stream = event.stream
+        self.versions[stream] = event.version
+        self.changed[stream] = (number, event)
+        if len(self.changed) > self.changed_max:
+            self.forget_changes()
         self.events[position] = event
         self.numbers[position] = number
         if position > self.tail:
@@ -192,6 +214,12 @@ class Oracle:
                 self.pass_over(progress, event)
             if len(self.events) > self.trim_at:
                 self.trim()
+
+    def forget_changes(self) -> None:
+        """Keep the newest half: they are evidence only, and there may be many streams."""
+        oldest = sorted(self.changed.items(), key=lambda item: item[1][0])
+        for stream, _ in oldest[: len(oldest) // 2]:
+            del self.changed[stream]
 
     def on_ignored(self, number: int, record: Ignored) -> None:
         """An unordered consumer has nothing to do for this event, which is as good as having applied it."""

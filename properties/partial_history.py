@@ -31,7 +31,7 @@ from refold.properties.log.durability import Durability
 from refold.properties.log.identity import Identity
 from refold.properties.log.visibility import Visibility
 from refold.properties.oracle import Oracle
-from refold.properties.property import Checker, Finding, Handler
+from refold.properties.property import Checker, Finding, Handler, Sorter
 from refold.properties.suite import AppendsKeeper, LogKeeper, in_order
 from refold.properties.updates.decisions import ExpectedVersion
 from refold.properties.window import Window
@@ -100,7 +100,11 @@ class PartialAppends(Appends):
 
 
 class PartialAppendsKeeper(AppendsKeeper):
-    """`AppendsKeeper` that also hears of appends by what was sent."""
+    """`AppendsKeeper` that also hears of appends by what was sent. It takes no record for a regular one: too little is known."""
+
+    def sorters(self) -> dict[type, Sorter]:
+        """None."""
+        return {}
 
     def handlers(self) -> dict[type, Handler]:
         """Invocations, their events, and what else tells that an append was sent."""

@@ -15,6 +15,13 @@ from refold.properties.window import Window
 
 Handler = Callable[[int, Any], "Finding | None"]
 
+Asking = Callable[[int, Any], "Sequence[Handler]"]
+"""Says which handlers are asked about a record."""
+
+Sorter = Callable[[list[Handler], list[Handler]], Asking]
+"""Makes, of the handlers that are asked about a regular record and those that are asked about any other (see `refold.properties.regular`),
+what tells for each record which of the two these are. For a regular one it does what those would do that are not asked."""
+
 PLAIN = frozenset({int, str, bool, type(None)})
 """Types whose values are the same after a round trip through JSON."""
 
@@ -103,6 +110,8 @@ class Property:
     """Whether others look at what it keeps, although it comes only with a kind of record: each of several processes then asks it."""
     after: ClassVar[tuple[str, ...]] = ()
     """Names of properties, and parts of the oracle, that see a record before this one does: it looks at what they know of it."""
+    passes: ClassVar[frozenset[type]] = frozenset()
+    """Classes of which it is not asked about regular records: it finds nothing in these, and has nothing to keep of them."""
     windows: Sequence[Window] = ()
     """What it remembers of the past, as far as that is bounded."""
     plain: Callable[[Any], Any] | None = None
@@ -114,6 +123,10 @@ class Property:
     def handlers(self) -> dict[type, Handler]:
         """Record class -> bound method."""
         raise NotImplementedError
+
+    def sorters(self) -> dict[type, Sorter]:
+        """Record class -> what tells its regular records from the others; no two properties have one for the same class."""
+        return {}
 
     def judged(self, kinds: Collection[type]) -> bool:
         """Whether there was something to judge in histories with records of these kinds."""
@@ -213,11 +226,14 @@ def as_recorded(recorded: Sequence[Any], expected: Sequence[Any]) -> bool:
 class Table:
     """Record class -> handlers; the first record of a class without any may bring properties that nobody needed so far.
 
-    `known` is a plain dict, which Python looks things up in faster than in one with a `__missing__`.
+    `handlers` are all of them, `regular` those that are asked about regular records too. `known` tells for each record which these are: a
+    plain dict, which Python looks things up in faster than in one with a `__missing__`.
     """
 
     def __init__(self, properties: list[Property], late: Callable[[type], Sequence[Property]]) -> None:
-        self.known: dict[type, list[Handler]] = {}
+        self.known: dict[type, Asking] = {}
+        self.handlers: dict[type, list[Handler]] = {}
+        self.regular: dict[type, list[Handler]] = {}
         self.properties = properties
         self.late = late
         for judge in properties:
@@ -225,16 +241,26 @@ class Table:
 
     def add(self, judge: Property) -> None:
         """Ask this property about the records that it looks at, after all others."""
-        known = self.known
         for kind, handler in judge.handlers().items():
-            if kind in known:
-                known[kind].append(handler)
-            else:
-                known[kind] = [handler]
+            if kind not in self.handlers:
+                self.begin(kind)
+            self.handlers[kind].append(handler)
+            if kind not in judge.passes:
+                self.regular[kind].append(handler)
+        for kind, sorter in judge.sorters().items():
+            if kind not in self.handlers:
+                self.begin(kind)
+            self.known[kind] = sorter(self.regular[kind], self.handlers[kind])
 
-    def met(self, kind: type) -> list[Handler]:
-        """The first record of this kind has come: the handlers for it."""
-        self.known[kind] = []
+    def begin(self, kind: type) -> None:
+        """Nobody is asked about this class so far; without a sorter, everybody will be about each record."""
+        handlers = self.handlers[kind] = []
+        self.regular[kind] = []
+        self.known[kind] = lambda number, record: handlers
+
+    def met(self, kind: type) -> Asking:
+        """The first record of this kind has come: what tells who is asked."""
+        self.begin(kind)
         for judge in self.late(kind):
             self.properties.append(judge)
             self.add(judge)
@@ -264,34 +290,36 @@ class Checker:
         """One record, in the order of the history."""
         self.number = number = self.number + 1
         try:
-            handlers = self.known[type(record)]
+            asking = self.known[type(record)]
         except KeyError:
-            handlers = self.table.met(type(record))
-        for handler in handlers:
+            asking = self.table.met(type(record))
+        for handler in asking(number, record):
             finding = handler(number, record)
             if finding is not None:
                 self.findings.append(finding)
 
-    def feed_all(self, records: Iterable[Any], findings_max: int) -> bool:
+    def feed_all(self, records: Sequence[Any], findings_max: int) -> bool:
         """Many records, as `feed` takes them one by one; False as soon as there are `findings_max` findings. If a property raises, `number`
         is that of the last record that was judged."""
-        found = self.findings
+        found, enough = self.findings, False
         known, met = self.known, self.table.met
         number = self.number
-        enough = False
         try:
             for number, record in enumerate(records, number + 1):  # noqa: B020
                 try:
-                    handlers = known[type(record)]
+                    handlers = known[type(record)](number, record)
                 except KeyError:
-                    handlers = met(type(record))
-                for handler in handlers:
-                    finding = handler(number, record)
-                    if finding is not None:
-                        self.note(number, record, handler, finding)
-                        enough = len(found) >= findings_max
-                if enough:
-                    break
+                    if type(record) in known:
+                        raise
+                    handlers = met(type(record))(number, record)
+                if handlers:
+                    for handler in handlers:
+                        finding = handler(number, record)
+                        if finding is not None:
+                            self.note(number, record, handler, finding)
+                            enough = len(found) >= findings_max
+                    if enough:
+                        break
         except BaseException:
             self.number = number - 1
             raise
@@ -306,22 +334,21 @@ class Checker:
         """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged` does
         the same for steps where no consumer is watched; if no property looks at them there, which are every third record, it only keeps."""
         keep, found = records.append, self.findings.append
-        known, met = self.table.known, self.table.met
+        known, met = self.known, self.table.met
 
         def emit(record: Any) -> None:
             keep(record)
+            number = len(records)
             try:
-                handlers = known[type(record)]
+                asking = known[type(record)]
             except KeyError:
-                handlers = met(type(record))
-            if handlers:
-                number = len(records)
-                for handler in handlers:
-                    finding = handler(number, record)
-                    if finding is not None:
-                        found(finding)
+                asking = met(type(record))
+            for handler in asking(number, record):
+                finding = handler(number, record)
+                if finding is not None:
+                    found(finding)
 
-        judges = [getattr(handler, "__self__", None) for handler in known.get(Step, ())]
+        judges = [getattr(handler, "__self__", None) for handler in self.table.handlers.get(Step, ())]
         judged = any(not getattr(judge, "watches", False) for judge in judges)
         emit.unjudged = emit if judged else keep  # type: ignore[attr-defined]
         return emit

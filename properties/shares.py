@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from refold.properties.property import Checker, Finding, Handler, Property
 from refold.properties.states import States
 from refold.properties.suite import Keeper, StatesKeeper
+
+T = TypeVar("T")
 
 AT_THE_END = 1 << 62
 """The number under which findings are kept that only the end of the history shows."""
@@ -75,7 +77,7 @@ class Share(Checker):
         """Keep what an owned property found."""
         kind = type(record)
         asked = [judge for judge in self.properties if kind in judge.handlers()]
-        which = next(n for n, other in enumerate(self.known[kind]) if other is handler)
+        which = next(n for n, other in enumerate(self.table.handlers[kind]) if other is handler)
         place = self.places[id(asked[which])]
         if place in self.owned:
             self.findings.append(finding)
@@ -124,22 +126,27 @@ def needed(properties: Sequence[Property], owned: Collection[int]) -> set[int]:
 def measured(whole: Checker, records: Iterable[Any]) -> list[float]:
     """The seconds that each property of `whole` takes for these records, by its place; `whole` is used up."""
     seconds = [0.0] * len(whole.properties)
-    for kind, handlers in whole.known.items():
+    for place, judge in enumerate(whole.properties):
+        for kind in judge.sorters():
+            whole.known[kind] = timed(whole.known[kind], place, seconds)
+    for kind, handlers in whole.table.handlers.items():
         asked = [place for place, judge in enumerate(whole.properties) if kind in judge.handlers()]
-        whole.known[kind] = [timed(handler, place, seconds) for handler, place in zip(handlers, asked, strict=True)]
+        times = {handler: timed(handler, place, seconds) for handler, place in zip(handlers, asked, strict=True)}
+        for some in (handlers, whole.table.regular[kind]):
+            some[:] = [times[handler] for handler in some]
     for record in records:
         whole.feed(record)
     return seconds
 
 
-def timed(handler: Handler, place: int, seconds: list[float]) -> Handler:
-    """The same handler, whose time is added up."""
+def timed(asked: Callable[[int, Any], T], place: int, seconds: list[float]) -> Callable[[int, Any], T]:
+    """The same handler or sorter, whose time is added up."""
 
-    def handle(number: int, record: Any) -> Finding | None:
+    def handle(number: int, record: Any) -> T:
         started = time.perf_counter()
-        finding = handler(number, record)
+        said = asked(number, record)
         seconds[place] += time.perf_counter() - started
-        return finding
+        return said
 
     return handle
 

@@ -48,9 +48,10 @@ from refold.properties.messages.side_effects import Commands, OutboxDelivery
 from refold.properties.messages.topics import Topics
 from refold.properties.messages.two_stores import TwoStores
 from refold.properties.oracle import Oracle
-from refold.properties.property import Checker, Handler, Property
+from refold.properties.property import Checker, Handler, Property, Sorter
 from refold.properties.reading.listings import Listings
 from refold.properties.reading.sessions import Pointers, Sessions, Waits
+from refold.properties.regular import REGULAR
 from refold.properties.updates.alone import MadeAlone
 from refold.properties.updates.create_if_absent import CreateIfAbsent
 from refold.properties.updates.deadlocks import Deadlocks
@@ -73,13 +74,18 @@ class Keeper(Property):
 
 
 class AppendsKeeper(Keeper):
-    """Which append is behind an event: known before anybody judges the event."""
+    """Which append is behind an event: known before anybody judges the event. It also tells which of all these are regular."""
 
     name = "appends"
+    passes = frozenset({Prepared, Stored})
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
         self.windows = (oracle.appends.window,)
+
+    def sorters(self) -> dict[type, Sorter]:
+        """Appends that are new, or have got what they asked for."""
+        return {kind: functools.partial(sort, self.oracle) for kind, sort in REGULAR.items()}
 
     def handlers(self) -> dict[type, Handler]:
         """Invocations and their events."""
@@ -103,6 +109,7 @@ class ProgressKeeper(Keeper):
     """What an applied event is for its consumer: known before anybody judges the effect."""
 
     name = "progress"
+    passes = frozenset({Applied})
 
     def handlers(self) -> dict[type, Handler]:
         """Effects."""
@@ -113,6 +120,7 @@ class LogKeeper(Keeper):
     """The visible log, and everything else that a property judges against what was true before the record. It comes after all of them."""
 
     name = "oracle"
+    passes = frozenset({Acknowledged})
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

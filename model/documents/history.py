@@ -83,6 +83,8 @@ class HistoryReader:
         self.classes: tuple[type, ...] = () if application is None else tuple(application.event_classes.values())
         self.commands = {} if application is None else command_classes(application)
         self.decoder: Any = msgspec.json.Decoder(Union[tuple(RECORDS)])  # noqa: UP007 - made at run time
+        behind = tuple(kind for kind in RECORDS if kind is not Opened)
+        self.later: Any = msgspec.json.Decoder(Union[behind])  # noqa: UP007 - made at run time
         self.opened: Opened | None = None
         self.number = 0
         self.blank = 0
@@ -111,24 +113,14 @@ class HistoryReader:
 
     def at_once(self, block: bytes) -> list[Any] | None:
         """The records of a block if there is one on each line and nothing is wrong with any of them; None otherwise."""
+        if len(block) > LINE_MAX and max(map(len, io.BytesIO(block))) > LINE_MAX:
+            return None
         try:
-            lines = block.split(b"\n")
-            if not lines[-1]:
-                lines.pop()
-            records: list[Any] = list(map(self.decoder.decode, lines))
-            kinds = list(map(type, records))
-            if Opened in kinds or (len(block) > LINE_MAX and len(max(lines, key=len)) >= LINE_MAX):
-                return None
-            if Stored in kinds and [
-                record
-                for record, kind in zip(records, kinds, strict=True)
-                if kind is Stored and (record.position < 1 or record.version < 1)
-            ]:
-                return None
+            records: list[Any] = list(map(self.later.decode, io.BytesIO(block)))
             if self.application is None:
                 return records
             enrich = self.enrich
-            return [enrich(record) if kind in ENRICHED else record for record, kind in zip(records, kinds, strict=True)]
+            return [enrich(record) if type(record) in ENRICHED else record for record in records]
         except Exception:
             return None  # it is raised again, with its line, where they are read one by one
 
@@ -179,8 +171,6 @@ class HistoryReader:
         """What is wrong with a record that could be read, behind the first line; empty if nothing is."""
         if type(record) is Opened:
             return "a second “history” record; a file holds one history"
-        if type(record) is Stored and (record.position < 1 or record.version < 1):
-            return f"event {record.id!r}: positions and versions count from 1"
         return ""
 
     def open(self, record: Any) -> None:

@@ -26,6 +26,7 @@ class CacheOrder(Property):
         "deleted stays deleted": "no event before the one that deleted a row brings it back",
         "newer stays": "no event before the newest change of a row replaces or deletes it",
     }
+    passes = frozenset({Applied})
     judges = (Applied,)
 
     def __init__(self) -> None:

@@ -12,11 +12,10 @@ from typing import Any
 
 from refold.model.event import Stored
 from refold.model.parts.consuming.mailer import Reset
-from refold.model.parts.side_consumers import Joined
-from refold.model.record import Applied, CheckpointSaved, Ignored, Opened, Recovered
+from refold.model.record import Applied, CheckpointSaved, Ignored, Recovered
 from refold.properties.consumers.replay import ReplayEquality
 from refold.properties.oracle import AGAIN, AHEAD, NEXT, Oracle, Progress
-from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.property import Asking, Evidence, Finding, Handler, Property, Sorter
 
 REMEMBERED = 4_096
 """Applied events that are remembered as evidence."""
@@ -42,44 +41,57 @@ class Effects(Property):
     }
     judges = (Applied,)
     after = ("progress",)
+    passes = frozenset({Applied})
 
     def __init__(self, oracle: Oracle, replay: ReplayEquality | None = None) -> None:
         super().__init__()
         self.oracle = oracle
         self.replay = replay
-        self.mirrors: dict[str, dict[str, Any]] = {}
         self.recent: deque[tuple[int, Applied]] = deque(maxlen=oracle.window(REMEMBERED, "").size)
 
     def handlers(self) -> dict[type, Handler]:
         """Everything that happens to rows."""
         return {
-            Opened: self.on_opened,
-            Joined: self.on_joined,
             Applied: self.on_applied,
             Ignored: self.on_ignored,
             Recovered: self.on_recovered,
         }
 
-    def on_opened(self, number: int, record: Opened) -> None:
-        """Ordered consumers start with no rows; the others have a property of their own (`cache`)."""
-        self.mirrors = {spec.name: {} for spec in record.consumers if spec.ordered}
+    def sorters(self) -> dict[type, Sorter]:
+        """Effects that are the next ones."""
+        return {Applied: self.next_one}
 
-    def rows(self, name: str) -> dict[str, Any]:
+    def next_one(self, regular: list[Handler], others: list[Handler]) -> Asking:
+        """An effect is regular if it is that of the next event on an ordered consumer, with nothing put aside and nothing applied beyond.
+        Then the event counts as applied."""
+        oracle, replay, recent, before = self.oracle, self.replay, self.recent, self.oracle.before
+
+        def on_applied(number: int, record: Applied) -> list[Handler]:
+            progress = oracle.consumers.get(record.consumer)
+            if progress is None or not progress.simple or progress.beyond or progress.parked:
+                return others
+            position = record.position
+            if before.get(position) != progress.contiguous:
+                return others
+            progress.contiguous = position
+            if replay is None or replay.window.dropped:
+                progress.rows.update(record.writes)
+            recent.append((number, record))
+            return regular
+
+        return on_applied
+
+    def rows(self, progress: Progress) -> dict[str, Any]:
         """The rows that a consumer ought to have, as `replay` folds them, if it does. Asked only for an event that was dealt with before,
         which changes no fold, so it does not matter which of the two judges the record first."""
-        fold = None if self.replay is None else self.replay.folds.get(name)
-        return self.mirrors[name] if fold is None else fold.rows
-
-    def on_joined(self, number: int, record: Joined) -> None:
-        """One more consumer, with no rows."""
-        name = record.spec.name
-        if record.spec.ordered and not self.oracle.low:
-            self.mirrors[name] = {}
+        fold = None if self.replay is None else self.replay.folds.get(progress.spec.name)
+        return progress.rows if fold is None else fold.rows
 
     def on_recovered(self, number: int, record: Recovered) -> None:
         """The rows are what the store holds now."""
-        if record.process in self.mirrors and record.rows is not None:
-            self.mirrors[record.process] = dict(record.rows)
+        progress = self.oracle.consumers.get(record.process)
+        if progress is not None and record.rows is not None:
+            progress.rows = dict(record.rows)
 
     def on_applied(self, number: int, record: Applied) -> Finding | None:
         """Rows change once because of an event, and in the order of streams."""
@@ -91,13 +103,13 @@ class Effects(Property):
         mirrored = self.replay is None or self.replay.window.dropped
         if turn == NEXT and not progress.parked:  # the usual case, decided fast
             if mirrored:
-                self.mirrors[record.consumer].update(record.writes)
+                progress.rows.update(record.writes)
             self.recent.append((number, record))
             return None
         name = record.consumer
         finding = self.passing(number, record) if progress.parked else None
         if turn == AGAIN:
-            before = self.rows(name)
+            before = self.rows(progress)
             changed = [key for key, value in record.writes.items() if not self.same(value, before.get(key))]
             if changed:
                 finding = self.finding(
@@ -113,7 +125,7 @@ class Effects(Property):
         elif turn == AHEAD:
             finding = self.overtaking(number, record) or finding
         if mirrored:
-            self.mirrors[name].update(record.writes)
+            progress.rows.update(record.writes)
         self.recent.append((number, record))
         return finding
 
@@ -233,6 +245,7 @@ class Checkpoints(Property):
         "restart within effects": "a durable consumer does not go on past an event that it has not applied",
     }
     judges = (CheckpointSaved,)
+    passes = frozenset({CheckpointSaved})
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
@@ -242,6 +255,27 @@ class Checkpoints(Property):
     def handlers(self) -> dict[type, Handler]:
         """Saved checkpoints, and where recovery goes on."""
         return {CheckpointSaved: self.on_saved, Recovered: self.on_recovered, Reset: self.on_reset}
+
+    def sorters(self) -> dict[type, Sorter]:
+        """Checkpoints that are in their place."""
+        return {CheckpointSaved: self.in_place}
+
+    def in_place(self, regular: list[Handler], others: list[Handler]) -> Asking:
+        """A checkpoint is regular if it is not ahead of effects, and not before an earlier one. Then it is the newest."""
+        oracle, saved = self.oracle, self.saved
+
+        def on_saved(number: int, record: CheckpointSaved) -> list[Handler]:
+            name, position = record.consumer, record.position
+            progress = oracle.consumers.get(name)
+            if progress is None or position > progress.contiguous:
+                return others
+            before = saved.get(name)
+            if before is not None and position < before[1].position:
+                return others
+            saved[name] = (number, record)
+            return regular
+
+        return on_saved
 
     def on_reset(self, number: int, record: Reset) -> None:
         """It may begin again there."""

@@ -40,6 +40,7 @@ class Durability(Property):
         "reached": "a read that begins before what was removed comes to the events behind it",
         "recovers": "a log that a fault has ended comes back, and can be read",
     }
+    passes = frozenset({Acknowledged})
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()

@@ -40,13 +40,12 @@ class Identity(Property):
         "refused leaves no trace": "no event of an append that was refused or rolled back is visible",
         "answered in full": "a yes names as many different positions as the append has events, or none",
     }
+    passes = frozenset({Stored, Acknowledged})
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
         self.appends = oracle.appends
-        self.partial: Operation | None = None
-        self.last: tuple[int, Stored] | None = None
 
     def handlers(self) -> dict[type, Handler]:
         """Visible events, refusals, and the places where a batch must be whole."""
@@ -68,14 +67,14 @@ class Identity(Property):
             return self.unasked(number, event)
         if operation.ended is not None:
             return self.untrue_refusal(number, event, operation, *operation.ended)
-        if self.partial is not None and self.partial is not operation:
+        if self.appends.partial is not None and self.appends.partial is not operation:
             return self.torn(number)
         place = appends.place
         if place < 0:
             return self.out_of_place(number, event, operation)
         prepared = operation.prepared
-        self.partial = None if operation.seen == len(prepared.events) or operation.whole() else operation
-        self.last = (number, event)
+        self.appends.partial = None if operation.seen == len(prepared.events) or operation.whole() else operation
+        self.appends.last = (number, event)
         if place < len(prepared.events):
             asked = prepared.events[place]
             if (
@@ -133,8 +132,8 @@ class Identity(Property):
         if place is None:
             return self.unasked(number, event, operation)
         if place >= operation.seen:
-            self.partial = operation
-            self.last = (number, event)
+            self.appends.partial = operation
+            self.appends.last = (number, event)
             return self.torn(number, operation.seen + 1)
         return self.repeated(number, event, operation)
 
@@ -235,15 +234,15 @@ class Identity(Property):
     def on_refused(self, number: int, record: Refused) -> Finding | None:
         """Nothing of what was refused is visible, and the last batch is complete."""
         finding = self.on_ended(number, record)
-        return self.torn(number) if finding is None and self.partial is not None else finding
+        return self.torn(number) if finding is None and self.appends.partial is not None else finding
 
     def on_whole(self, number: int, record: object) -> Finding | None:
         """Wherever the log is at rest, the last batch is complete."""
-        return self.torn(number) if self.partial is not None else None
+        return self.torn(number) if self.appends.partial is not None else None
 
     def on_scanned(self, number: int, record: Scanned) -> Finding | None:
         """The last batch is complete; and what readers have not come to yet was asked for, is there once, and with its batch."""
-        if self.partial is not None:
+        if self.appends.partial is not None:
             return self.torn(number)
         if not record.positions or record.positions[-1] <= self.oracle.tail:
             return None  # the usual case; what is below, `visibility` and `durability` compare
@@ -274,19 +273,19 @@ class Identity(Property):
             if place < due:
                 return self.repeated(number, event, operation)
             if place > due:
-                self.partial = operation
+                self.appends.partial = operation
                 return self.torn(number, due + 1)
             found[op] = due + 1
         for op, count in found.items():
             operation = self.appends.operations[op]
             if not any(len(form.events) == count for form in operation.forms()):
-                self.partial = operation
+                self.appends.partial = operation
                 return self.torn(number, count)
         return None
 
     def on_acknowledged(self, number: int, record: Acknowledged) -> Finding | None:
         """The last batch is complete, and the answer names a position for each of its events, or none at all."""
-        if self.partial is not None:
+        if self.appends.partial is not None:
             return self.torn(number)
         operation = self.appends.operations.get(record.op)
         answered = len(record.positions)
@@ -311,11 +310,11 @@ class Identity(Property):
 
     def torn(self, number: int, visible: int | None = None) -> Finding:
         """The finding that a batch is visible in part: as far as its beginning was seen, if nothing else is said."""
-        operation, self.partial = self.partial, None
+        operation, self.appends.partial = self.appends.partial, None
         assert operation is not None
         evidence = [Evidence(operation.number, operation.prepared, "is the append of a batch")]
-        if self.last is not None:
-            evidence.append(Evidence(*self.last, "is the last event that is visible of it"))
+        if self.appends.last is not None:
+            evidence.append(Evidence(*self.appends.last, "is the last event that is visible of it"))
         return self.finding(
             "partial-batch",
             operation.prepared.stream,

@@ -39,6 +39,7 @@ class Visibility(Property):
         "scans in order": "the positions of a scan only grow, and all are after the one where it begins",
         "scans": "a scan finds nothing below the newest readable position that readers have not seen",
     }
+    passes = frozenset({Stored, Acknowledged})
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
@@ -48,7 +49,7 @@ class Visibility(Property):
             "whether late answers name the positions of their events, where these are older than the newest {size}",
         )
         self.windows = (self.window,)
-        self.promised: dict[int, tuple[int, Acknowledged]] = {}
+        self.promised = oracle.promised
 
     def handlers(self) -> dict[type, Handler]:
         """Visible events, answers, pages and scans."""

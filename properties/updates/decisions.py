@@ -49,13 +49,12 @@ class ExpectedVersion(Property):
         "names a version": "a refusal names a version that the stream had between invocation and answer",
         "no match": "no event between what an append with a condition over tags had read and its own place matches the condition",
     }
+    passes = frozenset({Stored})
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
         self.appends = oracle.appends
-        self.changed: dict[str, tuple[int, Stored]] = {}
-        self.changed_max = 2 * oracle.kept
         self.window = oracle.window(
             REMEMBERED,
             "conditions over tags of appends that had read no further than events older than the newest {size}",
@@ -68,11 +67,6 @@ class ExpectedVersion(Property):
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """The place of the append is the place of its first event; there its expectation holds, any of those that it was sent with."""
-        changed = self.changed
-        previous = changed.get(event.stream)
-        changed[event.stream] = (number, event)
-        if len(changed) > self.changed_max:
-            self.forget_changes()
         appends = self.appends
         operation = appends.operation
         if operation is None or not appends.first:
@@ -86,6 +80,7 @@ class ExpectedVersion(Property):
         if operation.earlier and any(form.expected.holds(version) for form in operation.earlier):
             return None
         evidence = [Evidence(operation.number, prepared, "read")]
+        previous = self.oracle.changed.get(event.stream)
         if previous is not None:
             evidence.append(Evidence(*previous, "changed"))
         return self.finding(
@@ -98,12 +93,6 @@ class ExpectedVersion(Property):
             actual=f"version {version}",
             evidence=in_order([*evidence, Evidence(number, event, "appended")]),
         )
-
-    def forget_changes(self) -> None:
-        """Keep the newest half: they are evidence only, and there may be many streams."""
-        oldest = sorted(self.changed.items(), key=lambda item: item[1][0])
-        for stream, _ in oldest[: len(oldest) // 2]:
-            del self.changed[stream]
 
     def on_refused(self, number: int, record: Refused) -> Finding | None:
         """A refusal needs a conflict; versions only grow, so one at either end of the interval is all that there can be."""

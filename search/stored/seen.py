@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -13,6 +15,8 @@ from refold.search.vacuous import COUNTED
 
 OF_CONSUMERS = frozenset({Applied, CheckpointSaved})
 """Records of what a consumer did; it is judged by what the first line says that it promises."""
+
+CONSUMER = attrgetter("consumer")
 
 
 @attrs.frozen
@@ -54,7 +58,8 @@ class Seen:
         self.tally.run(records, ())
         if self.tally.kinds[Step] > steps:
             self.tally.kinds.update([type(record.action) for record in records if type(record) is Step])
-        acted = {record.consumer for record in records if type(record) in OF_CONSUMERS}
+        of_consumers = itertools.compress(records, map(OF_CONSUMERS.__contains__, map(type, records)))
+        acted = set(map(CONSUMER, of_consumers))
         if acted - self.named - self.strangers or self.naming() > naming:
             self.look(records)
 

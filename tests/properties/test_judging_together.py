@@ -88,8 +88,9 @@ def one_by_one(application: Application, history: Sequence[Any]) -> Any:
     failed = None
     try:
         for number, record in enumerate(history, 1):
-            known = judge.table.known
-            for handler in known[type(record)] if type(record) in known else judge.table.met(type(record)):
+            if type(record) not in judge.known:
+                judge.table.met(type(record))
+            for handler in judge.table.handlers[type(record)]:
                 finding = handler(number, record)
                 if finding is not None:
                     judge.findings.append(finding)

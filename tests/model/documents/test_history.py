@@ -220,7 +220,7 @@ def garbled() -> list[tuple[str, list[bytes], int, str]]:
             "from-zero",
             [first, to_line(Stored(0, "k", 1, "a-1/0", "E", {}))],
             2,
-            "'a-1/0': positions and versions count from 1",
+            r"Expected `int` >= 1 - at `\$\.position`",
         ),
         ("missing-field", [first, b'{"kind": "applied", "consumer": "x"}\n'], 2, "missing required field `position`"),
         ("wrong-type", [first, event.replace(b'"position":1', b'"position":"1"')], 2, "Expected `int`"),

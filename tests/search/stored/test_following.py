@@ -133,7 +133,7 @@ def test_what_was_found_before_ctrl_c_is_told(monkeypatch: pytest.MonkeyPatch) -
     history = FollowedHistory("history")
     history.feed(to_line(OPENED) + to_line(phantom))
     assert history.judge is not None
-    history.judge.known[Settling] = [interrupted]
+    history.judge.known[Settling] = lambda number, record: [interrupted]
     with pytest.raises(KeyboardInterrupt):
         history.feed(to_line(Stored(2, "t", 1, "nobody-2/0", "T", None)) + to_line(Settling()))
     assert history.error is None
