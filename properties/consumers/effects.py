@@ -12,6 +12,7 @@ from typing import Any
 
 from refold.model.event import Stored
 from refold.model.parts.consuming.mailer import Reset
+from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, CheckpointSaved, Ignored, Opened, Recovered
 from refold.properties.consumers.replay import ReplayEquality
@@ -58,6 +59,7 @@ class Effects(Property):
             Applied: self.on_applied,
             Ignored: self.on_ignored,
             Recovered: self.on_recovered,
+            Rebuilt: self.on_rebuilt,
         }
 
     def on_opened(self, number: int, record: Opened) -> None:
@@ -80,6 +82,11 @@ class Effects(Property):
         """The rows are what the store holds now."""
         if record.process in self.mirrors and record.rows is not None:
             self.mirrors[record.process] = dict(record.rows)
+
+    def on_rebuilt(self, number: int, record: Rebuilt) -> None:
+        """The rows are those that were swapped in."""
+        if record.consumer in self.mirrors:
+            self.mirrors[record.consumer] = dict(record.rows)
 
     def on_applied(self, number: int, record: Applied) -> Finding | None:
         """Rows change once because of an event, and in the order of streams."""
@@ -220,15 +227,16 @@ class Effects(Property):
 
 class Checkpoints(Property):
     """For every consumer that takes part: a checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and
-    does not go back unless somebody told the consumer to begin again, or a volatile one was restarted. A durable consumer that is
-    restarted goes on at its newest checkpoint or later, and not past events that it has not applied."""
+    does not go back unless somebody told the consumer to begin again, or a volatile one was restarted; nor then behind where it
+    was told to begin. A durable consumer that is restarted goes on at its newest checkpoint or later, and not past events that it has
+    not applied. A rebuild that is swapped in has applied what it stands for, and nothing else; the consumer goes on from there."""
 
     name = "checkpoints"
     guarantee = "CKPT"
     clauses = {
         "not ahead of effects": "a checkpoint covers no event that is not applied",
         "not beyond the tail": "a checkpoint is not beyond the end of what is there",
-        "never back": "a checkpoint is not before an earlier one",
+        "never back": "a checkpoint is not before an earlier one, or before where the consumer was told to begin again",
         "restart not back": "a durable consumer goes on no earlier than at its newest checkpoint",
         "restart within effects": "a durable consumer does not go on past an event that it has not applied",
     }
@@ -237,15 +245,22 @@ class Checkpoints(Property):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.saved: dict[str, tuple[int, CheckpointSaved]] = {}
+        self.saved: dict[str, tuple[int, CheckpointSaved | Reset | Rebuilt]] = {}
 
     def handlers(self) -> dict[type, Handler]:
         """Saved checkpoints, and where recovery goes on."""
-        return {CheckpointSaved: self.on_saved, Recovered: self.on_recovered, Reset: self.on_reset}
+        return {
+            CheckpointSaved: self.on_saved,
+            Recovered: self.on_recovered,
+            Reset: self.on_reset,
+            Rebuilt: self.on_reset,
+        }
 
-    def on_reset(self, number: int, record: Reset) -> None:
-        """It may begin again there."""
-        self.saved.pop(record.consumer, None)
+    def on_reset(self, number: int, record: Reset | Rebuilt) -> None:
+        """It may begin again there, and not before."""
+        before = self.saved.get(record.consumer)
+        if before is not None and record.position < before[1].position:
+            self.saved[record.consumer] = (number, record)
 
     def on_saved(self, number: int, record: CheckpointSaved) -> Finding | None:
         """A checkpoint is not ahead of effects, and not before an earlier one."""
@@ -265,9 +280,14 @@ class Checkpoints(Property):
                 position=record.position,
                 expected=before[1].position,
                 actual=record.position,
-                evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "is behind it")],
+                evidence=[self.earlier(*before), Evidence(number, record, "is behind it")],
             )
         return finding
+
+    def earlier(self, number: int, record: CheckpointSaved | Reset | Rebuilt) -> Evidence:
+        """Where the consumer was before."""
+        saved = type(record) is CheckpointSaved
+        return Evidence(number, record, "was saved before" if saved else "is where it was to go on")
 
     def ahead(self, number: int, record: CheckpointSaved, progress: Progress) -> Finding | None:
         """Whether a checkpoint behind the contiguous prefix covers more than what is applied, or than there is."""
@@ -312,7 +332,7 @@ class Checkpoints(Property):
                 position=record.position,
                 expected=before[1].position,
                 actual=record.position,
-                evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "goes on below it")],
+                evidence=[self.earlier(*before), Evidence(number, record, "goes on below it")],
             )
         if (
             record.position <= max(progress.contiguous, self.oracle.tail)
