@@ -212,6 +212,8 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
         # an effect that comes when the call is answered
         ("service-answers", "once", history(*ADDED, *twice), BAG),
         ("service-answers", "once", history(*ADDED, call("bob-1"), *twice), BAG),
+        # refused, although it is done
+        ("service-answers", "refused with cause", history(*ADDED[:-1], done("alice-1", "refused")), BAG),
     ]
 
 
@@ -224,6 +226,17 @@ def more_right() -> list[tuple[tuple[Any, ...], Application]]:
         ((at(1), *(Shown("page", None, {"a": 2}, when) for when in ("working", "dead", "restarted"))), Replaying()),
         # there was nothing to do
         (history(call("bob-1", CLEAR), done("bob-1")), BAG),
+        # somebody else was in the way of a call that has had its effect
+        (
+            history(
+                *ADDED[:-1],
+                call("bob-1"),
+                *stored("bob-1", 2, Add("a"), Added("a")),
+                done("bob-1"),
+                done("alice-1", "refused"),
+            ),
+            BAG,
+        ),
         # a key in its initial state counts as absent, on either side
         ((at(1), Viewed("page", {"a": 1})), Zeroed()),
         ((at(1), Viewed("page", {"a": 1, "y": 0})), Zeroed()),
