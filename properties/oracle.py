@@ -46,10 +46,11 @@ one that comes before others."""
 class Progress:
     """How far one consumer has come: everything visible up to `contiguous` is dealt with, and the positions in `beyond` too.
 
-    Dealt with is what was applied, what the consumer did not ask for, and what is put aside in `parked` (position -> stream).
+    Dealt with is what was applied, what the consumer did not ask for, and what is put aside in `parked` (position -> stream). What is put
+    aside up to `rebuilt` is in the rows all the same: a rebuild has brought it.
     """
 
-    __slots__ = ("beyond", "contiguous", "ordered", "parked", "spec")
+    __slots__ = ("beyond", "contiguous", "ordered", "parked", "rebuilt", "spec")
 
     def __init__(self, spec: ConsumerSpec) -> None:
         self.spec = spec
@@ -57,6 +58,7 @@ class Progress:
         self.contiguous = 0
         self.beyond: set[int] = set()
         self.parked: dict[int, str] = {}
+        self.rebuilt = 0
 
 
 class Oracle:
@@ -227,6 +229,8 @@ class Oracle:
         position = record.position
         if self.before.get(position) == progress.contiguous:
             self.turn = NEXT
+            if progress.parked:
+                progress.parked.pop(position, None)
             if progress.beyond:
                 self.advance(progress, position)
             else:
@@ -251,6 +255,7 @@ class Oracle:
             last = bisect_right(self.order, record.position)
             position = self.order[last - 1] if last and record.position > self.low else record.position
             self.go_on(record.consumer, progress, position)
+            progress.rebuilt = position
 
     def go_on(self, name: str, progress: Progress, position: int) -> None:
         """The consumer has dealt with everything up to `position`, and nothing else."""
@@ -260,6 +265,7 @@ class Oracle:
             self.lost.miss()
             return
         progress.contiguous = position
+        progress.rebuilt = min(progress.rebuilt, position)
         progress.beyond.clear()
 
     def trim(self) -> None:

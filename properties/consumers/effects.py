@@ -178,8 +178,9 @@ class Effects(Property):
         event = oracle.events.get(record.position)
         if event is None:
             return None
-        for parked, stream in oracle.consumers[record.consumer].parked.items():
-            if stream == event.stream and parked < record.position:
+        progress = oracle.consumers[record.consumer]
+        for parked, stream in progress.parked.items():
+            if stream == event.stream and progress.rebuilt < parked < record.position:
                 return self.finding(
                     "applied-out-of-order",
                     record.consumer,

@@ -18,6 +18,7 @@ from refold.model.record import (
     Applied,
     CheckpointSaved,
     ConsumerSpec,
+    Crashed,
     Failed,
     Ignored,
     Observed,
@@ -341,6 +342,17 @@ COUNTED = (*BOTH, counted(1, 1), counted(2, 2))
 """The totals have both events."""
 
 
+AGAIN_FROM_NOTHING = (*BOTH, Failed("index", 1), PARKED, Rebuilt("index", 0, {}))
+"""The consumer begins again, and the event that it has put aside comes again."""
+BROUGHT = (*BOTH, Failed("index", 1), PARKED, Rebuilt("index", 1, {"ada@acme": ROW}))
+"""A rebuild has brought what the event that was put aside does to the rows."""
+RESTARTED = (
+    *(*BOTH, Failed("totals", 1), Parked("totals", 1, "acme", 1)),
+    *(Crashed("totals", 0), Recovered("totals", 0, {})),
+)
+"""The same of a volatile consumer, which is restarted."""
+
+
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
     tail = Joined(ConsumerSpec(name="tail", projection="views", ordered=False))
@@ -393,6 +405,10 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ),
         # a hole is one in the stream of the event, whatever the note of it says
         ("effects", "not on a hole", (*BOTH, Failed("index", 1), Parked("index", 1, "zeta", 1), BOB_THERE)),
+        ("effects", "in the order of streams", (*AGAIN_FROM_NOTHING, BOB_THERE)),
+        ("dead-letters", "none is lost", (*AGAIN_FROM_NOTHING, DeadLetters("index", ()))),
+        ("dead-letters", "none stays", (*AGAIN_FROM_NOTHING, ADA_THERE, DeadLetters("index", (1,)))),
+        ("dead-letters", "none stays", (*BROUGHT, DeadLetters("index", (2,)))),
         # after a swap the consumer has what was swapped in, and nothing else
         ("effects", "only duplicates are dismissed", (*SWAPPED_EARLY, Ignored("index", 2))),
         ("effects", "once", (*SWAPPED_LATE, index(2, "bob", ("acme", 9, "acme")))),
@@ -446,6 +462,11 @@ def also_right() -> list[tuple[Any, ...]]:
         (*SWAPPED_LATE, BOB_THERE, saved(2), Observed("index", 2, {"ada@acme": ROW, "bob@acme": ROW})),
         (*COUNTED, Rebuilt("totals", 1, {"acme": 1}), counted(2, 2), Observed("totals", 2, {"acme": 2})),
         (*BOTH, ADA_THERE, BOB_THERE, saved(2), Reset("index", 1), Recovered("index", 1, None), saved(1)),
+        # what was put aside is handled when it comes again, or is in rebuilt rows while its letter is left or not
+        (*AGAIN_FROM_NOTHING, ADA_THERE, BOB_THERE, DeadLetters("index", ())),
+        (*RESTARTED, counted(1, 1), counted(2, 2), DeadLetters("totals", ())),
+        (*BROUGHT, BOB_THERE, DeadLetters("index", (1,))),
+        (*BROUGHT, BOB_THERE, DeadLetters("index", ())),
         # rows that are named, and have not changed
         (*BOTH, ADA_THERE, Applied("index", 2, {"bob@acme": ROW, "ada@acme": ROW, "cleo@acme": None})),
         # one that does not take part
