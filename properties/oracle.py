@@ -17,6 +17,7 @@ from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
 from refold.model.parts.consuming.dead_letters import Parked
+from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
@@ -46,11 +47,12 @@ one that comes before others."""
 class Progress:
     """How far one consumer has come: everything visible up to `contiguous` is dealt with, and the positions in `beyond` too.
 
-    Dealt with is what was applied, what the consumer did not ask for, and what is put aside in `parked` (position -> stream). `simple`: it
-    is ordered, and no other consumer bears its name. `rows` are those that it was seen to write, as `effects` keeps them.
+    Dealt with is what was applied, what the consumer did not ask for, and what is put aside in `parked` (position -> stream). What is put
+    aside up to `rebuilt` is in the rows all the same: a rebuild has brought it. `simple`: it is ordered, and no other consumer bears its
+    name. `rows` are those that it was seen to write, as `effects` keeps them.
     """
 
-    __slots__ = ("beyond", "contiguous", "ordered", "parked", "rows", "simple", "spec")
+    __slots__ = ("beyond", "contiguous", "ordered", "parked", "rebuilt", "rows", "simple", "spec")
 
     def __init__(self, spec: ConsumerSpec) -> None:
         self.spec = spec
@@ -59,6 +61,7 @@ class Progress:
         self.contiguous = 0
         self.beyond: set[int] = set()
         self.parked: dict[int, str] = {}
+        self.rebuilt = 0
         self.rows: dict[str, Any] = {}
 
 
@@ -153,7 +156,8 @@ class Oracle:
         """Put aside, which is as good as applied for those after it in other streams; not if it was applied before."""
         progress = self.consumers.get(record.consumer)
         if progress is not None and record.position > progress.contiguous and record.position not in progress.beyond:
-            progress.parked[record.position] = record.stream
+            event = self.events.get(record.position)
+            progress.parked[record.position] = record.stream if event is None else event.stream
             self.advance(progress, record.position)
 
     def on_started(self, number: int, record: Started) -> None:
@@ -253,6 +257,8 @@ class Oracle:
         position = record.position
         if self.before.get(position) == progress.contiguous:
             self.turn = NEXT
+            if progress.parked:
+                progress.parked.pop(position, None)
             if progress.beyond:
                 self.advance(progress, position)
             else:
@@ -267,14 +273,27 @@ class Oracle:
         """A consumer whose rows are volatile, or saved together with the checkpoint, is where it says. Others keep their effects. One that
         begins again with events that are forgotten cannot be judged any more."""
         progress = self.consumers.get(record.process)
-        if progress is None or not (progress.spec.volatile or progress.spec.atomic):
-            return
-        if record.position < self.low:
-            del self.consumers[record.process]
+        if progress is not None and (progress.spec.volatile or progress.spec.atomic):
+            self.go_on(record.process, progress, record.position)
+
+    def on_rebuilt(self, number: int, record: Rebuilt) -> None:
+        """The rows are others, and the consumer goes on behind the last event that is in them."""
+        progress = self.consumers.get(record.consumer)
+        if progress is not None:
+            last = bisect_right(self.order, record.position)
+            position = self.order[last - 1] if last and record.position > self.low else record.position
+            self.go_on(record.consumer, progress, position)
+            progress.rebuilt = position
+
+    def go_on(self, name: str, progress: Progress, position: int) -> None:
+        """The consumer has dealt with everything up to `position`, and nothing else."""
+        if position < self.low:
+            del self.consumers[name]
             self.choosy = [other for other in self.choosy if other is not progress]
             self.lost.miss()
             return
-        progress.contiguous = record.position
+        progress.contiguous = position
+        progress.rebuilt = min(progress.rebuilt, position)
         progress.beyond.clear()
 
     def trim(self) -> None:

@@ -11,6 +11,7 @@ event on. What is judged is sound (a right system is not accused), as long as th
   reason only if the version that the log says it found was the expected one: what slow appends of before are hiding cannot be known.
 - order: positions grow and versions have no gaps, from the first of each on.
 - durability: what was visible, or confirmed at a position of this history, is in every later scan.
+- removals: what was removed within the history is gone, and nothing else is.
 
 Everything else is left out: consumers (where they stood, and with which rows), snapshots, decisions and views (the states before), readers
 of single streams, convergence, extensions.
@@ -29,10 +30,11 @@ from refold.model.record import Acknowledged, Opened, Refused, Retried, Started,
 from refold.properties.appends import Appends, Operation
 from refold.properties.log.durability import Durability
 from refold.properties.log.identity import Identity
+from refold.properties.log.removal import RemovedForGood
 from refold.properties.log.visibility import Visibility
 from refold.properties.oracle import Oracle
 from refold.properties.property import Checker, Finding, Handler, Sorter
-from refold.properties.suite import AppendsKeeper, LogKeeper, in_order
+from refold.properties.suite import AppendsKeeper, LogKeeper, in_order, when_needed
 from refold.properties.updates.decisions import ExpectedVersion
 from refold.properties.window import Window
 
@@ -190,4 +192,5 @@ def partial_checker(
     )
     for judge in judges:
         judge.plain = plain
-    return Checker(judges)
+    needed = when_needed(oracle, plain)
+    return Checker(judges, lambda kind: needed(kind) if kind in RemovedForGood.judges else [])

@@ -10,6 +10,7 @@ from refold.model.application import Application
 from refold.model.event import Stored
 from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
 from refold.model.parts.consuming.dead_letters import Parked
+from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Aborted,
@@ -136,6 +137,7 @@ class LogKeeper(Keeper):
             Stored: oracle.on_stored,
             Ignored: oracle.on_ignored,
             Recovered: oracle.on_recovered,
+            Rebuilt: oracle.on_rebuilt,
             Started: oracle.on_started,
             Aborted: oracle.on_aborted,
             Refused: oracle.appends.on_ended,

@@ -95,8 +95,10 @@ class DeadLetterKeeping(Property):
         if progress is None or sorted(progress.parked) == sorted(record.positions):
             return None
         oracle = self.oracle
-        lost = set(progress.parked) - set(record.positions)
+        lost = {p for p in set(progress.parked) - set(record.positions) if p > progress.rebuilt}
         more = [p for p in record.positions if p not in progress.parked or record.positions.count(p) > 1]
+        if not lost and not more:
+            return None
         wrong = min(lost or more)
         evidence = (
             [Evidence(oracle.numbers[wrong], oracle.events[wrong], "is the event")] if wrong in oracle.events else []

@@ -12,6 +12,7 @@ from typing import Any
 
 from refold.model.event import Stored
 from refold.model.parts.consuming.mailer import Reset
+from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.model.record import Applied, CheckpointSaved, Ignored, Recovered
 from refold.properties.consumers.replay import ReplayEquality
 from refold.properties.oracle import AGAIN, AHEAD, NEXT, Oracle, Progress
@@ -55,6 +56,7 @@ class Effects(Property):
             Applied: self.on_applied,
             Ignored: self.on_ignored,
             Recovered: self.on_recovered,
+            Rebuilt: self.on_rebuilt,
         }
 
     def sorters(self) -> dict[type, Sorter]:
@@ -91,6 +93,12 @@ class Effects(Property):
         """The rows are what the store holds now."""
         progress = self.oracle.consumers.get(record.process)
         if progress is not None and record.rows is not None:
+            progress.rows = dict(record.rows)
+
+    def on_rebuilt(self, number: int, record: Rebuilt) -> None:
+        """The rows are those that were swapped in."""
+        progress = self.oracle.consumers.get(record.consumer)
+        if progress is not None:
             progress.rows = dict(record.rows)
 
     def on_applied(self, number: int, record: Applied) -> Finding | None:
@@ -183,8 +191,9 @@ class Effects(Property):
         event = oracle.events.get(record.position)
         if event is None:
             return None
-        for parked, stream in oracle.consumers[record.consumer].parked.items():
-            if stream == event.stream and parked < record.position:
+        progress = oracle.consumers[record.consumer]
+        for parked, stream in progress.parked.items():
+            if stream == event.stream and progress.rebuilt < parked < record.position:
                 return self.finding(
                     "applied-out-of-order",
                     record.consumer,
@@ -232,15 +241,16 @@ class Effects(Property):
 
 class Checkpoints(Property):
     """For every consumer that takes part: a checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and
-    does not go back unless somebody told the consumer to begin again, or a volatile one was restarted. A durable consumer that is
-    restarted goes on at its newest checkpoint or later, and not past events that it has not applied."""
+    does not go back unless somebody told the consumer to begin again, or a volatile one was restarted; nor then behind where it
+    was told to begin. A durable consumer that is restarted goes on at its newest checkpoint or later, and not past events that it has
+    not applied. A rebuild that is swapped in has applied what it stands for, and nothing else; the consumer goes on from there."""
 
     name = "checkpoints"
     guarantee = "CKPT"
     clauses = {
         "not ahead of effects": "a checkpoint covers no event that is not applied",
         "not beyond the tail": "a checkpoint is not beyond the end of what is there",
-        "never back": "a checkpoint is not before an earlier one",
+        "never back": "a checkpoint is not before an earlier one, or before where the consumer was told to begin again",
         "restart not back": "a durable consumer goes on no earlier than at its newest checkpoint",
         "restart within effects": "a durable consumer does not go on past an event that it has not applied",
     }
@@ -250,11 +260,16 @@ class Checkpoints(Property):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
-        self.saved: dict[str, tuple[int, CheckpointSaved]] = {}
+        self.saved: dict[str, tuple[int, CheckpointSaved | Reset | Rebuilt]] = {}
 
     def handlers(self) -> dict[type, Handler]:
         """Saved checkpoints, and where recovery goes on."""
-        return {CheckpointSaved: self.on_saved, Recovered: self.on_recovered, Reset: self.on_reset}
+        return {
+            CheckpointSaved: self.on_saved,
+            Recovered: self.on_recovered,
+            Reset: self.on_reset,
+            Rebuilt: self.on_reset,
+        }
 
     def sorters(self) -> dict[type, Sorter]:
         """Checkpoints that are in their place."""
@@ -277,9 +292,11 @@ class Checkpoints(Property):
 
         return on_saved
 
-    def on_reset(self, number: int, record: Reset) -> None:
-        """It may begin again there."""
-        self.saved.pop(record.consumer, None)
+    def on_reset(self, number: int, record: Reset | Rebuilt) -> None:
+        """It may begin again there, and not before."""
+        before = self.saved.get(record.consumer)
+        if before is not None and record.position < before[1].position:
+            self.saved[record.consumer] = (number, record)
 
     def on_saved(self, number: int, record: CheckpointSaved) -> Finding | None:
         """A checkpoint is not ahead of effects, and not before an earlier one."""
@@ -299,9 +316,14 @@ class Checkpoints(Property):
                 position=record.position,
                 expected=before[1].position,
                 actual=record.position,
-                evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "is behind it")],
+                evidence=[self.earlier(*before), Evidence(number, record, "is behind it")],
             )
         return finding
+
+    def earlier(self, number: int, record: CheckpointSaved | Reset | Rebuilt) -> Evidence:
+        """Where the consumer was before."""
+        saved = type(record) is CheckpointSaved
+        return Evidence(number, record, "was saved before" if saved else "is where it was to go on")
 
     def ahead(self, number: int, record: CheckpointSaved, progress: Progress) -> Finding | None:
         """Whether a checkpoint behind the contiguous prefix covers more than what is applied, or than there is."""
@@ -346,7 +368,7 @@ class Checkpoints(Property):
                 position=record.position,
                 expected=before[1].position,
                 actual=record.position,
-                evidence=[Evidence(*before, "was saved before"), Evidence(number, record, "goes on below it")],
+                evidence=[self.earlier(*before), Evidence(number, record, "goes on below it")],
             )
         if (
             record.position <= max(progress.contiguous, self.oracle.tail)

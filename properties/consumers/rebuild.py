@@ -12,7 +12,7 @@ from typing import Any
 from refold.model.application import Application
 from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.properties.consumers.replay import Fold, ReplayEquality, fold_for
-from refold.properties.oracle import REMEMBERED, Oracle
+from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
 SIDE_TABLE = "/"
@@ -33,35 +33,22 @@ class RebuildEquality(Property):
         "read alike": "in every other way too, rebuilt rows are the fold of the log up to the position that they stand for",
     }
     needs_application = True
+    after = ("replay",)
     judges = (Rebuilt,)
 
     def __init__(self, application: Application, oracle: Oracle, replay: ReplayEquality) -> None:
         super().__init__(application)
         self.oracle = oracle
         self.replay = replay
-        self.window = oracle.window(
-            REMEMBERED,
-            "rebuilt rows of another position than the live ones, after events older than the newest {size} were forgotten",
-        )
-        self.windows = (self.window,)
 
     def handlers(self) -> dict[type, Handler]:
         """The moment of the swap."""
         return {Rebuilt: self.on_rebuilt}
 
     def on_rebuilt(self, number: int, record: Rebuilt) -> Finding | None:
-        """The rows are the fold of the live path at that position."""
-        live = self.replay.folds.get(record.consumer)
-        if live is None:
-            return None
-        fold = live
-        if live.position != record.position:
-            if self.oracle.low:
-                self.window.miss()
-                return None
-            fold = fold_for(live.spec, live.project)
-            fold.advance(self.oracle, record.position)
-        if self.same(record.rows, fold.rows):
+        """The rows are the fold of the live path at that position, to which `replay` has moved its own."""
+        fold = self.replay.folds.get(record.consumer)
+        if fold is None or self.same(record.rows, fold.rows):
             return None
         return self.differs(number, record, fold)
 

@@ -59,7 +59,7 @@ class WatchedConsumers(Property):
 
     In the middle of its work, and while it is down, rows may be wrong if they are put right later. A checkpoint may be behind by
     fewer events than the consumer says that it saves at once, and one that handles events at most once may lack some if something
-    went wrong.
+    went wrong; one whose rows are volatile may then begin from nothing.
 
     Kept although no broken system of the zoo needs it: those are parts of the model, and this judges a user's own code
     (tests/systems/user).
@@ -209,7 +209,7 @@ class WatchedConsumers(Property):
         if place is not None:
             seen.furthest, seen.shown = place, (number, record)
             return None
-        if seen.shown is None or seen.spec.volatile:
+        if seen.shown is None or (seen.spec.volatile and seen.troubled):
             return None
         back = self.furthest(seen, record.rows, self.oracle.between(0, seen.furthest))
         if back is not None and not self.each_moves_on(seen, seen.shown[1].rows, record.rows):

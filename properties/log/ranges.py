@@ -2,8 +2,9 @@
 
 For every read with bounds l, u and limit n: the answer is the first n visible events with l <= position <= u, in order. So it is empty for
 inverted bounds and for n <= 0, and bounds outside of the log mean its ends. While a slow append is open, the answer may go on with events
-that readers of the whole log come to later: at those positions, as the next answer and the end of the run tell. Usually broken at the
-edges: an index of -1, a fabricated first entry (catalogue: phantom-position), a limit of 0 that means “no limit”.
+that readers of the whole log come to later: at those positions, as the next answer and the end of the run tell. What a removal has taken
+is not in an answer; what one without an answer may have taken is there or not. Usually broken at the edges: an index of -1, a fabricated
+first entry (catalogue: phantom-position), a limit of 0 that means “no limit”.
 """
 
 from __future__ import annotations
@@ -110,8 +111,13 @@ class Ranges(Property):
             return ()
         events = oracle.between(low, high)
         if oracle.removed is not None:
-            gone = oracle.removed.gone
-            events = [event for event in events if not gone.names(event)]
+            gone, doubt = oracle.removed.gone, oracle.removed.doubt
+            answer = set(zip(record.positions, record.ids, strict=False))
+            events = [
+                event
+                for event in events
+                if not gone.names(event) and ((event.position, event.id) in answer or not doubt.names(event))
+            ]
         return tuple([(event.position, event.id) for event in islice(events, max(record.limit, 0))])
 
     def differs(

@@ -3,22 +3,23 @@
 A log may remove events by retention, by truncation of a stream, by its deletion. Usually broken by versions that are counted (the number
 of rows of a stream goes back when rows go), by positions that are the greatest one plus one, by removals that are kept in memory only, and
 by a copy of the events (an index, a cache of streams) in which they stay. That a removal takes no more than it names is judged by
-`durability` and `reachability`; that versions go on, by `visibility`.
+`durability` and `reachability`; that versions go on, by `visibility`; what reads of ranges show, by `ranges`. A history shows every event
+before its removal: what was removed before readers came to it is missing in a history, as what was lost is.
 """
 
 from __future__ import annotations
 
 from refold.model.event import Stored
 from refold.model.parts.removal import LogTrimmed, StreamDeleted, StreamTruncated
-from refold.model.record import Acknowledged, Crashed, PowerCut, Record, Scanned, StreamScanned
+from refold.model.record import Acknowledged, Altered, Crashed, PowerCut, Record, Scanned, StreamScanned
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 from refold.properties.removed import Removal, Removed
 
 
 class RemovedForGood(Property):
-    """For every event e that an answered removal names, and every read or answer after it: e is not in the read, and neither is another
-    event at its position; no append is answered with its position.
+    """For every visible event e that an answered removal names, and every read or answer after it: e is not in the read, and neither is
+    another event at its position; no append is answered with its position.
 
     Nothing is judged of removals without an answer, and, after a death of a log that does not promise `durable-removal`, of those before.
 
@@ -50,6 +51,7 @@ class RemovedForGood(Property):
             Crashed: self.on_died,
             PowerCut: self.on_died,
             Scanned: self.on_scanned,
+            Altered: self.on_altered,
             StreamScanned: self.on_stream_scanned,
             Acknowledged: self.on_acknowledged,
         }
@@ -81,6 +83,13 @@ class RemovedForGood(Property):
         if not record.after:
             removed.scanned(not doubted)
         return None
+
+    def on_altered(self, number: int, record: Altered) -> Finding | None:
+        """An event that is gone is not read again, in whatever form; what is at its place now is for `visibility` to say."""
+        event = self.oracle.events.get(record.position)
+        if event is None or event.id != record.id or not self.removed.gone.names(event):
+            return None
+        return self.back(number, record, event.position, event.id, event)
 
     def back(self, number: int, record: Record, position: int, event_id: str, event: Stored | None) -> Finding:
         """What was removed is there."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from refold.model.event import Stored
 from refold.model.parts.calls import Moved
-from refold.model.record import Acknowledged, Altered, Disordered, Scanned
+from refold.model.record import Acknowledged, Altered, Disordered, Scanned, Settled
 from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
@@ -60,6 +60,7 @@ class Visibility(Property):
             Acknowledged: self.on_acknowledged,
             Disordered: self.on_disordered,
             Scanned: self.on_scanned,
+            Settled: self.on_settled,
         }
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
@@ -224,21 +225,39 @@ class Visibility(Property):
         if position > self.oracle.begins:
             self.window.miss()
 
-    def misplaced(self, number: int, record: Acknowledged, position: int, own: Sequence[Stored]) -> Finding:
-        """The events of the append are visible, and not where the answer says."""
+    def misplaced(
+        self, answered: int, record: Acknowledged, position: int, own: Sequence[Stored], number: int | None = None
+    ) -> Finding:
+        """The events of the append are visible, and not where the answer says. `number`: where that showed, if not at the answer."""
         return self.finding(
             "acknowledged-elsewhere",
             own[0].stream,
-            number,
+            answered if number is None else number,
             clause="answers",
             position=position,
             expected=tuple([event.position for event in own]),
             actual=record.positions,
             evidence=[
                 *(Evidence(self.oracle.numbers[event.position], event, "is at this position") for event in own),
-                Evidence(number, record, "says that its own event is there"),
+                Evidence(answered, record, "says that its own event is there"),
             ],
         )
+
+    def on_settled(self, number: int, record: Settled) -> Finding | None:
+        """Nothing more will come to where an answer has said that it is."""
+        return self.never_there(number) if self.promised else None
+
+    def never_there(self, number: int, shown: Sequence[int] = ()) -> Finding | None:
+        """Whether an answer names a position at which nothing is, although all events of its append are visible: elsewhere."""
+        for position, (answered, record) in list(self.promised.items()):
+            operation = self.oracle.appends.operations.get(record.op)
+            if operation is None or operation.lacking() or position in shown:
+                continue
+            own = [event for event in self.oracle.events.values() if event.operation == record.op]
+            if own:
+                del self.promised[position]
+                return self.misplaced(answered, record, position, own, number)
+        return None
 
     def on_disordered(self, number: int, record: Disordered) -> Finding | None:
         """A reader follows the log in the order of its positions: the first one that does not is told."""
@@ -261,6 +280,8 @@ class Visibility(Property):
     def on_scanned(self, number: int, record: Scanned) -> Finding | None:
         """What a full scan finds below the tail, a tailing reader must have seen; and scans are in order."""
         oracle = self.oracle
+        if self.promised and (finding := self.never_there(number, record.positions)) is not None:
+            return finding
         if self.expected(record):
             return None
         last = record.after

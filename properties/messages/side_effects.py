@@ -23,6 +23,10 @@ REMEMBERED = 65_536
 """Effects that are remembered, to recognise a second one."""
 
 
+ANY_OUTBOX = ""
+"""Where nobody knows any more which outbox a message has come from."""
+
+
 class Occurrences:
     """The first occurrence of each effect, and how many different ones there were."""
 
@@ -80,9 +84,9 @@ class OutboxDelivery(Property):
         )
         self.windows = (self.effects.window, self.delivered.window, self.excuses)
         self.order = StreamOrder()
-        self.hands: dict[str, str] = {}
-        self.out: dict[str, None] = {}
-        self.excused: dict[str, int] = {}
+        self.hands: dict[str, tuple[str, str]] = {}
+        self.out: dict[str, tuple[str, ...]] = {}
+        self.excused: dict[tuple[str, str], int] = {}
 
     def handlers(self) -> dict[type, Handler]:
         """Deliveries, deaths, rest."""
@@ -95,24 +99,25 @@ class OutboxDelivery(Property):
 
     def on_died(self, number: int, record: RelayDied) -> None:
         """A relay that delivered this message last, and died before it noted so, excuses one repetition of it."""
-        if record.message and self.hands.pop(record.relay, "") == record.message:
-            self.excuse(record.message)
+        outbox, message = self.hands.pop(record.relay, ("", ""))
+        if message and message == record.message:
+            self.excuse(outbox, message)
 
     def on_interrupted(self, number: int, record: Interrupted) -> None:
-        """Each of the messages that have gone out may come once more."""
+        """Each of the messages that have gone out may come once more, wherever it has gone out."""
         for message in dict.fromkeys(record.messages):
-            if message in self.out or self.effects.window.dropped:
-                self.excuse(message)
+            for outbox in self.out.get(message, (ANY_OUTBOX,) if self.effects.window.dropped else ()):
+                self.excuse(outbox, message)
 
-    def excuse(self, message: str) -> None:
+    def excuse(self, outbox: str, message: str) -> None:
         """One repetition of this message is nobody's fault."""
-        self.excused[message] = self.excused.pop(message, 0) + 1
+        self.excused[outbox, message] = self.excused.pop((outbox, message), 0) + 1
         if len(self.excused) >= self.excuses.full:
             self.excuses.trim(self.excused)
 
     def on_delivered(self, number: int, record: Delivered) -> Finding | None:
         """The message of an event, and the first time that the outside world acts on it, or a repetition that a death excuses."""
-        self.hands[record.relay] = record.message
+        self.hands[record.relay] = record.outbox, record.message
         if not record.effect:
             return None
         event = self.oracle.events.get(record.position)
@@ -130,14 +135,11 @@ class OutboxDelivery(Property):
         self.delivered.add(record.outbox, record.position)
         before = self.effects.again((record.outbox, record.position), number, record)
         if before is None:
-            self.out[record.message] = None
+            self.out[record.message] = (*self.out.get(record.message, ()), record.outbox)
             if len(self.out) >= self.effects.window.full:
                 self.effects.window.trim(self.out)
             return self.in_order(number, record, event) if record.ordered and event is not None else None
-        left = self.excused.pop(record.message, 0)
-        if left > 1:
-            self.excused[record.message] = left - 1
-        if left:
+        if self.is_excused(record.outbox, record.message) or self.is_excused(ANY_OUTBOX, record.message):
             return None
         if self.excuses.dropped:
             self.excuses.miss()
@@ -153,6 +155,13 @@ class OutboxDelivery(Property):
             evidence=[Evidence(*before, "delivered it"), Evidence(number, record, "delivered it again")],
         )
 
+    def is_excused(self, outbox: str, message: str) -> bool:
+        """Whether this repetition is nobody's fault; then there is one fewer of them."""
+        left = self.excused.pop((outbox, message), 0)
+        if left > 1:
+            self.excused[outbox, message] = left - 1
+        return left > 0
+
     def in_order(self, number: int, record: Delivered, event: Stored) -> Finding | None:
         """The first message of an event comes after those of the earlier ones of its stream."""
         proofs = cause(self.oracle, record.position)
@@ -161,6 +170,9 @@ class OutboxDelivery(Property):
     def on_rest(self, number: int, record: OutboxAtRest) -> Finding | None:
         """The message of every event that calls for one has gone out, and no row waits for a relay."""
         for position in record.silent:
+            called_for_nothing = self.effects.first.get((record.outbox, position))
+            if called_for_nothing is not None:
+                return self.uncalled(number, record, position, *called_for_nothing)
             self.delivered.add(record.outbox, position)
         lacking = self.delivered.lacking(record.outbox, self.oracle.tail)
         if lacking is None and not record.rows:
@@ -175,6 +187,23 @@ class OutboxDelivery(Property):
             actual=f"{self.effects.distinct} delivered, {counted(record.rows, 'row')} left",
             evidence=[
                 *([] if lacking is None else cause(self.oracle, lacking.position)),
+                Evidence(number, record, "is the outbox at rest"),
+            ],
+        )
+
+    def uncalled(self, number: int, record: OutboxAtRest, position: int, sent: int, delivered: Delivered) -> Finding:
+        """A message went out because of an event that calls for none."""
+        return self.finding(
+            "side-effect-without-cause",
+            delivered.relay,
+            number,
+            clause="of an event",
+            position=position,
+            expected="nothing: the event calls for no message",
+            actual=f"message {delivered.message}",
+            evidence=[
+                *cause(self.oracle, position),
+                Evidence(sent, delivered, "delivered it all the same"),
                 Evidence(number, record, "is the outbox at rest"),
             ],
         )

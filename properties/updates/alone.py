@@ -34,8 +34,9 @@ class _Under(Struct):
 
 class MadeAlone(Property):
     """For every call c that appended events E behind the log L: a fresh instance with the log L appends E for c, and nothing else. For
-    every call that appended nothing: it was answered as a fresh instance answers it on some log between the call and the answer. And in
-    every stream the versions go up by one.
+    every call that appended nothing: it was answered as a fresh instance answers it on some log between the call and the answer; one
+    that appended something is not refused unless a fresh instance refuses it on such a log. And in every stream the versions go up by
+    one.
 
     What a fresh instance does not do twice in the same way, such as a random number in an event, is not compared. A call of which the
     events of others stand between its own is judged by nobody. Where the application is not `atomic`, a call that fails may have done a
@@ -132,7 +133,10 @@ class MadeAlone(Property):
             return None
         if call.own:
             self.answered[record.op] = (number, record, call)
-            return self.judge_effect(number, record, call)
+            finding = self.judge_effect(number, record, call)
+            if finding is None and record.how == "refused" and self.decider.atomic and not call.disturbed:
+                return self.judge_rest(number, record, call)
+            return finding
         if call.disturbed or record.how not in ("done", "refused"):
             return None
         return self.judge_rest(number, record, call)
@@ -206,7 +210,7 @@ class MadeAlone(Property):
             evidence=evidence,
         )
 
-    # -- calls that appended nothing
+    # -- calls that appended nothing, or were refused
 
     def judge_rest(self, number: int, record: Replied, call: _Under) -> Finding | None:
         """How it was answered."""

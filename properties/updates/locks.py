@@ -68,7 +68,7 @@ class Locks(Property):
         "granted token": "a write has an effect only under a token that was granted",
         "own token": "a write has an effect only under a token that was granted to the client that writes",
         "newest token": "no write has an effect after one under a newer token",
-        "refused with cause": "a write under the newest token is not refused",
+        "refused with cause": "a write under the newest token is not refused, if the token was granted to the client that writes",
     }
 
     def __init__(self, oracle: Oracle) -> None:
@@ -268,11 +268,11 @@ class Locks(Property):
         )
 
     def on_fenced(self, number: int, record: FencedOff) -> Finding | None:
-        """The token that is refused is not the newest one."""
+        """The token that is refused is not the newest one, or it was not granted to this client."""
         lock = self.lock(record.lock)
-        if record.token < lock.granted:
+        grant = lock.holders.get(record.token)
+        if record.token < lock.granted or grant is None or grant[1].client != record.client:
             return None
-        evidence = [] if lock.grant is None else [Evidence(*lock.grant, "is the newest grant")]
         return self.finding(
             "fenced-off-without-cause",
             record.lock,
@@ -280,5 +280,5 @@ class Locks(Property):
             clause="refused with cause",
             expected=f"accepted: no token is newer than {record.token}",
             actual="refused",
-            evidence=[*evidence, Evidence(number, record, "was refused")],
+            evidence=[Evidence(*grant, "is the newest grant"), Evidence(number, record, "was refused")],
         )

@@ -36,7 +36,8 @@ class _Open(Struct):
 class ServiceAnswers(Property):
     """For every call of a service with command c: what it appends is one whole decision of c, once; if it is answered *done* and
     nothing was appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then decide
-    refuses on the state at the call, or somebody else changed that state before the answer.
+    refuses on the state at the call, or somebody else changed that state before the answer. What the call itself has appended is no
+    reason to refuse it.
 
     Whether a decision is right for the state at its place, `decisions` judges. Kept although no broken system of the zoo needs it: those
     are parts of the model, and this judges a user's own code (tests/systems/user).
@@ -147,13 +148,13 @@ class ServiceAnswers(Property):
         call = self.open.pop(record.op, None)
         if call is None:
             return None
+        evidence = [Evidence(call.number, call.record, "is the call"), Evidence(number, record, "is its answer")]
         if call.first is not None:
             self.answered[record.op] = call
             if len(self.answered) >= self.window.full:
                 self.window.trim(self.answered)
-            return None
-        evidence = [Evidence(call.number, call.record, "is the call"), Evidence(number, record, "is its answer")]
-        if record.how == "done" and not call.may_rest:
+            evidence.insert(1, Evidence(*call.first, "is its effect"))
+        if record.how == "done" and not call.may_rest and call.first is None:
             return self.finding(
                 "confirmed-without-effect",
                 call.key,
@@ -170,7 +171,9 @@ class ServiceAnswers(Property):
                 call.key,
                 number,
                 clause="refused with cause",
-                expected="accepted: no state since the call forbids it",
+                expected="accepted: no state since the call forbids it"
+                if call.first is None
+                else "done: its effect is in the log, and nobody else was in its way",
                 actual=f"refused: {record.detail}" if record.detail else "refused",
                 evidence=evidence,
             )

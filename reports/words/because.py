@@ -57,6 +57,7 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "is not applied": "{where} has stored no effect of event {position} so far",
     "says that it is": "it covers everything up to position {position}",
     "was saved before": "{consumer} said that everything up to {position} was done",
+    "is where it was to go on": "{consumer} was to go on after {position}",
     "is behind it": "{consumer} now says {position}",
     "goes on past events that were never applied": "{process} reads on after position {position}",
     "contains what is not in the log": "it is made for {position}, and the log ends before that",

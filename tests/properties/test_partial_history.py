@@ -10,7 +10,8 @@ import pytest
 
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import at_version
-from refold.model.record import Acknowledged, Opened, Prepared, Retried, Scanned, Step, Unknown
+from refold.model.parts.removal import LogTrimmed, StreamDeleted, StreamTruncated
+from refold.model.record import Acknowledged, Crashed, Opened, Prepared, Retried, Scanned, Step, Unknown
 from refold.properties.partial_history import Beginning, beginning, partial_checker
 from refold.properties.property import Finding
 from refold.search.objects.application_check import application_named
@@ -105,3 +106,42 @@ def test_an_append_that_was_sent_before_the_beginning_and_is_decided_anew_is_not
     found = judged([opened, anew, stored, answer, scanned])
     assert found is not None
     assert [finding.anomaly for finding in found] == ["lost-update"]
+
+
+TWO = (
+    Opened(1, "x", "inventory", ("alice",), ()),
+    Prepared("alice", "alice-1", None, "log", "bolt", 6, at_version(6), (NewEvent("alice-1/0", "Restocked", 1),)),
+    Stored(101, "bolt", 7, "alice-1/0", "Restocked", 1),
+    Acknowledged("alice", "alice-1", (101,)),
+    Prepared("alice", "alice-2", None, "log", "bolt", 7, at_version(7), (NewEvent("alice-2/0", "Restocked", 1),)),
+    Stored(102, "bolt", 8, "alice-2/0", "Restocked", 1),
+    Acknowledged("alice", "alice-2", (102,)),
+)
+BOTH = Scanned((101, 102), ("alice-1/0", "alice-2/0"), 100)
+SECOND = Scanned((102,), ("alice-2/0",), 100)
+NEITHER = Scanned((), (), 100)
+
+
+@pytest.mark.parametrize("while_written", [False, True], ids=["complete", "while it is written"])
+@pytest.mark.parametrize(
+    ("records", "clauses"),
+    [
+        ((LogTrimmed(101), SECOND), []),
+        ((StreamTruncated("bolt", 7), SECOND), []),
+        ((StreamDeleted("bolt", 8), NEITHER, Stored(103, "bolt", 9, "bob-1/0", "Restocked", 1)), []),
+        ((LogTrimmed(101, done=False), BOTH, SECOND), []),
+        ((LogTrimmed(101), Crashed("log", 0), BOTH), []),
+        ((LogTrimmed(50), BOTH), []),
+        ((LogTrimmed(101), NEITHER), ["spared"]),
+        ((LogTrimmed(101), BOTH), ["stays removed"]),
+        ((StreamDeleted("bolt", 8), Stored(103, "bolt", 1, "bob-1/0", "Restocked", 1)), ["versions go on"]),
+        ((LogTrimmed(102), Acknowledged("bob", "bob-1", (102,))), ["positions go on"]),
+    ],
+)
+def test_what_was_removed_on_purpose_is_not_lost(
+    records: tuple[Any, ...], clauses: list[str], while_written: bool
+) -> None:
+    """Nor is it back, and nothing else is gone."""
+    found = judged([*TWO, *records], while_written)
+    assert found is not None
+    assert [finding.clause for finding in found] == clauses

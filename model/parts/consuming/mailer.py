@@ -33,7 +33,7 @@ class MailerJoined(Record, frozen=True, tag="mailer-joined"):
 
 @record_kind
 class Reset(Record, frozen=True, tag="reset"):
-    """Somebody told a consumer to begin again after `position`."""
+    """Somebody told a consumer to begin again after `position`. Its rows, if it has any, stay: others come with `rebuilt`."""
 
     consumer: str
     position: int

@@ -18,6 +18,7 @@ from refold.model.record import (
     Applied,
     CheckpointSaved,
     ConsumerSpec,
+    Crashed,
     Failed,
     Ignored,
     Observed,
@@ -327,6 +328,31 @@ CASES: dict[tuple[str, str], Case] = {**EFFECTS, **ROWS, **CONVERGENCE, **LETTER
 """One for each clause."""
 
 
+SWAPPED_EARLY = (*BOTH, ADA_THERE, BOB_THERE, Rebuilt("index", 1, {"ada@acme": ROW}))
+SWAPPED_LATE = (*BOTH, ADA_THERE, Rebuilt("index", 2, {"ada@acme": ROW, "bob@acme": ROW}))
+"""Rebuilt rows take the place of live ones that are further, or not so far."""
+
+
+def counted(position: int, count: int) -> Applied:
+    """The totals apply an event."""
+    return Applied("totals", position, {"acme": count})
+
+
+COUNTED = (*BOTH, counted(1, 1), counted(2, 2))
+"""The totals have both events."""
+
+
+AGAIN_FROM_NOTHING = (*BOTH, Failed("index", 1), PARKED, Rebuilt("index", 0, {}))
+"""The consumer begins again, and the event that it has put aside comes again."""
+BROUGHT = (*BOTH, Failed("index", 1), PARKED, Rebuilt("index", 1, {"ada@acme": ROW}))
+"""A rebuild has brought what the event that was put aside does to the rows."""
+RESTARTED = (
+    *(*BOTH, Failed("totals", 1), Parked("totals", 1, "acme", 1)),
+    *(Crashed("totals", 0), Recovered("totals", 0, {})),
+)
+"""The same of a volatile consumer, which is restarted."""
+
+
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
     tail = Joined(ConsumerSpec(name="tail", projection="views", ordered=False))
@@ -377,6 +403,27 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
                 BOB_LATE,
             ),
         ),
+        # a hole is one in the stream of the event, whatever the note of it says
+        ("effects", "not on a hole", (*BOTH, Failed("index", 1), Parked("index", 1, "zeta", 1), BOB_THERE)),
+        ("effects", "in the order of streams", (*AGAIN_FROM_NOTHING, BOB_THERE)),
+        ("dead-letters", "none is lost", (*AGAIN_FROM_NOTHING, DeadLetters("index", ()))),
+        ("dead-letters", "none stays", (*AGAIN_FROM_NOTHING, ADA_THERE, DeadLetters("index", (1,)))),
+        ("dead-letters", "none stays", (*BROUGHT, DeadLetters("index", (2,)))),
+        # after a swap the consumer has what was swapped in, and nothing else
+        ("effects", "only duplicates are dismissed", (*SWAPPED_EARLY, Ignored("index", 2))),
+        ("effects", "once", (*SWAPPED_LATE, index(2, "bob", ("acme", 9, "acme")))),
+        ("checkpoints", "not ahead of effects", (*SWAPPED_EARLY, saved(2))),
+        ("checkpoints", "never back", (*SWAPPED_EARLY[:-1], saved(2), SWAPPED_EARLY[-1], saved(0))),
+        ("replay", "rows at rest", (*SWAPPED_EARLY, Observed("index", 2, {"ada@acme": ROW}))),
+        ("replay", "rows that change", (*COUNTED, Rebuilt("totals", 1, {"acme": 1}), counted(2, 3))),
+        # told to begin again at a place, and not before it
+        ("checkpoints", "never back", (*BOTH, ADA_THERE, BOB_THERE, saved(2), Reset("index", 1), saved(0))),
+        (
+            "checkpoints",
+            "restart not back",
+            (*BOTH, ADA_THERE, BOB_THERE, saved(2), Reset("index", 1), Recovered("index", 0, None)),
+        ),
+        ("replay", "rows that change", (*BOTH, ADA_THERE, Applied("index", 2, {"bob@acme": ROW, "ada@acme": None}))),
         # overtaken is what a later one has passed, not an earlier one of another stream
         ("effects", "only duplicates are dismissed", (*FIRST, *OTHER, *THIRD, ZOE_THERE, Ignored("index", 3))),
         # on a hole, and before an event of another stream
@@ -408,6 +455,20 @@ def also_right() -> list[tuple[Any, ...]]:
         (*BOTH, Failed("index", 1), PARKED, Parked("index", 2, "acme", 2), DeadLetters("index", (2, 1))),
         (*FIRST, *OTHER, *THIRD, Failed("index", 1), PARKED, ADA_THERE, BOB_THIRD),
         (*FIRST, *OTHER, *THIRD, ADA_THERE, BOB_THIRD, ZOE_THERE),
+        # a swap, to rows of an earlier position, and to those of a later one
+        (*SWAPPED_EARLY, BOB_THERE, saved(2), Observed("index", 2, {"ada@acme": ROW, "bob@acme": ROW})),
+        (*SWAPPED_EARLY[:-1], saved(2), Rebuilt("index", 0, {}), ADA_THERE, saved(1), BOB_THERE, saved(2)),
+        (*SWAPPED_LATE, Ignored("index", 2), saved(2), Recovered("index", 2, {"ada@acme": ROW, "bob@acme": ROW})),
+        (*SWAPPED_LATE, BOB_THERE, saved(2), Observed("index", 2, {"ada@acme": ROW, "bob@acme": ROW})),
+        (*COUNTED, Rebuilt("totals", 1, {"acme": 1}), counted(2, 2), Observed("totals", 2, {"acme": 2})),
+        (*BOTH, ADA_THERE, BOB_THERE, saved(2), Reset("index", 1), Recovered("index", 1, None), saved(1)),
+        # what was put aside is handled when it comes again, or is in rebuilt rows while its letter is left or not
+        (*AGAIN_FROM_NOTHING, ADA_THERE, BOB_THERE, DeadLetters("index", ())),
+        (*RESTARTED, counted(1, 1), counted(2, 2), DeadLetters("totals", ())),
+        (*BROUGHT, BOB_THERE, DeadLetters("index", (1,))),
+        (*BROUGHT, BOB_THERE, DeadLetters("index", ())),
+        # rows that are named, and have not changed
+        (*BOTH, ADA_THERE, Applied("index", 2, {"bob@acme": ROW, "ada@acme": ROW, "cleo@acme": None})),
         # one that does not take part
         (*FIRST, Parked("nobody", 1, "acme", 1)),
         (*FIRST, Settling(), Settled(0)),

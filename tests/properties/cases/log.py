@@ -204,6 +204,10 @@ EARLY = (*FIRST, *OPEN, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "other/0")), *C
 """An answer showed another event at the place of the open append."""
 
 
+LONGER = (*FIRST, *RENAMED, event(3, 3, BOB, "bob-1/1"))
+"""Bob's batch is visible at positions 2 and 3."""
+
+
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
     return [
@@ -305,11 +309,29 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("ranges", "contents", (*FIRST, *OPEN, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0")), Settled(0))),
         ("ranges", "contents", (*EARLY, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0")))),
         ("ranges", "contents", (*EARLY, Settled(0))),
+        # an answer that names a place where nothing ever comes, although its events are there
+        ("visibility", "answers", (*LONGER, yes("bob-1", 2, 4), Settled(0))),
+        ("visibility", "answers", (*LONGER, yes("bob-1", 2, 4), Scanned((1, 2, 3), (*BOTH, "bob-1/1")))),
+        ("visibility", "answers", (*FIRST, ODD, yes("bob-1", 3), event(2, 2, BOB, "bob-1/0"), Settled(0))),
+        # what was removed is read again, in one way or another
+        ("removals", "stays removed", (*TWO, LogTrimmed(1), Altered(1, "acme", 1, "alice-1/0", "Registered", ADA))),
+        ("ranges", "contents", (*TWO, LogTrimmed(1), RangeRead(1, 9, 9, (1, 2), BOTH))),
+        ("ranges", "contents", (*TWO, LogTrimmed(1, done=False), RangeRead(1, 9, 9, (), ()))),
         ("reachability", "numbered", (*FIRST, *SECOND, StreamScanned("acme", (2,)))),
         ("reachability", "numbered", (*FIRST, *SECOND, StreamScanned("acme", (1, 1)))),
         ("reachability", "seen", (StreamScanned("zeta", (1,)),)),
         ("reachability", "found", (*FIRST, StreamScanned("acme", ()), Settled(0))),
     ]
+
+
+DOUBTFUL = ((LogTrimmed(1, done=False),), (LogTrimmed(1), Crashed("log", 0)))
+DOUBTED = (
+    RangeRead(1, 9, 9, (1, 2), BOTH),
+    RangeRead(1, 9, 9, (2,), BOTH[1:]),
+    RangeRead(1, 9, 1, (1,), BOTH[:1]),
+    RangeRead(1, 9, 1, (2,), BOTH[1:]),
+)
+"""Reads of two events of which the first may be removed."""
 
 
 def also_right() -> list[tuple[Any, ...]]:
@@ -365,4 +387,8 @@ def also_right() -> list[tuple[Any, ...]]:
         (*FIRST, *SECOND, StreamScanned("acme", (1,)), StreamScanned("acme", (1, 2)), Settled(0)),
         (*FIRST, *SECOND, Scanned((2,), BOTH[1:], 1)),
         (yes("nobody-1", 1), Scanned((), (), 1)),
+        (*LONGER, yes("bob-1", 2, 3), Scanned((1, 2, 3), (*BOTH, "bob-1/1")), Settled(0)),
+        # what a removal without an answer has taken, or one that a death may have undone, is there or not
+        *((*TWO, *removal, read) for removal in DOUBTFUL for read in DOUBTED),
+        (*TWO, LogTrimmed(1), Altered(2, "acme", 2, "bob-1/0", "Registered", BOB)),
     ]

@@ -277,6 +277,11 @@ CASES: dict[tuple[str, str], Case] = {**OUTBOX, **COMMANDS, **TWO_STORES, **CHAN
 """One for each clause."""
 
 
+TWICE = (*FIRST, sent(), ordered(1))
+DIED = Interrupted("relay-1", ("alice-1/0", "alice-1/0"), "has died")
+"""One process sends the message of an event by two ways, and dies."""
+
+
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
     return [
@@ -298,7 +303,12 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "once",
             (*FIRST, sent(), Interrupted("relay-1", ("alice-1/0",) * 2, "has died"), sent("relay-2"), sent("relay-3")),
         ),
+        # each outbox for itself
+        ("outbox-delivery", "once", (*TWICE, DIED, ordered(1), ordered(1))),
+        ("outbox-delivery", "once", (*FIRST, ordered(1), sent(), RelayDied("relay-1", "alice-1/0"), ordered(1))),
         ("outbox-delivery", "of an event", (*FIRST, sent(position=3, message="alice-3/0"))),
+        # the message of an event that calls for none
+        ("outbox-delivery", "of an event", (*FIRST, sent(), OutboxAtRest(0, silent=(1,)))),
         ("outbox-delivery", "each event", (*FIRST, OutboxAtRest(0))),
         ("commands", "each event and handler", (*FIRST, ManagerAtRest(1, ("ship",)))),
         ("commands", "each event and handler", (*BOTH, executed(1), ManagerAtRest(2))),
@@ -360,6 +370,8 @@ def also_right() -> list[tuple[Any, ...]]:
         (*FIRST, Delivered("relay-1", "alice-1/0", 1, True), Delivered("relay-2", "alice-1/0", 1, False)),
         (*FIRST, sent(), Interrupted("relay-1", ("alice-1/0",), "has died"), sent("relay-2")),
         (*BOTH, sent(), OutboxAtRest(0, silent=(2,))),
+        (*TWICE, DIED, sent(), ordered(1)),
+        (*TWICE, RelayDied("relay-1", "alice-1/0"), ordered(1)),
         (*BOTH, executed(2), executed(1), ManagerAtRest(2)),
         # a snapshot that empties the copy, and one more after a crash in the first
         (*emptied, put(1, 1)),

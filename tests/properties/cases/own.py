@@ -6,13 +6,25 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from refold.model.application import Application
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Deadlocked, HandledAgain, Replied, Shown
 from refold.model.parts.reading.looks import Viewed
 from refold.model.parts.rebuilds import GIVEN_UP, RebuildEnded
-from refold.model.record import ConsumerSpec, Opened, Prepared, Scanned, Settled, Settling
+from refold.model.record import (
+    ConsumerSpec,
+    Crashed,
+    Failed,
+    Opened,
+    Prepared,
+    Recovered,
+    Scanned,
+    Settled,
+    Settling,
+)
 
 from ...systems.user.bags import Add, Added, Bag, Clear, Removed
 from .case import Case
@@ -199,6 +211,12 @@ class Zeroed(Replaying):
         return {"z": 0, **super().replay(events)}
 
 
+IN_MEMORY = msgspec.structs.replace(
+    BEGUN, consumers=(ConsumerSpec(name="worker", projection="totals", watched=True, volatile=True),)
+)
+"""The worker's rows do not survive its process."""
+
+
 def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
     """(property, clause, history, application): more histories that break a clause of theirs, in ways of their own."""
     twice = stored("alice-1.2", 2, None, Added("a"))
@@ -212,6 +230,15 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
         # an effect that comes when the call is answered
         ("service-answers", "once", history(*ADDED, *twice), BAG),
         ("service-answers", "once", history(*ADDED, call("bob-1"), *twice), BAG),
+        # in memory, and nothing has gone wrong
+        (
+            "watched-consumers",
+            "forward",
+            (IN_MEMORY, *TWO, shown(2, 2, "working"), shown(1, 2, "working"), Settling(), shown(2, 2), Settled(0)),
+            BAG,
+        ),
+        # refused, although it is done
+        ("service-answers", "refused with cause", history(*ADDED[:-1], done("alice-1", "refused")), BAG),
     ]
 
 
@@ -224,6 +251,32 @@ def more_right() -> list[tuple[tuple[Any, ...], Application]]:
         ((at(1), *(Shown("page", None, {"a": 2}, when) for when in ("working", "dead", "restarted"))), Replaying()),
         # there was nothing to do
         (history(call("bob-1", CLEAR), done("bob-1")), BAG),
+        # in memory, and begun from nothing
+        (
+            (
+                *(IN_MEMORY, *TWO, shown(2, 2, "working"), Failed("worker", 2), shown(1, 1, "working")),
+                *(Settling(), shown(2, 2), Settled(0)),
+            ),
+            BAG,
+        ),
+        (
+            (
+                *(IN_MEMORY, *TWO, shown(2, 2, "working"), Crashed("worker", 0), Recovered("worker", 0, None)),
+                *(shown(1, 1, "working"), Settling(), shown(2, 2), Settled(0)),
+            ),
+            BAG,
+        ),
+        # somebody else was in the way of a call that has had its effect
+        (
+            history(
+                *ADDED[:-1],
+                call("bob-1"),
+                *stored("bob-1", 2, Add("a"), Added("a")),
+                done("bob-1"),
+                done("alice-1", "refused"),
+            ),
+            BAG,
+        ),
         # a key in its initial state counts as absent, on either side
         ((at(1), Viewed("page", {"a": 1})), Zeroed()),
         ((at(1), Viewed("page", {"a": 1, "y": 0})), Zeroed()),

@@ -353,7 +353,7 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("locks", "granted token", (LockedWrite("alice", "ledger", 1),)),
         ("locks", "granted token", (LEASE, Granted("bob", "ledger", 3, 16, 8), LockedWrite("bob", "ledger", 2))),
         ("locks", "own token", (LEASE, LockedWrite("alice", "ledger", 1), LockedWrite("bob", "ledger", 1))),
-        ("locks", "refused with cause", (FencedOff("alice", "ledger", 1),)),
+        ("locks", "refused with cause", (LEASE, LockedWrite("alice", "ledger", 1), FencedOff("alice", "ledger", 1))),
         ("reservations", "ends once", (HoldEnded("seat-1", 1, "confirmed", 1),)),
         ("reservations", "ends once", (HELD, HoldEnded("seat-1", 2, "confirmed", 1))),
         (
@@ -411,5 +411,8 @@ def also_right() -> list[tuple[Any, ...]]:
             LockedWrite("bob", "ledger", 2),
         ),
         (LEASE, Queued("bob", "ledger", 9, 7), NEXT, FencedOff("alice", "ledger", 1)),
+        # refused because it was granted to somebody else, or to nobody
+        (LEASE, FencedOff("bob", "ledger", 1)),
+        (FencedOff("alice", "ledger", 1),),
         (HELD, HoldDenied("bob", "seat-1"), HoldEnded("seat-1", 1, "expired", 9), HoldTaken("bob", "seat-1", 2, 12, 9)),
     ]

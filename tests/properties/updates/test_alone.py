@@ -167,6 +167,14 @@ def test_a_log_during_the_call_is_reason_enough() -> None:
     assert judged((*during, answer("bob-1", "done", "2"))) == [("answer", "answer-differs")]
 
 
+def test_a_call_that_has_done_it_is_not_refused() -> None:
+    """Not without a reason that a fresh instance would have too."""
+    done = (call("bob-1", "add"), stored("bob-1", 1))
+    assert judged((*done, answer("bob-1", "refused", "full"))) == [("refused with cause", "refused-without-reason")]
+    assert judged((*done, Step(1, LoseAnswer("bob")), answer("bob-1", "refused", "full"))) == []
+    assert judged((*THREE[:-3], call("bob-1", "add"), stored("bob-1", 3), answer("bob-1", "refused", "full"))) == []
+
+
 def test_a_call_that_was_disturbed_is_not_judged_by_its_answer() -> None:
     """The client does not know what it has done."""
     history = (call("bob-1", "add"), Step(1, LoseAnswer("bob")), answer("bob-1"))
