@@ -203,9 +203,8 @@ def rows_of_lists(stored: Any, expected: Any) -> bool:
         return False
     for key, value in expected.items():
         if type(value) is tuple:
-            for item in value:
-                if type(item) not in PLAIN:
-                    return False
+            if not PLAIN.issuperset(map(type, value)):
+                return False
             value = list(value)
         elif type(value) not in PLAIN:
             return False

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Union
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from refold.model.application import Application
 from refold.model.documents import vocabulary as vocabulary  # imported for the actions and records that it makes known
@@ -23,7 +24,7 @@ from refold.model.documents.plan import (
     command_from_json,
     command_to_json,
 )
-from refold.model.event import NewEvent, Stored
+from refold.model.event import Stored
 from refold.model.parts.calls import Called
 from refold.model.record import HISTORY_VERSION, RECORDS, Altered, Declined, Opened, Prepared, Step
 from refold.model.words import suggestion
@@ -75,12 +76,22 @@ def schema(records: Iterable[type]) -> dict[str, Any]:
     }
 
 
+def read_directly(application: Application) -> dict[str, type]:
+    """Name of an event -> its class, for those that `Application.decode` only hands on to msgspec. An application that reads events
+    of its own has none."""
+    own = any(getattr(type(application), name) is not getattr(Application, name) for name in ("decode", "upcast"))
+    if own or {"decode", "upcast"} & vars(application).keys():
+        return {}
+    return {name: cls for name, cls in application.event_classes.items() if issubclass(cls, msgspec.Struct)}
+
+
 class HistoryReader:
     """Decodes lines to records; with an application also the events and commands in them to objects of its classes."""
 
     def __init__(self, application: Application | None = None) -> None:
         self.application = application
         self.classes: tuple[type, ...] = () if application is None else tuple(application.event_classes.values())
+        self.direct = {} if application is None else read_directly(application)
         self.commands = {} if application is None else command_classes(application)
         self.decoder: Any = msgspec.json.Decoder(Union[tuple(RECORDS)])  # noqa: UP007 - made at run time
         behind = tuple(kind for kind in RECORDS if kind is not Opened)
@@ -120,7 +131,10 @@ class HistoryReader:
             if self.application is None:
                 return records
             enrich = self.enrich
-            return [enrich(record) if type(record) in ENRICHED else record for record in records]
+            for record in records:
+                if type(record) in ENRICHED:
+                    enrich(record)
+            return records
         except Exception:
             return None  # it is raised again, with its line, where they are read one by one
 
@@ -196,38 +210,20 @@ class HistoryReader:
         return f"not a record of a refold history ({error})"
 
     def enrich(self, record: Any) -> Any:
-        """Plain values to objects of the application."""
+        """Plain values to objects of the application, in a record that nobody else has seen."""
         application = self.application
         assert application is not None
         kind = type(record)
         try:
-            if kind is Stored:
-                data = self.decoded(record.type, record.data)
-                return Stored(record.position, record.stream, record.version, record.id, record.type, data, record.tags)
-            if kind is Altered:
-                return msgspec.structs.replace(record, data=self.decoded(record.type, record.data))
-            if kind is Prepared:
-                decode = self.decoded
-                events = tuple(
-                    [
-                        event
-                        if event.data is None
-                        else NewEvent(event.id, event.type, decode(event.type, event.data), event.tags)
-                        for event in record.events
-                    ]
-                )
-                return Prepared(
-                    record.client,
-                    record.op,
-                    self.command(record.command),
-                    record.source,
-                    record.stream,
-                    record.seen,
-                    record.expected,
-                    events,
-                )
-            if kind is Declined or kind is Called:
-                return msgspec.structs.replace(record, command=self.command(record.command))
+            if kind is Stored or kind is Altered:
+                force_setattr(record, "data", self.decoded(record.type, record.data))
+            elif kind is Prepared:
+                for event in record.events:
+                    if event.data is not None:
+                        force_setattr(event, "data", self.decoded(event.type, event.data))
+                force_setattr(record, "command", self.command(record.command))
+            elif kind is Declined or kind is Called:
+                force_setattr(record, "command", self.command(record.command))
         except msgspec.ValidationError as error:
             name = application.name or type(application).__name__
             raise MalformedPlan(f"application {name} cannot read an event or command: {error}") from None
@@ -236,6 +232,8 @@ class HistoryReader:
     def decoded(self, kind: str, data: Any) -> Any:
         """The payload of an event; raises `MalformedPlan` if it is none of the application's."""
         assert self.application is not None
+        if kind in self.direct:
+            return msgspec.convert(data, self.direct[kind])
         payload = self.application.decode(kind, data)
         if not isinstance(payload, self.classes):
             name = self.application.name or type(self.application).__name__

@@ -14,7 +14,7 @@ from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import Applied, ConsumerSpec, Observed, Opened, Recovered, SnapshotTaken
 from refold.properties.oracle import REMEMBERED, Oracle
-from refold.properties.property import Evidence, Finding, Handler, Property
+from refold.properties.property import Evidence, Finding, Handler, Property, rows_of_lists
 
 
 class Fold:
@@ -194,7 +194,9 @@ class ReplayEquality(Property):
         else:
             rows = fold.rows
             expected = {key: rows.get(key) for key in writes}
-        if writes == expected or (self.plain is not None and self.same(writes, expected)):
+        if writes == expected:
+            return None
+        if self.plain is not None and (rows_of_lists(writes, expected) or self.same(writes, expected)):
             return None
         writes, expected = self.without_unchanged(fold, position, writes, expected)
         if self.same(writes, expected):
