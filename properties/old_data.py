@@ -14,19 +14,23 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import attrs
 import msgspec
 
 from refold.model.application import Application, Refusal, UnknownProjection
 from refold.model.event import Stored
-from refold.model.parts.consuming.rebuild import StreamAnswered
-from refold.model.parts.reading.query import Answered
+from refold.model.parts.calls import Shown
+from refold.model.parts.consuming.rebuild import Rebuilt, StreamAnswered
+from refold.model.parts.reading.query import Answered, CachedAtRest
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Applied,
     ConsumerSpec,
+    Crashed,
     Declined,
     Observed,
     Opened,
+    PowerCut,
     Prepared,
     Recovered,
     SnapshotLoaded,
@@ -72,9 +76,10 @@ class Rows:
 
 class OldData(Property):
     """For every event e that a former version recorded: the application reads e, in the stream where it is, without raising, to the same
-    value each time; and for every recorded state or row x of the first n events: fold(log[:n]) is x, as far as x says.
+    value each time; and for every recorded state or row x of the first n > 0 events: fold(log[:n]) is x, as far as x says.
 
-    Fields that are new are not compared. Recorded decisions are compared only if `decisions` says so: rules may change.
+    Fields that are new are not compared, nor are rows whose position is not recorded, or whose consumer may leave events out, nor what a
+    view of the whole application showed. Recorded decisions are compared only if `decisions` says so: rules may change.
     """
 
     name = "earlier"
@@ -108,6 +113,8 @@ class OldData(Property):
         self.strange: dict[str, str] = {}
         self.events: dict[int, tuple[int, Stored]] = {}
         self.placed: dict[tuple[str, int], int] = {}
+        self.early: dict[tuple[str, int], tuple[int, Any, Any]] = {}
+        """States that were recorded before their last event is read: what a stream shows, readers of the log may come to later."""
         self.compared = Counter[str]()
         self.otherwise = Counter[str]()
 
@@ -121,6 +128,11 @@ class OldData(Property):
             SnapshotLoaded: self.on_snapshot,
             StreamAnswered: self.on_stream_answered,
             Answered: self.on_answered,
+            CachedAtRest: self.on_cached,
+            Rebuilt: self.on_rebuilt,
+            Shown: self.on_shown,
+            Crashed: self.on_died,
+            PowerCut: self.on_died,
             Applied: self.on_applied,
             Recovered: self.on_recovered,
             Observed: self.on_observed,
@@ -184,6 +196,10 @@ class OldData(Property):
         finding = self.fold_rows(number, read)
         if broken is not None and finding is None:
             return self.breaks(number, event, broken)
+        shown = self.early.pop((key, event.version), None) if self.early else None
+        if shown is not None and finding is None:
+            found = self.state(shown[0], shown[1], key, event.version, shown[2])
+            return None if found is None else attrs.evolve(found, number=number)
         return finding
 
     def read(self, event: Stored) -> Any:
@@ -201,6 +217,10 @@ class OldData(Property):
         name, data = self.decider.upcast(event.type, event.data)
         if isinstance(data, Mapping) and isinstance(written := self.decider.encode(payload), Mapping):
             self.unread.update(f"{name}.{field}" for field in data if field not in written)
+
+    def on_died(self, number: int, record: Crashed | PowerCut) -> None:
+        """What nobody had been told of may be gone, and other events come to its place."""
+        self.early.clear()
 
     def stream(self, key: str) -> list[Any]:
         """The states of a stream after each of its events."""
@@ -238,10 +258,18 @@ class OldData(Property):
         """A state, out of a cache or a store."""
         return self.state(number, record, record.key, record.version, record.state) if record.version else None
 
+    def on_cached(self, number: int, record: CachedAtRest) -> Finding | None:
+        """What a cache, or a reader, held of each key; the first that differs."""
+        found = (self.state(number, record, key, version, then) for key, (version, then) in record.rows.items())
+        return next((finding for finding in found if finding is not None), None)
+
     def state(self, number: int, record: Any, key: str, version: int, then: Any) -> Finding | None:
         """A state that was recorded, against the fold of the first `version` events of its stream."""
         states = self.states.get(key, ())
-        if key in self.lost or not 0 < version < len(states):
+        if key in self.lost or version <= 0:
+            return None
+        if version >= len(states):
+            self.early[key, version] = number, record, then
             return None
         self.compared["states"] += 1
         return self.compare(
@@ -280,6 +308,23 @@ class OldData(Property):
     def on_observed(self, number: int, record: Observed) -> Finding | None:
         """All rows, at rest."""
         return self.all_rows(number, record, record.consumer, record.position, record.rows)
+
+    def on_rebuilt(self, number: int, record: Rebuilt) -> Finding | None:
+        """All rows, at the position that they stand for."""
+        if record.position > self.tail():
+            return None
+        return self.all_rows(number, record, record.consumer, record.position, record.rows)
+
+    def on_shown(self, number: int, record: Shown) -> Finding | None:
+        """All rows of a consumer of the user's own, where nothing moves any more: those of all events, if each takes effect."""
+        spec = self.consumers.get(record.consumer)
+        if spec is None or spec.at_most_once or record.when != "resting":
+            return None
+        return self.all_rows(number, record, record.consumer, self.tail(), record.rows)
+
+    def tail(self) -> int:
+        """The position of the last event so far."""
+        return next(reversed(self.events), 0)
 
     def all_rows(self, number: int, record: Any, consumer: str, position: int, then: dict[str, Any]) -> Finding | None:
         """Every row there was, and every one that there is now."""

@@ -37,7 +37,7 @@ class _Seen:
 
     def __init__(self, spec: ConsumerSpec, project: Projection) -> None:
         self.spec = spec
-        self.project = project
+        self.projection = project
         self.rows: Rows = {}
         self.furthest = 0
         self.shown: tuple[int, Shown] | None = None
@@ -47,15 +47,20 @@ class _Seen:
         self.rebuilding = False
         self.back: Finding | None = None
 
+    def project(self, event: Stored, rows: Rows) -> Rows:
+        """What the event changes; nothing if the consumer did not ask for it."""
+        types = self.spec.types
+        return self.projection(event, rows) if not types or event.type in types else {}
+
     def from_nothing(self) -> None:
         """Its rows may be anything from here on: what was shown before says nothing about them."""
         self.rows, self.furthest, self.shown = {}, 0, None
 
 
 class WatchedConsumers(Property):
-    """For every watched consumer: at rest its rows are fold(log), each event once, and its checkpoint, if it has one, is the end of
-    the log; while its process lives, its rows do not go back from fold(log[:p]) to an earlier one; and what is written in the
-    transaction of the append is fold(log) whenever the log can be read.
+    """For every watched consumer: at rest its rows are fold(log), without the events that it did not ask for, each event once, and its
+    checkpoint, if it has one, is the end of the log; while its process lives, its rows do not go back from fold(log[:p]) to an earlier
+    one; and what is written in the transaction of the append is fold(log) whenever the log can be read.
 
     In the middle of its work, and while it is down, rows may be wrong if they are put right later. A checkpoint may be behind by
     fewer events than the consumer says that it saves at once, and one that handles events at most once may lack some if something

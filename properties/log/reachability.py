@@ -34,7 +34,8 @@ class Reachability(Property):
         super().__init__()
         self.oracle = oracle
         self.numbers: tuple[int, ...] = ()
-        self.short: dict[str, tuple[int, StreamScanned]] = {}
+        self.short: dict[str, tuple[int, StreamScanned, int]] = {}
+        """Streams in which fewer events were found than readers of the whole log had seen by then: so many."""
 
     def handlers(self) -> dict[type, Handler]:
         """Streams that were read whole, and the end, when what was lost altogether is known."""
@@ -58,7 +59,7 @@ class Reachability(Property):
                 evidence=[Evidence(number, record, "is what the stream holds")],
             )
         if len(versions) < visible:
-            self.short[record.stream] = (number, record)
+            self.short[record.stream] = (number, record, visible)
         else:
             self.short.pop(record.stream, None)
         if versions != self.numbered(len(versions)):
@@ -94,8 +95,12 @@ class Reachability(Property):
         return self.numbers[:count]
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:
-        """No stream is shorter, when it was read last, than what readers of the whole log had seen of it by then."""
-        for stream, (scanned, found) in self.short.items():
+        """No stream is shorter, when it was read last, than what readers of the whole log had seen of it by then, but for what was removed
+        since."""
+        removed = self.oracle.removed
+        for stream, (scanned, found, visible) in self.short.items():
+            if removed is not None and len(self.with_removed(found, removed)) >= visible:
+                continue
             return self.finding(
                 "stream-misses-events",
                 stream,

@@ -321,6 +321,7 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("reachability", "numbered", (*FIRST, *SECOND, StreamScanned("acme", (1, 1)))),
         ("reachability", "seen", (StreamScanned("zeta", (1,)),)),
         ("reachability", "found", (*FIRST, StreamScanned("acme", ()), Settled(0))),
+        ("reachability", "found", (*TWO, StreamScanned("acme", (1,)), StreamTruncated("acme", 1), Settled(0))),
     ]
 
 
@@ -388,6 +389,9 @@ def also_right() -> list[tuple[Any, ...]]:
         (*FIRST, *SECOND, Scanned((2,), BOTH[1:], 1)),
         (yes("nobody-1", 1), Scanned((), (), 1)),
         (*LONGER, yes("bob-1", 2, 3), Scanned((1, 2, 3), (*BOTH, "bob-1/1")), Settled(0)),
+        # what a reader of the stream had not come to was removed
+        (*TWO, StreamScanned("acme", (1,)), StreamDeleted("acme", 2), Settled(0)),
+        (*TWO, StreamScanned("acme", (1,)), LogTrimmed(2, done=False), Settled(0)),
         # what a removal without an answer has taken, or one that a death may have undone, is there or not
         *((*TWO, *removal, read) for removal in DOUBTFUL for read in DOUBTED),
         (*TWO, LogTrimmed(1), Altered(2, "acme", 2, "bob-1/0", "Registered", BOB)),

@@ -217,6 +217,13 @@ IN_MEMORY = msgspec.structs.replace(
 """The worker's rows do not survive its process."""
 
 
+CHOOSY = msgspec.structs.replace(
+    BEGUN, consumers=(ConsumerSpec(name="worker", projection="totals", watched=True, types=("Added",)),)
+)
+"""The worker asked for one type of events."""
+CLEARED = (call("alice-2", CLEAR), *stored("alice-2", 3, CLEAR, Removed("a"), Removed("a")), done("alice-2"))
+
+
 def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
     """(property, clause, history, application): more histories that break a clause of theirs, in ways of their own."""
     twice = stored("alice-1.2", 2, None, Added("a"))
@@ -237,6 +244,13 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
             (IN_MEMORY, *TWO, shown(2, 2, "working"), shown(1, 2, "working"), Settling(), shown(2, 2), Settled(0)),
             BAG,
         ),
+        # one of the events that it asked for is missing
+        (
+            "watched-consumers",
+            "not lost",
+            (CHOOSY, *TWO, *CLEARED, Settling(), shown(1, 4), Settled(0)),
+            BAG,
+        ),
         # refused, although it is done
         ("service-answers", "refused with cause", history(*ADDED[:-1], done("alice-1", "refused")), BAG),
     ]
@@ -251,6 +265,8 @@ def more_right() -> list[tuple[tuple[Any, ...], Application]]:
         ((at(1), *(Shown("page", None, {"a": 2}, when) for when in ("working", "dead", "restarted"))), Replaying()),
         # there was nothing to do
         (history(call("bob-1", CLEAR), done("bob-1")), BAG),
+        # removals are nothing that it asked for
+        ((CHOOSY, *TWO, *CLEARED, Settling(), shown(2, 4), Settled(0)), BAG),
         # in memory, and begun from nothing
         (
             (

@@ -14,12 +14,15 @@ import pytest
 
 from refold.model.action import Submit
 from refold.model.application import Application
-from refold.model.documents.history import MalformedHistory
+from refold.model.documents.history import MalformedHistory, to_line
 from refold.model.event import Stored
-from refold.model.examples.accounts import Accounts
+from refold.model.examples.accounts import Accounts, Registered
 from refold.model.examples.inventory import Inventory, Reserve, Reserved, Restock, Restocked
 from refold.model.examples.rota import Rota
-from refold.model.record import Opened
+from refold.model.parts.calls import Shown
+from refold.model.parts.consuming.rebuild import Rebuilt
+from refold.model.parts.reading.query import CachedAtRest
+from refold.model.record import ConsumerSpec, Crashed, Opened, SnapshotTaken
 from refold.properties.meaning import Comparison, Difference
 from refold.properties.property import Finding
 from refold.properties.result import Result
@@ -320,3 +323,44 @@ def test_new_fields_are_no_difference_and_new_keys_are() -> None:
     assert comparison.first([{"sku": "b"}], (Line("a"),)) == Difference("[0].sku", "b", "a")
     assert comparison.first(1, True) == Difference("", 1, True)
     assert comparison.first(1, 1.0) is None
+
+
+ROW, BOTH = ("acme", 1, "acme"), frozenset({"ada", "bob"})
+STORED = tuple(
+    Stored(n, "acme", n, f"a-{n}/0", "Registered", Registered("acme", name)) for n, name in ((1, "ada"), (2, "bob"))
+)
+FORMER = Opened(
+    1,
+    "by hand",
+    "accounts",
+    ("alice",),
+    (
+        ConsumerSpec(name="index", projection="pointers"),
+        ConsumerSpec(name="counter", projection="totals", watched=True),
+        ConsumerSpec(name="once", projection="totals", watched=True, at_most_once=True),
+    ),
+)
+INDEX = {"ada@acme": ROW, "bob@acme": ROW}
+
+
+@pytest.mark.parametrize(
+    ("records", "clauses"),
+    [
+        ((*STORED, Rebuilt("index", 2, INDEX)), []),
+        ((*STORED, Rebuilt("index", 2, {"ada@acme": ROW})), ["same rows"]),
+        ((Rebuilt("index", 2, INDEX), *STORED), []),
+        ((*STORED, CachedAtRest({"acme": (2, BOTH)})), []),
+        ((*STORED, CachedAtRest({"zeta": (1, BOTH), "acme": (2, frozenset())})), ["same state"]),
+        ((*STORED, Shown("counter", 2, {"acme": 2}, "resting")), []),
+        ((*STORED, Shown("counter", 2, {"acme": 3}, "resting")), ["same rows"]),
+        ((*STORED, Shown("counter", 2, {"acme": 1})), []),
+        ((*STORED, Shown("once", 2, {"acme": 1}, "resting")), []),
+        ((SnapshotTaken("stream:acme", 2, BOTH, 1), *STORED), []),
+        ((SnapshotTaken("stream:acme", 1, BOTH, 1), *STORED), ["same state"]),
+        ((SnapshotTaken("stream:acme", 2, frozenset(), 1), Crashed("log", 0), *STORED), []),
+    ],
+)
+def test_every_record_of_a_state_or_of_rows_is_compared(records: tuple[Any, ...], clauses: list[str]) -> None:
+    """Whatever kind of record it is, and also where it comes before the events that are in it."""
+    source = MemorySource.of([to_line(record).decode() for record in (FORMER, *records)])
+    assert [example.finding.clause for example in verify_history(Accounts(), source).counterexamples] == clauses
