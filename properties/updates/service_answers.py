@@ -38,8 +38,8 @@ class ServiceAnswers(Property):
     nothing was appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then decide
     refuses on the state at the call, or somebody else changed that state before the answer.
 
-    Whether a decision is right for the state at its place, `decisions` judges. Kept although no broken system of the zoo needs it: those
-    are parts of the model, and this judges a user's own code (tests/systems/user).
+    `decisions` judges whether a decision is right for the state at its place. This property is kept, although no broken system of the zoo
+    needs it: those are parts of the model, and it judges a user's own code (tests/systems/user).
     """
 
     name = "service-answers"

@@ -128,7 +128,8 @@ def contradiction(verdict: Verdict, order: Order, blame: Operation, number: int,
 
 
 def faults_before(history: Sequence[Any], number: int) -> Noted:
-    """What had failed up to a finding, the last of much: records that say so, and actions that did harm where no record says so."""
+    """What had failed up to a finding, the last of much: records that say so, and actions that did harm where no record says so, or says
+    less: a step that fails and one whose answer is lost look alike in a record."""
     found: dict[int, Any] = {}
     silent: dict[int, Any] = {}  # actions that no record has confirmed so far
     begun = 0
@@ -137,10 +138,12 @@ def faults_before(history: Sequence[Any], number: int) -> Noted:
             begun = at
             if isinstance(record.action, FAULT_ACTIONS):
                 silent[at] = record.action
-        elif is_fault(record):
+        elif is_fault(record) and not isinstance(silent.get(begun), LoseAnswer | FailStep):
             found[at] = record
             silent = {
-                step: action for step, action in silent.items() if step != begun and not names(action) & names(record)
+                step: action
+                for step, action in silent.items()
+                if isinstance(action, LoseAnswer | FailStep) or (step != begun and not names(action) & names(record))
             }
     return noted(sorted((found | silent).items()))
 
