@@ -56,26 +56,28 @@ class Module:
 
 @attrs.frozen
 class Code:
-    """The modules of a project, its tests that use refold already, and the SQL of its files."""
+    """The modules of a project, its tests that use refold already, and the SQL of its files, each by its path from the folder of tests."""
 
     modules: list[Module]
     tests: list[pathlib.Path]
-    sql: list[str]
+    sql: dict[str, str]
 
     @classmethod
     def of(cls, project: Project) -> Code:
         """A look at its files, in the order of their names."""
-        modules, tests, sql = [], [], []
+        modules, tests, sql = [], [], {}
         for path in files(project.root):
             text = path.read_bytes()[:MOST_BYTES].decode("utf-8", "replace")
             if path.suffix == ".sql":
-                sql.append(text)
+                sql[os.path.relpath(path, project.tests).replace(os.sep, "/")] = text
                 continue
             module = read(path, text, project.root)
             if module is None:
                 continue
             if is_test(path, project):
-                if any(meaning.partition(".")[0] == "refold" for meaning in module.imports.values()):
+                if is_collected(path) and any(
+                    meaning.partition(".")[0] == "refold" for meaning in module.imports.values()
+                ):
                     tests.append(path)
             else:
                 modules.append(module)
@@ -89,7 +91,7 @@ class Code:
     @property
     def tables(self) -> dict[str, list[tuple[str, str]]]:
         """The tables that its SQL makes: the columns of each, with what is said of them."""
-        texts = [*self.sql, *(text for module in self.modules for text in strings(module.tree))]
+        texts = [*self.sql.values(), *(text for module in self.modules for text in strings(module.tree))]
         return {name: columns(body) for text in texts for name, body in TABLE.findall(text)}
 
     def imported(self, *names: str) -> bool:
@@ -119,12 +121,12 @@ def files(root: pathlib.Path) -> Iterator[pathlib.Path]:
 
 def is_test(path: pathlib.Path, project: Project) -> bool:
     """Whether it is a test, or helps tests."""
-    return (
-        path.name.startswith("test_")
-        or path.stem.endswith("_test")
-        or path.name == "conftest.py"
-        or path.is_relative_to(project.tests)
-    )
+    return is_collected(path) or path.name == "conftest.py" or path.is_relative_to(project.tests)
+
+
+def is_collected(path: pathlib.Path) -> bool:
+    """Whether pytest takes it for a file of tests."""
+    return path.name.startswith("test_") or path.stem.endswith("_test")
 
 
 def read(path: pathlib.Path, text: str, root: pathlib.Path) -> Module | None:

@@ -123,6 +123,9 @@ class Database:
                     return "create", "\n".join(
                         ["def create(path):", '    """The tables, in an empty database."""', *lines]
                     )
+        schemas = [path for path, text in self.code.sql.items() if MAKES.search(text)]
+        if len(schemas) == 1:
+            return "SCHEMA", f'SCHEMA = (pathlib.Path(__file__).parent / "{schemas[0]}").read_text()'
         where = "path" if self.kind == "sqlite" else "address"
         missing = f"fill in how the tables are made in the empty database at this {where}"
         return "create", f'def create({where}):\n    raise NotImplementedError(\n        "{missing}"\n    )'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import shlex
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from refold.model.errors import UsageError
+from refold.model.words import counted
 from refold.reports.commands import outcome
 from refold.reports.skeletons.code import Code
 from refold.reports.skeletons.databases import database_of
@@ -21,6 +23,8 @@ from refold.search.whole import write
 
 REPORTS = ".refold"
 OPTION = "refold_report_dir"
+MOST_TESTS = 5
+"""Tests, at most, that are named one by one."""
 
 
 @click.command(short_help="Set up a project: a first test, a CI job, pytest.")
@@ -48,13 +52,16 @@ def init(folder: str, as_json: bool) -> None:
         tests = [fit.file] if fit is not None else code.tests
         notes = [*fit.notes] if fit is not None else []
         job = root / (".gitlab/refold.yml" if project.gitlab else ".github/workflows/refold.yml")
-        shown = " ".join(shlex.quote(test.relative_to(root).as_posix()) for test in tests)
+        run = tests if len(tests) <= MOST_TESTS else [pathlib.Path(os.path.commonpath(tests))]
+        shown = " ".join(shlex.quote(test.relative_to(root).as_posix()) for test in run)
         words = {"install": project.install(fit.extra if fit is not None else extra_of(code)), "test": shown}
         new: dict[pathlib.Path, str | bytes] = {
             **({fit.file: fit.text} if fit is not None else {}),
             job: skeleton("gitlab" if project.gitlab else "github", **words),
         }
-        notes += [f"left alone, because it uses refold already: {test}" for test in code.tests]
+        notes += [f"left alone, because it uses refold already: {test}" for test in code.tests[:MOST_TESTS]]
+        if len(code.tests) > MOST_TESTS:
+            notes.append(f"and {counted(len(code.tests) - MOST_TESTS, 'other test')} like these")
         for path, content in [
             *new.items(),
             *configured(project, fit.top if fit is not None else None),
@@ -72,7 +79,7 @@ def init(folder: str, as_json: bool) -> None:
         for line in (
             *(f"written: {path}" for path in written),
             *notes,
-            f"run it: pytest {' '.join(shlex.quote(str(test)) for test in tests)}",
+            f"run it: pytest {' '.join(shlex.quote(str(test)) for test in run)}",
         ):
             click.echo(line)
 

@@ -18,6 +18,8 @@ WRITING = {"post", "put", "patch", "delete"}
 """Names of decorators with which web frameworks mark what writes."""
 TURNS = {"poll", "process_next", "process_one", "run_once", "step", "tick", "turn", "work"}
 """Names of methods that do a piece of background work."""
+ADDRESSES = re.compile("path|dsn|ur[il]|file|conninfo|address|database")
+"""Names of parameters that are the path or the address of a database."""
 MOST_VALUES = 2
 WIDTH = 88
 """How long a line may be, with what formatters have without a configuration."""
@@ -116,13 +118,12 @@ def test_of(code: Code, database: Database, module: Module, calls: list[Call], c
     name = snake(cls.name) if cls is not None else module.name.rpartition(".")[2]
     subject = cls.name if cls is not None else ", ".join(f"{call.name}()" for call in calls[:3])
     types = {name: said for name, said in database.columns(table.name) if said in VALUES}
+    modules = used(code, "\n".join([create, *helpers, *workers, *refusals(module, calls), f"{make}."]))
     text = skeleton(
         "service",
         subject=subject,
-        modules="".join(
-            f"import {one}\n" for one in used(code, "\n".join([f"{module.name}.", create, *helpers, *workers]))
-        ),
-        drivers="import sqlite3\n" if "sqlite3.connect(" in making else "",
+        modules="\n" * bool(modules) + "".join(f"import {one}\n" for one in modules),
+        drivers="".join(f"import {one}\n" for one in ("pathlib", "sqlite3") if f"{one}." in creating + making),
         servers="".join(f"import {one}\n" for one in ("psycopg", "psycopg2") if f"{one}.connect(" in making),
         commands="\n\n\n".join(data_class(call.command, fields_of(call, types)) for call in calls),
         event=data_class(table.event, {name: types.get(name, "object") for name in table.fields}),
@@ -177,14 +178,13 @@ def menu(call: Call, types: Mapping[str, str]) -> Iterator[str]:
 
 
 def key_of(calls: list[Call], table: Table) -> str:
-    """What all commands and events are about."""
+    """The method that says what all commands and events are about; none where that is not to be seen: it is the first field then."""
     common = [field.arg for field in calls[0].fields if field.arg in table.fields]
     common = [name for name in common if all(name in {field.arg for field in call.fields} for call in calls)]
-    return (
-        f"message.{common[0]}"
-        if common
-        else "next(iter(vars(message).values()))  # fill in, if it is not the first field"
-    )
+    if not common:
+        return ""
+    said = "What a command or an event is about: each has a state of its own."
+    return f'    def key(self, message):\n        """{said}"""\n        return message.{common[0]}\n\n'
 
 
 def refusals(module: Module, calls: list[Call]) -> list[str]:
@@ -205,11 +205,9 @@ def made(database: Database, module: Module, calls: list[Call], cls: ast.ClassDe
         return "Calls", calling(database, module, calls)
     start = next((node for node in cls.body if isinstance(node, Function) and node.name == "__init__"), None)
     given = needed(start) if start is not None else []
-    if len(given) == 1 and start is not None and not takes_connection(start):
+    if len(given) == 1 and start is not None and takes_address(start):
         return f"{module.name}.{cls.name}", ""
-    name = snake(cls.name)
-    if name == module.name:
-        name = f"new_{name}"
+    name = f"new_{snake(cls.name)}"
     connect = {"sqlite3": "sqlite3.connect", "psycopg": "psycopg.connect", "psycopg2": "psycopg2.connect"}
     driver = next((driver for driver in connect if database.code.imported(driver)), None)
     head = f'def {name}(path):\n    """What a client calls, made anew each time its process starts."""\n'
@@ -221,15 +219,17 @@ def made(database: Database, module: Module, calls: list[Call], cls: ast.ClassDe
     return name, head + not_yet(f"fill in how to make a {cls.name} on the database at path", "    ")
 
 
-def takes_connection(start: Function) -> bool:
-    """Whether it is given a connection, and does not make one itself."""
-    name = needed(start)[0].arg
-    return is_connection(needed(start)[0]) and not any(
+def takes_address(start: Function) -> bool:
+    """Whether it is given the path or the address of a database, by its name or its type, or because it connects with it."""
+    (given,) = needed(start)
+    said = ast.unparse(given.annotation) if given.annotation is not None else ""
+    connects_with = any(
         isinstance(node, ast.Call)
-        and ast.unparse(node.func).endswith("connect")
-        and any(isinstance(arg, ast.Name) and arg.id == name for arg in node.args)
+        and ast.unparse(node.func).endswith(("connect", "create_engine"))
+        and any(isinstance(arg, ast.Name) and arg.id == given.arg for arg in node.args)
         for node in ast.walk(start)
     )
+    return connects_with or ADDRESSES.search(given.arg) is not None or said in {"str", "Path", "pathlib.Path"}
 
 
 def is_connection(arg: ast.arg) -> bool:

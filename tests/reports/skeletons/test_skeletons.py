@@ -432,6 +432,34 @@ def test_a_project_with_tests_of_refold_gets_no_other(tmp_path: pathlib.Path) ->
     assert "pytest tests/deep/test_seats.py --refold" in (tmp_path / ".github/workflows/refold.yml").read_text()
 
 
+def test_a_schema_in_a_file_is_used_and_a_pool_is_asked_for(tmp_path: pathlib.Path) -> None:
+    """What a service is given is made from a path only where it takes one."""
+    (tmp_path / "schema.sql").write_text(
+        "CREATE TABLE event_log (seq bigint GENERATED ALWAYS AS IDENTITY, item text, CHECK (item <> ''));"
+    )
+    (tmp_path / "shop.py").write_text(
+        "import asyncpg\n\n\nclass Shop:\n    def __init__(self, pool): ...\n\n    async def add(self, item):\n"
+        "        await self.pool.execute('INSERT INTO event_log (item) VALUES ($1)', item)\n"
+    )
+    said = run(tmp_path, "refold.reports", "init").stdout
+    assert "fill in decide(), evolve() and new_shop() in tests/test_refold_shop.py" in said
+    text = (tmp_path / "tests/test_refold_shop.py").read_text()
+    assert 'SCHEMA = (pathlib.Path(__file__).parent / "../schema.sql").read_text()' in text
+    assert 'events={Happened: "select seq as position, item from event_log"}' in text
+    assert run(tmp_path, "ruff", "check", "--isolated", "--select", "E,F,I,UP", "tests").returncode == 0
+
+
+def test_of_many_tests_only_some_are_named(tmp_path: pathlib.Path) -> None:
+    """And the job runs their folder."""
+    (tmp_path / "tests/all").mkdir(parents=True)
+    for n in range(9):
+        (tmp_path / f"tests/all/test_{n}.py").write_text("import refold\n")
+    (tmp_path / "tests/all/helper.py").write_text("import refold\n")
+    said = run(tmp_path, "refold.reports", "init").stdout
+    assert said.count("left alone") == 5
+    assert said.endswith("and 4 other tests like these\nrun it: pytest tests/all\n")
+
+
 def test_code_that_python_cannot_read_and_code_of_others_are_passed_over(tmp_path: pathlib.Path) -> None:
     """A file with an error, one that is no UTF-8, a virtual environment, a link out of the project."""
     root = tmp_path / "project"
