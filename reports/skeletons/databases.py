@@ -22,7 +22,7 @@ MAKES = re.compile(r"create\s+table", re.IGNORECASE)
 
 
 @attrs.frozen
-class Table:
+class EventsTable:
     """A table of events: the class of its events, their fields, and the table or query that shows them."""
 
     name: str
@@ -32,7 +32,7 @@ class Table:
 
 
 @attrs.frozen
-class Database:
+class ProjectDatabase:
     """`kind` is ``sqlite`` or ``postgres``. `models` are tables that SQLAlchemy maps: the class of each, and its columns."""
 
     code: Code
@@ -63,7 +63,7 @@ class Database:
             if isinstance(node, Function) and node.name == name
         ]
 
-    def table(self, module: Module, functions: list[Function]) -> Table | None:
+    def table(self, module: Module, functions: list[Function]) -> EventsTable | None:
         """The table into which these write, and in which nothing is changed or deleted."""
         tables = self.code.tables | dict(self.models.values())
         done = [write for each in self.code.modules for write in writes(each.tree)]
@@ -90,7 +90,7 @@ class Database:
         query = chosen[0]
         if position is None:
             query = f"select {place} as position, {', '.join(fields)} from {chosen[0]}"
-        return Table(chosen[0], event_name(chosen[0]), fields, query)
+        return EventsTable(chosen[0], event_name(chosen[0]), fields, query)
 
     def create(self, module: Module) -> tuple[str, str]:
         """What makes the tables: an expression of the test, and a function of the test that it needs."""
@@ -171,13 +171,13 @@ class Database:
         ]
 
 
-def database_of(code: Code) -> Database | None:
+def database_of(code: Code) -> ProjectDatabase | None:
     """Which one it is, by the drivers that are imported; for SQLAlchemy alone by the addresses in the code."""
     kind = next((kind for kind, names in DRIVERS.items() if code.imported(*names)), None)
     if kind is None and code.imported("sqlalchemy", "sqlmodel"):
         addresses = [text for module in code.modules for text in strings(module.tree) if ADDRESS.search(text)]
         kind = "postgres" if any(text.startswith("postgres") for text in addresses) else "sqlite"
-    return None if kind is None else Database(code, kind, mapped(code))
+    return None if kind is None else ProjectDatabase(code, kind, mapped(code))
 
 
 def mapped(code: Code) -> dict[str, tuple[str, list[tuple[str, str]]]]:

@@ -23,7 +23,7 @@ MOST_VARIANTS = 2
 
 
 @attrs.frozen
-class Found:
+class Verifiable:
     """What there is to verify: a name for its file, the module that it is in, what it is, the test, and what its owner has to know."""
 
     name: str
@@ -34,7 +34,7 @@ class Found:
     extra: str
 
 
-def application_in(code: Code) -> Found | None:
+def application_in(code: Code) -> Verifiable | None:
     """The first application of the library, if there is one."""
     applications = list(applications_in(code))
     if not applications:
@@ -58,7 +58,7 @@ def application_in(code: Code) -> Found | None:
         commands=f"COMMANDS = [\n{body}]",
     )
     what = f"{cls.name} in {{where}}, an application of the library eventsourcing"
-    return Found(snake(cls.name), module, what, text, notes, "eventsourcing")
+    return Verifiable(snake(cls.name), module, what, text, notes, "eventsourcing")
 
 
 def applications_in(code: Code) -> Iterator[tuple[Module, ast.ClassDef]]:

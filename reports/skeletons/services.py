@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from refold.reports.skeletons.code import Code, Function, Module, methods, needed, snake
-from refold.reports.skeletons.databases import Database, Table, database_of
-from refold.reports.skeletons.library import VALUES, Found
+from refold.reports.skeletons.databases import EventsTable, ProjectDatabase, database_of
+from refold.reports.skeletons.library import VALUES, Verifiable
 from refold.reports.skeletons.skeletons import skeleton
 
 WRITING = {"post", "put", "patch", "delete"}
@@ -26,7 +26,7 @@ WIDTH = 88
 
 
 @attrs.frozen
-class Call:
+class ServiceCall:
     """A method or a function that clients call: its parameters, and the model of the module in which a function takes them, if it does."""
 
     function: Function
@@ -36,6 +36,7 @@ class Call:
 
     @property
     def name(self) -> str:
+        """Its name in the code of the project."""
         return self.function.name
 
     @property
@@ -44,13 +45,13 @@ class Call:
         return "".join(part[:1].upper() + part[1:] for part in self.name.split("_"))
 
 
-def service_in(code: Code) -> Found | None:
+def service_in(code: Code) -> Verifiable | None:
     """A class that writes when it is called, or functions that do."""
     database = database_of(code)
     if database is None:
         return None
     for module, cls in code.classes:
-        calls = [Call(one, needed(one)) for one in methods(cls) if needed(one) and database.writes(module, one)]
+        calls = [ServiceCall(one, needed(one)) for one in methods(cls) if needed(one) and database.writes(module, one)]
         if calls:
             return test_of(code, database, module, calls, cls)
     for module in code.modules:
@@ -76,7 +77,7 @@ def connected(function: Function) -> bool:
     return any(arg.arg in {"con", "conn", "connection", "cursor", "cur", "session", "db"} for arg in needed(function))
 
 
-def call_of(module: Module, function: Function) -> Call:
+def call_of(module: Module, function: Function) -> ServiceCall:
     """A function with what a client gives it: the fields of a model, if it takes one, and nothing that a framework injects."""
     injected = tuple(arg.arg for arg, default in defaults(function) if "Depends" in ast.dump(default))
     injected += tuple(arg.arg for arg in needed(function) if arg.annotation and "Depends" in ast.dump(arg.annotation))
@@ -88,8 +89,8 @@ def call_of(module: Module, function: Function) -> Call:
             for node in model.body
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is None
         ]
-        return Call(function, fields, model.name, injected)
-    return Call(function, given, "", injected)
+        return ServiceCall(function, fields, model.name, injected)
+    return ServiceCall(function, given, "", injected)
 
 
 def defaults(function: Function) -> Iterator[tuple[ast.arg, ast.expr]]:
@@ -102,7 +103,9 @@ def defaults(function: Function) -> Iterator[tuple[ast.arg, ast.expr]]:
     )
 
 
-def test_of(code: Code, database: Database, module: Module, calls: list[Call], cls: ast.ClassDef | None) -> Found:
+def test_of(
+    code: Code, database: ProjectDatabase, module: Module, calls: list[ServiceCall], cls: ast.ClassDef | None
+) -> Verifiable:
     """The test, and what is to be filled in."""
     table = database.table(module, [call.function for call in calls])
     create, creating = database.create(module)
@@ -114,7 +117,7 @@ def test_of(code: Code, database: Database, module: Module, calls: list[Call], c
     missing += [f"{make}()"] * ("NotImplementedError" in making)
     if table is None:
         missing.append("the table of events")
-        table = Table("events", "Happened", [field.arg for field in calls[0].fields], "events")
+        table = EventsTable("events", "Happened", [field.arg for field in calls[0].fields], "events")
     name = snake(cls.name) if cls is not None else module.name.rpartition(".")[2]
     subject = cls.name if cls is not None else ", ".join(f"{call.name}()" for call in calls[:3])
     types = {name: said for name, said in database.columns(table.name) if said in VALUES}
@@ -139,7 +142,7 @@ def test_of(code: Code, database: Database, module: Module, calls: list[Call], c
     )
     kind = {"sqlite": "SQLite", "postgres": "PostgreSQL"}[database.kind]
     note = f"fill in {', '.join(missing[:-1])} and {missing[-1]} in {{file}}; until then the test fails and says what is missing"
-    return Found(name, module, f"{subject} in {{where}}, a service on {kind}", text, [note], database.kind)
+    return Verifiable(name, module, f"{subject} in {{where}}, a service on {kind}", text, [note], database.kind)
 
 
 def used(code: Code, said: str) -> list[str]:
@@ -152,7 +155,7 @@ def used(code: Code, said: str) -> list[str]:
     return sorted(found)
 
 
-def fields_of(call: Call, types: Mapping[str, str]) -> dict[str, str]:
+def fields_of(call: ServiceCall, types: Mapping[str, str]) -> dict[str, str]:
     """The fields of a command with their types, by what the function says, or the column of the same name."""
     said = {field.arg: ast.unparse(field.annotation) if field.annotation else "" for field in call.fields}
     return {name: kind if kind in VALUES else types.get(name, "object") for name, kind in said.items()}
@@ -170,14 +173,14 @@ def not_yet(text: str, indent: str) -> str:
     return line if len(line) <= WIDTH else f'{indent}raise NotImplementedError(\n{indent}    "{text}"\n{indent})'
 
 
-def menu(call: Call, types: Mapping[str, str]) -> Iterator[str]:
+def menu(call: ServiceCall, types: Mapping[str, str]) -> Iterator[str]:
     """Lines with commands of one class."""
     values = [VALUES.get(kind, VALUES["str"]) for kind in fields_of(call, types).values()]
     for given in itertools.islice(itertools.product(*values), 2 * MOST_VALUES):
         yield f"            {call.command}({', '.join(given)}),"
 
 
-def key_of(calls: list[Call], table: Table) -> str:
+def key_of(calls: list[ServiceCall], table: EventsTable) -> str:
     """The method that says what all commands and events are about; none where that is not to be seen: it is the first field then."""
     common = [field.arg for field in calls[0].fields if field.arg in table.fields]
     common = [name for name in common if all(name in {field.arg for field in call.fields} for call in calls)]
@@ -187,7 +190,7 @@ def key_of(calls: list[Call], table: Table) -> str:
     return f'    def key(self, message):\n        """{said}"""\n        return message.{common[0]}\n\n'
 
 
-def refusals(module: Module, calls: list[Call]) -> list[str]:
+def refusals(module: Module, calls: list[ServiceCall]) -> list[str]:
     """The errors by which functions say no: those that they raise themselves."""
     found = []
     own = {cls.name for cls in module.classes}
@@ -199,7 +202,9 @@ def refusals(module: Module, calls: list[Call]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def made(database: Database, module: Module, calls: list[Call], cls: ast.ClassDef | None) -> tuple[str, str]:
+def made(
+    database: ProjectDatabase, module: Module, calls: list[ServiceCall], cls: ast.ClassDef | None
+) -> tuple[str, str]:
     """What makes the object that a client calls, and a class or function of the test if there is none in the project."""
     if cls is None:
         return "Calls", calling(database, module, calls)
@@ -238,7 +243,7 @@ def is_connection(arg: ast.arg) -> bool:
     return (arg.arg in {"con", "conn", "connection", "db"} and said != "str") or said.endswith("Connection")
 
 
-def calling(database: Database, module: Module, calls: list[Call]) -> str:
+def calling(database: ProjectDatabase, module: Module, calls: list[ServiceCall]) -> str:
     """A class that calls the functions of a module."""
     lines = ["class Calls:", '    """What a client calls, made anew each time its process starts."""', ""]
     lines += ["    def __init__(self, path):"]
@@ -261,7 +266,7 @@ def calling(database: Database, module: Module, calls: list[Call]) -> str:
     return "\n".join(lines)
 
 
-def workers_in(database: Database, code: Code) -> Iterator[str]:
+def workers_in(database: ProjectDatabase, code: Code) -> Iterator[str]:
     """Workers of the system: the classes with a method that does a piece of background work on tables of rows and of one position."""
     tables = code.tables
     for module, cls in code.classes:
@@ -277,7 +282,7 @@ def workers_in(database: Database, code: Code) -> Iterator[str]:
                     )
 
 
-def arguments(create: str, make: str, refusals: list[str], table: Table, workers: list[str]) -> Iterator[str]:
+def arguments(create: str, make: str, refusals: list[str], table: EventsTable, workers: list[str]) -> Iterator[str]:
     """The arguments of `sqlite_system` or `postgres_system`."""
     yield f"    {create},"
     yield f"    Service({make}, refusals=[{', '.join(refusals)}]),"
