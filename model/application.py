@@ -53,13 +53,13 @@ class Solo(msgspec.Struct, frozen=True):
 
 
 class Application:
-    """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` if None will not do.
+    """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` unless None is the right start.
 
     Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event
     classes, so that stored events can be read back. States must be immutable values that compare by equality and can be written as JSON
-    (numbers, strings, tuples, dicts, sets, dataclasses, Structs of such). None as a state means that nothing has happened yet, and does not
-    come back: a state “deleted” is a value of your own. `properties` are classes of `refold.Property` of your own,
-    which judge every history of this application beside those of refold.
+    (numbers, strings, tuples, dicts, sets, dataclasses, Structs of such). None as a state means that nothing has happened yet, and never
+    comes back: use a value of your own for a state “deleted”. `properties` lists subclasses of `refold.Property`
+    that judge every history of this application, in addition to refold's own.
     """
 
     name: str = ""

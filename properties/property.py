@@ -83,7 +83,7 @@ class Property:
     `needs` names the capability without which there is nothing to check.
 
     A definition has parts that can be violated one by one. `clauses` lists them: a short name for each, and the clause in words. Every
-    finding says which one it convicts, and for every clause the tests hold a history that only it convicts, and an innocent twin.
+    finding says which one does not hold, and for every clause the tests have a history that breaks it alone, and an innocent twin.
     """
 
     name: ClassVar[str]
@@ -105,7 +105,7 @@ class Property:
     more_guarantees: ClassVar[tuple[str, ...]] = ()
     """Codes of other guarantees that it judges as well."""
     judges: ClassVar[tuple[type, ...]] = ()
-    """The records without which this property has judged nothing; none: any that it looks at will do."""
+    """The records without which this property has judged nothing; empty if any that it looks at is enough."""
     shared: ClassVar[bool] = False
     """Whether others look at what it keeps, although it comes only with a kind of record: each of several processes then asks it."""
     after: ClassVar[tuple[str, ...]] = ()

@@ -21,8 +21,8 @@ _distances: dict[str, float] = {}
 def sometimes(name: str, condition: object = True, *, distance: float | None = None) -> bool:
     """Say that the situation called `name` is reached if `condition` is true; returns whether it is.
 
-    `distance` says how far from it this is, as a number: 0 is there, and then the condition decides; more is not. The plan of the run that
-    came nearest to a situation that was never reached is kept.
+    `distance` is a number that says how far away the situation is: at 0 the condition decides, above 0 it is not reached. The plan of the
+    run that came nearest to a situation that was never reached is kept.
 
     A search counts the runs in which that happened at least once, and lists every name that no run reached. Call it from an application, a
     service, a handler, anywhere in the process that is verified; outside of a search it does nothing else. Raises `UsageError` for a name

@@ -16,7 +16,7 @@ from msgspec.structs import force_setattr
 
 from refold.model.application import Application
 from refold.model.documents import vocabulary as vocabulary  # imported for the actions and records that it makes known
-from refold.model.documents.json_values import encode
+from refold.model.documents.json_values import encode, spelled
 from refold.model.documents.plan import (
     MalformedPlan,
     action_to_json,
@@ -46,7 +46,7 @@ class MalformedHistory(ValueError):
 
 
 def to_line(record: Any) -> bytes:
-    """A record as one line of JSON, newline included; the same bytes in every process.
+    """A record as one line of JSON, newline included; the same bytes in every process. Lone surrogates are spelled out.
 
     Raises TypeError if a value of the application cannot be written as JSON.
     """
@@ -54,7 +54,10 @@ def to_line(record: Any) -> bytes:
         record = msgspec.structs.replace(record, action=action_to_json(record.action))
     elif type(record) is Prepared or type(record) is Declined or type(record) is Called:
         record = msgspec.structs.replace(record, command=command_to_json(record.command))
-    return encode(record) + b"\n"
+    try:
+        return encode(record) + b"\n"
+    except UnicodeEncodeError:
+        return encode(spelled(record)) + b"\n"
 
 
 def plain(value: Any) -> Any:

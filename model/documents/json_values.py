@@ -44,6 +44,20 @@ def simple(value: Any) -> Any:
     return msgspec.to_builtins(value, order="deterministic")
 
 
+def spelled(value: Any) -> Any:
+    """The value with lone surrogates spelled out, as ``\\ud800``: they come in names and in texts of errors, and no file can hold them."""
+    return spelled_out(simple(value))
+
+
+def spelled_out(value: Any) -> Any:
+    """The same for what is made of dicts, lists and scalars."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {spelled_out(key): spelled_out(item) for key, item in value.items()}
+    return [spelled_out(item) for item in value] if isinstance(value, list) else value
+
+
 def of_struct(value: msgspec.Struct) -> Any:
     """The fields of a Struct under the names that they have in JSON, and its tag; a list if it is written as one."""
     config = value.__struct_config__

@@ -144,7 +144,7 @@ class StopOrderly(Action, frozen=True, tag="stop-orderly"):
 
 @action_kind
 class Elapse(Action, frozen=True, tag="elapse"):
-    """Time passes while everybody stays where he is: a machine is slow, a garbage collector runs, nobody has anything to do.
+    """Time passes while everybody stays where they are: a machine is slow, a garbage collector runs, nobody has anything to do.
 
     May lose: leases and claims that end by themselves, waits with a time-out. May never lose: anything that has no time in it.
     """

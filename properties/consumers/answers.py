@@ -30,7 +30,7 @@ class Answers(Property):
     guarantee = "REPL"
     clauses = {
         "state is the fold": "an answer about a stream at version v is the fold of the first v events of the stream",
-        "not from the future": "an answer tells of no more events of a stream than are visible when everything is at rest",
+        "not from the future": "an answer covers no more events of a stream than are visible when everything is at rest",
     }
     needs_application = True
     judges = (StreamAnswered,)

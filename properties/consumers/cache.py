@@ -89,7 +89,7 @@ class CacheAtRest(Property):
     """For every unordered consumer that is at rest at the end of the log: each of its rows equals the row of the full fold; and each row of
     the full fold is there, unless the consumer was restarted, which empties it.
 
-    Kept although `cache-order` sees every undone change before it: this one compares values, and sees rows that never came.
+    This property is kept, although `cache-order` sees every undone change earlier: it compares values, and sees rows that never came.
     """
 
     name = "cache"

@@ -20,7 +20,8 @@ class DeadLetterKeeping(Property):
     stream is parked, and none that it has handled; and the dead letters that it shows are the events that it
     parked and has not handled since, each once.
 
-    Kept although no broken system of the catalogue shows in its dead letters alone: a parked event whose letter is lost is lost for good.
+    This property is kept, although no broken system is convicted by its dead letters alone: a parked event whose letter is lost is lost for
+    good.
     """
 
     name = "dead-letters"

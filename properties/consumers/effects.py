@@ -27,7 +27,7 @@ class Effects(Property):
     in its stream, and not while one of these is put aside; they change because of nothing that is not in the log; and e is not dismissed
     as a duplicate unless it was applied. What c did not ask for, and what it put aside, it has dealt with.
 
-    Kept although `replay` sees the wrong rows too: this one needs no application, and says which event did it and how.
+    This property is kept, although `replay` sees the wrong rows too: it needs no application, and says which event did it and how.
     """
 
     name = "effects"

@@ -28,7 +28,7 @@ class FullReplay(Property):
     A view that is partial, such as a cache, need not have every key. A key whose state is None counts as absent, and so does one in its
     initial state. With an `oracle` only views are judged here; other properties judge the log.
 
-    Kept although no broken system of the catalogue has views of its own: they are a role of a user's system.
+    This property is kept, although no broken system of the catalogue has views of its own: they are a role of a user's system.
     """
 
     name = "replays"

@@ -2,7 +2,7 @@
 
 So the live path and the rebuild path give the same stores. What differs says what is broken: rows of an earlier position mean that
 events are missing (CKPT: a rebuild that was swapped in without what came in the meantime); rows of side tables that only one of the two
-has mean that a table was left out (READ); anything else means that the rebuild reads events in another way than the live path (REPL).
+has mean that a table was left out (READ); anything else means that the rebuild does not read events as the live path does (REPL).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SIDE_TABLE = "/"
 class RebuildEquality(Property):
     """For every rebuild of an ordered consumer c that is swapped in at position p: rows(c) == fold(log[:p]), side tables included.
 
-    Kept although `replay` sees the wrong rows later: this one sees them at the swap, and names the rebuild as their cause.
+    This property is kept, although `replay` sees the wrong rows later: it sees them at the swap, and names the rebuild as their cause.
     """
 
     name = "rebuild"

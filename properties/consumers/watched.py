@@ -66,7 +66,7 @@ class WatchedConsumers(Property):
     fewer events than the consumer says that it saves at once, and one that handles events at most once may lack some if something
     went wrong; one whose rows are volatile may then begin from nothing.
 
-    Kept although no broken system of the zoo needs it: those are parts of the model, and this judges a user's own code
+    This property is kept, although no broken system of the zoo needs it: those are parts of the model, and it judges a user's own code
     (tests/systems/user).
     """
 

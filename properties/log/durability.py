@@ -1,6 +1,6 @@
 """Durability: an acknowledged append is in every later history: after a crash, a restart, a power cut (A6).
 
-So is every event that a reader has seen. A log that does not come back after a fault has lost them all. Usually broken by
+An event that a reader has seen may not be lost either. A log that does not come back after a fault has lost them all. Usually broken by
 acknowledging before the data is synced (catalogue: ack-before-fsync), by recovery that gives up at a torn record, and by a new primary
 that lacks the tail.
 """
@@ -28,7 +28,7 @@ class Durability(Property):
     """For every scan s of what is after position p, and every event e after p: if e was visible before s, or in an earlier scan, e is in s,
     at its position; if its append was acknowledged before s, e is visible by then. A log that a fault has ended comes back.
 
-    An event that one scan lacks is told once, and is not looked for in later ones."""
+    An event that one scan lacks is reported once, and is not looked for in later ones."""
 
     name = "durability"
     guarantee = "LOG"

@@ -16,9 +16,9 @@ from refold.properties.removed import Removed
 
 class Reachability(Property):
     """For every stream s that is read: the events that a reader of s finds are 1, 2, 3, …, but for those that a removal took; a reader of
-    the whole log has seen them all, and, once the run has settled, there are no others that he has seen.
+    the whole log has seen them all, and, once the run has settled, it has seen no others.
 
-    Kept although an event that was acknowledged and cannot be read is a lost one for `durability` too: this one says where readers stall.
+    This property is kept, although an acknowledged event that cannot be read is lost for `durability` too: it says where readers stall.
     """
 
     name = "reachability"

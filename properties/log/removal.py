@@ -23,7 +23,7 @@ class RemovedForGood(Property):
 
     Nothing is judged of removals without an answer, and, after a death of a log that does not promise `durable-removal`, of those before.
 
-    Kept although no broken system of the zoo needs it: their logs remove nothing. This judges a user's own.
+    This property is kept, although no broken system of the zoo needs it: their logs remove nothing. It judges a user's own.
     """
 
     name = "removals"

@@ -20,8 +20,8 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 class Visibility(Property):
     """For events a, b: visible(a) before visible(b) implies position(a) < position(b); versions of a stream are gapless and unique.
 
-    Kept although the log that loses its tail (ack-before-fsync) is convicted by `durability` as well: no broken system shows an event
-    late so far (seq-gap-commit-order will), real logs do.
+    This property is kept, although `durability` also convicts the log that loses its tail (ack-before-fsync): it alone names an event that
+    becomes visible late.
     """
 
     name = "visibility"

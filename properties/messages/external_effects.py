@@ -43,7 +43,7 @@ class ExternalEffects(Property):
             oracle, "whether consumers with effects on the outside world did so for events older than the newest {size}"
         )
         self.windows = (self.done.window,)
-        self.last: dict[str, tuple[int, Covered]] = {}
+        self.notes: dict[str, dict[int, tuple[int, Covered]]] = {}
         self.went: dict[str, dict[int, tuple[int, Sent]]] = {}
         self.excused: dict[str, set[int]] = {}
         self.order = StreamOrder()
@@ -110,7 +110,7 @@ class ExternalEffects(Property):
         """What is known to be done came again."""
         position = record.position
         event = self.oracle.events.get(position)
-        noted = self.last.get(record.consumer)
+        noted = self.notes.get(record.consumer, {}).get(position)
         evidence = [] if event is None else [Evidence(self.oracle.numbers[position], event, "is the event")]
         return self.finding(
             "effect-repeated-on-replay",
@@ -122,7 +122,7 @@ class ExternalEffects(Property):
             actual=f"sent to {record.to} again",
             evidence=[
                 *evidence,
-                *([] if noted is None else [Evidence(*noted, "is the last note of what is done")]),
+                *([] if noted is None else [Evidence(*noted, "is the note that it is done")]),
                 Evidence(number, record, "came again"),
             ],
         )
@@ -169,7 +169,7 @@ class ExternalEffects(Property):
         """Only what was sent is noted as done."""
         name, position = record.consumer, record.position
         sent = self.begins(name).pop(position, None)
-        self.last[name] = (number, record)
+        self.remember(number, record)
         known = self.done.includes(name, position)
         self.done.add(name, position)
         if sent is not None or known:
@@ -185,6 +185,13 @@ class ExternalEffects(Property):
             actual="noted as done",
             evidence=[Evidence(number, record, "notes what was never sent")],
         )
+
+    def remember(self, number: int, record: Covered) -> None:
+        """The first note for each event that the oracle remembers."""
+        notes = self.notes.setdefault(record.consumer, {})
+        notes.setdefault(record.position, (number, record))
+        if len(notes) > 2 * max(self.oracle.kept, len(self.oracle.events)):
+            self.notes[record.consumer] = {at: note for at, note in notes.items() if at >= self.oracle.low}
 
     def on_observed(self, number: int, record: Observed) -> Finding | None:
         """Every event that it has passed is noted as done."""

@@ -76,8 +76,8 @@ class Sessions(Property):
     events of k, and state(a) is the fold of the first version(a) of them. At rest the query cache holds the newest version of each key
     that it holds, and the fold that goes with it.
 
-    Judged are keys whose events are in the stream of the same name, which gives them versions, and states at most `VERSIONS` versions
-    old.
+    Only keys whose events are in the stream of the same name, which gives them versions, are judged, and only states at most `VERSIONS`
+    versions old.
     """
 
     name = "sessions"
@@ -280,7 +280,7 @@ class Waits(Property):
     message that there is none; it does not wait on when its time is up; and once faults stop it ends with an answer, if what it waits for
     is visible.
 
-    Kept although no broken system leaves only a query without an end so far: nobody else looks at readers that wait.
+    This property is kept, although no broken system is convicted by it alone so far: no other looks at readers that wait.
     """
 
     name = "waits"

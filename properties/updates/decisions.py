@@ -36,8 +36,8 @@ class ExpectedVersion(Property):
     """For every visible append with expectation x at place r of stream s: x holds on the version of s before r; and a refusal happens only
     if x failed between the invocation and the answer, and names a version that s had in that time.
 
-    Not judged are refusals of expectations that demand something else than a version, and, while a slow append is open, the version that a
-    refusal names: readers of the log do not see what it has.
+    Refusals of expectations that demand something other than a version are not judged. Nor, while a slow append is open, is the version
+    that a refusal names: readers of the log do not see what that append has.
     """
 
     name = "expected-version"

@@ -39,8 +39,8 @@ class ServiceAnswers(Property):
     refuses on the state at the call, or somebody else changed that state before the answer. What the call itself has appended is no
     reason to refuse it.
 
-    Whether a decision is right for the state at its place, `decisions` judges. Kept although no broken system of the zoo needs it: those
-    are parts of the model, and this judges a user's own code (tests/systems/user).
+    `decisions` judges whether a decision is right for the state at its place. This property is kept, although no broken system of the zoo
+    needs it: those are parts of the model, and it judges a user's own code (tests/systems/user).
     """
 
     name = "service-answers"

@@ -23,8 +23,8 @@ class Views(Property):
     """For every decision of a known command c on a view of its own stream s at version n: n <= |s|; and where n = |s| and the client read
     the log, the decision is that of decide(c, fold(s)).
 
-    Not judged while a slow append is open, of which streams may show more than the whole log; nor are keys with events in streams of
-    other names, nor decisions on events that match tags. What an append without an answer has added to a view, the end of the run tells.
+    Nothing is judged while a slow append is open, of which streams may show more than the whole log; nor are keys with events in streams of
+    other names, nor decisions on events that match tags. The end of the run shows what an append without an answer has added to a view.
     """
 
     name = "views"

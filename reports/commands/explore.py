@@ -24,7 +24,7 @@ from refold.properties.suite import checked_on
 from refold.reports.commands import completion, outcome
 from refold.reports.commands.verify import application_for, processes, publish
 from refold.reports.documents.files import ready
-from refold.reports.words.values import duration
+from refold.reports.words.values import duration, inert
 from refold.search.capabilities import not_checked
 from refold.search.explore.certificate import Certificate, certificate, text
 from refold.search.explore.explorer import Explorer, Progress
@@ -240,7 +240,7 @@ class Exploration:
     def show(self, of: Certificate, verbose: bool) -> None:
         """The certificate, in lines."""
         for one in text(of):
-            click.echo(one)
+            click.echo(inert(one))
         if verbose:
             for level in self.explorer.progress.levels:
                 click.echo(

@@ -148,7 +148,7 @@ def expected(what: str, of: Estimate, hour: float, plural: str = "") -> str:
     soon = "fewer than 0.1" if more < 0.05 else f"about {more:.1f}" if more < 10 else f"about {more:,.0f}"
     return (
         f"{several}: {of.seen:,}, of which {of.once:,} in one run only; another hour ({hour:,.0f} runs) would show {soon} new ones"
-        f" (Chao1: {of.unseen:,.1f} unseen)"
+        f" (Chao1: about {of.unseen:,.{0 if of.unseen >= 10 else 1}f} unseen)"
     )
 
 

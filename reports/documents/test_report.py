@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from refold.model.errors import UsageError
 from refold.reports.documents.report_folder import REPORT, write_report
 from refold.reports.words.explained import Explained, explain, explain_result
 from refold.reports.words.failure import failure_message, plan_lines
@@ -48,4 +49,6 @@ def reported(error: Broken, test: str, seed: Any) -> tuple[Explained, str]:
         write_report(result, explained, folder, error.application)
     except OSError as trouble:
         return told, inert(f"not written, {trouble.filename or folder}: {trouble.strerror}")
+    except UsageError as trouble:
+        return told, inert(f"not written: {trouble}")
     return told, str(folder / REPORT)

@@ -8,15 +8,40 @@ from typing import Any
 
 import attrs
 from markupsafe import Markup
+from msgspec import structs
 
-from refold.model.parts.calls import Deadlocked, Replied
-from refold.model.parts.claims.lock import ClockJumped, Paused
-from refold.model.parts.clocks import ClockSet
-from refold.model.parts.messages.dual_write import WriterDied
-from refold.model.parts.messages.outbox import Interrupted, RelayDied
-from refold.model.parts.messages.topic import FailedOver, Restored
-from refold.model.parts.outages import ConnectionCut, ServerPaused, ServerStopped
-from refold.model.record import Crashed, DiskFailed, Failed, NotRecovered, PowerCut, Scanned, StreamScanned, Unknown
+from refold.model.action import Action, AppendUnheard, Crash, CrashAt, CutPower, Fail, FailDisk
+from refold.model.parts.calls import Deadlocked, Die, FailStep, LoseAnswer, Replied
+from refold.model.parts.claims.lock import ClockJumped, JumpClock, Pause, Paused
+from refold.model.parts.claims.reservation import Die as DieHolding
+from refold.model.parts.clocks import ClockSet, SetClock
+from refold.model.parts.connection import Disconnect
+from refold.model.parts.consuming.dead_letters import FailDeadLetters, Poison
+from refold.model.parts.consuming.group import StallMember
+from refold.model.parts.messages.change_stream import CrashConnector, LoseOffset
+from refold.model.parts.messages.dual_write import CrashWriter, WriterDied
+from refold.model.parts.messages.outbox import CrashRelay, Interrupted, RelayDied
+from refold.model.parts.messages.process_manager import CrashManager
+from refold.model.parts.messages.topic import FailedOver, FailOver, RestartSubscriber, Restored
+from refold.model.parts.outages import (
+    ConnectionCut,
+    CutConnection,
+    PauseServer,
+    ServerPaused,
+    ServerStopped,
+    StopServer,
+)
+from refold.model.record import (
+    Crashed,
+    DiskFailed,
+    Failed,
+    NotRecovered,
+    PowerCut,
+    Scanned,
+    Step,
+    StreamScanned,
+    Unknown,
+)
 from refold.properties.guarantees import GUARANTEES
 from refold.properties.linearizability import Operation, Outcome, Verdict
 from refold.properties.linearizability.value import brief
@@ -25,7 +50,7 @@ from refold.reports.pages.assets import template
 from refold.reports.pages.operations import NOUN, Order, state_at_end, words_of
 from refold.reports.pages.past import Past
 from refold.reports.words.explanation import compared
-from refold.reports.words.sentences import owner_words, record_sentence
+from refold.reports.words.sentences import action_sentence, owner_words, record_sentence
 from refold.reports.words.values import inert
 
 FAULTS = (
@@ -34,6 +59,13 @@ FAULTS = (
     *(RelayDied, Interrupted, WriterDied, FailedOver, Restored),
 )
 """Records that say that something failed, stood still, or lost its clock."""
+FAULT_ACTIONS = (
+    *(AppendUnheard, Crash, CrashAt, CutPower, Disconnect, Fail, FailDisk, CutConnection, PauseServer, StopServer),
+    *(LoseAnswer, FailStep, Die, Pause, JumpClock, SetClock, DieHolding, FailDeadLetters, Poison, StallMember),
+    *(CrashWriter, CrashRelay, CrashManager, CrashConnector, LoseOffset, RestartSubscriber, FailOver),
+)
+"""Actions that do harm. Code may bear it in such a way that no record says so: a statement whose answer is lost is sent again, a sync that
+fails is called again."""
 NOTED_MAX = 5
 """Records, at most, that are named of one sort: the last ones."""
 
@@ -96,8 +128,29 @@ def contradiction(verdict: Verdict, order: Order, blame: Operation, number: int,
 
 
 def faults_before(history: Sequence[Any], number: int) -> Noted:
-    """The records up to a finding that are faults, the last of many."""
-    return noted((at, record) for at, record in enumerate(history[:number], start=1) if is_fault(record))
+    """What had failed up to a finding, the last of much: records that say so, and actions that did harm where no record says so, or says
+    less: a step that fails and one whose answer is lost look alike in a record."""
+    found: dict[int, Any] = {}
+    silent: dict[int, Any] = {}  # actions that no record has confirmed so far
+    begun = 0
+    for at, record in enumerate(history[:number], start=1):
+        if isinstance(record, Step):
+            begun = at
+            if isinstance(record.action, FAULT_ACTIONS):
+                silent[at] = record.action
+        elif is_fault(record) and not isinstance(silent.get(begun), LoseAnswer | FailStep):
+            found[at] = record
+            silent = {
+                step: action
+                for step, action in silent.items()
+                if isinstance(action, LoseAnswer | FailStep) or (step != begun and not names(action) & names(record))
+            }
+    return noted(sorted((found | silent).items()))
+
+
+def names(of: Any) -> set[str]:
+    """Who is named in a record or an action."""
+    return {value for value in structs.asdict(of).values() if isinstance(value, str) and value}
 
 
 def is_fault(record: Any) -> bool:
@@ -126,4 +179,7 @@ def key_of(finding: Finding) -> str:
 
 def noted(found: Any) -> Noted:
     """The last of them, in words."""
-    return [(at, record_sentence(record)) for at, record in list(found)[-NOTED_MAX:]]
+    return [
+        (at, action_sentence(one) if isinstance(one, Action) else record_sentence(one))
+        for at, one in list(found)[-NOTED_MAX:]
+    ]

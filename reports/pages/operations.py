@@ -66,7 +66,8 @@ def story_of_operations(verdict: Verdict, order: Order) -> Story:
             after = stepped(verdict, before, operation)
             board.put(STATE, item, shown(after))
             states[operation.key] = after
-        board.put(client(operation.process), "last operation in the order", said)
+        if number <= order.placed:
+            board.put(client(operation.process), "last operation in the order", said)
         if blamed:
             board.put(STATE, item, shown(before), f"what explains {said}")
         text = said if number <= order.placed else f"{said}; {'fits into no order' if blamed else 'not in the order'}"

@@ -1,7 +1,8 @@
-"""``refold init``: a test, a job for CI and a configuration for a project that has none of refold yet."""
+"""``refold init``: a test that fits, a job for CI and a configuration for a project that has none of refold yet."""
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import shlex
@@ -11,22 +12,31 @@ from collections.abc import Callable, Iterator
 import click
 
 from refold.model.errors import UsageError
+from refold.model.words import counted
 from refold.reports.commands import outcome
+from refold.reports.skeletons.code import Code
+from refold.reports.skeletons.databases import database_of
+from refold.reports.skeletons.fitting import fitting
 from refold.reports.skeletons.project import Project
-from refold.reports.skeletons.skeletons import module_of, skeleton
+from refold.reports.skeletons.skeletons import skeleton
 from refold.search.whole import write
 
 REPORTS = ".refold"
 OPTION = "refold_report_dir"
+MOST_TESTS = 5
+"""Tests, at most, that are named one by one."""
 
 
 @click.command(short_help="Set up a project: a first test, a CI job, pytest.")
 @click.option("--dir", "folder", metavar="DIR", default=".", help="The root of the project (default: here).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def init(folder: str, as_json: bool) -> None:
-    """Look at a project and write what it needs to be verified: a test that runs as it is, a job for its CI, and the configuration.
+    """Look at a project and write what it needs to be verified: a test, a job for its CI, and the configuration.
 
-    It looks at pyproject.toml, pytest.ini, tox.ini and setup.cfg, at the folder of the tests, and at which CI is used. It replaces no
+    The test fits the code: an application of the library eventsourcing, a service on SQLite or PostgreSQL, or, if there is neither, an
+    example. Your code is read, not run. What refold cannot know it asks you to fill in.
+
+    It also looks at pyproject.toml, pytest.ini, tox.ini and setup.cfg, at the folder of the tests, and at which CI is used. It replaces no
     file and no setting, so you can run it again.
 
     Exit code: 0 done, 2 usage or environment.
@@ -37,16 +47,25 @@ def init(folder: str, as_json: bool) -> None:
             outcome.fail(f"--dir {folder!r} is not a folder")
         project = Project.of(root)
         written: list[pathlib.Path] = []
-        notes: list[str] = []
-        test, text = module_of("application", "reservations", project.tests)
-        shown = test.relative_to(root).as_posix()
+        code = Code.of(project)
+        fit = None if code.tests else fitting(code, project)
+        tests = [fit.file] if fit is not None else code.tests
+        notes = [*fit.notes] if fit is not None else []
         job = root / (".gitlab/refold.yml" if project.gitlab else ".github/workflows/refold.yml")
-        words = {"install": project.install, "test": shlex.quote(shown)}
+        run = tests if len(tests) <= MOST_TESTS else [pathlib.Path(os.path.commonpath(tests))]
+        shown = " ".join(shlex.quote(test.relative_to(root).as_posix()) for test in run)
+        words = {"install": project.install(fit.extra if fit is not None else extra_of(code)), "test": shown}
         new: dict[pathlib.Path, str | bytes] = {
-            test: text.replace(test.as_posix(), shown),
+            **({fit.file: fit.text} if fit is not None else {}),
             job: skeleton("gitlab" if project.gitlab else "github", **words),
         }
-        for path, content in [*new.items(), *configured(project)]:  # all are made before the first is written
+        notes += [f"left alone, because it uses refold already: {test}" for test in code.tests[:MOST_TESTS]]
+        if len(code.tests) > MOST_TESTS:
+            notes.append(f"and {counted(len(code.tests) - MOST_TESTS, 'other test')} like these")
+        for path, content in [
+            *new.items(),
+            *configured(project, fit.top if fit is not None else None),
+        ]:  # all are made before the first is written
             if path in new and path.exists():
                 notes.append(f"left alone, because it exists: {path}")
             else:
@@ -57,13 +76,23 @@ def init(folder: str, as_json: bool) -> None:
         if as_json:
             outcome.print_json({"written": [str(path) for path in written], "notes": notes})
             return
-        for line in (*(f"written: {path}" for path in written), *notes, f"run it: pytest {shlex.quote(str(test))}"):
+        for line in (
+            *(f"written: {path}" for path in written),
+            *notes,
+            f"run it: pytest {' '.join(shlex.quote(str(test)) for test in run)}",
+        ):
             click.echo(line)
 
 
-def configured(project: Project) -> Iterator[tuple[pathlib.Path, bytes]]:
-    """Say in pytest's configuration where reports go, and have git leave them alone: the files that change, and what they will hold."""
-    path, change = configuration(project)
+def extra_of(code: Code) -> str:
+    """The extra of refold that a project needs whose tests use refold already."""
+    database = database_of(code)
+    return "eventsourcing" if code.imported("eventsourcing") else database.kind if database is not None else "sqlite"
+
+
+def configured(project: Project, top: pathlib.Path | None) -> Iterator[tuple[pathlib.Path, bytes]]:
+    """Say in pytest's configuration where reports go and where the code is, and have git leave reports alone: the files that change."""
+    path, change = configuration(project, top)
     ignore = project.root / ".gitignore"
     for file, changed in ((path, change), (ignore, ignored)):
         before = file.read_bytes() if file.exists() else b""
@@ -101,17 +130,32 @@ def ignored(text: str) -> str:
     return "\n".join([*lines, *lacking]) + "\n" if lacking else text
 
 
-def configuration(project: Project) -> tuple[pathlib.Path, Callable[[str], str]]:
-    """The file with the configuration of pytest, and how it changes."""
-    said = re.compile(rf"^\s*{OPTION}\s*=", re.MULTILINE)
+def configuration(project: Project, top: pathlib.Path | None) -> tuple[pathlib.Path, Callable[[str], str]]:
+    """The file with the configuration of pytest, and how it changes. `top` is the folder in which the tests find what they import."""
+    options = {OPTION: REPORTS}
+    if top is not None:
+        options["pythonpath"] = top.relative_to(project.root).as_posix()
+
+    def lines(text: str, quote: str) -> list[str]:
+        """The options that a text does not have yet."""
+        lacking = {
+            name: value for name, value in options.items() if not re.search(rf"^\s*{name}\s*=", text, re.MULTILINE)
+        }
+        return [f"{name} = {quote}{value}{quote}" for name, value in lacking.items()]
+
     if project.configured is not None:
         path, section = project.configured
-        value = f'"{REPORTS}"' if path.suffix == ".toml" else REPORTS
         header = re.compile(rf"^(\s*\[\s*{re.escape(section)}\s*\][^\n]*)$", re.MULTILINE)
-        return path, lambda text: text if said.search(text) else header.sub(rf"\1\n{OPTION} = {value}", text, count=1)
+        quote = '"' if path.suffix == ".toml" else ""
+        return path, lambda text: header.sub(lambda found: "\n".join([found[0], *lines(text, quote)]), text, count=1)
     tests = project.tests.relative_to(project.root).as_posix()
     pyproject = project.root / "pyproject.toml"
     if pyproject.exists():
-        lines = f'[tool.pytest.ini_options]\ntestpaths = ["{tests}"]\n{OPTION} = "{REPORTS}"\n'
-        return pyproject, lambda text: text if said.search(text) else text.rstrip("\n") + "\n\n" + lines
-    return project.root / "pytest.ini", lambda text: f"[pytest]\ntestpaths = {tests}\n{OPTION} = {REPORTS}\n"
+        section = f'[tool.pytest.ini_options]\ntestpaths = ["{tests}"]'
+        return (
+            pyproject,
+            lambda text: (
+                "\n".join([text.rstrip("\n"), "", section, *lines(text, '"'), ""]) if lines(text, '"') else text
+            ),
+        )
+    return project.root / "pytest.ini", lambda text: "\n".join(["[pytest]", f"testpaths = {tests}", *lines("", ""), ""])

@@ -18,12 +18,12 @@ INI_FILES = (("pytest.ini", "pytest"), ("tox.ini", "pytest"), ("setup.cfg", "too
 @attrs.frozen
 class Project:
     """`tests` is the folder of its tests; `configured` the file with the configuration of pytest and the header of its section, if there is
-    one; `install` what pip is given; `gitlab` whether its CI is GitLab's."""
+    one; `installation` what pip is given for it; `gitlab` whether its CI is GitLab's."""
 
     root: pathlib.Path
     tests: pathlib.Path
     configured: tuple[pathlib.Path, str] | None
-    install: str
+    installation: list[str]
     gitlab: bool
 
     @classmethod
@@ -37,6 +37,10 @@ class Project:
         tests = next((place for place in places if place.is_dir() and within(place, root)), root / "tests")
         gitlab = (root / ".gitlab-ci.yml").exists() and not (root / ".github").exists()
         return cls(root, tests, configured, installation(root, pyproject), gitlab)
+
+    def install(self, extra: str) -> str:
+        """What pip has to be given so that its tests run, with refold and an extra of it."""
+        return " ".join([*self.installation, f"'refold[{extra}]'", "pytest"])
 
 
 def within(place: pathlib.Path, root: pathlib.Path) -> bool:
@@ -87,10 +91,9 @@ def options_in(path: pathlib.Path, section: str) -> dict[str, Any]:
     return dict(parser[section]) if parser.has_section(section) else {}
 
 
-def installation(root: pathlib.Path, pyproject: dict[str, Any]) -> str:
-    """What pip has to be given so that the project can be imported, and refold with it."""
+def installation(root: pathlib.Path, pyproject: dict[str, Any]) -> list[str]:
+    """What pip has to be given so that the project can be imported."""
     parts = []
     if "project" in pyproject or "build-system" in pyproject or (root / "setup.py").exists():
         parts.append("-e .")
-    parts += [f"-r {file}" for file in ("requirements.txt", "requirements-dev.txt") if (root / file).exists()]
-    return " ".join([*parts, "'refold[sqlite]'", "pytest"])
+    return parts + [f"-r {file}" for file in ("requirements.txt", "requirements-dev.txt") if (root / file).exists()]

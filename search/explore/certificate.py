@@ -107,6 +107,11 @@ def left_out(explorer: Explorer) -> list[str]:
     return told
 
 
+def cut(command: str) -> str:
+    """A command in a line of text."""
+    return command if len(command) <= COMMAND_MAX else f"{command[:COMMAND_MAX]}… ({len(command):,} characters)"
+
+
 def text(of: Certificate) -> list[str]:
     """In lines."""
     bounds = of.bounds
@@ -116,7 +121,7 @@ def text(of: Certificate) -> list[str]:
         if getattr(bounds, name) or name in ("clients", "commands", "crashes", "reordered")
     ]
     longest = "" if not bounds.length else f", and {counted(bounds.length, 'action')} in all"
-    lines = [f"scope: at most {', '.join(limits)}{longest}", f"commands: {', '.join(of.commands)}"]
+    lines = [f"scope: at most {', '.join(limits)}{longest}", f"commands: {', '.join(map(cut, of.commands))}"]
     lines.append(
         f"{counted(of.states, 'state')}, {counted(of.transitions, 'action')} performed to come to them, {of.known:,} of these to states"
         " that were known"
@@ -133,6 +138,9 @@ def text(of: Certificate) -> list[str]:
     lines.append(f"hash of all states: {of.digest}")
     return lines
 
+
+COMMAND_MAX = 60
+"""Characters of a command, at most, in a line of text; the certificate in JSON has all of them."""
 
 WORDS = (
     ("clients", "client", "clients"),

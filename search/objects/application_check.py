@@ -234,6 +234,7 @@ def sensible(title: str, event: Any, before: Any, after: Any) -> None:
 
 def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
     """Call one of the application's functions."""
+    __tracebackhide__ = True
     shown = ", ".join(short(argument) for argument in arguments)
     try:
         answer = function(*arguments)
@@ -241,7 +242,8 @@ def ask(title: str, name: str, function: Any, *arguments: Any) -> Any:
         raise
     except BaseException as error:
         let_through(error)
-        hint = "; to say no, raise Refusal" if name == "decide" else ""
+        refuses = name == "decide" and not isinstance(error, NotImplementedError)
+        hint = "; to say no, raise Refusal" if refuses else ""
         raise BrokenApplication(f"{title}: {name}({shown}) raised {told(error)}{hint}") from error
     if inspect.iscoroutine(answer):
         answer.close()

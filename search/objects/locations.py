@@ -11,12 +11,21 @@ from typing import Any
 import attrs
 
 from refold.model.application import Application
+from refold.model.parts.rebuilds import GIVEN_UP, RebuildEnded, rebuild_of
+from refold.model.parts.removal import LogTrimmed, StreamDeleted, StreamTruncated
+from refold.model.record import Scanned, StreamScanned
 from refold.properties.property import Finding
 from refold.systems.user.errors import INSTALLED, OURS
 from refold.systems.user.roles.naming import method_name
 
 DECIDED = frozenset({"LOG", "CAS"})
 """Guarantees that are broken where something is decided and appended; the others where events are handled."""
+
+REMOVALS = frozenset({"removal-takes-more", "removed-event-returns", "removal-undone"})
+"""Findings about what a removal did."""
+
+REMOVED_BY: dict[type, str] = {LogTrimmed: "trim", StreamTruncated: "truncate", StreamDeleted: "delete_stream"}
+READ_BY: dict[type, str] = {Scanned: "read", StreamScanned: "read_stream"}
 
 BROKEN = "refold.systems.broken."
 """Where systems are that are broken on purpose."""
@@ -47,6 +56,7 @@ def broken_part(system: Any) -> Location | None:
 
 def suspects(finding: Finding, application: Application | None, code: Mapping[str, Any]) -> Iterator[Any]:
     """Functions that may be at fault, the likeliest first. `code` is what a system of the user's says it is made of."""
+    yield from (code.get(name) for proof in finding.evidence if (name := doer(finding.anomaly, proof.record)))
     yield code.get(finding.where)
     for proof in reversed(finding.evidence):  # whoever a record names, such as the reader that answered
         names = map(functools.partial(getattr, proof.record), getattr(proof.record, "__struct_fields__", ()))
@@ -63,6 +73,16 @@ def suspects(finding: Finding, application: Application | None, code: Mapping[st
     yield getattr(application, "replay", None)
     yield from code.values()
     yield None if application is None else type(application)
+
+
+def doer(anomaly: str, record: Any) -> str:
+    """Which part of the user's did what a record says, where the finding is about that and not about what was done with it; else "".
+    A removal that takes too much, or too little, is at fault itself; readers are where they cannot pass it."""
+    if isinstance(record, RebuildEnded):
+        return rebuild_of(record.consumer) if record.how == GIVEN_UP else ""
+    if anomaly == "read-stops-at-removed":
+        return READ_BY.get(type(record), "")
+    return REMOVED_BY.get(type(record), "") if anomaly in REMOVALS else ""
 
 
 def method(service: Any, finding: Finding) -> Any:

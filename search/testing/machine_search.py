@@ -31,7 +31,7 @@ from refold.search.objects.provenance import running_test
 from refold.search.outcome import Outcome
 from refold.search.profiles import budget, fitting
 from refold.search.regression import held, stored_plan, stored_plans
-from refold.search.run import Run, execute, undisturbed
+from refold.search.run import BrokenApplication, Run, execute, undisturbed
 from refold.search.shrink import Shrinker
 from refold.search.signals import undropped
 from refold.search.testing.draws import campaign_tapes, spare_hypothesis
@@ -64,10 +64,14 @@ class MachineSearch:
     """One test of a machine. `books` keep what its runs came to, as those of a campaign; `notes` are sentences for whoever ran it."""
 
     def __init__(self, cls: Any, chosen: settings | None = None) -> None:
+        __tracebackhide__ = True
         self.cls = cls
         self.chosen = fitting(chosen or settings())
         self.clock = Clock(budget(chosen or settings()))
-        self.application, self.system, self.menu = prepared(cls)
+        try:
+            self.application, self.system, self.menu = prepared(cls)
+        except BrokenApplication as error:
+            raise error.with_traceback(None) from error.__cause__  # its cause shows the user's own line
         self.file = failure.PlanFile(
             self.application, cls.system, failure.report_dir(), test=cls.test, called=called(cls)
         )

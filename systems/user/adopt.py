@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from refold.model.declarations.capability import BROUGHT
 from refold.model.errors import UsageError
+from refold.model.parts.rebuilds import rebuild_of
 from refold.systems.port import SystemPort
 from refold.systems.user.consumers import Bringing, UserConsumersSystem
 from refold.systems.user.errors import called, close_part
@@ -66,15 +67,20 @@ def adapt(name: str, make: Callable[[], object]) -> SystemPort:
     return system
 
 
+REMOVALS = ("trim", "truncate", "delete_stream")
+"""Methods of a log that remove events."""
+
+
 def code_of(made: object, kinds: Mapping[str, type]) -> dict[str, object]:
     """The functions that this is made of, each by the name under which findings speak of it: those of the log and of the service, and the
     work of each consumer, whose classes are `kinds` where something else makes them."""
     log, service = getattr(made, "log", made), getattr(made, "service", None)
-    found = {name: getattr(log, name, None) for name in ("append", "read", "read_stream")}
+    found = {name: getattr(log, name, None) for name in ("append", "read", "read_stream", *REMOVALS)}
     found |= {"service": getattr(service, "execute", service), "execute": getattr(made, "execute", None)}
     for name, consumer in dict(getattr(made, "consumers", None) or {}).items():
         consumer = kinds.get(name, consumer)
         found[str(name)] = getattr(consumer, "handle", None) or getattr(consumer, "poll", None) or consumer
+    found |= {rebuild_of(str(name)): one for name, one in dict(getattr(made, "rebuilds", None) or {}).items()}
     found |= getattr(made, "code", {})
     return {name: function for name, function in found.items() if function is not None}
 

@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from refold.model.errors import UsageError
+from refold.reports.documents import test_report
+from refold.search.failure import Broken
+
 from .conftest import environment
+from .specimens import SPECIMENS, result
 
 SUITE = """
 from hypothesis import Phase, settings
@@ -154,6 +159,20 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     said = message(run(tmp_path, "-k", "Bad").stdout)
     assert any(line.startswith("Report: not written, ") for line in said)
     assert said[-1].startswith("refold replay ")
+
+
+def test_a_history_that_is_no_json_leaves_the_failure_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no internal error of pytest's."""
+
+    def refuses(*_: object) -> None:
+        raise UsageError("the history cannot be written as JSON")
+
+    example = SPECIMENS["expected-any-misuse"]()
+    monkeypatch.setattr(test_report, "write_report", refuses)
+    monkeypatch.setenv("REFOLD_REPORT_DIR", str(tmp_path))
+    error = Broken(example, "refold replay x.json", result("expected-any-misuse", example))
+    test_report.tell(error, "test_shop.py::TestBad::test_holds", None)
+    assert "Report: not written: the history cannot be written as JSON" in error.message
 
 
 def test_the_stored_plan_is_tried_first_and_told_when_it_holds(tmp_path: Path) -> None:

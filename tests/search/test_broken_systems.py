@@ -81,10 +81,10 @@ def judges(name: str, count: int = 20, seed: int = 0, wanted: str = "") -> dict[
 
 def test_every_property_is_needed_or_says_why_it_is_there_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     """Without it, some run of some broken system would not be convicted; where that is not so (yet), the docstring of its class
-    gives the reason behind “Kept although”."""
+    gives the reason behind “is kept, although”."""
     table = {name: judges(name) for name in SHOWN_BY_PLANS}
     checked = [judge for judge in properties(application_named("accounts")) if judge.guarantee]
-    excused = {judge.name for judge in checked if "Kept although" in (type(judge).__doc__ or "")}
+    excused = {judge.name for judge in checked if "is kept, although" in (type(judge).__doc__ or "")}
     for judge in checked:
         if judge.name not in excused and not any(row.get(judge.name) for row in table.values()):
             for name, row in table.items():  # looked at more closely, where it convicts at all

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from refold.model.errors import UsageError
+from refold.model.parts.rebuilds import rebuild_of
 from refold.model.words import suggestion
 from refold.systems.user.roles.locks import Lock
 from refold.systems.user.roles.sinks import Sink
@@ -107,12 +108,17 @@ class Described:
         """The user's own functions, each by the name under which findings speak of it; a sink is what sends to it."""
         service = {} if self.service is None else {"service": self.service.make}
         workers = {name: getattr(one.make, one.handle or one.poll, one.make) for name, one in self.consumers.items()}
+        rebuilds = {
+            rebuild_of(name): one.rebuild if callable(one.rebuild) else getattr(one.make, one.rebuild, one.make)
+            for name, one in self.consumers.items()
+            if one.rebuild
+        }
         relays = {name: getattr(one.make, one.poll, one.make) for name, one in self.relays.items()}
         readers = {name: getattr(one.make, one.query, one.make) for name, one in self.readers.items()}
         sinks = {one.sends: relays[name] for name, one in self.relays.items()}
         if self.service is not None and self.service.sends:
             sinks.setdefault(self.service.sends, self.service.make)
-        found = {**service, **workers, **relays, **readers}
+        found = {**service, **workers, **rebuilds, **relays, **readers}
         return {**found, **{name: sender for name, sender in sinks.items() if name not in found}}
 
     def check(self) -> None:

@@ -47,6 +47,7 @@ class Rebuilds(OwnRole):
                 f"{suggestion(unknown[0], scene.consumers)}"
             )
         self.unfinished: set[str] = set()
+        self.details: dict[str, str] = {}  # what the latest attempt ended with
         self.behind: set[str] = set()
         """Consumers that are at work, and subscribe again as soon as that is done."""
 
@@ -147,6 +148,7 @@ class Rebuilds(OwnRole):
         self.stage.end(rebuild_of(name))  # what it has left open ends with its process
         said, detail = how(status)
         self.emit(RebuildEnded(name, said, detail))
+        self.details[name] = detail
         if isinstance(status, Returned):
             self.unfinished.discard(name)
         consumer = self.consumer_of(name)
@@ -194,4 +196,4 @@ class Rebuilds(OwnRole):
                 self.begin(name, consumer)
                 self.stage.finish([rebuild_of(name)])
             if name in self.unfinished:
-                self.emit(RebuildEnded(name, GIVEN_UP))
+                self.emit(RebuildEnded(name, GIVEN_UP, self.details.get(name, "")))

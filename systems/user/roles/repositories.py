@@ -29,7 +29,7 @@ class RepositoryPort(Protocol):
     A system has it as `repository`: one that all clients share, or what gives each client its own, called with that client's service.
 
     Promises: with nobody in the middle of work, `load` gives the fold of all events of the key. Optional, on what the system has:
-    `snapshot(key)`, the newest snapshot as it is stored, (version, state) or None: it is the fold of the first so many events of the key.
+    `snapshot(key)`, the newest snapshot as it is stored, (version, state) or None: it is the fold of that many first events of the key.
     """
 
     def load(self, key: str) -> Any:

@@ -27,7 +27,7 @@ PROMISES = ("once", "at-most-once", "ordered")
 class SinkPort(Protocol):
     """Where messages leave the system, as refold looks at it: a `Sink`, or a stand-in of your own for a broker, a mail server, a payment.
 
-    Promises: `sent` only grows at its end. A stand-in of your own is made a place where the code stops with `refold.systems.gate.watch`.
+    Promises: `sent` only grows at its end. Wrap a stand-in of your own in `refold.systems.gate.watch`, so that code can stop at it.
     Optional: `message` (None for an event that calls for none) and `promises`, as those of `Sink`.
     """
 

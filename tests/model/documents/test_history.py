@@ -20,6 +20,7 @@ from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.examples.inventory import Inventory
 from refold.model.expectation import ANY, NO_STREAM, STREAM_EXISTS, Exact
+from refold.model.parts.rebuilds import RebuildEnded
 from refold.model.record import (
     HISTORY_VERSION,
     RECORDS,
@@ -28,6 +29,7 @@ from refold.model.record import (
     ConsumerSpec,
     Disordered,
     NotRecovered,
+    Observed,
     Opened,
     Prepared,
     Recovered,
@@ -187,6 +189,18 @@ def test_a_value_that_is_no_json_cannot_be_written() -> None:
     """The error is a TypeError, which the command line explains."""
     with pytest.raises(TypeError):
         to_line(Applied("index", 1, {"k": object()}))
+
+
+def test_a_lone_surrogate_in_a_name_or_an_error_is_spelled_out() -> None:
+    """A name of a consumer, or what an exception says: no file can hold it, and the rest of the history is not lost for it."""
+    line = to_line(RebuildEnded("\ud800 lone", "raised", "RuntimeError: \udfff"))
+    assert json.loads(line) == {
+        "kind": "rebuild-ended",
+        "consumer": "\\ud800 lone",
+        "how": "raised",
+        "detail": "RuntimeError: \\udfff",
+    }
+    assert to_line(Observed("\ud800", 1, {"\ud800": [("\ud800",)]})).decode().count("\\\\ud800") == 3
 
 
 def test_plain_is_what_a_file_gives_back() -> None:

@@ -94,3 +94,36 @@ def test_how_long_it_will_take_is_told_by_how_the_levels_grow() -> None:
     assert "the first levels of this scope are large already" in forecast(Progress([], levels[:2]))
     endless = [Level(n, 10 * 3**n, 1, 0, 3.0**n) for n in range(1, 6)]
     assert "or far more" in forecast(Progress([], endless))
+
+
+HOSTILE = """
+from dataclasses import dataclass
+
+from refold.model import Inventory
+
+
+@dataclass(frozen=True)
+class Loud:
+    item: str
+
+    def __str__(self):
+        return "\\x1b[2J" + "x" * 10_000
+
+
+class Odd(Inventory):
+    def commands(self):
+        return [Loud("bolt")]
+
+    def decide(self, command, state):
+        return []
+"""
+
+
+def test_commands_are_told_in_a_line_and_do_nothing_to_a_terminal(tmp_path: pathlib.Path) -> None:
+    """Whatever their own words are."""
+    (tmp_path / "odd.py").write_text(HOSTILE)
+    _, said, _ = run(tmp_path, "--application", f"{tmp_path / 'odd.py'}:Odd", "--seconds", "1")
+    (line,) = [line for line in said.splitlines() if line.startswith("commands: ")]
+    assert "\x1b" not in said
+    assert len(line) < 200
+    assert line.endswith("… (10,004 characters)")

@@ -259,5 +259,5 @@ def test_a_page_says_which_record_breaks_what_and_what_had_failed() -> None:
     cuts = [at for at, record in enumerate(example.history, 1) if isinstance(record, PowerCut)]
     assert cuts
     assert all(f"[record {at}]" in page.partition("Faults before it: ")[2].partition("</p>")[0] for at in cuts)
-    assert faults_before(example.history, cuts[0] - 1) == []
+    assert faults_before(example.history, cuts[0] - 2) == []  # before the step that cuts it
     assert len(faults_before([example.history[cuts[0] - 1]] * 9, 9)) == NOTED_MAX

@@ -6,19 +6,24 @@ import html
 import json
 import pathlib
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 import pytest
 from click.testing import CliRunner
 
+from refold.model.action import Action, Crash, CrashAt, Fail, FailDisk
 from refold.model.documents.plan import plan_from_json
-from refold.model.parts.calls import Replied
+from refold.model.parts.calls import BeginRestart, Elapse, FailStep, LoseAnswer, Replied
 from refold.model.parts.messages.outbox import OutboxAtRest
 from refold.model.parts.reading.query import CachedAtRest
-from refold.model.record import Failed, PowerCut, Record, Unknown
+from refold.model.parts.rebuilds import BeginRebuild
+from refold.model.parts.removal import DeleteStream, StreamTruncated, Trim, Truncate
+from refold.model.record import Crashed, Failed, PowerCut, Record, Step, StreamScanned, Unknown
 from refold.properties.property import Evidence, Finding
 from refold.reports.commands.cli import main
-from refold.reports.pages.circumstances import Place, circumstances, faults_before, touched_before
+from refold.reports.pages.circumstances import FAULT_ACTIONS, Place, circumstances, faults_before, touched_before
 from refold.reports.words.sentences import record_sentence
 from refold.search.objects.application_check import application_named
 from refold.search.objects.locations import broken_part, location_of
@@ -42,7 +47,7 @@ def test_a_finding_without_a_fault_says_so() -> None:
     """A stale read needs no crash."""
     example = SPECIMENS["expected-any-misuse"]()
     said = text_of(circumstances(example.finding, example.history, Place("", 1)))
-    assert "No fault came before it: nothing had crashed, failed or stood still, and no answer was lost." in said
+    assert "No fault came before it: nothing had crashed or failed, and no answer was lost." in said
     assert f"Record {example.finding.number} breaks CAS, the guarantee that" in said
 
 
@@ -77,6 +82,47 @@ def test_an_answer_that_was_lost_or_an_error_is_a_fault_and_an_answer_is_none() 
     assert len(faults_before([Replied("alice", "alice-1", how, "") for how in ("raised", "unknown")], 2)) == 2
     assert faults_before([Replied("alice", "alice-1", "done", "")], 1) == []
     assert faults_before([Unknown("alice", "alice-1")], 0) == []
+
+
+def test_harm_that_code_bears_without_a_word_is_a_fault_too() -> None:
+    """A lost answer after which the statement is sent again, a sync that is called again: no record says that anything failed."""
+    lost = Step(3, LoseAnswer("bob"))
+    assert faults_before([lost, Replied("bob", "bob-1", "done", "")], 2) == [(1, "bob's answer is lost")]
+    told = faults_before([Step(1, FailDisk("log", "sync")), Step(2, Crash("index")), Crashed("index", 0)], 3)
+    assert [sentence for _, sentence in told] == [
+        "the disk of log fails: the next sync fails",
+        record_sentence(Crashed("index", 0)),
+    ]
+
+
+def test_a_lost_answer_is_told_apart_from_a_step_that_fails() -> None:
+    """Records show both as an error."""
+    for harm, sentence in ((LoseAnswer("relay"), "relay's answer is lost"), (FailStep("relay"), "relay's step fails")):
+        history = [Step(4, harm), Failed("relay", 0), Step(5, Crash("log")), Crashed("log", 0)]
+        assert faults_before(history, 4) == [(1, sentence), (4, record_sentence(Crashed("log", 0)))]
+
+
+def test_harm_that_a_record_confirms_is_named_once() -> None:
+    """In its own step, or later on whoever was to fail."""
+    for harm in (Step(1, Fail("index")), Step(1, CrashAt("index", 2))):
+        told = faults_before(
+            [harm, Step(2, Crash("log")), Crashed("log", 0), Step(3, Crash("log")), Failed("index", 3)], 5
+        )
+        assert [at for at, _ in told] == [3, 5]
+
+
+def test_every_action_that_may_lose_something_is_a_fault_or_meant_to() -> None:
+    """A new one is one of the two."""
+    meant = {Elapse, BeginRestart, BeginRebuild, Trim, Truncate, DeleteStream}
+    harmful = {kind for kind in kinds_of(Action) if "lose:" in (kind.__doc__ or "")}
+    assert harmful - set(FAULT_ACTIONS) == meant
+
+
+def kinds_of(kind: type[Action]) -> Iterator[type[Action]]:
+    """Everything that derives from it."""
+    for one in kind.__subclasses__():
+        yield one
+        yield from kinds_of(one)
 
 
 def test_what_happened_to_the_key_is_told_where_no_evidence_does() -> None:
@@ -152,6 +198,44 @@ def test_whoever_a_record_names_is_suspected_first(where: str, record: Record, f
     place = location_of(finding, None, Brought())
     assert place is not None
     assert place.function == function
+
+
+class Removing:
+    """A log that removes events."""
+
+    code: Mapping[str, Any]
+
+    def append(self) -> None:
+        """Nothing yet."""
+
+    def read_stream(self) -> None:
+        """Nothing yet."""
+
+    def truncate(self) -> None:
+        """Nothing yet."""
+
+
+Removing.code = {name: getattr(Removing, name) for name in ("append", "read_stream", "truncate")}
+
+
+@pytest.mark.parametrize(
+    ("anomaly", "function"),
+    [
+        ("removed-event-returns", "truncate"),
+        ("removal-takes-more", "truncate"),
+        ("read-stops-at-removed", "read_stream"),
+        ("version-used-again", "append"),
+    ],
+)
+def test_a_removal_is_suspected_where_it_took_too_much_or_too_little(anomaly: str, function: str) -> None:
+    """Readers where they cannot pass it, appends where they forget what there was."""
+    proofs = (
+        Evidence(3, StreamTruncated("ann", 2), "removes"),
+        Evidence(4, StreamScanned("ann", ()), "reads"),
+    )
+    place = location_of(Finding(anomaly, "LOG", "removals", "stream:ann", 4, evidence=proofs), None, Removing())
+    assert place is not None
+    assert place.function == f"Removing.{function}"
 
 
 def test_a_sink_leads_to_what_sends_to_it() -> None:

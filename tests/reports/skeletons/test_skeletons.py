@@ -243,3 +243,234 @@ def test_a_project_is_seen_as_pytest_sees_it(tmp_path: pathlib.Path) -> None:
     project = Project.of(tmp_path)
     assert project.tests == tmp_path / "b"
     assert project.configured == (tmp_path / "pytest.ini", "pytest")
+
+
+SERVICE = """import sqlite3
+
+DATABASE = "rooms.db"
+
+
+class Booking(BaseModel):
+    room: str
+    guest: str
+
+
+def create_tables():
+    with sqlite3.connect(DATABASE) as database:
+        database.execute("CREATE TABLE bookings (id INTEGER PRIMARY KEY, room TEXT, guest TEXT, at TEXT DEFAULT '')")
+
+
+@app.post("/bookings")
+def book(booking: Booking):
+    with sqlite3.connect(DATABASE) as database:
+        if database.execute("SELECT 1 FROM bookings WHERE room = ?", (booking.room,)).fetchone():
+            raise HTTPException(409, "taken")
+        database.execute("INSERT INTO bookings (room, guest) VALUES (?, ?)", (booking.room, booking.guest))
+"""
+FRAMEWORK = """class HTTPException(Exception): ...
+
+
+class BaseModel:
+    def __init__(self, **fields):
+        vars(self).update(fields)
+
+
+class FastAPI:
+    def post(self, path):
+        return lambda function: function
+"""
+FRAMEWORK_USED = "from framework import BaseModel, FastAPI, HTTPException\n\napp = FastAPI()\n"
+MAPPED = """import sqlalchemy
+from sqlalchemy.orm import DeclarativeBase
+
+ENGINE = sqlalchemy.create_engine("postgresql+psycopg://localhost/shop")
+
+
+class Base(DeclarativeBase): ...
+
+
+class OrderEvent(Base):
+    __tablename__ = "order_events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order: Mapped[str] = mapped_column(String)
+
+
+@app.post("/orders")
+async def place(order: str, session=Depends(get_session)):
+    session.add(OrderEvent(order=order))
+"""
+EXAMPLES = pathlib.Path(__file__).parents[3] / "examples"
+FILLED = {
+    'raise NotImplementedError("fill in decide(): what does each command do?")': (
+        'if state is not None:\n            raise Refusal("taken")\n        return [self.events[0](*vars(command).values())]'
+    ),
+    'raise NotImplementedError("fill in evolve(): what does each event change?")': (
+        "return (*vars(event).values(), state)"
+    ),
+    "import Application, machine": "import Application, Refusal, machine",
+}
+
+
+def school() -> str:
+    """An application of the library, without a word of refold."""
+    text = (EXAMPLES / "dog_school.py").read_text()
+    text = text.replace("from refold.systems import EventSourcing\n", "")
+    return text[: text.index("# For refold")]
+
+
+def file_written(done: subprocess.CompletedProcess[str]) -> str:
+    """The test that was written."""
+    (path,) = [path for path in written(done) if path.endswith(".py")]
+    return path
+
+
+def test_an_application_of_the_library_gets_a_test_with_its_commands(tmp_path: pathlib.Path) -> None:
+    """Which runs as it is, is formatted, and convicts a cache that does not look whether another process has written."""
+    pytest.importorskip("eventsourcing")
+    (tmp_path / "school").mkdir()
+    (tmp_path / "school/app.py").write_text(school())
+    path = file_written(run(tmp_path, "refold.reports", "init", "--json"))
+    text = (tmp_path / path).read_text()
+    assert path == "tests/test_refold_dog_school.py"
+    assert '    ("teach", REGISTER, "a"),\n' in text
+    assert "pip install 'refold[eventsourcing]' pytest" in (tmp_path / ".github/workflows/refold.yml").read_text()
+    assert run(tmp_path, "ruff", "format", "--isolated", "--diff", path).returncode == 0
+    checked = run(tmp_path, "ruff", "check", "--isolated", "--select", "E,F,I", path)
+    assert checked.returncode == 0, checked.stdout
+    done = run(tmp_path, "pytest", "-q", "--refold-profile=quick")
+    assert done.returncode == 0, done.stdout
+    (tmp_path / "school/app.py").write_text(
+        school().replace(
+            '{"AGGREGATE_CACHE_MAXSIZE": "10"}', '{"AGGREGATE_CACHE_MAXSIZE": "10", "AGGREGATE_CACHE_FASTFORWARD": "n"}'
+        )
+    )
+    assert "view-differs-from-replay" in run(tmp_path, "pytest", "-q", "--refold-profile=default").stdout
+
+
+def test_a_method_whose_arguments_nobody_can_guess_is_left_to_its_owner(tmp_path: pathlib.Path) -> None:
+    """In a comment; and where no command is known, in a sentence."""
+    text = "from eventsourcing.application import Application\n\n\nclass Shop(Application):\n    def ship(self, to: Address):\n        ..."
+    (tmp_path / "shop.py").write_text(text)
+    done = run(tmp_path, "refold.reports", "init")
+    assert (
+        "found: Shop in shop.py, an application of the library eventsourcing\nfill in COMMANDS in tests/test_refold_shop.py"
+        in done.stdout
+    )
+    assert '    # and ("ship", …): with which to: Address?\n' in (tmp_path / "tests/test_refold_shop.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("files", "found", "expected"),
+    [
+        (
+            {"names.py": (EXAMPLES / "names.py").read_text()},
+            "Registry in names.py, a service on SQLite",
+            "duplicate-append",
+        ),
+        (
+            {"main.py": FRAMEWORK_USED + SERVICE, "framework.py": FRAMEWORK},
+            "book() in main.py, a service on SQLite",
+            "lost-update",
+        ),
+    ],
+    ids=["class", "functions"],
+)
+def test_a_service_gets_a_test_that_asks_for_its_rules(
+    files: dict[str, str], found: str, expected: str, tmp_path: pathlib.Path
+) -> None:
+    """Until they are filled in it fails and says so, without frames of ours; with them it finds what is wrong with the service."""
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    said = run(tmp_path, "refold.reports", "init").stdout
+    (path,) = (tmp_path / "tests").iterdir()
+    assert f"found: {found}\nfill in decide() and evolve() in tests/{path.name}; until then the test fails" in said
+    for command in (("format", "--diff"), ("check", "--select", "E,F,I,UP")):
+        checked = run(tmp_path, "ruff", command[0], "--isolated", *command[1:], str(path))
+        assert checked.returncode == 0, checked.stdout
+    done = run(tmp_path, "pytest", "-q", "--refold-profile=quick")
+    assert "raised NotImplementedError: fill in decide(): what does each command do? (tests/test_refold" in done.stdout
+    assert "search.py" not in done.stdout
+    text = path.read_text()
+    for before, after in FILLED.items():
+        assert before in text
+        text = text.replace(before, after)
+    path.write_text(text)
+    done = run(tmp_path, "pytest", "-q", "--refold-profile=default")
+    assert "refold.Broken: " in done.stdout, done.stdout
+    assert any(
+        name in done.stdout for name in (expected, "duplicate-append", "lost-update", "checkpoint-ahead-of-effects")
+    )
+
+
+def test_what_a_framework_injects_and_where_the_database_is_are_asked_for(tmp_path: pathlib.Path) -> None:
+    """A service that connects when it is imported."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/main.py").write_text(MAPPED)
+    said = run(tmp_path, "refold.reports", "init").stdout
+    assert (
+        "found: place() in app/main.py, a service on PostgreSQL\nfill in decide(), evolve(), create() and Calls() in"
+        in said
+    )
+    text = (tmp_path / "tests/test_refold_main.py").read_text()
+    assert "return await app.main.place(order, session=self.session)" in text
+    assert 'events={OrderStored: "select id as position, order from order_events"}' in text
+    for command in (("format", "--diff"), ("check", "--select", "E,F,I,UP")):
+        checked = run(tmp_path, "ruff", command[0], "--isolated", *command[1:], "tests")
+        assert checked.returncode == 0, checked.stdout
+
+
+def test_a_project_with_tests_of_refold_gets_no_other(tmp_path: pathlib.Path) -> None:
+    """Its job runs those that are there."""
+    (tmp_path / "tests/deep").mkdir(parents=True)
+    (tmp_path / "tests/deep/test_seats.py").write_text((EXAMPLES / "test_seats.py").read_text())
+    done = run(tmp_path, "refold.reports", "init")
+    assert (
+        "left alone, because it uses refold already: tests/deep/test_seats.py\nrun it: pytest tests/deep/test_seats.py\n"
+        in done.stdout
+    )
+    assert [path.name for path in (tmp_path / "tests").iterdir()] == ["deep"]
+    assert "pytest tests/deep/test_seats.py --refold" in (tmp_path / ".github/workflows/refold.yml").read_text()
+
+
+def test_a_schema_in_a_file_is_used_and_a_pool_is_asked_for(tmp_path: pathlib.Path) -> None:
+    """What a service is given is made from a path only where it takes one."""
+    (tmp_path / "schema.sql").write_text(
+        "CREATE TABLE event_log (seq bigint GENERATED ALWAYS AS IDENTITY, item text, CHECK (item <> ''));"
+    )
+    (tmp_path / "shop.py").write_text(
+        "import asyncpg\n\n\nclass Shop:\n    def __init__(self, pool): ...\n\n    async def add(self, item):\n"
+        "        await self.pool.execute('INSERT INTO event_log (item) VALUES ($1)', item)\n"
+    )
+    said = run(tmp_path, "refold.reports", "init").stdout
+    assert "fill in decide(), evolve() and new_shop() in tests/test_refold_shop.py" in said
+    text = (tmp_path / "tests/test_refold_shop.py").read_text()
+    assert 'SCHEMA = (pathlib.Path(__file__).parent / "../schema.sql").read_text()' in text
+    assert 'events={Happened: "select seq as position, item from event_log"}' in text
+    assert run(tmp_path, "ruff", "check", "--isolated", "--select", "E,F,I,UP", "tests").returncode == 0
+
+
+def test_of_many_tests_only_some_are_named(tmp_path: pathlib.Path) -> None:
+    """And the job runs their folder."""
+    (tmp_path / "tests/all").mkdir(parents=True)
+    for n in range(9):
+        (tmp_path / f"tests/all/test_{n}.py").write_text("import refold\n")
+    (tmp_path / "tests/all/helper.py").write_text("import refold\n")
+    said = run(tmp_path, "refold.reports", "init").stdout
+    assert said.count("left alone") == 5
+    assert said.endswith("and 4 other tests like these\nrun it: pytest tests/all\n")
+
+
+def test_code_that_python_cannot_read_and_code_of_others_are_passed_over(tmp_path: pathlib.Path) -> None:
+    """A file with an error, one that is no UTF-8, a virtual environment, a link out of the project."""
+    root = tmp_path / "project"
+    (root / "venv").mkdir(parents=True)
+    (root / "venv/pyvenv.cfg").write_text("")
+    for place in (root / "venv/app.py", tmp_path / "outside.py"):
+        place.write_text("from eventsourcing.application import Application\nclass Shop(Application): ...\n")
+    (root / "linked.py").symlink_to(tmp_path / "outside.py")
+    (root / "broken.py").write_text("def (:\n")
+    (root / "latin.py").write_bytes(b"name = 'caf\xe9'\n")
+    (root / "zero.py").write_bytes(b"a = '\0'\n")
+    done = run(root, "refold.reports", "init")
+    assert done.returncode == 0, done.stderr
+    assert "found no application of the library eventsourcing, and no service" in done.stdout

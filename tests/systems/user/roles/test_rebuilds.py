@@ -12,6 +12,7 @@ from refold.model.errors import UsageError
 from refold.model.parts.calls import BeginTurn, Die, GoOn, Halt, Turn
 from refold.model.parts.rebuilds import BeginRebuild, RebuildEnded
 from refold.search.campaign import Budget, Campaign
+from refold.search.objects.locations import location_of
 from refold.search.run import execute
 from refold.systems.user import Service, Worker, sqlite_system
 from refold.systems.user.adopt import adapt
@@ -144,6 +145,17 @@ def found(make: Callable[[], object], seed: int = 1, seconds: float = 20) -> lis
 def test_a_rebuild_that_breaks_rows_is_found(worker: Any, anomalies: set[str]) -> None:
     """By what the rows show at rest."""
     assert {anomaly for anomaly, _ in found(bank(worker))} & anomalies
+
+
+def test_a_rebuild_that_never_ends_is_blamed_itself_with_its_error() -> None:
+    """Not the loop of the worker."""
+    system = adapt("bank", bank(Raising))
+    result = Campaign(system, Money(), 1, Budget(examples=100_000, seconds=20)).run()
+    example = next(one for one in result.counterexamples if one.finding.anomaly == "rebuild-never-ends")
+    place = location_of(example.finding, Money(), system)
+    assert place is not None
+    assert place.function.endswith(".rebuild")
+    assert "syntax error" in str(example.history[example.finding.number - 1])
 
 
 @pytest.mark.parametrize("worker", [Rebuilt, Reset])
