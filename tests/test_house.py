@@ -292,7 +292,6 @@ GIVEN = {
 """Where a file's name begins like this, its classes may be called like another room's, for this reason."""
 
 TWICE = {
-    "GaveUp": "the error of a client that may not send an append any more, and the record of a query that ended without an answer",
     "Entry": "of a bucket, of a query, and of a list of anomalies: each a value of its own module",
     "Locks": "the part, and the property of the same part",
     "Reservations": "the part, and the property of the same part",
