@@ -154,6 +154,10 @@ from refold.model import Accounts
 
 result: Result = verify(Accounts, seconds=1)
 mistake: int = verify(Accounts, seconds="one")
+
+import refold, refold.model
+
+names: list[str] = [*refold.__all__, *refold.model.__all__, refold.__version__]
 """
 
 
