@@ -52,6 +52,11 @@ class Solo(msgspec.Struct, frozen=True):
     impossible: str = ""
 
 
+def unwritten(application: Application, method: str) -> NotImplementedError:
+    """The error of a method that each application has to write."""
+    return NotImplementedError(f"{type(application).__name__} has no {method}() of its own; write it")
+
+
 class Application:
     """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` if None will not do.
 
@@ -74,7 +79,7 @@ class Application:
 
     def commands(self) -> Sequence[Command]:
         """The finite menu of commands that runs choose from: a few keys, few values; simplest first."""
-        raise NotImplementedError
+        raise unwritten(self, "commands")
 
     def key(self, message: Command | Payload, /) -> str:
         """The consistency boundary of a command or an event: the name of the stream that it decides on or belongs to.
@@ -90,11 +95,11 @@ class Application:
 
     def decide(self, command: Command, state: State, /) -> Sequence[Payload]:
         """The events that `command` causes on `state`; raises `Refusal` where its condition does not hold."""
-        raise NotImplementedError
+        raise unwritten(self, "decide")
 
     def evolve(self, state: State, event: Payload, /) -> State:
         """The state after `event`; never changes `state` in place, never looks at anything but its arguments."""
-        raise NotImplementedError
+        raise unwritten(self, "evolve")
 
     def view(self, event: Payload, rows: Rows, /) -> Writes:
         """What a read model does with one event: row key -> new value (None deletes). Default: one row of state per key."""

@@ -21,7 +21,7 @@ from refold.model.parts.calls import Moved
 from refold.model.parts.removal import Removals, after_catching_up, reads_on
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Group, Menu
-from refold.model.words import short, suggestion
+from refold.model.words import counted, short, suggestion
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
 from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
 
@@ -174,7 +174,8 @@ class GuardedLog(Process):
         self.places(method, outcome.positions)
         if request is not None and len(outcome.positions) != len(request.events) and not self.stored(request, outcome):
             raise AdapterError(
-                f"{self.title}: {method}() of {len(request.events)} events returned {len(outcome.positions)} positions"
+                f"{self.title}: {method}() of {counted(len(request.events), 'event')} returned"
+                f" {counted(len(outcome.positions), 'position')}; each event has one"
             )
         return outcome
 
