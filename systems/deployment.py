@@ -1,4 +1,4 @@
-"""A deployment assembled of parts: one log, clients, consumers with their datastores, snapshots.
+"""A deployment, assembled of log, clients, consumers, datastores and snapshots: it does the actions of a plan, faults among them.
 
 The reference system, its broken variants and real logs differ only in the parts that they are assembled of. This file turns
 actions into calls of parts, and records at the boundary what the parts answered.
