@@ -23,11 +23,12 @@ import attrs
 
 from refold.model.action import Action
 from refold.model.application import Application
+from refold.model.declarations.budgets import BUDGETS
 from refold.model.examples.inventory import Inventory
 from refold.reports.commands.verify import application_for
 from refold.search.campaign import Budget, Campaign
 from refold.search.explore.explorer import Explorer
-from refold.search.explore.scope import BUDGETS, Scope, ScopeLimits, Spent, costs, smallest, who
+from refold.search.explore.scope import Scope, ScopeLimits, Spent, costs, smallest, who
 from refold.systems.broken import BROKEN
 from refold.systems.registry import resolve
 

@@ -75,8 +75,8 @@ class FileLog:
             lines, end, _ = file.read().rpartition(b"\n")
             file.truncate(len(lines + end))
         for line in lines.splitlines():
-            for *place, kind, data in json.loads(line):
-                self.events.append(Stored(*place, kind, APPLICATION.decode(kind, data)))
+            for position, stream, version, event_id, kind, data in json.loads(line):
+                self.events.append(Stored(position, stream, version, event_id, kind, APPLICATION.decode(kind, data)))
 
     def close(self) -> None:
         """The run is over."""

@@ -1,3 +1,5 @@
+__all__: list[str]
+
 from . import record as record
 from .action import Action as Action
 from .application import Application as Application

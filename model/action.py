@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 import msgspec
 
+from refold.model.declarations.budgets import BUDGETS
 from refold.model.declarations.capability import (
     CRASH_AT_STEP,
     CRASH_CONSUMER,
@@ -69,8 +70,10 @@ class Action(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
 
     The class says: `needs`, capabilities of which a system must have one to do this (none: every system can); `offers`, the words
     that it puts on the menu; `counts`, what is counted to prove that it happened; `proves`, capability -> the count that a long
-    campaign on a system with it cannot leave at 0; `rule`, the rule of the state machine that draws it; `phrase`, what a
-    diagnosis says when it came before. Actions of extensions have a phrase; the rest says the extension (`Extension.groups`, `counts`).
+    campaign on a system with it cannot leave at 0; `rule`, the rule of the state machine that draws it; `spends`, what
+    of the budgets of a small scope it uses up; `later`, whether it happens at the next step of the process that it names, and not at once;
+    `phrase`, what a diagnosis says when it came before. Actions of extensions have a phrase; the rest says the extension
+    (`Extension.groups`, `counts`).
     """
 
     needs: ClassVar[tuple[Capability, ...]] = ()
@@ -78,6 +81,8 @@ class Action(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
     counts: ClassVar[tuple[Count, ...]] = ()
     proves: ClassVar[Mapping[Capability, str]] = {}
     rule: ClassVar[str] = ""
+    spends: ClassVar[tuple[str, ...]] = ()
+    later: ClassVar[bool] = False
     phrase: ClassVar[str] = ""
 
     @classmethod
@@ -110,11 +115,14 @@ def core_action(
     offers: tuple[Offer, ...] = (),
     counts: tuple[Count, ...] = (),
     proves: Mapping[Capability, str] | None = None,
+    spends: tuple[str, ...] | None = None,
+    later: bool = False,
     phrase: str = "",
 ) -> Callable[[Q], Q]:
     """Class decorator for the actions of the core, with all that there is to say about the kind (see `Action`).
 
-    Raises ValueError for an offer of a family that the core does not have: a tape has one bit for each, so there is no other one.
+    Raises ValueError for an offer of a family that the core does not have: a tape has one bit for each, so there is no other one. And for
+    a fault that does not say what it `spends`: a small scope would have it as often as there is room for it.
     """
 
     def declare(cls: Q) -> Q:
@@ -124,7 +132,18 @@ def core_action(
                     f"{cls.__name__} is offered in the family {offer.family!r}, which the core does not have: a tape has one bit for each"
                     f" of its families. Take the nearest one, or '', which is in every run: {', '.join(FAMILIES)}"
                 )
+        unknown = [name for name in spends or () if name not in BUDGETS]
+        if unknown or (rule == "fault" and spends is None):
+            said = (
+                f"spends {unknown[0]!r}, which is no budget"
+                if unknown
+                else "is a fault, and does not say what it spends"
+            )
+            raise ValueError(
+                f"{cls.__name__} {said} of a small scope. Take the nearest one, or () for what is free: {', '.join(BUDGETS)}"
+            )
         cls.rule, cls.needs, cls.offers, cls.counts = rule, needs, offers, counts
+        cls.spends, cls.later = spends or (), later
         cls.proves, cls.phrase = proves or {}, phrase
         CORE_ACTIONS[str(cls.__struct_config__.tag)] = cls
         return action_kind(cls)
@@ -139,6 +158,7 @@ def deaths(ways: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
 
 @core_action(
     rule="submit",
+    spends=("commands",),
     offers=(Offer("", 44, lambda cast: alone(Submit(*talk) for talk in cast.talks)),),
     counts=(
         count("appended", "events that became visible in the log", Stored),
@@ -157,7 +177,11 @@ class Submit(Action, frozen=True, tag="submit"):
         return f"{self.client} submits {sentence(self.command)}"
 
 
-@core_action(rule="client_step", offers=(Offer("", 2, lambda cast: alone(Prepare(*talk) for talk in cast.talks)),))
+@core_action(
+    rule="client_step",
+    spends=("commands",),
+    offers=(Offer("", 2, lambda cast: alone(Prepare(*talk) for talk in cast.talks)),),
+)
 class Prepare(Action, frozen=True, tag="prepare"):
     """A client reads its view and decides; it appends later, on what may be stale by then."""
 
@@ -222,6 +246,7 @@ class Deliver(Action, frozen=True, tag="deliver"):
 
 @core_action(
     rule="client_step",
+    spends=("unanswered",),
     offers=(
         Offer("unheard", 2, lambda cast: alone(AppendUnheard(client) for client in cast.clients)),
         Offer("unheard", 2, lambda cast: [(Prepare(*talk), AppendUnheard(talk[0])) for talk in cast.talks]),
@@ -239,6 +264,7 @@ class AppendUnheard(Action, frozen=True, tag="append-unheard"):
 
 @core_action(
     rule="deliver",
+    spends=("failures",),
     offers=(Offer("failure", 4, lambda cast: alone(Fail(consumer) for consumer in cast.consumers)),),
     counts=(count("failed", "events on which a handler raised, once", Failed),),
 )
@@ -285,6 +311,7 @@ class Redecide(Action, frozen=True, tag="redecide"):
 
 @core_action(
     rule="slow_append",
+    spends=("commands", "slow"),
     needs=(SLOW_APPEND,),
     offers=(Offer("slow", 2, lambda cast: alone(Begin(*talk) for talk in cast.talks), SLOW_APPEND),),
     counts=(
@@ -346,6 +373,7 @@ def overlaps_of_slow_appends(cast: Cast) -> list[tuple[Any, ...]]:
 
 @core_action(
     rule="deliver",
+    spends=("redelivered",),
     needs=(REDELIVER,),
     offers=(
         Offer(
@@ -373,6 +401,7 @@ class Redeliver(Action, frozen=True, tag="redeliver"):
 
 @core_action(
     rule="snapshot",
+    spends=("snapshots",),
     needs=(SNAPSHOTS,),
     offers=(
         Offer(
@@ -399,6 +428,7 @@ class TakeSnapshot(Action, frozen=True, tag="snapshot"):
 
 @core_action(
     rule="fault",
+    spends=("crashes",),
     needs=(CRASH_CONSUMER, CRASH_LOG),
     offers=(
         Offer("consumer-crash", 2, lambda cast: deaths([Crash(one)] for one in cast.consumers), CRASH_CONSUMER),
@@ -420,6 +450,7 @@ class Crash(Action, frozen=True, tag="crash"):
 
 @core_action(
     rule="fault",
+    spends=(),
     needs=(CRASH_CONSUMER, CRASH_LOG, CRASH_LOG_AT_STEP, POWER_CUT),
     counts=(count("recoveries", "processes that started again and recovered what was durable", Recovered),),
     proves={CRASH_CONSUMER: "recoveries"},
@@ -435,6 +466,8 @@ class Restart(Action, frozen=True, tag="restart"):
 
 @core_action(
     rule="fault",
+    spends=("crashes",),
+    later=True,
     needs=(CRASH_AT_STEP, CRASH_LOG_AT_STEP),
     offers=(
         Offer(
@@ -489,6 +522,7 @@ def power_words(how: str) -> str:
 
 @core_action(
     rule="fault",
+    spends=("crashes",),
     needs=(POWER_CUT,),
     offers=(Offer("log-crash", 2, lambda cast: deaths([CutPower(cast.log, how)] for how in POWER_CUTS), POWER_CUT),),
     counts=(count("power_cuts", "losses of power of the log's machine", PowerCut),),
@@ -512,6 +546,8 @@ DISK_FAILURES: tuple[DiskFailureKind, ...] = get_args(DiskFailureKind)
 
 @core_action(
     rule="fault",
+    spends=("failures",),
+    later=True,
     needs=(DISK_FAILURE, SYNC_FAILURE),
     offers=(
         Offer("log-crash", 2, lambda cast: alone(FailDisk(cast.log, how) for how in DISK_FAILURES[:-1]), DISK_FAILURE),

@@ -52,6 +52,11 @@ class Solo(msgspec.Struct, frozen=True):
     impossible: str = ""
 
 
+def unwritten(application: Application, method: str) -> NotImplementedError:
+    """The error of a method that each application has to write."""
+    return NotImplementedError(f"{type(application).__name__} has no {method}() of its own; write it")
+
+
 class Application:
     """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` unless None is the right start.
 
@@ -74,9 +79,9 @@ class Application:
 
     def commands(self) -> Sequence[Command]:
         """The finite menu of commands that runs choose from: a few keys, few values; simplest first."""
-        raise NotImplementedError
+        raise unwritten(self, "commands")
 
-    def key(self, message: Command | Payload) -> str:
+    def key(self, message: Command | Payload, /) -> str:
         """The consistency boundary of a command or an event: the name of the stream that it decides on or belongs to.
 
         The default takes the first field of the message.
@@ -84,36 +89,36 @@ class Application:
         cls: Any = type(message)
         return str(getattr(message, _first_field(cls)))
 
-    def initial(self, key: str) -> State:
+    def initial(self, key: str, /) -> State:
         """The state of `key` before its first event."""
         return None
 
-    def decide(self, command: Command, state: State) -> Sequence[Payload]:
+    def decide(self, command: Command, state: State, /) -> Sequence[Payload]:
         """The events that `command` causes on `state`; raises `Refusal` where its condition does not hold."""
-        raise NotImplementedError
+        raise unwritten(self, "decide")
 
-    def evolve(self, state: State, event: Payload) -> State:
+    def evolve(self, state: State, event: Payload, /) -> State:
         """The state after `event`; never changes `state` in place, never looks at anything but its arguments."""
-        raise NotImplementedError
+        raise unwritten(self, "evolve")
 
-    def view(self, event: Payload, rows: Rows) -> Writes:
+    def view(self, event: Payload, rows: Rows, /) -> Writes:
         """What a read model does with one event: row key -> new value (None deletes). Default: one row of state per key."""
         key = self.key(event)
         before = rows.get(key)
         return {key: self.evolve(self.initial(key) if before is None else before, event)}
 
-    def conditional(self, command: Command) -> bool:
+    def conditional(self, command: Command, /) -> bool:
         """Whether `command` has a condition on the state; facts that nobody decides on (“three bolts arrived”) have none.
 
         A client appends unconditional commands with `ANY` as the expected version.
         """
         return True
 
-    def tags(self, event: Payload) -> Sequence[str]:
+    def tags(self, event: Payload, /) -> Sequence[str]:
         """What an event is about, for conditions over tags: ``("course:maths", "student:ann")``. Default: nothing."""
         return ()
 
-    def condition(self, command: Command) -> Sequence[Criterion] | None:
+    def condition(self, command: Command, /) -> Sequence[Criterion] | None:
         """The events that `command` is decided on, by types and tags, wherever they are; None (the default): those of its stream.
 
         With criteria, the state that `decide` is given is the fold of all events that match any of them, and the append demands that no
@@ -121,7 +126,7 @@ class Application:
         """
         return None
 
-    def replay(self, events: Sequence[Stored]) -> Mapping[str, State]:
+    def replay(self, events: Sequence[Stored], /) -> Mapping[str, State]:
         """The states of all keys, out of all events of the log and nothing else. For an application without a decider: a system of its own
         executes the commands, and what that shows is compared with this. Default: each event changes the state of its key."""
         states: dict[str, State] = {}
@@ -135,11 +140,11 @@ class Application:
         """Whether there is a decider, which can say what a command should have done, or that it should have been refused."""
         return type(self).decide is not Application.decide
 
-    def replay_of(self, view: str, events: Sequence[Stored]) -> Mapping[str, State]:
+    def replay_of(self, view: str, events: Sequence[Stored], /) -> Mapping[str, State]:
         """The states that `view` should show after these events. Default: those of all keys."""
         return self.replay(events)
 
-    def alone(self, command: Command, before: Sequence[Stored], appended: Sequence[Stored] = ()) -> Solo:
+    def alone(self, command: Command, before: Sequence[Stored], appended: Sequence[Stored] = (), /) -> Solo:
         """What `command` does alone, on the log `before`, compared with the events that it really `appended`. For an application without a
         decider that can be run in a fresh instance, where no cache, snapshot or second client interferes."""
         raise NotImplementedError
@@ -164,15 +169,15 @@ class Application:
         """Whether any command may have a condition over tags."""
         return type(self).condition is not Application.condition
 
-    def broken_invariant(self, key: str, state: State) -> str | None:
+    def broken_invariant(self, key: str, state: State, /) -> str | None:
         """What is impossible about this state of `key` (“stock is -1”), or None. No decision may lead to such a state."""
         return None
 
-    def group(self, key: str) -> str:
+    def group(self, key: str, /) -> str:
         """The group that `key` shares an invariant with: a ward of doctors who have a stream each. Default: every key is alone."""
         return key
 
-    def broken_group_invariant(self, group: str, states: Mapping[str, State]) -> str | None:
+    def broken_group_invariant(self, group: str, states: Mapping[str, State], /) -> str | None:
         """What is impossible about the states of a group's keys together (“nobody is on call”), or None.
 
         An expected version protects one stream, so an invariant over several is broken by decisions that are right one by one
@@ -180,27 +185,27 @@ class Application:
         """
         return None
 
-    def encode(self, payload: Payload) -> Any:
+    def encode(self, payload: Payload, /) -> Any:
         """The payload as plain JSON values; deterministic (sets are sorted)."""
         return msgspec.to_builtins(payload, order="deterministic")
 
-    def decode(self, type_name: str, data: Any) -> Payload:
+    def decode(self, type_name: str, data: Any, /) -> Payload:
         """The inverse of `encode`: an event of the class called `type_name` out of plain values, as `upcast` gives them."""
         type_name, data = self.upcast(type_name, data)
         cls = self.event_classes.get(type_name)
         return data if cls is None else msgspec.convert(data, cls)
 
-    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+    def upcast(self, type_name: str, data: Any, /) -> tuple[str, Any]:
         """An event as a former version of the application has stored it, in the form that it has today: the name of its class, and plain
         values. Every event that is read passes here, new ones too. Default: unchanged."""
         return type_name, data
 
-    def upcast_state(self, key: str, state: Any) -> Any:
+    def upcast_state(self, key: str, state: Any, /) -> Any:
         """The state of `key` as a former version has recorded it, in the form that it has today; plain JSON values, both. Default:
         unchanged. `refold verify --history` compares with it."""
         return state
 
-    def upcast_row(self, row: str, value: Any) -> Any:
+    def upcast_row(self, row: str, value: Any, /) -> Any:
         """The same for a row of a read model."""
         return self.upcast_state(row, value) if self._viewed_by_key else value
 
@@ -219,18 +224,18 @@ class Application:
         """Whether the view is the default one: a row of state per key."""
         return type(self).view is Application.view
 
-    def states(self, event: Stored, rows: Rows) -> Writes:
+    def states(self, event: Stored, rows: Rows, /) -> Writes:
         """Projection of the authoritative store: key -> (version, state); what a client decides on."""
         key = self.key(event.data)
         row = rows.get(key)
         state = self.initial(key) if row is None else row[1]
         return {key: (event.version, self.evolve(state, event.data))}
 
-    def views(self, event: Stored, rows: Rows) -> Writes:
+    def views(self, event: Stored, rows: Rows, /) -> Writes:
         """Projection of caches: the application's own view."""
         return self.view(event.data, rows)
 
-    def pointers(self, event: Stored, rows: Rows) -> Writes:
+    def pointers(self, event: Stored, rows: Rows, /) -> Writes:
         """Projection of the search index: view row -> (key to look up in the store, number of changes so far, value)."""
         payload = event.data
         key = self.key(payload)
@@ -247,21 +252,21 @@ class Application:
                 writes[row] = (key, 1 if old is None else old[1] + 1, value)
         return writes
 
-    def totals(self, event: Stored, rows: Rows) -> Writes:
+    def totals(self, event: Stored, rows: Rows, /) -> Writes:
         """Projection of the running totals: key -> number of its events. Deliberately not idempotent."""
         key = self.key(event.data)
         return {key: rows.get(key, 0) + 1}
 
-    def replicas(self, event: Stored, rows: Rows) -> Writes:
+    def replicas(self, event: Stored, rows: Rows, /) -> Writes:
         """Projection of a replica: the totals, and per stream the version that was seen last."""
         return {**self.totals(event, rows), f"last/{event.stream}": event.version}
 
-    def journeys(self, event: Stored, rows: Rows) -> Writes:
+    def journeys(self, event: Stored, rows: Rows, /) -> Writes:
         """Projection of process managers: key -> events of the journey that is under way. Every second event ends one."""
         key = self.key(event.data)
         return {key: None if key in rows else 1}
 
-    def reports(self, event: Stored, rows: Rows) -> Writes:
+    def reports(self, event: Stored, rows: Rows, /) -> Writes:
         """Projection of reports: the search index, and side tables: ``lookup/ROW`` -> its key, ``names/KEY`` -> its rows."""
         key = self.key(event.data)
         main = self.pointers(event, rows)
@@ -272,7 +277,7 @@ class Application:
         side[table] = tuple(sorted(names)) or None
         return {**main, **side}
 
-    def projection(self, name: str) -> Projection:
+    def projection(self, name: str, /) -> Projection:
         """The projection called `name`: ``states``, ``views``, ``pointers``, ``totals``, ``replicas``, ``journeys``, ``reports`` or one of
         a subclass. Raises `UnknownProjection`."""
         found: Projection | None = getattr(self, name, None) if name else None

@@ -30,10 +30,6 @@ class View(msgspec.Struct, frozen=True, gc=False):
     version: int
 
 
-class GaveUp(Exception):
-    """The client has learnt that it may not send this append any more (its lease is over), and has not sent it."""
-
-
 class Client:
     """A client that decides on the view of a consumer (`source`), as most web applications do, and appends with the version of
     that view as the expected version.
@@ -137,7 +133,7 @@ class Client:
         return key, at_version(view.version)
 
     def send(self, request: AppendRequest) -> Appended | Conflict:
-        """Hand the append to the log; raises `GaveUp` if the client knows better than to send it."""
+        """Hand the append to the log; raises `NothingAppended` if the client knows better than to send it."""
         return self.log.append(request)
 
     def doubt(self, request: AppendRequest) -> None:

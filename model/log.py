@@ -19,6 +19,7 @@ from refold.model.errors import OutcomeUnknown
 from refold.model.event import Stored
 from refold.model.expectation import NoMatch
 from refold.model.process import Process
+from refold.model.record import Record
 
 _position = attrgetter("position")
 NO_EVENTS: list[Stored] = []
@@ -40,6 +41,14 @@ class DiskFailure(OutcomeUnknown):
     def __init__(self, how: str) -> None:
         super().__init__(f"the disk failed under the append ({how})")
         self.how = how
+
+
+class NothingAppended(Exception):
+    """Nothing of an append was stored, and nothing of it will be, for another reason than its condition: the client learnt that its lease
+    is over and did not send it, or the log said no. Who defines a no of its own says with `told` what a history holds of it."""
+
+    def told(self, log: str) -> Record | None:
+        """The record of what happened at the log of this name, if a history tells it."""
 
 
 class Log(Process):

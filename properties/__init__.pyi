@@ -1,3 +1,5 @@
+__all__: list[str]
+
 from . import linearizability as linearizability
 from .property import Checker as Checker
 from .property import Evidence as Evidence

@@ -1,4 +1,4 @@
-"""Windows: how much of the past is remembered, and what can no longer be judged because of it.
+"""Windows: how much of the past a property remembers (it makes its own with `Oracle.window`), and what cannot be judged because of it.
 
 Memory does not grow with the history, so something has to be forgotten in the end. What this costs is said: nothing is switched off while
 nothing was forgotten, and what is given up is told in the words that reports list under *not checked*.

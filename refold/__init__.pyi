@@ -1,3 +1,5 @@
+__all__: list[str]
+
 from .model.application import Application as Application
 from .model.application import Refusal as Refusal
 from .model.declarations.situations import sometimes as sometimes

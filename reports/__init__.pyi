@@ -1,3 +1,5 @@
+__all__: list[str]
+
 from .documents.html import html_report as html_report
 from .documents.json_report import result_json as result_json
 from .documents.terminal import print_result as print_result

@@ -1,3 +1,5 @@
+__all__: list[str]
+
 from .campaign import Budget as Budget
 from .campaign import Campaign as Campaign
 from .failure import Broken as Broken

@@ -10,6 +10,7 @@ import attrs
 
 from refold.model.application import Application
 from refold.model.errors import NoAnswer, SystemUnavailable, UsageError
+from refold.model.words import short
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.search.determinism.campaign_end import replayed_again
@@ -45,6 +46,15 @@ def verify(
     """
     if seconds is None and examples is None:
         raise UsageError("a search needs an end: give seconds, examples, or both")
+    for name, value, least in (
+        ("seconds", seconds, 0),
+        ("examples", examples, 1),
+        ("seed", seed, 0),
+        ("jobs", jobs, 1),
+    ):
+        kinds = (int, float) if name == "seconds" else (int,)
+        if value is not None and (not isinstance(value, kinds) or value < least):
+            raise UsageError(f"{name} is {short(value)}, expected a number, {least} or more")
     port = system_given(system)
     subject = application_given(own_application(port) if application is None else application)
     return searched(Campaign(port, subject, seed, Budget(seconds, examples), jobs=jobs))

@@ -1,3 +1,5 @@
+__all__: list[str]
+
 from .deployment import Deployment as Deployment
 from .frameworks.eventsourcing import EventSourcing as EventSourcing
 from .port import Capability as Capability

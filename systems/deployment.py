@@ -1,4 +1,4 @@
-"""A deployment assembled of parts: one log, clients, consumers with their datastores, snapshots.
+"""A deployment, assembled of log, clients, consumers, datastores and snapshots: it does the actions of a plan, faults among them.
 
 The reference system, its broken variants and real logs differ only in the parts that they are assembled of. This file turns
 actions into calls of parts, and records at the boundary what the parts answered.
@@ -33,7 +33,7 @@ from refold.model.action import (
     TakeSnapshot,
 )
 from refold.model.application import Application
-from refold.model.client import AggregateClient, Client, GaveUp
+from refold.model.client import AggregateClient, Client
 from refold.model.consumer import PAGE, AtomicConsumer, CacheConsumer, Consumer, SnapshotConsumer
 from refold.model.context import Clock, Context
 from refold.model.datastore import Datastore
@@ -49,7 +49,7 @@ from refold.model.declarations.capability import (
 from refold.model.declarations.ports import Closing, DrivenLog, FailingLog, PoweredLog, SlowLog, SnapshotPort, StorePort
 from refold.model.errors import DidNotRecover, OutcomeUnknown, UsageError
 from refold.model.extension import Extension, Handler
-from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
+from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, NothingAppended, pages
 from refold.model.parts.side_consumers import Consumers, UnknownConsumer
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.record import (
@@ -442,8 +442,8 @@ class Deployment:
             client.send(request)
         except ProcessDied as death:
             self.died(death)
-        except GaveUp:
-            pass  # the answer is lost in any case
+        except NothingAppended as no:
+            self.note_no(no)  # the answer is lost in any case
         except OutcomeUnknown as doubt:
             self.note_disk(doubt)
         self.emit(Unknown(client.name, request.op))
@@ -490,8 +490,8 @@ class Deployment:
         except OutcomeUnknown as doubt:
             self.doubtful(client, request, doubt)
             return True
-        except GaveUp:
-            self.given_up(client, request)
+        except NothingAppended as no:
+            self.given_up(client, request, no)
             return True
         if isinstance(outcome, tuple):
             client.slow = True
@@ -514,8 +514,8 @@ class Deployment:
             self.unheard(client, request)
         except OutcomeUnknown as doubt:
             self.doubtful(client, request, doubt)
-        except GaveUp:
-            self.given_up(client, request)
+        except NothingAppended as no:
+            self.given_up(client, request, no)
         else:
             if type(outcome) is Conflict:
                 self.emit(Aborted(client.name, request.op))
@@ -560,13 +560,14 @@ class Deployment:
             self.unheard(client, request)
         except OutcomeUnknown as doubt:
             self.doubtful(client, request, doubt)
-        except GaveUp:
-            self.given_up(client, request)
+        except NothingAppended as no:
+            self.given_up(client, request, no)
         else:
             self.answered(client, request, outcome)
 
-    def given_up(self, client: Client, request: AppendRequest) -> None:
-        """Nothing was sent this time. What was sent before, and not answered, remains unknown."""
+    def given_up(self, client: Client, request: AppendRequest, no: NothingAppended) -> None:
+        """Nothing was stored this time. What was sent before, and not answered, remains unknown."""
+        self.note_no(no)
         if client.unknown is request:
             self.unheard(client, request)
         else:
@@ -595,6 +596,12 @@ class Deployment:
         """Record that the disk failed, if that is why."""
         if isinstance(doubt, DiskFailure):
             self.emit(DiskFailed(self.log.name, doubt.how))
+
+    def note_no(self, no: NothingAppended) -> None:
+        """Record why nothing was stored, if there is a record of it."""
+        record = no.told(self.log.name)
+        if record is not None:
+            self.emit(record)
 
     def unheard(self, client: Client, request: AppendRequest) -> None:
         client.pending = None

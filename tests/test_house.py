@@ -154,6 +154,10 @@ from refold.model import Accounts
 
 result: Result = verify(Accounts, seconds=1)
 mistake: int = verify(Accounts, seconds="one")
+
+import refold, refold.model
+
+names: list[str] = [*refold.__all__, *refold.model.__all__, refold.__version__]
 """
 
 
@@ -292,7 +296,6 @@ GIVEN = {
 """Where a file's name begins like this, its classes may be called like another room's, for this reason."""
 
 TWICE = {
-    "GaveUp": "the error of a client that may not send an append any more, and the record of a query that ended without an answer",
     "Entry": "of a bucket, of a query, and of a list of anomalies: each a value of its own module",
     "Locks": "the part, and the property of the same part",
     "Reservations": "the part, and the property of the same part",

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from refold.model.application import Command
-from refold.model.client import Client, GaveUp, View
+from refold.model.client import Client, View
 from refold.model.context import Context
 from refold.model.expectation import ANY, AnyExpectation, Fenced, OnHold, at_version
 from refold.model.extension import Group, Handler
-from refold.model.log import Appended, AppendRequest, Conflict, Log
+from refold.model.log import Appended, AppendRequest, Conflict, Log, NothingAppended
 from refold.model.parts.claims.lease import LEASE, Lease, LockService
 from refold.model.parts.claims.lock import FencedOff, Granted, Pauses, Queued, Released, Unqueued
 from refold.model.parts.claims.reservation import LONG, HoldDenied, HoldEnded, HoldTaken, ReservationBook, Sweep
@@ -103,7 +103,7 @@ class LockClient(ClaimingClient):
         if self.sure == request.op:
             self.sure = ""
         elif not self.holds(request):
-            raise GaveUp
+            raise NothingAppended
         return super().send(request)
 
 

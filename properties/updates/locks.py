@@ -1,4 +1,4 @@
-"""Locks: effects under a fencing token are those of the client that it was granted to, and none comes after a newer token had one (A15).
+"""Locks: one lease in force at a time, until its time is up; effects only under a token of one's own, none after one under a newer (A15).
 
 A lease ends by the clock, and its holder may not notice: it was paused, or its message was slow. So a lock protects only together with a
 store that compares tokens. Usually broken by a store that does not look at tokens (catalogue: lock-no-fencing), a release that deletes

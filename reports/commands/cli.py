@@ -8,6 +8,7 @@ import functools
 import io
 import math
 import os
+import re
 import signal
 import sys
 import threading
@@ -85,7 +86,7 @@ class Commands(click.Group):
             with undropped():
                 code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as error:
-            said(error.show)
+            said((meant(error) if isinstance(error, click.UsageError) else error).show)
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
             said(functools.partial(click.echo, "refold: interrupted", err=True))
@@ -100,6 +101,15 @@ class Commands(click.Group):
             elif held:
                 signal.signal(signal.SIGTERM, before)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def meant(error: click.UsageError) -> click.UsageError:
+    """The error, with what to write instead where the name of a system stands alone behind a command that takes it as an option."""
+    options = [] if error.ctx is None else [name for param in error.ctx.command.params for name in param.opts]
+    stray = re.fullmatch(r"Got unexpected extra argument \((.+)\)", error.message)
+    if stray is None or "--system" not in options:
+        return error
+    return click.UsageError(f"{error.message}. Did you mean '--system {stray[1]}'?", error.ctx)
 
 
 def said(say: Callable[[], None]) -> None:

@@ -139,12 +139,18 @@ def print_json(value: Any) -> None:
         sys.stdout.write(text)
 
 
+IN_THE_WAY = "; a folder is needed there: move the file, or name another folder"
+FORBIDDEN = "; change its permissions, or name another place"
+REMEDIES = {errno.EEXIST: IN_THE_WAY, errno.ENOTDIR: IN_THE_WAY, errno.EACCES: FORBIDDEN, errno.EROFS: FORBIDDEN}
+"""What to do about a file that cannot be read or written, where the error alone does not say it."""
+
+
 def as_sentence(error: BaseException) -> str | None:
     """What to tell the user about this error; None if it is not for the user."""
     if isinstance(error, SENTENCES):
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+        return f"{error.filename}: {error.strerror}{REMEDIES.get(error.errno or 0, '')}"
     if isinstance(error, OSError) and error.errno in EXHAUSTED:
         return f"this machine cannot go on: {error.strerror}"
     if type(error).__name__ == "FullError" or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":

@@ -11,20 +11,11 @@ import attrs
 from refold.model.action import (
     CORE_ACTIONS,
     Action,
-    AppendUnheard,
-    Begin,
-    Crash,
-    CrashAt,
-    CutPower,
     Deliver,
-    Fail,
-    FailDisk,
     Prepare,
-    Redeliver,
-    Submit,
-    TakeSnapshot,
 )
 from refold.model.application import Application
+from refold.model.declarations.budgets import BUDGETS
 from refold.model.errors import UsageError
 from refold.search.explore.aspects import groups, told_apart, with_side_consumers
 from refold.systems.port import SystemPort
@@ -58,34 +49,11 @@ class ScopeLimits:
     """Actions of a plan, at most; 0: as many as the rest allows."""
 
 
-COSTS: dict[type[Action], str] = {
-    Submit: "commands",
-    Prepare: "commands",
-    Begin: "commands",
-    Crash: "crashes",
-    CrashAt: "crashes",
-    CutPower: "crashes",
-    Redeliver: "redelivered",
-    AppendUnheard: "unanswered",
-    TakeSnapshot: "snapshots",
-    Fail: "failures",
-    FailDisk: "failures",
-}
-"""Kind of action -> what it uses up of the bounds. An out-of-order delivery uses up `reordered`, and `Begin` also `slow`."""
-
-BUDGETS = ("commands", "crashes", "reordered", "redelivered", "unanswered", "slow", "snapshots", "failures")
-"""What of the bounds is used up, in the order of `Spent.used`."""
-
-
 def costs(action: Action) -> tuple[str, ...]:
-    """What an action uses up."""
-    kind = type(action)
-    if kind is Deliver:
-        return ("reordered",) if action.index else ()  # type: ignore[attr-defined]
-    if kind is Begin:
-        return ("commands", "slow")
-    cost = COSTS.get(kind)
-    return () if cost is None else (cost,)
+    """What an action uses up of the bounds."""
+    if type(action) is Deliver:
+        return ("reordered",) if action.index else ()
+    return action.spends
 
 
 def who(action: Action) -> str:
@@ -96,10 +64,6 @@ def who(action: Action) -> str:
 def where(action: Action) -> str:
     """The consumer or process that it happens to; "" if it is a client's."""
     return getattr(action, "consumer", "") or getattr(action, "process", "")
-
-
-ARMING = (CrashAt, FailDisk)
-"""What happens later, at a step of the process that it names: nothing else can tell when it was said."""
 
 
 class Spent(NamedTuple):
@@ -199,7 +163,7 @@ class Scope:
             used = (*used[:place], used[place] + 1, *used[place + 1 :])
         acted, focus = spent.acted, spent.focus
         client, thing = who(action), where(action)
-        if spent.armed and (spent.armed != (thing or LOG) or type(action) in ARMING):
+        if spent.armed and (spent.armed != (thing or LOG) or action.later):
             return None
         if spent.closed and (client or thing in self.read):
             return None
@@ -212,7 +176,7 @@ class Scope:
             if focus != group and (focus or self.aspects):
                 return None
             focus = group
-        return Spent(used, acted, focus, thing if type(action) in ARMING and not self.together else "", spent.closed)
+        return Spent(used, acted, focus, thing if action.later and not self.together else "", spent.closed)
 
     def closing(self, spent: Spent, clients: Iterable[Any]) -> Spent:
         """The same, if some client can still act; else it is over with the clients: all commands are sent, and nobody has anything to send

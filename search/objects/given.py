@@ -6,6 +6,7 @@ from typing import Any
 
 from refold.model.application import Application
 from refold.model.errors import UsageError
+from refold.model.words import short
 from refold.search.objects.application_check import application_named, christen, trial
 from refold.search.objects.object_names import name_of
 from refold.systems.port import SystemPort
@@ -39,5 +40,9 @@ def system_given(found: Any) -> SystemPort:
     from refold.systems.user.adopt import adopt  # brings the gate, which only code of the user's needs
 
     makes = isinstance(found, type) or not hasattr(found, "open")
+    if makes and not callable(found):
+        raise UsageError(
+            f"{short(found)} is neither a system nor the name of one, nor a class or function that makes one"
+        )
     name = name_of(found) if makes else None  # a system that is there already bears its own
     return adopt(name or str(getattr(found, "__name__", type(found).__name__)), found)

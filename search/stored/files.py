@@ -180,5 +180,5 @@ def read_plan_document(path: str) -> dict[str, Any]:
     except (ValueError, RecursionError, UnicodeDecodeError) as error:
         raise MalformedPlan(f"{path}: not JSON ({str(error)[:120]})") from None
     if not isinstance(document, dict):
-        raise MalformedPlan(f'{path}: not a refold plan: expected an object with "refold": "plan"')
+        raise MalformedPlan(f'{path}: this is not a refold plan: expected an object with "refold": "plan"')
     return document

@@ -1,4 +1,4 @@
-"""Asynchronous roles: which they are, and who of a process goes on.
+"""Asynchronous roles: which they are, who of a process goes on, and what is recorded of a run that is begun again.
 
 The tasks of a call (those that it gathers, what it leaves in the background, the threads in which it waits) are its *group*. The plan
 speaks of the whole group by the name of who leads it; within it the order is asyncio's, unless the plan has somebody stop.

@@ -47,7 +47,8 @@ real = functools.lru_cache(maxsize=4096)(os.path.realpath)
 
 def told(error: BaseException) -> str:
     """An error in words: its class, what it says, and where in the user's code it was raised."""
-    return f"{type(error).__name__}: {error}{line_of(error)}"
+    said = str(error)
+    return f"{type(error).__name__}{': ' if said else ''}{said}{line_of(error)}"
 
 
 def line_of(error: BaseException) -> str:
@@ -93,7 +94,21 @@ def called(name: str, make: Callable[[], T]) -> T:
         return made  # type: ignore[no-any-return]
     except BaseException as error:
         let_through(error)
-        raise UsageError(f"{name!r}: calling it raised {told(error)}") from error
+        hint = (
+            "" if callable_as_it_is(make) else "; refold calls it without arguments: name a function that does the rest"
+        )
+        raise UsageError(f"{name!r}: calling it raised {told(error)}{hint}") from error
+
+
+def callable_as_it_is(make: Callable[[], object]) -> bool:
+    """Whether it can be called without arguments, as far as it says so."""
+    try:
+        inspect.signature(make).bind()
+    except ValueError:
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def close_part(name: str, part: object) -> None:

@@ -6,6 +6,7 @@ What the log returns is checked at the port, so that an adapter that returns non
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -15,12 +16,12 @@ from refold.model.declarations.capability import CORE, DURABLE_REMOVAL, REMOVALS
 from refold.model.errors import DidNotRecover, OutcomeUnknown, UsageError
 from refold.model.event import Stored
 from refold.model.extension import Extension
-from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, pages
+from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, NothingAppended, pages
 from refold.model.parts.calls import Moved
 from refold.model.parts.removal import Removals, after_catching_up, reads_on
 from refold.model.process import Emit, Process, ProcessDied
 from refold.model.tape import Group, Menu
-from refold.model.words import short, suggestion
+from refold.model.words import counted, short, suggestion
 from refold.systems.deployment import CLIENTS, Deployment, consumer_specs
 from refold.systems.user.errors import AdapterError, awaited, called, let_through, misplaced, told
 
@@ -46,6 +47,28 @@ IN_A_ROW = 3
 """Appends that raise one after another, after a fault, until the log counts as one that has not come back."""
 
 
+L = TypeVar("L", bound="type[GuardedLog]")
+
+
+def passing_on(cls: L) -> L:
+    """Class decorator: what a fault of the core asks of a log, and the class does not speak of, is passed on as it is."""
+    for ability in CORE.values():
+        for method in ability.methods:
+            if not hasattr(cls, method):
+                setattr(cls, method, passed_on(method))
+    return cls
+
+
+def passed_on(method: str) -> Callable[..., object]:
+    """A method that asks the user's log."""
+
+    def ask(self: GuardedLog, *arguments: object) -> object:
+        return self.call(method, *arguments)
+
+    return ask
+
+
+@passing_on
 class GuardedLog(Process):
     """A user's log behind checks of everything that it returns."""
 
@@ -92,6 +115,13 @@ class GuardedLog(Process):
                 f"{self.title}: {method}() raised OutcomeUnknown; only append(), begin(), commit() and methods that remove events may leave"
                 " their outcome open"
             ) from error
+        except NothingAppended as no:
+            if method in APPENDING:
+                self.raised = 0
+                raise
+            raise AdapterError(
+                f"{self.title}: {method}() raised {type(no).__name__}; only append(), begin() and commit() append something"
+            ) from no
         except ProcessDied as death:
             if method in DYING:
                 raise
@@ -144,7 +174,8 @@ class GuardedLog(Process):
         self.places(method, outcome.positions)
         if request is not None and len(outcome.positions) != len(request.events) and not self.stored(request, outcome):
             raise AdapterError(
-                f"{self.title}: {method}() of {len(request.events)} events returned {len(outcome.positions)} positions"
+                f"{self.title}: {method}() of {counted(len(request.events), 'event')} returned"
+                f" {counted(len(outcome.positions), 'position')}; each event has one"
             )
         return outcome
 

@@ -23,6 +23,9 @@ from refold.model.errors import UsageError
 from refold.model.words import suggestion
 from refold.systems.user.errors import let_through, told
 
+SHOWN = 6
+"""Names of what a module has that a message lists."""
+
 _LOADED: dict[str, ModuleType] = {}
 """The modules that were loaded from files, by real path."""
 
@@ -126,9 +129,20 @@ def load(text: str) -> object:
         raise UsageError(f"{text!r}: importing {module_name!r} raised {told(error)}") from error
     for part in path.split("."):
         if not hasattr(found, part):
-            raise UsageError(f"{text!r}: {module_name!r} has no {part!r}{suggestion(part, dir(found))}")
+            raise UsageError(f"{text!r}: {module_name!r} has no {part!r}{suggestion(part, dir(found)) or has(found)}")
         found = getattr(found, part)
     return found
+
+
+def has(found: object) -> str:
+    """“; it has A, B and others”: the classes and functions that a module defines, the first few."""
+    name = getattr(found, "__name__", "")
+    mine = [
+        key
+        for key, value in getattr(found, "__dict__", {}).items()
+        if callable(value) and not key.startswith("_") and getattr(value, "__module__", "") == name
+    ]
+    return f"; it has {', '.join(mine[:SHOWN])}{' and others' if len(mine) > SHOWN else ''}" if mine else ""
 
 
 def no_object(path: str, methods: tuple[str, ...]) -> UsageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from typing import Any
 
 import attrs
@@ -184,3 +185,15 @@ def test_a_pointer_counts_the_changes_of_its_row(count: int) -> None:
     assert Inventory().pointers(restocked, {}) == {"bolt": ("bolt", 1, 2)}
     again = stored(1, 1, Registered("acme", "ada"))
     assert Accounts().pointers(again, rows) == {"ada@acme": ("acme", count + 1, "acme")}
+
+
+def test_whoever_overrides_a_method_names_its_arguments_as_he_likes() -> None:
+    """They are given by place: type checkers would complain of `decide(self, command, sold)` otherwise."""
+    named = {
+        f"{name}({parameter.name})"
+        for name, function in vars(Application).items()
+        if inspect.isfunction(function)
+        for parameter in list(inspect.signature(function).parameters.values())[1:]
+        if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY
+    }
+    assert named == set()

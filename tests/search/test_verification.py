@@ -154,3 +154,20 @@ def test_a_system_that_breaks_the_contract_of_the_port_is_no_verdict() -> None:
     """`held` would be a lie."""
     with pytest.raises(AdapterError):
         verify(Accounts, Silent, seconds=None, examples=20)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"seconds": "one"}, r"seconds is 'one', expected a number, 0 or more"),
+        ({"seconds": -1}, r"seconds is -1, expected a number, 0 or more"),
+        ({"examples": -1}, r"examples is -1, expected a number, 1 or more"),
+        ({"examples": 0.5}, r"examples is 0.5, expected a number, 1 or more"),
+        ({"jobs": 0}, r"jobs is 0, expected a number, 1 or more"),
+        ({"system": 5}, r"^5 is neither a system nor the name of one, nor a class or function"),
+    ],
+)
+def test_a_number_that_is_none_is_told(given: dict[str, Any], said: str) -> None:
+    """As on the command line: neither an error from deep inside, nor a search that looked at nothing."""
+    with pytest.raises(UsageError, match=said):
+        verify(Accounts, **given)

@@ -25,9 +25,9 @@ from refold.model.action import (
     Submit,
     TakeSnapshot,
 )
-from refold.model.client import GaveUp
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Delete, Register
+from refold.model.log import NothingAppended
 from refold.model.record import (
     Aborted,
     Acknowledged,
@@ -35,7 +35,9 @@ from refold.model.record import (
     Declined,
     Observed,
     Opened,
+    PowerCut,
     Prepared,
+    Record,
     Recovered,
     Refused,
     Retried,
@@ -194,13 +196,43 @@ def test_the_first_record_says_who_takes_part() -> None:
     assert set(opened.capabilities) == system.capabilities
 
 
+class Full(NothingAppended):
+    """A no of which a history tells, by a record that is at hand."""
+
+    def told(self, log: str) -> Record:
+        return PowerCut(log, "full")
+
+
+@pytest.mark.parametrize(
+    ("plan", "after"),
+    [
+        ((Submit("alice", ADA),), [PowerCut, Aborted]),
+        ((Begin("alice", ADA),), [PowerCut, Aborted]),
+        ((Prepare("alice", ADA), AppendUnheard("alice")), [PowerCut, Unknown]),
+        ((Prepare("alice", ADA), AppendUnheard("alice"), Retry("alice")), [PowerCut, Unknown]),
+    ],
+)
+def test_a_no_that_a_log_gives_for_a_reason_of_its_own_is_recorded(plan: tuple[Action, ...], after: list[type]) -> None:
+    """Once for each append that meets it, before what it means for the append; what an answer was lost of remains unknown."""
+    made, records = deployment()
+
+    def no(*arguments: object) -> None:
+        raise Full
+
+    made.log.append = made.log.begin = no  # type: ignore[method-assign, attr-defined]
+    for action in plan:
+        assert made.perform(action)
+    assert [type(record) for record in records][-2:] == after
+    assert sum(type(record) is PowerCut for record in records) == sum(type(action) is not Prepare for action in plan)
+
+
 @pytest.mark.parametrize("method", ["begin", "commit"])
 def test_a_slow_append_that_the_client_may_not_send_any_more_is_aborted(method: str) -> None:
     """As a quick one is: nothing of it may be seen, and the client goes on."""
     made, records = deployment()
 
     def no(*arguments: object) -> None:
-        raise GaveUp
+        raise NothingAppended
 
     kept = getattr(made.slow, method)
     setattr(made.slow, method, no)

@@ -2,9 +2,11 @@
 
 from refold.properties.diagnosis.rules.conditional import CAS_RULES
 from refold.properties.diagnosis.rules.consumers import CHECKPOINT_RULES, LIVE_RULES, ORDER_RULES
+from refold.properties.diagnosis.rules.locks import LOCK_RULES
 from refold.properties.diagnosis.rules.logs import LOG_RULES
+from refold.properties.diagnosis.rules.messages import CDC_RULES, DUAL_RULES
 from refold.properties.diagnosis.rules.own import OWN_RULES
-from refold.properties.diagnosis.rules.reading import CDC_RULES, DUAL_RULES, LOCK_RULES, READ_RULES
+from refold.properties.diagnosis.rules.reading import READ_RULES
 from refold.properties.diagnosis.rules.snapshots import REPLAY_RULES, SNAPSHOT_RULES
 from refold.properties.diagnosis.rules.symptom import Rules, Symptom
 

@@ -1,4 +1,4 @@
-"""SQL statements in two words: the verb, and the table that it is about."""
+"""SQL statements in two words, in every dialect alike: the verb, and the table that it is about."""
 
 from __future__ import annotations
 

@@ -11,15 +11,13 @@ from __future__ import annotations
 import _thread
 import asyncio
 import ctypes
-import functools
 import heapq
 import inspect
-import logging
 import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import Context
 from types import CoroutineType
@@ -44,6 +42,7 @@ from refold.systems.gate.crossing import (
     Wait,
 )
 from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
+from refold.systems.gate.runtime.executor import OneThreadEach
 from refold.systems.gate.runtime.hosting import Steered, at_a_proxy, close, steered_by
 from refold.systems.gate.runtime.locks import awaited, owner
 from refold.systems.gate.runtime.loop import Loop, Stuck, Task
@@ -68,50 +67,6 @@ class NeedsThread(BaseException):
 
 class Overran(NeedsThread):
     """Code of a driven loop computes, and never awaits anything."""
-
-
-class OneThreadEach(Executor):
-    """The default executor of a driven loop: each call has a thread of its own, which is an actor and ends with the call."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As the real one."""
-        future: Future[Any] = Future()
-
-        def run() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = fn(*args, **kwargs)
-            except Death:
-                raise
-            except BaseException as error:  # as every executor does
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        child: Actor | None = getattr(thread, "_refold_actor", None)
-        if child is not None and isinstance(child.status, Stopped):
-            child.crossing = attrs.evolve(child.status.crossing, words=f"{_named(fn)} in a thread")
-            child.status = Stopped(child.crossing)
-        return future
-
-
-def _named(function: Any) -> str:
-    """What is called: `asyncio.to_thread` wraps it."""
-    while isinstance(function, functools.partial):
-        bound = getattr(function.func, "__self__", None)
-        function = function.args[0] if isinstance(bound, Context) and function.args else function.func
-    return str(getattr(function, "__name__", type(function).__name__))
-
-
-def _of_the_living(record: logging.LogRecord) -> bool:
-    """Whether a message of an executor is not about a thread whose process is dead."""
-    return not (record.exc_info and isinstance(record.exc_info[1], Death))
-
-
-logging.getLogger("concurrent.futures").addFilter(_of_the_living)
 
 
 class Carrier(Host):

@@ -10,9 +10,9 @@ from typing import Any
 
 from refold.model.errors import SystemUnavailable
 from refold.systems.run_folder import RunFolder
-from refold.systems.user.roles.database import Row, RunDatabase
 from refold.systems.user.roles.described import Described, Reader, Relay, Service, Worker
 from refold.systems.user.roles.locks import Lock
+from refold.systems.user.roles.run_database import Row, RunDatabase
 from refold.systems.user.roles.sinks import Sink
 from refold.systems.user.roles.tables import OnTables
 

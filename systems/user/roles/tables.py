@@ -16,9 +16,9 @@ from refold.model.errors import UsageError
 from refold.model.words import counted, short
 from refold.systems.user.coroutines import asynchronous
 from refold.systems.user.errors import AdapterError
-from refold.systems.user.roles.database import EventTables, Looks, RunDatabase
 from refold.systems.user.roles.described import Described, Reader, Relay, Service, Worker
 from refold.systems.user.roles.locks import Lock
+from refold.systems.user.roles.run_database import EventTables, Looks, RunDatabase
 
 
 def method_of(theirs: object, name: str) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ import pytest
 import refold.model
 from refold.model.action import ACTIONS, CORE_ACTIONS, Action, Crash, Deliver, Redecide, Retry, core_action
 from refold.model.application import Application
+from refold.model.declarations.budgets import BUDGETS
 from refold.model.declarations.capability import CORE, SLOW_APPEND, Capability
 from refold.model.declarations.count import Tally, count
 from refold.model.declarations.offer import Offer
@@ -164,6 +165,20 @@ def test_an_action_of_the_core_is_offered_in_a_family_of_the_core() -> None:
     with pytest.raises(ValueError, match=r"Whisper is offered in the family 'whispers'.*: slow, unheard, reorder"):
         core_action(rule="client_step", offers=(offer,))(Whisper)
     assert "whisper" not in {*ACTIONS, *CORE_ACTIONS}
+
+
+def test_a_fault_says_what_it_uses_up() -> None:
+    """A small scope would have one that does not as often as there is room for it, and its certificate would not say so."""
+
+    class Blackout(Crash, frozen=True, tag="blackout"):
+        """All at once."""
+
+    with pytest.raises(ValueError, match=r"Blackout is a fault, and does not say what it spends .*: commands, crashes"):
+        core_action(rule="fault")(Blackout)
+    with pytest.raises(ValueError, match=r"Blackout spends 'blackouts', which is no budget of a small scope"):
+        core_action(rule="fault", spends=("blackouts",))(Blackout)
+    assert "blackout" not in {*ACTIONS, *CORE_ACTIONS}
+    assert set(BUDGETS) - {"reordered"} == {name for kind in CORE_ACTIONS.values() for name in kind.spends}
 
 
 def values(room: ModuleType) -> Iterator[type[msgspec.Struct]]:

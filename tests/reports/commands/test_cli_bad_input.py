@@ -291,7 +291,7 @@ def test_replay_of_a_plan_that_is_not_there_or_a_directory(refold: Refold, tmp_p
         ("", "there is no system ''"),
         ("no_such_module:Log", "there is no module 'no_such_module'"),
         ("no/such/file.py:Log", "there is no file"),
-        ("json:no_such_thing", "has no 'no_such_thing'"),
+        ("json:no_such_thing", "has no 'no_such_thing'; it has dump, dumps, detect_encoding, load, loads"),
         ("json:__name__", "is a str, which is neither a system"),
         ("collections:OrderedDict", "without append and read(); a log needs append() and read()"),
     ],
@@ -355,6 +355,20 @@ def test_verify_with_an_option_out_of_range(arguments: tuple[str, ...], refold: 
     assert arguments[0] in ended.err
 
 
+def test_a_system_that_stands_alone_is_told_which_option_names_it(refold: Refold) -> None:
+    """Only where there is such an option."""
+    assert "(sqlite). Did you mean '--system sqlite'?" in refold("verify", "sqlite").err
+    assert "Did you mean" not in refold("init", "sqlite").err
+
+
+def test_a_file_where_the_report_should_go(refold: Refold, tmp_path: Path) -> None:
+    """What is in the way, and what to do."""
+    (tmp_path / "taken").write_text("")
+    is_one_sentence(
+        refold("verify", "--examples", "2", "--report-dir", "taken"), "taken: File exists; a folder is needed"
+    )
+
+
 # -- the user's own code
 
 BROKEN_MODULES = {
@@ -375,7 +389,7 @@ def test_a_module_that_does_not_import(name: str, option: str, refold: Refold, t
 
 
 APPLICATION = """
-import time
+import time, refold
 from refold.model.examples.accounts import Accounts
 
 class Raises(Accounts):
@@ -410,6 +424,17 @@ class Sleeps(Accounts):
         time.sleep(30)
         return state
 
+class Unwritten(refold.Application):
+    events = Accounts.events
+    def commands(self): return Accounts().commands()
+    def decide(self, command, state): return Accounts().decide(command, frozenset())
+
+class Empty(refold.Application):
+    pass
+
+class Asks(Accounts):
+    def __init__(self, dsn): pass
+
 class NotAnApplication:
     pass
 
@@ -429,6 +454,9 @@ number = 7
         ("Views", "raised ZeroDivisionError: no view (shop.py:24)"),
         ("ViewsNonsense", "returned 3, expected a dict"),
         ("ViewsObjects", "cannot be written as JSON"),
+        ("Unwritten", "raised NotImplementedError: Unwritten has no evolve() of its own; write it"),
+        ("Empty", "commands() raised NotImplementedError: Empty has no commands() of its own; write it"),
+        ("Asks", "positional argument: 'dsn'; refold calls it without arguments: name a function that does the rest"),
         ("NotAnApplication", "an application is a subclass of"),
         ("number", "an application is a subclass of"),
         ("Raise", "did you mean 'Raises'?"),
@@ -607,7 +635,7 @@ def test_a_log_that_breaks_the_contract_late_is_not_said_to_hold(refold: Refold,
     told = json.loads(
         refold("verify", "--system", "logs.py:CannotRepeat", "--examples", "30", "--seed", "1", "--json").out
     )
-    assert "returned 0 positions (in run " in told["trouble"]
+    assert "returned 0 positions; each event has one (in run " in told["trouble"]
 
 
 def test_a_system_that_breaks_the_contract_does_not_keep_the_others_from_being_searched(

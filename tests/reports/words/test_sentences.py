@@ -12,6 +12,8 @@ from refold.model.action import Deliver, Submit
 from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Register, Registered
 from refold.model.expectation import NO_STREAM
+from refold.model.parts.extensions import EXTENSIONS, OWN
+from refold.model.record import RECORDS as KINDS
 from refold.model.record import (
     Aborted,
     Acknowledged,
@@ -104,6 +106,13 @@ def test_every_kind_of_record_has_a_sentence() -> None:
     """The golden file holds one sentence per record, and no kind of record is missing from it."""
     assert {type(record) for record in RECORDS} == set(CoreRecord.__args__)
     compare("records.txt", "\n".join(record_sentence(record) for record in RECORDS))
+
+
+def test_every_record_of_an_extension_has_a_sentence_of_its_own() -> None:
+    """The core's are all in the golden file; these speak for themselves."""
+    assert {part.__module__ for part in (*EXTENSIONS, *OWN)} & {kind.__module__ for kind in KINDS}
+    silent = [kind.__name__ for kind in set(KINDS) - set(CoreRecord.__args__) if "__str__" not in vars(kind)]
+    assert silent == []
 
 
 def test_a_history_from_a_file_reads_the_same() -> None:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from refold.model.declarations.capability import DISK_FAILURE
+from refold.model.declarations.capability import CORE, DISK_FAILURE, Ability, Capability
 from refold.model.errors import OutcomeUnknown
 from refold.model.event import NewEvent, Stored
 from refold.model.examples.inventory import Inventory, Restocked
 from refold.model.expectation import ANY
-from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, Log
+from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, Log, NothingAppended
 from refold.systems.observer import Observer
 from refold.systems.user.errors import AdapterError
-from refold.systems.user.log import GuardedLog, log_capabilities
+from refold.systems.user.log import GuardedLog, log_capabilities, passing_on
 
 
 class NewestFirst:
@@ -97,6 +97,41 @@ def test_a_log_with_a_disk_that_fails_shows_it_by_its_method() -> None:
     with pytest.raises(DiskFailure, match="full"):
         log.append(request(7))
     assert isinstance(log.append(request(8)), Appended)
+
+
+class Standby(Failing):
+    """Can be told that it is a standby, by a fault that nobody knows here, and says no to the append that meets it."""
+
+    def fail_over(self, how: str) -> None:
+        self.how = how
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        if self.how:
+            raise NothingAppended
+        return super().append(request)
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        if self.how:
+            raise NothingAppended
+        return super().read(after, limit)
+
+
+def test_what_a_new_fault_asks_of_a_log_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever adds a fault to the core declares its methods, and nothing here."""
+    name = Capability("fail-over")
+    monkeypatch.setitem(CORE, name, Ability(name, "", "", methods=("fail_over",)))
+
+    @passing_on
+    class Guarded(GuardedLog):
+        """As if it were defined now."""
+
+    assert name in log_capabilities("mine", Standby())
+    log = Guarded("mine", Standby(), Inventory())
+    log.fail_over("at once")  # type: ignore[attr-defined]
+    with pytest.raises(NothingAppended):
+        log.append(request(7))
+    with pytest.raises(AdapterError, match=r"mine: read\(\) raised NothingAppended; only append"):
+        log.read(0, 1)
 
 
 def test_events_of_a_module_with_two_names_are_told() -> None:

@@ -51,7 +51,7 @@ def test_an_answer_of_the_wrong_length_for_a_new_append_is_nonsense() -> None:
             return type(answer)(answer.positions[:1])
 
     plan = [Submit("carol", Add("a")), Submit("carol", Add("a")), Submit("carol", Clear("a"))]
-    with pytest.raises(AdapterError, match="append\\(\\) of 2 events returned 1 positions"):
+    with pytest.raises(AdapterError, match="append\\(\\) of 2 events returned 1 position; each"):
         execute(adapt("own", Short), Bag(), plan)
 
 

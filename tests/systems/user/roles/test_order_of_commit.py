@@ -14,7 +14,7 @@ from refold.search.campaign import Budget, Campaign
 from refold.systems.user import Sink
 from refold.systems.user.adopt import adapt
 from refold.systems.user.late import InOrderOfCommit
-from refold.systems.user.roles.database import EventTables
+from refold.systems.user.roles.run_database import EventTables
 
 from ..asynchronous import Book, Booked, Hotel
 
