@@ -50,6 +50,8 @@ TIMES = 3
 """How often a place where something is written is told apart within one call."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
+REHEARSED = 60
+"""Turns of a worker, at most, from which is learned where it stops."""
 FAILURES = 3
 """Turns in a row, at rest, that may end with an error until a worker is left where it is."""
 
@@ -474,9 +476,11 @@ class FrameworkDeployment:
                 f" {self.outcomes[0][1] if self.outcomes else 'nothing'}"
             )
         for name in self.system.workers:
-            for _ in range(4):
-                self.work(name)
+            for _ in range(REHEARSED):  # what it does with an event of one kind, it does not show with another
+                answer = self.work(name)
                 self.walk(name, found[name])
+                if answer == [False]:
+                    break
         return {who: sorted(places, key=lambda place: not place.startswith(WRITING)) for who, places in found.items()}
 
     def walk(self, who: str, places: dict[str, None]) -> None:

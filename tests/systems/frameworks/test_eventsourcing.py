@@ -311,3 +311,24 @@ def test_an_argument_that_cannot_be_a_key_is_about_no_aggregate() -> None:
     command = lambda: [("register", "fido"), ("register", ["a", "list"])]  # noqa: E731
     system = EventSourcing(dogs.DogSchool, command(), decide=lambda command, state: None)
     assert searched(system, 3).counterexamples == ()
+
+
+class SavesPositionFirst(dogs.Counts):
+    """Its position, and in a second transaction what it counts."""
+
+    def count(self, trick: str, tracking: Any) -> None:
+        self.insert_tracking(tracking)
+        with self.datastore.transaction(commit=True) as cursor:
+            self.add(cursor, trick)
+
+
+def test_a_worker_is_stopped_where_only_late_events_lead() -> None:
+    """The first events are none that it counts, and a death at its second COMMIT is needed."""
+    names = ["fido", "rex", "bello", "lassie", "laika", "hachiko"]
+    registers = [("register", name) for name in names]
+    commands = [*registers, ("teach", registers[0], "roll over")]
+    system = EventSourcing(dogs.DogSchool, commands, projections=[(dogs.Counting, SavesPositionFirst, dogs.totals)])
+    places = system.learned(system.application)["Counting"]
+    assert {"INSERT counts", "COMMIT", "COMMIT (2)"} <= {*places}
+    result = Campaign(system, system.application, 1, Budget(None, 200, distinct=1)).run()
+    assert [example.finding.anomaly for example in result.counterexamples] == ["view-differs-from-replay"]
