@@ -75,6 +75,8 @@ class Application:
     schema: int = 1
     atomic: bool = True
     """Whether a command that fails half-way has done nothing; asked where commands are run alone."""
+    second_opinion: frozenset[str] = frozenset()
+    """What is said twice where commands are run alone, so that a wrong rule shows: ``decide``, ``evolve``."""
     properties: Sequence[Any] = ()
 
     def commands(self) -> Sequence[Command]:

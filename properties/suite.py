@@ -30,6 +30,7 @@ from refold.model.record import (
 from refold.properties.consumers.answers import Answers
 from refold.properties.consumers.cache import CacheAtRest, CacheOrder
 from refold.properties.consumers.convergence import Convergence
+from refold.properties.consumers.dead_ends import DeadEnds
 from refold.properties.consumers.dead_letters import DeadLetterKeeping
 from refold.properties.consumers.effects import Checkpoints, Effects
 from refold.properties.consumers.full_replay import FullReplay
@@ -193,6 +194,7 @@ LATE: tuple[Callable[[Oracle], Property], ...] = (
     lambda oracle: SingleWriter(),
     Topics,
     Deadlocks,
+    DeadEnds,
     views,
 )
 """Properties of extensions, made when the first record of theirs occurs. No two share a kind of record, nor with the others."""

@@ -39,17 +39,26 @@ WITHOUT_DECIDER = (
 WITHOUT_EVOLVE = "an answer is judged by what each event does to a state, and the application has no evolve()"
 """What nobody can judge of a part that answers, where there is a full replay alone."""
 
-RUN_ALONE = (
-    "decisions by a second opinion: what a command may do is what the application does with it in a fresh instance; a rule that is wrong"
-    " there too is seen by an invariant, or by decide() and evolve()",
-    "power cuts: only processes die",
-)
-"""The same of one that can be run alone."""
+SECOND_OPINION = {
+    "decide": (
+        "decisions by a second opinion: what a command may do is what the application does with it in a fresh instance; a rule that is"
+        " wrong there too is seen by an invariant, or by decide() and evolve()"
+    ),
+    "evolve": (
+        "what events mean, by a second opinion: a state is what the application itself makes of its events; an event with a wrong effect"
+        " is seen by an invariant, or by evolve()"
+    ),
+}
+"""The same of one that can be run alone, by what nobody has said of it."""
+POWER = "power cuts: only processes die"
 
 
 def unjudged(application: Application) -> tuple[str, ...]:
     """What nobody can judge of an application without a decider."""
-    return RUN_ALONE if application.solitary else WITHOUT_DECIDER
+    if not application.solitary:
+        return WITHOUT_DECIDER
+    silent = [text for name, text in SECOND_OPINION.items() if name not in application.second_opinion]
+    return (*silent[:1], POWER)
 
 
 def not_checked(system: SystemPort, application: Application | None = None) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from refold.model.tape import Plan
 from refold.properties.property import Evidence, Finding
 from refold.properties.suite import checker
 from refold.systems.port import SystemPort
-from refold.systems.user.errors import let_through, told
+from refold.systems.user.errors import AdapterError, let_through, told
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
             judge.finish()
         except BaseException as error:
             let_through(error)
-            if (fault := fault_of(error, application)) is not None:
+            if not isinstance(error, AdapterError) and (fault := fault_of(error, application)) is not None:
                 raise BrokenApplication(fault) from error
             raise
     return Run(
@@ -135,6 +135,8 @@ def attribute(
     sentence (`BrokenApplication`, `UsageError`), any other error as it is."""
     if isinstance(error, DidNotRecover) and findings:
         return
+    if isinstance(error, AdapterError):
+        raise error
     if (fault := faulty_property(error, application)) is not None:
         raise BrokenApplication(fault) from error
     blame = blamed(error, application)

@@ -226,6 +226,19 @@ class Handed(Record, frozen=True, tag="handed"):
 
 
 @record_kind
+class Stuck(Record, frozen=True, tag="stuck"):
+    """At rest, a consumer that has done everything up to `position` fails on what comes next: each time, and in a new process as well.
+    `error` is what it raises."""
+
+    consumer: str
+    position: int
+    error: str
+
+    def __str__(self) -> str:
+        return f"{self.consumer} fails each time on what comes after position {self.position}, also in a new process: {self.error}"
+
+
+@record_kind
 class Shown(Record, frozen=True, tag="shown"):
     """What rows and checkpoint of a consumer show (`checkpoint` None: it has none). `when` is ``working``, ``dead`` (its process is down,
     and this is what it left), ``restarted`` or ``resting`` (nothing moves any more)."""
@@ -304,6 +317,7 @@ class Gated(Extension):
             within="restarts_at_rest",
         ),
         count("deadlocks", "times at which code of the user's own waited for each other for ever", Deadlocked),
+        count("dead_ends", "times at which a consumer failed each time on what came next", Stuck),
         count("orderly_stops", "consumers that were told to stop", StopOrderly),
         count("elapses", "times at which time passed while everybody stayed where he was", Elapse),
     )

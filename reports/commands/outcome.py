@@ -22,6 +22,7 @@ from refold.model.documents.history import MalformedHistory
 from refold.model.documents.plan import MalformedPlan
 from refold.model.errors import NoAnswer as NoAnswer
 from refold.model.errors import SystemUnavailable, UsageError
+from refold.reports.last_resort import LastResort
 from refold.search.run import BrokenApplication
 from refold.systems.port import SystemPort
 from refold.systems.registry import resolve
@@ -29,6 +30,9 @@ from refold.systems.user.errors import OURS, AdapterError, line_of
 
 HELD, FINDINGS, ENVIRONMENT = 0, 1, 2
 """Exit codes: everything held; something was found; usage or environment."""
+
+GRACE = 5.0
+"""Seconds, after its time is over, in which code that does not answer may still come back to Python."""
 
 
 NOT_THE_USERS = (
@@ -227,26 +231,32 @@ def whereabouts(frame: FrameType | None) -> str:
 
 
 @contextmanager
-def time_limit(what: str) -> Iterator[Callable[[], None]]:
-    """Raise `NoAnswer` in the main thread if the yielded function is not called for a while: nothing hangs for ever."""
-    seconds = patience()
+def time_limit(what: str, deadline: float | None = None) -> Iterator[Callable[[], None]]:
+    """Raise `NoAnswer` in the main thread if the yielded function is not called for a while, or before the `deadline`, in seconds: nothing
+    hangs for ever. Code in C that does not come back ends with the process."""
+    seconds = deadline or patience()
+    failing = f"did not come to an end within {seconds:g} s" if deadline else f"did not answer for {seconds:g} s"
 
     def expired(number: int, frame: Any) -> None:
-        raise NoAnswer(f"{what} did not answer for {seconds:g} s{whereabouts(frame)}; it was given up")
+        resort.put_off(seconds + GRACE)
+        raise NoAnswer(f"{what} {failing}{whereabouts(frame)}; it was given up")
 
     if not hasattr(signal, "setitimer"):
         yield lambda: None
         return
+    resort = LastResort(f"{what} {failing}, in code of C that does not come back; the process was ended", ENVIRONMENT)
     before = signal.signal(signal.SIGALRM, expired)
 
     def alive() -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+        resort.put_off(seconds + GRACE)
 
     alive()
     try:
         yield alive
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        resort.close()
         signal.signal(signal.SIGALRM, before)
 
 

@@ -26,6 +26,12 @@ from refold.search.stored.plan import StoredPlan
 @click.argument("plans", nargs=-1, required=True, metavar="PLAN…", type=click.Path(exists=True, dir_okay=False))
 @click.option("--system", metavar="NAME", help="Run it on another system than the one it was found on.")
 @click.option("--application", metavar="NAME", help="Decide with another application than the plan names.")
+@click.option(
+    "--seconds",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    help="Give up a plan that has not come to its end within so many seconds (default: 60).",
+)
 @click.option("--report-dir", metavar="DIR", help="Where the report goes (default: .refold).")
 @click.option("--emit-test", is_flag=True, help="Print a pytest test that runs this plan, and do nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all counts.")
@@ -34,6 +40,7 @@ def replay(
     plans: tuple[str, ...],
     system: str | None,
     application: str | None,
+    seconds: float | None,
     report_dir: str | None,
     emit_test: bool,
     verbose: bool,
@@ -48,6 +55,7 @@ def replay(
       refold replay plan.json --system sqlite             does the real log do it too?
       refold replay plan.json --emit-test > test_bug.py   a regression test
 
+    A plan that does not come to its end in time is given up, with a sentence that says where it was (exit code 2).
     A plan none of whose actions is possible here shows nothing, and is reported as vacuous-run.
 
     Exit code: 0 held, 1 findings, 2 usage or environment.
@@ -62,15 +70,17 @@ def replay(
         several = len(stored) > 1
         outputs = []
         for plan, place in zip(stored, places(folder, [pathlib.Path(plan).stem for plan in plans]), strict=True):
-            outputs.append(told(plan, place, as_json, verbose))
+            outputs.append(told(plan, place, as_json, verbose, seconds))
         if as_json:
             outcome.print_json(together(outputs) if several else outputs[0])
         sys.exit(ending(outputs))
 
 
-def told(plan: StoredPlan, folder: pathlib.Path, quiet: bool, verbose: bool) -> ReportDocument:
+def told(
+    plan: StoredPlan, folder: pathlib.Path, quiet: bool, verbose: bool, seconds: float | None = None
+) -> ReportDocument:
     """Run it, report; returns the JSON object."""
-    result = plan.result(outcome.time_limit)
+    result = plan.result(lambda system: outcome.time_limit(f"{system}, with {plan.path},", seconds))
     found = bool(result.counterexamples)
     note = "" if found else replayed(result, plan.anomaly)
     return publish(

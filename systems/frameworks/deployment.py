@@ -20,6 +20,7 @@ from refold.model.parts.calls import (
     Halt,
     LoseAnswer,
     Replied,
+    Stuck,
     Turn,
 )
 from refold.model.parts.reading.looks import Look, Viewed
@@ -35,13 +36,13 @@ from refold.model.record import (
     Step,
 )
 from refold.systems.frameworks.calls import Command, MethodCall, results_for
-from refold.systems.frameworks.events import Streams
+from refold.systems.frameworks.events import Happened, Streams
 from refold.systems.frameworks.oracle import FreshInstances, answered, named_for
 from refold.systems.frameworks.stores import FEW, Persistence, Store
-from refold.systems.frameworks.workers import FollowerLife, LogFollower
+from refold.systems.frameworks.workers import FAILING, FollowerLife, LogFollower
 from refold.systems.gate import Died, Raised, Returned, Status
 from refold.systems.user.actors import Stage, how, numbered
-from refold.systems.user.errors import AdapterError, let_through, told
+from refold.systems.user.errors import AdapterError, asked, let_through, told
 
 PAGE = 10_000
 WRITING = ("COMMIT", "INSERT", "UPDATE", "DELETE", "REPLACE")
@@ -49,6 +50,10 @@ TIMES = 3
 """How often a place where something is written is told apart within one call."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
+REHEARSED = 60
+"""Turns of a worker, at most, from which is learned where it stops."""
+FAILURES = 3
+"""Turns in a row, at rest, that may end with an error until a worker is left where it is."""
 
 
 class SystemFacts(Protocol):
@@ -93,15 +98,17 @@ class FrameworkDeployment:
         self.log: list[Stored] = []
         self.lives: dict[str, Any] = {}
         self.outcomes: list[tuple[str, str]] = []
+        self.stuck: dict[str, str] = {}
+        """Workers that have failed too often in a row at rest -> what they raised last."""
         self.store = system.store()
         self.env = {**FEW, **system.env, **self.store.env}
         self.stage = Stage(system.name, emit, self.looked)
         try:
-            self.observer = self.make()
+            self.observer = asked(f"{system.cls.__name__}(env=…)", self.make)
             for client in system.clients:
-                self.client(client)
+                asked(f"{system.cls.__name__}(env=…)", self.client, client)
             for worker in system.workers:
-                self.stage.at_once(worker, self.follower, worker)
+                asked(f"making {worker}", self.stage.at_once, worker, self.follower, worker)
         except BaseException:
             self.close()
             raise
@@ -165,7 +172,7 @@ class FrameworkDeployment:
     def tail(self, owner: str) -> None:
         """What became visible."""
         for notification in self.page(self.seen):
-            happened = self.application.translator.value(self.observer.mapper.to_domain_event(notification))
+            happened = asked(f"reading event {notification.id} of the log", self.value, notification)
             number = self.labels.get(owner, 0)
             self.labels[owner] = number + 1
             event = Stored(
@@ -179,6 +186,10 @@ class FrameworkDeployment:
             self.log.append(event)
             self.seen = max(self.seen, notification.id)
             self.emit(event)
+
+    def value(self, notification: Any) -> Happened:
+        """An event, through the application's own mapper, which may upcast it."""
+        return self.application.translator.value(self.observer.mapper.to_domain_event(notification))
 
     # -- the port
 
@@ -313,6 +324,7 @@ class FrameworkDeployment:
         """Begin a turn. What it returns has at its end whether there was anything to do; an error ends the worker, as it ends a runner of
         the library's, and somebody starts it again."""
         answer: list[bool] = []
+        self.stuck.pop(name, None)
 
         def ended(status: Status) -> None:
             if isinstance(status, Returned):
@@ -320,6 +332,8 @@ class FrameworkDeployment:
                 return
             if not isinstance(status, Died):
                 self.stage.end(name)
+            if isinstance(status, Raised):
+                self.stuck[name] = told(status.error)
             self.fell(name)
 
         self.stage.begin(name, lambda: self.follower(name).turn(), ended)
@@ -334,10 +348,17 @@ class FrameworkDeployment:
                 answer = self.work(name)
                 self.stage.finish([name])
                 failures = 0 if answer else failures + 1
-                if failures > 3 or answer == [False]:
+                if failures > FAILURES or answer == [False]:
                     break
             else:
                 raise AdapterError(f"{self.system.name}: {name} is still not done after {WORK_MAX:,} turns")
+            if name in self.stuck:
+                self.emit(Stuck(name, self.stands_at(name), self.stuck[name]))
+
+    def stands_at(self, name: str) -> int:
+        """The position up to which a worker is done; 0 if it cannot even start."""
+        found = self.attempt(partial(self.stage.at_once, name, lambda: self.follower(name).stands_at()))
+        return found if isinstance(found, int) else 0
 
     # -- looking
 
@@ -356,18 +377,27 @@ class FrameworkDeployment:
         for client in [name for name in readers if name not in self.system.workers]:
             self.emit(Viewed(f"the repository of {client}", self.read(client, readers[client], names)))
         if self.separate:
-            again = self.make()
-            self.emit(Viewed("the repository after a restart", self.states(again, names)))
-            again.close()
+            self.emit(Viewed("the repository after a restart", self.restarted(names)))
         elif getattr(self.observer.repository, "cache", None) is not None:
             self.emit(Viewed("the repository without its cache", self.uncached(names)))
         for name in self.system.workers:
             shown = self.attempt(partial(self.stage.at_once, name, self.follower_shows, name, names))
-            self.emit(Viewed(name, shown if isinstance(shown, dict) else {"": shown}))
+            self.emit(Viewed(name, shown if isinstance(shown, dict) else {FAILING: shown}))
+
+    def restarted(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """What the repository of an application that has just started gives."""
+        again = self.attempt(self.make)
+        if isinstance(again, str):
+            return {FAILING: again}
+        try:
+            return self.states(again, names)
+        finally:
+            asked(f"close() of {self.system.cls.__name__}", again.close)
 
     def follower_shows(self, name: str, names: Mapping[str, str]) -> dict[str, Any]:
         """What a worker shows."""
-        return self.follower(name).shown(names)
+        shown = self.follower(name).shown(names)
+        return {FAILING: f"raises {self.stuck[name]}", **shown} if name in self.stuck else shown
 
     def read(self, client: str, application: Any, names: Mapping[str, str]) -> dict[str, Any]:
         """What the repository of a client's application gives."""
@@ -425,7 +455,7 @@ class FrameworkDeployment:
             self.stage.close()
             self.lives.clear()
             if getattr(self, "observer", None) is not None:
-                self.observer.close()
+                asked(f"close() of {self.system.cls.__name__}", self.observer.close)
         finally:
             self.store.close()
 
@@ -446,9 +476,11 @@ class FrameworkDeployment:
                 f" {self.outcomes[0][1] if self.outcomes else 'nothing'}"
             )
         for name in self.system.workers:
-            for _ in range(4):
-                self.work(name)
+            for _ in range(REHEARSED):  # what it does with an event of one kind, it does not show with another
+                answer = self.work(name)
                 self.walk(name, found[name])
+                if answer == [False]:
+                    break
         return {who: sorted(places, key=lambda place: not place.startswith(WRITING)) for who, places in found.items()}
 
     def walk(self, who: str, places: dict[str, None]) -> None:

@@ -46,7 +46,8 @@ class EventSourcing:
     whose database is in files, a function that takes the path of a folder and returns settings, including `PERSISTENCE_MODULE`; it
     allows no `projections`. `state`: what counts as an aggregate's state. `invariant(aggregate)`: False, or a sentence, if the state is
     impossible. `evolve(state, event)` and `decide(command, state)`: a second opinion on what events mean and what is allowed; `decide`
-    raises `refold.Refusal`, and `key(command)` returns the id of the aggregate that the command is about. `projector(aggregate, events)`:
+    raises `refold.Refusal`, and `key(command)` returns the id of the aggregate that the command is about, or a tuple of ids: `decide` is
+    then given a tuple of states. `projector(aggregate, events)`:
     for functional aggregates. `atomic`: whether a call that fails or dies must have done all or nothing.
     """
 

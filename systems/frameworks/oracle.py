@@ -5,7 +5,7 @@ Nothing here looks at the running application. All is a function of the events t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from refold.model.application import Application, Refusal, Solo
@@ -14,7 +14,7 @@ from refold.model.event import Stored
 from refold.systems.frameworks.calls import Command, MethodCall
 from refold.systems.frameworks.events import Happened, Streams, Translator, fresh_names, id_of, names_of
 from refold.systems.frameworks.values import plain
-from refold.systems.user.errors import let_through, told
+from refold.systems.user.errors import asked, let_through, told
 
 UNSEEN = frozenset({"_id", "_created_on", "_modified_on", "_pending_events"})
 """Attributes of every aggregate that are no state of its own."""
@@ -83,6 +83,9 @@ class FreshInstances(Application):
         self.key_of = key
         self.projector = projector
         self.atomic = atomic
+        self.second_opinion = frozenset(
+            name for name, said in (("decide", decide), ("evolve", evolve)) if said is not None
+        )
         self.replays: dict[str, Callable[[Sequence[Stored]], Mapping[str, Any]]] = {}
         self._translator: Translator | None = None
 
@@ -95,7 +98,8 @@ class FreshInstances(Application):
 
     def fresh(self, before: Sequence[Stored] = ()) -> Any:
         """A new instance in memory that has these events."""
-        made = self.cls(env={**self.env, **named_for(self.cls, ALONE)})
+        settings = {**self.env, **named_for(self.cls, ALONE)}
+        made: Any = asked(f"{self.cls.__name__}(env=…), in memory,", lambda: self.cls(env=settings))
         made.take_snapshot = without_snapshots
         if before:
             made.recorder.insert_events([self.translator.record(event.data) for event in before])
@@ -159,7 +163,11 @@ class FreshInstances(Application):
         """The state of an aggregate."""
         if isinstance(aggregate, BaseException):
             return f"the replay of its events raises {told(aggregate)}"
-        return None if aggregate is None else plain(self.state(aggregate), names)
+        return None if aggregate is None else plain(self.state_of(aggregate), names)
+
+    def state_of(self, aggregate: Any) -> Any:
+        """What counts as its state."""
+        return asked("state(aggregate)", self.state, aggregate)
 
     def replay(self, events: Sequence[Stored]) -> Mapping[str, Any]:
         """Stream -> state: by `evolve` where there is one, else by the library's replay."""
@@ -173,7 +181,10 @@ class FreshInstances(Application):
         assert self.step is not None
         states: dict[str, Any] = {}
         for event in events:
-            states[event.stream] = self.step(states.get(event.stream), self.translator.event(event.data))
+            happened = self.translator.event(event.data)
+            states[event.stream] = asked(
+                f"evolve(state, event) of {event.data}", self.step, states.get(event.stream), happened
+            )
         return states
 
     def replay_of(self, view: str, events: Sequence[Stored]) -> Mapping[str, Any]:
@@ -188,7 +199,8 @@ class FreshInstances(Application):
         changed = {event.stream for event in appended}
         aggregates = self.aggregates([event for event in events if event.stream in changed])
         for stream, aggregate in aggregates.items():
-            said = True if isinstance(aggregate, BaseException) else self.invariant(aggregate)
+            known = not isinstance(aggregate, BaseException)
+            said = asked("invariant(aggregate)", self.invariant, aggregate) if known else True
             if said is not None and said is not True:
                 return said if isinstance(said, str) else f"{stream} is {self.shown(aggregate, names_of(events))!r}"
         return ""
@@ -256,32 +268,43 @@ class FreshInstances(Application):
             return None
         entry = command.entry(results)
         try:
-            self.rule(entry, self.decided_on(entry, before))
+            asked(
+                f"decide(command, state) of {command.text}",
+                self.rule,
+                entry,
+                self.decided_on(entry, before),
+                answers=(Refusal,),
+            )
         except Refusal as refusal:
             return refusal
         return None
 
     def decided_on(self, entry: Any, before: Sequence[Stored]) -> Any:
-        """The state of the aggregate that a command is about; None if there is none yet."""
+        """The state of the aggregate that a command is about, None if there is none yet; of several, a tuple of their states."""
         aggregates = self.aggregates(before)
-        stream = self.stream_of(entry, before, aggregates)
+        wanted = self.wanted(entry)
+        if isinstance(wanted, tuple | list):
+            return tuple(self.state_at(self.stream_of(one, before, aggregates), before, aggregates) for one in wanted)
+        return self.state_at(self.stream_of(wanted, before, aggregates), before, aggregates)
+
+    def state_at(self, stream: str | None, before: Sequence[Stored], aggregates: Mapping[str, Any]) -> Any:
+        """The state of the aggregate with this stream."""
         if stream is None:
             return None
         if self.step is not None:
             return self.evolved([event for event in before if event.stream == stream]).get(stream)
         aggregate = aggregates[stream]
-        return None if isinstance(aggregate, BaseException) else self.state(aggregate)
+        return None if isinstance(aggregate, BaseException) else self.state_of(aggregate)
 
-    def stream_of(self, entry: Any, before: Sequence[Stored], aggregates: Mapping[str, Any]) -> str | None:
-        """By the id that `key` gives; else the first argument is the id, or what the class makes an id of, or a value that an aggregate
-        has."""
-        wanted = (
-            self.key_of(entry)
-            if self.key_of is not None
-            else entry[1]
-            if isinstance(entry, tuple) and entry[1:]
-            else None
-        )
+    def wanted(self, entry: Any) -> Any:
+        """What says which aggregate a command is about: what `key` returns, or the first argument."""
+        if self.key_of is not None:
+            return asked("key(command)", self.key_of, entry)
+        first = entry[1] if isinstance(entry, tuple) and entry[1:] else None
+        return first if isinstance(first, Hashable) and not isinstance(first, tuple) else None
+
+    def stream_of(self, wanted: Any, before: Sequence[Stored], aggregates: Mapping[str, Any]) -> str | None:
+        """That of the aggregate with this id, or one that its class makes of it, or with this value as an attribute."""
         ids = {id_of(event.data.originator): event.stream for event in before}
         if wanted is None or wanted in ids:
             return ids.get(wanted)
@@ -298,7 +321,7 @@ def made_of(aggregate: Any, wanted: Any) -> Any:
     """The id that the class of an aggregate makes of a value; None if it makes none."""
     try:
         return type(aggregate).create_id(wanted)
-    except (AttributeError, TypeError):
+    except Exception:  # it may have been made for other values
         return None
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from refold.model.errors import SystemUnavailable
 from refold.systems.run_folder import RunFolder
 from refold.systems.servers.catalogue import OFFERS
-from refold.systems.user.errors import AdapterError, let_through, told
+from refold.systems.user.errors import AdapterError, asked, let_through, told
 
 FEW = {"POSTGRES_POOL_SIZE": "1", "POSTGRES_MAX_OVERFLOW": "4"}
 """Connections of a pool, where the user does not say how many: there are many processes, and each uses one at a time."""
@@ -115,9 +115,9 @@ class Tables:
     def __call__(self, dsn: str) -> None:
         """In the database at this address."""
         env = {**FEW, **self.env, **on_server(dsn), "CREATE_TABLE": "y"}
-        leader = self.application(env=env)
-        for worker in self.workers.values():
-            worker.make(leader, worker.settings(env)).close()
+        leader = asked(f"{self.application.__name__}(env=…)", lambda: self.application(env=env))
+        for name, worker in self.workers.items():
+            asked(f"making {name}", worker.make, leader, worker.settings(env)).close()
         leader.close()
 
 

@@ -19,8 +19,12 @@ from refold.systems.frameworks.events import Translator, names_of
 from refold.systems.frameworks.oracle import ALONE, named_for, streams_of
 from refold.systems.frameworks.stores import FEW, Store
 from refold.systems.frameworks.values import plain
+from refold.systems.user.errors import AdapterError, asked, let_through, told
 
 Shows = Callable[[Any], Mapping[str, Any]]
+
+FAILING = "(error)"
+"""The row of a worker that cannot go on: it says why."""
 
 
 class FollowerLife(Protocol):
@@ -28,6 +32,9 @@ class FollowerLife(Protocol):
 
     def turn(self) -> bool:
         """Do what there is to do with the next event; whether there was any."""
+
+    def stands_at(self) -> int:
+        """The position up to which it is done."""
 
     def shown(self, names: Mapping[str, str]) -> dict[str, Any]:
         """What it shows."""
@@ -62,9 +69,18 @@ class Projecting:
             self.position = notification.id
         return bool(page)
 
+    def stands_at(self) -> int:
+        """As the view says."""
+        return int(self.view.max_tracking_id(self.leader.name) or 0)
+
     def shown(self, names: Mapping[str, str]) -> dict[str, Any]:
-        """By the function of the user's."""
-        return {str(key): value for key, value in plain(self.show(self.view), names).items()}
+        """By the function of the user's. Raises `AdapterError` if it does not return a dict."""
+        shown = self.show(self.view)
+        if not isinstance(shown, Mapping):
+            raise AdapterError(
+                f"the function that shows the view of {type(self.projection).__name__} returned {short(shown)}, expected a dict"
+            )
+        return {str(key): value for key, value in plain(shown, names).items()}
 
     def close(self) -> None:
         """Those of its view."""
@@ -80,9 +96,13 @@ class Following:
         self.application.follow(leader.name, leader.notification_log)
         self.state = state
 
+    def stands_at(self) -> int:
+        """As its own database says."""
+        return int(self.application.recorder.max_tracking_id(self.leader.name) or 0)
+
     def turn(self) -> bool:
         """The next event."""
-        position = self.application.recorder.max_tracking_id(self.leader.name) or 0
+        position = self.stands_at()
         page = self.leader.recorder.select_notifications(
             start=position + 1, limit=1, topics=tuple(self.application.topics)
         )
@@ -163,15 +183,26 @@ class LogFollower:
         return Projecting(leader, self.cls, self.view, self.show, env)
 
     def replay(self, leader: Any, names: Mapping[str, str]) -> Mapping[str, Any]:
-        """What a new one shows that has followed this application from the beginning, with nothing in its way."""
+        """What a new one shows that has followed this application from the beginning, with nothing in its way; one that fails on an event
+        shows what it has up to there, and why."""
         with self.alone() as env:
-            made = self.make(leader, env)
+            made: FollowerLife = asked(f"making {self.name}, with a database of its own,", self.make, leader, env)
             try:
-                while made.turn():
-                    pass
-                return made.shown(names)
+                failing = self.to_the_end(made)
+                shown = asked(f"the function that shows {self.name}", made.shown, names)
+                return {FAILING: failing, **shown} if failing else shown
             finally:
-                made.close()
+                asked(f"close() of {self.name}", made.close)
+
+    def to_the_end(self, made: FollowerLife) -> str:
+        """Turns, as long as there are any; why it came no further, if it did not."""
+        try:
+            while made.turn():
+                pass
+        except BaseException as error:
+            let_through(error)
+            return f"raises {told(error)}"
+        return ""
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[dict[str, str]]:

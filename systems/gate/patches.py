@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from types import CellType, FunctionType, ModuleType
 from typing import Any, ClassVar, Protocol, Self
 
+from refold.systems.gate.late_imports import LateImports
 from refold.systems.gate.users import patched_modules
 
 Replacements = dict[str, Any]
@@ -69,6 +70,7 @@ class Patches:
         self._imported: list[tuple[ModuleType, str, Any]] = []
         """Names under which modules have imported an original."""
         self.finders: list[Finder] = []
+        self.late = LateImports(self._put_those_of)
 
     @classmethod
     def all(cls) -> Patches:
@@ -84,7 +86,7 @@ class Patches:
         self.finders.append(finder)
 
     def add(self, library: str, replacements: Callable[[], Replacements]) -> None:
-        """Replace names once `library` has been imported by somebody; nothing is imported for it."""
+        """Replace names once `library` has been imported by somebody, also while a gate is open; nothing is imported for it."""
         self.sources.append((library, replacements))
 
     def __enter__(self) -> Self:
@@ -96,6 +98,7 @@ class Patches:
     def __exit__(self, *error: object) -> None:
         self.entered -= 1
         if self.entered == 0:
+            self.late.end()
             for owner, name, original in reversed(self._undo):
                 if original is INHERITED:
                     delattr(owner, name)
@@ -106,13 +109,11 @@ class Patches:
             self._undo.clear()
 
     def _put(self) -> None:
-        for number, (library, replacements) in enumerate(self.sources):
-            if library not in sys.modules:
-                continue
-            if number not in self._made:
-                self._make(number, replacements())
-            for place, replacement in self._made[number].items():
-                self._replace(*_owner(place), replacement)
+        libraries = {library for library, _ in self.sources}
+        for library in dict.fromkeys(library for library, _ in self.sources):
+            if library in sys.modules:
+                self._put_those_of(library)
+        self.late.begin({library for library in libraries if library not in sys.modules})
         self._look_for_imports()
         for module, name, original in self._imported:
             if vars(module).get(name) is original:
@@ -120,6 +121,15 @@ class Patches:
         for finder in self.finders:
             for owner, name, replacement in finder.stand_ins():
                 self._replace(owner, name, replacement)
+
+    def _put_those_of(self, library: str) -> None:
+        for number, (name, replacements) in enumerate(self.sources):
+            if name != library:
+                continue
+            if number not in self._made:
+                self._make(number, replacements())
+            for place, replacement in self._made[number].items():
+                self._replace(*_owner(place), replacement)
 
     def _make(self, number: int, replacements: Replacements) -> None:
         self._made[number] = replacements

@@ -209,7 +209,7 @@ class PostgresDatabase:
         try:
             self.prepared = self.host.took(schema)
         except psycopg.OperationalError as error:
-            raise SystemUnavailable(f"PostgreSQL does not let refold in: {' '.join(str(error).split())}") from error
+            raise SystemUnavailable(f"PostgreSQL does not let refold in: {in_one_line(error)}") from error
         self.dsn = self.prepared.dsn
         self.connection: Own | None = None
 
@@ -231,7 +231,13 @@ class PostgresDatabase:
                 return columns, cursor.fetchall() if columns else []
             except psycopg.errors.LockNotAvailable as error:
                 raise TableLocked("it is locked by a transaction that is still open") from error
-            except psycopg.OperationalError as error:
+            except psycopg.DatabaseError as error:
+                if not isinstance(error, psycopg.OperationalError):
+                    if error.sqlstate is None:
+                        raise SystemUnavailable(
+                            f"PostgreSQL gives answers that are none: {in_one_line(error)}"
+                        ) from error
+                    raise
                 alive = self.connection is not None and not self.connection.closed
                 if alive:
                     raise
@@ -239,7 +245,7 @@ class PostgresDatabase:
                 why = self.host.ended()
                 if last or why:
                     raise SystemUnavailable(
-                        f"PostgreSQL went away in the middle of a run: {why or ' '.join(str(error).split())}"
+                        f"PostgreSQL went away in the middle of a run: {why or in_one_line(error)}"
                     ) from error
         raise AssertionError
 
@@ -249,6 +255,11 @@ class PostgresDatabase:
             self.connection.close()
             self.connection = None
         self.host.free.setdefault(key_of(self.schema), []).append(self.prepared)
+
+
+def in_one_line(error: BaseException) -> str:
+    """What it says."""
+    return " ".join(str(error).split())
 
 
 def key_of(schema: Schema) -> object:

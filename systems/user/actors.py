@@ -74,12 +74,15 @@ class Stage:
         """Who has had to wait in the work that is under way."""
         self.ended = False
         """A process was ended to resolve a deadlock, and its work is not over yet."""
+        self.closed = False
         self.gate.__enter__()
 
     def close(self) -> None:
-        """End what is left."""
+        """End what is left. What was closed already stays so."""
         self.work.clear()
-        self.gate.__exit__(None, None, None)
+        if not self.closed:
+            self.closed = True
+            self.gate.__exit__(None, None, None)
 
     def busy(self, name: str) -> bool:
         """Whether somebody is in the middle of work."""

@@ -119,7 +119,8 @@ class OwnDeployment(Deployment):
         try:
             self.assemble(application)
         except NeedsThread as stop:
-            self.begin_with_threads(application, stop)
+            self.system.use_threads(stop)
+            self.begin_with_threads(application)
 
     def assemble(self, application: Application) -> None:
         """A stage, if there is to be one, and what stands on it."""
@@ -146,10 +147,9 @@ class OwnDeployment(Deployment):
             raise
         self.lit = True
 
-    def begin_with_threads(self, application: Application, stop: NeedsThread) -> None:
+    def begin_with_threads(self, application: Application) -> None:
         """Asynchronous code has stopped where it does not await. Begin again, with threads for its loops, and come to where this run was:
         up to there nothing is different."""
-        self.system.use_threads(stop)
         self.recorder.again()
         self.assemble(application)
         for action in self.done:
@@ -162,8 +162,9 @@ class OwnDeployment(Deployment):
         try:
             done = super().perform(action)
         except NeedsThread as stop:
+            self.system.use_threads(stop)
             self.close_quietly()
-            self.begin_with_threads(self.application, stop)
+            self.begin_with_threads(self.application)
             return super().perform(action)
         self.done.append(action)
         return done
@@ -534,8 +535,9 @@ class OwnDeployment(Deployment):
         try:
             self.come_to_an_end()
         except NeedsThread as stop:
+            self.system.use_threads(stop)
             self.close_quietly()
-            self.begin_with_threads(self.application, stop)
+            self.begin_with_threads(self.application)
             self.come_to_an_end()
 
     def come_to_an_end(self) -> None:

@@ -64,7 +64,20 @@ def line_of(error: BaseException) -> str:
 
 
 class AdapterError(Exception):
-    """A user's log broke the contract of the port itself; the message is one sentence. Exit code 2."""
+    """Code of the user's broke the contract of the port itself; the message is one sentence. Exit code 2."""
+
+
+def asked(what: str, function: Callable[..., T], *arguments: object, answers: tuple[type[Exception], ...] = ()) -> T:
+    """What a function of the user's returns. Raises `AdapterError`, which begins with `what`, if it raises anything that is none of its
+    `answers`."""
+    passed: tuple[type[Exception], ...] = (AdapterError, *answers)
+    try:
+        return function(*arguments)
+    except passed:
+        raise
+    except BaseException as error:
+        let_through(error)
+        raise AdapterError(f"{what} raised {told(error)}") from error
 
 
 def awaited(title: str, method: str, answer: object) -> object:

@@ -85,6 +85,7 @@ class GuardedLog(Process):
         """Appends that have raised since the last one that was answered."""
         self.worked: set[str] = set()
         """Methods that have returned. What has never worked was not lost in a fault."""
+        self.conflicts = conflicts_of(title, log)
         self.emit: Emit | None = None
         self.places_of: dict[str, int] = {}
         if hasattr(log, "durable"):
@@ -130,6 +131,9 @@ class GuardedLog(Process):
             ) from death
         except BaseException as error:
             let_through(error)
+            if method in APPENDING and isinstance(error, self.conflicts):
+                self.worked.add(method)
+                return Conflict(-1, str(error))
             if self.lost(method):
                 raise DidNotRecover(f"{method}() raised {told(error)}") from error
             if self.fallen and method in APPENDING and (method in self.worked or self.raised + 1 < IN_A_ROW):
@@ -138,8 +142,14 @@ class GuardedLog(Process):
                 raise OutcomeUnknown(told(error)) from error
             raise AdapterError(
                 f"{self.title}: {method}() raised {told(error)}; it should return, or raise"
-                " OutcomeUnknown where the outcome of an append is not known"
+                f" OutcomeUnknown where the outcome of an append is not known{self.declaring(method, error)}"
             ) from error
+
+    def declaring(self, method: str, error: BaseException) -> str:
+        """What to write if an error of an append is the log's way of saying no."""
+        if method not in APPENDING or type(error).__module__ == "builtins":
+            return ""
+        return f"; if that is how it refuses, the log declares conflicts = ({type(error).__name__},)"
 
     def lost(self, method: str) -> bool:
         """Whether a fault has ended what this method, which raises now, shows."""
@@ -320,6 +330,21 @@ class GuardedLog(Process):
         """Passed on, if there is something to close."""
         if hasattr(self.log, "close"):
             self.call("close")
+
+
+def conflicts_of(title: str, log: object) -> tuple[type[Exception], ...]:
+    """The exceptions by which a user's log says that an append was refused, and nothing of it is stored. Raises `UsageError` for what
+    cannot say only that."""
+    declared = getattr(log, "conflicts", ())
+    classes = declared if isinstance(declared, tuple | list) else (declared,)
+    for cls in classes:
+        if not (isinstance(cls, type) and issubclass(cls, Exception)):
+            raise UsageError(f"{title}: its conflicts are {short(declared)}, expected a tuple of classes of exceptions")
+        if cls is Exception or issubclass(OutcomeUnknown, cls):
+            raise UsageError(
+                f"{title}: {cls.__name__} is one of its conflicts; name the class that says that an append was refused, and nothing else"
+            )
+    return tuple(classes)
 
 
 def misfit(event: Stored) -> str | None:

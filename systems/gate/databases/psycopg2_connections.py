@@ -7,7 +7,9 @@ is lost for psycopg2 as well, which finds out by itself.
 
 from __future__ import annotations
 
+import _socket
 import contextlib
+import os
 import weakref
 from collections.abc import Callable
 from functools import cache
@@ -24,6 +26,16 @@ T = TypeVar("T")
 
 HARMLESS = contextlib.suppress(Exception, Death)
 GONE = "server closed the connection unexpectedly"
+
+
+def shut(connection: Any) -> None:
+    """Let nothing more come over a connection, whoever is at its other end: then nobody waits for it."""
+    with contextlib.suppress(Exception):
+        line = _socket.socket(fileno=os.dup(connection.fileno()))
+        try:
+            line.shutdown(_socket.SHUT_RDWR)
+        finally:
+            line.close()
 
 
 class Line(InServer):
@@ -69,6 +81,7 @@ class Line(InServer):
         self.end()
         theirs = self.theirs()
         if theirs is not None:
+            shut(theirs)
             with contextlib.suppress(psycopg2.Error), psycopg2.extensions.connection.cursor(theirs) as cursor:
                 psycopg2.extensions.cursor.execute(cursor, "select 1")  # it finds out
         lost: BaseException = psycopg2.OperationalError(GONE)

@@ -11,7 +11,7 @@ import msgspec
 from refold.model.application import Application
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
-from refold.model.parts.calls import SERVICE, Called, Deadlocked, HandledAgain, Replied, Shown
+from refold.model.parts.calls import SERVICE, Called, Deadlocked, HandledAgain, Replied, Shown, Stuck
 from refold.model.parts.reading.looks import Viewed
 from refold.model.parts.rebuilds import GIVEN_UP, RebuildEnded
 from refold.model.record import (
@@ -134,6 +134,11 @@ CASES: dict[tuple[str, str], Case] = {
     ("deadlocks", "no circle"): Case(
         history(*ADDED, call("bob-1"), Deadlocked("bob", {"alice": "waits", "bob": "waits"}), done("bob-1", "unknown")),
         history(*ADDED, call("bob-1"), done("bob-1", "unknown")),
+        BAG,
+    ),
+    ("dead-ends", "no dead end"): Case(
+        history(*ADDED, Settling(), Stuck("worker", 0, "KeyError: 'a'"), Settled(0)),
+        history(*ADDED, Settling(), Settled(0)),
         BAG,
     ),
     ("watched-consumers", "not lost"): Case(

@@ -12,10 +12,11 @@ import pytest
 
 pytest.importorskip("eventsourcing", reason="needs refold[eventsourcing]")
 
-from refold import replay, verify
+from refold import Refusal, replay, verify
 from refold.model.errors import SystemUnavailable, UsageError
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
+from refold.search.capabilities import not_checked
 from refold.systems import EventSourcing, resolve
 from refold.systems.user.errors import AdapterError
 
@@ -253,3 +254,81 @@ def test_a_release_without_projections_verifies_an_application(monkeypatch: pyte
     """Nothing of 9.4 is asked for where there are none."""
     monkeypatch.setattr("refold.systems.frameworks.library.version", lambda name: "9.2.22")
     assert EventSourcing(dogs.DogSchool, dogs.COMMANDS).name == "DogSchool"
+
+
+class Kennel(dogs.DogSchool):
+    """Dogs share one bone at most."""
+
+    def share(self, one: str, other: str) -> None:
+        found: list[Any] = [self.repository.get(named) for named in (one, other)]
+        found[0].teach("share")
+        found[1].teach("share")
+        self.save(*found)
+
+
+def share_is_allowed(command: Any, state: Any) -> None:
+    """Two states, where two dogs are concerned."""
+    if command[0] == "share":
+        first, second = state
+        if "share" in first["tricks"] or "share" in second["tricks"]:
+            raise Refusal("one of them knows")
+        if first == second:
+            raise Refusal("it is one dog")
+
+
+def test_a_second_opinion_on_two_aggregates() -> None:
+    """`key` says which, and `decide` is given their states in that order."""
+    fido, rex = ("register", "fido"), ("register", "rex")
+    commands = [fido, rex, ("share", fido, rex), ("share", rex, fido)]
+
+    def key(command: Any) -> Any:
+        return command[1:] if command[0] == "share" else None
+
+    system = EventSourcing(Kennel, commands, decide=share_is_allowed, key=key)
+    result = searched(system, 12)
+    assert result.counterexamples == ()
+    assert result.counts["calls_made_alone"] > 20
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({}, "decisions by a second opinion"),
+        ({"decide": share_is_allowed}, "what events mean, by a second opinion"),
+        ({"evolve": lambda state, event: state}, "decisions by a second opinion"),
+        ({"decide": share_is_allowed, "evolve": lambda state, event: state}, None),
+    ],
+)
+def test_what_nobody_has_said_twice_is_not_checked(given: Any, left: str | None) -> None:
+    """And what somebody has is not in the list."""
+    system = EventSourcing(dogs.DogSchool, dogs.COMMANDS, **given)
+    texts = not_checked(system, system.application)
+    assert [text.partition(":")[0] for text in texts if "second opinion" in text] == ([] if left is None else [left])
+
+
+def test_an_argument_that_cannot_be_a_key_is_about_no_aggregate() -> None:
+    """A list is none, nor is a dict."""
+    command = lambda: [("register", "fido"), ("register", ["a", "list"])]  # noqa: E731
+    system = EventSourcing(dogs.DogSchool, command(), decide=lambda command, state: None)
+    assert searched(system, 3).counterexamples == ()
+
+
+class SavesPositionFirst(dogs.Counts):
+    """Its position, and in a second transaction what it counts."""
+
+    def count(self, trick: str, tracking: Any) -> None:
+        self.insert_tracking(tracking)
+        with self.datastore.transaction(commit=True) as cursor:
+            self.add(cursor, trick)
+
+
+def test_a_worker_is_stopped_where_only_late_events_lead() -> None:
+    """The first events are none that it counts, and a death at its second COMMIT is needed."""
+    names = ["fido", "rex", "bello", "lassie", "laika", "hachiko"]
+    registers = [("register", name) for name in names]
+    commands = [*registers, ("teach", registers[0], "roll over")]
+    system = EventSourcing(dogs.DogSchool, commands, projections=[(dogs.Counting, SavesPositionFirst, dogs.totals)])
+    places = system.learned(system.application)["Counting"]
+    assert {"INSERT counts", "COMMIT", "COMMIT (2)"} <= {*places}
+    result = Campaign(system, system.application, 1, Budget(None, 200, distinct=1)).run()
+    assert [example.finding.anomaly for example in result.counterexamples] == ["view-differs-from-replay"]

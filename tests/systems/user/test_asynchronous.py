@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import re
@@ -14,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from refold.model.action import Action
+from refold.model.action import Action, Submit
 from refold.model.application import Application
 from refold.model.errors import UsageError
 from refold.model.parts.calls import Deadlocked, Die, Enter, FailStep, GoOn, Halt, LoseAnswer, Replied
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.search.run import execute
+from refold.systems.gate.actor import OPEN
 from refold.systems.gate.runtime.places import place
 from refold.systems.user.adopt import adapt
 from refold.systems.user.errors import AdapterError
@@ -405,6 +407,28 @@ def test_code_that_computes_for_ever_is_interrupted(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("refold.systems.gate.runtime.watchdog.LIMIT", 0.2)
     with pytest.raises(AdapterError, match=r"alice has computed for more than .* without an await"):
         adapt("hotel", hotel(Computing)).menu(Hotel())
+
+
+class ComputingLater(roles.CarefulDesk):
+    """From the second call on."""
+
+    calls = 0
+
+    async def take(self, room: str, guest: str) -> None:
+        type(self).calls += 1
+        while type(self).calls > 1:
+            pass
+        await super().take(room, guest)
+
+
+def test_code_that_computes_for_ever_in_the_middle_of_a_run_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is closed once, and the sentence is what is heard."""
+    monkeypatch.setattr("refold.systems.gate.runtime.watchdog.LIMIT", 0.2)
+    ComputingLater.calls = 0
+    plan = (Submit("alice", BOOK), Submit("bob", BOOK))
+    with pytest.raises(AdapterError, match=r"bob has computed for more than .* without an await"):
+        execute(adapt("hotel", hotel(ComputingLater)), Hotel(), plan)
+    assert not OPEN.get(_thread.get_ident())
 
 
 class Swallowing(roles.CarefulDesk):

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from refold import verify
 from refold.model.declarations.capability import CORE, DISK_FAILURE, Ability, Capability
-from refold.model.errors import OutcomeUnknown
+from refold.model.errors import OutcomeUnknown, UsageError
 from refold.model.event import NewEvent, Stored
 from refold.model.examples.inventory import Inventory, Restocked
-from refold.model.expectation import ANY
+from refold.model.expectation import ANY, NO_STREAM
 from refold.model.log import Appended, AppendRequest, Conflict, DiskFailure, Log, NothingAppended
 from refold.systems.observer import Observer
 from refold.systems.user.errors import AdapterError
@@ -142,3 +143,88 @@ def test_events_of_a_module_with_two_names_are_told() -> None:
     with pytest.raises(AdapterError, match="the same code under two names"):
         log.readable(Stored(4, "bolt", 4, "bob-3/0", "Restocked", twin()))
     assert log.readable(event) is event
+
+
+class WrongVersionError(Exception):
+    """How a log says no that does not answer with a `Conflict`."""
+
+
+class Raising(NewestFirst):
+    """Raises where it refuses, as many logs do."""
+
+    conflicts = (WrongVersionError,)
+
+    def read(self, after: int, limit: int) -> Sequence[Stored]:
+        return self.log.read(after, limit)
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        answer = super().append(request)
+        if isinstance(answer, Conflict):
+            raise WrongVersionError(f"it is at {answer.found}")
+        return answer
+
+
+def stale(n: int) -> AppendRequest:
+    """One that expects an empty stream."""
+    return AppendRequest(f"bob-{n}", "bolt", NO_STREAM, (NewEvent(f"bob-{n}/0", "Restocked", Restocked("bolt", 1)),))
+
+
+def test_an_exception_that_is_a_conflict_is_a_refusal() -> None:
+    """The version that it found is not known. After a fault it is a refusal as well, and not an append without an answer."""
+    log = guarded(Raising())
+    assert log.append(stale(7)) == Conflict(-1, "it is at 3")
+    log.fallen = True
+    for n in range(8, 13):
+        assert log.append(stale(n)) == Conflict(-1, "it is at 3")
+    assert len(log.read_stream("bolt", 0)) == 3
+
+
+class Undeclared(Raising):
+    conflicts = ()
+
+
+def test_an_exception_that_nobody_has_declared_is_a_mistake_and_the_sentence_says_what_to_write() -> None:
+    log = guarded(Undeclared())
+    with pytest.raises(
+        AdapterError, match=r"raised WrongVersionError: it is at 3 .*conflicts = \(WrongVersionError,\)"
+    ):
+        log.append(stale(7))
+
+
+class Boastful(Raising):
+    """Stores first, and then says no."""
+
+    def append(self, request: AppendRequest) -> Appended | Conflict:
+        kept = AppendRequest(request.op, request.stream, ANY, request.events)
+        if not request.expected.holds(len(self.log.streams.get(request.stream, ()))):
+            self.log.append(kept)
+            raise WrongVersionError
+        return self.log.append(kept)
+
+
+def test_a_refusal_of_what_is_stored_all_the_same_is_found() -> None:
+    """To declare an exception excuses nothing."""
+    result = verify(system=Boastful, application=Inventory(), seconds=None, examples=40, seed=1)
+    assert {example.finding.guarantee for example in result.counterexamples} & {"LOG", "CAS"}
+
+
+def test_one_that_raises_its_own_exception_is_held() -> None:
+    result = verify(system=Raising, application=Inventory(), seconds=None, examples=20, seed=1)
+    assert result.counterexamples == ()
+    assert result.counts["conflicts"] > 0
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ((Exception,), "Exception is one of its conflicts; name the class"),
+        ((OutcomeUnknown,), "OutcomeUnknown is one of its conflicts"),
+        (("WrongVersion",), "expected a tuple of classes"),
+        (3, "expected a tuple of classes"),
+    ],
+)
+def test_what_would_excuse_everything_is_no_conflict(declared: object, message: str) -> None:
+    log = Raising()
+    log.conflicts = declared  # type: ignore[assignment]
+    with pytest.raises(UsageError, match=message):
+        GuardedLog("mine", log, Inventory())
