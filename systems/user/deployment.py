@@ -79,6 +79,10 @@ STEPS_OF_WALK = 300
 """Steps of one actor, at most, that are looked at to learn the places."""
 WALKS = 12
 """Times that time passes on such a walk."""
+REHEARSED_TURNS = 4
+"""Turns of a consumer that are looked at."""
+TO_THE_END = 40
+"""The same of one that reads by itself: what it does when there is nothing more to read is a part of its work."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
 
@@ -604,7 +608,8 @@ class OwnDeployment(Deployment):
             for command in commands:
                 self.submit(Submit(next(iter(self.clients)), command))
         for consumer in self.consumers.values():
-            for _ in range(4):
+            pulls = isinstance(consumer, Watched) and consumer.role == PULLING
+            for _ in range(TO_THE_END if pulls else REHEARSED_TURNS):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
                     self.walk(consumer.name, places[consumer.name])
             if consumer.name in self.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:

@@ -126,9 +126,9 @@ class WatchedFacts(Past):
         """Whether its checkpoint passed the event that the finding is about in work that came to its end."""
         place = self.finding.position or 0
         for at, (_, record) in enumerate(self.past[:-1]):
-            if type(record) is Shown and record.consumer == self.where and record.when == "working":
-                if (record.checkpoint or 0) >= place > 0:
-                    return tag_of(self.past[at + 1][1]) != "failed"
+            shown = type(record) is Shown and record.consumer == self.where and record.when == "working"
+            if shown and (record.checkpoint or 0) >= place > 0:
+                return tag_of(self.past[at + 1][1]) != "failed"
         return False
 
     @property
@@ -176,6 +176,25 @@ class WatchedFacts(Past):
                 stands = tag_of(action) == "halt"
             elif stands and tag_of(action) in TURNS and action.consumer != self.where:
                 return True
+        return False
+
+    @property
+    def worked_at_once(self) -> bool:
+        """Whether one consumer took a turn while another with rows of the same projection stood in the middle of its own."""
+        standing: set[str] = set()
+        for action in self.actions:
+            who = getattr(action, "who", None)
+            if who in self.specs:
+                standing.discard(who)
+                if tag_of(action) == "halt":
+                    standing.add(who)
+            elif tag_of(action) in TURNS and action.consumer in self.specs:
+                standing.discard(action.consumer)
+                projection = self.specs[action.consumer].projection
+                if any(self.specs[one].projection == projection for one in standing):
+                    return True
+                if tag_of(action) == "begin-turn":
+                    standing.add(action.consumer)
         return False
 
     @property

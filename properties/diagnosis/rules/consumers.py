@@ -79,6 +79,7 @@ CHECKPOINT_RULES: Rules = {
             "the checkpoint of {where} passed it in work in which nothing went wrong",
         ),
         against(0.5, lambda facts: not facts.choosy and facts.jump <= 1 and not facts.passed_in_peace),
+        against(0.5, lambda facts: facts.worked_at_once),
         against(0.4, lambda facts: facts.later_ones_applied or facts.failed_here),
     ),
     "out-of-order-completion": (
@@ -203,7 +204,16 @@ CHECKPOINT_RULES: Rules = {
         after(0.6, "fire-timer"),
         never(0.8, "fire-timer"),
     ),
-    "shared-session-race": (shows(0.1, *DIFFERS),),
+    "shared-session-race": (
+        shows(0.1, *DIFFERS),
+        shows(0.5, *UNAPPLIED, *AHEAD),
+        when(
+            0.6,
+            lambda facts: facts.worked_at_once and not facts.claim_ran_out,
+            "another one worked on the same rows while one stood in the middle of its work",
+        ),
+        against(0.8, lambda facts: facts.anomaly not in DIFFERS and (not facts.worked_at_once or facts.claim_ran_out)),
+    ),
 }
 
 LIVE_RULES: Rules = {
@@ -282,7 +292,7 @@ ORDER_RULES: Rules = {
         when(0.45, lambda facts: facts.happened("fail-step"), "a step had failed, and was tried again later"),
         when(0.5, lambda facts: facts.undone, "the event had been applied, and an older one was applied after it"),
         against(0.8, lambda facts: facts.anomaly in UNAPPLIED and not facts.undone),
-        against(0.6, lambda facts: not facts.happened("failed", "fail-step")),
+        against(0.6, lambda facts: not facts.happened("failed", "fail-step") and not facts.undone),
         against(0.4, lambda facts: facts.happened("parked", "poison")),
     ),
     "cross-partition-order": (

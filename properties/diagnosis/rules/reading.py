@@ -45,9 +45,7 @@ DUAL_RULES: Rules = {
         against(
             0.7,
             lambda facts: (
-                facts.anomaly != "inline-rows-behind"
-                and not facts.happened("writer-died")
-                and not facts.call_cut_short
+                facts.anomaly != "inline-rows-behind" and not facts.happened("writer-died") and not facts.call_cut_short
             ),
         ),
         shows(0.4, "side-effect-missing"),
