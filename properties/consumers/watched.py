@@ -491,8 +491,8 @@ class WatchedConsumers(Property):
         start: Any = None,
         usual: int = 1,
     ) -> tuple[Stored, int] | None:
-        """The first event that did not count as often as is `usual`, on the shortest way to this value of a row, from `start`, on which each
-        event counts as often as one of `times` says, and how long it is; None if there is no such way. Of many ways the shortest are
+        """The first event that did not count as often as is `usual`, on the shortest way to this value of a row, from `start`, on which
+        each event counts as often as one of `times` says, and how long it is; None if there is no such way. Of many ways the shortest are
         followed."""
         rows: Rows = {}
         ways: dict[str, tuple[Any, int, Stored | None]] = {repr(start): (start, 0, None)}

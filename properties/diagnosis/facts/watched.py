@@ -145,7 +145,8 @@ class WatchedFacts(Past):
     def missed_the_beginning(self) -> bool:
         """Whether it reads events by itself, undisturbed, had not been at work before the first event, and lacks that one."""
         reads = self.watched and not self.inline and not self.was_handed and self.undisturbed_here
-        return reads and self.lacks_the_first and not self.befell(*TURNS, "restart", "begin-rebuild")
+        alone = reads and not self.others_worked and not self.overtook
+        return alone and self.lacks_the_first and not self.befell(*TURNS, "restart", "begin-rebuild")
 
     @property
     def sender_overtook(self) -> bool:
