@@ -8,6 +8,7 @@ moves.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 Rows = dict[str, Any]
 SEARCHED = 100
 """Values of a row, each with the shortest way to it, that are followed while it is asked which events were lost, or applied again."""
+PASSED_OVER_MAX = 24
+"""Events of a row among which successive ones are sought that were passed over."""
 LOST, DOUBLED = (0, 1), (1, 2, 3)
 """How often an event may count where some are lost, and where some are applied again."""
 RULE = 4
@@ -45,6 +48,8 @@ class _Seen:
         self.lost: set[int] = set()
         self.troubled = False
         self.rebuilding = False
+        self.several = False
+        """Others have rows of the same projection: they may be the same rows, and each deals with some of the events."""
         self.back: Finding | None = None
 
     def project(self, event: Stored, rows: Rows) -> Rows:
@@ -120,6 +125,9 @@ class WatchedConsumers(Property):
             for spec in record.consumers
             if spec.watched
         }
+        shared = Counter(seen.spec.projection for seen in self.seen.values())
+        for seen in self.seen.values():
+            seen.several = shared[seen.spec.projection] > 1
 
     def on_recovered(self, number: int, record: Recovered) -> None:
         """A new process may begin with what it finds, and build the rest again."""
@@ -218,6 +226,8 @@ class WatchedConsumers(Property):
             return None
         back = self.furthest(seen, record.rows, self.oracle.between(0, seen.furthest))
         if back is not None and not self.each_moves_on(seen, seen.shown[1].rows, record.rows):
+            if seen.several and self.moved_by_some(seen, seen.shown[1].rows, record.rows):
+                return None
             found = self.went_back(number, record, seen, back)
             seen.back = seen.back or found
         return None
@@ -268,6 +278,16 @@ class WatchedConsumers(Property):
                 del waits[key]
             moving.update(key for key, value in waits.items() if self.same(folded.get(key), value))
         return not waits
+
+    def moved_by_some(self, seen: _Seen, before: Rows, rows: Rows) -> bool:
+        """Whether some events, in their order, make what a row is now of what it was, for each row that has changed. Where several work on
+        one table, each with events of its own, some are ahead of others."""
+        events = self.oracle.between(0, self.oracle.tail)
+        for key in {**before, **rows}:
+            was, now = before.get(key), rows.get(key)
+            if not self.same(was, now) and self.way(seen, key, now, events, LOST, was, usual=0) is None:
+                return False
+        return True
 
     def fold(self, seen: _Seen, events: Iterable[Stored]) -> Rows:
         """What the events make."""
@@ -438,6 +458,8 @@ class WatchedConsumers(Property):
                 continue
             missing = self.way(seen, key, rows.get(key), events, LOST)
             again = self.way(seen, key, rows.get(key), events, DOUBLED)
+            if again is not None and again[1] > 1 and (passed := self.passed_over(seen, key, rows.get(key), events)):
+                missing = passed, 1
             if missing is not None and (again is None or missing[1] <= again[1]):
                 lost.append(missing[0])
             elif again is not None:
@@ -464,22 +486,48 @@ class WatchedConsumers(Property):
                 return None, group[0]
         return None
 
+    def passed_over(self, seen: _Seen, key: str, value: Any, events: Sequence[Stored]) -> Stored | None:
+        """The first of some successive events without which the row would be as it is: one mistake, however many they are. None if there
+        are none, or too many events to try."""
+        of_row, rows = [], dict[str, Any]()
+        for event in events:
+            writes = seen.project(event, rows)
+            if key in writes:
+                of_row.append(event)
+            write(rows, writes)
+        if len(of_row) > PASSED_OVER_MAX:
+            return None
+        for count in range(2, len(of_row) + 1):
+            for first in range(len(of_row) - count + 1):
+                left = [*of_row[:first], *of_row[first + count :]]
+                if self.same(self.fold(seen, left).get(key), value):
+                    return of_row[first]
+        return None
+
     def may_be_lost(self, seen: _Seen, rows: Rows, events: Sequence[Stored], expected: Rows) -> bool:
         """Whether lost events, however many, explain every row that is not as it should be."""
         differ = [key for key in {**expected, **rows} if not self.same(rows.get(key), expected.get(key))]
         return all(self.way(seen, key, rows.get(key), events, LOST) is not None for key in differ)
 
     def way(
-        self, seen: _Seen, key: str, value: Any, events: Sequence[Stored], times: Sequence[int]
+        self,
+        seen: _Seen,
+        key: str,
+        value: Any,
+        events: Sequence[Stored],
+        times: Sequence[int],
+        start: Any = None,
+        usual: int = 1,
     ) -> tuple[Stored, int] | None:
-        """The first event that did not count just once, on the shortest way to this value of a row on which each event counts as often
-        as one of `times` says, and how long it is; None if there is no such way. Of many ways the shortest are followed."""
+        """The first event that did not count as often as is `usual`, on the shortest way to this value of a row, from `start`, on which
+        each event counts as often as one of `times` says, and how long it is; None if there is no such way. Of many ways the shortest are
+        followed."""
         rows: Rows = {}
-        ways: dict[str, tuple[Any, int, Stored | None]] = {repr(None): (None, 0, None)}
+        ways: dict[str, tuple[Any, int, Stored | None]] = {repr(start): (start, 0, None)}
         for event in events:
             writes = seen.project(event, rows)
             if key in writes:
-                ways = self.ways_on(seen, key, rows, ways, event, times)
+                ways = self.ways_on(seen, key, rows, ways, event, times, usual)
                 if len(ways) > SEARCHED:
                     ways = dict(sorted(ways.items(), key=lambda way: way[1][1])[:SEARCHED])
             write(rows, writes)
@@ -497,6 +545,7 @@ class WatchedConsumers(Property):
         ways: dict[str, tuple[Any, int, Stored | None]],
         event: Stored,
         times: Sequence[int],
+        usual: int,
     ) -> dict[str, tuple[Any, int, Stored | None]]:
         """What one more event makes of a row, on the shortest way to each value."""
         after: dict[str, tuple[Any, int, Stored | None]] = {}
@@ -509,10 +558,10 @@ class WatchedConsumers(Property):
                     now = seen.project(event, mixed).get(key, now)
                 if count not in times:
                     continue
-                odd = cost + abs(count - 1)
+                odd = cost + abs(count - usual)
                 name = repr(now)
                 if name not in after or odd < after[name][1]:
-                    after[name] = (now, odd, first or (event if count != 1 else None))
+                    after[name] = (now, odd, first or (event if count != usual else None))
         return after
 
     # -- in the transaction of the append

@@ -114,7 +114,7 @@ def campaign(
     Exit code: 0 held, 1 findings, 2 usage or environment.
     """
     folder = pathlib.Path(report_dir) if report_dir else pathlib.Path(default_report_dir()) / "campaign"
-    with outcome.sentences(str(folder)), outcome.aside():
+    with outcome.sentences(str(folder)), outcome.aside(), outcome.unlogged():
         if minutes is None and runs is None:
             minutes = 60.0
         ready(folder)

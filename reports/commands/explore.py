@@ -120,7 +120,7 @@ def explore(
     Exit code: 0 nothing found, 1 findings, 2 usage, environment, or interrupted.
     """
     folder = pathlib.Path(report_dir or default_report_dir())
-    with outcome.sentences(str(folder)), outcome.aside():
+    with outcome.sentences(str(folder)), outcome.aside(), outcome.unlogged():
         if seconds is not None and not math.isfinite(seconds):
             raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
         system = outcome.system_called(name)

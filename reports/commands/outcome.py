@@ -83,6 +83,20 @@ def aside() -> Iterator[None]:
 
 
 @contextmanager
+def unlogged() -> Iterator[None]:
+    """A search fails thousands of steps on purpose. What the code under test logs of that goes where its own logging is configured to go,
+    and is not printed where nothing is configured."""
+    import logging  # what does not search starts without it
+
+    before = logging.lastResort
+    logging.lastResort = logging.NullHandler()
+    try:
+        yield
+    finally:
+        logging.lastResort = before
+
+
+@contextmanager
 def speaking() -> Iterator[None]:
     """Print to standard output, also while code under test stands aside. If nobody reads on, what is left to say is dropped; the verdict,
     and with it the exit code, stays what it is."""

@@ -125,7 +125,7 @@ def verify(
     Exit code: 0 held, 1 findings, 2 usage or environment.
     """
     folder = report_dir or default_report_dir()
-    with outcome.sentences(folder), outcome.aside():
+    with outcome.sentences(folder), outcome.aside(), outcome.unlogged():
         if decisions and history is None:
             raise UsageError("--decisions says what is judged of a history; name one with --history")
         if history is not None:

@@ -57,7 +57,7 @@ from refold.systems.user.errors import AdapterError, called, close_part
 from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import GuardedLog
 from refold.systems.user.parts import Parts
-from refold.systems.user.roles.relays import LATER
+from refold.systems.user.roles.relays import LATER, Patience
 from refold.systems.user.roles.role import OwnRole, Surroundings
 from refold.systems.user.roles.views import OwnViews
 from refold.systems.user.service import Call, Callers, WatchedLog
@@ -79,6 +79,10 @@ STEPS_OF_WALK = 300
 """Steps of one actor, at most, that are looked at to learn the places."""
 WALKS = 12
 """Times that time passes on such a walk."""
+REHEARSED_TURNS = 4
+"""Turns of a consumer that are looked at."""
+TO_THE_END = 40
+"""The same of one that reads by itself: what it does when there is nothing more to read is a part of its work."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
 
@@ -113,7 +117,7 @@ class OwnDeployment(Deployment):
     def __init__(self, system: OwnSystemFacts, application: Application, emit: Emit) -> None:
         self.system = system
         self.stage: Stage | None = None
-        self.later = 0
+        self.patience = Patience()
         self.recorder = Recorder(emit)
         self.done: list[Action] = []
         try:
@@ -542,7 +546,6 @@ class OwnDeployment(Deployment):
 
     def come_to_an_end(self) -> None:
         """Everybody."""
-        self.later = 2
         if self.stage is not None:
             for who in [one for one, ahead in self.ahead.items() if ahead]:
                 self.move_clock(self.stage, who, 0.0)
@@ -572,9 +575,10 @@ class OwnDeployment(Deployment):
         if any(one.remind() for one in self.consumers.values() if isinstance(one, Watched)):
             return True
         pulling = [one for one in self.consumers.values() if isinstance(one, Watched) and one.role == PULLING]
-        if self.stage is None or not pulling or not self.later:
+        if self.stage is None or not pulling:
             return False
-        self.later -= 1
+        if not self.patience.lasts([consumer.shown for consumer in pulling], 2 * self.observer.seen + 4):
+            return False
         self.stage.gate.advance(LATER)
         for consumer in pulling:
             consumer.wake()
@@ -606,7 +610,8 @@ class OwnDeployment(Deployment):
             for command in commands:
                 self.submit(Submit(next(iter(self.clients)), command))
         for consumer in self.consumers.values():
-            for _ in range(4):
+            pulls = isinstance(consumer, Watched) and consumer.role == PULLING
+            for _ in range(TO_THE_END if pulls else REHEARSED_TURNS):
                 if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
                     self.walk(consumer.name, places[consumer.name])
             if consumer.name in self.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:

@@ -183,6 +183,19 @@ class Watched(Asked, Consumer):
         shown = self.ask_checkpoint()
         return shown if self.covered is None or self.role != PULLING else self.covered(shown)
 
+    def checkpoint_seen(self) -> int:
+        """The checkpoint; what it was when it was seen last, if somebody's open transaction locks it now."""
+        try:
+            return self.checkpoint_now() or 0
+        except AdapterError as error:
+            if not self.is_locked(error):
+                raise
+            return self.shown[0] or 0
+
+    def is_locked(self, error: AdapterError) -> bool:
+        """Whether the error says that somebody who is in the middle of work has locked what was looked at."""
+        return self.stage is not None and bool(self.stage.work) and "locked" in str(error)
+
     def look(self, when: str = "working") -> None:
         """Record what it shows, if that is news. What is locked by somebody's open transaction cannot be seen now, and a dead one need not
         answer, nor one that has been told to stop; what a recovery has come to, counts from its end on."""
@@ -191,11 +204,7 @@ class Watched(Asked, Consumer):
         try:
             seen = (self.checkpoint_now(), self.current())
         except AdapterError as error:
-            if (
-                when == "dead"
-                or self.stopping
-                or (self.stage is not None and self.stage.work and "locked" in str(error))
-            ):
+            if when == "dead" or self.stopping or self.is_locked(error):
                 return
             raise
         if when != "working" or seen != self.shown:
@@ -209,7 +218,7 @@ class Watched(Asked, Consumer):
         try:
             found = self.call("snapshot")
         except AdapterError as error:
-            if self.stopping or (self.stage is not None and self.stage.work and "locked" in str(error)):
+            if self.stopping or self.is_locked(error):
                 return
             raise
         if found is None:
@@ -228,7 +237,7 @@ class Watched(Asked, Consumer):
         """What it has saved, or has in its newest snapshot: after this it goes on when it starts again. What is inline reads nothing."""
         if self.role == INLINE:
             return self.tail()
-        saved = 0 if self.spec.volatile else self.checkpoint_now() or 0
+        saved = 0 if self.spec.volatile else self.checkpoint_seen()
         return max(saved, self.saved_snapshot[0] if self.saved_snapshot is not None else 0)
 
     def resting(self) -> Record:
@@ -267,7 +276,7 @@ class Watched(Asked, Consumer):
     def subscribe_again(self) -> None:
         """Go on behind the checkpoint, whatever was handed before: somebody may have set it."""
         if self.role == PUSHED:
-            self.resume(self.checkpoint_now() or 0)
+            self.resume(self.checkpoint_seen())
         else:
             self.wake()
 
@@ -523,7 +532,7 @@ class Watched(Asked, Consumer):
         """It goes on with what it has found."""
         self.failures = 0
         self.waits_for_event = True
-        self.resume(self.checkpoint_now() or 0)
+        self.resume(self.checkpoint_seen())
         self.asleep = self.role == INLINE
         self.emit(Recovered(self.name, self.position, None))
         self.look("restarted")

@@ -37,6 +37,16 @@ class DecisionFacts(Past):
         )
 
     @property
+    def of_service(self) -> bool:
+        """Whether a service of the user's decided: what it demanded of its append nobody has seen."""
+        return self.decision is not None and self.decision.source == "service"
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether it was a service, and another call had changed the stream when it appended."""
+        return self.of_service and self.changed is not None and not self.up_to_date
+
+    @property
     def other_stream(self) -> bool:
         """Whether the decision appended to another stream than the one that changed."""
         return self.decision is not None and self.changed is not None and self.changed.stream != self.decision.stream

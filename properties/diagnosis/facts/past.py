@@ -25,6 +25,9 @@ from refold.properties.property import Finding
 AT_GATE = frozenset(tag for tag, action in ACTIONS.items() if action.__module__ == calls.__name__)
 """What a plan does with a user's own code: its ordinary life."""
 
+STALE_DECISION = "decided on the actual state"
+"""The clause that a decision breaks which is not the one that its state calls for; its anomaly has the name that a `Refusal` gives."""
+
 RECORDS_MAX = 200_000
 """Records before the violation that a diagnosis looks at, and the first one."""
 
@@ -54,6 +57,8 @@ class Past:
         self.finding = finding = self.findings[0]
         self.anomaly = finding.anomaly
         self.anomalies = frozenset(other.anomaly for other in self.findings)
+        self.kind = "lost-update" if finding.clause == STALE_DECISION else self.anomaly
+        """The anomaly, or what it is whatever a `Refusal` calls it."""
         self.where = finding.where
         last = max(finding.number, 1)
         first = max(last - RECORDS_MAX, 0)

@@ -11,6 +11,7 @@ from refold.model.record import Crashed, Recovered, Step
 from refold.properties.diagnosis.facts.past import Past, deed, tag_of
 
 TURNS = ("turn", "begin-turn")
+AT_WORK = (*TURNS, "deliver", "halt", "go-on", "restart", "begin-rebuild")
 MISHAPS = ("fail-step", "lose-answer", "die", "stop-orderly")
 
 
@@ -91,10 +92,75 @@ class WatchedFacts(Past):
 
     @property
     def same_moment(self) -> bool:
-        """Whether it reads events by itself, undisturbed, in a system whose code reads a clock, and all clocks agree: then only events of
-        one moment can be taken for each other."""
+        """Whether it reads events by itself, undisturbed, in a system whose code reads a clock, shows no position, and lacks an event that
+        is not the first one; and all clocks agree: then only events of one moment can be taken for each other."""
         alone = self.watched and self.undisturbed_here and not self.others_worked and not self.overtook
-        return self.reads_clocks and alone and not self.was_handed and not self.happened("clock-set")
+        reads = alone and not self.inline and not self.was_handed and not self.happened("begin-rebuild")
+        by_time = reads and not self.shows_position and not self.lacks_the_first
+        return self.reads_clocks and by_time and not self.happened("clock-set")
+
+    @property
+    def shows_position(self) -> bool:
+        """Whether it has a checkpoint that tells positions."""
+        return any(record.checkpoint is not None for record in self.shown)
+
+    @property
+    def lacks_the_first(self) -> bool:
+        """Whether the event that the finding is about is the first one in the log."""
+        return self.finding.position == min(self.events, default=0)
+
+    @property
+    def at_work_before(self) -> bool:
+        """Whether it had been at work before the event that the finding is about became visible."""
+        number, _ = self.events.get(self.finding.position or 0, (0, None))
+        return any(
+            type(record) is Step
+            and at < number
+            and tag_of(action := deed(record.action)) in AT_WORK
+            and self.where in (getattr(action, "who", None), getattr(action, "consumer", None))
+            for at, record in self.past
+        )
+
+    @property
+    def passed_in_peace(self) -> bool:
+        """Whether its checkpoint passed the event that the finding is about in work that came to its end."""
+        place = self.finding.position or 0
+        for at, (_, record) in enumerate(self.past[:-1]):
+            shown = type(record) is Shown and record.consumer == self.where and record.when == "working"
+            if shown and (record.checkpoint or 0) >= place > 0:
+                return tag_of(self.past[at + 1][1]) != "failed"
+        return False
+
+    @property
+    def undone(self) -> bool:
+        """Whether its rows had once been what they should be at rest, and an event was tried again afterwards."""
+        expected = self.finding.expected
+        if not isinstance(expected, dict) or not self.befell("fail-step", "lose-answer"):
+            return False
+        return any(
+            all(record.rows.get(key) == value for key, value in expected.items()) for record in self.shown if expected
+        )
+
+    @property
+    def missed_the_beginning(self) -> bool:
+        """Whether it reads events by itself, undisturbed, had not been at work before the first event, and lacks that one."""
+        reads = self.watched and not self.inline and not self.was_handed and self.undisturbed_here
+        alone = reads and not self.others_worked and not self.overtook
+        return alone and self.lacks_the_first and not self.befell(*TURNS, "restart", "begin-rebuild")
+
+    @property
+    def sender_overtook(self) -> bool:
+        """Whether a relay worked while a call stood in the middle."""
+        standing: set[str] = set()
+        for action in self.actions:
+            who = getattr(action, "who", None)
+            if who is not None and who in self.clients:
+                standing.discard(who)
+                if tag_of(action) == "halt":
+                    standing.add(who)
+            elif standing and tag_of(action) in TURNS and action.consumer not in self.specs:
+                return True
+        return False
 
     @property
     def was_handed(self) -> bool:
@@ -111,6 +177,25 @@ class WatchedFacts(Past):
                 stands = tag_of(action) == "halt"
             elif stands and tag_of(action) in TURNS and action.consumer != self.where:
                 return True
+        return False
+
+    @property
+    def worked_at_once(self) -> bool:
+        """Whether one consumer took a turn while another with rows of the same projection stood in the middle of its own."""
+        standing: set[str] = set()
+        for action in self.actions:
+            who = getattr(action, "who", None)
+            if who in self.specs:
+                standing.discard(who)
+                if tag_of(action) == "halt":
+                    standing.add(who)
+            elif tag_of(action) in TURNS and action.consumer in self.specs:
+                standing.discard(action.consumer)
+                projection = self.specs[action.consumer].projection
+                if any(self.specs[one].projection == projection for one in standing):
+                    return True
+                if tag_of(action) == "begin-turn":
+                    standing.add(action.consumer)
         return False
 
     @property

@@ -26,8 +26,9 @@ CAS_RULES: Rules = {
             0.4, lambda facts: facts.expects == "exact", "the append expected a version that the stream no longer had"
         ),
         when(0.35, lambda facts: facts.two_at_once, "the change came between its reading and its append"),
+        when(0.6, lambda facts: facts.overtaken, "another call changed the stream while this one was under way"),
         after(0.2, "started"),
-        against(0.6, expects("any", "")),
+        against(0.6, lambda facts: facts.expects in ("any", "") and not facts.of_service),
         against(0.4, lambda facts: facts.expects == "no-stream" and not facts.happened("started")),
         against(0.5, lambda facts: facts.other_stream),
     ),
@@ -47,8 +48,12 @@ CAS_RULES: Rules = {
     "expected-any-misuse": (
         shows(0.4, *DECIDED_WRONG),
         NO_RACE,
-        when(0.6, expects("any"), "a decision was appended with no expectation at all"),
-        against(0.85, lambda facts: facts.expects != "any"),
+        when(
+            0.6,
+            lambda facts: facts.expects == "any" and not facts.of_service,
+            "a decision was appended with no expectation at all",
+        ),
+        against(0.85, lambda facts: facts.expects != "any" or facts.of_service),
         against(0.5, strange),
     ),
     "duplicate-append-lost-ack": (

@@ -25,6 +25,7 @@ CHECKPOINT_RULES: Rules = {
         shows(0.5, *AHEAD, *UNAPPLIED),
         when(0.5, lambda facts: facts.watched and facts.cut_short, "{where} was interrupted in the middle of its work"),
         against(0.6, lambda facts: facts.watched and not facts.cut_short),
+        against(0.7, lambda facts: facts.passed_in_peace),
         against(0.4, lambda facts: facts.watched and facts.rows_lost_by_end),
         when(
             0.5,
@@ -59,6 +60,7 @@ CHECKPOINT_RULES: Rules = {
             "the handler of {where} had failed on that event",
         ),
         when(0.6, lambda facts: facts.error_swallowed, "a step of {where} had failed, and it went on after the event"),
+        against(0.6, lambda facts: facts.undone),
         against(0.8, lambda facts: not facts.failed_here and not facts.error_swallowed),
         against(0.5, lambda facts: facts.watched and facts.failed_here),
         against(0.4, lambda facts: facts.happened("parked")),
@@ -71,7 +73,13 @@ CHECKPOINT_RULES: Rules = {
             "{where} asked for some types of events only, and scans for them in windows",
         ),
         when(0.2, lambda facts: facts.jump > 1, "the checkpoint jumped over several positions at once"),
-        against(0.5, lambda facts: not facts.choosy and facts.jump <= 1),
+        when(
+            0.5,
+            lambda facts: facts.passed_in_peace and facts.at_work_before,
+            "the checkpoint of {where} passed it in work in which nothing went wrong",
+        ),
+        against(0.5, lambda facts: not facts.choosy and facts.jump <= 1 and not facts.passed_in_peace),
+        against(0.5, lambda facts: facts.worked_at_once),
         against(0.4, lambda facts: facts.later_ones_applied or facts.failed_here),
     ),
     "out-of-order-completion": (
@@ -196,7 +204,16 @@ CHECKPOINT_RULES: Rules = {
         after(0.6, "fire-timer"),
         never(0.8, "fire-timer"),
     ),
-    "shared-session-race": (shows(0.1, *DIFFERS),),
+    "shared-session-race": (
+        shows(0.1, *DIFFERS),
+        shows(0.5, *UNAPPLIED, *AHEAD),
+        when(
+            0.6,
+            lambda facts: facts.worked_at_once and not facts.claim_ran_out,
+            "another one worked on the same rows while one stood in the middle of its work",
+        ),
+        against(0.8, lambda facts: facts.anomaly not in DIFFERS and (not facts.worked_at_once or facts.claim_ran_out)),
+    ),
 }
 
 LIVE_RULES: Rules = {
@@ -269,9 +286,13 @@ ORDER_RULES: Rules = {
         against(0.4, lambda facts: facts.happened("fail-letters")),
     ),
     "retry-reorders": (
-        shows(0.5, "applied-out-of-order"),
+        shows(0.5, "applied-out-of-order", "sent-out-of-order"),
         after(0.45, "failed"),
-        never(0.6, "failed"),
+        shows(0.5, *UNAPPLIED),
+        when(0.45, lambda facts: facts.happened("fail-step"), "a step had failed, and was tried again later"),
+        when(0.5, lambda facts: facts.undone, "the event had been applied, and an older one was applied after it"),
+        against(0.8, lambda facts: facts.anomaly in UNAPPLIED and not facts.undone),
+        against(0.6, lambda facts: not facts.happened("failed", "fail-step") and not facts.undone),
         against(0.4, lambda facts: facts.happened("parked", "poison")),
     ),
     "cross-partition-order": (

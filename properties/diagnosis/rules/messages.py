@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from refold.properties.diagnosis.rules.symptom import Rules, after, against, never, shows, when
+from refold.properties.diagnosis.rules.symptom import STUCK, UNAPPLIED, Rules, after, against, never, shows, when
 
 DUAL_RULES: Rules = {
     "dual-write-partial": (
         shows(0.6, "stores-disagree"),
         after(0.4, "writer-died"),
-        against(0.7, lambda facts: not facts.happened("writer-died") and not facts.call_cut_short),
+        against(
+            0.7,
+            lambda facts: (
+                facts.anomaly != "inline-rows-behind" and not facts.happened("writer-died") and not facts.call_cut_short
+            ),
+        ),
         shows(0.4, "side-effect-missing"),
+        shows(0.6, "inline-rows-behind"),
         when(
             0.5,
             lambda facts: facts.call_cut_short,
@@ -30,7 +36,12 @@ DUAL_RULES: Rules = {
     "outbox-marked-unsent": (
         shows(0.5, "side-effect-missing"),
         when(0.5, lambda facts: facts.sender_cut_short, "whoever sends was interrupted in the middle of its work"),
-        against(0.7, lambda facts: not facts.sender_cut_short),
+        when(
+            0.3,
+            lambda facts: facts.sender_overtook and not facts.sender_cut_short,
+            "whoever sends was at work while a call stood in the middle",
+        ),
+        against(0.7, lambda facts: not facts.sender_cut_short and not facts.sender_overtook),
     ),
     "recovery-is-a-noop": (
         shows(0.7, "repair-found-nothing"),
@@ -74,8 +85,14 @@ CDC_RULES: Rules = {
     ),
     "cdc-resume-at-latest": (
         shows(0.5, "copy-differs"),
+        shows(0.5, *STUCK, *UNAPPLIED),
         after(0.5, "lose-offset"),
-        never(0.8, "lose-offset"),
+        when(
+            0.6,
+            lambda facts: facts.missed_the_beginning,
+            "what was in the log before {where} looked for the first time is not in its rows",
+        ),
+        against(0.8, lambda facts: not facts.happened("lose-offset") and not facts.missed_the_beginning),
     ),
     "cdc-resnapshot-duplicates": (
         shows(0.7, "row-copied-twice"),

@@ -42,6 +42,8 @@ OWN_RULES: Rules = {
             "nothing had gone wrong in the work of {where}",
         ),
         against(0.8, lambda facts: not facts.watched or not facts.undisturbed_here),
+        against(0.8, lambda facts: facts.inline or not facts.at_work_before),
+        against(0.6, lambda facts: facts.happened("begin-rebuild")),
         against(0.5, lambda facts: facts.others_worked),
         against(0.4, lambda facts: facts.same_moment),
         against(0.4, lambda facts: facts.overtook or facts.rows_lost_by_end),
@@ -61,6 +63,7 @@ OWN_RULES: Rules = {
         when(0.6, lambda facts: facts.inline, "the rows of {where} are written in the transaction of the append"),
         when(0.5, lambda facts: facts.at_the_first_time, "nothing had gone wrong, and no event had come again"),
         against(0.8, lambda facts: not facts.inline and not facts.at_the_first_time),
+        against(0.8, lambda facts: facts.anomaly not in TWICE),
     ),
     "locks-in-two-orders": (
         shows(0.8, "deadlock"),

@@ -9,6 +9,7 @@ from refold.properties.diagnosis.rules.symptom import (
     SCHEMA,
     TRIMMED,
     TWICE,
+    UNAPPLIED,
     Rules,
     after,
     against,
@@ -150,7 +151,7 @@ REPLAY_RULES: Rules = {
         when(0.3, lambda facts: facts.rows_missing, "rows are missing"),
     ),
     "rebuild-swap-race": (
-        shows(0.5, *DIFFERS, "rebuild-differs", "rebuild-misses-events", *AHEAD),
+        shows(0.5, *DIFFERS, "rebuild-differs", "rebuild-misses-events", *AHEAD, *UNAPPLIED),
         shows(0.2, *TWICE),
         after(0.4, "rebuild", "rebuilt"),
         when(
@@ -158,8 +159,16 @@ REPLAY_RULES: Rules = {
             lambda facts: facts.live_during_rebuild,
             "events were applied between the beginning of the rebuild and its end",
         ),
-        never(0.8, *REBUILT),
-        against(0.4, lambda facts: not facts.live_during_rebuild and facts.anomaly != "rebuild-misses-events"),
+        when(0.5, lambda facts: facts.happened("begin-rebuild"), "the rows of {where} were rebuilt beside it"),
+        never(0.8, *REBUILT, "begin-rebuild"),
+        against(
+            0.4,
+            lambda facts: (
+                not facts.live_during_rebuild
+                and facts.anomaly != "rebuild-misses-events"
+                and not facts.happened("begin-rebuild")
+            ),
+        ),
         against(0.4, lambda facts: facts.happened(*SCHEMA)),
         shows(0.4, "rebuild-misses-events"),
     ),

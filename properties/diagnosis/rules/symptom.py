@@ -56,8 +56,13 @@ def check_words(words: tuple[str, ...]) -> None:
 
 
 def shows(weight: float, *anomalies: str) -> Symptom:
-    """The finding itself is one of these anomalies."""
-    return Symptom(weight, lambda facts: facts.anomaly in anomalies, "it shows as {anomaly}", main=True)
+    """The finding itself is one of these anomalies, whatever the application calls it."""
+    return Symptom(
+        weight,
+        lambda facts: facts.anomaly in anomalies or facts.kind in anomalies,
+        "it shows as {anomaly}",
+        main=True,
+    )
 
 
 def also(weight: float, *anomalies: str) -> Symptom:

@@ -19,6 +19,30 @@ LATER = 3_600.0
 """Seconds that go by at rest before everybody looks once more: back-offs and leases are over by then."""
 
 
+class Patience:
+    """How often time goes by at rest: twice after anything has moved, since whoever waited for one thing may then wait for the next. Some
+    things happen every hour, so it ends."""
+
+    def __init__(self) -> None:
+        self.left = 2
+        self.spent = 0
+        self.seen: object = None
+
+    def lasts(self, seen: object, most: int) -> bool:
+        """Whether time is to go by once more; `seen` is what there is to see now. It does not more than `most` times."""
+        if seen != self.seen:
+            self.seen, self.left = seen, 2
+        if not self.left or self.spent >= most:
+            return False
+        self.left -= 1
+        self.spent += 1
+        return True
+
+
+HOURS_MAX = 200
+"""Times that it goes by for relays."""
+
+
 class RelayPort(Protocol):
     """A process that takes turns: the relay of an outbox, a process manager, a mailer.
 
@@ -37,6 +61,8 @@ class RelayProcess(Watched):
 
     def __init__(self, name: str, scene: Surroundings, given: Any) -> None:
         self.sent = 0
+        self.messages = 0
+        """All that it has sent."""
         super().__init__(name, "views", scene.context, scene.title, given, scene.stage)
 
     def kind(self) -> str:
@@ -60,6 +86,7 @@ class RelayProcess(Watched):
 
     def polled(self, status: Status) -> None:
         """What it answers says whether there was anything."""
+        self.messages += self.sent
         if isinstance(status, Died):
             self.fell()
             self.emit(Crashed(self.name, 1))
@@ -99,7 +126,7 @@ class Relays(OwnRole):
         super().__init__(scene, theirs)
         self.processes = {name: RelayProcess(name, scene, given) for name, given in theirs.items()}
         scene.consumers.update(self.processes)
-        self.later = 2
+        self.patience = Patience()
 
     @classmethod
     def check(cls, title: str, theirs: Any) -> None:
@@ -135,8 +162,7 @@ class Relays(OwnRole):
             if not process.idle():
                 process.turn(0)
                 busy = True
-        if not busy and self.later:
-            self.later -= 1
+        if not busy and self.patience.lasts([process.messages for process in self.processes.values()], HOURS_MAX):
             self.stage.gate.advance(LATER)
             for process in self.processes.values():
                 process.asleep = False

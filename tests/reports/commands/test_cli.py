@@ -165,6 +165,29 @@ def test_an_application_of_ones_own_is_replayed_in_other_processes(refold: Refol
         source["test_replay_differs_elsewhere_does_not_happen"]()
 
 
+LOGS = """
+import logging
+from refold import Application
+
+class Desk:
+    def __init__(self): self.events = []
+    def execute(self, command): logging.getLogger("desk").warning("%s came in", command)
+    def read(self, after, limit): return []
+"""
+
+
+@pytest.mark.parametrize(("configured", "printed"), [("", False), ("logging.basicConfig()", True)])
+def test_what_code_logs_in_a_search_is_printed_only_if_it_configures_that(
+    configured: str, printed: bool, tmp_path: Path
+) -> None:
+    """A service that logs each retry would write thousands of lines. A process of its own: pytest has configured logging."""
+    (tmp_path / "desk.py").write_text(LOGS + configured)
+    command = [*COMMAND, "verify", "--system", "desk.py:Desk", "--seed", "1", "--examples", "2"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ("came in" in ended.stderr) is printed
+
+
 def test_an_application_that_cannot_leave_its_process_is_told_as_not_checked(refold: Refold, tmp_path: Path) -> None:
     """Exit code 0: nothing was found."""
     (tmp_path / "club.py").write_text(CLUB)

@@ -198,7 +198,7 @@ BAD: dict[str, tuple[System, str, tuple[str, ...], tuple[str, ...]]] = {
         ("side-effect-twice",),
         ("pm-duplicate-commands", "outbox-double-drain"),
     ),
-    "lock-for-each-call": (desk(desks.LockForEachCall), "CAS", ("lost-update",), ("expected-any-misuse",)),
+    "lock-for-each-call": (desk(desks.LockForEachCall), "CAS", ("lost-update",), ("check-then-append",)),
     "cache-aside": (desk(desks.CacheAside), "READ", ("cache-stale-at-rest",), ("cache-filled-late",)),
     "all-at-once": (
         desk(worker=desks.AllAtOnce),
