@@ -20,6 +20,12 @@ TURNS = {"poll", "process_next", "process_one", "run_once", "step", "tick", "tur
 """Names of methods that do a piece of background work."""
 ADDRESSES = re.compile("path|dsn|ur[il]|file|conninfo|address|database")
 """Names of parameters that are the path or the address of a database."""
+VIEW = '''
+    def view(self, event, rows):
+        """The rows that a worker writes for an event: key -> the values behind it."""
+        raise NotImplementedError("fill in view(): what does the worker write?")
+'''
+"""What rules say of a worker's rows, without which it would be accused of what nobody has said."""
 MOST_VALUES = 2
 WIDTH = 88
 """How long a line may be, with what formatters have without a configuration."""
@@ -113,6 +119,7 @@ def test_of(
     workers = list(workers_in(database, code)) if cls is not None else []
     helpers = [helper for helper in (creating, making) if helper]
     missing = ["decide()", "evolve()"]
+    missing += ["view()"] * bool(workers)
     missing += ["create()"] * ("NotImplementedError" in creating)
     missing += [f"{make}()"] * ("NotImplementedError" in making)
     if table is None:
@@ -134,6 +141,7 @@ def test_of(
         Name="".join(part.capitalize() for part in name.split("_")) + "Rules",
         menu="\n".join(line for call in calls for line in menu(call, types)),
         key=key_of(calls, table),
+        view=VIEW if workers else "",
         helpers="".join(f"\n\n{helper}\n" for helper in helpers),
         system=f"{database.kind}_system",
         names="Service, Worker" if workers else "Service",
