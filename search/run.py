@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import traceback
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from refold.model.record import Opened
 from refold.model.tape import Plan
 from refold.properties.property import Evidence, Finding
 from refold.properties.suite import checker
-from refold.systems.port import SystemPort
+from refold.systems.port import DeploymentPort, SystemPort
 from refold.systems.user.errors import AdapterError, let_through, told
 
 T = TypeVar("T")
@@ -100,7 +101,7 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
         attribute(error, system, application, plan, history, findings)
     finally:
         if deployment is not None:
-            deployment.close()
+            close(deployment, failing=sys.exc_info()[1] is not None)
     if settled:
         try:
             judge.finish()
@@ -120,6 +121,15 @@ def execute(system: SystemPort, application: Application, plan: Sequence[Action]
         of_this_run(),
         distances_of_this_run(),
     )
+
+
+def close(deployment: DeploymentPort, *, failing: bool) -> None:
+    """Give everything back. If the run is `failing` already, the user's own close() may fail for the same reason, and is not heard."""
+    try:
+        deployment.close()
+    except (AdapterError, UsageError):
+        if not failing:
+            raise
 
 
 def attribute(

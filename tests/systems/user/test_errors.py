@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
+from refold.model.action import Submit
+from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts
-from refold.systems.user.errors import line_of
+from refold.model.examples.inventory import Inventory, Restock
+from refold.model.log import Log
+from refold.search.run import execute
+from refold.systems.user.adopt import adapt
+from refold.systems.user.errors import AdapterError, line_of
 
 
 def caught(function: object, *arguments: object) -> str:
@@ -52,3 +58,31 @@ def test_an_application_that_is_installed_has_lines_too(tmp_path: Path, monkeypa
 def test_lines_of_refold_are_not_the_users() -> None:
     """Those of the caller are, though he only called."""
     assert "test_errors.py" in caught(Accounts().decide, None, None)
+
+
+class Stays(Log):
+    """One that only closing has anything against, once it was used."""
+
+    def close(self) -> None:
+        if self.entries:
+            raise TimeoutError("nobody says goodbye")
+
+
+class GoneAway(Stays):
+    """A log whose server goes away: nothing works any more, and closing does not either."""
+
+    def read(self, after: int, limit: int) -> list[Stored]:
+        if self.entries:
+            raise ConnectionError("the server is gone")
+        return []
+
+
+def test_what_ended_a_run_is_told_and_not_what_closing_it_raised() -> None:
+    """The one is why the other fails."""
+    with pytest.raises(AdapterError, match=r"read\(\) raised ConnectionError: the server is gone"):
+        execute(adapt("mine", GoneAway), Inventory(), [Submit("alice", Restock("bolt", 1))])
+
+
+def test_what_closing_raised_is_told_if_nothing_else_was_wrong() -> None:
+    with pytest.raises(AdapterError, match=r"close\(\) raised TimeoutError: nobody says goodbye"):
+        execute(adapt("mine", Stays), Inventory(), [Submit("alice", Restock("bolt", 1))])
