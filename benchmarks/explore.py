@@ -35,6 +35,9 @@ from refold.systems.registry import resolve
 ROOM = ScopeLimits(clients=2, commands=3, reordered=2, crashes=1)
 """What the rows have to fit into. Of anything else a scope has what the plan of `refold verify` uses."""
 
+MORE = tuple(name for name in BUDGETS if name not in ("commands", "crashes", "reordered", "power_cuts"))
+"""What a scope has as often as a plan uses it. A loss of power is one of the crashes."""
+
 KEYS, VALUES = 3, 9
 """Keys and commands of an application to choose from, at most."""
 
@@ -54,7 +57,7 @@ def explored(system: str, limits: ScopeLimits, plain: bool) -> str:
 
 def scope_around(plan: tuple[Action, ...], application: Application) -> ScopeLimits | None:
     """The scope of a row; None if its plan does not fit into one."""
-    used = Counter(cost for action in plan for cost in costs(action))
+    used = Counter(cost for action in plan for cost in costs(action, ROOM))
     sent = {action.command for action in plan if hasattr(action, "command")}  # type: ignore[attr-defined]
     choices = [(values, keys) for values in range(1, VALUES + 1) for keys in range(1, KEYS + 1)]
     fitting = [one for one in choices if sent <= set(smallest(application, *one))]
@@ -62,8 +65,8 @@ def scope_around(plan: tuple[Action, ...], application: Application) -> ScopeLim
     if not plan or not fitting or len(acting) > ROOM.clients:
         return None
     values, keys = fitting[0]
-    limits = attrs.evolve(ROOM, values=values, keys=keys, **{name: used[name] for name in BUDGETS[3:]})
-    return limits if all(used[name] <= getattr(limits, name) for name in BUDGETS) else None
+    limits = attrs.evolve(ROOM, values=values, keys=keys, **{name: used[name] for name in MORE})
+    return limits if all(used[name] <= (getattr(limits, name) or 0) for name in BUDGETS) else None
 
 
 def contains(scope: Scope, plan: tuple[Action, ...]) -> bool:
@@ -85,7 +88,7 @@ def row(name: str, seconds: float) -> tuple[str, bool]:
     limits = scope_around(plan, application)
     if limits is None or not contains(Scope(broken.system(), application, limits, together=True), plan):
         return f"{name:32} does not fit: verify has a plan of {len(plan)} actions", True
-    more = {name: getattr(limits, name) for name in (*BUDGETS[3:], "values", "keys") if getattr(limits, name)}
+    more = {name: getattr(limits, name) for name in (*MORE, "values", "keys") if getattr(limits, name)}
     explorer = Explorer(broken.system(), application, limits)
     started = time.process_time()
     explorer.go_on(time.monotonic() + seconds)

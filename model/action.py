@@ -522,7 +522,7 @@ def power_words(how: str) -> str:
 
 @core_action(
     rule="fault",
-    spends=("crashes",),
+    spends=("power_cuts",),
     needs=(POWER_CUT,),
     offers=(Offer("log-crash", 2, lambda cast: deaths([CutPower(cast.log, how)] for how in POWER_CUTS), POWER_CUT),),
     counts=(count("power_cuts", "losses of power of the log's machine", PowerCut),),

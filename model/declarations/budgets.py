@@ -11,5 +11,6 @@ BUDGETS: tuple[str, ...] = (
     "slow",
     "snapshots",
     "failures",
+    "power_cuts",
 )
 """All of them, in the order in which an exploration counts what is used up."""

@@ -65,6 +65,7 @@ WRITING_SHARE = 20
     help="An application, for every system (default: the one that suits each system); may be repeated.",
 )
 @click.option("--minutes", type=Time(0, MINUTES_MAX), help="How long to work in all (default: 60).")
+@click.option("--seconds", type=Time(0, MINUTES_MAX * 60), help="The same in seconds.")
 @click.option(
     "--runs", type=click.IntRange(1), help="End when every system has had this many runs with every application."
 )
@@ -90,6 +91,7 @@ def campaign(
     systems: tuple[str, ...],
     applications: tuple[str, ...],
     minutes: float | None,
+    seconds: float | None,
     runs: int | None,
     seed: int | None,
     jobs: int | None,
@@ -100,7 +102,7 @@ def campaign(
 ) -> None:
     """Search every system with every application, a few seconds each in turn, until the time is up.
 
-    The whole state is in one file. The same command resumes the campaign, however it ended: --minutes and --runs count from the
+    The whole state is in one file. The same command resumes the campaign, however it ended: --minutes, --seconds and --runs count from the
     beginning. What is found depends on the seed, not on the number of processes or on how often it was interrupted. The page
     campaign.html follows the campaign while it works.
 
@@ -115,8 +117,12 @@ def campaign(
     """
     folder = pathlib.Path(report_dir) if report_dir else pathlib.Path(default_report_dir()) / "campaign"
     with outcome.sentences(str(folder)), outcome.aside(), outcome.unlogged():
-        if minutes is None and runs is None:
-            minutes = 60.0
+        if minutes is not None and seconds is not None:
+            raise UsageError("--minutes and --seconds both say how long to work; give one of them")
+        if minutes is not None:
+            seconds = minutes * 60
+        if seconds is None and runs is None:
+            seconds = 3600.0
         ready(folder)
         store = opened(pathlib.Path(state) if state else folder / "campaign.sqlite", systems, applications, seed)
         try:
@@ -124,15 +130,15 @@ def campaign(
             coordinator = Coordinator(
                 store,
                 executor(cluster, jobs),
-                seconds=None if minutes is None else minutes * 60,
+                seconds=seconds,
                 runs=runs,
                 about=work.about,
                 saved=work.saved,
             )
             interrupted = searched(coordinator, as_json)
-            overview = work.written(working=False)
+            overview = work.written(working=False, interrupted=interrupted)
             if as_json:
-                outcome.print_json(work.document(overview))
+                outcome.print_json(work.document(overview, interrupted))
             else:
                 with outcome.speaking():
                     print_campaign(overview)
@@ -285,11 +291,11 @@ class Work:
             "page": page,
         }
 
-    def written(self, working: bool) -> Overview:
+    def written(self, working: bool, interrupted: bool = False) -> Overview:
         """The page and the document as they are now."""
         overview = Overview.of(self.store, working, {} if working else self.near_plans())
         write(self.page, campaign_html(overview))
-        write(self.folder / "campaign.json", json.dumps(self.document(overview), indent=1) + "\n")
+        write(self.folder / "campaign.json", json.dumps(self.document(overview, interrupted), indent=1) + "\n")
         return overview
 
     def near_plans(self) -> dict[tuple[Cell, str], str]:
@@ -307,6 +313,6 @@ class Work:
         file = PlanFile(application, cell.system, str(self.folder), called=cell.application, seed=self.store.seed)
         return file.nearest(situation, tuple(menu.decode(tape(self.store.seed, run, menu))), distance)
 
-    def document(self, overview: Overview) -> dict[str, Any]:
+    def document(self, overview: Overview, interrupted: bool) -> dict[str, Any]:
         """For scripts."""
-        return campaign_json(overview, str(self.page))
+        return campaign_json(overview, str(self.page), interrupted)

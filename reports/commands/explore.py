@@ -73,8 +73,18 @@ NUMBER = click.IntRange(0, 99)
 @click.option("--commands", type=click.IntRange(1, 99), default=2, help="Commands that are sent (default: 2).")
 @click.option("--values", type=click.IntRange(1, 999), default=2, help="Different commands there are (default: 2).")
 @click.option("--keys", type=click.IntRange(1, 99), default=1, help="Keys that the commands are about (default: 1).")
-@click.option("--crashes", type=NUMBER, default=1, help="Crashes and power cuts (default: 1).")
-@click.option("--reordered", type=NUMBER, default=1, help="Deliveries out of order (default: 1).")
+@click.option("--crashes", type=NUMBER, default=1, help="Crashes (default: 1).")
+@click.option(
+    "--power-cuts", type=NUMBER, help="Power cuts, counted by themselves (default: each is one of the crashes)."
+)
+@click.option(
+    "--reordered",
+    "--deliveries-out-of-order",
+    "reordered",
+    type=NUMBER,
+    default=1,
+    help="Deliveries out of order (default: 1).",
+)
 @click.option("--redelivered", type=NUMBER, default=0, help="Deliveries that come again (default: 0).")
 @click.option("--unanswered", type=NUMBER, default=0, help="Appends whose answer is lost (default: 0).")
 @click.option("--slow", type=NUMBER, default=0, help="Appends that take their place early (default: 0).")
@@ -86,9 +96,12 @@ NUMBER = click.IntRange(0, 99)
 @click.option("--fresh", is_flag=True, help="Begin anew, even if an earlier exploration can go on.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes that explore (default: one for each core).")
 @click.option(
-    "--report-dir",
-    metavar="DIR",
-    help="Where certificate.json, report.html, plans/ and the state to go on from go (default: .refold).",
+    "--state",
+    metavar="FILE",
+    help="Where it is kept how far the exploration has come (default: explore.state in the report directory).",
+)
+@click.option(
+    "--report-dir", metavar="DIR", help="Where certificate.json, report.html and plans/ go (default: .refold)."
 )
 @click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all levels.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
@@ -99,10 +112,11 @@ def explore(
     keep_going: bool,
     fresh: bool,
     jobs: int | None,
+    state: str | None,
     report_dir: str | None,
     verbose: bool,
     as_json: bool,
-    **bounds: int,
+    **bounds: Any,
 ) -> None:
     """Run every plan of a small scope, the shortest first.
 
@@ -134,6 +148,7 @@ def explore(
             application if own_application(system) is None else called,
             ScopeLimits(**bounds),
             folder,
+            pathlib.Path(state) if state else folder / STATE,
             processes(system, jobs),
             keep_going,
         )
@@ -160,6 +175,7 @@ class Exploration:
         called: str | None,
         bounds: ScopeLimits,
         folder: pathlib.Path,
+        state: pathlib.Path,
         jobs: int,
         keep_going: bool,
     ) -> None:
@@ -167,17 +183,14 @@ class Exploration:
         self.name = name
         self.application = application
         self.folder = folder
+        self.state = state
+        """Where it goes on from."""
         self.file = PlanFile(application, name, str(folder), called=called)
         self.explorer = Explorer(system, application, bounds, jobs=jobs, keep_going=keep_going)
         check_repeatable(self.explorer)
         self.interrupted = False
         self.saved = time.monotonic()
         self.told_at = TASTE
-
-    @property
-    def state(self) -> pathlib.Path:
-        """Where it goes on from."""
-        return self.folder / STATE
 
     def resume(self, quiet: bool) -> None:
         """Go on where an earlier exploration of this scope was stopped."""
@@ -222,15 +235,23 @@ class Exploration:
         found = tuple(explorer.counterexamples())
         plans = [self.file.shrunk(counterexample) for counterexample in found]
         document: dict[str, Any] = {
-            "verdict": "broken" if found else "held",
+            "verdict": "broken" if found else "held" if of.complete else "unfinished",
             "interrupted": self.interrupted,
+            "bounds": attrs.asdict(of.bounds),
+            "states": of.states,
+            "transitions": of.transitions,
+            "depth": of.length,
+            "pruned": {"known": of.known, "left_out": of.left_out},
+            "seconds": of.seconds,
+            "findings": [],
             "certificate": of.document(),
             "levels": [attrs.asdict(level) for level in explorer.progress.levels],
         }
         if found:
-            document["report"] = publish(
+            report = publish(
                 self.result(found), self.application, self.folder, plans, quiet, verbose=verbose, system=self.system
             )
+            document |= {"findings": report["findings"], "report": report}
         write(self.folder / CERTIFICATE, json.dumps(document, indent=1, default=str) + "\n")
         if not quiet:
             with outcome.speaking():

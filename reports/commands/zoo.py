@@ -245,6 +245,7 @@ def summary(name: str, trials: list[dict[str, Any]]) -> dict[str, Any]:
     typical = next((one for one in trials[(len(trials) - 1) // 2 :] if one["found"]), trials[-1])
     return {
         "name": name,
+        "application": system.application,
         "tier": system.tier,
         "guarantee": typical.get("guarantee", system.guarantee),
         "guarantee_expected": system.guarantee,

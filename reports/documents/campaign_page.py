@@ -59,6 +59,8 @@ class Overview:
     growth: Sequence[tuple[float, int, int, int]]
     near_plans: Mapping[tuple[Cell, str], str] = attrs.field(factory=dict)
     """Cell and situation -> the plan of the run that came nearest."""
+    shards: int = 0
+    coverage: Mapping[str, int] = attrs.field(factory=dict)
 
     @classmethod
     def of(
@@ -77,6 +79,8 @@ class Overview:
             of_pairs=estimate(store.frequencies("pair"), runs),
             growth=list(store.growth()),
             near_plans=near_plans or {},
+            shards=store.shards_done(),
+            coverage=store.coverage(),
         )
 
     @property
@@ -152,12 +156,15 @@ def expected(what: str, of: Estimate, hour: float, plural: str = "") -> str:
     )
 
 
-def campaign_json(overview: Overview, report: str) -> dict[str, Any]:
-    """What ``refold campaign --json`` prints. Fields may be added; none is renamed or removed."""
+def campaign_json(overview: Overview, report: str, interrupted: bool) -> dict[str, Any]:
+    """What ``refold campaign --json`` prints. Fields may be added; none is renamed or removed. `examples` are runs."""
     return {
         "verdict": overview.verdict,
+        "interrupted": interrupted,
         "seed": overview.seed,
         "seconds": overview.seconds,
+        "shards": overview.shards,
+        "examples": overview.runs,
         "runs": overview.runs,
         "steps": overview.steps,
         "cells": [
@@ -177,6 +184,12 @@ def campaign_json(overview: Overview, report: str) -> dict[str, Any]:
                 },
             }
             for state in overview.states
+        ],
+        "coverage": dict(overview.coverage),
+        "findings": [
+            {**find_json(find), "cause": cause.name, "count": find.runs}
+            for cause in overview.causes
+            for find in cause.finds
         ],
         "causes": [
             {"cause": cause.name, "runs": cause.runs, "findings": [find_json(find) for find in cause.finds]}

@@ -116,7 +116,7 @@ def text(of: Certificate) -> list[str]:
     """In lines."""
     bounds = of.bounds
     limits = [
-        f"{getattr(bounds, name):,} {one if getattr(bounds, name) == 1 else several}"
+        f"{getattr(bounds, name) or 0:,} {one if getattr(bounds, name) == 1 else several}"
         for name, one, several in WORDS
         if getattr(bounds, name) or name in ("clients", "commands", "crashes", "reordered")
     ]
@@ -146,6 +146,7 @@ WORDS = (
     ("clients", "client", "clients"),
     ("commands", "command", "commands"),
     ("crashes", "crash", "crashes"),
+    ("power_cuts", "power cut", "power cuts"),
     ("reordered", "delivery out of order", "deliveries out of order"),
     ("redelivered", "repeated delivery", "repeated deliveries"),
     ("unanswered", "lost answer", "lost answers"),

@@ -11,6 +11,7 @@ import attrs
 from refold.model.action import (
     CORE_ACTIONS,
     Action,
+    CutPower,
     Deliver,
     Prepare,
 )
@@ -29,9 +30,10 @@ class ScopeLimits:
     """How often a plan may do what: no plan of the scope does more, and every plan that does no more is in it.
 
     `clients` act, out of all that the system has; `commands` are sent, each one of `values` different commands about the first `keys`
-    keys; `crashes` are deaths and losses of power; `reordered` deliveries come out of order, `redelivered` ones again; `unanswered`
-    appends lose their answer; `slow` appends take their place early; `snapshots` are taken at will; `failures` are those of handlers and
-    disks. Deliveries in order, restarts, and what ends an append that has begun are free.
+    keys; `crashes` are deaths, and losses of power too as long as `power_cuts` does not count these by themselves; `reordered` deliveries
+    come out of order, `redelivered` ones again; `unanswered` appends lose their answer; `slow` appends take their place early;
+    `snapshots` are taken at will; `failures` are those of handlers and disks. Deliveries in order, restarts, and what ends an append that
+    has begun are free.
     """
 
     clients: int = 2
@@ -45,14 +47,18 @@ class ScopeLimits:
     snapshots: int = 0
     failures: int = 0
     keys: int = 1
+    power_cuts: int | None = None
+    """Losses of power; None: each is one of the crashes."""
     length: int = 0
     """Actions of a plan, at most; 0: as many as the rest allows."""
 
 
-def costs(action: Action) -> tuple[str, ...]:
+def costs(action: Action, bounds: ScopeLimits) -> tuple[str, ...]:
     """What an action uses up of the bounds."""
     if type(action) is Deliver:
         return ("reordered",) if action.index else ()
+    if bounds.power_cuts is None and type(action) is CutPower:
+        return ("crashes",)
     return action.spends
 
 
@@ -111,7 +117,7 @@ class Scope:
     ) -> None:
         self.bounds = bounds
         self.together = together
-        self.limits = tuple(getattr(bounds, name) for name in BUDGETS)
+        self.limits = tuple(getattr(bounds, name) or 0 for name in BUDGETS)
         self.commands = smallest(application, bounds.values, bounds.keys)
         core: Callable[[], Any] | None = getattr(system, "core", None)
         self.system = system if core is None else with_side_consumers(system, core())
@@ -149,14 +155,14 @@ class Scope:
             for action in actions
             if type(action) in core
             and (self.there is None or where(action) in self.there)
-            and all(getattr(self.bounds, cost) for cost in costs(action))
+            and all(getattr(self.bounds, cost) for cost in costs(action, self.bounds))
             and getattr(action, "command", self.commands[0]) in self.commands
         ]
 
     def after(self, spent: Spent, action: Action) -> Spent | None:
         """What is used up once this is done; None if the scope has no such plan."""
         used = spent.used
-        for cost in costs(action):
+        for cost in costs(action, self.bounds):
             place = BUDGETS.index(cost)
             if used[place] >= self.limits[place]:
                 return None

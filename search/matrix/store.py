@@ -42,6 +42,10 @@ CREATE TABLE finds (
 in which it was at work. `about` is what the reports say of a find, as JSON."""
 
 
+COVERED = {"kinds_of_records": "kind", "pairs_of_actions": "pair", "situations": "situation"}
+"""What is said of the coverage -> how `came` calls it."""
+
+
 @attrs.frozen
 class Find:
     """A finding of a cell: the first run that showed it, how many did, and when the first and the last of them were made (seconds of the
@@ -314,6 +318,15 @@ class CampaignStore:
         )
         values = () if what == "finds" else (what,)
         return Counter(int(runs) for (runs,) in self.database.execute(query, values))
+
+    def coverage(self) -> dict[str, int]:
+        """How many different kinds of records, pairs of actions that follow each other, and named situations came, over all cells."""
+        query = "SELECT count(DISTINCT name) FROM came WHERE what = ? AND runs > 0"
+        return {said: self.one(query, what)[0] for said, what in COVERED.items()}
+
+    def shards_done(self) -> int:
+        """Shards whose runs are in the file."""
+        return int(self.one("SELECT count(*) FROM shards WHERE state = 'done'")[0])
 
     def growth(self) -> Iterator[tuple[float, int, int, int]]:
         """After each moment at which a shard was done: the seconds, and the runs, steps and pairs of actions until then."""
