@@ -110,6 +110,11 @@ class WatchedFacts(Past):
         return self.finding.position == min(self.events, default=0)
 
     @property
+    def reads_itself(self) -> bool:
+        """Whether it is handed nothing, in a system whose service is the user's own, too."""
+        return self.watched and not self.was_handed and self.happened("called")
+
+    @property
     def at_work_before(self) -> bool:
         """Whether it had been at work before the event that the finding is about became visible."""
         number, _ = self.events.get(self.finding.position or 0, (0, None))

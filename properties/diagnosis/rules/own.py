@@ -42,7 +42,7 @@ OWN_RULES: Rules = {
             "nothing had gone wrong in the work of {where}",
         ),
         against(0.8, lambda facts: not facts.watched or not facts.undisturbed_here),
-        against(0.8, lambda facts: facts.inline or not facts.at_work_before),
+        against(0.8, lambda facts: facts.inline or (facts.reads_itself and not facts.at_work_before)),
         against(0.6, lambda facts: facts.happened("begin-rebuild")),
         against(0.5, lambda facts: facts.others_worked),
         against(0.4, lambda facts: facts.same_moment),
