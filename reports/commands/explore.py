@@ -51,6 +51,9 @@ SAVED = 20.0
 FAR = 20
 """If the most that it may take is more than so many times the least, nobody knows the most."""
 
+LARGE = 500
+"""With so many actions in the first levels a scope is large; with fewer, the machine is slow."""
+
 NUMBER = click.IntRange(0, 99)
 
 
@@ -211,9 +214,9 @@ class Exploration:
 
             def told(progress: Progress) -> None:
                 bar.update(task, description=line(progress), refresh=True)
-                if not quiet and progress.seconds > self.told_at:
+                if not quiet and progress.seconds > self.told_at and (said := forecast(progress)):
                     self.told_at = 4 * progress.seconds
-                    click.echo(f"refold: {forecast(progress)}", err=True)
+                    click.echo(f"refold: {said}", err=True)
                 if time.monotonic() - self.saved > SAVED:
                     save(explorer, self.state)
                     self.saved = time.monotonic()
@@ -316,8 +319,10 @@ def line(progress: Progress) -> str:
 
 
 def forecast(progress: Progress) -> str:
-    """How long it will take, if growth goes on slowing down as it does in the last levels."""
+    """How long it will take, if growth goes on slowing down as it does in the last levels; "" while nobody knows."""
     seen = outlook(progress.levels[:-1] if progress.frontier else progress.levels)
+    if seen is None and progress.transitions < LARGE:
+        return ""
     if seen is None:
         return "the first levels of this scope are large already; --seconds ends it, and the same command goes on"
     level = progress.levels[-1]

@@ -92,6 +92,7 @@ def test_how_long_it_will_take_is_told_by_how_the_levels_grow() -> None:
     assert said.startswith("to the end of this scope it is another ")
     assert said.endswith(" the last level is 3.4 times the one before")
     assert "the first levels of this scope are large already" in forecast(Progress([], levels[:2]))
+    assert not forecast(Progress([], levels[:1]))  # a slow machine, not a large scope
     endless = [Level(n, 10 * 3**n, 1, 0, 3.0**n) for n in range(1, 6)]
     assert "or far more" in forecast(Progress([], endless))
 
