@@ -302,13 +302,15 @@ class Gate(Baton):
         """Let time pass; None: up to the next moment for which somebody waits. Who waits no longer, stands again. Returns what passed."""
         if seconds is None:
             moments = [actor.status.wait.until for actor in self.blocked if isinstance(actor.status, Blocked)]
-            moments += [driven.next_timer() for driven in self._driven.values()]
+            moments += [driven.next_timer() for driven in self._driven.values() if driven.at_choice]
             seconds = max(0.0, min((moment for moment in moments if moment is not None), default=self.now) - self.now)
         self.now += seconds
         for actor in self._in_order(self.blocked):
             status = actor.status
             if isinstance(status, Blocked) and status.wait.until is not None and status.wait.until <= self.now:
                 self.unblock(actor)
+        for driven in self._driven.values():
+            self._poll(driven.host)  # also a loop on which nobody waits has timers, and time would stand at one that is due
         self._look_at_blocked()
         return seconds
 

@@ -1,19 +1,22 @@
 """Clients of `nats-py` whose requests and publications are crossings, on a loop that the gate drives.
 
 What JetStream does are requests. A publication that nobody answers is handed to the server before its crossing is passed. An answer that
-is lost is a time-out, as the library has it. Messages of subscriptions are no crossings: they come when they come. What is generated in a
-subject is left out of the name of its place.
+is lost is a time-out, as the library has it. To fetch from a consumer that pulls is a crossing (`jetstream`); other messages of
+subscriptions are none: they come when they come. What is generated in a subject is left out of the name of its place.
 """
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from typing import Any
 
 from refold.systems.gate.actor import current
 from refold.systems.gate.boundary import Boundary
+from refold.systems.gate.network.jetstream import ACK, PAUSE, Deliveries, acknowledgement, available
 from refold.systems.gate.network.steady_names import steady
 from refold.systems.gate.patches import Patches, Replacements
+from refold.systems.gate.runtime.loop import Loop
 from refold.systems.gate.runtime.serving import cross, driving
 
 
@@ -31,14 +34,19 @@ def refused() -> BaseException:
     return NoServersError()
 
 
+SILENT = Boundary(late, late)
+"""A server that does not answer."""
+
+
 async def unheard(error: Exception) -> None:
     """What goes wrong for a client whose process is dead; nobody is there to log it."""
 
 
 def hang_up(client: Any) -> None:
-    """The server hears at once that the client is gone."""
+    """The server hears at once that the client is gone; and it does not come back."""
     if client is not None:
         client._error_cb = unheard
+        client.options["allow_reconnect"] = False
     writer = getattr(getattr(client, "_transport", None), "_io_writer", None)
     if writer is not None:
         writer.transport.abort()
@@ -46,8 +54,7 @@ def hang_up(client: Any) -> None:
 
 def _replacements() -> Replacements:
     from nats.aio.client import Client
-
-    connect, request, publish, close, drain, subscribe, flush = (
+    connect, request, publish, close, drain, subscribe, flush, pings = (
         Client.connect,
         Client.request,
         Client.publish,
@@ -55,6 +62,7 @@ def _replacements() -> Replacements:
         Client.drain,
         Client.subscribe,
         Client.flush,
+        Client._ping_interval,
     )
 
     async def crossing(told: tuple[str, str] | None, work: Any, boundary: Boundary, straight: Any = None) -> Any:
@@ -63,8 +71,6 @@ def _replacements() -> Replacements:
         if actor is None or loop is None:
             return await (straight or work)()
         return await cross(loop, actor, told, work, boundary)
-
-    silent = Boundary(late, late)
 
     async def connects(client: Any, *arguments: Any, **named: Any) -> Any:
         """`Client.connect`."""
@@ -76,35 +82,52 @@ def _replacements() -> Replacements:
             ("connect", "connect"), lambda: connect(client, *arguments, **named), Boundary(refused, refused)
         )
 
-    async def requests(client: Any, subject: str, *arguments: Any, **named: Any) -> Any:
-        """`Client.request`."""
-        return await crossing(
-            ("message", steady(f"request {subject}")), lambda: request(client, subject, *arguments, **named), silent
-        )
+    def heard(subject: str, said: bytes) -> bytes | None:
+        """What a server is told that a client says."""
+        actor = current()
+        if actor is None or not subject.startswith(ACK):
+            return said
+        return actor.gate.share(Deliveries, Deliveries).answered(subject, said, actor.gate.now)
 
-    async def publishes(client: Any, subject: str, *arguments: Any, **named: Any) -> Any:
+    async def requests(client: Any, subject: str, payload: bytes = b"", *arguments: Any, **named: Any) -> Any:
+        """`Client.request`."""
+
+        async def work() -> Any:
+            heard(subject, payload)
+            return await request(client, subject, payload, *arguments, **named)
+
+        words = acknowledgement(subject, payload) or f"request {subject}"
+        return await crossing(("message", steady(words)), work, SILENT)
+
+    async def publishes(client: Any, subject: str, payload: bytes = b"", *arguments: Any, **named: Any) -> Any:
         """`Client.publish`."""
 
+        async def straight() -> None:
+            said = heard(subject, payload)
+            if said is not None:
+                await publish(client, subject, said, *arguments, **named)
+
         async def work() -> None:
-            await publish(client, subject, *arguments, **named)
+            await straight()
             await flush(client)
 
-        return await crossing(
-            ("message", steady(f"publish {subject}")),
-            work,
-            silent,
-            lambda: publish(client, subject, *arguments, **named),
-        )
+        words = acknowledgement(subject, payload) or f"publish {subject}"
+        return await crossing(("message", steady(words)), work, SILENT, straight)
 
     async def subscribes(client: Any, subject: str, *arguments: Any, **named: Any) -> Any:
         """`Client.subscribe`."""
         return await crossing(
-            ("message", steady(f"subscribe {subject}")), lambda: subscribe(client, subject, *arguments, **named), silent
+            ("message", steady(f"subscribe {subject}")), lambda: subscribe(client, subject, *arguments, **named), SILENT
         )
+
+    async def pings_never(client: Any) -> None:
+        """`Client._ping_interval`. Its pings would be of simulated time and the answers of real time: a server would seem to be gone."""
+        loop = asyncio.get_running_loop()
+        await (loop.create_future() if isinstance(loop, Loop) else pings(client))
 
     def ends(real: Any) -> Any:
         async def passes(client: Any, *arguments: Any, **named: Any) -> Any:
-            return await crossing(None, lambda: real(client, *arguments, **named), silent)
+            return await crossing(None, lambda: real(client, *arguments, **named), SILENT)
 
         return passes
 
@@ -113,11 +136,43 @@ def _replacements() -> Replacements:
         "nats.aio.client.Client.request": requests,
         "nats.aio.client.Client.publish": publishes,
         "nats.aio.client.Client.subscribe": subscribes,
+        "nats.aio.client.Client._ping_interval": pings_never,
         "nats.aio.client.Client.close": ends(close),
         "nats.aio.client.Client.drain": ends(drain),
     }
 
 
+def _fetching() -> Replacements:
+    from nats.aio.client import Client
+    from nats.js.client import JetStreamContext
+
+    fetch, request = JetStreamContext.PullSubscription.fetch, Client.request
+
+    async def fetches(
+        pull: Any, batch: int = 1, timeout: float | None = 5, *arguments: Any, **named: Any
+    ) -> Any:
+        """`PullSubscription.fetch`."""
+        actor = current()
+        loop = driving(actor)
+        if actor is None or loop is None or pull._sub is None or batch < 1 or (timeout is not None and timeout <= 0):
+            return await fetch(pull, batch, timeout, *arguments, **named)
+        gate = actor.gate
+
+        async def work() -> Any:
+            return await available(pull, batch, gate.share(Deliveries, Deliveries), gate.now, request)
+
+        found = await cross(loop, actor, ("message", steady(f"fetch {pull._stream} {pull._consumer}")), work, SILENT)
+        while not found:
+            await asyncio.sleep(PAUSE if timeout is None else timeout)
+            found = await cross(loop, actor, None, work, SILENT)
+            if not found and timeout is not None:
+                raise late()
+        return found
+
+    return {"nats.js.client.JetStreamContext.PullSubscription.fetch": fetches}
+
+
 def register(patches: Patches) -> None:
     """Replace what speaks to a server."""
     patches.add("nats.aio.client", _replacements)
+    patches.add("nats.js.client", _fetching)

@@ -704,9 +704,18 @@ class Driven(Loop):
         """Over."""
         if not self.is_closed():
             self.bury()
+            self._drop()
             self._ready.clear()
             self._scheduled.clear()
             self.close()
+
+    def _drop(self) -> None:
+        """End what belongs to nobody, such as the tasks of a client of a server: nothing would ever let it go on."""
+        for task in asyncio.all_tasks(self):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            with self.inside(None):
+                if not _killed(task.get_coro(), True):
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task.get_coro()))
 
     def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
         """As the real one: what is to happen on SIGTERM or SIGINT happens when its process is told to end (`Stop`)."""
