@@ -310,9 +310,19 @@ class Gate(Baton):
             if isinstance(status, Blocked) and status.wait.until is not None and status.wait.until <= self.now:
                 self.unblock(actor)
         for driven in self._driven.values():
-            self._poll(driven.host)  # also a loop on which nobody waits has timers, and time would stand at one that is due
+            self._poll(
+                driven.host
+            )  # also a loop on which nobody waits has timers, and time would stand at one that is due
         self._look_at_blocked()
         return seconds
+
+    def hear(self) -> bool:
+        """Let servers send what they have, before time passes; whether somebody stands who did not."""
+        before = self.stopped()
+        for driven in self._driven.values():
+            if driven.hears():
+                self._poll(driven.host)
+        return self.stopped() != before
 
     def set_clock(self, name: str, ahead: float) -> None:
         """Set how many seconds the clock of an actor's process is ahead of the gate's; negative: behind. It is the clock of a machine: the
@@ -327,7 +337,7 @@ class Gate(Baton):
             names = self.stopped()
             for name in names:
                 self.step(name)
-            if not names and not self.advance() and not self.stopped():
+            if not names and not self.hear() and not self.advance() and not self.stopped():
                 break
         return self.statuses()
 

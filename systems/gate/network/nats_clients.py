@@ -13,7 +13,15 @@ from typing import Any
 
 from refold.systems.gate.actor import current
 from refold.systems.gate.boundary import Boundary
-from refold.systems.gate.network.jetstream import ACK, PAUSE, Deliveries, acknowledgement, available
+from refold.systems.gate.network.jetstream import (
+    ACK,
+    PAUSE,
+    Deliveries,
+    Reminder,
+    acknowledgement,
+    available,
+    redelivery,
+)
 from refold.systems.gate.network.steady_names import steady
 from refold.systems.gate.patches import Patches, Replacements
 from refold.systems.gate.runtime.loop import Loop
@@ -54,7 +62,8 @@ def hang_up(client: Any) -> None:
 
 def _replacements() -> Replacements:
     from nats.aio.client import Client
-    connect, request, publish, close, drain, subscribe, flush, pings = (
+
+    connect, request, publish, close, drain, subscribe, flush, pings, process = (
         Client.connect,
         Client.request,
         Client.publish,
@@ -63,6 +72,7 @@ def _replacements() -> Replacements:
         Client.subscribe,
         Client.flush,
         Client._ping_interval,
+        Client._process_msg,
     )
 
     async def crossing(told: tuple[str, str] | None, work: Any, boundary: Boundary, straight: Any = None) -> Any:
@@ -120,6 +130,17 @@ def _replacements() -> Replacements:
             ("message", steady(f"subscribe {subject}")), lambda: subscribe(client, subject, *arguments, **named), SILENT
         )
 
+    async def arrives(client: Any, sid: int, subject: bytes, reply: bytes, *others: Any) -> None:
+        """`Client._process_msg`."""
+        actor = current()
+        if actor is not None and reply.startswith(ACK.encode()):
+            deliveries = actor.gate.share(Deliveries, Deliveries)
+            consumer = deliveries.arrived(reply.decode(), actor.gate.now)
+            for reminder in deliveries.reminders:
+                if reminder.client is client and reminder.consumer == consumer:
+                    reminder.set()
+        await process(client, sid, subject, reply, *others)
+
     async def pings_never(client: Any) -> None:
         """`Client._ping_interval`. Its pings would be of simulated time and the answers of real time: a server would seem to be gone."""
         loop = asyncio.get_running_loop()
@@ -137,6 +158,7 @@ def _replacements() -> Replacements:
         "nats.aio.client.Client.publish": publishes,
         "nats.aio.client.Client.subscribe": subscribes,
         "nats.aio.client.Client._ping_interval": pings_never,
+        "nats.aio.client.Client._process_msg": arrives,
         "nats.aio.client.Client.close": ends(close),
         "nats.aio.client.Client.drain": ends(drain),
     }
@@ -147,10 +169,9 @@ def _fetching() -> Replacements:
     from nats.js.client import JetStreamContext
 
     fetch, request = JetStreamContext.PullSubscription.fetch, Client.request
+    bind = JetStreamContext.subscribe_bind
 
-    async def fetches(
-        pull: Any, batch: int = 1, timeout: float | None = 5, *arguments: Any, **named: Any
-    ) -> Any:
+    async def fetches(pull: Any, batch: int = 1, timeout: float | None = 5, *arguments: Any, **named: Any) -> Any:
         """`PullSubscription.fetch`."""
         actor = current()
         loop = driving(actor)
@@ -169,10 +190,61 @@ def _fetching() -> Replacements:
                 raise late()
         return found
 
-    return {"nats.js.client.JetStreamContext.PullSubscription.fetch": fetches}
+    async def binds(js: Any, stream: str, config: Any, consumer: str, *arguments: Any, **named: Any) -> Any:
+        """`JetStreamContext.subscribe_bind`."""
+        actor = current()
+        loop = driving(actor)
+        if actor is not None and isinstance(loop, asyncio.AbstractEventLoop):
+            deliveries = actor.gate.share(Deliveries, Deliveries)
+            deliveries.consumers[stream, consumer] = redelivery(config)
+            deliveries.reminders = [one for one in deliveries.reminders if not one.process.dead]
+            reminder = Reminder(js._nc, actor.process, loop, (stream, consumer), deliveries, request)
+            deliveries.reminders.append(reminder)
+        bound = await bind(js, stream, config, consumer, *arguments, **named)
+        if actor is not None and isinstance(loop, asyncio.AbstractEventLoop):
+            reminder.set()
+        return bound
+
+    return {
+        "nats.js.client.JetStreamContext.PullSubscription.fetch": fetches,
+        "nats.js.client.JetStreamContext.subscribe_bind": binds,
+    }
+
+
+def is_theirs(callback: Any) -> bool:
+    """Whether what is called with messages is the user's, or the library's own."""
+    code = getattr(callback, "func", callback)
+    name = f"{getattr(code, '__module__', '')}.{getattr(code, '__qualname__', '')}"
+    return not name.startswith("nats.") or "_auto_ack_callback" in name
+
+
+def _listening() -> Replacements:
+    from nats.aio.subscription import Subscription
+
+    start: Any = Subscription._start
+
+    def starts(subscription: Any, report: Any) -> None:
+        """`Subscription._start`. What calls the user's code is a task of the user's process."""
+        start(subscription, report)
+        actor = current()
+        driven: Any = None if actor is None else getattr(actor.host, "driven", None)
+        if actor is None or driven is None or driven.looking or actor.process.dead:
+            return
+        callback = subscription._cb
+        if callback is None:
+            driven.expects = driven.expects or not subscription.subject.endswith(".*")
+        elif is_theirs(callback):
+            driven.expects = True
+            subscription._wait_for_msgs_task.cancel()
+            subscription._wait_for_msgs_task = driven.beside(
+                actor.process, subscription._wait_for_msgs(report), steady(f"messages of {subscription.subject}")
+            )
+
+    return {"nats.aio.subscription.Subscription._start": starts}
 
 
 def register(patches: Patches) -> None:
     """Replace what speaks to a server."""
     patches.add("nats.aio.client", _replacements)
+    patches.add("nats.aio.subscription", _listening)
     patches.add("nats.js.client", _fetching)

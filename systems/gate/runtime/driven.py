@@ -55,6 +55,8 @@ WAKES: Any = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-d
 """What ends a sleep."""
 ASIDE = 0.5
 """Seconds within which a server answers what is asked beside the plan."""
+MOMENT = 0.005
+"""Real seconds within which a server sends what it has for who has subscribed to it."""
 STEPS_ASIDE = 100_000
 """Rounds after which what is asked beside the plan is said to have no end."""
 REAL_START = threading.Thread.start
@@ -163,6 +165,8 @@ class Driven(Loop):
         """Those that have become ready since they were looked at last."""
         self.unnamed: dict[Task, Actor] = {}
         """Those that the gate does not know yet."""
+        self.expects = False
+        """Somebody has subscribed to what a server sends by itself."""
         self.outdated = False
         """Where its actors stand has to be shown again."""
         self.paused: dict[Actor, float] = {}
@@ -655,6 +659,20 @@ class Driven(Loop):
             return True
         moment = self.next_timer()
         return moment is not None and moment <= self.gate.now
+
+    def hears(self) -> bool:
+        """Give a server the moment that it needs to send what it has; whether something came of it. Where time passes in no time, it would
+        never have one."""
+        if not self.expects or not self.at_choice:
+            return False
+        until = REAL_TIME() + MOMENT
+        while (left := until - REAL_TIME()) > 0:
+            events = self._selector.select(left)
+            if any((key.fd, mask) not in self.seen_files for key, mask in events):
+                return True
+            if events:
+                break
+        return False
 
     def sleeper_of(self, process: Process) -> Actor | None:
         """Who of a process waits for nothing but time, and the shortest."""

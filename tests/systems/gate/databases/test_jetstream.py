@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -39,13 +40,12 @@ async def made(port: int, **config: Any) -> Any:
     """A stream, and a consumer that pulls; its messages come again after a minute, unless `config` says something else."""
     import nats
     from nats.js.api import ConsumerConfig
+    from nats.js.errors import NotFoundError
 
     client = await nats.connect(f"nats://127.0.0.1:{port}")
     stream = client.jetstream()
-    try:
+    with contextlib.suppress(NotFoundError):
         await stream.delete_stream(STREAM)
-    except Exception as error:
-        assert type(error).__name__ == "NotFoundError"
     await stream.add_stream(name=STREAM, subjects=["parcel"])
     await stream.add_consumer(STREAM, ConsumerConfig(**{"durable_name": "van", "ack_wait": 60, **config}))
     await client.close()
@@ -202,15 +202,18 @@ def test_one_that_fetches_itself_out_of_attempts_gets_no_more(gate: Gate, server
 
 def test_times_of_deliveries() -> None:
     deliveries = Deliveries()
-    deliveries.consumers["van"] = Redelivery((10.0, 20.0))
-    deliveries.delivered("van", REPLY, 100.0)
-    deliveries.delivered("van", AGAIN, 100.0)
+    van = "PARCELS", "van"
+    deliveries.consumers[van] = Redelivery((10.0, 20.0))
+    assert deliveries.arrived(REPLY, 100.0) == deliveries.arrived(AGAIN, 100.0) == van
+    assert deliveries.arrived(REPLY.replace("van", "bus"), 100.0) is deliveries.arrived("_INBOX.x", 100.0) is None
     assert deliveries.answered("elsewhere", b"", 100.0) == b""
     assert deliveries.answered(REPLY, b"+WPI", 105.0) == b"+WPI"
-    assert deliveries.due("van", 114.0) == []
-    assert deliveries.due("van", 115.0) == [REPLY]
-    assert deliveries.due("van", 120.0) == [AGAIN]
-    assert deliveries.due("van", 1000.0) == []
+    assert deliveries.due(van, 114.0) == []
+    assert deliveries.next(van) == 115.0
+    assert deliveries.due(van, 115.0) == [REPLY]
+    assert deliveries.due(van, 120.0) == [AGAIN]
+    assert deliveries.due(van, 1000.0) == []
+    assert deliveries.next(van) is None
 
 
 def test_words_of_acknowledgements() -> None:
