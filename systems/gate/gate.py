@@ -42,6 +42,8 @@ EPOCH = 1_600_000_000.0
 
 T = TypeVar("T")
 
+HEARD = 20
+"""Answers of a server that are listened to before time passes."""
 LIMIT = 100_000
 """Steps that `finish` takes at most."""
 
@@ -320,7 +322,9 @@ class Gate(Baton):
         """Let servers send what they have, before time passes; whether somebody stands who did not."""
         before = self.stopped()
         for driven in self._driven.values():
-            if driven.hears():
+            for _ in range(HEARD):
+                if self.stopped() != before or not driven.hears():
+                    break
                 self._poll(driven.host)
         return self.stopped() != before
 

@@ -75,6 +75,10 @@ class Deliveries:
         self.open[reply] = (stream, consumer), now + redelivery.wait(delivered)
         return stream, consumer
 
+    def listens(self, client: Any) -> bool:
+        """Whether messages are pushed to a client."""
+        return any(one.client is client for one in self.reminders)
+
     def answered(self, reply: str, said: bytes, now: float) -> bytes | None:
         """A client says something about a message; what the server is to hear of it, None for nothing. Delays are of the gate's time."""
         found = self.open.pop(reply, None)

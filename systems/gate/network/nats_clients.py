@@ -8,6 +8,10 @@ subscriptions are none: they come when they come. What is generated in a subject
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import select
+import socket
 import weakref
 from typing import Any
 
@@ -24,8 +28,12 @@ from refold.systems.gate.network.jetstream import (
 )
 from refold.systems.gate.network.steady_names import steady
 from refold.systems.gate.patches import Patches, Replacements
+from refold.systems.gate.runtime.driven import MOMENT
 from refold.systems.gate.runtime.loop import Loop
 from refold.systems.gate.runtime.serving import cross, driving
+
+REPLY = re.compile(re.escape(ACK).encode() + rb"[^ \r\n]+")
+"""Where a message is acknowledged, in what a server sends."""
 
 
 def late() -> BaseException:
@@ -60,6 +68,28 @@ def hang_up(client: Any) -> None:
         writer.transport.abort()
 
 
+def unread(client: Any) -> list[str]:
+    """Where the messages are acknowledged that a server has sent, and a client has not read. With its process they are lost; for the server
+    they are delivered."""
+    transport = getattr(client, "_transport", None)
+    writer, reader = getattr(transport, "_io_writer", None), getattr(transport, "_io_reader", None)
+    taken = None if writer is None else writer.get_extra_info("socket")
+    if taken is None or taken.fileno() < 0:
+        return []
+    found = bytes(getattr(reader, "_buffer", b""))
+    with socket.socket(fileno=os.dup(taken.fileno())) as ours:
+        ours.setblocking(False)
+        while select.select([ours], [], [], MOMENT)[0]:
+            try:
+                more = ours.recv(65536)
+            except OSError:
+                break
+            if not more:
+                break
+            found += more
+    return [reply.decode() for reply in REPLY.findall(found)]
+
+
 def _replacements() -> Replacements:
     from nats.aio.client import Client
 
@@ -86,8 +116,15 @@ def _replacements() -> Replacements:
         """`Client.connect`."""
         actor = current()
         if actor is not None:
-            ours = weakref.ref(client)
-            actor.process.opened(client, lambda: hang_up(ours()))
+            ours, gate = weakref.ref(client), actor.gate
+
+            def end() -> None:
+                known = gate.share(Deliveries, Deliveries)
+                for reply in unread(ours()) if known.listens(ours()) else ():
+                    known.arrived(reply, gate.now)
+                hang_up(ours())
+
+            actor.process.opened(client, end)
         return await crossing(
             ("connect", "connect"), lambda: connect(client, *arguments, **named), Boundary(refused, refused)
         )

@@ -200,6 +200,67 @@ def test_one_that_fetches_itself_out_of_attempts_gets_no_more(gate: Gate, server
     assert isinstance(ended(gate, "erin"), Raised)
 
 
+class Porch:
+    """Has parcels brought to it, and notes each before it says so."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.found: list[str] = []
+
+    async def start(self, acknowledges: bool = True) -> None:
+        """Until it is told to stop."""
+        stream = await Van(self.port).stream()
+
+        async def take(message: Any) -> None:
+            self.found.append(message.data.decode())
+            if acknowledges:
+                await message.ack()
+
+        await stream.subscribe("parcel", stream=STREAM, durable="van", queue="van", cb=take, manual_ack=True)
+
+
+@pytest.fixture
+def pushing(server: int) -> int:
+    asyncio.run(made(server, deliver_group="van", deliver_subject="to.van"))
+    return server
+
+
+def everything(gate: Gate) -> None:
+    """Let everybody go on for a few simulated minutes."""
+    for _ in range(20):
+        gate.finish(50)
+
+
+def test_a_callback_is_stopped_and_dies_with_its_process(gate: Gate, pushing: int) -> None:
+    """Both what it had begun and what it had not yet read come again, to the next of its kind, after their time."""
+    first, second = Porch(pushing), Porch(pushing)
+    gate.task("porch", first.start)
+    everything(gate)
+    sent(pushing, "vase", "book")
+    gate.hear()
+    worker = next(name for name in gate.stopped() if name.startswith("porch/"))
+    assert isinstance(gate.until(worker, "ack PARCELS van"), Stopped)
+    assert first.found == ["vase"]
+    gate.kill("porch")
+    gate.task("porch", second.start)
+    everything(gate)
+    assert first.found == ["vase"]
+    assert sorted(second.found) == ["book", "vase"]
+
+
+def test_what_a_callback_does_not_acknowledge_comes_again(gate: Gate, pushing: int) -> None:
+    porch = Porch(pushing)
+    gate.task("porch", porch.start, False)
+    everything(gate)
+    sent(pushing, "vase")
+    before = gate.now
+    while len(porch.found) < 3:
+        assert gate.now < before + 3600
+        gate.finish(5)
+    assert set(porch.found) == {"vase"}
+    assert gate.now >= before + 120
+
+
 def test_times_of_deliveries() -> None:
     deliveries = Deliveries()
     van = "PARCELS", "van"
