@@ -73,7 +73,7 @@ def port(server: tuple[str, int]) -> int:
 def test_who_acknowledges_a_fetched_message_before_the_work_is_found(port: int) -> None:
     """Beside an asynchronous service with a client of its own."""
     bad = adapt("first", lambda: theirs.OnJetStream(port, theirs.AckFirst))
-    found = Campaign(bad, theirs.Tally(), 1, Budget(seconds=None, examples=10, distinct=1)).run().counterexamples
+    found = Campaign(bad, theirs.Tally(), 1, Budget(seconds=10, examples=10, distinct=1)).run().counterexamples
     assert found
     assert found[0].finding.guarantee in ("CKPT", "LIVE")
 
