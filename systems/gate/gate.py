@@ -42,6 +42,8 @@ EPOCH = 1_600_000_000.0
 
 T = TypeVar("T")
 
+HEARD = 20
+"""Answers of a server that are listened to before time passes."""
 LIMIT = 100_000
 """Steps that `finish` takes at most."""
 
@@ -302,15 +304,29 @@ class Gate(Baton):
         """Let time pass; None: up to the next moment for which somebody waits. Who waits no longer, stands again. Returns what passed."""
         if seconds is None:
             moments = [actor.status.wait.until for actor in self.blocked if isinstance(actor.status, Blocked)]
-            moments += [driven.next_timer() for driven in self._driven.values()]
+            moments += [driven.next_timer() for driven in self._driven.values() if driven.at_choice]
             seconds = max(0.0, min((moment for moment in moments if moment is not None), default=self.now) - self.now)
         self.now += seconds
         for actor in self._in_order(self.blocked):
             status = actor.status
             if isinstance(status, Blocked) and status.wait.until is not None and status.wait.until <= self.now:
                 self.unblock(actor)
+        for driven in self._driven.values():
+            self._poll(
+                driven.host
+            )  # also a loop on which nobody waits has timers, and time would stand at one that is due
         self._look_at_blocked()
         return seconds
+
+    def hear(self) -> bool:
+        """Let servers send what they have, before time passes; whether somebody stands who did not."""
+        before = self.stopped()
+        for driven in self._driven.values():
+            for _ in range(HEARD):
+                if self.stopped() != before or not driven.hears():
+                    break
+                self._poll(driven.host)
+        return self.stopped() != before
 
     def set_clock(self, name: str, ahead: float) -> None:
         """Set how many seconds the clock of an actor's process is ahead of the gate's; negative: behind. It is the clock of a machine: the
@@ -325,7 +341,7 @@ class Gate(Baton):
             names = self.stopped()
             for name in names:
                 self.step(name)
-            if not names and not self.advance() and not self.stopped():
+            if not names and not self.hear() and not self.advance() and not self.stopped():
                 break
         return self.statuses()
 

@@ -169,10 +169,10 @@ def original_of(owner: Any, name: str) -> Any:
 
 
 def _owner(place: str) -> tuple[Any, str]:
-    """The module or class that has the name, and the name."""
+    """The module or class that has the name, and the name. A class may stand in another one."""
     path, _, name = place.rpartition(".")
     try:
         return importlib.import_module(path), name
     except ModuleNotFoundError:
-        module, _, cls = path.rpartition(".")
-        return getattr(importlib.import_module(module), cls), name
+        owner, cls = _owner(path)
+        return getattr(owner, cls), name

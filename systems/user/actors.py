@@ -337,8 +337,8 @@ class Stage:
             self.gate.kill(process)
 
     def pass_time(self) -> bool:
-        """Let time pass up to the next moment for which somebody waits; whether somebody stands again."""
-        return bool(self.gate.advance()) and bool(self.gate.stopped())
+        """Let time pass up to the next moment for which somebody waits; whether somebody stands again. What a server sends comes first."""
+        return self.gate.hear() or (bool(self.gate.advance()) and bool(self.gate.stopped()))
 
     def let_holders_go_on(self) -> bool:
         """What goes on by itself takes a step, where it has what somebody's work waits for; whether there is any such."""

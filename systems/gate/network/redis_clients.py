@@ -1,11 +1,14 @@
 """Clients of `redis.asyncio` whose commands are crossings, on a loop that the gate drives.
 
 A crossing is one attempt to send a command and hear its answer, below the retries of the library: where an answer is lost, the library
-connects again and sends the command again, if it was told to. A pipeline is one crossing. To connect, and to hang up, is none.
+connects again and sends the command again, if it was told to. A pipeline is one crossing. To connect, and to hang up, is none. A command
+that waits in the server for something to come (`BLOCK`, `BLPOP`) asks for what there is; its time-out passes in the gate's time, and it
+asks again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +23,16 @@ LOST = "Connection closed by server."
 Told = tuple[str, str] | None
 WORDS = 2
 """Words of a command that are told: its name and its key."""
+READING = ("XREAD", "XREADGROUP")
+TIMEOUTS = {
+    **dict.fromkeys(("BLPOP", "BRPOP", "BRPOPLPUSH", "BLMOVE", "BZPOPMIN", "BZPOPMAX"), -1),
+    **dict.fromkeys(("BLMPOP", "BZMPOP"), 1),
+}
+"""Commands that wait, and where they say how long."""
+SHORT = 0.001
+"""Real seconds that a command waits which cannot be asked not to."""
+PAUSE = 5.0
+"""Seconds after which one that waits for ever asks again."""
 COMMANDS = 3
 """Commands of a pipeline that are told."""
 
@@ -41,6 +54,20 @@ def of_pipeline(client: Any, connection: Any, commands: Any, *others: Any) -> To
     return "message", ", ".join(told[:COMMANDS]) + (", …" if len(told) > COMMANDS else "")
 
 
+def at_once(arguments: tuple[Any, ...]) -> tuple[tuple[Any, ...], float] | None:
+    """A command that may wait in the server, without waiting, and the seconds that it would wait (0: for ever); None for all others."""
+    words = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in arguments]
+    name = words[0].upper() if words else ""
+    if name in READING and "BLOCK" in words:
+        place = words.index("BLOCK")
+        return (*arguments[:place], *arguments[place + 2 :]), float(words[place + 1]) / 1000
+    place = TIMEOUTS.get(name, 0)
+    if not place:
+        return None
+    place %= len(arguments)
+    return (*arguments[:place], SHORT, *arguments[place + 1 :]), float(words[place])
+
+
 def broken(connection: Any) -> Boundary:
     """What goes wrong: the connection is lost. Who hears of it hangs up, and may try again."""
     import redis
@@ -58,6 +85,27 @@ def hang_up(connection: Any) -> None:
     writer = getattr(connection, "_writer", None)
     if writer is not None:
         writer.transport.abort()
+
+
+def waiting(real: Any) -> Any:
+    """The method that sends a command: one that waits in the server waits in the gate's time."""
+    once = crossing(real, of_command)
+    once_more = crossing(real, lambda *command, **options: None)
+
+    async def waits(client: Any, connection: Any, command: Any, *arguments: Any, **named: Any) -> Any:
+        found = at_once(arguments) if driving(current()) is not None else None
+        if found is None:
+            return await once(client, connection, command, *arguments, **named)
+        less, seconds = found
+        answer = await once(client, connection, command, *less, **named)
+        while not answer:
+            await asyncio.sleep(seconds or PAUSE)
+            answer = await once_more(client, connection, command, *less, **named)
+            if seconds:
+                break
+        return answer
+
+    return waits
 
 
 def crossing(real: Any, told: Callable[..., Told]) -> Any:
@@ -105,7 +153,7 @@ def _replacements() -> Replacements:
     from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool, ConnectionPool
 
     places: dict[str, tuple[Any, str, Any]] = {
-        "client.Redis": (Redis, "_send_command_parse_response", lambda real: crossing(real, of_command)),
+        "client.Redis": (Redis, "_send_command_parse_response", waiting),
         "client.Pipeline": (Pipeline, "_execute_transaction", lambda real: crossing(real, of_pipeline)),
         "client.Pipeline ": (Pipeline, "_execute_pipeline", lambda real: crossing(real, of_pipeline)),
         "connection.ConnectionPool": (ConnectionPool, "get_connection", lambda real: quiet(real, belongs)),

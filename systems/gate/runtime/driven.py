@@ -55,6 +55,8 @@ WAKES: Any = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-d
 """What ends a sleep."""
 ASIDE = 0.5
 """Seconds within which a server answers what is asked beside the plan."""
+MOMENT = 0.005
+"""Real seconds within which a server sends what it has for who has subscribed to it."""
 STEPS_ASIDE = 100_000
 """Rounds after which what is asked beside the plan is said to have no end."""
 REAL_START = threading.Thread.start
@@ -163,6 +165,8 @@ class Driven(Loop):
         """Those that have become ready since they were looked at last."""
         self.unnamed: dict[Task, Actor] = {}
         """Those that the gate does not know yet."""
+        self.expects = False
+        """Somebody has subscribed to what a server sends by itself."""
         self.outdated = False
         """Where its actors stand has to be shown again."""
         self.paused: dict[Actor, float] = {}
@@ -656,6 +660,14 @@ class Driven(Loop):
         moment = self.next_timer()
         return moment is not None and moment <= self.gate.now
 
+    def hears(self) -> bool:
+        """Give a server the moment that it needs to send what it has; whether something came. Where time passes in no time, it would never
+        have one."""
+        if not self.expects or not self.at_choice or not self._selector.select(MOMENT):
+            return False
+        self.seen_files.clear()
+        return True
+
     def sleeper_of(self, process: Process) -> Actor | None:
         """Who of a process waits for nothing but time, and the shortest."""
         found = [actor for actor in self.sleeping if actor.process is process]
@@ -704,9 +716,18 @@ class Driven(Loop):
         """Over."""
         if not self.is_closed():
             self.bury()
+            self._drop()
             self._ready.clear()
             self._scheduled.clear()
             self.close()
+
+    def _drop(self) -> None:
+        """End what belongs to nobody, such as the tasks of a client of a server: nothing would ever let it go on."""
+        for task in asyncio.all_tasks(self):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            with self.inside(None):
+                if not _killed(task.get_coro(), True):
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task.get_coro()))
 
     def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
         """As the real one: what is to happen on SIGTERM or SIGINT happens when its process is told to end (`Stop`)."""

@@ -383,3 +383,24 @@ def test_an_exit_in_a_task_ends_its_loop() -> None:
             assert isinstance(status, Raised)
             assert isinstance(status.error, SystemExit)
         assert isinstance(gate.spawn("a", waits), Blocked)
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+def test_time_does_not_stand_at_a_timer_of_a_loop_on_which_nobody_waits(threaded: bool) -> None:
+    """A client of a server leaves such timers behind. They go off, and time passes beyond them."""
+    rung: list[str] = []
+
+    async def leaves() -> None:
+        asyncio.get_running_loop().call_later(5, rung.append, "alice")
+
+    async def naps() -> str:
+        await asyncio.sleep(10)
+        return "awake"
+
+    with Gate() as gate:
+        gate.task("alice", leaves, loop="first", threaded=threaded)
+        gate.finish()
+        gate.task("bob", naps, loop="second", threaded=threaded)
+        gate.finish()
+        assert gate.status("bob") == Returned("awake")
+        assert rung == ["alice"]

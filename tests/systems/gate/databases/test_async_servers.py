@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -261,3 +262,58 @@ def test_a_command_that_the_library_sends_again_is_done_twice(gate: Gate, redis_
     gate.step("alice", Lose())
     gate.finish()
     assert gate.status("alice") == Returned(2)
+
+
+READS = {
+    "group": lambda client: client.xreadgroup("vans", "van", {"parcels": ">"}, count=1, block=40_000),
+    "stream": lambda client: client.xread({"parcels": "0"}, block=40_000),
+    "list": lambda client: client.blpop(["bells"], timeout=40),
+    "for ever": lambda client: client.blpop(["bells"], timeout=0),
+}
+"""Commands that wait in the server."""
+
+
+def reads(port: int, kind: str) -> Any:
+    """A worker that waits like this."""
+    redis = pytest.importorskip("redis.asyncio")
+
+    async def read() -> list[Any]:
+        async with redis.Redis(host="127.0.0.1", port=port, decode_responses=True) as client:
+            return list(await READS[kind](client) or ())
+
+    return read
+
+
+async def parcel(port: int, arrives: bool) -> None:
+    """A group of readers; and something for everybody, if it `arrives`."""
+    redis = pytest.importorskip("redis.asyncio")
+    async with redis.Redis(host="127.0.0.1", port=port) as client:
+        if arrives:
+            await client.xadd("parcels", {"what": "vase"})
+            await client.rpush("bells", "vase")
+        else:
+            await client.xgroup_create("parcels", "vans", mkstream=True)
+
+
+@pytest.mark.parametrize("kind", [one for one in READS if one != "for ever"])
+def test_who_waits_in_the_server_for_nothing_waits_in_simulated_time(gate: Gate, redis_port: int, kind: str) -> None:
+    asyncio.run(parcel(redis_port, False))
+    began, before = time.monotonic(), gate.now
+    gate.task("carol", reads(redis_port, kind))
+    gate.finish()
+    assert gate.status("carol") == Returned([])
+    assert gate.now >= before + 40
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("kind", list(READS))
+def test_who_waits_in_the_server_gets_what_comes_meanwhile(gate: Gate, redis_port: int, kind: str) -> None:
+    asyncio.run(parcel(redis_port, False))
+    gate.task("carol", reads(redis_port, kind))
+    gate.until("carol", "await sleep")
+    assert not isinstance(gate.status("carol"), Returned)
+    gate.task("alice", parcel, redis_port, True)
+    gate.finish()
+    status = gate.status("carol")
+    assert isinstance(status, Returned)
+    assert "vase" in str(status.value)

@@ -235,3 +235,113 @@ class OnNats(System):
         self.loop.run_until_complete(self.client.jetstream().delete_key_value(self.bucket))
         self.loop.run_until_complete(self.client.close())
         self.loop.close()
+
+
+class Fetcher:
+    """`nats-py`: fetches from a consumer of JetStream, adds a number to the row that knows it, and acknowledges."""
+
+    def __init__(self, port: int, stream: str, rows: dict[str, set[int]]) -> None:
+        self.port = port
+        self.stream = stream
+        self.stored = rows
+        self.pull: Any = None
+
+    async def poll(self) -> bool:
+        """The next message."""
+        import nats
+        from nats.errors import TimeoutError as Nothing
+
+        if self.pull is None:
+            client = await nats.connect(f"nats://127.0.0.1:{self.port}", connect_timeout=10)
+            self.pull = await client.jetstream().pull_subscribe(self.stream, durable="counts", stream=self.stream)
+        try:
+            (message,) = await self.pull.fetch(1, timeout=2)
+        except Nothing:
+            return False
+        await self.deal(message)
+        return True
+
+    async def deal(self, message: Any) -> None:
+        """The row, and then the acknowledgement."""
+        self.store(message)
+        await message.ack_sync()
+
+    def store(self, message: Any) -> None:
+        """Which messages were for this key."""
+        self.stored.setdefault(message.data.decode(), set()).add(message.metadata.sequence.stream)
+
+
+class AckFirst(Fetcher):
+    """It is acknowledged before the work."""
+
+    async def deal(self, message: Any) -> None:
+        """One after the other."""
+        await message.ack_sync()
+        self.store(message)
+
+
+class Publisher:
+    """An asynchronous service that publishes."""
+
+    def __init__(self, port: int, stream: str) -> None:
+        self.port = port
+        self.stream = stream
+        self.state: Any = None
+
+    async def execute(self, command: Any) -> None:
+        """Append."""
+        import nats
+
+        if self.state is None:
+            self.state = (await nats.connect(f"nats://127.0.0.1:{self.port}", connect_timeout=10)).jetstream()
+        await self.state.publish(self.stream, command.key.encode())
+
+
+class OnJetStream:
+    """The log is a stream, and what the worker counts is kept where its process does not die."""
+
+    def __init__(self, port: int, kind: type[Fetcher]) -> None:
+        self.stream = f"tally_{secrets.token_hex(8)}"
+        self.loop = asyncio.new_event_loop()
+        self.client: Any = None
+        self.state: Any = None
+        self.stored: dict[str, set[int]] = {}
+        self.events: list[Stored] = []
+        self.loop.run_until_complete(self.made(port))
+        self.consumers = {"counts": lambda: self.watched(kind(port, self.stream, self.stored))}
+        self.service = lambda client: Publisher(port, self.stream)
+
+    async def made(self, port: int) -> None:
+        """The stream and its consumer."""
+        import nats
+        from nats.js.api import ConsumerConfig
+
+        self.client = await nats.connect(f"nats://127.0.0.1:{port}")
+        self.state = self.client.jetstream()
+        await self.state.add_stream(name=self.stream, subjects=[self.stream])
+        await self.state.add_consumer(self.stream, ConsumerConfig(durable_name="counts", ack_wait=30))
+
+    def watched(self, worker: Any) -> Any:
+        """The worker, and how to look at what it does."""
+        worker.projection = "views"
+        worker.rows = lambda: {key: len(found) for key, found in self.stored.items()}
+        return worker
+
+    def read(self, after: int, limit: int) -> list[Stored]:
+        """The log."""
+        self.loop.run_until_complete(self.look())
+        return self.events[after : after + limit]
+
+    async def look(self) -> None:
+        """What is new in the stream."""
+        last = (await self.state.stream_info(self.stream)).state.last_seq
+        for number in range(len(self.events) + 1, last + 1):
+            key = (await self.state.get_msg(self.stream, number)).data.decode()
+            version = 1 + sum(one.stream == key for one in self.events)
+            self.events.append(Stored(number, key, version, str(number), "Added", Added(key)))
+
+    def close(self) -> None:
+        """The run is over."""
+        self.loop.run_until_complete(self.state.delete_stream(self.stream))
+        self.loop.run_until_complete(self.client.close())
+        self.loop.close()

@@ -60,3 +60,27 @@ def test_its_repair_is_held(server: tuple[str, int]) -> None:
     result = Campaign(adapt("together", made(server, 1)), theirs.Tally(), 1, Budget(seconds=None, examples=3)).run()
     assert [str(example.finding) for example in result.counterexamples] == []
     assert result.counts["deaths_in_work"] + result.counts["answers_lost"] > 0
+
+
+@pytest.fixture
+def port(server: tuple[str, int]) -> int:
+    """Of NATS."""
+    if server[0] != "nats":
+        pytest.skip("for NATS only")
+    return server[1]
+
+
+def test_who_acknowledges_a_fetched_message_before_the_work_is_found(port: int) -> None:
+    """Beside an asynchronous service with a client of its own."""
+    bad = adapt("first", lambda: theirs.OnJetStream(port, theirs.AckFirst))
+    found = Campaign(bad, theirs.Tally(), 1, Budget(seconds=10, examples=10, distinct=1)).run().counterexamples
+    assert found
+    assert found[0].finding.guarantee in ("CKPT", "LIVE")
+
+
+def test_who_acknowledges_it_after_the_work_is_held(port: int) -> None:
+    """A message with which a process has died comes again."""
+    good = adapt("after", lambda: theirs.OnJetStream(port, theirs.Fetcher))
+    result = Campaign(good, theirs.Tally(), 1, Budget(seconds=None, examples=6)).run()
+    assert [str(example.finding) for example in result.counterexamples] == []
+    assert result.counts["deaths_in_work"] + result.counts["answers_lost"] > 0
