@@ -133,7 +133,7 @@ class WatchedFacts(Past):
         for at, (_, record) in enumerate(self.past[:-1]):
             shown = type(record) is Shown and record.consumer == self.where and record.when == "working"
             if shown and (record.checkpoint or 0) >= place > 0:
-                return tag_of(self.past[at + 1][1]) != "failed"
+                return tag_of(self.past[at + 1][1]) not in ("failed", "stood")
         return False
 
     @property
