@@ -51,7 +51,7 @@ from refold.model.process import Emit
 from refold.model.record import ConsumerSpec, Crashed
 from refold.systems.deployment import Deployment
 from refold.systems.gate.runtime.driven import NeedsThread
-from refold.systems.user.actors import Stage
+from refold.systems.user.actors import Stage, numbered
 from refold.systems.user.coroutines import Recorder
 from refold.systems.user.errors import AdapterError, called, close_part
 from refold.systems.user.late import InOrderOfCommit
@@ -83,6 +83,8 @@ REHEARSED_TURNS = 4
 """Turns of a consumer that are looked at."""
 TO_THE_END = 40
 """The same of one that reads by itself: what it does when there is nothing more to read is a part of its work."""
+TRIES = 4
+"""Commands that are tried until a call comes to a place, and until one is done beside it."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
 
@@ -621,7 +623,41 @@ class OwnDeployment(Deployment):
         for role in self.own:
             for name, words in role.rehearse(self.walked).items():
                 places.setdefault(name, {}).update(dict.fromkeys(words))
-        return {name: chosen(list(found)) for name, found in places.items()}
+        found = {name: chosen(list(words)) for name, words in places.items()}
+        self.rehearse_overtaking(commands, found["service"])
+        return found
+
+    def rehearse_overtaking(self, commands: Sequence[Any], places: Sequence[str]) -> None:
+        """One call is under way, at each of its places, another one is over, and consumers work: what somebody does who finds work that is not
+        done, such as looking at a clock, he may do only here."""
+        stage, service = self.stage, self.service
+        if stage is None or service is None or not self.consumers:
+            return
+        slow, fast = self.system.clients[0], self.system.clients[-1]
+        for number, place in enumerate(places):
+            first = number % len(commands)
+            tried = [*commands[first:], *commands[:first]][:TRIES]
+            if not any(self.stops_before(stage, Enter(slow, command), place) for command in tried):
+                continue
+            for command in tried:
+                self.call_through(Submit(fast, command))
+                if service.outcomes and service.outcomes[-1][0] == "done":
+                    break
+            for consumer in self.consumers:
+                for _ in range(REHEARSED_TURNS):
+                    self.take_turn(Turn(consumer))
+            stage.finish()
+
+    def stops_before(self, stage: Stage, action: Enter, place: str) -> bool:
+        """Begin a call, and let it come to a place; one that does not come there comes to its end."""
+        self.enter(action)
+        self.halt(Halt(action.client, place))
+        if not stage.busy(action.client):
+            return False
+        if stage.before(action.client).startswith(numbered(place)[0]):
+            return True
+        stage.finish([action.client])
+        return False
 
     def walked(self, who: str) -> list[str]:
         """Step by step to the end, and by which places."""

@@ -67,6 +67,7 @@ from refold.systems.user.watching import (
     watched_spec,
 )
 from refold.systems.user.words import (
+    CATCH_UP,
     of_clocks,
     of_consumers,
     of_service,
@@ -76,8 +77,6 @@ from refold.systems.user.words import (
 
 AHEAD = 30.0
 """Seconds by which clocks differ, at least; where something lasts longer, twice that."""
-CATCH_UP = 5
-"""Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
 KEPT_CLOCK = "simulated time, in code that keeps a clock of Python's where refold cannot replace it"
 REHEARSED = 12
 """Commands that are tried to learn the places."""

@@ -28,6 +28,8 @@ from refold.systems.user.actors import numbered
 
 COMMIT = "COMMIT"
 """How the place is called at which what was written becomes visible to others."""
+CATCH_UP = 5
+"""Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
 WAITING = ("acquire", "await ", "sleep ", "join of", "its first line")
@@ -78,7 +80,8 @@ def of_time(
     *,
     serves: bool,
 ) -> Iterator[Group]:
-    """Time that passes for everybody; and while one of those who look at a clock has stopped, and another takes his turn."""
+    """Time that passes for everybody; while one of those who look at a clock has stopped, and another takes his turn; and while a call is under
+    way, for whose end a consumer may wait."""
     passes = [Elapse(seconds) for seconds in lengths]
     yield "clock", 2, alone(passes)
     begun: list[Any] = [
@@ -98,6 +101,17 @@ def of_time(
             [
                 (Enter(*one), Halt(one[0], place), wait, Submit(*other), GoOn(one[0]))
                 for (one, other), place, wait in product(cast.rivals, places["service"], passes)
+            ],
+        )
+    patient = [one for one in working if one in counting]
+    if places["service"] and patient:
+        yield (
+            "clock",
+            8,
+            [
+                (Enter(*one), Halt(one[0], place), Submit(*other), *to_end, wait, *to_end[:2], GoOn(one[0]))
+                for to_end in ((Turn(worker),) * CATCH_UP for worker in patient)
+                for wait, (one, other), place in product(passes, cast.rivals, places["service"])
             ],
         )
 
