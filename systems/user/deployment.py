@@ -67,7 +67,7 @@ from refold.systems.user.watching import (
     PUSHED,
     Watched,
 )
-from refold.systems.user.words import COMMIT, chosen, restart_of, waits
+from refold.systems.user.words import COMMIT, beginning_of, begins_otherwise, chosen, restart_of, waits
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
@@ -605,17 +605,16 @@ class OwnDeployment(Deployment):
         places: dict[str, dict[str, None]] = {"service": {}, **{name: {} for name in self.consumers}}
         for role in self.own:
             role.visible(())
-        service = self.service
-        if service is not None:
-            self.rehearse_calls(service, commands, places["service"])
-        else:
-            for command in commands:
-                self.submit(Submit(next(iter(self.clients)), command))
+        self.rehearse_clients(commands, places["service"])
         for consumer in self.consumers.values():
             pulls = isinstance(consumer, Watched) and consumer.role == PULLING
-            for _ in range(TO_THE_END if pulls else REHEARSED_TURNS):
-                if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
-                    self.walk(consumer.name, places[consumer.name])
+            turns = self.rehearse_turns(consumer, TO_THE_END if pulls else REHEARSED_TURNS)
+            if pulls and begins_otherwise(turns):
+                self.rehearse_clients(commands, {})
+                turns += self.rehearse_turns(consumer, TO_THE_END)
+                if begins_otherwise(turns):
+                    places[beginning_of(consumer.name)] = dict.fromkeys(turns[0])
+            places[consumer.name].update(dict.fromkeys(place for turn in turns for place in turn))
             if consumer.name in self.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:
                 consumer.crash()
                 consumer.begin_restart()
@@ -627,9 +626,25 @@ class OwnDeployment(Deployment):
         self.rehearse_overtaking(commands, found["service"])
         return found
 
+    def rehearse_clients(self, commands: Sequence[Any], found: dict[str, None]) -> None:
+        """Something to do for consumers; the places of calls."""
+        if self.service is not None:
+            self.rehearse_calls(self.service, commands, found)
+        else:
+            for command in commands:
+                self.submit(Submit(next(iter(self.clients)), command))
+
+    def rehearse_turns(self, consumer: Any, count: int) -> list[list[str]]:
+        """The places of each turn, as long as there is something to do."""
+        turns = []
+        for _ in range(count):
+            if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
+                turns.append(self.walked(consumer.name))
+        return turns
+
     def rehearse_overtaking(self, commands: Sequence[Any], places: Sequence[str]) -> None:
-        """One call is under way, at each of its places, another one is over, and consumers work: what somebody does who finds work that is not
-        done, such as looking at a clock, he may do only here."""
+        """One call is under way, at each of its places, another one is over, and consumers work. A consumer that finds a gap may look at a clock,
+        and does so nowhere else."""
         stage, service = self.stage, self.service
         if stage is None or service is None or not self.consumers:
             return
