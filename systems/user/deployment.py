@@ -610,9 +610,10 @@ class OwnDeployment(Deployment):
             pulls = isinstance(consumer, Watched) and consumer.role == PULLING
             turns = self.rehearse_turns(consumer, TO_THE_END if pulls else REHEARSED_TURNS)
             if pulls and begins_otherwise(turns):
+                seen = self.observer.seen
                 self.rehearse_clients(commands, {})
                 turns += self.rehearse_turns(consumer, TO_THE_END)
-                if begins_otherwise(turns):
+                if self.observer.seen > seen and begins_otherwise(turns):  # there was something to do once more
                     places[beginning_of(consumer.name)] = dict.fromkeys(turns[0])
             places[consumer.name].update(dict.fromkeys(place for turn in turns for place in turn))
             if consumer.name in self.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:
@@ -643,8 +644,8 @@ class OwnDeployment(Deployment):
         return turns
 
     def rehearse_overtaking(self, commands: Sequence[Any], places: Sequence[str]) -> None:
-        """One call is under way, at each of its places, another one is over, and consumers work. A consumer that finds a gap may look at a clock,
-        and does so nowhere else."""
+        """One call is under way, at each of its places, another one is over, and consumers work. One that finds a gap may look at a clock:
+        there, and nowhere else."""
         stage, service = self.stage, self.service
         if stage is None or service is None or not self.consumers:
             return

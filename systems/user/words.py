@@ -72,9 +72,10 @@ def beginning_of(name: str) -> str:
 
 
 def begins_otherwise(turns: Sequence[Collection[str]]) -> bool:
-    """Whether the first of some turns stops at places where no later one does, as an initial load."""
-    later = {place for turn in turns[1:] for place in turn}
-    return len(turns) > 1 and not later.issuperset(turns[0])
+    """Whether the first of some turns stops at places where no later one does. How often a place comes again in a turn depends on how much
+    there is to do."""
+    first, *others = [{numbered(place)[0] for place in turn} for turn in turns] or [set()]
+    return not set().union(*others).issuperset(first)
 
 
 def of_beginnings(
@@ -112,8 +113,8 @@ def of_time(
     *,
     serves: bool,
 ) -> Iterator[Group]:
-    """Time that passes for everybody; while one of those who look at a clock has stopped, and another takes his turn; and while a consumer may
-    wait for the end of a call."""
+    """Time that passes for everybody; while one of those who look at a clock has stopped, and another takes his turn; and while a consumer
+    may wait for the end of a call."""
     passes = [Elapse(seconds) for seconds in lengths]
     yield "clock", 2, alone(passes)
     begun: list[Any] = [
