@@ -51,7 +51,7 @@ from refold.model.process import Emit
 from refold.model.record import ConsumerSpec, Crashed
 from refold.systems.deployment import Deployment
 from refold.systems.gate.runtime.driven import NeedsThread
-from refold.systems.user.actors import Stage
+from refold.systems.user.actors import Stage, numbered
 from refold.systems.user.coroutines import Recorder
 from refold.systems.user.errors import AdapterError, called, close_part
 from refold.systems.user.late import InOrderOfCommit
@@ -67,7 +67,7 @@ from refold.systems.user.watching import (
     PUSHED,
     Watched,
 )
-from refold.systems.user.words import COMMIT, chosen, restart_of, waits
+from refold.systems.user.words import COMMIT, beginning_of, begins_otherwise, chosen, restart_of, waits
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
@@ -83,6 +83,8 @@ REHEARSED_TURNS = 4
 """Turns of a consumer that are looked at."""
 TO_THE_END = 40
 """The same of one that reads by itself: what it does when there is nothing more to read is a part of its work."""
+TRIES = 4
+"""Commands that are tried until a call comes to a place, and until one is done beside it."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
 
@@ -603,17 +605,17 @@ class OwnDeployment(Deployment):
         places: dict[str, dict[str, None]] = {"service": {}, **{name: {} for name in self.consumers}}
         for role in self.own:
             role.visible(())
-        service = self.service
-        if service is not None:
-            self.rehearse_calls(service, commands, places["service"])
-        else:
-            for command in commands:
-                self.submit(Submit(next(iter(self.clients)), command))
+        self.rehearse_clients(commands, places["service"])
         for consumer in self.consumers.values():
             pulls = isinstance(consumer, Watched) and consumer.role == PULLING
-            for _ in range(TO_THE_END if pulls else REHEARSED_TURNS):
-                if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
-                    self.walk(consumer.name, places[consumer.name])
+            turns = self.rehearse_turns(consumer, TO_THE_END if pulls else REHEARSED_TURNS)
+            if pulls and begins_otherwise(turns):
+                seen = self.observer.seen
+                self.rehearse_clients(commands, {})
+                turns += self.rehearse_turns(consumer, TO_THE_END)
+                if self.observer.seen > seen and begins_otherwise(turns):  # there was something to do once more
+                    places[beginning_of(consumer.name)] = dict.fromkeys(turns[0])
+            places[consumer.name].update(dict.fromkeys(place for turn in turns for place in turn))
             if consumer.name in self.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:
                 consumer.crash()
                 consumer.begin_restart()
@@ -621,7 +623,57 @@ class OwnDeployment(Deployment):
         for role in self.own:
             for name, words in role.rehearse(self.walked).items():
                 places.setdefault(name, {}).update(dict.fromkeys(words))
-        return {name: chosen(list(found)) for name, found in places.items()}
+        found = {name: chosen(list(words)) for name, words in places.items()}
+        self.rehearse_overtaking(commands, found["service"])
+        return found
+
+    def rehearse_clients(self, commands: Sequence[Any], found: dict[str, None]) -> None:
+        """Something to do for consumers; the places of calls."""
+        if self.service is not None:
+            self.rehearse_calls(self.service, commands, found)
+        else:
+            for command in commands:
+                self.submit(Submit(next(iter(self.clients)), command))
+
+    def rehearse_turns(self, consumer: Any, count: int) -> list[list[str]]:
+        """The places of each turn, as long as there is something to do."""
+        turns = []
+        for _ in range(count):
+            if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
+                turns.append(self.walked(consumer.name))
+        return turns
+
+    def rehearse_overtaking(self, commands: Sequence[Any], places: Sequence[str]) -> None:
+        """One call is under way, at each of its places, another one is over, and consumers work. One that finds a gap may look at a clock:
+        there, and nowhere else."""
+        stage, service = self.stage, self.service
+        if stage is None or service is None or not self.consumers:
+            return
+        slow, fast = self.system.clients[0], self.system.clients[-1]
+        for number, place in enumerate(places):
+            first = number % len(commands)
+            tried = [*commands[first:], *commands[:first]][:TRIES]
+            if not any(self.stops_before(stage, Enter(slow, command), place) for command in tried):
+                continue
+            for command in tried:
+                self.call_through(Submit(fast, command))
+                if service.outcomes and service.outcomes[-1][0] == "done":
+                    break
+            for consumer in self.consumers:
+                for _ in range(REHEARSED_TURNS):
+                    self.take_turn(Turn(consumer))
+            stage.finish()
+
+    def stops_before(self, stage: Stage, action: Enter, place: str) -> bool:
+        """Begin a call, and let it come to a place; one that does not come there comes to its end."""
+        self.enter(action)
+        self.halt(Halt(action.client, place))
+        if not stage.busy(action.client):
+            return False
+        if stage.before(action.client).startswith(numbered(place)[0]):
+            return True
+        stage.finish([action.client])
+        return False
 
     def walked(self, who: str) -> list[str]:
         """Step by step to the end, and by which places."""

@@ -67,6 +67,9 @@ from refold.systems.user.watching import (
     watched_spec,
 )
 from refold.systems.user.words import (
+    CATCH_UP,
+    beginning_of,
+    of_beginnings,
     of_clocks,
     of_consumers,
     of_service,
@@ -76,14 +79,17 @@ from refold.systems.user.words import (
 
 AHEAD = 30.0
 """Seconds by which clocks differ, at least; where something lasts longer, twice that."""
-CATCH_UP = 5
-"""Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
 KEPT_CLOCK = "simulated time, in code that keeps a clock of Python's where refold cannot replace it"
 REHEARSED = 12
 """Commands that are tried to learn the places."""
 SHORT = (12, 24, 48)
 """Words per plan where many short runs find more in the same time than few long ones: where a part of the user's says so, and where a
 consumer runs by itself. Who has missed its last wake-up is put right by the next event, so only the ends of runs show it."""
+
+
+WITH_BEGINNINGS = (6, 12, 6, 24, 6, 96)
+"""Words per plan where a consumer's first turn is unlike all others: there is one in each run, and what it does wrong is often overwritten
+later in a long one. Half of the words are in long ones all the same."""
 
 
 class OwnSystem:
@@ -225,6 +231,9 @@ class OwnSystem:
             if possible:
                 kept.append((family, weight, possible))
         menu.replace([*kept, *(group for group in self.groups(application) if group[2])])
+        learned = self.places.get(type(application), {})
+        if any(beginning_of(one) in learned for one in self.roles) and not menu.lengths:
+            menu.lengths = WITH_BEGINNINGS
         return menu
 
     def parts_for(self, application: Application) -> tuple[type[Extension], ...]:
@@ -283,6 +292,7 @@ class OwnSystem:
             yield "", 20, alone(Turn(one) for one in working)
             yield "", 8, [(Turn(one),) * 2 for one in working]
             yield "", 6, [(Turn(one),) * CATCH_UP for one in working]
+            yield from of_beginnings(cast, places, working, self.mortal)
             yield from of_consumers(cast, places, working, mortal=self.mortal, stops=self.stops, serves=self.serves)
         timed = [one for one in dict.fromkeys((*self.clients, *working)) if one in self.timed]
         if timed:

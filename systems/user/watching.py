@@ -31,6 +31,8 @@ from refold.systems.user.coroutines import any_asynchronous, asynchronous
 from refold.systems.user.errors import AdapterError, let_through, told
 
 PUSHED, PULLING, RUNNING, INLINE = "pushed", "pulling", "running", "inline"
+READING = (PULLING, RUNNING)
+"""Those that read the log by themselves, with the positions that it has there."""
 WORK = ("handle", "flush", "poll", "start", "stop")
 """Methods that are a consumer's work."""
 IDLE_TURNS = 8
@@ -181,7 +183,7 @@ class Watched(Asked, Consumer):
         if not callable(getattr(self.theirs, "checkpoint", None)):
             return None
         shown = self.ask_checkpoint()
-        return shown if self.covered is None or self.role != PULLING else self.covered(shown)
+        return shown if self.covered is None or self.role not in READING else self.covered(shown)
 
     def checkpoint_seen(self) -> int:
         """The checkpoint; what it was when it was seen last, if somebody's open transaction locks it now."""
@@ -229,7 +231,7 @@ class Watched(Asked, Consumer):
         if (position, rows) == self.saved_snapshot:
             return
         self.saved_snapshot = position, rows
-        if self.covered is not None and self.role == PULLING:
+        if self.covered is not None and self.role in READING:
             position = self.covered(position)
         self.emit(SnapshotTaken(self.name, position, rows, self.application.schema))
 

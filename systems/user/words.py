@@ -28,8 +28,12 @@ from refold.systems.user.actors import numbered
 
 COMMIT = "COMMIT"
 """How the place is called at which what was written becomes visible to others."""
+CATCH_UP = 5
+"""Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
 PLACES = 12
 """Places of the user's code, at most, that a menu speaks of for each actor."""
+LOADED = (1, 5)
+"""Events that are there when a consumer begins to load them: within one page, and beyond a small one."""
 WAITING = ("acquire", "await ", "sleep ", "join of", "its first line")
 """How places begin at which somebody only waits."""
 QUIET = ("SELECT", "PRAGMA", "BEGIN", "SET ", "SHOW", "ROLLBACK", *WAITING)
@@ -62,6 +66,37 @@ def restart_of(name: str) -> str:
     return f"restart:{name}"
 
 
+def beginning_of(name: str) -> str:
+    """Under which name the places of a first turn are known, if it is unlike all others."""
+    return f"beginning:{name}"
+
+
+def begins_otherwise(turns: Sequence[Collection[str]]) -> bool:
+    """Whether the first of some turns stops at places where no later one does. How often a place comes again in a turn depends on how much
+    there is to do."""
+    first, *others = [{numbered(place)[0] for place in turn} for turn in turns] or [set()]
+    return not set().union(*others).issuperset(first)
+
+
+def of_beginnings(
+    cast: Cast, places: dict[str, list[str]], working: Sequence[str], mortal: Collection[str]
+) -> Iterator[Group]:
+    """First turns that are unlike all others: somebody writes, or the consumer dies, while it loads what there is."""
+    talks = cast.talks
+    loads: list[Any] = [
+        ((*(Submit(*talks[(n + k) % len(talks)]) for k in range(1, count + 1)), BeginTurn(one), Halt(one, place)), talk)
+        for one in working
+        for place in places.get(beginning_of(one), ())
+        for count in LOADED
+        for n, talk in enumerate(talks)
+    ]
+    if loads:
+        yield "", 48, [(*load, Submit(*talk), GoOn(load[-1].who)) for load, talk in loads]
+    deaths = [(*load, Die(load[-1].who), Turn(load[-1].who)) for load, _ in loads if load[-1].who in mortal]
+    if deaths:
+        yield "consumer-crash", 12, deaths
+
+
 def of_clocks(cast: Cast, actors: Collection[str], ahead: float) -> Iterator[Group]:
     """Clocks of those who ask for the time of day, ahead and behind; and a command of somebody whose clock is not that of the others."""
     sets = [SetClock(one, seconds) for one in actors for seconds in (ahead, -ahead)]
@@ -78,7 +113,8 @@ def of_time(
     *,
     serves: bool,
 ) -> Iterator[Group]:
-    """Time that passes for everybody; and while one of those who look at a clock has stopped, and another takes his turn."""
+    """Time that passes for everybody; while one of those who look at a clock has stopped, and another takes his turn; and while a consumer
+    may wait for the end of a call."""
     passes = [Elapse(seconds) for seconds in lengths]
     yield "clock", 2, alone(passes)
     begun: list[Any] = [
@@ -98,6 +134,17 @@ def of_time(
             [
                 (Enter(*one), Halt(one[0], place), wait, Submit(*other), GoOn(one[0]))
                 for (one, other), place, wait in product(cast.rivals, places["service"], passes)
+            ],
+        )
+    patient = [one for one in working if one in counting]
+    if places["service"] and patient:
+        yield (
+            "clock",
+            8,
+            [
+                (Enter(*one), Halt(one[0], place), Submit(*other), *to_end, wait, *to_end[:2], GoOn(one[0]))
+                for to_end in ((Turn(worker),) * CATCH_UP for worker in patient)
+                for wait, (one, other), place in product(passes, cast.rivals, places["service"])
             ],
         )
 

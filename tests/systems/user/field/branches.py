@@ -21,6 +21,7 @@ create table reminders (event integer primary key, due real);
 """
 )
 ALL = "select position, wallet, type, data, at from events"
+PAGE = f"{ALL} where position > ? and position <= ? order by position"
 ADD = "insert into {} values (?, ?) on conflict (wallet) do update set balance = balance + excluded.balance"
 
 
@@ -140,6 +141,72 @@ class MergesAtTheFurther(Segments):
         to = type(self).choose((self.position_of(0), self.position_of(1)))
         self.move(0, to)
         self.move(1, to)
+
+
+class LoadsAtOnce(wallets.Balances):
+    """The first time it reads what there is, page by page, in one transaction."""
+
+    def run_once(self) -> bool:
+        """The load, or the next event."""
+        if self.position():
+            return super().run_once()
+        self.connection.execute("begin immediate")
+        with self.connection:
+            end = self.end()
+            after = 0
+            while page := self.connection.execute(f"{PAGE} limit 2", (after, end)).fetchall():
+                after = page[-1][0]
+                self.take(page)
+            self.save_position(end)
+        return bool(end)
+
+    def end(self) -> int:
+        """Of the log."""
+        return int(self.connection.execute("select coalesce(max(position), 0) from events").fetchone()[0])
+
+    def take(self, page: Sequence[Any]) -> None:
+        """Into the rows."""
+        for event in page:
+            self.apply(event)
+
+
+class LoadsAgain(LoadsAtOnce):
+    """Each page is a transaction: whoever died over the second takes the first again."""
+
+    def take(self, page: Sequence[Any]) -> None:
+        """And commit."""
+        super().take(page)
+        self.connection.commit()
+
+
+class LoadsPages(wallets.Balances):
+    """Each time a page, whose end is saved with it."""
+
+    def run_once(self) -> bool:
+        """The next page."""
+        page = self.connection.execute(f"{PAGE} limit 2", (self.position(), 1_000_000)).fetchall()
+        if page:
+            self.load(page)
+        return bool(page)
+
+    def load(self, page: Sequence[Any]) -> None:
+        """One transaction."""
+        with self.connection:
+            for event in page:
+                self.apply(event)
+            self.save_position(page[-1][0])
+
+
+class LoadsPagesInTwo(LoadsPages):
+    """The end of a page is saved in a transaction of its own: a death before it repeats the page."""
+
+    def load(self, page: Sequence[Any]) -> None:
+        """Two transactions."""
+        with self.connection:
+            for event in page:
+                self.apply(event)
+        with self.connection:
+            self.save_position(page[-1][0])
 
 
 class FromNow(wallets.Balances):

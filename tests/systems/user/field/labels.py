@@ -12,6 +12,7 @@ create table labels (item text primary key, price integer, at real, gone integer
 create table progress (position integer);
 insert into progress values (0);
 create table letters (event integer primary key);
+create table filled (done integer);
 """
 ALL = "select position, item, type, price, at from events"
 
@@ -179,3 +180,50 @@ class BringsBack(MarksAsGone):
     def insert(self, item: str, price: int) -> None:
         """A row, whatever there was."""
         self.connection.execute("insert or replace into labels (item, price) values (?, ?)", (item, price))
+
+
+class FillsInOne(Labels):
+    """The first time the table is filled with what holds now; changes follow from there on. Both are one transaction."""
+
+    def step(self) -> bool:
+        """Fill it, or deal with the next event."""
+        if self.connection.execute("select done from filled").fetchone():
+            return super().step()
+        self.fill()
+        return True
+
+    def fill(self) -> None:
+        """Nobody writes meanwhile."""
+        self.connection.execute("begin immediate")
+        with self.connection:
+            end = self.end()
+            self.copy()
+            self.begin_after(end)
+
+    def end(self) -> Any:
+        """Of the log."""
+        return self.connection.execute("select coalesce(max(position), 0) from events").fetchone()
+
+    def copy(self) -> None:
+        """The newest label of each item."""
+        newest = "select max(position) from events group by item"
+        query = f"select item, price, at from events where position in ({newest}) and type = 'Put'"
+        rows = self.connection.execute(query).fetchall()
+        self.connection.executemany("insert or replace into labels (item, price, at) values (?, ?, ?)", rows)
+
+    def begin_after(self, end: Any) -> None:
+        """From here on changes are followed."""
+        self.connection.execute("insert into filled values (1)")
+        self.save(end)
+
+
+class FillsThenAsks(FillsInOne):
+    """redpanda-data/connect#4802 in kind: where changes begin is asked after the table was filled."""
+
+    def fill(self) -> None:
+        """Two transactions."""
+        with self.connection:
+            self.copy()
+        end = self.end()
+        with self.connection:
+            self.begin_after(end)

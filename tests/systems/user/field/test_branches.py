@@ -228,7 +228,32 @@ CASES: dict[str, Case] = {
     "marks-as-gone": Case(
         priced(labels.MarksAsGone), [priced(labels.BringsBack), priced(labels.Labels)], "CKPT", LOST, {None}
     ),
+    "fills-then-asks": Case(
+        priced(labels.FillsThenAsks),
+        [priced(labels.FillsInOne)],
+        "CKPT",
+        LOST,
+        {"ceiling-not-scanned", "catch-up-to-live-gap", "enqueued-before-commit"},
+    ),
+    "loads-again": Case(
+        worker(branches.LoadsAgain),
+        [worker(branches.LoadsAtOnce)],
+        "CKPT",
+        {"effect-applied-twice", *LOST},
+        {"effect-before-checkpoint", None},
+    ),
+    "loads-pages-in-two": Case(
+        worker(branches.LoadsPagesInTwo),
+        [worker(branches.LoadsPages)],
+        "CKPT",
+        {"effect-applied-twice"},
+        {"effect-before-checkpoint"},
+    ),
 }
+
+
+EXAMPLES = {"fills-then-asks": 300}
+"""Runs are short where a first turn is unlike all others."""
 
 
 def verified(make: System, seed: int, examples: int) -> Result:
@@ -240,7 +265,9 @@ def verified(make: System, seed: int, examples: int) -> Result:
 
 
 PRICED = [
-    system for name in ("newest-by-time", "letters", "marks-as-gone") for system in (CASES[name].bad, *CASES[name].good)
+    system
+    for name in ("newest-by-time", "letters", "marks-as-gone", "fills-then-asks")
+    for system in (CASES[name].bad, *CASES[name].good)
 ]
 
 
@@ -248,7 +275,7 @@ PRICED = [
 def test_a_mistake_is_found_and_its_first_guess_fits(name: str) -> None:
     """Where nothing is known that fits, there is no guess."""
     case = CASES[name]
-    examples = verified(case.bad, 1, 80).counterexamples
+    examples = verified(case.bad, 1, EXAMPLES.get(name, 80)).counterexamples
     assert examples, name
     first = examples[0]
     assert (first.finding.guarantee, first.finding.anomaly in case.anomalies) == (case.guarantee, True), first.finding
@@ -263,3 +290,16 @@ def test_its_repairs_are_held(name: str) -> None:
         result = verified(make, 1, 6)
         assert [str(example.finding) for example in result.counterexamples] == []
         assert result.counts["appended"] > 20
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_table_that_is_filled_while_others_write_is_found_with_other_seeds(seed: int) -> None:
+    """There is one first turn in a run, so runs are short, and many begin with a load."""
+    result = verified(CASES["fills-then-asks"].bad, seed, 300)
+    assert result.counterexamples[0].finding.anomaly in LOST
+
+
+def test_a_first_turn_that_is_unlike_all_others_makes_short_runs() -> None:
+    """And one that is like the others does not."""
+    assert min(adapt("loads", CASES["fills-then-asks"].bad).menu(Pricing()).lengths) < 12
+    assert adapt("labels", priced(labels.Labels)).menu(Pricing()).lengths == ()

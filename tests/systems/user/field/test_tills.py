@@ -80,11 +80,12 @@ def stored(rows: Sequence[tuple[int, tills.Moved]], after: int, limit: int) -> l
 class WithGaps:
     """One consumer, which waits at gaps."""
 
-    gaps = True
+    gaps = counted = True
+    consumer: type[tills.WaitsAtGaps] = tills.WaitsAtGaps
 
     def __init__(self) -> None:
         self.store, table = tills.Store(), tills.Table()
-        self.consumers = {"sums": lambda: tills.WaitsAtGaps(self.store, table)}
+        self.consumers = {"sums": lambda: self.consumer(self.store, table)}
 
     async def execute(self, command: Any) -> None:
         """A row."""
@@ -93,6 +94,12 @@ class WithGaps:
     def read(self, after: int, limit: int) -> list[Stored]:
         """What is committed."""
         return stored(sorted(self.store.rows.items()), after, limit)
+
+
+class WithPatience(WithGaps):
+    """Its consumer asks who is under way."""
+
+    consumer = tills.WaitsForTheOldest
 
 
 class Shares:
@@ -128,6 +135,22 @@ def test_who_waits_at_one_gap_after_the_other_reaches_the_end(gaps: int) -> None
     run = execute(adapt("tills", WithGaps), Rolled(), tuple(plan))
     assert run.findings == []
     assert sum(isinstance(record, Stored) for record in run.history) == gaps
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_who_gives_up_a_gap_after_a_while_is_found(seed: int) -> None:
+    """JasperFx/marten#4953 in kind: the clock is looked at only at a gap, so it is learned from a call that is overtaken."""
+    budget = Budget(seconds=None, examples=100, distinct=1)
+    result = Campaign(adapt("tills", WithGaps), Rolled(), seed, budget).run()
+    assert result.counterexamples[0].finding.anomaly in {"event-never-applied", "checkpoint-ahead-of-effects"}
+
+
+def test_who_waits_for_the_oldest_call_under_way_is_held() -> None:
+    """However long it takes."""
+    budget = Budget(seconds=None, examples=40, distinct=1)
+    result = Campaign(adapt("tills", WithPatience), Rolled(), 1, budget).run()
+    assert [str(example.finding) for example in result.counterexamples] == []
+    assert result.counts["turns"] > 100
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

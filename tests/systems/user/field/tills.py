@@ -24,15 +24,20 @@ class Store:
     def __init__(self) -> None:
         self.rows: dict[int, Moved] = {}
         self.position = 0
+        self.open: set[int] = set()
 
     async def append(self, event: Moved) -> None:
         """Its position is taken before it is checked."""
         self.position += 1
         position = self.position
-        await asyncio.sleep(0)
-        if event.cents < 0:
-            raise Refused
-        self.rows[position] = event
+        self.open.add(position)
+        try:
+            await asyncio.sleep(0)
+            if event.cents < 0:
+                raise Refused
+            self.rows[position] = event
+        finally:
+            self.open.discard(position)
 
     async def after(self, position: int) -> tuple[int, Moved] | None:
         """The next event that is there."""
@@ -94,6 +99,19 @@ class WaitsAtGaps:
         if self.waiting[0] != position:
             self.waiting = position, time.monotonic()
         return time.monotonic() - self.waiting[1] > 3
+
+
+class WaitsForTheOldest(WaitsAtGaps):
+    """Waits until nobody is under way who could fill the gap."""
+
+    async def poll(self) -> bool:
+        """Asked before the page is read: who comes later has a position behind it."""
+        self.oldest = min(self.store.open, default=0)
+        return await super().poll()
+
+    def has_waited(self, position: int) -> bool:
+        """For all before it."""
+        return not self.oldest or self.oldest > position
 
 
 class Ins:
