@@ -15,7 +15,7 @@ class DeadEnds(Property):
     """When nothing goes wrong any more, every consumer comes to the end of the log; none is stopped by an event on which it fails however
     often it is tried, and in a new process as well.
 
-    Kept although no broken system of the zoo needs it: those are parts of the model, and this judges a user's own code
+    This property is kept, although no broken system of the zoo needs it: those are parts of the model, and it judges a user's own code
     (tests/systems/frameworks).
     """
 

@@ -78,7 +78,7 @@ CHECKPOINT_RULES: Rules = {
             lambda facts: facts.passed_in_peace and facts.at_work_before,
             "the checkpoint of {where} passed it in work in which nothing went wrong",
         ),
-        against(0.5, lambda facts: not facts.choosy and facts.jump <= 1 and not facts.passed_in_peace),
+        against(0.5, lambda facts: not facts.choosy and facts.jump <= 1),
         against(0.5, lambda facts: facts.worked_at_once),
         against(0.4, lambda facts: facts.later_ones_applied or facts.failed_here),
     ),

@@ -233,7 +233,7 @@ CASES: dict[str, Case] = {
         [priced(labels.FillsInOne)],
         "CKPT",
         LOST,
-        {"ceiling-not-scanned", "catch-up-to-live-gap", "enqueued-before-commit"},
+        {"ceiling-not-scanned", "catch-up-to-live-gap", "enqueued-before-commit", None},
     ),
     "loads-again": Case(
         worker(branches.LoadsAgain),
