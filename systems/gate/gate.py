@@ -311,10 +311,9 @@ class Gate(Baton):
             status = actor.status
             if isinstance(status, Blocked) and status.wait.until is not None and status.wait.until <= self.now:
                 self.unblock(actor)
+        # a loop on which nobody waits has timers too, and time would stand at one that is due
         for driven in self._driven.values():
-            self._poll(
-                driven.host
-            )  # also a loop on which nobody waits has timers, and time would stand at one that is due
+            self._poll(driven.host)
         self._look_at_blocked()
         return seconds
 

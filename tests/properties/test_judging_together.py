@@ -129,8 +129,8 @@ def damaged(rng: random.Random, history: Sequence[Any], others: Sequence[Any]) -
     return records
 
 
-def test_damaged_histories_are_judged_as_one_record_and_one_handler_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = random.Random(12)
+def to_damage() -> tuple[list[tuple[Any, Any]], list[Any]]:
+    """Applications and histories of the tables of cases, and all their records but the first ones, to put in anywhere."""
     pool = [
         (case.application or Accounts(), records)
         for case in CASES.values()
@@ -138,6 +138,12 @@ def test_damaged_histories_are_judged_as_one_record_and_one_handler_at_a_time(mo
         for records in (case.history, case.twin)
     ] + [(Accounts(), records) for _, _, records in BAD.values()]
     others = [record for _, records in pool for record in records if type(record) is not Opened]
+    return pool, others
+
+
+def test_damaged_histories_are_judged_as_one_record_and_one_handler_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(12)
+    pool, others = to_damage()
     guilty = 0
     for _ in range(MUTANTS):
         application, records = rng.choice(pool)

@@ -41,10 +41,8 @@ from refold.properties.property import Checker, Handler, Property
 from refold.properties.suite import checker
 from refold.properties.window import Window
 
-from .cases import CASES
 from .cases.records import ADA, asked, event
-from .test_judging_together import damaged
-from .test_verdicts import BAD
+from .test_judging_together import damaged, to_damage
 
 HISTORIES = 120
 SPECS = (
@@ -280,13 +278,7 @@ def test_histories_are_judged_as_if_everybody_were_asked(
 
 def test_damaged_cases_leave_the_same_behind() -> None:
     rng = random.Random(5)
-    pool = [
-        (case.application or Accounts(), records)
-        for case in CASES.values()
-        if case.application is None or not case.application.replayed
-        for records in (case.history, case.twin)
-    ] + [(Accounts(), records) for _, _, records in BAD.values()]
-    others = [record for _, records in pool for record in records if type(record) is not Opened]
+    pool, others = to_damage()
     for _ in range(HISTORIES):
         application, records = rng.choice(pool)
         history = damaged(rng, records, others)
