@@ -161,6 +161,12 @@ class OwnDeployment(Deployment):
         for action in self.done:
             super().perform(action)
 
+    def go_on_with_threads(self, stop: NeedsThread) -> None:
+        """The same in the middle of a run, which is closed only if threads can help: where they cannot, nobody has to close it twice."""
+        self.system.use_threads(stop)
+        self.close_quietly()
+        self.begin_with_threads(self.application)
+
     def perform(self, action: Action) -> bool:
         """As every deployment."""
         if self.stage is None or self.system.threaded:
@@ -168,9 +174,7 @@ class OwnDeployment(Deployment):
         try:
             done = super().perform(action)
         except NeedsThread as stop:
-            self.system.use_threads(stop)
-            self.close_quietly()
-            self.begin_with_threads(self.application)
+            self.go_on_with_threads(stop)
             return super().perform(action)
         self.done.append(action)
         return done
@@ -541,9 +545,7 @@ class OwnDeployment(Deployment):
         try:
             self.come_to_an_end()
         except NeedsThread as stop:
-            self.system.use_threads(stop)
-            self.close_quietly()
-            self.begin_with_threads(self.application)
+            self.go_on_with_threads(stop)
             self.come_to_an_end()
 
     def come_to_an_end(self) -> None:
