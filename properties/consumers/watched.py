@@ -9,34 +9,23 @@ moves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from refold.model.application import Application, Projection
-from refold.model.datastore import write
 from refold.model.event import Stored
 from refold.model.parts.calls import Die, FailStep, HandledAgain, LoseAnswer, Shown
 from refold.model.parts.rebuilds import GIVEN_UP, BeginRebuild, RebuildEnded
 from refold.model.record import ConsumerSpec, Crashed, Failed, Opened, Recovered, Step
+from refold.properties.consumers.odd_events import LOST, OddEvents, Rows, fold, folds
 from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
-
-Rows = dict[str, Any]
-SEARCHED = 100
-"""Values of a row, each with the shortest way to it, that are followed while it is asked which events were lost, or applied again."""
-PASSED_OVER_MAX = 24
-"""Events of a row among which successive ones are sought that were passed over."""
-LOST, DOUBLED = (0, 1), (1, 2, 3)
-"""How often an event may count where some are lost, and where some are applied again."""
-RULE = 4
-"""So many events, at least, are lost or applied again by rule: all of them, or all of one type."""
 
 
 class _Seen:
     """What is known of one consumer: `furthest` is the position up to which its rows were the fold of the log, `shown` the record that said
     so; `ahead` is what it showed dead, or after a restart, when its checkpoint first covered events that were not in its rows, and `lost`
     are the positions of all such events. `back` tells of rows that went back, which is said at rest: what lacks an event may look like what
-    it was before, and then that is the matter."""
+    it was before, and then that is the matter. No event up to the position `sure` is lost: rows and checkpoint have agreed there."""
 
     def __init__(self, spec: ConsumerSpec, project: Projection) -> None:
         self.spec = spec
@@ -51,6 +40,7 @@ class _Seen:
         self.several = False
         """Others have rows of the same projection: they may be the same rows, and each deals with some of the events."""
         self.back: Finding | None = None
+        self.sure = 0
 
     def project(self, event: Stored, rows: Rows) -> Rows:
         """What the event changes; nothing if the consumer did not ask for it."""
@@ -59,7 +49,7 @@ class _Seen:
 
     def from_nothing(self) -> None:
         """Its rows may be anything from here on: what was shown before says nothing about them."""
-        self.rows, self.furthest, self.shown = {}, 0, None
+        self.rows, self.furthest, self.shown, self.sure = {}, 0, None, 0
 
 
 class WatchedConsumers(Property):
@@ -133,7 +123,9 @@ class WatchedConsumers(Property):
         """A new process may begin with what it finds, and build the rest again."""
         seen = self.seen.get(record.process)
         if seen is not None:
+            sure = 0 if seen.spec.volatile else seen.sure
             seen.from_nothing()
+            seen.sure = sure
 
     def on_step(self, number: int, record: Step) -> None:
         """What goes wrong in the work of a consumer; rows that are rebuilt from here on."""
@@ -221,6 +213,7 @@ class WatchedConsumers(Property):
         place = self.forward(seen, record.rows)
         if place is not None:
             seen.furthest, seen.shown = place, (number, record)
+            seen.sure = place if place == record.checkpoint else seen.sure
             return None
         if seen.shown is None or (seen.spec.volatile and seen.troubled):
             return None
@@ -237,6 +230,7 @@ class WatchedConsumers(Property):
         kept = [event for event in self.oracle.between(0, self.oracle.tail) if event.position not in seen.lost]
         place = self.furthest(seen, record.rows, kept)
         if place is not None and place < checkpoint:
+            seen.sure = min(seen.sure, place)
             seen.ahead = seen.ahead or (number, record)
             seen.lost.update(event.position for event in self.oracle.between(place, checkpoint))
 
@@ -246,7 +240,7 @@ class WatchedConsumers(Property):
         """The first position, not before the furthest one, up to which the rows are the fold of the log; None if there is none."""
         if self.same(rows, seen.rows):
             return seen.furthest
-        for event, folded in self.folds(seen, self.oracle.between(seen.furthest, self.oracle.tail), seen.rows):
+        for event, folded in folds(seen.project, self.oracle.between(seen.furthest, self.oracle.tail), seen.rows):
             if self.same(rows, folded):
                 seen.rows = folded
                 return event.position
@@ -255,24 +249,17 @@ class WatchedConsumers(Property):
     def furthest(self, seen: _Seen, rows: Rows, events: Iterable[Stored]) -> int | None:
         """The last position up to which the rows are the fold of these events; None if there is none."""
         found = None if rows else 0
-        for event, folded in self.folds(seen, events):
+        for event, folded in folds(seen.project, events):
             if self.same(rows, folded):
                 found = event.position
         return found
-
-    def folds(self, seen: _Seen, events: Iterable[Stored], start: Rows | None = None) -> Iterator[tuple[Stored, Rows]]:
-        """Each event, and what the events up to it make of the rows at the start (none); these are the same rows every time."""
-        rows = dict(start or {})
-        for event in events:
-            write(rows, seen.project(event, rows))
-            yield event, rows
 
     def each_moves_on(self, seen: _Seen, before: Rows, rows: Rows) -> bool:
         """Whether each row that has changed has become what later events make of it. Where some rows are ahead of others, because several
         work on one table, they may all be as they were at an earlier position, and none has gone back."""
         waits = {key: before.get(key) for key in {**before, **rows} if not self.same(before.get(key), rows.get(key))}
         moving = {key for key, value in waits.items() if value is None}
-        for _, folded in self.folds(seen, self.oracle.between(0, self.oracle.tail)):
+        for _, folded in folds(seen.project, self.oracle.between(0, self.oracle.tail)):
             for key in [key for key in moving if self.same(folded.get(key), rows.get(key))]:
                 moving.remove(key)
                 del waits[key]
@@ -282,26 +269,23 @@ class WatchedConsumers(Property):
     def moved_by_some(self, seen: _Seen, before: Rows, rows: Rows) -> bool:
         """Whether some events, in their order, make what a row is now of what it was, for each row that has changed. Where several work on
         one table, each with events of its own, some are ahead of others."""
-        events = self.oracle.between(0, self.oracle.tail)
+        odd = self.odd_events(seen)
         for key in {**before, **rows}:
             was, now = before.get(key), rows.get(key)
-            if not self.same(was, now) and self.way(seen, key, now, events, LOST, was, usual=0) is None:
+            if not self.same(was, now) and odd.way(key, now, LOST, start=was, usual=0) is None:
                 return False
         return True
-
-    def fold(self, seen: _Seen, events: Iterable[Stored]) -> Rows:
-        """What the events make."""
-        rows: Rows = {}
-        for event in events:
-            write(rows, seen.project(event, rows))
-        return rows
 
     def prefix(self, seen: _Seen, rows: Rows, events: Sequence[Stored]) -> int | None:
         """The smallest number of first events, not all, of which the rows are the fold; None if there is none."""
         if not rows and events:
             return 0
-        folds = enumerate(self.folds(seen, events[:-1]), 1)
-        return next((count for count, (_, folded) in folds if self.same(rows, folded)), None)
+        counted = enumerate(folds(seen.project, events[:-1]), 1)
+        return next((count for count, (_, folded) in counted if self.same(rows, folded)), None)
+
+    def odd_events(self, seen: _Seen) -> OddEvents:
+        """Which events of the log did not count once for the rows of a consumer to be as they are."""
+        return OddEvents(seen.project, self.same, self.oracle.between(0, self.oracle.tail), seen.sure)
 
     def went_back(self, number: int, record: Shown, seen: _Seen, place: int) -> Finding:
         """Rows that were further before."""
@@ -329,7 +313,7 @@ class WatchedConsumers(Property):
     def judge_rest(self, number: int, record: Shown, seen: _Seen) -> Finding | None:
         """Every event is in the rows, once; the checkpoint is at the end."""
         events = self.oracle.between(0, self.oracle.tail)
-        expected = self.fold(seen, events)
+        expected = fold(seen.project, events)
         back, seen.back = seen.back, None
         if not self.same(record.rows, expected):
             found = self.explained(number, record, seen, events, expected)
@@ -372,7 +356,8 @@ class WatchedConsumers(Property):
         self, number: int, record: Shown, seen: _Seen, events: Sequence[Stored], expected: Rows
     ) -> Finding | None:
         """Why the rows are not the fold of the log: an end that never came, lost events, events that count twice, or nobody knows."""
-        if seen.spec.at_most_once and seen.troubled and self.may_be_lost(seen, record.rows, events, expected):
+        odd = self.odd_events(seen)
+        if seen.spec.at_most_once and seen.troubled and odd.explained_by_loss(record.rows, expected):
             return None
         end = self.prefix(seen, record.rows, events)
         if end is not None and (record.checkpoint or 0) < events[end].position:
@@ -381,9 +366,9 @@ class WatchedConsumers(Property):
             )
         rest = Evidence(number, record, "is what it shows at rest")
         kept = [event for event in events if event.position not in seen.lost]
-        if len(kept) < len(events) and self.same(record.rows, self.fold(seen, kept)):
+        if len(kept) < len(events) and self.same(record.rows, fold(seen.project, kept)):
             return self.saved_ahead(number, seen, next(event for event in events if event.position in seen.lost), rest)
-        lost, twice = self.causes(seen, record.rows, events, expected)
+        lost, twice = odd.causes(record.rows, expected)
         if lost is not None and twice is None:
             ahead = seen.ahead
             if ahead is not None and (ahead[1].checkpoint or 0) >= lost.position:
@@ -442,134 +427,12 @@ class WatchedConsumers(Property):
             evidence=[self.proof(event, role), Evidence(number, record, "is what it shows at rest")],
         )
 
-    def causes(
-        self, seen: _Seen, rows: Rows, events: Sequence[Stored], expected: Rows
-    ) -> tuple[Stored | None, Stored | None]:
-        """The first event that must be lost, and the first that must have counted twice, for the rows to be as they are; both, or none, if
-        that does not explain them. Of two ways to explain a row, the one with fewer such events; but what happens to all events, or to all
-        of one type, is a rule, however many they are."""
-        ruled = self.by_rule(seen, rows, events)
-        if ruled is not None:
-            return ruled
-        lost: list[Stored] = []
-        twice: list[Stored] = []
-        for key in {**expected, **rows}:
-            if self.same(rows.get(key), expected.get(key)):
-                continue
-            missing = self.way(seen, key, rows.get(key), events, LOST)
-            again = self.way(seen, key, rows.get(key), events, DOUBLED)
-            if again is not None and again[1] > 1 and (passed := self.passed_over(seen, key, rows.get(key), events)):
-                missing = passed, 1
-            if missing is not None and (again is None or missing[1] <= again[1]):
-                lost.append(missing[0])
-            elif again is not None:
-                twice.append(again[0])
-            else:
-                return None, None
-        first = [min(some, key=lambda event: event.position) if some else None for some in (lost, twice)]
-        return first[0], first[1]
-
-    def by_rule(self, seen: _Seen, rows: Rows, events: Sequence[Stored]) -> tuple[Stored | None, Stored | None] | None:
-        """The first event lost, or applied twice, where all events are, or all of one type; None if that does not explain the rows."""
-        groups = [
-            list(events),
-            *([e for e in events if e.type == kind] for kind in dict.fromkeys(e.type for e in events)),
-        ]
-        for group in groups:
-            if len(group) < RULE:
-                continue
-            chosen = {event.position for event in group}
-            if self.same(rows, self.fold(seen, [event for event in events if event.position not in chosen])):
-                return group[0], None
-            twice = [event for event in events for _ in range(1 + (event.position in chosen))]
-            if self.same(rows, self.fold(seen, twice)):
-                return None, group[0]
-        return None
-
-    def passed_over(self, seen: _Seen, key: str, value: Any, events: Sequence[Stored]) -> Stored | None:
-        """The first of some successive events without which the row would be as it is: one mistake, however many they are. None if there
-        are none, or too many events to try."""
-        of_row, rows = [], dict[str, Any]()
-        for event in events:
-            writes = seen.project(event, rows)
-            if key in writes:
-                of_row.append(event)
-            write(rows, writes)
-        if len(of_row) > PASSED_OVER_MAX:
-            return None
-        for count in range(2, len(of_row) + 1):
-            for first in range(len(of_row) - count + 1):
-                left = [*of_row[:first], *of_row[first + count :]]
-                if self.same(self.fold(seen, left).get(key), value):
-                    return of_row[first]
-        return None
-
-    def may_be_lost(self, seen: _Seen, rows: Rows, events: Sequence[Stored], expected: Rows) -> bool:
-        """Whether lost events, however many, explain every row that is not as it should be."""
-        differ = [key for key in {**expected, **rows} if not self.same(rows.get(key), expected.get(key))]
-        return all(self.way(seen, key, rows.get(key), events, LOST) is not None for key in differ)
-
-    def way(
-        self,
-        seen: _Seen,
-        key: str,
-        value: Any,
-        events: Sequence[Stored],
-        times: Sequence[int],
-        start: Any = None,
-        usual: int = 1,
-    ) -> tuple[Stored, int] | None:
-        """The first event that did not count as often as is `usual`, on the shortest way to this value of a row, from `start`, on which
-        each event counts as often as one of `times` says, and how long it is; None if there is no such way. Of many ways the shortest are
-        followed."""
-        rows: Rows = {}
-        ways: dict[str, tuple[Any, int, Stored | None]] = {repr(start): (start, 0, None)}
-        for event in events:
-            writes = seen.project(event, rows)
-            if key in writes:
-                ways = self.ways_on(seen, key, rows, ways, event, times, usual)
-                if len(ways) > SEARCHED:
-                    ways = dict(sorted(ways.items(), key=lambda way: way[1][1])[:SEARCHED])
-            write(rows, writes)
-        found = [way for way in ways.values() if self.same(value, way[0]) and way[2] is not None]
-        if not found:
-            return None
-        _, cost, first = min(found, key=lambda way: way[1])
-        return None if first is None else (first, cost)
-
-    def ways_on(
-        self,
-        seen: _Seen,
-        key: str,
-        rows: Rows,
-        ways: dict[str, tuple[Any, int, Stored | None]],
-        event: Stored,
-        times: Sequence[int],
-        usual: int,
-    ) -> dict[str, tuple[Any, int, Stored | None]]:
-        """What one more event makes of a row, on the shortest way to each value."""
-        after: dict[str, tuple[Any, int, Stored | None]] = {}
-        mixed = dict(rows)
-        for value, cost, first in ways.values():
-            now = value
-            for count in range(max(times) + 1):
-                if count:
-                    write(mixed, {key: now})
-                    now = seen.project(event, mixed).get(key, now)
-                if count not in times:
-                    continue
-                odd = cost + abs(count - usual)
-                name = repr(now)
-                if name not in after or odd < after[name][1]:
-                    after[name] = (now, odd, first or (event if count != usual else None))
-        return after
-
     # -- in the transaction of the append
 
     def judge_inline(self, number: int, record: Shown, seen: _Seen) -> Finding | None:
         """The rows are those of everything that is visible."""
         events = self.oracle.between(0, self.oracle.tail)
-        expected = self.fold(seen, events)
+        expected = fold(seen.project, events)
         if self.same(record.rows, expected):
             return None
         count = self.prefix(seen, record.rows, events)

@@ -10,7 +10,7 @@ from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Replied, Shown
 from refold.model.record import ConsumerSpec, Opened, Prepared, Recovered, Settled, Settling
-from refold.properties.consumers import watched
+from refold.properties.consumers import odd_events
 
 from ..systems.user.bags import Add, Added
 from ..systems.user.field.test_field import Deposited, Money, Withdrawn
@@ -58,7 +58,7 @@ def test_of_many_ways_to_a_row_the_shortest_are_followed(
     rows: int, anomaly: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One event is lost, or counts twice, and that is seen with two ways in mind."""
-    monkeypatch.setattr(watched, "SEARCHED", 2)
+    monkeypatch.setattr(odd_events, "SEARCHED", 2)
     events = [record for n in range(1, 7) for record in added(f"alice-{n}", n, "a", n)]
     after = (
         Settling(),
@@ -71,7 +71,7 @@ def test_of_many_ways_to_a_row_the_shortest_are_followed(
 
 def test_what_happens_to_every_event_is_a_rule_however_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them count twice, or all of one type do, or are lost. That is no row for which nobody knows a reason."""
-    monkeypatch.setattr(watched, "SEARCHED", 2)
+    monkeypatch.setattr(odd_events, "SEARCHED", 2)
     spec = ConsumerSpec(name="worker", projection="views", watched=True)
     payloads = [Deposited("w1", 5) if n % 3 else Withdrawn("w1", 1) for n in range(18)]
     events = [Stored(n, "w1", n, f"e{n}", type(one).__name__, one) for n, one in enumerate(payloads, 1)]
@@ -90,6 +90,24 @@ def test_what_happens_to_every_event_is_a_rule_however_many_they_are(monkeypatch
     assert told(deposited) == [("event-never-applied", 1)]
     assert told(-withdrawn) == [("event-never-applied", 2)]
     assert [anomaly for anomaly, _ in told(17 * deposited)] == ["replayed-state-differs"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_of_equal_events_one_is_lost_that_was_not_in_the_rows_yet(restarted: bool) -> None:
+    """Rows and checkpoint agreed at position 2: the events up to there were applied, and the third is the first that may be lost. One that
+    was seen to begin again with less may lack any."""
+    events = [record for n in range(1, 6) for record in added(f"alice-{n}", n, "a", n)]
+    again = (Recovered("worker", 2, {}),) if restarted else ()
+    after = (Settling(), Shown("table", None, {"a": 5}, "resting"), Shown("worker", 5, {"a": 4}, "resting"), Settled(0))
+
+    def told(*before: Any) -> list[tuple[str, int | None]]:
+        found = judged((BEGUN, *events[:8], *before, *events[8:], *again, *after), BAG)
+        return [(one.anomaly, one.position) for one in found]
+
+    assert told() == [("event-never-applied", 1)]
+    assert told(Shown("worker", 2, {"a": 2})) == [("event-never-applied", 3)]
+    assert told(Shown("worker", 1, {"a": 2})) == [("event-never-applied", 1)]
+    assert told(Shown("worker", 2, {"a": 2}), Shown("worker", 2, {"a": 1}, "dead"))[0][1] == 2
 
 
 def test_after_a_restart_rows_begin_anew_and_may_not_go_back_from_there() -> None:
