@@ -49,9 +49,10 @@ class Menu:
         keys: Sequence[str] = (),
         emphasis: Mapping[str, int] | None = None,
         lengths: Sequence[int] = (),
+        extended: int = 1,
     ) -> None:
-        """`emphasis`: family -> how many times its usual weight its words have here. `lengths`: words per plan, in turn; none for those
-        of the search."""
+        """`emphasis`: family of the core -> how many times its usual weight its words have here; `extended`: the same for all families of
+        extensions. `lengths`: words per plan, in turn; none for those of the search."""
         if not commands:
             raise ValueError("the application offers no commands: its commands() must return at least one")
         cast = Cast(commands, clients, consumers, log)
@@ -65,7 +66,9 @@ class Menu:
         ]
         for extension in extensions:
             offered = [*extension.groups(commands, clients, consumers), *extension.lookups(keys, clients)]
-            self.groups.extend((family, weight, alone(actions)) for family, weight, actions in offered if actions)
+            self.groups.extend(
+                (family, extended * weight, alone(actions)) for family, weight, actions in offered if actions
+            )
         self.extra: tuple[str, ...] = ()
         self.replace(self.groups)
 

@@ -22,6 +22,9 @@ from refold.systems.deployment import CLIENTS, CONSUMERS, Deployment, Parts, con
 
 EVERYTHING = frozenset(CORE)
 """The capabilities of the core, all of them."""
+EXTENDED = 2
+"""How many times their usual weight the words of a run's extensions have: a run is about one or two of them
+(docs/decisions/0130-what-a-run-is-about.md)."""
 
 DESIGNS: dict[str, type] = {
     "log": Log,
@@ -121,7 +124,15 @@ class Reference:
             )
         commands = application.commands()
         keys = tuple(dict.fromkeys([application.key(command) for command in commands]))
-        return Menu(commands, self.clients, self.consumers, self.capabilities, extensions=self.extensions, keys=keys)
+        return Menu(
+            commands,
+            self.clients,
+            self.consumers,
+            self.capabilities,
+            extensions=self.extensions,
+            keys=keys,
+            extended=EXTENDED,
+        )
 
     def open(self, application: Application, emit: Emit) -> Deployment:
         """A new, empty system."""
