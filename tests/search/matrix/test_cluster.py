@@ -46,8 +46,10 @@ class Killed(Cluster):
             return super().hear()
         time.sleep(0.2)
         present = self.tasks.threads()  # Dask gives up one that dies before it has come
-        nannies = self.tasks.local.workers.values()
+        nannies = [one for one in self.tasks.local.workers.values() if one.status.name == "running"]
         alive = {nanny.pid for nanny in nannies if nanny.worker_address in present} - set(self.dead)
+        if not alive:
+            return super().hear()
         for victim in sorted(alive)[:1]:
             os.kill(victim, signal.SIGKILL)
             self.dead = (*self.dead, victim)
