@@ -304,7 +304,8 @@ class Checker:
         known, met = self.known, self.table.met
         number = self.number
         try:
-            for number, record in enumerate(records, number + 1):  # noqa: B020
+            for record in records:
+                number += 1
                 try:
                     handlers = known[type(record)](number, record)
                 except KeyError:

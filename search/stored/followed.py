@@ -147,7 +147,6 @@ class FollowedHistory:
             yield self.begins.not_checked()
         elif self.application is None:
             yield f"{WITHOUT_APPLICATION}; name it with --application"
-        yield from self.seen.contents().unnamed()
         yield from self.judge.given_up()
 
     def counts(self) -> dict[str, int]:

@@ -322,7 +322,7 @@ class StoredHistory:
             "refold",
             contents.records,
             tuple(findings),
-            (*not_checked, *contents.unnamed(), *read.forgotten, *read.unjudged),
+            (*not_checked, *read.forgotten, *read.unjudged),
             contents.counts,
             application if begins is None else None,
             reason=reason,
