@@ -50,7 +50,7 @@ class FollowedHistory:
         self.application = application
         self.begins: Beginning | None = None
         self.judge: Checker | None = None
-        self.reader = HistoryReader(None)
+        self.reader = HistoryReader(None, unread=True)
         self.seen = Seen()
         self.waiting: list[bytes] = []
         self.told: dict[tuple[str, str, str], Finding] = {}
@@ -105,7 +105,7 @@ class FollowedHistory:
             self.begins = Beginning(position, {})
             self.judge = partial_checker(self.begins, plain)
         else:
-            self.reader = HistoryReader(self.application)
+            self.reader = HistoryReader(self.application, unread=True)
             self.judge = checker(self.application, plain)
 
     def judge_lines(self, block: bytes) -> None:
