@@ -258,8 +258,7 @@ AWAITED: dict[type, Callable[[Oracle], Property]] = {
 def early(application: Application | None, oracle: Oracle) -> list[Property]:
     """The properties of every run, in an order in which they may judge."""
     replay = None if application is None else ReplayEquality(application, oracle)
-    parts: list[Property] = [NamesKeeper(oracle), AppendsKeeper(oracle), ProgressKeeper(oracle)]
-    parts += [Identity(oracle), ExpectedVersion(oracle)]
+    parts: list[Property] = [AppendsKeeper(oracle), ProgressKeeper(oracle), Identity(oracle), ExpectedVersion(oracle)]
     if application is not None:
         parts += [StatesKeeper(oracle), Decisions(application, oracle)]
     if application is not None and application.decides:
@@ -325,16 +324,8 @@ def replay_checker(application: Application, plain: Callable[[Any], Any] | None)
     oracle = Oracle(None)
     own = [make(application) for make in application.properties]
     alone = [MadeAlone(application)] if application.solitary else []
-    checked: list[Property] = [
-        NamesKeeper(oracle),
-        FullReplay(application, seen=oracle),
-        *alone,
-        *own,
-        LogKeeper(oracle),
-    ]
-    for judge in checked:
-        judge.plain = plain
-    return Checker(checked, when_needed(oracle, plain))
+    checked: list[Property] = [FullReplay(application, seen=oracle), *alone, *own, LogKeeper(oracle)]
+    return checker_of(checked, oracle, plain)
 
 
 def checker(
@@ -345,11 +336,15 @@ def checker(
     if application is not None and application.replayed:
         return replay_checker(application, plain)
     oracle = Oracle(application, remembered)
-    checked = early(application, oracle)
-    for judge in checked:
-        judge.plain = plain
+    return checker_of(early(application, oracle), oracle, plain)
 
-    return Checker(checked, when_needed(oracle, plain))
+
+def checker_of(checked: Sequence[Property], oracle: Oracle, plain: Callable[[Any], Any] | None) -> Checker:
+    """A checker of these properties. In a file anybody may act without a name; a run of refold's own names all."""
+    judges = [*checked] if plain is None else [NamesKeeper(oracle), *checked]
+    for judge in judges:
+        judge.plain = plain
+    return Checker(judges, when_needed(oracle, plain))
 
 
 def when_needed(oracle: Oracle, plain: Callable[[Any], Any] | None) -> Callable[[type], list[Property]]:

@@ -11,6 +11,7 @@ import pytest
 
 from refold.model.action import Submit
 from refold.model.application import Application
+from refold.model.documents.history import plain
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.parts.messages.outbox import Delivered, Drain
@@ -238,7 +239,7 @@ def test_whoever_acts_as_a_consumer_without_having_been_named_is_told() -> None:
         CheckpointSaved("late", 1),
         CheckpointSaved("indxe", 1),
     ]
-    for judge in (checker(None), partial_checker(Beginning(5, {})), replay_checker(Accounts(), None)):
+    for judge in (checker(None, plain), partial_checker(Beginning(5, {}), plain), replay_checker(Accounts(), plain)):
         judge.feed_all(history, 100)
         assert [words for words in judge.given_up() if "does not name it" in words] == [
             f"what {name!r} did: the first line of the history does not name it among its consumers"
