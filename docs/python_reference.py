@@ -10,7 +10,7 @@ import itertools
 import re
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 WIDTH = 100
 """Characters of a signature that fit in one line."""
@@ -97,6 +97,8 @@ def annotation(found: inspect.Signature) -> str:
 
 def written(kind: Any) -> str:
     """A type as it stands in the code."""
+    if isinstance(kind, TypeVar):
+        return kind.__name__
     text = kind if isinstance(kind, str) else inspect.formatannotation(kind)
     return re.sub(r"\brefold\.[\w.]*\.", "", text.replace("collections.abc.", "").replace("typing.", "").strip("'\""))
 

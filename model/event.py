@@ -7,12 +7,22 @@ An event's life: a decider returns payloads (the application's own frozen object
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Generic
 
 import msgspec
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
 
-class NewEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    Payload = TypeVar("Payload", default=Any)
+else:
+    from typing import TypeVar
+
+    Payload = TypeVar("Payload")
+"""What events and commands hold: objects of the application, plain values, or `msgspec.Raw`, the JSON of a history that nobody has read."""
+
+
+class NewEvent(msgspec.Struct, Generic[Payload], frozen=True, gc=False, omit_defaults=True):
     """An event that no log has accepted yet.
 
     `id` is stable over retries (``alice-3/0``: client, operation, number in the batch); `data` is the application's payload, `tags` are
@@ -21,11 +31,13 @@ class NewEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     id: str
     type: str
-    data: Any
+    data: Payload
     tags: tuple[str, ...] = ()
 
 
-class Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="kind", tag="event"):
+class Stored(
+    msgspec.Struct, Generic[Payload], frozen=True, gc=False, omit_defaults=True, tag_field="kind", tag="event"
+):
     """An event with its place; also the history record “this event became visible”.
 
     `position` counts over the whole log from 1 (gaps are possible), `version` counts over the stream from 1 (gap-free). `tags` are as the
@@ -37,7 +49,7 @@ class Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_fiel
     version: Annotated[int, msgspec.Meta(ge=1)]
     id: str
     type: str
-    data: Any
+    data: Payload
     tags: tuple[str, ...] = ()
 
     @property
@@ -54,3 +66,8 @@ def ascending(page: Sequence[Stored]) -> bool:
             return False
         last = event
     return True
+
+
+def written_alike(payload: Any, other: Any) -> bool:
+    """Whether nobody has read these two payloads, and they are the same JSON."""
+    return type(payload) is msgspec.Raw and type(other) is msgspec.Raw and bytes(payload) == bytes(other)

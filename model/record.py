@@ -8,12 +8,13 @@ second (docs/decisions/0002-records-are-structs.md).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from refold.model.declarations.tag import refuse_second, tag_of
-from refold.model.event import NewEvent, Stored
+from refold.model.event import NewEvent, Payload, Stored
 from refold.model.expectation import AnyExpectation
 
 HISTORY_VERSION = 1
@@ -69,7 +70,7 @@ class Step(Record, frozen=True, tag="step"):
     action: Any
 
 
-class Prepared(Record, frozen=True, tag="prepared"):
+class Prepared(Record, Generic[Payload], frozen=True, tag="prepared"):
     """A client read a view and decided: the invocation of a conditional update.
 
     `op` identifies the operation (``alice-3``); `source` is the consumer whose view was read, or ``log``; `seen` is the
@@ -78,12 +79,12 @@ class Prepared(Record, frozen=True, tag="prepared"):
 
     client: str
     op: str
-    command: Any
+    command: Payload
     source: str
     stream: str
     seen: int
     expected: AnyExpectation
-    events: tuple[NewEvent, ...]
+    events: tuple[NewEvent[Payload], ...]
 
 
 class Declined(Record, frozen=True, tag="declined"):
@@ -376,3 +377,24 @@ def record_kind(cls: R) -> R:
         RECORDS.remove(first)
     RECORDS.append(cls)
     return cls
+
+
+def read_payloads(record: Any) -> None:
+    """Make values of the payloads of a record that nobody has read so far, in place."""
+    if type(record) is Stored:
+        read_payload(record, "data")
+    elif type(record) is Prepared:
+        read_payload(record, "command")
+        for event in record.events:
+            read_payload(event, "data")
+
+
+def read_payload(owner: Any, name: str) -> None:
+    """Make a value of this payload. One with a number that is too large for this machine stays text."""
+    payload = getattr(owner, name)
+    if type(payload) is msgspec.Raw:
+        try:
+            payload = msgspec.json.decode(payload)
+        except msgspec.ValidationError:
+            payload = bytes(payload).decode()
+        force_setattr(owner, name, payload)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from refold.model.event import NewEvent, Stored
-from refold.model.record import Aborted, Prepared, Refused, Retried
+from refold.model.record import Aborted, Prepared, Refused, Retried, read_payloads
 from refold.properties.window import Window
 
 REMEMBERED = 10_000
@@ -86,6 +86,8 @@ class Appends:
             return
         before = self.versions.get(record.stream, 0)
         if known is not None:
+            for form in (*known.forms(), record):
+                read_payloads(form)
             others = [
                 form for form in known.forms() if form.events != record.events or form.expected != record.expected
             ]

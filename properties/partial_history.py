@@ -34,7 +34,7 @@ from refold.properties.log.removal import RemovedForGood
 from refold.properties.log.visibility import Visibility
 from refold.properties.oracle import Oracle
 from refold.properties.property import Checker, Finding, Handler, Sorter
-from refold.properties.suite import AppendsKeeper, LogKeeper, in_order, when_needed
+from refold.properties.suite import AppendsKeeper, LogKeeper, NamesKeeper, in_order, when_needed
 from refold.properties.updates.decisions import ExpectedVersion
 from refold.properties.window import Window
 
@@ -182,6 +182,7 @@ def partial_checker(
     oracle.appends = PartialAppends(oracle.versions, oracle.appends.window)
     judges = in_order(
         [
+            NamesKeeper(oracle),
             PartialAppendsKeeper(oracle),
             PartialIdentity(oracle),
             PartialExpectedVersion(oracle),

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import attrs
 
 from refold.model.application import Application
-from refold.model.record import Step
+from refold.model.record import Step, read_payloads
 from refold.properties.window import Window
 
 Handler = Callable[[int, Any], "Finding | None"]
@@ -168,6 +168,8 @@ class Property:
             raise ValueError(
                 f"the property {self.name} has no clause {clause!r}; name one of its clauses: {', '.join(self.clauses)}"
             )
+        for proof in evidence:
+            read_payloads(proof.record)
         return Finding(
             anomaly=anomaly,
             guarantee=guarantee or self.guarantee,
@@ -304,7 +306,8 @@ class Checker:
         known, met = self.known, self.table.met
         number = self.number
         try:
-            for number, record in enumerate(records, number + 1):  # noqa: B020
+            for record in records:
+                number += 1
                 try:
                     handlers = known[type(record)](number, record)
                 except KeyError:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from refold.model.event import Stored
+from refold.model.event import Stored, written_alike
 from refold.model.expectation import NoMatch
 from refold.model.record import Acknowledged, Prepared
 from refold.properties.appends import Operation
@@ -68,7 +68,7 @@ def events(oracle: Oracle, regular: list[Handler], others: list[Handler]) -> Ask
         ):
             return others
         data = asked.data
-        if event.data is not data and data is not None and event.data != data:
+        if event.data is not data and data is not None and event.data != data and not written_alike(event.data, data):
             return others
         if seen:
             if appends.partial is not operation:

@@ -94,11 +94,11 @@ class Share(Checker):
         return self.distinct()
 
     def forgotten(self) -> list[Placed]:
-        """What the owned properties have not checked, in words."""
+        """What the owned properties, and the keepers, which all shares ask, have not checked, in words."""
         return [
             Placed(0, self.places[id(judge)], words)
             for judge in self.properties
-            if self.places[id(judge)] in self.owned
+            if self.places[id(judge)] in self.owned or isinstance(judge, Keeper)
             for words in judge.given_up()
         ]
 

@@ -16,6 +16,7 @@ from refold.model.record import (
     Aborted,
     Acknowledged,
     Applied,
+    CheckpointSaved,
     Ignored,
     Opened,
     Prepared,
@@ -73,6 +74,49 @@ class Keeper(Property):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
+
+
+class NamesKeeper(Keeper):
+    """Who acts as a consumer without having been named as one: nobody can judge what it does. Regular records are those of consumers that
+    were named."""
+
+    name = "names"
+    passes = frozenset({Applied, CheckpointSaved})
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        self.named: set[str] = set()
+        self.strangers: set[str] = set()
+
+    def handlers(self) -> dict[type, Handler]:
+        """Names, and what consumers did."""
+        table: dict[type, Callable[..., None]] = {
+            Opened: self.on_opened,
+            Joined: self.on_joined,
+            Applied: self.on_acted,
+            CheckpointSaved: self.on_acted,
+        }
+        return table  # type: ignore[return-value]
+
+    def on_opened(self, number: int, record: Opened) -> None:
+        """Those that take part from the beginning."""
+        self.named.update(spec.name for spec in record.consumers)
+
+    def on_joined(self, number: int, record: Joined) -> None:
+        """One more."""
+        self.named.add(record.spec.name)
+
+    def on_acted(self, number: int, record: Applied | CheckpointSaved) -> None:
+        """It is judged by what was said that it promises, if that was said."""
+        if record.consumer not in self.named:
+            self.strangers.add(record.consumer)
+
+    def given_up(self) -> list[str]:
+        """What the others did."""
+        return [
+            f"what {name!r} did: the first line of the history does not name it among its consumers"
+            for name in sorted(self.strangers)
+        ]
 
 
 class AppendsKeeper(Keeper):
@@ -281,9 +325,7 @@ def replay_checker(application: Application, plain: Callable[[Any], Any] | None)
     own = [make(application) for make in application.properties]
     alone = [MadeAlone(application)] if application.solitary else []
     checked: list[Property] = [FullReplay(application, seen=oracle), *alone, *own, LogKeeper(oracle)]
-    for judge in checked:
-        judge.plain = plain
-    return Checker(checked, when_needed(oracle, plain))
+    return checker_of(checked, oracle, plain)
 
 
 def checker(
@@ -294,11 +336,15 @@ def checker(
     if application is not None and application.replayed:
         return replay_checker(application, plain)
     oracle = Oracle(application, remembered)
-    checked = early(application, oracle)
-    for judge in checked:
-        judge.plain = plain
+    return checker_of(early(application, oracle), oracle, plain)
 
-    return Checker(checked, when_needed(oracle, plain))
+
+def checker_of(checked: Sequence[Property], oracle: Oracle, plain: Callable[[Any], Any] | None) -> Checker:
+    """A checker of these properties. In a file anybody may act without a name; a run of refold's own names all."""
+    judges = [*checked] if plain is None else [NamesKeeper(oracle), *checked]
+    for judge in judges:
+        judge.plain = plain
+    return Checker(judges, when_needed(oracle, plain))
 
 
 def when_needed(oracle: Oracle, plain: Callable[[Any], Any] | None) -> Callable[[type], list[Property]]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Union
 
 import msgspec
+from msgspec import Raw
 from msgspec.structs import force_setattr
 
 from refold.model.application import Application
@@ -31,9 +34,6 @@ from refold.model.words import suggestion
 
 LINE_MAX = 16 * 1024 * 1024
 """Bytes of the longest line that is read."""
-
-ENRICHED = frozenset({Stored, Altered, Prepared, Declined, Called})
-"""Records that hold events or commands of the application."""
 
 
 class MalformedHistory(ValueError):
@@ -68,7 +68,8 @@ def plain(value: Any) -> Any:
 def schema(records: Iterable[type]) -> dict[str, Any]:
     """The JSON Schema of one line of a history of such records. `history.schema.json` holds it for those that ship with refold."""
     kinds = sorted(records, key=lambda kind: str(kind.__struct_config__.tag))  # type: ignore[attr-defined]
-    document = msgspec.json.schema(Union[tuple(kinds)])  # noqa: UP007 - made at run time
+    made = msgspec.json.encode(msgspec.json.schema(Union[tuple(kinds)]))  # noqa: UP007 - made at run time
+    document = msgspec.json.decode(re.sub(rb"NewEvent(__Payload_|\[~Payload\])", b"NewEvent", made))
     for described in document["$defs"].values():
         if "description" in described:
             described["description"] = inspect.cleandoc(described["description"])  # Python 3.13 does that by itself
@@ -88,17 +89,42 @@ def read_directly(application: Application) -> dict[str, type]:
     return {name: cls for name, cls in application.event_classes.items() if issubclass(cls, msgspec.Struct)}
 
 
-class HistoryReader:
-    """Decodes lines to records; with an application also the events and commands in them to objects of its classes."""
+def decoders(classes: Mapping[str, type]) -> dict[str, Callable[[Raw], Any]]:
+    """What reads JSON as an object of each of these classes, those aside that msgspec does not know."""
+    found: dict[str, Callable[[Raw], Any]] = {}
+    for name, cls in classes.items():
+        with suppress(TypeError):
+            found[name] = msgspec.json.Decoder(cls).decode
+    return found
 
-    def __init__(self, application: Application | None = None) -> None:
+
+class HistoryReader:
+    """Decodes lines to records; with an application also the events and commands in them to objects of its classes. If `unread`, payloads
+    in many records at a time may stay what is written there, without one; `refold.model.record.read_payloads` makes values of them."""
+
+    def __init__(self, application: Application | None = None, *, unread: bool = False) -> None:
         self.application = application
         self.classes: tuple[type, ...] = () if application is None else tuple(application.event_classes.values())
         self.direct = {} if application is None else read_directly(application)
+        self.payloads = decoders(self.direct)
         self.commands = {} if application is None else command_classes(application)
+        self.named_payloads = decoders(self.commands)
+        self.named: Any = msgspec.json.Decoder(dict[str, Raw] | None)
+        self.enrichers: dict[type, Callable[[Any], None]] = {
+            Stored: self.read_event,
+            Altered: self.read_event,
+            Prepared: self.read_request,
+            Declined: self.read_command,
+            Called: self.read_command,
+        }
         self.decoder: Any = msgspec.json.Decoder(Union[tuple(RECORDS)])  # noqa: UP007 - made at run time
         behind = tuple(kind for kind in RECORDS if kind is not Opened)
         self.later: Any = msgspec.json.Decoder(Union[behind])  # noqa: UP007 - made at run time
+        unread_kinds: dict[type, Any] = {Stored: Stored[Raw], Prepared: Prepared[Raw]}
+        partly = tuple(unread_kinds.get(kind, kind) for kind in behind)
+        self.partly: Any = self.later
+        if unread or application is not None:
+            self.partly = msgspec.json.Decoder(Union[partly])  # noqa: UP007 - made at run time
         self.opened: Opened | None = None
         self.number = 0
         self.blank = 0
@@ -129,14 +155,15 @@ class HistoryReader:
         """The records of a block if there is one on each line and nothing is wrong with any of them; None otherwise."""
         if len(block) > LINE_MAX and max(map(len, io.BytesIO(block))) > LINE_MAX:
             return None
+        decoder = self.partly if block.isascii() else self.later  # what nobody reads is not checked to be UTF-8
         try:
-            records: list[Any] = list(map(self.later.decode, io.BytesIO(block)))
+            records: list[Any] = list(map(decoder.decode, io.BytesIO(block)))
             if self.application is None:
                 return records
-            enrich = self.enrich
+            enrichers = self.enrichers
             for record in records:
-                if type(record) in ENRICHED:
-                    enrich(record)
+                if type(record) in enrichers:
+                    enrichers[type(record)](record)
             return records
         except Exception:
             return None  # it is raised again, with its line, where they are read one by one
@@ -216,27 +243,48 @@ class HistoryReader:
         """Plain values to objects of the application, in a record that nobody else has seen."""
         application = self.application
         assert application is not None
-        kind = type(record)
         try:
-            if kind is Stored or kind is Altered:
-                force_setattr(record, "data", self.decoded(record.type, record.data))
-            elif kind is Prepared:
-                for event in record.events:
-                    if event.data is not None:
-                        force_setattr(event, "data", self.decoded(event.type, event.data))
-                force_setattr(record, "command", self.command(record.command))
-            elif kind is Declined or kind is Called:
-                force_setattr(record, "command", self.command(record.command))
+            if type(record) in self.enrichers:
+                self.enrichers[type(record)](record)
         except msgspec.ValidationError as error:
             name = application.name or type(application).__name__
             raise MalformedPlan(f"application {name} cannot read an event or command: {error}") from None
         return record
 
+    def read_event(self, record: Stored | Altered) -> None:
+        """The event of a log."""
+        force_setattr(record, "data", self.decoded(record.type, record.data))
+
+    def read_request(self, record: Prepared) -> None:
+        """The events that were asked for, and the command; what was not recorded (null) stays out."""
+        for event in record.events:
+            data = event.data
+            if data is not None:
+                left_out = type(data) is Raw and bytes(data) == b"null"
+                force_setattr(event, "data", None if left_out else self.decoded(event.type, data))
+        self.read_command(record)
+
+    def read_command(self, record: Prepared | Declined | Called) -> None:
+        """A command; one that was not recorded (null) stays out."""
+        value = record.command
+        if type(value) is Raw:
+            value = self.named.decode(value)
+            if value is not None:
+                ((name, fields),) = value.items()
+                value = self.named_payloads[name](fields)
+        elif value is not None:
+            value = command_from_json(value, self.commands)
+        force_setattr(record, "command", value)
+
     def decoded(self, kind: str, data: Any) -> Any:
         """The payload of an event; raises `MalformedPlan` if it is none of the application's."""
         assert self.application is not None
-        if kind in self.direct:
-            return msgspec.convert(data, self.direct[kind])
+        if type(data) is Raw:
+            if kind in self.payloads:
+                return self.payloads[kind](data)
+            data = msgspec.json.decode(data)
+        elif kind in self.direct:
+            return msgspec.convert(data, self.direct[kind], str_keys=True)
         payload = self.application.decode(kind, data)
         if not isinstance(payload, self.classes):
             name = self.application.name or type(self.application).__name__
@@ -245,7 +293,3 @@ class HistoryReader:
                 f"there is no event {kind!r} in application {name}{suggestion(kind, known)}; it has {', '.join(known)}"
             )
         return payload
-
-    def command(self, value: Any) -> Any:
-        """A command; one that was not recorded (null) stays out."""
-        return None if value is None else command_from_json(value, self.commands)

@@ -41,7 +41,7 @@ def command_from_json(value: Any, classes: Mapping[str, type]) -> Any:
             f"unknown command {short(name)}{suggestion(name, classes)}; the application has {', '.join(classes)}"
         )
     try:
-        return msgspec.convert(fields, cls)
+        return msgspec.convert(fields, cls, str_keys=True)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise MalformedPlan(f"command {name}: {error}") from None
 

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from refold.model.event import NewEvent, Stored
-from refold.model.record import Aborted, Acknowledged, Altered, Refused, Scanned, Settled
+from refold.model.record import Aborted, Acknowledged, Altered, Refused, Scanned, Settled, read_payloads
 from refold.properties.appends import Operation
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
@@ -172,6 +172,8 @@ class Identity(Property):
 
     def compare(self, number: int, event: Stored | Altered, operation: Operation, place: int) -> Finding | None:
         """Whether the log shows what it was given, the first time or any other time that the operation was decided."""
+        for record in (event, *operation.forms()):
+            read_payloads(record)
         asked = operation.asked(place)
         if any(self.is_what(event, form.stream, new) for form, new in asked):
             return None

@@ -82,19 +82,16 @@ class FileSource:
 
 
 def whole_lines(file: IO[bytes]) -> Iterator[bytes]:
-    """What is left of a file, in blocks that end with a line; the last one with the file. A line that is too long for a record is cut."""
-    rest: list[bytes] = []
-    kept = 0
+    """What is left of a file, in blocks that end with a line. One that the file ends in, or that is too long for a record and
+    cut, is a block of its own."""
     while block := file.read(BLOCK_BYTES):
-        cut = block.rfind(b"\n") + 1
-        if not cut and kept < LINE_BYTES:
-            rest.append(block)
-            kept += len(block)
-            continue
-        yield b"".join([*rest, block[:cut] if cut else block])
-        rest, kept = [block[cut:]] if 0 < cut < len(block) else [], len(block) - cut if cut else 0
-    if rest:
-        yield b"".join(rest)
+        if not block.endswith(b"\n"):
+            block += file.readline(LINE_BYTES)
+            cut = block.rfind(b"\n") + 1
+            if 0 < cut < len(block):
+                yield block[:cut]
+                block = block[cut:]
+        yield block
 
 
 @attrs.frozen

@@ -50,7 +50,7 @@ class FollowedHistory:
         self.application = application
         self.begins: Beginning | None = None
         self.judge: Checker | None = None
-        self.reader = HistoryReader(None)
+        self.reader = HistoryReader(None, unread=True)
         self.seen = Seen()
         self.waiting: list[bytes] = []
         self.told: dict[tuple[str, str, str], Finding] = {}
@@ -105,7 +105,7 @@ class FollowedHistory:
             self.begins = Beginning(position, {})
             self.judge = partial_checker(self.begins, plain)
         else:
-            self.reader = HistoryReader(self.application)
+            self.reader = HistoryReader(self.application, unread=True)
             self.judge = checker(self.application, plain)
 
     def judge_lines(self, block: bytes) -> None:
@@ -147,7 +147,6 @@ class FollowedHistory:
             yield self.begins.not_checked()
         elif self.application is None:
             yield f"{WITHOUT_APPLICATION}; name it with --application"
-        yield from self.seen.contents().unnamed()
         yield from self.judge.given_up()
 
     def counts(self) -> dict[str, int]:

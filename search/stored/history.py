@@ -322,7 +322,7 @@ class StoredHistory:
             "refold",
             contents.records,
             tuple(findings),
-            (*not_checked, *contents.unnamed(), *read.forgotten, *read.unjudged),
+            (*not_checked, *read.forgotten, *read.unjudged),
             contents.counts,
             application if begins is None else None,
             reason=reason,
@@ -345,7 +345,7 @@ class StoredHistory:
                 beat = done
                 self.heartbeat(done / size)
 
-        for batch in HistoryReader(application).batches(self.source.blocks(read)):
+        for batch in HistoryReader(application, unread=True).batches(self.source.blocks(read)):
             if assumed is not None:
                 known = assumed.event_classes
                 if any(type(record) is Stored and record.type not in known for record in batch):

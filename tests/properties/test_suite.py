@@ -11,11 +11,24 @@ import pytest
 
 from refold.model.action import Submit
 from refold.model.application import Application
+from refold.model.documents.history import plain
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.parts.messages.outbox import Delivered, Drain
-from refold.model.record import Applied, Observed, Opened, Prepared, Scanned, Settled, Settling
+from refold.model.parts.side_consumers import Joined
+from refold.model.record import (
+    Applied,
+    CheckpointSaved,
+    ConsumerSpec,
+    Observed,
+    Opened,
+    Prepared,
+    Scanned,
+    Settled,
+    Settling,
+)
 from refold.properties.oracle import Oracle
+from refold.properties.partial_history import Beginning, partial_checker
 from refold.properties.property import Checker, Finding, Handler, Property
 from refold.properties.suite import (
     AWAITED,
@@ -27,6 +40,7 @@ from refold.properties.suite import (
     in_order,
     kinds_of,
     properties,
+    replay_checker,
 )
 from refold.search.objects.application_check import application_named
 from refold.search.run import execute
@@ -211,3 +225,23 @@ def test_the_end_of_a_history_is_judged_too_and_each_finding_is_told_once() -> N
         ("nothing-happened", "here"),
         ("nothing-happened", "there"),
     ]
+
+
+def test_whoever_acts_as_a_consumer_without_having_been_named_is_told() -> None:
+    """Of a whole history, of one that begins in the middle, and of one that is only replayed; also if the name comes later."""
+    named, late = ConsumerSpec(name="index", projection="totals"), ConsumerSpec(name="late", projection="totals")
+    history = [
+        Opened(1, "told", "", ("alice",), (named,)),
+        Applied("index", 1, {}),
+        CheckpointSaved("index", 1),
+        Applied("late", 1, {}),
+        Joined(late),
+        CheckpointSaved("late", 1),
+        CheckpointSaved("indxe", 1),
+    ]
+    for judge in (checker(None, plain), partial_checker(Beginning(5, {}), plain), replay_checker(Accounts(), plain)):
+        judge.feed_all(history, 100)
+        assert [words for words in judge.given_up() if "does not name it" in words] == [
+            f"what {name!r} did: the first line of the history does not name it among its consumers"
+            for name in ("indxe", "late")
+        ]
