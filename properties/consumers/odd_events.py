@@ -125,10 +125,10 @@ class OddEvents:
 
     def in_a_row(self, key: str, value: Any, missing: Way, again: Way) -> tuple[Way, Way]:
         """The same ways, where some successive events that were passed over, or handled once more as a page, are one mistake: the shorter
-        run, if it needs no more events than were lost one by one."""
+        run, if it needs fewer events than were lost one by one."""
         passed, doubled = self.run(key, value, 0), self.run(key, value, 2)
         if doubled is not None and (passed is None or doubled[1] < passed[1]):
-            return (missing, (doubled[0], 1)) if missing is None or doubled[1] <= missing[1] else (missing, again)
+            return (missing, (doubled[0], 1)) if missing is None or doubled[1] < missing[1] else (missing, again)
         return (missing if passed is None else (passed[0], 1)), again
 
     def run(self, key: str, value: Any, times: int) -> Way:

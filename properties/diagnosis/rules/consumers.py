@@ -315,7 +315,12 @@ ORDER_RULES: Rules = {
             lambda facts: facts.others_in_between,
             "another one sent while {where} stood in the middle of its work",
         ),
-        against(0.8, lambda facts: not facts.others_in_between),
+        when(
+            0.45,
+            lambda facts: bool(facts.crashes) and not facts.others_in_between,
+            "{where} died with a message in its hands, and those behind it did not wait",
+        ),
+        against(0.8, lambda facts: not facts.others_in_between and not facts.crashes),
     ),
     "cross-partition-order": (
         shows(0.45, "applied-out-of-order"),
