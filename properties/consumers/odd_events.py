@@ -20,10 +20,13 @@ Project = Callable[[Stored, Rows], Rows]
 Ways = dict[str, tuple[Any, int, Stored | None]]
 """A value, as text -> the value, how many odd events the shortest way to it has, and the first of them."""
 
+Way = tuple[Stored, int] | None
+"""The first odd event on a way, and how many there are; None if there is no way."""
+
 SEARCHED = 100
 """Values of a row, each with the shortest way to it, that are followed while it is asked which events were lost, or applied again."""
-PASSED_OVER_MAX = 24
-"""Events of a row among which successive ones are sought that were passed over."""
+IN_A_ROW_MAX = 24
+"""Events of a row among which successive ones are sought that were passed over, or handled once more."""
 LOST, DOUBLED = (0, 1), (1, 2, 3)
 """How often an event may count where some are lost, and where some are applied again."""
 RULE = 4
@@ -36,6 +39,11 @@ def folds(project: Project, events: Iterable[Stored], start: Rows | None = None)
     for event in events:
         write(rows, project(event, rows))
         yield event, rows
+
+
+def first_of(events: Sequence[Stored]) -> Stored | None:
+    """The one with the lowest position; None of none."""
+    return min(events, key=lambda event: event.position, default=None)
 
 
 def fold(project: Project, events: Iterable[Stored]) -> Rows:
@@ -63,23 +71,32 @@ class OddEvents:
         ruled = self.by_rule(rows)
         if ruled is not None:
             return ruled
-        lost: list[Stored] = []
-        twice: list[Stored] = []
+        ways: list[tuple[Way, Way]] = []
         for key in {**expected, **rows}:
             if self.same(rows.get(key), expected.get(key)):
                 continue
             missing = self.lost(key, rows.get(key))
             again = self.way(key, rows.get(key), DOUBLED)
-            if again is not None and again[1] > 1 and (passed := self.passed_over(key, rows.get(key))):
-                missing = passed, 1
-            if missing is not None and (again is None or missing[1] <= again[1]):
-                lost.append(missing[0])
-            elif again is not None:
-                twice.append(again[0])
-            else:
+            if again is not None and again[1] > 1:
+                missing, again = self.in_a_row(key, rows.get(key), missing, again)
+            if missing is None and again is None:
                 return None, None
-        first = [min(some, key=lambda event: event.position) if some else None for some in (lost, twice)]
-        return first[0], first[1]
+            ways.append((missing, again))
+        return self.told(ways)
+
+    @staticmethod
+    def told(ways: Sequence[tuple[Way, Way]]) -> tuple[Stored | None, Stored | None]:
+        """For each row how events that were lost explain it, and how events that counted twice do: the first of each kind, where a row is
+        explained by what needs fewer events. If that needs both kinds, and one kind explains all rows, it is that kind alone."""
+        fewer = [lost is not None and (again is None or lost[1] <= again[1]) for lost, again in ways]
+        if any(fewer) and not all(fewer):
+            for kind in (True, False):
+                if all(way[not kind] is not None for way in ways):
+                    fewer = [kind] * len(ways)
+                    break
+        lost_first = [lost[0] for (lost, _), chosen in zip(ways, fewer, strict=True) if chosen and lost]
+        twice_first = [again[0] for (_, again), chosen in zip(ways, fewer, strict=True) if not chosen and again]
+        return first_of(lost_first), first_of(twice_first)
 
     def by_rule(self, rows: Rows) -> tuple[Stored | None, Stored | None] | None:
         """The first event lost, or applied twice, where all events are, or all of one type; None if that does not explain the rows."""
@@ -106,22 +123,31 @@ class OddEvents:
         late = self.way(key, value, LOST, after=self.sure) if self.sure else None
         return late or self.way(key, value, LOST)
 
-    def passed_over(self, key: str, value: Any) -> Stored | None:
-        """The first of some successive events without which the row would be as it is: one mistake, however many they are. None if there
-        are none, or too many events to try."""
+    def in_a_row(self, key: str, value: Any, missing: Way, again: Way) -> tuple[Way, Way]:
+        """The same ways, where some successive events that were passed over, or handled once more as a page, are one mistake: the shorter
+        run, if it needs fewer events than were lost one by one."""
+        passed, doubled = self.run(key, value, 0), self.run(key, value, 2)
+        if doubled is not None and (passed is None or doubled[1] < passed[1]):
+            return (missing, (doubled[0], 1)) if missing is None or doubled[1] < missing[1] else (missing, again)
+        return (missing if passed is None else (passed[0], 1)), again
+
+    def run(self, key: str, value: Any, times: int) -> Way:
+        """The first of some successive events of a row that each counted so often, for the row to be as it is, and how many there are. None
+        if there are none, or too many events to try."""
         of_row, rows = [], dict[str, Any]()
         for event in self.events:
             writes = self.project(event, rows)
             if key in writes:
                 of_row.append(event)
             write(rows, writes)
-        if len(of_row) > PASSED_OVER_MAX:
+        if len(of_row) > IN_A_ROW_MAX:
             return None
         runs = [(count, first) for count in range(2, len(of_row) + 1) for first in range(len(of_row) - count + 1)]
-        for count, first in sorted(runs, key=lambda run: of_row[run[1]].position <= self.sure):
-            left = [*of_row[:first], *of_row[first + count :]]
-            if self.same(fold(self.project, left).get(key), value):
-                return of_row[first]
+        for count, first in sorted(runs, key=lambda run: not times and of_row[run[1]].position <= self.sure):
+            odd = of_row[first : first + count]
+            made = [*of_row[:first], *(event for event in odd for _ in range(times)), *of_row[first + count :]]
+            if self.same(fold(self.project, made).get(key), value):
+                return of_row[first], count
         return None
 
     def way(

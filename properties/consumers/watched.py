@@ -25,7 +25,7 @@ class _Seen:
     """What is known of one consumer: `furthest` is the position up to which its rows were the fold of the log, `shown` the record that said
     so; `ahead` is what it showed dead, or after a restart, when its checkpoint first covered events that were not in its rows, and `lost`
     are the positions of all such events. `back` tells of rows that went back, which is said at rest: what lacks an event may look like what
-    it was before, and then that is the matter. No event up to the position `sure` is lost: rows and checkpoint have agreed there."""
+    it was before, and then that is the matter. No event up to the position `sure` is lost: rows were there, and the checkpoint, if any."""
 
     def __init__(self, spec: ConsumerSpec, project: Projection) -> None:
         self.spec = spec
@@ -213,7 +213,7 @@ class WatchedConsumers(Property):
         place = self.forward(seen, record.rows)
         if place is not None:
             seen.furthest, seen.shown = place, (number, record)
-            seen.sure = place if place == record.checkpoint else seen.sure
+            seen.sure = place if record.checkpoint in (None, place) else seen.sure
             return None
         if seen.shown is None or (seen.spec.volatile and seen.troubled):
             return None
@@ -430,10 +430,12 @@ class WatchedConsumers(Property):
     # -- in the transaction of the append
 
     def judge_inline(self, number: int, record: Shown, seen: _Seen) -> Finding | None:
-        """The rows are those of everything that is visible."""
+        """The rows are those of everything that is visible. What was in them when they were last seen whole may have been overwritten by a
+        call that had read them before; what was in them the time before that hardly."""
         events = self.oracle.between(0, self.oracle.tail)
         expected = fold(seen.project, events)
         if self.same(record.rows, expected):
+            seen.sure, seen.furthest = seen.furthest, self.oracle.tail
             return None
         count = self.prefix(seen, record.rows, events)
         if count is not None:

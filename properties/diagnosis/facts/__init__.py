@@ -6,11 +6,11 @@ Everything here is about what was observed up to the violation: never the name o
 from refold.properties.diagnosis.facts.consumer import ConsumerFacts
 from refold.properties.diagnosis.facts.decision import DecisionFacts
 from refold.properties.diagnosis.facts.log import LogFacts
+from refold.properties.diagnosis.facts.passing import PassingFacts
 from refold.properties.diagnosis.facts.past import Past, tag_of
-from refold.properties.diagnosis.facts.watched import WatchedFacts
 
 __all__ = ["Facts", "Past", "tag_of"]
 
 
-class Facts(ConsumerFacts, WatchedFacts, LogFacts, DecisionFacts):
+class Facts(ConsumerFacts, PassingFacts, LogFacts, DecisionFacts):
     """Everything that a rule may ask."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import itertools
+from typing import Any
 
 from refold.model.event import Stored
-from refold.model.parts.calls import Handed, Shown
+from refold.model.parts.calls import Handed, Replied, Shown, Stood
 from refold.model.record import Crashed, Recovered, Step
 from refold.properties.diagnosis.facts.past import Past, deed, tag_of
 
@@ -156,16 +157,24 @@ class WatchedFacts(Past):
     @property
     def sender_overtook(self) -> bool:
         """Whether a relay worked while a call stood in the middle."""
+        return any(action.consumer not in self.specs for action in self.turns_beside_calls)
+
+    @functools.cached_property
+    def turns_beside_calls(self) -> list[Any]:
+        """The turns that somebody took while a call stood in the middle."""
         standing: set[str] = set()
-        for action in self.actions:
-            who = getattr(action, "who", None)
-            if who is not None and who in self.clients:
-                standing.discard(who)
-                if tag_of(action) == "halt":
-                    standing.add(who)
-            elif standing and tag_of(action) in TURNS and action.consumer not in self.specs:
-                return True
-        return False
+        found = []
+        for _, record in self.past:
+            if type(record) is Replied:
+                standing.discard(record.client)
+            elif type(record) is Stood and record.who in self.clients:
+                standing.add(record.who)
+            elif type(record) is Step:
+                action = deed(record.action)
+                standing.discard(getattr(action, "who", ""))
+                if standing and tag_of(action) in TURNS:
+                    found.append(action)
+        return found
 
     @property
     def was_handed(self) -> bool:
@@ -269,13 +278,4 @@ class WatchedFacts(Past):
     @property
     def overtook(self) -> bool:
         """Whether it worked while a call stood in the middle."""
-        standing: set[str] = set()
-        for action in self.actions:
-            who = getattr(action, "who", None)
-            if who is not None and who not in self.specs:
-                standing.discard(who)
-                if tag_of(action) == "halt":
-                    standing.add(who)
-            elif standing and tag_of(action) in TURNS and action.consumer == self.where:
-                return True
-        return False
+        return any(action.consumer == self.where for action in self.turns_beside_calls)

@@ -29,10 +29,10 @@ CHECKPOINT_RULES: Rules = {
         against(0.4, lambda facts: facts.watched and facts.rows_lost_by_end),
         when(
             0.5,
-            lambda facts: facts.checkpoint_first,
+            lambda facts: facts.checkpoint_first or facts.saved_first,
             "the checkpoint of {where} was saved while the effect of the same event was not",
         ),
-        against(0.5, lambda facts: facts.failed_here),
+        against(0.5, lambda facts: facts.failed_here and not facts.saved_first),
         against(0.4, lambda facts: facts.later_ones_applied),
         against(0.5, strange),
         against(0.5, lambda facts: facts.choosy),
@@ -50,6 +50,7 @@ CHECKPOINT_RULES: Rules = {
         against(0.5, lambda facts: facts.watched and not facts.cut_short),
         against(0.6, lambda facts: facts.inline or facts.checkpoint_fell),
         against(0.5, lambda facts: facts.others_in_between),
+        against(0.6, lambda facts: facts.rolled_back),
         against(0.4, lambda facts: facts.snapshot_used),
     ),
     "failed-event-checkpointed": (
@@ -166,6 +167,7 @@ CHECKPOINT_RULES: Rules = {
             "another consumer of the same kind had dealt with that event before",
         ),
         against(0.8, lambda facts: facts.watched and not (facts.undisturbed_here and facts.others_worked)),
+        against(0.4, lambda facts: facts.row_was_missing),
         against(0.8, lambda facts: not facts.watched and not facts.missing_applied_by_others),
         against(0.5, lambda facts: not facts.watched and not facts.sibling_applied),
     ),
@@ -195,7 +197,18 @@ CHECKPOINT_RULES: Rules = {
     ),
     "dedupe-false-positive": (
         shows(0.6, "dropped-as-duplicate"),
-        when(0.3, lambda facts: not facts.sibling_applied, "nobody of the same kind had applied that event before"),
+        shows(0.5, *UNAPPLIED),
+        when(
+            0.4,
+            lambda facts: facts.let_go and facts.alike_before,
+            "{where} had nothing else to do and let it go, and an earlier event says the same, or has the same version",
+        ),
+        against(0.8, lambda facts: facts.anomaly in UNAPPLIED and not (facts.let_go and facts.alike_before)),
+        when(
+            0.3,
+            lambda facts: facts.anomaly not in UNAPPLIED and not facts.sibling_applied,
+            "nobody of the same kind had applied that event before",
+        ),
         against(0.3, lambda facts: facts.sibling_applied),
         against(0.4, lambda facts: facts.digits_grew),
     ),
@@ -294,6 +307,20 @@ ORDER_RULES: Rules = {
         against(0.8, lambda facts: facts.anomaly in UNAPPLIED and not facts.undone),
         against(0.6, lambda facts: not facts.happened("failed", "fail-step") and not facts.undone),
         against(0.4, lambda facts: facts.happened("parked", "poison")),
+    ),
+    "relays-in-parallel": (
+        shows(0.5, "sent-out-of-order"),
+        when(
+            0.5,
+            lambda facts: facts.others_in_between,
+            "another one sent while {where} stood in the middle of its work",
+        ),
+        when(
+            0.45,
+            lambda facts: bool(facts.crashes) and not facts.others_in_between,
+            "{where} died with a message in its hands, and those behind it did not wait",
+        ),
+        against(0.8, lambda facts: not facts.others_in_between and not facts.crashes),
     ),
     "cross-partition-order": (
         shows(0.45, "applied-out-of-order"),

@@ -42,6 +42,12 @@ DUAL_RULES: Rules = {
             "whoever sends was at work while a call stood in the middle",
         ),
         against(0.7, lambda facts: not facts.sender_cut_short and not facts.sender_overtook),
+        against(0.4, lambda facts: facts.failed_often),
+    ),
+    "given-up-after-attempts": (
+        shows(0.5, "side-effect-missing"),
+        when(0.6, lambda facts: facts.failed_often, "whoever sends had failed several times"),
+        against(0.8, lambda facts: not facts.failed_often),
     ),
     "recovery-is-a-noop": (
         shows(0.7, "repair-found-nothing"),

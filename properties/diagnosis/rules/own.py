@@ -47,6 +47,54 @@ OWN_RULES: Rules = {
         against(0.5, lambda facts: facts.others_worked),
         against(0.4, lambda facts: facts.same_moment),
         against(0.4, lambda facts: facts.overtook or facts.rows_lost_by_end),
+        against(0.6, lambda facts: facts.let_go),
+    ),
+    "memory-out-of-step": (
+        shows(0.5, *TWICE, *UNAPPLIED),
+        when(
+            0.6,
+            lambda facts: facts.anomaly in TWICE and facts.rolled_back,
+            "the work of {where} ended with an error and nothing of it was kept; the same process went on, and had the event twice",
+        ),
+        when(
+            0.5,
+            lambda facts: facts.let_go and facts.row_was_there,
+            "{where} had nothing else to do, and the row is as an earlier event has left it",
+        ),
+        against(0.8, lambda facts: facts.anomaly in TWICE and not facts.rolled_back),
+        against(0.8, lambda facts: facts.anomaly in UNAPPLIED and not (facts.let_go and facts.row_was_there)),
+    ),
+    "attempt-goes-on": (
+        shows(0.5, *TWICE),
+        when(
+            0.5,
+            lambda facts: facts.took_too_long and not facts.others_in_between,
+            "an attempt of {where} had run out of time, or its answer was lost, and no error ended the work",
+        ),
+        against(0.8, lambda facts: not facts.took_too_long or facts.others_in_between),
+    ),
+    "update-before-insert": (
+        shows(0.5, *UNAPPLIED),
+        when(
+            0.6,
+            lambda facts: facts.row_was_missing,
+            "one of those that work on these rows came to the event before another had made the row",
+        ),
+        against(0.8, lambda facts: not facts.row_was_missing),
+    ),
+    "inline-rows-overwritten": (
+        shows(0.5, *UNAPPLIED, "inline-rows-behind"),
+        when(
+            0.6,
+            lambda facts: facts.inline and facts.call_overtaken and not facts.call_cut_short,
+            "an event became visible while another call, which writes the same rows, stood in the middle",
+        ),
+        against(0.8, lambda facts: not facts.inline or not facts.call_overtaken or facts.call_cut_short),
+    ),
+    "emptied-before-filled": (
+        shows(0.4, "rows-go-back"),
+        when(0.6, lambda facts: facts.rows_gone, "rows of {where} were gone for a while"),
+        against(0.7, lambda facts: not facts.rows_gone),
     ),
     "enqueued-before-commit": (
         shows(0.5, *UNAPPLIED, *STUCK),
@@ -57,6 +105,7 @@ OWN_RULES: Rules = {
         ),
         against(0.8, lambda facts: not facts.looked_before_commit),
         against(0.4, lambda facts: facts.cut_short or facts.others_in_between),
+        against(0.6, lambda facts: facts.saved_first),
     ),
     "inline-applied-twice": (
         shows(0.5, *TWICE),

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, ClassVar, Protocol
 
+from refold.model.action import Submit
+from refold.model.application import Application
+from refold.model.declarations.offer import Cast
 from refold.model.declarations.ports import StoredRows
 from refold.model.errors import UsageError
 from refold.model.event import Stored
+from refold.model.parts.calls import BeginTurn, FailStep, GoOn, Halt
 from refold.model.record import ConsumerSpec, Crashed, Failed
+from refold.model.tape import Group
 from refold.model.words import short
 from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
 from refold.systems.user.errors import awaited
-from refold.systems.user.roles.role import OwnRole, Surroundings, example, makes
+from refold.systems.user.roles.role import OwnRole, Places, Surroundings, example, makes
 from refold.systems.user.watching import PATIENCE, PULLING, Watched
 
 LATER = 3_600.0
 """Seconds that go by at rest before everybody looks once more: back-offs and leases are over by then."""
+
+AWAY = 5
+"""Turns in a row in which the same call fails: whoever it goes to is away for a while. Many give up after three attempts, or five."""
+
+
+def calls(place: str) -> bool:
+    """Whether somebody calls an object there that is watched: no statement, and no wait."""
+    return "." in place.partition(" ")[0]
 
 
 class Patience:
@@ -142,6 +156,18 @@ class Relays(OwnRole):
     def workers(cls, theirs: Any) -> dict[str, tuple[str, ...]]:
         """One that is made anew for each life may die, and so may one that recovers."""
         return {name: ends_of(name, given) for name, given in theirs.items()}
+
+    @classmethod
+    def words(cls, theirs: Any, cast: Cast, application: Application, places: Places) -> Iterator[Group]:
+        """What it calls is away for a while."""
+        attempts = [
+            (BeginTurn(name), Halt(name, place), FailStep(name), GoOn(name)) * AWAY
+            for name in theirs
+            for place in places.get(name, ())
+            if calls(place)
+        ]
+        if attempts:
+            yield "failure", 3, [(Submit(*talk), *each) for each, talk in product(attempts, cast.talks)]
 
     def visible(self, events: Sequence[Stored]) -> None:
         """There may be something to do."""
