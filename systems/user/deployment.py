@@ -105,6 +105,7 @@ class OwnSystemFacts(Protocol):
     roles: dict[str, str]
     mortal: set[str]
     stops: tuple[str, ...]
+    unexplained: set[str]
 
     def parts_for(self, application: Application) -> tuple[type[Extension], ...]:
         """What the model adds to it."""
