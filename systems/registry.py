@@ -136,7 +136,7 @@ def application_suiting(system: str, port: SystemPort | None = None) -> str:
 
 
 def consumer_names(system: SystemPort) -> tuple[str, ...]:
-    """All that take turns and that a plan for this system may name: consumers, those of extensions, and a user's relays and other workers."""
+    """Whose turns a plan for this system may name: consumers, those of extensions, and relays and other workers of a user's."""
     extensions: Iterable[type[Extension]] = getattr(system, "extensions", ())
     workers: Iterable[str] = getattr(system, "workers", ())
     return (*(spec.name for spec in system.consumers), *(name for one in extensions for name in one.names), *workers)

@@ -185,13 +185,16 @@ class Mailer:
     def step(self) -> bool:
         """Take, look, send, and strike off."""
         now = time.time()
-        sql = "update jobs set taken = ? where rowid = (select min(rowid) from jobs where taken = 0 or taken < ?) returning rowid"
-        job = self.db.execute(sql, (now, now - 60)).fetchall()
-        if not job:
+        first = "select min(rowid) from jobs where taken = 0 or taken < ?"
+        sql = f"update jobs set taken = ? where rowid = ({first}) returning rowid, name, owner"
+        jobs = self.db.execute(sql, (now, now - 60)).fetchall()
+        if not jobs:
             return False
-        name, owner = self.db.execute("select name, owner from jobs where rowid = ?", job[0]).fetchone()
+        number, name, owner = jobs[0]
+        if (number,) not in self.db.execute("select rowid from jobs").fetchall():
+            return True
         self.mail.send(f"{name} {owner}")
-        self.db.execute("delete from jobs where rowid = ?", job[0])
+        self.db.execute("delete from jobs where rowid = ?", (number,))
         return True
 
 
@@ -286,7 +289,7 @@ CASES: dict[str, tuple[Any, tuple[Action, ...], str]] = {
     ),
     "claim-runs-out-at-work": (
         mailing(Mailer, None, lambda event: f"{event.data.name} {event.data.owner}"),
-        (Submit("alice", X), BeginTurn("one"), Halt("one", "SELECT jobs"), Elapse(3600), Turn("two"), GoOn("one")),
+        (Submit("alice", X), BeginTurn("one"), Halt("one", "mail.send"), Elapse(3600), Turn("two"), GoOn("one")),
         "side-effect-twice",
     ),
     "saga-overwritten": (
