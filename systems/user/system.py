@@ -78,7 +78,6 @@ from refold.systems.user.words import (
     of_service,
     of_time,
     overtakings,
-    queues,
 )
 
 AHEAD = 30.0
@@ -112,7 +111,6 @@ class OwnSystem:
         parts = Parts(name, sample)
         parts.check()
         self.serves = parts.service is not None
-        self.shared = self.serves and parts.shared
         self.gaps = isinstance(parts.log, InOrderOfCommit)
         self.gated = at_gate(parts)
         self.executes = self.serves
@@ -296,8 +294,6 @@ class OwnSystem:
         actors = [*(self.clients if self.serves else ()), *working]
         if self.serves:
             yield from of_service(cast, places["service"])
-        if self.shared:
-            yield from queues(cast, places["service"])
         if self.gaps:
             yield from overtakings(cast, places["service"], working)
         if working:

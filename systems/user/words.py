@@ -187,27 +187,6 @@ def of_service(cast: Cast, places: list[str]) -> Iterator[Group]:
     yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]
 
 
-def queues(cast: Cast, places: list[str]) -> Iterator[Group]:
-    """Clients who share one process, and so its locks: one waits for another, who comes once more when the first one goes on."""
-    if places:
-        yield (
-            "",
-            10,
-            [
-                (
-                    Enter(*one),
-                    Halt(one[0], place),
-                    Enter(*other),
-                    GoOn(one[0]),
-                    Enter(*one),
-                    Halt(one[0], place),
-                    GoOn(other[0]),
-                )
-                for (one, other), place in product(cast.rivals, places)
-            ],
-        )
-
-
 def overtakings(cast: Cast, places: list[str], working: Sequence[str]) -> Iterator[Group]:
     """A consumer works while one call is under way and another, which began later, is over."""
     first = cast.talks[0][0]
