@@ -116,6 +116,12 @@ class Application:
         """
         return True
 
+    def cause(self, event: Payload, /) -> Command | None:
+        """The command that a worker of the user's stands for when it appends `event` by itself, without a call: a timer that gives a seat
+        back does what `Release` does. What it appends is then judged as if a client had asked for it. None (the default): it follows rules
+        of its own, which nobody judges."""
+        return None
+
     def tags(self, event: Payload, /) -> Sequence[str]:
         """What an event is about, for conditions over tags: ``("course:maths", "student:ann")``. Default: nothing."""
         return ()

@@ -136,9 +136,10 @@ def application_suiting(system: str, port: SystemPort | None = None) -> str:
 
 
 def consumer_names(system: SystemPort) -> tuple[str, ...]:
-    """All consumers that a plan for this system may name, those of extensions included."""
+    """Whose turns a plan for this system may name: consumers, those of extensions, and relays and other workers of a user's."""
     extensions: Iterable[type[Extension]] = getattr(system, "extensions", ())
-    return (*(spec.name for spec in system.consumers), *(name for one in extensions for name in one.names))
+    workers: Iterable[str] = getattr(system, "workers", ())
+    return (*(spec.name for spec in system.consumers), *(name for one in extensions for name in one.names), *workers)
 
 
 def refuse_options(name: str, options: dict[str, str]) -> None:

@@ -25,6 +25,7 @@ from refold.properties.appends import Operation
 from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
 from refold.properties.updates.boundaries import UNKNOWN, Boundaries
+from refold.properties.updates.service_answers import repeated
 
 
 def in_order(evidence: list[Evidence]) -> list[Evidence]:
@@ -333,6 +334,8 @@ class Decisions(Property):
     def judge(self, number: int, event: Stored, key: str, operation: Operation) -> Finding | None:
         """Whether the decision, or one of those before it, holds on the truth at its place."""
         prepared, invoked = operation.prepared, operation.number
+        if repeated(self.decider, prepared, self.states.prior, event.version - 1):
+            return None  # right, and there twice: `service-answers` says so
         anomaly, expected = self.wrong(prepared)
         if not anomaly or (operation.earlier and any(not self.wrong(form)[0] for form in operation.earlier)):
             if self.stale(key, invoked, prepared):

@@ -14,6 +14,7 @@ from msgspec import Struct
 from refold.model.application import Application, Refusal
 from refold.model.event import Stored
 from refold.model.parts.calls import SERVICE, Called, Replied
+from refold.model.record import Prepared
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
 
@@ -31,6 +32,8 @@ class _Open(Struct):
     may_refuse: bool = False
     may_rest: bool = False
     first: tuple[int, Stored] | None = None
+    once_more: str = ""
+    """The id of the event with which a second effect begins, if the first append of the call has more than one."""
 
 
 class ServiceAnswers(Property):
@@ -108,24 +111,16 @@ class ServiceAnswers(Property):
     def judge(self, number: int, event: Stored, op: str, call: _Open) -> Finding | None:
         """Whether this is the one effect of the call, and all of it."""
         operation = self.oracle.appends.operation
-        if operation is None or operation.prepared.source != SERVICE or not self.oracle.appends.first:
+        if operation is None or operation.prepared.source != SERVICE:
             return None
+        if not self.oracle.appends.first:
+            return self.twice(number, event, call) if call.once_more == event.id else None
         if call.first is not None:
-            return self.finding(
-                "duplicate-append",
-                event.stream,
-                number,
-                clause="once",
-                position=event.position,
-                expected="one effect of this call",
-                actual=f"event {event.position} beside event {call.first[1].position}",
-                evidence=[
-                    Evidence(call.number, call.record, "is the call"),
-                    Evidence(*call.first, "is its effect"),
-                    Evidence(number, event, "is its effect once more"),
-                ],
-            )
+            return self.twice(number, event, call)
         call.first = (number, event)
+        whole = repeated(self.decider, operation.prepared, self.states.prior, event.version - 1)
+        if whole:
+            call.once_more = operation.prepared.events[whole].id
         lacking = missing(self.decider, call.record.command, self.states.prior, operation.prepared.events)
         if not lacking:
             return None
@@ -140,6 +135,25 @@ class ServiceAnswers(Property):
             evidence=[
                 Evidence(call.number, call.record, "is the call"),
                 Evidence(number, event, "is visible, and not all that belongs to it"),
+            ],
+        )
+
+    def twice(self, number: int, event: Stored, call: _Open) -> Finding | None:
+        """A second effect of the call begins with this event."""
+        if call.first is None:
+            return None
+        return self.finding(
+            "duplicate-append",
+            event.stream,
+            number,
+            clause="once",
+            position=event.position,
+            expected="one effect of this call",
+            actual=f"event {event.position} beside event {call.first[1].position}",
+            evidence=[
+                Evidence(call.number, call.record, "is the call"),
+                Evidence(*call.first, "is its effect"),
+                Evidence(number, event, "is its effect once more"),
             ],
         )
 
@@ -188,3 +202,24 @@ def missing(application: Application, command: Any, state: Any, appended: Any) -
         return 0
     shown = tuple([event.data for event in appended])
     return len(decided) - len(shown) if as_recorded(shown, decided[: len(shown)]) else 0
+
+
+def repeated(application: Application, prepared: Prepared, state: Any, version: int) -> int:
+    """The length of one decision of a service, if it has appended that and more behind `version`, the one that the stream had when the call
+    began: the same again, or what is decided on the state that follows, as by a retry on an aggregate that holds the first try already.
+    Otherwise 0; whoever was overtaken has decided on something else."""
+    shown = tuple([event.data for event in prepared.events])
+    if prepared.source != SERVICE or prepared.seen != version or len(shown) < 2:
+        return 0
+    try:
+        decided = tuple(application.decide(prepared.command, state))
+        whole = len(decided)
+        if not 0 < whole < len(shown) or not as_recorded(shown[:whole], decided):
+            return 0
+        if as_recorded(shown[whole:], decided):
+            return whole
+        for event in decided:
+            state = application.evolve(state, event)
+        return whole if as_recorded(shown[whole:], tuple(application.decide(prepared.command, state))) else 0
+    except Refusal:
+        return 0

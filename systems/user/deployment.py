@@ -105,6 +105,7 @@ class OwnSystemFacts(Protocol):
     roles: dict[str, str]
     mortal: set[str]
     stops: tuple[str, ...]
+    unexplained: set[str]
 
     def parts_for(self, application: Application) -> tuple[type[Extension], ...]:
         """What the model adds to it."""
@@ -194,6 +195,7 @@ class OwnDeployment(Deployment):
         log: GuardedLog
         if system.serves:
             log = self.watched_log = WatchedLog(system.name, parts.log, application, emit)
+            self.watched_log.unexplained = system.unexplained
         else:
             log = GuardedLog(system.name, parts.log, application)
             log.emit = emit
@@ -322,6 +324,8 @@ class OwnDeployment(Deployment):
 
     def begins(self, who: str) -> None:
         """Somebody begins a piece of work."""
+        if self.watched_log is not None:
+            self.watched_log.begins(who)
         for role in self.own:
             role.began(who)
 
@@ -665,6 +669,19 @@ class OwnDeployment(Deployment):
                 for _ in range(REHEARSED_TURNS):
                     self.take_turn(Turn(consumer))
             stage.finish()
+
+    def rehearse_in_time(self, commands: Sequence[Any]) -> dict[str, list[str]]:
+        """After each command a long time passes, and workers take turns: a timer may have run out then, of which nothing is left when the
+        next command is done. The places of their turns."""
+        workers = [one for one in self.consumers.values() if isinstance(one, Watched) and one.role == PULLING]
+        found: dict[str, dict[str, None]] = {one.name: {} for one in workers}
+        for command in commands:
+            self.call_through(Submit(self.system.clients[0], command))
+            self.elapse(Elapse(LATER))
+            for worker in workers:
+                for turn in self.rehearse_turns(worker, REHEARSED_TURNS):
+                    found[worker.name].update(dict.fromkeys(turn))
+        return {name: list(places) for name, places in found.items()}
 
     def stops_before(self, stage: Stage, action: Enter, place: str) -> bool:
         """Begin a call, and let it come to a place; one that does not come there comes to its end."""

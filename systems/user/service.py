@@ -42,6 +42,10 @@ class Call:
     appends: dict[str, list[int]] = attrs.field(factory=dict)
 
 
+SETUP = "setup"
+"""Who has appended what is there before anybody does anything."""
+
+
 class WatchedLog(GuardedLog):
     """The log that the user's code writes to. Its events get ids that say whose they are; a user's id that comes again gets the same.
 
@@ -53,7 +57,11 @@ class WatchedLog(GuardedLog):
         self.emit: Emit = emit
         self.labels: dict[str, str] = {}
         self.versions: dict[str, int] = {}
-        self.at_work: Call | str = "setup"
+        self.at_work: Call | str = SETUP
+        self.begun: dict[str, dict[str, int]] = {}
+        """Worker -> the versions of the streams when its piece of work began."""
+        self.unexplained: set[str] = set()
+        """Workers that append events which stand for no command, although the application decides."""
         self.others = 0
         self.stage: Stage | None = None
 
@@ -112,13 +120,30 @@ class WatchedLog(GuardedLog):
             client, command, seen = call.client, call.command if first and whole else None, call.seen.get(stream, 0)
         else:
             self.others += 1
-            client, op, command, seen = call, f"{call}-{self.others}", None, self.versions.get(stream, 0)
+            client, op = call, f"{call}-{self.others}"
+            command = self.cause(call, events[0]) if whole else None
+            seen = self.begun.get(call, self.versions).get(stream, 0)
         unlike = list(dict.fromkeys(event.id for event in events))
         self.labels.update({id: f"{op}/{n}" for n, id in enumerate(unlike)})
         self.versions[stream] = max(self.versions.get(stream, 0), *(event.version for event in events))
+        if client in self.begun:
+            self.begun[client][stream] = self.versions[stream]
         asked = {event.id: event for event in reversed(events)}
         news = tuple(NewEvent(self.labels[id], asked[id].type, asked[id].data) for id in unlike)
         self.emit(Prepared(client, op, command, SERVICE, stream, seen, ANY, news))
+
+    def begins(self, who: str) -> None:
+        """A worker begins a piece of work, on what there is now."""
+        self.begun[who] = dict(self.versions)
+
+    def cause(self, worker: str, event: Stored) -> Any:
+        """The command that a worker stands for."""
+        if worker == SETUP or not self.application.decides:
+            return None
+        command = self.application.cause(event.data)
+        if command is None:
+            self.unexplained.add(worker)
+        return command
 
 
 class Callers:

@@ -69,9 +69,12 @@ from refold.systems.user.watching import (
 from refold.systems.user.words import (
     CATCH_UP,
     beginning_of,
+    chosen,
+    due_of,
     of_beginnings,
     of_clocks,
     of_consumers,
+    of_due,
     of_service,
     of_time,
     overtakings,
@@ -80,6 +83,9 @@ from refold.systems.user.words import (
 AHEAD = 30.0
 """Seconds by which clocks differ, at least; where something lasts longer, twice that."""
 KEPT_CLOCK = "simulated time, in code that keeps a clock of Python's where refold cannot replace it"
+UNEXPLAINED = (
+    "whether events were allowed that workers append by themselves: Application.cause() names no command for them"
+)
 REHEARSED = 12
 """Commands that are tried to learn the places."""
 SHORT = (12, 24, 48)
@@ -145,6 +151,8 @@ class OwnSystem:
         self.places: dict[Any, dict[str, list[str]]] = {}
         self.timed: set[str] = set()
         """Who asks for the time of day."""
+        self.unexplained: set[str] = set()
+        """Workers that have appended events by themselves which stand for no command of the application."""
         self.measuring: set[str] = set()
         """Who asks a clock that only ever goes on, by which time-outs are counted."""
         self.eager = False
@@ -302,6 +310,7 @@ class OwnSystem:
         counting = [one for one in dict.fromkeys((*self.clients, *working)) if one in self.timed | self.measuring]
         if counting and not any(role.lasts(theirs) for role, theirs in self.given.items()):
             yield from of_time(cast, places, working, counting, (AHEAD, LATER), serves=self.serves)
+            yield from of_due(cast, places, working, LATER)
         mortal = [one for one in self.workers if one in self.mortal]
         if mortal:
             yield "consumer-crash", 2, alone(Crash(one) for one in mortal)
@@ -316,7 +325,8 @@ class OwnSystem:
         removals: tuple[str, ...] = ()
         if self.removes:
             removals = (BESIDE,) if self.is_beside else unasked(self.capabilities, tagged=self.tagged)
-        return (*removals, *([f"{KEPT_CLOCK}: {', '.join(kept)}"] if kept else ()))
+        workers = [f"{UNEXPLAINED} ({', '.join(sorted(self.unexplained))})"] if self.unexplained else ()
+        return (*removals, *([f"{KEPT_CLOCK}: {', '.join(kept)}"] if kept else ()), *workers)
 
     def use_threads(self, stop: NeedsThread) -> None:
         """From now on. Raises `AdapterError` for code that would only go on for ever there, too."""
@@ -327,14 +337,31 @@ class OwnSystem:
     def learned(self, application: Application) -> dict[str, list[str]]:
         """The places at which the code stops: ``service``, and each consumer by its name."""
         kind = type(application)
-        while kind not in self.places:
+        if kind not in self.places:
+            commands = application.commands()[:REHEARSED]
+            found = self.rehearsed(application, lambda deployment: deployment.rehearse(commands))
+            asking = (self.timed | self.measuring).difference(self.clients)
+            if self.serves and asking.intersection(found):  # a worker's time may have to come first
+                later = self.rehearsed(application, lambda deployment: deployment.rehearse_in_time(commands))
+                for name, turn in later.items():
+                    new = [place for place in turn if place not in found[name]]
+                    if new:
+                        found |= {name: chosen([*found[name], *new]), due_of(name): chosen(new)}
+            self.places[kind] = found
+        return self.places[kind]
+
+    def rehearsed(
+        self, application: Application, rehearse: Callable[[OwnDeployment], dict[str, list[str]]]
+    ) -> dict[str, list[str]]:
+        """What a rehearsal in a deployment of its own finds."""
+        while True:
             deployment = self.open(application, lambda record: None)
             try:
-                self.places[kind] = deployment.rehearse(application.commands()[:REHEARSED])
+                found = rehearse(deployment)
                 self.timed |= deployment.asked("told_time")
                 self.measuring |= deployment.asked("measured")
+                return found
             except NeedsThread as stop:
                 self.use_threads(stop)
             finally:
                 deployment.close()
-        return self.places[kind]

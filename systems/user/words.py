@@ -78,6 +78,11 @@ def begins_otherwise(turns: Sequence[Collection[str]]) -> bool:
     return not set().union(*others).issuperset(first)
 
 
+def due_of(name: str) -> str:
+    """Under what the places are kept at which somebody stops only when time has passed."""
+    return f"due:{name}"
+
+
 def of_beginnings(
     cast: Cast, places: dict[str, list[str]], working: Sequence[str], mortal: Collection[str]
 ) -> Iterator[Group]:
@@ -145,6 +150,20 @@ def of_time(
                 (Enter(*one), Halt(one[0], place), Submit(*other), *to_end, wait, *to_end[:2], GoOn(one[0]))
                 for to_end in ((Turn(worker),) * CATCH_UP for worker in patient)
                 for wait, (one, other), place in product(passes, cast.rivals, places["service"])
+            ],
+        )
+
+
+def of_due(cast: Cast, places: dict[str, list[str]], working: Sequence[str], wait: float) -> Iterator[Group]:
+    """Work for which the time has to come: when it has, a worker begins, and somebody else changes the same thing meanwhile."""
+    due: list[Any] = [(BeginTurn(one), Halt(one, place)) for one in working for place in places.get(due_of(one), ())]
+    if due:
+        yield (
+            "clock",
+            24,
+            [
+                (Submit(*one), Elapse(wait), *stop, Submit(*other), GoOn(stop[0].consumer))
+                for stop, (one, other) in product(due, cast.rivals)
             ],
         )
 

@@ -8,8 +8,12 @@ from typing import Any
 
 from refold.model.event import Stored
 from refold.model.expectation import NoMatch
-from refold.model.record import Prepared, Refused
-from refold.properties.diagnosis.facts.past import Past
+from refold.model.parts.calls import Called, Replied
+from refold.model.record import Prepared, Refused, Step
+from refold.properties.diagnosis.facts.past import Past, deed, tag_of
+
+CUT_SHORT = ("fail-step", "lose-answer", "die")
+"""What may happen to a call in the middle."""
 
 
 class DecisionFacts(Past):
@@ -92,6 +96,53 @@ class DecisionFacts(Past):
             if isinstance(proof.record, Stored):
                 return proof.record.operation
         return ""
+
+    @property
+    def call(self) -> tuple[int, Called] | None:
+        """The call of a service that the finding is about, and the number of its record."""
+        for proof in self.finding.evidence:
+            if isinstance(proof.record, Called):
+                return proof.number, proof.record
+        return None
+
+    @property
+    def twice_in_one_append(self) -> bool:
+        """Whether the second effect of a call is part of the same append as the first."""
+        effects = [p.record for p in self.finding.evidence if isinstance(p.record, Stored)]
+        return len(effects) == 2 and effects[0].operation == effects[1].operation
+
+    @property
+    def cut_short_before(self) -> bool:
+        """Whether another call, before this one began, had a step that failed, lost its answer, or was its last."""
+        call = self.call
+        return call is not None and any(
+            number < call[0] and tag_of(deed(record.action)) in CUT_SHORT for number, record in self.of(Step)
+        )
+
+    @property
+    def cut_short_itself(self) -> bool:
+        """Whether that happened to this call."""
+        call = self.call
+        return call is not None and any(
+            number > call[0]
+            and tag_of(deed(record.action)) in CUT_SHORT
+            and getattr(deed(record.action), "who", None) == call[1].client
+            for number, record in self.of(Step)
+        )
+
+    @property
+    def refused_before(self) -> bool:
+        """Whether a call was refused before the decision that the finding is about took effect."""
+        return any(record.how == "refused" for _, record in self.of(Replied))
+
+    @property
+    def done_before(self) -> bool:
+        """Whether an equal command of another call has had its effect."""
+        call = self.call
+        if call is None:
+            return False
+        equal = {record.op for _, record in self.of(Called) if record.command == call[1].command} - {call[1].op}
+        return any(event.operation.partition(".")[0] in equal for _, event in self.events.values())
 
     @property
     def first_criterion(self) -> bool:

@@ -279,3 +279,44 @@ class WatchedFacts(Past):
     def overtook(self) -> bool:
         """Whether it worked while a call stood in the middle."""
         return any(action.consumer == self.where for action in self.turns_beside_calls)
+
+    @property
+    def _meanwhile(self) -> set[str]:
+        """Who worked while somebody else stood in the middle: ``client`` or ``worker``, first who stood and then who worked; and while whom
+        time passed (``worker time``)."""
+        standing: set[str] = set()
+        found: set[str] = set()
+        for action in self.actions:
+            who = getattr(action, "who", None) or getattr(action, "client", None) or getattr(action, "consumer", None)
+            if tag_of(action) == "elapse":
+                found |= {f"{self._kind(one)} time" for one in standing}
+            elif tag_of(action) == "halt":
+                standing.add(str(who))
+            elif who is not None:
+                standing.discard(str(who))
+                found |= {f"{self._kind(one)} {self._kind(str(who))}" for one in standing}
+        return found
+
+    def _kind(self, who: str) -> str:
+        """A client, or a worker: a consumer, a relay, anything else."""
+        return "client" if who in self.clients else "worker"
+
+    @property
+    def worker_overtook_call(self) -> bool:
+        """Whether a worker took a turn while a call stood in the middle."""
+        return "client worker" in self._meanwhile
+
+    @property
+    def call_overtook_call(self) -> bool:
+        """Whether a call was done while another one stood in the middle."""
+        return "client client" in self._meanwhile
+
+    @property
+    def workers_at_once(self) -> bool:
+        """Whether a worker took a turn while another one stood in the middle of its own."""
+        return "worker worker" in self._meanwhile
+
+    @property
+    def time_passed_at_work(self) -> bool:
+        """Whether time passed while a worker stood in the middle of its turn."""
+        return "worker time" in self._meanwhile

@@ -21,6 +21,13 @@ NO_RACE = against(0.9, lambda facts: facts.up_to_date)
 CAS_RULES: Rules = {
     "check-then-append": (
         shows(0.4, *DECIDED_WRONG),
+        shows(0.4, "duplicate-version"),
+        when(
+            0.6,
+            lambda facts: facts.anomaly == "duplicate-version" and facts.call_overtook_call,
+            "another call was done while one stood in the middle",
+        ),
+        against(0.9, lambda facts: facts.anomaly == "duplicate-version" and not facts.call_overtook_call),
         NO_RACE,
         when(
             0.4, lambda facts: facts.expects == "exact", "the append expected a version that the stream no longer had"
@@ -28,7 +35,12 @@ CAS_RULES: Rules = {
         when(0.35, lambda facts: facts.two_at_once, "the change came between its reading and its append"),
         when(0.6, lambda facts: facts.overtaken, "another call changed the stream while this one was under way"),
         after(0.2, "started"),
-        against(0.6, lambda facts: facts.expects in ("any", "") and not facts.of_service),
+        against(
+            0.6,
+            lambda facts: (
+                facts.anomaly != "duplicate-version" and facts.expects in ("any", "") and not facts.of_service
+            ),
+        ),
         against(0.4, lambda facts: facts.expects == "no-stream" and not facts.happened("started")),
         against(0.5, lambda facts: facts.other_stream),
     ),
@@ -65,8 +77,41 @@ CAS_RULES: Rules = {
             "the append was sent again after a lost answer",
         ),
         after(0.2, "unknown"),
-        never(0.6, "retry", "retried", "redecide", "unknown"),
+        when(
+            0.4,
+            lambda facts: facts.cut_short_itself,
+            "a step of the call had failed, or lost its answer, and the service tried again",
+        ),
+        never(0.6, "retry", "retried", "redecide", "unknown", "lose-answer", "fail-step"),
         against(0.3, lambda facts: facts.happened("redecide")),
+    ),
+    "first-try-kept-in-memory": (
+        shows(0.5, "duplicate-append"),
+        when(
+            0.7,
+            lambda facts: facts.twice_in_one_append,
+            "both effects are in one append: what the first try had left in memory was stored with the second",
+        ),
+        against(0.9, lambda facts: not facts.twice_in_one_append),
+    ),
+    "anothers-claim-released": (
+        shows(0.4, *DECIDED_WRONG),
+        when(
+            0.5,
+            lambda facts: facts.of_service and facts.up_to_date and facts.refused_before,
+            "no race was needed, and another call had been refused before: whoever gets nothing may have given back what is not his",
+        ),
+        against(0.9, lambda facts: not (facts.of_service and facts.up_to_date and facts.refused_before)),
+    ),
+    "read-in-two-halves": (
+        shows(0.4, "refused-without-reason", *DECIDED_WRONG),
+        when(
+            0.6,
+            lambda facts: facts.worker_overtook_call,
+            "a worker took a turn while the call stood in the middle of its reading",
+        ),
+        against(0.9, lambda facts: not facts.worker_overtook_call),
+        against(0.8, lambda facts: facts.anomaly != "refused-without-reason" and not facts.up_to_date),
     ),
     "retry-with-new-version-defeats-id": (
         shows(0.6, "duplicate-append", "double-effect-of-retry"),
@@ -97,7 +142,7 @@ CAS_RULES: Rules = {
         when(
             0.5,
             lambda facts: facts.anomaly == "confirmed-without-effect" and facts.happened("fail-step", "lose-answer"),
-            "the first try had failed, and the next one had nothing to save",
+            "a step of the call had failed, or lost its answer, and it was answered “done” with nothing stored",
         ),
     ),
     "failed-command-bumps-version": (
@@ -118,7 +163,20 @@ CAS_RULES: Rules = {
     "reservation-leak": (
         shows(0.7, "reservation-leaked"),
         after(0.5, "hold-taken"),
-        never(0.8, "hold-taken", "hold-seat"),
+        shows(0.5, "refused-without-reason"),
+        when(
+            0.5,
+            lambda facts: facts.anomaly == "refused-without-reason" and facts.cut_short_before,
+            "another call had been cut short before: what it had taken by then may still be taken",
+        ),
+        against(
+            0.8,
+            lambda facts: (
+                not facts.cut_short_before
+                if facts.anomaly == "refused-without-reason"
+                else not facts.happened("hold-taken", "hold-seat")
+            ),
+        ),
     ),
     "two-live-writers": (
         shows(0.7, "old-writer-accepted", "writers-interleave", "took-over-without-replay"),

@@ -211,6 +211,18 @@ CHECKPOINT_RULES: Rules = {
         ),
         against(0.3, lambda facts: facts.sibling_applied),
         against(0.4, lambda facts: facts.digits_grew),
+        shows(0.4, "confirmed-without-effect"),
+        when(
+            0.7,
+            lambda facts: facts.calls_undisturbed and facts.done_before,
+            "nobody had stopped in the middle, and a call with the same content had had its effect",
+        ),
+        against(
+            0.9,
+            lambda facts: (
+                facts.anomaly == "confirmed-without-effect" and not (facts.calls_undisturbed and facts.done_before)
+            ),
+        ),
     ),
     "batch-timer-race": (
         shows(0.5, *TWICE, "applied-out-of-order"),

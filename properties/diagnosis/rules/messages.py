@@ -32,6 +32,26 @@ DUAL_RULES: Rules = {
         shows(0.6, "side-effect-twice", "side-effect-missing"),
         after(0.4, "drain", "claimed", "delivered"),
         never(0.8, "drain", "claimed", "delivered"),
+        against(0.5, lambda facts: facts.time_passed_at_work),
+        against(0.6, lambda facts: facts.anomaly == "side-effect-missing" and facts.workers_at_once),
+    ),
+    "claim-runs-out-at-work": (
+        shows(0.5, "side-effect-twice"),
+        when(
+            0.7,
+            lambda facts: facts.time_passed_at_work and facts.workers_at_once,
+            "time had passed while one was at work, and another one took the same",
+        ),
+        against(0.9, lambda facts: not (facts.time_passed_at_work and facts.workers_at_once)),
+    ),
+    "saga-overwritten": (
+        shows(0.5, "side-effect-missing"),
+        when(
+            0.6,
+            lambda facts: facts.workers_at_once and not facts.sender_cut_short,
+            "another one worked while one stood in the middle, and nothing had gone wrong",
+        ),
+        against(0.9, lambda facts: not facts.workers_at_once or facts.sender_cut_short),
     ),
     "outbox-marked-unsent": (
         shows(0.5, "side-effect-missing"),

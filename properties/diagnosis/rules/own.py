@@ -11,6 +11,13 @@ OWN_RULES: Rules = {
     "position-is-a-row-number": (shows(0.8, "position-changes"),),
     "own-write-refused": (
         shows(0.6, "refused-append-visible"),
+        shows(0.5, "refused-without-reason"),
+        when(
+            0.4,
+            lambda facts: facts.anomaly == "refused-without-reason" and facts.cut_short_itself,
+            "a step of the refused call had failed, or lost its answer",
+        ),
+        against(0.8, lambda facts: facts.anomaly == "refused-without-reason" and not facts.cut_short_itself),
         when(
             0.4, lambda facts: not facts.happened("aborted"), "nothing was rolled back: the append itself was refused"
         ),

@@ -242,6 +242,8 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
         # an effect that comes when the call is answered
         ("service-answers", "once", history(*ADDED, *twice), BAG),
         ("service-answers", "once", history(*ADDED, call("bob-1"), *twice), BAG),
+        # twice in one append
+        ("service-answers", "once", history(call("bob-1"), *stored("bob-1", 1, ADD, Added("a"), Added("a"))), BAG),
         # in memory, and nothing has gone wrong
         (
             "watched-consumers",
