@@ -27,6 +27,13 @@ class PassingFacts(WatchedFacts):
         return [record for position, (_, record) in sorted(self.events.items()) if position < place]
 
     @property
+    def newer(self) -> bool:
+        """Whether a later event is of the same stream."""
+        place = self.finding.position or 0
+        streams = {record.stream for position, (_, record) in self.events.items() if position > place}
+        return self.event is not None and self.event[1].stream in streams
+
+    @property
     def saved_first(self) -> bool:
         """Whether its checkpoint came to cover the event while it stood in the middle of its work and its rows were as before."""
         place = self.finding.position or 0
@@ -93,9 +100,10 @@ class PassingFacts(WatchedFacts):
 
     @property
     def let_go(self) -> bool:
-        """Whether it had nothing else to do when it came to the event, nobody disturbed it, and it went past the event all the same."""
+        """Whether it had nothing else to do when it came to the event, nobody disturbed it, and it went past the event all the same. Not
+        if it dealt with a later one of the same stream: then this one fell into a gap that is over."""
         alone = self.watched and self.undisturbed_here and not self.others_worked and not self.overtook
-        return alone and not self.inline and (self.came_while_idle or self.passed_alone)
+        return alone and not self.inline and not self.newer and (self.came_while_idle or self.passed_alone)
 
     @property
     def row_was_there(self) -> bool:

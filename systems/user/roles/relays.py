@@ -162,7 +162,7 @@ class Relays(OwnRole):
         """What it calls is away for a while."""
         attempts = [
             (BeginTurn(name), Halt(name, place), FailStep(name), GoOn(name)) * AWAY
-            for name in theirs
+            for name in (theirs if isinstance(theirs, Mapping) else (cls.name,))
             for place in places.get(name, ())
             if calls(place)
         ]

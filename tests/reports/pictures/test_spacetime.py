@@ -169,11 +169,11 @@ def test_hostile_strings_give_well_formed_xml() -> None:
 
 EXTENSIONS = {
     "cdc-timestamp-cursor": ["table", "copy"],
-    "dual-write-partial": ["writer-2", "first store", "second store"],
+    "dual-write-partial": ["writer-1", "first store", "second store"],
     "lock-no-fencing": ["lock service", "guarded store"],
     "outbox-double-drain": ["outbox", "relay-1", "receiver", "relay-2"],
     "retention-trims-undelivered": ["topic", "subscriber"],
-    "two-live-writers": ["journal", "node-2", "node-1"],
+    "two-live-writers": ["journal", "node-1", "node-2"],
 }
 
 
