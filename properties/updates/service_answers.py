@@ -208,9 +208,9 @@ def repeated(application: Application, prepared: Prepared, state: Any, version: 
     """The length of one decision of a service, if it has appended that and more behind `version`, the one that the stream had when the call
     began: the same again, or what is decided on the state that follows, as by a retry on an aggregate that holds the first try already.
     Otherwise 0; whoever was overtaken has decided on something else."""
-    shown = tuple([event.data for event in prepared.events])
-    if prepared.source != SERVICE or prepared.seen != version or len(shown) < 2:
+    if prepared.source != SERVICE or prepared.seen != version or len(prepared.events) < 2:
         return 0
+    shown = tuple([event.data for event in prepared.events])
     try:
         decided = tuple(application.decide(prepared.command, state))
         whole = len(decided)

@@ -6,7 +6,7 @@ import functools
 import itertools
 
 from refold.model.event import Stored
-from refold.model.parts.calls import Replied, Shown, Stood
+from refold.model.parts.calls import Shown, Stood
 from refold.model.record import Failed, Step
 from refold.properties.diagnosis.facts.past import deed, tag_of
 from refold.properties.diagnosis.facts.watched import TURNS, WatchedFacts
@@ -142,17 +142,7 @@ class PassingFacts(WatchedFacts):
     @property
     def call_overtaken(self) -> bool:
         """Whether an event of one call became visible while another call stood in the middle."""
-        standing: set[str] = set()
-        for _, record in self.past:
-            if type(record) is Replied:
-                standing.discard(record.client)
-            elif type(record) is Stood and record.who in self.clients:
-                standing.add(record.who)
-            elif type(record) is Step:
-                standing.discard(getattr(deed(record.action), "who", ""))
-            elif type(record) is Stored and standing:
-                return True
-        return False
+        return any(type(one) is Stored for one in self.beside_calls)
 
     @property
     def took_too_long(self) -> bool:

@@ -159,9 +159,14 @@ class WatchedFacts(Past):
         """Whether a relay worked while a call stood in the middle."""
         return any(action.consumer not in self.specs for action in self.turns_beside_calls)
 
-    @functools.cached_property
+    @property
     def turns_beside_calls(self) -> list[Any]:
         """The turns that somebody took while a call stood in the middle."""
+        return [one for one in self.beside_calls if tag_of(one) in TURNS]
+
+    @functools.cached_property
+    def beside_calls(self) -> list[Any]:
+        """What happened while a call stood in the middle: actions, and events that became visible."""
         standing: set[str] = set()
         found = []
         for _, record in self.past:
@@ -172,8 +177,10 @@ class WatchedFacts(Past):
             elif type(record) is Step:
                 action = deed(record.action)
                 standing.discard(getattr(action, "who", ""))
-                if standing and tag_of(action) in TURNS:
+                if standing:
                     found.append(action)
+            elif type(record) is Stored and standing:
+                found.append(record)
         return found
 
     @property
@@ -280,7 +287,7 @@ class WatchedFacts(Past):
         """Whether it worked while a call stood in the middle."""
         return any(action.consumer == self.where for action in self.turns_beside_calls)
 
-    @property
+    @functools.cached_property
     def _meanwhile(self) -> set[str]:
         """Who worked while somebody else stood in the middle: ``client`` or ``worker``, first who stood and then who worked; and while whom
         time passed (``worker time``)."""
