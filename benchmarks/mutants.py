@@ -1,9 +1,9 @@
 """Mutation testing: how many small mistakes in the model and in the properties do the tests notice?
 
 Cosmic Ray finds every place where one operator, number or branch can be changed. A seeded sample of these mutants is tried, each in a
-clone of the last commit. First all tests run once, to see which lines each of them touches; then each mutant meets the tests that
-touch its line, the cheapest first, until one fails. A mutant that no test notices survives. `mutants-equivalent.txt` lists survivors
-that change nothing anybody could see, with the reason.
+clone of the last commit. First the tests of the model and of the properties run once, to see which lines each of them touches; then each
+mutant meets the tests that touch its line, the cheapest first, until one fails. A mutant that no test notices survives.
+`mutants-equivalent.txt` lists survivors that change nothing anybody could see, with the reason.
 
     python benchmarks/mutants.py --mutants 200 --seed 1 --jobs 2
 
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3600, help="begin no further mutant after that (default 3600)")
     parser.add_argument("--most", type=float, default=120, help="seconds of tests that one mutant meets (default 120)")
     parser.add_argument(
-        "--tests", nargs="+", default=TESTS, help="where the tests are (default: all but those of servers)"
+        "--tests", nargs="+", default=TESTS, help="where the tests are (default: those of model and properties)"
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="clones that work side by side")
     options = parser.parse_args()

@@ -92,6 +92,13 @@ class Stage:
         """Whether somebody waits for a decision."""
         return self.leads(name) is not None
 
+    def queues(self, name: str) -> bool:
+        """Whether somebody waits in the middle of work for another one, and not in a server."""
+        status = self.gate.status(name) if self.busy(name) else None
+        return (
+            isinstance(status, Blocked) and ours(status.wait) and bool(status.wait.holders or status.wait.until is None)
+        )
+
     def awaits(self, name: str, loop: str) -> None:
         """Somebody's work is asynchronous. Where loops have threads, each process has its own."""
         self.tasks[name] = loop if self.threaded else "loop"

@@ -67,7 +67,7 @@ from refold.systems.user.watching import (
     PUSHED,
     Watched,
 )
-from refold.systems.user.words import COMMIT, beginning_of, begins_otherwise, chosen, restart_of, waits
+from refold.systems.user.words import COMMIT, beginning_of, begins_otherwise, chosen, queue_of, restart_of, waits
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
@@ -630,7 +630,7 @@ class OwnDeployment(Deployment):
             for name, words in role.rehearse(self.walked).items():
                 places.setdefault(name, {}).update(dict.fromkeys(words))
         found = {name: chosen(list(words)) for name, words in places.items()}
-        self.rehearse_overtaking(commands, found["service"])
+        found[queue_of("service")] = self.rehearse_overtaking(commands, found["service"])
         return found
 
     def rehearse_clients(self, commands: Sequence[Any], found: dict[str, None]) -> None:
@@ -649,12 +649,13 @@ class OwnDeployment(Deployment):
                 turns.append(self.walked(consumer.name))
         return turns
 
-    def rehearse_overtaking(self, commands: Sequence[Any], places: Sequence[str]) -> None:
+    def rehearse_overtaking(self, commands: Sequence[Any], places: Sequence[str]) -> list[str]:
         """One call is under way, at each of its places, another one is over, and consumers work. One that finds a gap may look at a clock:
-        there, and nowhere else."""
+        there, and nowhere else. The places at which the other call has to wait, for a lock of the process."""
         stage, service = self.stage, self.service
-        if stage is None or service is None or not self.consumers:
-            return
+        if stage is None or service is None:
+            return []
+        queue = []
         slow, fast = self.system.clients[0], self.system.clients[-1]
         for number, place in enumerate(places):
             first = number % len(commands)
@@ -665,10 +666,13 @@ class OwnDeployment(Deployment):
                 self.call_through(Submit(fast, command))
                 if service.outcomes and service.outcomes[-1][0] == "done":
                     break
+            if stage.queues(fast):
+                queue.append(place)
             for consumer in self.consumers:
                 for _ in range(REHEARSED_TURNS):
                     self.take_turn(Turn(consumer))
             stage.finish()
+        return queue
 
     def rehearse_in_time(self, commands: Sequence[Any]) -> dict[str, list[str]]:
         """After each command a long time passes, and workers take turns: a timer may have run out then, of which nothing is left when the

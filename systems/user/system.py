@@ -75,9 +75,11 @@ from refold.systems.user.words import (
     of_clocks,
     of_consumers,
     of_due,
+    of_queues,
     of_service,
     of_time,
     overtakings,
+    queue_of,
 )
 
 AHEAD = 30.0
@@ -294,6 +296,7 @@ class OwnSystem:
         actors = [*(self.clients if self.serves else ()), *working]
         if self.serves:
             yield from of_service(cast, places["service"])
+            yield from of_queues(cast, places.get(queue_of("service"), ()), application.key)
         if self.gaps:
             yield from overtakings(cast, places["service"], working)
         if working:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import product
 from typing import Any
 
 from refold.model.action import Crash, Submit
-from refold.model.declarations.offer import Cast, alone
+from refold.model.declarations.offer import Cast, Talk, alone
 from refold.model.parts.calls import (
     BeginRestart,
     BeginTurn,
@@ -166,6 +166,33 @@ def of_due(cast: Cast, places: dict[str, list[str]], working: Sequence[str], wai
                 for stop, (one, other) in product(due, cast.rivals)
             ],
         )
+
+
+def queue_of(name: str) -> str:
+    """Under what the places are kept at which somebody holds what another one waits for in his own process."""
+    return f"queue:{name}"
+
+
+def of_queues(cast: Cast, places: Sequence[str], key: Callable[[Any], str]) -> Iterator[Group]:
+    """One call waits for another about the same key, and gets its turn; then a third one begins, which should wait as well."""
+    kin = [(first, *pair) for first, pair in product(cast.commands, cast.rivals) if alike(key, first, *pair)]
+    if places and kin:
+        yield (
+            "",
+            24,
+            [
+                (
+                    *(Enter(one[0], first), Halt(one[0], place), Submit(*other), GoOn(one[0])),
+                    *(Halt(other[0], inner), Submit(*one), GoOn(other[0])),
+                )
+                for (first, one, other), place, inner in product(kin, places, places)
+            ],
+        )
+
+
+def alike(key: Callable[[Any], str], command: Any, one: Talk, other: Talk) -> bool:
+    """Whether three commands are about the same key."""
+    return key(command) == key(one[1]) == key(other[1])
 
 
 def of_service(cast: Cast, places: list[str]) -> Iterator[Group]:

@@ -744,14 +744,18 @@ class Driven(Loop):
         return True
 
 
+class DeathOfTask(Death, asyncio.CancelledError):
+    """The first that a task hears of it: locks and queues that others share pass on what it was about to get, as after a cancellation."""
+
+
 def _killed(coroutine: Any, dead: bool) -> bool:
     """Let a coroutine run to its end under an error that comes again at each of its awaits; False if it outlives that."""
-    error: BaseException = Death("its process is dead")
+    errors = [DeathOfTask("its process is dead"), *[Death("its process is dead")] * (RESISTS - 1)]
     try:
         if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
             coroutine.close()
             return True
-        for _ in range(RESISTS):
+        for error in errors:
             coroutine.throw(error)
     except BaseException as end:  # the last words of the dead
         del end

@@ -114,6 +114,55 @@ class LockForEachCall(Desk):
         return asyncio.Lock()
 
 
+class ForgetsLock(Desk):
+    """deer-flow#5171 in kind: whoever is done removes the lock, unless somebody has it. One that waits for it does not have it yet."""
+
+    async def withdraw(self, wallet: str, amount: int) -> None:
+        """Take something out."""
+        await super().withdraw(wallet, amount)
+        if wallet in self.locks and not self.locks[wallet].locked():
+            del self.locks[wallet]
+
+
+class CountsUsers(Desk):
+    """The repair: it is removed by the last one who has it or waits for it."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.users: dict[str, int] = {}
+
+    async def withdraw(self, wallet: str, amount: int) -> None:
+        """Take something out."""
+        self.users[wallet] = self.users.get(wallet, 0) + 1
+        try:
+            await super().withdraw(wallet, amount)
+        finally:
+            self.users[wallet] -= 1
+            if not self.users[wallet] and wallet in self.locks and not self.locks[wallet].locked():
+                del self.locks[wallet]
+
+
+class TakesTurns(Desk):
+    """One call at a time, which the next one is told of."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.busy = False
+        self.turn = asyncio.Condition()
+
+    async def deposit(self, wallet: str, amount: int) -> None:
+        """Put something in."""
+        async with self.turn:
+            await self.turn.wait_for(lambda: not self.busy)
+            self.busy = True
+        try:
+            await super().deposit(wallet, amount)
+        finally:
+            self.busy = False
+            async with self.turn:
+                self.turn.notify_all()
+
+
 class Page(Desk):
     """Reads ask the store."""
 

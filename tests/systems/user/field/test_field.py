@@ -10,11 +10,14 @@ from typing import Any, ClassVar
 
 import pytest
 
+from refold.model.action import Submit
 from refold.model.application import Application, Refusal
 from refold.model.event import Stored
+from refold.model.parts.calls import Die, Enter, GoOn, Halt, Replied
 from refold.properties.diagnosis.scores import diagnose
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
 from refold.systems.gate import watch
 from refold.systems.user import Relay, Service, Sink, Worker, sqlite_system
 from refold.systems.user.adopt import adapt
@@ -264,3 +267,40 @@ def test_clocks_of_those_who_ask_for_the_time_differ() -> None:
     assert not result.counterexamples
     assert result.counts["clocks_set"]
     assert not any("clocks that differ" in text for text in result.not_checked)
+
+
+def test_whoever_dies_while_it_is_given_a_lock_passes_it_on() -> None:
+    """As a server does that cancels a call whose client has gone."""
+    deposit = Deposit("w1", 5)
+    plan: list[Any] = [
+        Enter("bob", deposit),
+        Halt("bob", "await sleep in append"),
+        Enter("alice", deposit),
+        GoOn("bob"),
+        Submit("bob", deposit),
+        Die("alice"),
+    ]
+    for kind in (desks.Desk, desks.TakesTurns):
+        run = execute(adapt("field", desk(kind)), Money(), plan)
+        assert not run.findings
+        answers = [record.how for record in run.history if isinstance(record, Replied)]
+        assert sorted(answers) == ["done", "done", "unknown"], kind
+
+
+def test_a_lock_that_is_removed_while_somebody_waits_for_it_keeps_nobody_apart() -> None:
+    """Three calls are needed: one has it, one waits for it, and one comes when it is gone."""
+    deposit, withdraw, place = Deposit("w1", 5), Withdraw("w1", 3), "await sleep in append"
+    before = [Submit("bob", one) for one in (deposit, deposit, withdraw)]
+    queue = [Enter("alice", withdraw), Halt("alice", place), Submit("bob", withdraw), GoOn("alice"), Halt("bob", place)]
+    plan: list[Any] = [*before, *queue, Submit("alice", withdraw), GoOn("bob")]
+    run = execute(adapt("field", desk(desks.ForgetsLock)), Money(), plan)
+    assert [finding.anomaly for finding in run.findings][:1] == ["lost-update"]
+    assert not execute(adapt("field", desk(desks.CountsUsers)), Money(), plan).findings
+
+
+@pytest.mark.parametrize(("kind", "waits"), [(desks.Desk, True), (desks.LockForEachCall, False)])
+def test_queues_are_spoken_of_only_where_a_call_waits_for_another(kind: Any, waits: bool) -> None:
+    """As a rehearsal has shown."""
+    menu = adapt("field", desk(kind)).menu(Money())
+    queues = [word for _, _, words in menu.groups for word in words if sum(isinstance(one, Halt) for one in word) == 2]
+    assert bool(queues) == waits
