@@ -334,13 +334,13 @@ class Decisions(Property):
     def judge(self, number: int, event: Stored, key: str, operation: Operation) -> Finding | None:
         """Whether the decision, or one of those before it, holds on the truth at its place."""
         prepared, invoked = operation.prepared, operation.number
-        if repeated(self.decider, prepared, self.states.prior, event.version - 1):
-            return None  # right, and there twice: `service-answers` says so
         anomaly, expected = self.wrong(prepared)
         if not anomaly or (operation.earlier and any(not self.wrong(form)[0] for form in operation.earlier)):
             if self.stale(key, invoked, prepared):
                 self.stale_decisions += 1
             return None
+        if repeated(self.decider, prepared, self.states.prior, event.version - 1):
+            return None  # right, and there twice: `service-answers` says so
         evidence = [Evidence(invoked, prepared, "read")]
         changed = self.changed.get(key)
         if changed is not None:

@@ -512,10 +512,9 @@ ANOMALIES: dict[str, Anomaly] = {
         "{event} is in the log and not in the rows of {where}, and nothing will bring it there",
         "every event takes effect in every consumer, also one that was committed while it caught up, died or restarted",
         usual="a hand-over between catching up and listening that leaves out what is committed in between, a checkpoint that is saved "
-        "before "
-        "the rows, a filter or a gap that swallows events; begin to listen after the last event that was read, and save rows and "
-        "checkpoint "
-        "in one transaction",
+        "before the rows, a filter or a gap that swallows events; where rows are written beside the event, a write that changes no row, "
+        "or one in another transaction; begin to listen after the last event that was read, and save rows and checkpoint (or rows and "
+        "event) in one transaction",
     ),
     "checkpoint-left-behind": Anomaly(
         "at rest, {where} has dealt with {event}, and its checkpoint does not say so",
