@@ -182,7 +182,7 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "told the client that it is done": "{client} knew from then on that its events are at {positions}",
     "showed the client more": "{client} was shown version {version} of {key}",
     "is what it read afterwards": "{client} was shown version {version} of {key}",
-    "shows it": ("it is about version {version} of {key}", "it has {where} at {got}"),
+    "shows it": ("it says version {version} of {key}", "it has {where} at {got}"),
     "tells of it": "it is about version {version} of {stream}",
     "shows the cache at rest": "{where} is in it at an older version",
     "waits on": "{ticks} ticks are over, and its patience was {patience}",
@@ -251,6 +251,7 @@ WORDS: dict[str, str] = {
     "changed": "changed {stream} before {decision} took effect",
     "appended": "appended to {stream}",
     "expected": "was free to go ahead",
+    "shows it": "shows more than the log holds",
     "is the last event that they contain": "is the last event that the stored rows contain",
 }
 """Roles that need more words than their name."""
