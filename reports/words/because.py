@@ -252,6 +252,6 @@ WORDS: dict[str, str] = {
     "appended": "appended to {stream}",
     "expected": "was free to go ahead",
     "shows it": "shows more than the log holds",
-    "is the last event that they contain": "is the last event that the stored rows contain",
+    "is the last event that they contain": "is the last event that the stored rows stand for",
 }
 """Roles that need more words than their name."""
