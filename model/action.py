@@ -480,7 +480,7 @@ class Restart(Action, frozen=True, tag="restart"):
     counts=(
         count(
             "crashes_in_steps",
-            "deaths of consumers right before a durable step of theirs",
+            "deaths of consumers right before one of their durable steps",
             Crashed,
             where=lambda death: death.during > 0 and death.process != "log",
         ),
