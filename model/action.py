@@ -68,12 +68,11 @@ BACK = (1, 2, 4, 8)
 class Action(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
     """The base of all actions.
 
-    The class says: `needs`, capabilities of which a system must have one to do this (none: every system can); `offers`, the words
-    that it puts on the menu; `counts`, what is counted to prove that it happened; `proves`, capability -> the count that a long
-    campaign on a system with it cannot leave at 0; `rule`, the rule of the state machine that draws it; `spends`, what
-    of the budgets of a small scope it uses up; `later`, whether it happens at the next step of the process that it names, and not at once;
-    `phrase`, what a diagnosis says when it came before. Actions of extensions have a phrase; the rest says the extension
-    (`Extension.groups`, `counts`).
+    The class says: `needs`, capabilities of which a system must have one to do this (none: every system can); `offers`, the words that
+    it puts on the menu; `counts`, what is counted to prove that it happened; `proves`, capability -> the count that a long campaign on
+    a system with it cannot leave at 0; `rule`, the rule of the state machine that draws it; `spends`, which budgets of a small scope it
+    uses up, and how much; `later`, whether it happens at the next step of the process that it names, and not at once; `phrase`, what a
+    diagnosis says when it came before. Actions of extensions have a phrase; the extension says the rest (`Extension.groups`, `counts`).
     """
 
     needs: ClassVar[tuple[Capability, ...]] = ()
@@ -481,7 +480,7 @@ class Restart(Action, frozen=True, tag="restart"):
     counts=(
         count(
             "crashes_in_steps",
-            "deaths of consumers right before a durable step of theirs",
+            "deaths of consumers right before one of their durable steps",
             Crashed,
             where=lambda death: death.during > 0 and death.process != "log",
         ),

@@ -107,7 +107,7 @@ class Consumer(Process):
         self.asleep = False
 
     def redeliver(self, back: int) -> bool:
-        """Receive once more the first event behind the position that is `back` below that of what was last done; False if none was."""
+        """Receive again the first event after the position `back` below the last one that was done; False if none was done yet."""
         page = self.log.read(max(self.position - back, 0), 1)
         if not page or page[0].position > self.position:
             return False

@@ -272,7 +272,7 @@ class StreamScanned(Record, frozen=True, tag="stream-scanned"):
 class Crashed(Record, frozen=True, tag="crashed"):
     """A process died; what it had not made durable is gone. `during` says in which durable step of its work, 0 for between."""
 
-    phrase = "a process died before"
+    phrase = "a process had died before"
 
     process: str
     during: int

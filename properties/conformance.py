@@ -71,7 +71,7 @@ ASSERTIONS = (
     Assertion("A5", "the highest version survives a deletion", ("create-if-absent",), shown_by=("keys_created",)),
     Assertion(
         "A6",
-        "what was acknowledged is in every later history, also after a crash or a power cut",
+        "what was acknowledged is in every later history, even after a crash or a power cut",
         ("durability",),
         shown_by=("crashes", "power_cuts"),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 GUARANTEES: dict[str, str] = {
-    "LOG": "what was appended is in the log: whole, once, in its place, also after a crash",
+    "LOG": "what was appended is in the log: whole, once, in its place, even after a crash",
     "CAS": "a conditional append happens if, and only if, its condition holds at its own place in the log",
     "CKPT": "every event takes effect once, and a checkpoint never runs ahead of the effects",
     "ORD": "the events of a stream are read and applied in their order",

@@ -13,8 +13,8 @@ from refold.properties.property import Finding
 @attrs.frozen
 class Counterexample:
     """A plan that breaks a guarantee: `findings` are all that its run shows (the first is the one that was shrunk for),
-    `history` is everything that happened in that run, up to the end of settling; `minimal`: it was shrunk to its end, no action of the
-    plan can be left out."""
+    `history` is everything that happened in that run, up to the end of settling; `minimal`: shrinking came to its end, so no action of
+    the plan can be left out."""
 
     plan: Plan
     findings: tuple[Finding, ...]

@@ -117,7 +117,7 @@ class Shrinker:
         return plan
 
     def counted(self, action: Action) -> Iterator[Action]:
-        """The same of the same process with another number, where the number counts what other actions leave."""
+        """The same action of the same process with another number, if the number counts what other actions leave over."""
         whose = COUNTING.get(type(action))
         if whose is None or action == Deliver(getattr(action, whose), 0):
             return
@@ -182,7 +182,7 @@ class Shrinker:
         return [(old, new) for n, old in enumerate(words) if old in used for new in words[:n]]
 
     def renamed(self, action: Action, old: str, new: str) -> Action:
-        """The action with one word replaced; it is no action of the menu if the word means something else there."""
+        """The action with one word replaced; it is not on the menu if the word means something else there."""
         changes: dict[str, Any] = {}
         for name in ("client", "command"):
             value = getattr(action, name, None)

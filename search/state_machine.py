@@ -143,7 +143,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @contextmanager
     def errors(self, under_way: Action | None = None) -> Iterator[None]:
-        """What the code under test raises is told as in `refold verify`; Hypothesis takes only an `Exception` for a failure."""
+        """What the code under test raises is reported as in `refold verify`; Hypothesis takes only an `Exception` for a failure."""
         try:
             yield
         except BaseException as error:
@@ -178,7 +178,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @initialize(tape=burst_tapes())
     def first_burst(self, tape: bytes) -> None:
-        """Every run begins with a plan as campaigns run them: drawn one by one, actions take long to get anywhere."""
+        """Every run begins with a plan as campaigns run them: drawn one by one, actions take a long time to get anywhere."""
         self.searching.rounds.latest = tape
         self.play(self.menu.decode(tape))
 

@@ -61,7 +61,7 @@ CRASH_CONSUMER = core(
 )
 CRASH_AT_STEP = core(
     "crash-at-step",
-    "consumers die right before a durable step of theirs",
+    "consumers die right before one of their durable steps",
     "crashes in the middle of a durable step: the system has no hook for them",
     brought=True,
 )
@@ -109,7 +109,7 @@ SNAPSHOTS = core(
 )
 REDELIVER = core(
     "redeliver",
-    "consumers receive events again that they have had",
+    "consumers receive again events that they have already had",
     "duplicate deliveries: the system delivers exactly once",
     brought=True,
 )

@@ -20,7 +20,9 @@ from refold.properties.linearizability.value import brief
 
 __all__ = ["Kafka", "kafka"]
 
-_NOT_CHECKED = "messages after the last one that was read, which may be lost all the same; cycles that only the order of time closes"
+_NOT_CHECKED = (
+    "messages after the last one that was read, which may be lost all the same; cycles that only real-time order closes"
+)
 _MAY_BE = frozenset({"int-send-skip", "write-cycle", "mixed-cycle"})
 """What a correct broker shows too, because it does not isolate writes from each other."""
 
@@ -111,7 +113,7 @@ class Kafka:
                 if value in read or writer is None or not committed(writer, self.read):
                     continue
                 highest = next(one for one in read if first.get(one) == bound)
-                said = f"{brief(value)} was stored, {brief(highest)} after it was read, and {brief(value)} never was"
+                said = f"{brief(value)} was stored and {brief(highest)}, which comes later, was read, but {brief(value)} never was"
                 more = {"index": first[value], "max-read-index": bound}
                 yield Entry("lost-write", said, key, (value,), (writer.line, read[highest].line), more)
 

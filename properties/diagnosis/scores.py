@@ -70,7 +70,7 @@ def judge(row: Row, facts: Facts, words: frozenset[str]) -> Diagnosis:
     if facts.finding.guarantee in row.guarantees:
         support *= 0.9 if facts.finding.guarantee == row.guarantees[0] else 0.93
         if because:
-            because.append(f"what broke is {facts.finding.guarantee}")
+            because.append(f"it breaks {facts.finding.guarantee}")
     alike = likeness(row, words)
     support *= 1 - 0.3 * alike
     if not main:

@@ -187,7 +187,7 @@ class ExpectedVersion(Property):
             expected=f"version {version}" if before == version else f"a version from {before} to {version}",
             actual=f"version {record.found}",
             evidence=[
-                Evidence(operation.number, operation.prepared, "expected"),
+                Evidence(operation.number, operation.prepared, "was rightly refused"),
                 Evidence(number, record, "was refused with this version"),
             ],
         )

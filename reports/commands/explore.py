@@ -77,9 +77,7 @@ NUMBER = click.IntRange(0, 99)
 @click.option("--values", type=click.IntRange(1, 999), default=2, help="Different commands there are (default: 2).")
 @click.option("--keys", type=click.IntRange(1, 99), default=1, help="Keys that the commands are about (default: 1).")
 @click.option("--crashes", type=NUMBER, default=1, help="Crashes (default: 1).")
-@click.option(
-    "--power-cuts", type=NUMBER, help="Power cuts, counted by themselves (default: each is one of the crashes)."
-)
+@click.option("--power-cuts", type=NUMBER, help="Power cuts, counted separately (default: each is one of the crashes).")
 @click.option(
     "--reordered",
     "--deliveries-out-of-order",
@@ -93,15 +91,17 @@ NUMBER = click.IntRange(0, 99)
 @click.option("--slow", type=NUMBER, default=0, help="Appends that take their place early (default: 0).")
 @click.option("--snapshots", type=NUMBER, default=0, help="Snapshots on demand (default: 0).")
 @click.option("--failures", type=NUMBER, default=0, help="Handlers and disks that fail (default: 0).")
-@click.option("--length", type=NUMBER, default=0, help="Actions of a plan at most (default: no limit).")
-@click.option("--seconds", type=click.FloatRange(0), help="Stop after that; the same command goes on (default: never).")
+@click.option("--length", type=NUMBER, default=0, help="The longest plan, in actions (default: no limit).")
+@click.option(
+    "--seconds", type=click.FloatRange(0), help="Stop after this long; the same command resumes (default: never)."
+)
 @click.option("--keep-going", is_flag=True, help="Look for other anomalies after the first.")
-@click.option("--fresh", is_flag=True, help="Begin anew, even if an earlier exploration can go on.")
+@click.option("--fresh", is_flag=True, help="Start over, even if an earlier exploration could be resumed.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes that explore (default: one for each core).")
 @click.option(
     "--state",
     metavar="FILE",
-    help="Where it is kept how far the exploration has come (default: explore.state in the report directory).",
+    help="The file that keeps how far the exploration has come (default: explore.state in the report directory).",
 )
 @click.option(
     "--report-dir", metavar="DIR", help="Where certificate.json, report.html and plans/ go (default: .refold)."

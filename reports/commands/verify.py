@@ -115,7 +115,7 @@ def verify(
     Examples:
       refold verify                                        the reference model, 10 seconds
       refold verify --system sqlite --seconds 30           a real event log in SQLite files
-      refold verify --system 'sqlite?synchronous=off'      ... that does not sync: convicted
+      refold verify --system 'sqlite?synchronous=off'      ... that does not sync: broken
       refold verify --application tests/test_shop.py:Shop  your own decider
       refold verify --system my_log.py:MyLog --json        your own log
       refold verify --command 'node log.js'                your own log in another language

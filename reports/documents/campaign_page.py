@@ -245,7 +245,7 @@ def print_campaign(overview: Overview, to: Console | None = None) -> None:
         find = cause.first
         to.print(f"{find.cell}: {find.about['headline']} ({find.guarantee})", markup=False)
         for other in cause.finds[1:]:
-            to.print(f"  also shows as: {other.about['headline']} ({other.guarantee})", markup=False)
+            to.print(f"  also shows up as: {other.about['headline']} ({other.guarantee})", markup=False)
         to.print(
             f"  in {cause.runs:,} of {runs_of(overview, find):,} runs, first in run {find.run + 1:,}; {find.about['replay']}",
             markup=False,

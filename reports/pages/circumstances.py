@@ -143,9 +143,16 @@ def faults_before(history: Sequence[Any], number: int) -> Noted:
             silent = {
                 step: action
                 for step, action in silent.items()
-                if isinstance(action, LoseAnswer | FailStep) or (step != begun and not names(action) & names(record))
+                if isinstance(action, LoseAnswer | FailStep) or (step != begun and not confirms(record, action))
             }
     return noted(sorted((found | silent).items()))
+
+
+def confirms(record: Any, action: Any) -> bool:
+    """Whether a record tells what an earlier action did. That a disk failed is told by no other record: a power cut says nothing of it."""
+    if isinstance(action, FailDisk) and not isinstance(record, DiskFailed):
+        return False
+    return bool(names(action) & names(record))
 
 
 def names(of: Any) -> set[str]:

@@ -347,7 +347,10 @@ async function begin() {
   for (const frame of document.querySelectorAll(".scroll")) {
     const ring = frame.querySelector(".violation");
     if (ring && frame.classList.contains("tall")) frame.scrollTop = ring.getBoundingClientRect().top - frame.getBoundingClientRect().top - frame.clientHeight / 2;
-    if (ring) frame.scrollLeft += ring.getBoundingClientRect().left - frame.getBoundingClientRect().left - frame.clientWidth / 3;
+    if (!ring) continue;
+    // No further than it takes to see the ring and its label: what stands at the left edge says which record and which step it is.
+    const left = ring.getBoundingClientRect().left - frame.getBoundingClientRect().left;
+    frame.scrollLeft += Math.max(0, Math.min(left - frame.clientWidth / 3, left + 220 - frame.clientWidth));
   }
   follow();
   document.documentElement.dataset.ready = "yes";

@@ -36,9 +36,9 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="the check and the write are not one atomic step, or a failed write is not undone; one transaction for both",
     ),
     "partial-batch": Anomaly(
-        "only {actual} of the {expected} events of one append to {where} are visible",
+        "of the {expected} events of one append to {where}, only {actual} became visible",
         "all events of an append become visible together, or none",
-        "{expected} events were asked for in one step, {actual} are visible",
+        "{expected} events were asked for in one step, {actual} became visible",
         "events written one by one, with a crash or a reader in between; one transaction, or a commit marker that readers respect",
         unit="events: {}",
     ),
@@ -85,7 +85,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "an append to {where} was rightly refused, but the refusal names a version that the stream did not have at any time in between",
         "a refusal names the version that it has found",
         usual="a count from 0 in one place and from 1 in another, or a version out of a cache; a client that tries again with this version "
-        "overwrites what it has not seen",
+        "overwrites what it has not seen; answer with the version that the check itself has read",
     ),
     "duplicate-create": Anomaly(
         "{where} got something a second time that may exist only once",
@@ -133,7 +133,8 @@ ANOMALIES: dict[str, Anomaly] = {
     "acknowledged-append-lost": Anomaly(
         "the log has lost {event} of {where}, which it had already confirmed or shown",
         "what the log has acknowledged or shown is in every later read",
-        usual="the answer is sent before the data is synced to disk, or recovery gives up at a torn record; sync before the answer",
+        usual="the answer is sent before the data is synced to disk, or recovery gives up at a torn record; sync before the answer, and "
+        "cut a torn record off before the next append goes behind it",
     ),
     "log-does-not-recover": Anomaly(
         "{where} did not come back after a fault, and {expected} is gone",
@@ -297,7 +298,8 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} applied {event} a second time, and its rows changed again",
         "every event changes the rows of a consumer once",
         "the rows should have stayed {expected}, and became {actual}",
-        "effect and checkpoint are two steps, with a crash in between; save both in one transaction, or keep the position with the rows",
+        "effect and checkpoint are two steps, with a crash in between, or a worker that was replaced goes on; save both in one "
+        "transaction, or keep the position with the rows, and let the store refuse a worker that no longer owns the partition",
     ),
     "applied-out-of-order": Anomaly(
         "{where} applied {event} before an earlier event of the same stream",
@@ -393,7 +395,8 @@ ANOMALIES: dict[str, Anomaly] = {
         "the answer to a query about {where} differs from a replay of its events",
         "an answer of version n is the fold of the first n events, on every read path",
         "the replay gives {expected}, the answer was {actual}",
-        "a read path past the upcasters, or a row of somebody else (a cache name without the tenant); use one decoder, name rows in full",
+        "a read path past the upcasters, or a row of somebody else (a cache name without the tenant); use one decoder, and put "
+        "the tenant into every key",
     ),
     "effect-repeated-on-replay": Anomaly(
         "{where} repeated the effect of {event} on the outside world, although it had noted that it was done",
@@ -613,9 +616,10 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="two copies at different positions answer in turn; let the session carry the newest position that it has seen",
     ),
     "answer-from-the-future": Anomaly(
-        "a query was answered with a version of {where} that does not exist yet",
+        "{where} was shown at a version that does not exist yet",
         "an answer is the fold of a prefix of the log",
-        usual="the row belongs to somebody else (a cache name without the tenant), or was never committed; name rows in full",
+        usual="the row belongs to somebody else (a cache name without the tenant), or was never committed; put the tenant into "
+        "every key, and fill the cache after the commit",
     ),
     "cache-stale-at-rest": Anomaly(
         "everything is at rest, and the query cache still holds an old version of {where}",

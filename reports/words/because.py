@@ -99,7 +99,8 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "is what the stream holds": "a read of stream {stream} returned the versions {versions}",
     "is the answer to this read": "it returned {got}, where {wanted} would be right",
     # -- decisions, and appends under a condition
-    "was refused with this version": "{op} expected version {found}, which is the one that was there",
+    "was rightly refused": "it asked for {expected} of stream {stream}, which was at {wanted}",
+    "was refused with this version": "the answer to {op} says that it found version {found}",
     "decided on this view": "{client} says that it saw version {seen} of {stream}, in {source}",
     "is an append that the log does not have": "{op} of {client} never became visible",
     "created it": "{client} was told so, at revision {revision}",
@@ -181,7 +182,7 @@ BECAUSE: dict[str, str | tuple[str, ...]] = {
     "told the client that it is done": "{client} knew from then on that its events are at {positions}",
     "showed the client more": "{client} was shown version {version} of {key}",
     "is what it read afterwards": "{client} was shown version {version} of {key}",
-    "shows it": "it is about version {version} of {key}",
+    "shows it": ("it says version {version} of {key}", "it has {where} at {got}"),
     "tells of it": "it is about version {version} of {stream}",
     "shows the cache at rest": "{where} is in it at an older version",
     "waits on": "{ticks} ticks are over, and its patience was {patience}",
@@ -250,5 +251,7 @@ WORDS: dict[str, str] = {
     "changed": "changed {stream} before {decision} took effect",
     "appended": "appended to {stream}",
     "expected": "was free to go ahead",
+    "shows it": "shows more than the log holds",
+    "is the last event that they contain": "is the last event that the stored rows stand for",
 }
 """Roles that need more words than their name."""

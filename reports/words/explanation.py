@@ -13,18 +13,21 @@ from typing import Any
 import attrs
 
 from refold.model.event import Stored
-from refold.model.record import Aborted, Prepared
+from refold.model.record import Aborted, Applied, Prepared
 from refold.model.words import places
 from refold.properties.property import Evidence, Finding
 from refold.reports.words.anomalies import words_of
 from refold.reports.words.because import BECAUSE, WORDS
 from refold.reports.words.sentences import owner_words, record_sentence, source_words
 from refold.reports.words.vacuous import why_nothing
-from refold.reports.words.values import fields_of, inert, name, rows, told
+from refold.reports.words.values import ITEMS_MAX, fields_of, inert, name, rows, told
 from refold.search.objects.locations import Location
 
 REFUSED = "refused: "
 """What the expectation of a finding begins with, where the application's own words for a refusal follow."""
+
+AS_BEFORE = "as it was"
+"""A row that an event leaves alone."""
 
 
 @attrs.frozen
@@ -173,8 +176,8 @@ def _fill(template: str, finding: Finding) -> str:
         "event": "an event" if finding.position is None else f"event {finding.position}",
         "position": "?" if finding.position is None else str(finding.position),
         "what": _what(finding),
-        "expected": _quoted(finding.expected),
-        "actual": _quoted(finding.actual),
+        "expected": _side(finding, finding.expected, finding.actual),
+        "actual": _side(finding, finding.actual, finding.expected),
     }
     try:
         return inert(_Fields().vformat(template, (), fields))
@@ -192,6 +195,22 @@ def _what(finding: Finding) -> str:
     )
 
 
+def _changes(finding: Finding) -> bool:
+    """Whether both sides are what one event changes, and not all rows: one that a side does not name stays as it was."""
+    sides = (finding.expected, finding.actual)
+    return all(isinstance(side, dict) for side in sides) and any(
+        isinstance(proof.record, Applied) for proof in finding.evidence
+    )
+
+
+def _side(finding: Finding, side: Any, other: Any) -> str:
+    """What was expected, or found, and the rows that only the other side changes."""
+    if not _changes(finding) or side.keys() >= other.keys():
+        return _quoted(side)
+    kept = [f"{name(key)} {AS_BEFORE}" for key in other if key not in side]
+    return ", ".join(([told(side)] if side else []) + kept[:ITEMS_MAX] + ["…"] * (len(kept) > ITEMS_MAX))
+
+
 def _quoted(thing: Any) -> str:
     """Words are quoted, so that they do not run into the sentence around them."""
     return f'"{told(thing)}"' if isinstance(thing, str) else told(thing)
@@ -202,10 +221,15 @@ def compared(finding: Finding) -> tuple[tuple[str, str, str], ...]:
     expected, actual = finding.expected, finding.actual
     if isinstance(expected, dict) and isinstance(actual, dict):
         keys = sorted({*expected, *actual}, key=str)
+        silent = AS_BEFORE if _changes(finding) else _cell(None)
         found = [
-            (name(key), _cell(expected.get(key)), _cell(actual.get(key)))
+            (
+                name(key),
+                _cell(expected[key]) if key in expected else silent,
+                _cell(actual[key]) if key in actual else silent,
+            )
             for key in keys
-            if expected.get(key) != actual.get(key)
+            if expected.get(key) != actual.get(key) or (silent is AS_BEFORE and (key in expected) != (key in actual))
         ]
         if found:
             return tuple(found)

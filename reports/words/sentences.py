@@ -177,7 +177,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     Retried: lambda r: f"{name(r.client)} sends {name(r.op)} again, with the same event ids",
     Started: lambda r: f"the slow append {name(r.op)} of {name(r.client)} takes {places(r.positions)}, not visible yet",
     Aborted: lambda r: f"the append {name(r.op)} of {name(r.client)} is rolled back or given up",
-    Applied: lambda r: f"{name(r.consumer)} applies event {r.position}: {rows(r.writes)}",
+    Applied: lambda r: f"{name(r.consumer)} applies event {r.position}: {rows(r.writes, none='no row changes')}",
     Ignored: lambda r: f"{name(r.consumer)} receives event {r.position} and dismisses it as already done",
     Held: lambda r: f"{name(r.consumer)} receives event {r.position} before its predecessors and puts it off",
     Failed: lambda r: (

@@ -127,10 +127,10 @@ def told(thing: Any, limit: int = 600) -> str:
     return shorten(value(thing), limit)
 
 
-def rows(found: Mapping[Any, Any] | None, limit: int = 600) -> str:
-    """Rows of a store: ``ada@acme = 'acme', bob@acme absent``."""
+def rows(found: Mapping[Any, Any] | None, limit: int = 600, none: str = "no rows") -> str:
+    """Rows of a store: ``ada@acme = 'acme', bob@acme absent``; `none` where there are none."""
     if not found:
-        return "no rows"
+        return none
     names = list(found)[:ITEMS_MAX]
     texts = [f"{name(key)} {'absent' if found[key] is None else f'= {value(found[key])}'}" for key in names]
     return shorten(", ".join(_more(texts, len(found))), limit)

@@ -15,7 +15,7 @@ from refold.model.action import Action, action_kind
 from refold.model.declarations.count import count
 from refold.model.extension import Extension, Group, Handler
 from refold.model.record import ConsumerSpec, Record, record_kind
-from refold.model.words import listed
+from refold.model.words import counted, listed
 
 ITEMS = ("a", "b")
 TICKS_PER_STAMP = 4
@@ -132,7 +132,7 @@ class Copied(Record, frozen=True, tag="copied"):
         return (
             f"row {self.item} of the copy is "
             + ("deleted" if self.value is None else f"{self.value}")
-            + f" as of LSN {self.lsn}; the copy has {self.rows} of it"
+            + f" as of LSN {self.lsn}; the copy has {counted(self.rows, 'row')} for it"
         )
 
 

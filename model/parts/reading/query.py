@@ -152,6 +152,10 @@ class Searched(Record, frozen=True, tag="searched"):
         return f"the search of {self.client} for {self.key} shows {sum(hit.shown for hit in self.hits)} of {counted(len(self.hits), 'hit')}"
 
 
+SHOWN_MAX = 6
+"""Keys, at most, that a sentence names."""
+
+
 @record_kind
 class CachedAtRest(Record, frozen=True, tag="cached-at-rest"):
     """What the query cache, or a reader, holds at rest: key -> (version, state)."""
@@ -160,9 +164,10 @@ class CachedAtRest(Record, frozen=True, tag="cached-at-rest"):
     source: str = ""
 
     def __str__(self) -> str:
-        if self.source:
-            return f"at rest {self.source} answers about {counted(len(self.rows), 'key')}"
-        return f"at rest the query cache holds {counted(len(self.rows), 'key')}"
+        shown = ", ".join(f"{key} (version {version})" for key, (version, _) in list(self.rows.items())[:SHOWN_MAX])
+        more = len(self.rows) - SHOWN_MAX
+        said = (shown + (f" and {more:,} more" if more > 0 else "")) or "nothing"
+        return f"at rest {self.source} answers about {said}" if self.source else f"at rest the query cache holds {said}"
 
 
 class Entry(msgspec.Struct, frozen=True):

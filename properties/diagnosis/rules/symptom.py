@@ -60,7 +60,7 @@ def shows(weight: float, *anomalies: str) -> Symptom:
     return Symptom(
         weight,
         lambda facts: facts.anomaly in anomalies or facts.kind in anomalies,
-        "it shows as {anomaly}",
+        "it shows up as {anomaly}",
         main=True,
     )
 

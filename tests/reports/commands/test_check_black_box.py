@@ -145,7 +145,7 @@ def test_accounts_are_kept_of_queues_and_partitions(refold: Refold, tmp_path: Pa
     assert (finding["anomaly"], finding["key"], finding["lines"]) == ("lost-write", "'x'", [2, 6])
     out = refold("check", "bad.jsonl", "--model", "kafka").out
     assert out.startswith(
-        "    lost-write: 'a' was stored, 'b' after it was read, and 'a' never was, in 'x' (lines 2 and 6)\n"
+        "    lost-write: 'a' was stored and 'b', which comes later, was read, but 'a' never was, in 'x' (lines 2 and 6)\n"
     )
     assert "    not checked: messages after the last one" in out
     assert "bad.jsonl: broken (minimal, 6 records" in out

@@ -37,7 +37,7 @@ def test_the_shape_is_the_published_one() -> None:
         replays=["refold replay a.json", "refold replay b.json"],
         report="report.html",
         diagnosis={
-            1: [("expected-any-misuse", 0.9, ("it shows as duplicate-create",)), ("check-then-append", 0.7, ())]
+            1: [("expected-any-misuse", 0.9, ("it shows up as duplicate-create",)), ("check-then-append", 0.7, ())]
         },
     )
     assert set(found) >= FIELDS
@@ -50,7 +50,7 @@ def test_the_shape_is_the_published_one() -> None:
     assert (first["where"], first["position"], first["expected"], first["actual"]) == ("index", 1, 0, 1)
     assert second["actual"] == [{"Registered": {"org": "acme", "name": "ada"}}]
     assert [(each["row"], each["score"], each["because"]) for each in second["diagnosis"]] == [
-        ("expected-any-misuse", 0.9, ["it shows as duplicate-create"]),
+        ("expected-any-misuse", 0.9, ["it shows up as duplicate-create"]),
         ("check-then-append", 0.7, []),
     ]
     assert json.loads(json.dumps(found, allow_nan=False)) == found

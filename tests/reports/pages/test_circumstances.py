@@ -13,7 +13,7 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
-from refold.model.action import Action, Crash, CrashAt, Fail, FailDisk
+from refold.model.action import Action, Crash, CrashAt, CutPower, Fail, FailDisk
 from refold.model.documents.plan import plan_from_json
 from refold.model.parts.calls import BeginRestart, Elapse, FailStep, LoseAnswer, Replied
 from refold.model.parts.messages.outbox import OutboxAtRest
@@ -93,6 +93,14 @@ def test_harm_that_code_bears_without_a_word_is_a_fault_too() -> None:
         "the disk of log fails: the next sync fails",
         record_sentence(Crashed("index", 0)),
     ]
+
+
+def test_a_power_cut_does_not_hide_that_a_sync_had_failed_before() -> None:
+    """Both are about the log, but the power cut says nothing of its disk."""
+    told = faults_before(
+        [Step(1, FailDisk("log", "sync")), Step(2, CutPower("log", "drop")), PowerCut("log", "drop")], 3
+    )
+    assert [at for at, _ in told] == [1, 3]
 
 
 def test_a_lost_answer_is_told_apart_from_a_step_that_fails() -> None:

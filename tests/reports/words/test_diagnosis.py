@@ -18,7 +18,7 @@ def test_the_json_has_the_row_and_the_score() -> None:
     example = run("expected-any-misuse", (Submit("alice", ADA), Submit("bob", ADA)))
     first = json.loads(json.dumps(diagnosis_json(diagnose(example.findings, example.history))))[0]
     assert first["row"] == "expected-any-misuse"
-    assert first["because"][0] == "it shows as duplicate-create"
+    assert first["because"][0] == "it shows up as duplicate-create"
     assert any("KurrentDB#1949" in reference for reference in first["references"])
     assert first["fix"] == "forbid Any for deciders"
     assert 0.5 < first["score"] < 1

@@ -11,7 +11,7 @@ import pytest
 from refold.model.action import Deliver, Submit
 from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Register, Registered
-from refold.model.expectation import NO_STREAM
+from refold.model.expectation import NO_STREAM, Exact
 from refold.model.parts.extensions import EXTENSIONS, OWN
 from refold.model.record import RECORDS as KINDS
 from refold.model.record import (
@@ -51,7 +51,7 @@ from refold.model.record import (
 from refold.properties.property import Evidence, Finding
 from refold.reports.words.anomalies import ANOMALIES
 from refold.reports.words.because import BECAUSE
-from refold.reports.words.explanation import by_evidence, headline
+from refold.reports.words.explanation import by_evidence, compared, headline
 from refold.reports.words.sentences import action_sentence, kind_words, record_sentence
 from refold.reports.words.vacuous import why_nothing
 from refold.reports.words.values import inert, plain, told, value
@@ -200,6 +200,48 @@ def test_a_finding_without_position_or_evidence_can_be_told() -> None:
     assert headline(finding) == "the runs prove nothing: something that they are for never happened"
     assert by_evidence(finding).however.endswith(
         "at least one of each was expected, found crashes = 0: a contradiction"
+    )
+
+
+def test_a_row_that_an_event_should_have_removed_is_not_called_absent() -> None:
+    """What the handler left alone is as it was; that both sides show no row would say that nothing is wrong."""
+    proof = Evidence(5, Applied("index", 2, {}), "shows the stored rows")
+    finding = Finding(
+        "replayed-state-differs",
+        "REPL",
+        "replay",
+        "index",
+        5,
+        position=2,
+        expected={"ada@acme": None},
+        actual={},
+        evidence=(proof,),
+    )
+    assert compared(finding) == (("ada@acme", "absent", "as it was"),)
+    told = by_evidence(finding)
+    assert "the replay gives ada@acme absent, the store holds ada@acme as it was" in told.however
+    assert told.lets[0][2] == "index applies event 2: no row changes"
+
+
+def test_a_right_refusal_is_not_called_free_to_go_ahead() -> None:
+    """What is wrong is the version that it names."""
+    asked = Prepared("alice", "alice-6", "Reserve", "store", "nut", 1, Exact(1), ())
+    finding = Finding(
+        "conflict-names-wrong-version",
+        "CAS",
+        "conflicts",
+        "nut",
+        7,
+        expected="version 2",
+        actual="version 3",
+        evidence=(
+            Evidence(6, asked, "was rightly refused"),
+            Evidence(7, Refused("alice", "alice-6", 3), "was refused with this version"),
+        ),
+    )
+    assert by_evidence(finding).thens == (
+        "(1) was rightly refused, because it asked for version 1 of stream nut, which was at version 2",
+        "(2) was refused with this version, because the answer to alice-6 says that it found version 3",
     )
 
 
