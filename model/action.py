@@ -72,7 +72,8 @@ class Action(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
     it puts on the menu; `counts`, what is counted to prove that it happened; `proves`, capability -> the count that a long campaign on
     a system with it cannot leave at 0; `rule`, the rule of the state machine that draws it; `spends`, which budgets of a small scope it
     uses up, and how much; `later`, whether it happens at the next step of the process that it names, and not at once; `phrase`, what a
-    diagnosis says when it came before. Actions of extensions have a phrase; the extension says the rest (`Extension.groups`, `counts`).
+    diagnosis says when it came before; `fault`, whether it does harm, so that pages name it before a finding. Actions of extensions have a
+    phrase, and are faults or not; the extension says the rest (`Extension.groups`, `counts`).
     """
 
     needs: ClassVar[tuple[Capability, ...]] = ()
@@ -83,6 +84,7 @@ class Action(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
     spends: ClassVar[tuple[str, ...]] = ()
     later: ClassVar[bool] = False
     phrase: ClassVar[str] = ""
+    fault: ClassVar[bool] = False
 
     @classmethod
     def possible(cls, capabilities: frozenset[str]) -> bool:
@@ -117,8 +119,10 @@ def core_action(
     spends: tuple[str, ...] | None = None,
     later: bool = False,
     phrase: str = "",
+    fault: bool | None = None,
 ) -> Callable[[Q], Q]:
-    """Class decorator for the actions of the core, with all that there is to say about the kind (see `Action`).
+    """Class decorator for the actions of the core, with all that there is to say about the kind (see `Action`). What the rule ``fault``
+    draws is a fault, unless it says otherwise.
 
     Raises ValueError for an offer of a family that the core does not have: a tape has one bit for each, so there is no other one. And for
     a fault that does not say what it `spends`: a small scope would have it as often as there is room for it.
@@ -144,6 +148,7 @@ def core_action(
         cls.rule, cls.needs, cls.offers, cls.counts = rule, needs, offers, counts
         cls.spends, cls.later = spends or (), later
         cls.proves, cls.phrase = proves or {}, phrase
+        cls.fault = rule == "fault" if fault is None else fault
         CORE_ACTIONS[str(cls.__struct_config__.tag)] = cls
         return action_kind(cls)
 
@@ -245,6 +250,7 @@ class Deliver(Action, frozen=True, tag="deliver"):
 
 @core_action(
     rule="client_step",
+    fault=True,
     spends=("unanswered",),
     offers=(
         Offer("unheard", 2, lambda cast: alone(AppendUnheard(client) for client in cast.clients)),
@@ -263,6 +269,7 @@ class AppendUnheard(Action, frozen=True, tag="append-unheard"):
 
 @core_action(
     rule="deliver",
+    fault=True,
     spends=("failures",),
     offers=(Offer("failure", 4, lambda cast: alone(Fail(consumer) for consumer in cast.consumers)),),
     counts=(count("failed", "events on which a handler raised, once", Failed),),
@@ -449,6 +456,7 @@ class Crash(Action, frozen=True, tag="crash"):
 
 @core_action(
     rule="fault",
+    fault=False,
     spends=(),
     needs=(CRASH_CONSUMER, CRASH_LOG, CRASH_LOG_AT_STEP, POWER_CUT),
     counts=(count("recoveries", "processes that started again and recovered what was durable", Recovered),),

@@ -21,9 +21,11 @@ HISTORY_VERSION = 1
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, tag_field="kind"):
-    """The base of all records but `Stored`, which is a record as it is. `phrase` is what a diagnosis says when one came before."""
+    """The base of all records but `Stored`, which is a record as it is. `phrase` is what a diagnosis says when one came before;
+    `fault` says that something failed, stood still, or lost its clock."""
 
     phrase: ClassVar[str] = ""
+    fault: ClassVar[bool] = False
 
 
 class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +121,8 @@ class Refused(Record, frozen=True, tag="refused"):
 class Unknown(Record, frozen=True, tag="unknown"):
     """The client heard nothing (lost reply, crash in the middle): the append may have happened, or may not."""
 
+    fault = True
+
     client: str
     op: str
 
@@ -175,6 +179,7 @@ class Failed(Record, frozen=True, tag="failed"):
     """A consumer's handler raised on the event at `position`."""
 
     phrase = "a handler had failed before"
+    fault = True
 
     consumer: str
     position: int
@@ -273,6 +278,7 @@ class Crashed(Record, frozen=True, tag="crashed"):
     """A process died; what it had not made durable is gone. `during` says in which durable step of its work, 0 for between."""
 
     phrase = "a process had died before"
+    fault = True
 
     process: str
     during: int
@@ -282,6 +288,7 @@ class PowerCut(Record, frozen=True, tag="power-cut"):
     """The log's machine lost power: unsynced writes were dropped, torn or reordered, as `how` says."""
 
     phrase = "a power cut came before"
+    fault = True
 
     process: str
     how: str
@@ -292,6 +299,7 @@ class DiskFailed(Record, frozen=True, tag="disk-failed"):
     there at all."""
 
     phrase = "the disk had failed under an append"
+    fault = True
 
     process: str
     how: str
@@ -311,6 +319,7 @@ class NotRecovered(Record, frozen=True, tag="not-recovered"):
     ends here."""
 
     phrase = "the log did not come back"
+    fault = True
 
     process: str
     reason: str

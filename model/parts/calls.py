@@ -98,6 +98,7 @@ class LoseAnswer(Action, frozen=True, tag="lose-answer"):
     """
 
     phrase = "an answer was lost"
+    fault = True
 
     who: str
 
@@ -110,6 +111,7 @@ class FailStep(Action, frozen=True, tag="fail-step"):
     """The step before which somebody has stopped is not done, and the library raises. May never lose: what was committed before."""
 
     phrase = "a statement had failed"
+    fault = True
 
     who: str
 
@@ -123,6 +125,7 @@ class Die(Action, frozen=True, tag="die"):
     committed."""
 
     phrase = "a process had died in the middle of work"
+    fault = True
 
     who: str
 
@@ -164,6 +167,8 @@ class Elapse(Action, frozen=True, tag="elapse"):
 class Deadlocked(Record, frozen=True, tag="deadlocked"):
     """Each of these waits for something that another of them has, so none of them can ever go on. `waits` says who waits for what, and who
     has it, as far as that is known. The process of `who`, which came last, is ended, as an operator would do in the end."""
+
+    fault = True
 
     who: str
     waits: dict[str, str]

@@ -22,6 +22,7 @@ class SetClock(Action, frozen=True, tag="set-clock"):
     times. May never lose: what a monotonic clock measures."""
 
     phrase = "a clock was ahead or behind"
+    fault = True
 
     who: str
     ahead: float
@@ -35,6 +36,8 @@ class SetClock(Action, frozen=True, tag="set-clock"):
 @record_kind
 class ClockSet(Record, frozen=True, tag="clock-set"):
     """The clock of `who` is `ahead` seconds (in the model ticks) ahead of the others from now on; negative: behind them."""
+
+    fault = True
 
     who: str
     ahead: float

@@ -19,6 +19,7 @@ class Disconnect(Action, frozen=True, tag="disconnect"):
     """The subscription of a consumer raises: the database was away for a second."""
 
     phrase = "a subscription was interrupted"
+    fault = True
 
     consumer: str
 

@@ -43,6 +43,7 @@ class CutConnection(Action, frozen=True, tag="cut-connection"):
     """
 
     phrase = "a connection had been cut"
+    fault = True
 
     process: str
 
@@ -58,6 +59,7 @@ class PauseServer(Action, frozen=True, tag="pause-server"):
     """
 
     phrase = "the server had stood still"
+    fault = True
 
     process: str
 
@@ -73,6 +75,7 @@ class StopServer(Action, frozen=True, tag="stop-server"):
     """
 
     phrase = "the server had been stopped in order"
+    fault = True
 
     process: str
 
@@ -88,6 +91,7 @@ class ConnectionCut(Record, frozen=True, tag="connection-cut"):
     """The connections to the log's server were cut under an append. The server lives on."""
 
     phrase = "a connection had been cut"
+    fault = True
 
     process: str
 
@@ -100,6 +104,7 @@ class ServerPaused(Record, frozen=True, tag="server-paused"):
     """The log's server stood still under an append until its client had given up."""
 
     phrase = "the server had stood still"
+    fault = True
 
     process: str
 
@@ -112,6 +117,7 @@ class ServerStopped(Record, frozen=True, tag="server-stopped"):
     """The log's server was told to stop, and stopped in an orderly way."""
 
     phrase = "the server had been stopped in order"
+    fault = True
 
     process: str
 

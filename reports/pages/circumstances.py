@@ -10,38 +10,9 @@ import attrs
 from markupsafe import Markup
 from msgspec import structs
 
-from refold.model.action import Action, AppendUnheard, Crash, CrashAt, CutPower, Fail, FailDisk
-from refold.model.parts.calls import Deadlocked, Die, FailStep, LoseAnswer, Replied
-from refold.model.parts.claims.lock import ClockJumped, JumpClock, Pause, Paused
-from refold.model.parts.claims.reservation import Die as DieHolding
-from refold.model.parts.clocks import ClockSet, SetClock
-from refold.model.parts.connection import Disconnect
-from refold.model.parts.consuming.dead_letters import FailDeadLetters, Poison
-from refold.model.parts.consuming.group import StallMember
-from refold.model.parts.messages.change_stream import CrashConnector, LoseOffset
-from refold.model.parts.messages.dual_write import CrashWriter, WriterDied
-from refold.model.parts.messages.outbox import CrashRelay, Interrupted, RelayDied
-from refold.model.parts.messages.process_manager import CrashManager
-from refold.model.parts.messages.topic import FailedOver, FailOver, RestartSubscriber, Restored
-from refold.model.parts.outages import (
-    ConnectionCut,
-    CutConnection,
-    PauseServer,
-    ServerPaused,
-    ServerStopped,
-    StopServer,
-)
-from refold.model.record import (
-    Crashed,
-    DiskFailed,
-    Failed,
-    NotRecovered,
-    PowerCut,
-    Scanned,
-    Step,
-    StreamScanned,
-    Unknown,
-)
+from refold.model.action import Action, FailDisk
+from refold.model.parts.calls import FailStep, LoseAnswer, Replied
+from refold.model.record import DiskFailed, Record, Scanned, Step, StreamScanned
 from refold.properties.guarantees import GUARANTEES
 from refold.properties.linearizability import Operation, Outcome, Verdict
 from refold.properties.linearizability.value import brief
@@ -53,19 +24,6 @@ from refold.reports.words.explanation import compared
 from refold.reports.words.sentences import action_sentence, owner_words, record_sentence
 from refold.reports.words.values import inert
 
-FAULTS = (
-    *(Crashed, DiskFailed, Failed, NotRecovered, PowerCut, Unknown),
-    *(ConnectionCut, ServerPaused, ServerStopped, ClockSet, ClockJumped, Paused, Deadlocked),
-    *(RelayDied, Interrupted, WriterDied, FailedOver, Restored),
-)
-"""Records that say that something failed, stood still, or lost its clock."""
-FAULT_ACTIONS = (
-    *(AppendUnheard, Crash, CrashAt, CutPower, Disconnect, Fail, FailDisk, CutConnection, PauseServer, StopServer),
-    *(LoseAnswer, FailStep, Die, Pause, JumpClock, SetClock, DieHolding, FailDeadLetters, Poison, StallMember),
-    *(CrashWriter, CrashRelay, CrashManager, CrashConnector, LoseOffset, RestartSubscriber, FailOver),
-)
-"""Actions that do harm. Code may bear it in such a way that no record says so: a statement whose answer is lost is sent again, a sync that
-fails is called again."""
 NOTED_MAX = 5
 """Records, at most, that are named of one sort: the last ones."""
 
@@ -136,7 +94,7 @@ def faults_before(history: Sequence[Any], number: int) -> Noted:
     for at, record in enumerate(history[:number], start=1):
         if isinstance(record, Step):
             begun = at
-            if isinstance(record.action, FAULT_ACTIONS):
+            if record.action.fault:
                 silent[at] = record.action
         elif is_fault(record) and not isinstance(silent.get(begun), LoseAnswer | FailStep):
             found[at] = record
@@ -162,7 +120,9 @@ def names(of: Any) -> set[str]:
 
 def is_fault(record: Any) -> bool:
     """Whether something failed here."""
-    return isinstance(record, FAULTS) or (isinstance(record, Replied) and record.how in ("raised", "unknown"))
+    return (isinstance(record, Record) and record.fault) or (
+        isinstance(record, Replied) and record.how in ("raised", "unknown")
+    )
 
 
 def touched_before(history: Sequence[Any], finding: Finding) -> Noted:

@@ -79,6 +79,7 @@ class Pause(Action, frozen=True, tag="pause"):
     """
 
     phrase = "a client was paused past its lease"
+    fault = True
 
     client: str
 
@@ -99,6 +100,8 @@ class Resume(Action, frozen=True, tag="resume"):
 @action_kind
 class JumpClock(Action, frozen=True, tag="jump-clock"):
     """The clock of the lock service jumps forward by a whole lease. May lose: every lease. May never lose: the order of tokens."""
+
+    fault = True
 
     def __str__(self) -> str:
         return "the clock of the lock service jumps forward past every lease"
@@ -224,6 +227,8 @@ class FencedOff(Record, frozen=True, tag="fenced-off"):
 class Paused(Record, frozen=True, tag="paused"):
     """A client stopped for `ticks`."""
 
+    fault = True
+
     client: str
     ticks: int
 
@@ -244,6 +249,8 @@ class Resumed(Record, frozen=True, tag="resumed"):
 @record_kind
 class ClockJumped(Record, frozen=True, tag="clock-jumped"):
     """The clock of the lock service moved by `ticks` at once."""
+
+    fault = True
 
     ticks: int
 

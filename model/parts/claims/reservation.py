@@ -62,6 +62,8 @@ class CancelSeat(Action, frozen=True, tag="cancel-seat"):
 class Die(Action, frozen=True, tag="die-holding"):
     """A client's process dies between hold and confirmation. May lose: that it has a hold. May never lose: the hold itself."""
 
+    fault = True
+
     client: str
 
     def __str__(self) -> str:

@@ -51,6 +51,8 @@ class DeadLetters(Record, frozen=True, tag="dead-letters"):
 class Poison(Action, frozen=True, tag="poison"):
     """The next event of a consumer is one that its handler cannot process, however often it tries, until the handler is repaired."""
 
+    fault = True
+
     consumer: str
 
     def __str__(self) -> str:
@@ -74,6 +76,7 @@ class FailDeadLetters(Action, frozen=True, tag="fail-letters"):
     """A consumer's next write to its dead letters fails, once. May never lose: the event."""
 
     phrase = "a write of a dead letter had failed"
+    fault = True
 
     consumer: str
 

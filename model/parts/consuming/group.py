@@ -56,6 +56,7 @@ class StallMember(Action, frozen=True, tag="stall-member"):
     """A member of the group reads its next events and stalls before it handles them (a long pause: it does not notice)."""
 
     phrase = "a member had stalled"
+    fault = True
 
     member: str
 

@@ -74,6 +74,8 @@ class Capture(Action, frozen=True, tag="capture"):
 class CrashConnector(Action, frozen=True, tag="crash-connector"):
     """The connector dies and starts again. May lose: its place since the saved offset. May never lose: that offset, and the copy."""
 
+    fault = True
+
     def __str__(self) -> str:
         return "the connector crashes and starts again"
 
@@ -83,6 +85,7 @@ class LoseOffset(Action, frozen=True, tag="lose-offset"):
     """The connector dies and its offset store is gone with it. May never lose: the copy."""
 
     phrase = "a stored offset had been lost"
+    fault = True
 
     def __str__(self) -> str:
         return "the connector crashes and its stored offset is lost"

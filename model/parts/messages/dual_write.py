@@ -50,6 +50,8 @@ class WriteSecond(Action, frozen=True, tag="write-second"):
 class CrashWriter(Action, frozen=True, tag="crash-writer"):
     """A writer dies between its two writes. May lose: what it was about to do. May never lose: what is in a store."""
 
+    fault = True
+
     writer: str
 
     def __str__(self) -> str:
@@ -97,6 +99,7 @@ class WriterDied(Record, frozen=True, tag="writer-died"):
     """A writer died before it wrote `version` of `item` to the second store."""
 
     phrase = "a writer died between its two writes"
+    fault = True
 
     writer: str
     item: str

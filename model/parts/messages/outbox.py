@@ -38,6 +38,8 @@ class Drain(Action, frozen=True, tag="drain"):
 class CrashRelay(Action, frozen=True, tag="crash-relay"):
     """A relay dies and starts again. May lose: what it remembers. May never lose: the rows and the claims in them."""
 
+    fault = True
+
     relay: str
 
     def __str__(self) -> str:
@@ -78,6 +80,8 @@ class Delivered(Record, frozen=True, tag="delivered"):
 class RelayDied(Record, frozen=True, tag="relay-died"):
     """A relay died; `message` was delivered and not marked as done (empty: there was none)."""
 
+    fault = True
+
     relay: str
     message: str
 
@@ -91,6 +95,8 @@ class RelayDied(Record, frozen=True, tag="relay-died"):
 class Interrupted(Record, frozen=True, tag="interrupted"):
     """The sender of these `messages` died, had a step fail, waited in vain for somebody, or lost an answer, before it could be sure to have
     recorded them as sent. `how` says which."""
+
+    fault = True
 
     relay: str
     messages: tuple[str, ...]

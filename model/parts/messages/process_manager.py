@@ -45,6 +45,8 @@ class CrashManager(Action, frozen=True, tag="crash-manager"):
     """The process manager dies and starts again. May lose: commands sent since its saved progress from its memory. May never lose: that
     progress, and what receivers have executed."""
 
+    fault = True
+
     def __str__(self) -> str:
         return "the process manager crashes and starts again"
 

@@ -70,6 +70,8 @@ class SaveTally(TopicAction, frozen=True, tag="save-tally"):
 class RestartSubscriber(TopicAction, frozen=True, tag="restart-subscriber"):
     """the subscriber dies, starts again and recovers."""
 
+    fault = True
+
 
 @action_kind
 class Expire(TopicAction, frozen=True, tag="expire"):
@@ -84,6 +86,8 @@ class CatchUp(TopicAction, frozen=True, tag="catch-up"):
 @action_kind
 class FailOver(TopicAction, frozen=True, tag="fail-over"):
     """the topic's primary dies and its follower takes over."""
+
+    fault = True
 
 
 @action_kind
@@ -135,6 +139,7 @@ class FailedOver(Record, frozen=True, tag="failed-over"):
     """The follower is the primary now; its last message is at `tail`."""
 
     phrase = "a follower had taken over from the primary"
+    fault = True
 
     epoch: int
     tail: int
@@ -148,6 +153,7 @@ class Restored(Record, frozen=True, tag="restored"):
     """The topic is what it was at its backup: the messages `low` to `tail`. Newer ones are gone, which nobody may hold against it."""
 
     phrase = "the log had been restored from a backup"
+    fault = True
 
     epoch: int
     low: int
