@@ -94,7 +94,7 @@ def faults_before(history: Sequence[Any], number: int) -> Noted:
     for at, record in enumerate(history[:number], start=1):
         if isinstance(record, Step):
             begun = at
-            if record.action.fault:
+            if isinstance(record.action, Action) and record.action.fault:
                 silent[at] = record.action
         elif is_fault(record) and not isinstance(silent.get(begun), LoseAnswer | FailStep):
             found[at] = record

@@ -103,6 +103,13 @@ def test_a_power_cut_does_not_hide_that_a_sync_had_failed_before() -> None:
     assert [at for at, _ in told] == [1, 3]
 
 
+def test_an_action_that_nobody_could_read_is_no_fault() -> None:
+    """In a stored history of an application that is not there it stays a dictionary."""
+    assert faults_before([Step(1, {"do": "crash", "process": "log"}), Crashed("log", 0)], 2) == [
+        (2, record_sentence(Crashed("log", 0)))
+    ]
+
+
 def test_a_lost_answer_is_told_apart_from_a_step_that_fails() -> None:
     """Records show both as an error."""
     for harm, sentence in ((LoseAnswer("relay"), "relay's answer is lost"), (FailStep("relay"), "relay's step fails")):
