@@ -5,7 +5,7 @@ from __future__ import annotations
 from refold.model.parts.messages.change_stream import CopyAtRest
 from refold.model.parts.messages.dual_write import StoresAtRest
 from refold.model.parts.messages.topic import Tally
-from refold.model.words import counted, listed, places
+from refold.model.words import counted, listed, places, some
 
 
 def test_one_is_not_many() -> None:
@@ -27,3 +27,9 @@ def test_long_runs_of_positions_are_cut() -> None:
     assert places((3,)) == "position 3"
     assert places(()) == "no position"
     assert places(tuple(range(1, 11))) == "positions 1, 2, 3, 4, 5, 6, 7, 8, … (10 in all)"
+
+
+def test_of_many_names_the_first_are_said() -> None:
+    """And how many there are."""
+    assert some(["a", "b"], most=2) == "a, b"
+    assert some(["a", "b", "c"], most=2) == "a, b, … (3 in all)"

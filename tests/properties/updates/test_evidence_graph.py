@@ -12,11 +12,11 @@ from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Accounts, Register, Registered
 from refold.model.examples.inventory import Inventory, Reserve, Restock
 from refold.model.expectation import ANY
-from refold.model.record import Opened, Prepared
+from refold.model.record import Acknowledged, Opened, Prepared
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.properties.suite import checker
-from refold.properties.updates.evidence_graph import CHANGED, Builder, evidence_graph
+from refold.properties.updates.evidence_graph import CHANGED, REAL_TIME, Builder, decision_id, evidence_graph
 from refold.reports.words.explained import explain_finding
 from refold.search.campaign import Budget, Campaign
 from refold.search.objects.application_check import EXAMPLES
@@ -118,6 +118,31 @@ def test_the_decisions_of_a_correct_system_have_no_cycle(seed: int) -> None:
     history = campaign.run().sample
     graph = Builder(history, lambda event: event.stream == "acme", application).build(len(history))
     assert networkx.is_directed_acyclic_graph(graph)
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3])
+def test_a_decision_comes_after_all_that_were_answered_before_it_began(seed: int) -> None:
+    """By edges of real time alone, each directly or over others, and by none that others make needless."""
+    application = Accounts()
+    history = Campaign(Reference(), application, seed, Budget(seconds=60, examples=16)).run().sample
+    graph = Builder(history, lambda event: event.stream == "acme", application).build(len(history))
+    edges = [(source, target) for source, target, kind in graph.edges(keys=True) if kind == REAL_TIME]
+    begun = {decision_id(one.op): at for at, one in enumerate(history) if isinstance(one, Prepared)}
+    answered = {decision_id(one.op): at for at, one in reversed([*enumerate(history)]) if isinstance(one, Acknowledged)}
+    nodes = [node for node in graph.nodes if node in begun]
+    after = {(one, two) for one in nodes for two in nodes if one in answered and answered[one] < begun[two]}
+    assert after
+    assert set(networkx.transitive_closure(networkx.DiGraph(edges)).edges) == after
+    assert set(networkx.transitive_reduction(networkx.DiGraph(edges)).edges) == set(edges)
+
+
+def test_of_an_event_that_is_stored_twice_the_newest_changes_what_its_writer_had_read() -> None:
+    """By position, and not by how the numbers are spelled."""
+    new = NewEvent("alice-1/0", "Registered", Registered("acme", "ada"))
+    history: list[Any] = [Prepared("alice", "alice-1", Register("acme", "ada"), "store", "acme", 0, ANY, (new,))]
+    history += [Stored(position, "acme", position, new.id, new.type, new.data) for position in (9, 10)]
+    graph = Builder(history, lambda event: True, Accounts()).build(len(history))
+    assert [source for source, _, kind in graph.edges(keys=True) if kind == CHANGED] == ["event 10 alice-1/0"]
 
 
 def test_a_finding_without_a_decision_has_no_graph() -> None:
