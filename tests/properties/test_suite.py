@@ -93,6 +93,33 @@ def test_a_property_that_had_nothing_to_judge_has_checked_nothing() -> None:
     assert not {"SNAP", "LOCK", "DUAL", "CDC"} & plain
 
 
+class Shown(Application):
+    """Nobody knows its rules; what an event does to a state is known."""
+
+    name = "shown"
+
+    def evolve(self, state: Any, event: Any, /) -> Any:
+        """The last one."""
+        return event
+
+
+class Bounded(Shown):
+    """What must never be is known as well."""
+
+    def broken_invariant(self, key: str, state: Any, /) -> str | None:
+        """Nothing is wrong with any state."""
+        return None
+
+
+def test_conditions_are_not_checked_where_nobody_knows_the_rules() -> None:
+    """Without `decide`, and without an invariant, no append can be wrong."""
+    kinds = {kind for judge in properties(Accounts()) for kind in judge.handlers()}
+    for application, judged in ((Shown(), False), (Bounded(), True)):
+        guarantees = {guarantee for _, guarantee in checked_on(application, Reference().capabilities, kinds)}
+        assert "CKPT" in guarantees
+        assert ("CAS" in guarantees) == judged
+
+
 # -- the order in which properties judge a record
 
 

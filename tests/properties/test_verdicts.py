@@ -698,6 +698,13 @@ def test_the_last_event_of_a_batch_in_place_of_the_first_is_one_that_is_visible(
     assert [(one.expected, one.actual) for one in found] == [(2, 1)]
 
 
+def test_a_scan_that_shows_a_batch_with_a_hole_says_how_many_events_it_shows() -> None:
+    """Of three the first and the third."""
+    batch = asked("bob-1", Released("acme", "ada"), BOB, GONE, expected=Exact(1), command=Rename("acme", "ada", "bob"))
+    found = judged(*FIRST, batch, Scanned((1, 2, 3), ("alice-1/0", "bob-1/0", "bob-1/2")))
+    assert [(one.anomaly, one.expected, one.actual) for one in found] == [("partial-batch", 3, 2)]
+
+
 def test_an_operation_that_was_decided_anew_may_be_stored_in_either_form() -> None:
     """Its first attempt may have arrived after all."""
     attempts = (asked("alice-1", ADA), Unknown("alice", "alice-1"), Retried("alice", "alice-1"), asked("alice-1", BOB))
