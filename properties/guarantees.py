@@ -9,7 +9,7 @@ GUARANTEES: dict[str, str] = {
     "ORD": "the events of a stream are read and applied in their order",
     "SNAP": "a snapshot equals the replay up to its position, and never changes",
     "REPL": "the stored state equals the replay of the log",
-    "DUAL": "two stores that are written for one fact agree, and side effects happen once",
+    "DUAL": "two stores that record the same fact agree, and side effects happen once",
     "READ": "caches, indexes and views show nothing that was deleted, undone or replaced",
     "LOCK": "only the present holder of a lock has an effect",
     "CDC": "a change stream carries every change of its database, once and in order",

@@ -730,7 +730,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "stores-disagree": Anomaly(
         "everything is at rest, and two stores disagree about {where}, or with what was written of it",
-        "two stores that are written for one fact agree at rest on the newest",
+        "at rest, two stores that record the same fact agree on its newest value",
         usual="a crash between two writes that nothing remembers; log first, or one transaction with an outbox row",
     ),
     "row-copied-twice": Anomaly(
