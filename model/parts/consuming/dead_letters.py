@@ -61,7 +61,7 @@ class Poison(Action, frozen=True, tag="poison"):
 
 @action_kind
 class ReplayDeadLetter(Action, frozen=True, tag="replay-letter"):
-    """A consumer's handler is repaired, and it tries the first of its dead letters again."""
+    """A consumer's handler is repaired, and the consumer tries the first of its dead letters again."""
 
     phrase = "a dead letter was tried again"
 

@@ -48,7 +48,7 @@ class CrashRelay(Action, frozen=True, tag="crash-relay"):
 
 @record_kind
 class Claimed(Record, frozen=True, tag="claimed"):
-    """A relay has made the row of event `message`, at `position`, its own."""
+    """A relay has claimed the row of event `message`, at `position`."""
 
     relay: str
     message: str

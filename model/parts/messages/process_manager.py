@@ -31,7 +31,7 @@ class Manage(Action, frozen=True, tag="manage"):
 
 @action_kind
 class ManageAgain(Action, frozen=True, tag="manage-again"):
-    """The process manager receives an event again that it is done with, and sends its commands again."""
+    """An event that the process manager is done with reaches it again, and it sends its commands again."""
 
     back: Natural
 
