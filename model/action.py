@@ -581,10 +581,10 @@ DISK_FAILURES: tuple[DiskFailureKind, ...] = get_args(DiskFailureKind)
 )
 class FailDisk(Action, frozen=True, tag="fail-disk"):
     """The disk of the log's machine will fail under the next append. `how`: its write gets an ``error`` or finds the disk ``full``, and
-    nothing is written; ``short``: half of it is written; its ``sync`` fails, and what it should have made durable never will be.
+    nothing is written; ``short``: half of it is written; ``sync``: its sync fails, and what it should have made durable never will be.
 
-    May lose: the append that meets it, which is not answered: whole, or nothing of it, may be there. May never lose: an append that
-    was acknowledged, before it or after it.
+    May lose: the append that meets the failure. It gets no answer, and may be in the log whole or not at all. May never lose: an append
+    that was acknowledged, before or after it.
     """
 
     process: str

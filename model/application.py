@@ -111,7 +111,7 @@ class Application:
         return {key: self.evolve(self.initial(key) if before is None else before, event)}
 
     def conditional(self, command: Command, /) -> bool:
-        """Whether `command` has a condition on the state; facts that nobody decides on (“three bolts arrived”) have none.
+        """Whether `command` has a condition on the state; facts that nobody decides on ("three bolts arrived") have none.
 
         A client appends unconditional commands with `ANY` as the expected version.
         """
@@ -180,7 +180,7 @@ class Application:
         return type(self).condition is not Application.condition
 
     def broken_invariant(self, key: str, state: State, /) -> str | None:
-        """What is impossible about this state of `key` (“stock is -1”), or None. No decision may lead to such a state."""
+        """What is impossible about this state of `key` ("stock is -1"), or None. No decision may lead to such a state."""
         return None
 
     def group(self, key: str, /) -> str:
@@ -188,7 +188,7 @@ class Application:
         return key
 
     def broken_group_invariant(self, group: str, states: Mapping[str, State], /) -> str | None:
-        """What is impossible about the states of a group's keys together (“nobody is on call”), or None.
+        """What is impossible about the states of a group's keys together ("nobody is on call"), or None.
 
         An expected version protects only one stream, so decisions that are right one by one may together break an invariant over
         several streams (write skew). Keys without an event are not in `states`.

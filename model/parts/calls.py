@@ -56,8 +56,8 @@ class Turn(Action, frozen=True, tag="turn"):
 
 @action_kind
 class BeginRestart(Action, frozen=True, tag="begin-restart"):
-    """The process of a consumer that is down starts again, and stops where its recovery first leaves its own code. May lose: nothing; what
-    a death in the middle of it leaves, the next one finds."""
+    """The process of a consumer that is down starts again, and stops where its recovery first leaves its own code. May lose: nothing.
+    If it dies on the way, the next restart finds what it has left."""
 
     phrase = "a recovery had been interrupted"
 
@@ -69,7 +69,7 @@ class BeginRestart(Action, frozen=True, tag="begin-restart"):
 
 @action_kind
 class Halt(Action, frozen=True, tag="halt"):
-    """`who` goes on with its work to the first place with this name, and stops before it; to the second such place, if the name ends in
+    """`who` goes on with its work and stops before the first place with this name, or before the second one if the name ends in
     "(2)"."""
 
     phrase = "somebody had stopped in the middle of work"
@@ -83,7 +83,7 @@ class Halt(Action, frozen=True, tag="halt"):
 
 @action_kind
 class GoOn(Action, frozen=True, tag="go-on"):
-    """`who` has stopped in the middle of work and goes on to its end, or until somebody else blocks it."""
+    """`who`, which has stopped in the middle of work, goes on to its end, or until somebody else blocks it."""
 
     who: str
 
@@ -122,8 +122,8 @@ class FailStep(Action, frozen=True, tag="fail-step"):
 
 @action_kind
 class Die(Action, frozen=True, tag="die"):
-    """`who` has stopped in the middle of work, and its process dies there. May lose: memory, open transactions. May never lose: what
-    was committed."""
+    """The process of `who`, which has stopped in the middle of work, dies there. May lose: memory, open transactions. May never lose:
+    what was committed."""
 
     phrase = "a process had died in the middle of work"
     fault = True
@@ -268,7 +268,7 @@ class Shown(Record, frozen=True, tag="shown"):
 
 @record_kind
 class RestartedAtRest(Record, frozen=True, tag="restarted-at-rest"):
-    """When all was at rest, the process of a consumer was ended and started once more: it would go on after `checkpoint`."""
+    """At rest, the process of a consumer was ended and started once more; it would go on after `checkpoint`."""
 
     consumer: str
     checkpoint: int

@@ -60,7 +60,8 @@ class CancelSeat(Action, frozen=True, tag="cancel-seat"):
 
 @action_kind
 class Die(Action, frozen=True, tag="die-holding"):
-    """A client's process dies between hold and confirmation. May lose: that it has a hold. May never lose: the hold itself."""
+    """A client's process dies between hold and confirmation. May lose: the knowledge that it has a hold. May never lose: the hold
+    itself."""
 
     fault = True
 

@@ -22,7 +22,7 @@ from refold.model.record import Crashed, Failed, Held, Ignored, Record, record_k
 @record_kind
 class Parked(Record, frozen=True, tag="parked"):
     """A consumer put the event at `position` aside for good (its handler cannot do it, or a predecessor in `stream` is parked) and
-    wrote that down, as number `number` of its dead letters."""
+    recorded it as number `number` of its dead letters."""
 
     phrase = "an event had been parked"
 

@@ -60,7 +60,7 @@ class CrashWriter(Action, frozen=True, tag="crash-writer"):
 
 @action_kind
 class Repair(Action, frozen=True, tag="repair"):
-    """The repair job runs: it finishes what dead writers have left."""
+    """The repair job runs: it finishes what dead writers have left undone."""
 
     def __str__(self) -> str:
         return "the repair job runs"

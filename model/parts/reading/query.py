@@ -30,8 +30,8 @@ REMEMBERED = 32
 
 @action_kind
 class Query(Action, frozen=True, tag="query"):
-    """A client asks for the state of a key. It asks the cache if it may, otherwise the authoritative store, and waits if the store is
-    behind."""
+    """A client asks for the state of a key. The cache answers if it may, otherwise the authoritative store; the query waits if the
+    store is behind."""
 
     client: str
     key: str
