@@ -51,7 +51,7 @@ class WriteLocked(Action, frozen=True, tag="write-locked", omit_defaults=True):
 
 @action_kind
 class Release(Action, frozen=True, tag="release", omit_defaults=True):
-    """A client that was given the lock gives it back."""
+    """A client that was given the lock releases it."""
 
     client: str
     lock: str = ""
