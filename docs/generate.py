@@ -69,6 +69,11 @@ def help_texts() -> str:
     return "\n\n".join(blocks)
 
 
+def capitalized(words: str) -> str:
+    """Words that a plan has in the middle of a line, as a sentence of their own."""
+    return words[:1].upper() + words[1:]
+
+
 def fields(kind: type) -> str:
     """The fields of a record or action, optional ones in brackets."""
     return ", ".join(
@@ -97,7 +102,7 @@ def actions() -> str:
     """Every kind of action."""
     return table(
         ("do", "arguments", "what happens"),
-        ((f"`{name}`", fields(kind), prose(kind.__doc__)) for name, kind in ACTIONS.items()),
+        ((f"`{name}`", fields(kind), capitalized(prose(kind.__doc__))) for name, kind in ACTIONS.items()),
     )
 
 

@@ -172,7 +172,7 @@ def deaths(ways: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
     ),
 )
 class Submit(Action, frozen=True, tag="submit"):
-    """A client reads its view, decides, appends and hears the answer, with nothing in between."""
+    """A client reads its view, decides, appends and gets the answer, with nothing in between."""
 
     client: str
     command: Any
@@ -187,7 +187,7 @@ class Submit(Action, frozen=True, tag="submit"):
     offers=(Offer("", 2, lambda cast: alone(Prepare(*talk) for talk in cast.talks)),),
 )
 class Prepare(Action, frozen=True, tag="prepare"):
-    """A client reads its view and decides; it appends later, on what may be stale by then."""
+    """A client reads its view and decides; it appends later, when what it has read may be stale."""
 
     client: str
     command: Any
@@ -204,7 +204,7 @@ class Prepare(Action, frozen=True, tag="prepare"):
     ),
 )
 class Append(Action, frozen=True, tag="append"):
-    """A client sends what it has prepared and hears the answer."""
+    """A client sends what it has prepared and gets the answer."""
 
     client: str
 
@@ -236,8 +236,8 @@ class Append(Action, frozen=True, tag="append"):
     ),
 )
 class Deliver(Action, frozen=True, tag="deliver"):
-    """A consumer's subscription makes one turn: it reads on if it has nothing in flight, else it is handed the message
-    number `index` of those in flight (0 is the next in order; others arrive out of order)."""
+    """A consumer's subscription takes one turn. If nothing is in flight, it reads on; otherwise it is handed message number `index` of
+    those in flight (0 is the next in order; others arrive out of order)."""
 
     consumer: str
     index: Natural
@@ -259,7 +259,7 @@ class Deliver(Action, frozen=True, tag="deliver"):
     counts=(count("unknown", "appends whose answer was lost: they may have happened or not", Unknown),),
 )
 class AppendUnheard(Action, frozen=True, tag="append-unheard"):
-    """A client sends what it has prepared; the log does its work; the answer is lost: an unknown outcome."""
+    """A client sends what it has prepared. The log does its work, but the answer is lost: an unknown outcome."""
 
     client: str
 
@@ -307,7 +307,7 @@ class Retry(Action, frozen=True, tag="retry"):
     phrase="an append of unknown outcome was decided anew and sent under the same ids",
 )
 class Redecide(Action, frozen=True, tag="redecide"):
-    """A client whose append got no answer reads its view again, decides anew and sends that, under the same event ids."""
+    """A client whose append got no answer reads its view again, decides again and sends the result, under the same event ids."""
 
     client: str
 
@@ -326,7 +326,7 @@ class Redecide(Action, frozen=True, tag="redecide"):
     proves={SLOW_APPEND: "slow_appends"},
 )
 class Begin(Action, frozen=True, tag="begin"):
-    """A client starts a slow append: it takes its place in the log now and becomes visible at its commit."""
+    """A client starts a slow append: it takes its position in the log now and becomes visible when it commits."""
 
     client: str
     command: Any
@@ -394,7 +394,7 @@ def overlaps_of_slow_appends(cast: Cast) -> list[tuple[Any, ...]]:
     phrase="an event was delivered again",
 )
 class Redeliver(Action, frozen=True, tag="redeliver"):
-    """A consumer is handed once more an event that it has already received: the last (`back` 1) or an earlier one."""
+    """An event that a consumer has already received is delivered to it again: the last one (`back` 1) or an earlier one."""
 
     consumer: str
     back: Natural
@@ -580,11 +580,11 @@ DISK_FAILURES: tuple[DiskFailureKind, ...] = get_args(DiskFailureKind)
     phrase="the disk was about to fail",
 )
 class FailDisk(Action, frozen=True, tag="fail-disk"):
-    """The disk of the log's machine will fail under the next append. `how`: its write meets an error or finds the disk ``full``,
-    and nothing is written; ``short``: half of it is written; its ``sync`` fails, and what it should have made durable never will be.
+    """The disk of the log's machine will fail under the next append. `how`: its write gets an ``error`` or finds the disk ``full``, and
+    nothing is written; ``short``: half of it is written; ``sync``: its sync fails, and what it should have made durable never will be.
 
-    May lose: the append that meets it, which is not answered: whole, or nothing of it, may be there. May never lose: an append that
-    was acknowledged, before it or after it.
+    May lose: the append that meets the failure. It gets no answer, and may be in the log whole or not at all. May never lose: an append
+    that was acknowledged, before or after it.
     """
 
     process: str

@@ -24,7 +24,7 @@ Projection = Callable[[Stored, Rows], Writes]
 
 
 class Refusal(Exception):
-    """Raised by `decide`: the command's condition does not hold on this state.
+    """Raised by `decide` if the command's condition does not hold on this state.
 
     `anomaly` names the finding if such a command succeeds anyway: ``duplicate-create``, ``oversold``, ...
     """
@@ -58,13 +58,13 @@ def unwritten(application: Application, method: str) -> NotImplementedError:
 
 
 class Application:
-    """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` unless None is the right start.
+    """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` unless a state starts as None.
 
-    Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event
-    classes, so that stored events can be read back. States must be immutable values that compare by equality and can be written as JSON
-    (numbers, strings, tuples, dicts, sets, dataclasses, Structs of such). None as a state means that nothing has happened yet, and never
-    comes back: use a value of your own for a state “deleted”. `properties` lists subclasses of `refold.Property`
-    that judge every history of this application, in addition to refold's own.
+    Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event classes,
+    so that stored events can be read back. States must be immutable values that compare by equality and can be written as JSON
+    (numbers, strings, tuples, dicts, sets, dataclasses, Structs of such). The state None means that nothing has happened yet, so no
+    later state may be None: use a value of your own for a deleted object. `properties` lists subclasses of `refold.Property` that judge
+    every history of this application, in addition to refold's own.
     """
 
     name: str = ""
@@ -74,9 +74,10 @@ class Application:
     events: tuple[type, ...] = ()
     schema: int = 1
     atomic: bool = True
-    """Whether a command that fails half-way has done nothing; asked where commands are run alone."""
+    """Whether a command that fails half-way has no effect; this counts where commands are run alone."""
     second_opinion: frozenset[str] = frozenset()
-    """What is said twice where commands are run alone, so that a wrong rule shows: ``decide``, ``evolve``."""
+    """For applications whose commands are run alone: the rules that are written twice, so that a wrong one shows (``decide``,
+    ``evolve``)."""
     properties: Sequence[Any] = ()
 
     def commands(self) -> Sequence[Command]:
@@ -96,7 +97,7 @@ class Application:
         return None
 
     def decide(self, command: Command, state: State, /) -> Sequence[Payload]:
-        """The events that `command` causes on `state`; raises `Refusal` where its condition does not hold."""
+        """The events that `command` causes on `state`; raises `Refusal` if its condition does not hold."""
         raise unwritten(self, "decide")
 
     def evolve(self, state: State, event: Payload, /) -> State:
@@ -110,16 +111,16 @@ class Application:
         return {key: self.evolve(self.initial(key) if before is None else before, event)}
 
     def conditional(self, command: Command, /) -> bool:
-        """Whether `command` has a condition on the state; facts that nobody decides on (“three bolts arrived”) have none.
+        """Whether `command` has a condition on the state; facts that nobody decides on ("three bolts arrived") have none.
 
         A client appends unconditional commands with `ANY` as the expected version.
         """
         return True
 
     def cause(self, event: Payload, /) -> Command | None:
-        """The command that a worker of the user's stands for when it appends `event` by itself, without a call: a timer that gives a seat
-        back does what `Release` does. What it appends is then judged as if a client had asked for it. None (the default): it follows rules
-        of its own, which nobody judges."""
+        """The command that a worker of yours carries out when it appends `event` by itself, without a call: a timer that gives a seat
+        back does what `Release` does. What the worker appends is then judged as if a client had asked for it. None (the default): the
+        worker follows rules of its own, which refold does not judge."""
         return None
 
     def tags(self, event: Payload, /) -> Sequence[str]:
@@ -135,8 +136,9 @@ class Application:
         return None
 
     def replay(self, events: Sequence[Stored], /) -> Mapping[str, State]:
-        """The states of all keys, out of all events of the log and nothing else. For an application without a decider: a system of its own
-        executes the commands, and what that shows is compared with this. Default: each event changes the state of its key."""
+        """The states of all keys, made from the events of the log and nothing else. For an application without a decider: a system of
+        its own executes the commands, and refold compares the states that it shows with these. Default: each event changes the state of
+        its key."""
         states: dict[str, State] = {}
         for event in events:
             key = self.key(event.data)
@@ -145,7 +147,7 @@ class Application:
 
     @functools.cached_property
     def decides(self) -> bool:
-        """Whether there is a decider, which can say what a command should have done, or that it should have been refused."""
+        """Whether there is a decider, which can say what a command should have done or that it should have been refused."""
         return type(self).decide is not Application.decide
 
     def replay_of(self, view: str, events: Sequence[Stored], /) -> Mapping[str, State]:
@@ -153,8 +155,8 @@ class Application:
         return self.replay(events)
 
     def alone(self, command: Command, before: Sequence[Stored], appended: Sequence[Stored] = (), /) -> Solo:
-        """What `command` does alone, on the log `before`, compared with the events that it really `appended`. For an application without a
-        decider that can be run in a fresh instance, where no cache, snapshot or second client interferes."""
+        """What `command` does when it is run alone, on the log `before`, compared with the events that it really `appended`. For an
+        application without a decider that can be run in a fresh instance, where no cache, snapshot or second client interferes."""
         raise NotImplementedError
 
     @property
@@ -178,7 +180,7 @@ class Application:
         return type(self).condition is not Application.condition
 
     def broken_invariant(self, key: str, state: State, /) -> str | None:
-        """What is impossible about this state of `key` (“stock is -1”), or None. No decision may lead to such a state."""
+        """What is impossible about this state of `key` ("stock is -1"), or None. No decision may lead to such a state."""
         return None
 
     def group(self, key: str, /) -> str:
@@ -186,10 +188,10 @@ class Application:
         return key
 
     def broken_group_invariant(self, group: str, states: Mapping[str, State], /) -> str | None:
-        """What is impossible about the states of a group's keys together (“nobody is on call”), or None.
+        """What is impossible about the states of a group's keys together ("nobody is on call"), or None.
 
-        An expected version protects one stream, so an invariant over several is broken by decisions that are right one by one
-        (write skew). Keys without an event are not in `states`.
+        An expected version protects only one stream, so decisions that are right one by one may together break an invariant over
+        several streams (write skew). Keys without an event are not in `states`.
         """
         return None
 
@@ -198,19 +200,19 @@ class Application:
         return msgspec.to_builtins(payload, order="deterministic")
 
     def decode(self, type_name: str, data: Any, /) -> Payload:
-        """The inverse of `encode`: an event of the class called `type_name` out of plain values, as `upcast` gives them."""
+        """The inverse of `encode`: an event of the class called `type_name`, made from plain values as `upcast` returns them."""
         type_name, data = self.upcast(type_name, data)
         cls = self.event_classes.get(type_name)
         return data if cls is None else msgspec.convert(data, cls)
 
     def upcast(self, type_name: str, data: Any, /) -> tuple[str, Any]:
-        """An event as a former version of the application has stored it, in the form that it has today: the name of its class, and plain
-        values. Every event that is read passes here, new ones too. Default: unchanged."""
+        """Today's form of an event that a former version of the application stored: the name of its class, and plain values. Every
+        event that is read goes through this method, new ones too. Default: unchanged."""
         return type_name, data
 
     def upcast_state(self, key: str, state: Any, /) -> Any:
-        """The state of `key` as a former version has recorded it, in the form that it has today; plain JSON values, both. Default:
-        unchanged. `refold verify --history` compares with it."""
+        """Today's form of a state of `key` that a former version recorded; both are plain JSON values. `refold verify --history`
+        compares with it. Default: unchanged."""
         return state
 
     def upcast_row(self, row: str, value: Any, /) -> Any:

@@ -40,8 +40,8 @@ class Stored(
 ):
     """An event with its place; also the history record “this event became visible”.
 
-    `position` counts over the whole log from 1 (gaps are possible), `version` counts over the stream from 1 (gap-free). `tags` are as the
-    append gave them; an event without tags has none written.
+    `position` counts over the whole log from 1 (gaps are possible), `version` counts over the stream from 1 (gap-free). `tags` are as
+    the append gave them; they are left out if the event has none.
     """
 
     position: Annotated[int, msgspec.Meta(ge=1)]

@@ -66,7 +66,7 @@ class Opened(Record, frozen=True, tag="history"):
 
 
 class Step(Record, frozen=True, tag="step"):
-    """The plan's action number `number` (from 1, skipped ones not counted) begins; what follows is its doing."""
+    """The plan's action number `number` (from 1, not counting skipped ones) begins; the records that follow come from it."""
 
     number: int
     action: Any
@@ -90,7 +90,7 @@ class Prepared(Record, Generic[Payload], frozen=True, tag="prepared"):
 
 
 class Declined(Record, frozen=True, tag="declined"):
-    """The decider said no on the view that the client had read; nothing was sent to the log."""
+    """The decider refused, on the view that the client had read; nothing was sent to the log."""
 
     client: str
     op: str
@@ -102,7 +102,7 @@ class Declined(Record, frozen=True, tag="declined"):
 
 
 class Acknowledged(Record, frozen=True, tag="acknowledged"):
-    """The log said yes and the client heard it; `positions` are where it says that the events are."""
+    """The log confirmed the append, and the client got the answer; `positions` are where the log says that the events are."""
 
     client: str
     op: str
@@ -110,7 +110,7 @@ class Acknowledged(Record, frozen=True, tag="acknowledged"):
 
 
 class Refused(Record, frozen=True, tag="refused"):
-    """The log said a definite no: the stream was at version `found`. Nothing of this append may ever be seen."""
+    """The log definitely refused: the stream was at version `found`. Nothing of this append may ever be seen."""
 
     client: str
     op: str
@@ -119,7 +119,7 @@ class Refused(Record, frozen=True, tag="refused"):
 
 
 class Unknown(Record, frozen=True, tag="unknown"):
-    """The client heard nothing (lost reply, crash in the middle): the append may have happened, or may not."""
+    """The client got no answer (lost reply, crash in the middle): the append may or may not have happened."""
 
     fault = True
 
@@ -135,7 +135,7 @@ class Retried(Record, frozen=True, tag="retried"):
 
 
 class Started(Record, frozen=True, tag="started"):
-    """A slow append took its place in the log and is not committed: its events must not be visible yet."""
+    """A slow append took its position in the log and is not committed: its events must not be visible yet."""
 
     phrase = "an append took its position early and committed late"
 
@@ -145,7 +145,7 @@ class Started(Record, frozen=True, tag="started"):
 
 
 class Aborted(Record, frozen=True, tag="aborted"):
-    """A slow append was rolled back, and its positions stay empty for ever; or its client gave it up before it sent it."""
+    """A slow append was rolled back, and its positions stay empty for ever; or its client gave it up before sending it."""
 
     phrase = "an append was rolled back"
 
@@ -162,14 +162,14 @@ class Applied(Record, frozen=True, tag="applied"):
 
 
 class Ignored(Record, frozen=True, tag="ignored"):
-    """A consumer received the event at `position` and took it for one that it has already dealt with."""
+    """A consumer received the event at `position` and took it for one that it had already dealt with."""
 
     consumer: str
     position: int
 
 
 class Held(Record, frozen=True, tag="held"):
-    """A consumer received the event at `position` before its predecessors and put it off."""
+    """A consumer received the event at `position` before its predecessors and postponed it."""
 
     consumer: str
     position: int
@@ -186,7 +186,7 @@ class Failed(Record, frozen=True, tag="failed"):
 
 
 class CheckpointSaved(Record, frozen=True, tag="checkpoint"):
-    """A consumer saved durably that everything up to `position` is done."""
+    """A consumer durably recorded that everything up to `position` is done."""
 
     consumer: str
     position: int
@@ -249,14 +249,14 @@ class Scanned(Record, frozen=True, tag="scanned"):
 
 
 class Disordered(Record, frozen=True, tag="disordered"):
-    """One read returned these positions to `reader` (a consumer, or ``observer``), in this order, which is not theirs."""
+    """One read returned these positions to `reader` (a consumer, or ``observer``), in this order, which is not the order of the log."""
 
     reader: str
     positions: tuple[int, ...]
 
 
 class Altered(Record, frozen=True, omit_defaults=True, tag="altered"):
-    """A reader that read the log again found this event where it had read it before in another form."""
+    """A reader read the log again and found this event, which it had read before in another form."""
 
     position: int
     stream: str
@@ -275,7 +275,7 @@ class StreamScanned(Record, frozen=True, tag="stream-scanned"):
 
 
 class Crashed(Record, frozen=True, tag="crashed"):
-    """A process died; what it had not made durable is gone. `during` says in which durable step of its work, 0 for between."""
+    """A process died; what it had not made durable is gone. `during` says in which durable step of its work; 0 means between steps."""
 
     phrase = "a process had died before"
     fault = True
@@ -315,7 +315,7 @@ class DiskFailed(Record, frozen=True, tag="disk-failed"):
 
 
 class NotRecovered(Record, frozen=True, tag="not-recovered"):
-    """A process that a fault had ended did not come back, or nobody could read what it had stored. `reason` is what it said. The history
+    """A process that a fault had ended did not come back, or what it had stored could not be read. `reason` is the error. The history
     ends here."""
 
     phrase = "the log did not come back"
@@ -333,7 +333,7 @@ class Settling(Record, frozen=True, tag="settling"):
 
 
 class Settled(Record, frozen=True, tag="settled"):
-    """No consumer has anything left that it would do by itself. `skipped` actions of the plan were not enabled."""
+    """No consumer has anything left to do by itself. `skipped` actions of the plan were not enabled."""
 
     skipped: int
 

@@ -28,7 +28,7 @@ PLAIN = frozenset({int, str, bool, type(None)})
 
 @attrs.frozen
 class Evidence:
-    """A record that proves a finding: its number in the history (from 1), the record, and what it has to do with it."""
+    """A record that proves a finding: its number in the history (from 1), the record itself, and its role in the finding."""
 
     number: int
     record: Any
@@ -83,7 +83,8 @@ class Property:
     `needs` names the capability without which there is nothing to check.
 
     A definition has parts that can be violated one by one. `clauses` lists them: a short name for each, and the clause in words. Every
-    finding says which one does not hold, and for every clause the tests have a history that breaks it alone, and an innocent twin.
+    finding names the clause that does not hold. For every clause, the tests have a history that breaks only this one, and a similar one
+    that breaks none.
     """
 
     name: ClassVar[str]
@@ -92,28 +93,31 @@ class Property:
     """Name of a clause of the definition -> the clause in words."""
     headline: ClassVar[str] = ""
     """For a property of your own: what happened, in one line. ``{where}``, ``{position}``, ``{event}``, ``{expected}`` and ``{actual}``
-    stand for what the finding has there."""
+    stand for these values of the finding."""
     rule: ClassVar[str] = ""
-    """For a property of your own: what should have been. Without it, the clause or the first sentence of the docstring."""
+    """For a property of your own: what should have happened. Without it, the clause or the first sentence of the docstring."""
     fix: ClassVar[str] = ""
     """For a property of your own: the usual cause, and what to do about it."""
     watches: ClassVar[bool] = False
-    """Whether it looks at steps only where consumers of the user's own are watched. Elsewhere steps, every third record, are only kept."""
+    """Whether it looks at steps only if consumers of the user's own are watched. Otherwise it only keeps them, because every third
+    record is a step."""
     needs_application: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     """The capability without which a system has nothing that this property could judge."""
     more_guarantees: ClassVar[tuple[str, ...]] = ()
     """Codes of other guarantees that it judges as well."""
     judges: ClassVar[tuple[type, ...]] = ()
-    """The records without which this property has judged nothing; empty if any that it looks at is enough."""
+    """The records without which this property has judged nothing; empty if any record that it looks at is enough."""
     shared: ClassVar[bool] = False
-    """Whether others look at what it keeps, although it comes only with a kind of record: each of several processes then asks it."""
+    """Whether other properties use what this one keeps, although it comes only with certain records. If several processes judge, each
+    of them runs it."""
     after: ClassVar[tuple[str, ...]] = ()
-    """Names of properties, and parts of the oracle, that see a record before this one does: it looks at what they know of it."""
+    """Names of properties, and of parts of the oracle, that must see a record before this property does, because it uses what they know
+    about the record."""
     passes: ClassVar[frozenset[type]] = frozenset()
-    """Classes of which it is not asked about regular records: it finds nothing in these, and has nothing to keep of them."""
+    """Classes whose regular records it does not see: it would find nothing in them and keep nothing of them."""
     windows: Sequence[Window] = ()
-    """What it remembers of the past, as far as that is bounded."""
+    """The parts of its memory that are bounded."""
     plain: Callable[[Any], Any] | None = None
     """How values look in a history that was read from a file; None for histories in memory."""
 
@@ -143,11 +147,11 @@ class Property:
         return ()
 
     def observations(self) -> dict[str, int]:
-        """What is worth counting and no violation: name -> how often."""
+        """What is worth counting but is no violation: name -> how often."""
         return {}
 
     def given_up(self) -> list[str]:
-        """What was not checked because it had to be forgotten, in words; nothing while nothing was forgotten."""
+        """What was not checked because it had to be forgotten, in words; empty if nothing was forgotten."""
         return [window.given_up() for window in self.windows if window.dropped]
 
     def finding(
@@ -186,7 +190,7 @@ class Property:
 
     @classmethod
     def wording(cls, clause: str) -> Wording | None:
-        """What it says about a finding under this clause; None for refold's own properties, for which `refold.reports` has the words."""
+        """What it says about a finding under this clause; None for refold's own properties, whose words are in `refold.reports`."""
         if cls.__module__.partition(".")[0] == "refold":
             return None
         return Wording(cls.headline, cls.rule, cls.fix, cls.clauses.get(clause) or first_sentence(cls.__doc__))

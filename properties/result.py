@@ -42,10 +42,10 @@ class Nearest:
 
 @attrs.frozen
 class Result:
-    """One campaign: `examples` runs from `seed` (None: not known), `steps` actions performed, `skipped` ones not enabled; `counts` of what
-    really happened (appended, delivered, redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …); `not_checked`
-    in plain words; `sample` is the history of one passing run, for the picture of a verdict that held; `samples` are those that are worth
-    another replay, the shortest first."""
+    """One campaign: `examples` runs from `seed` (None: not known), `steps` actions performed, `skipped` ones not enabled; `counts` of
+    what actually happened (appended, delivered, redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …);
+    `not_checked` in plain words; `sample` is the history of one passing run, for the picture of a verdict that held; `samples` are
+    those that are worth another replay, the shortest first."""
 
     system: str
     application: str
@@ -61,12 +61,12 @@ class Result:
     sample: tuple[Any, ...] = ()
     interrupted: bool = False
     trouble: str = ""
-    """Why the campaign could not go on, in a sentence: the system under test broke the contract of the port."""
+    """Why the campaign could not go on, in a sentence: for example, the system under test broke the contract of the port."""
     samples: tuple[tuple[Any, ...], ...] = ()
     situations: dict[str, int] = attrs.field(factory=dict)
-    """What `sometimes` named -> the runs that reached it."""
+    """Each situation that `sometimes` named -> how many runs reached it."""
     nearest: dict[str, Nearest] = attrs.field(factory=dict)
-    """What `sometimes` named and no run reached -> the run that came nearest, where distances were given."""
+    """Each situation that `sometimes` named and no run reached -> the run that came nearest, if distances were given."""
 
     @property
     def verdict(self) -> str:

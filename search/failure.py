@@ -143,9 +143,9 @@ def failure_text(counterexample: Counterexample, command: str, said: Words | Non
 class Broken(AssertionError):
     """A property found a violation. Its text is the shrunk plan, the anomaly, and the command that replays it.
 
-    `counterexample`, `command`, `application`, `system` and `result`, the whole search, are the data for a report. Code that writes one may
-    set a `message` in better words, as the pytest plugin does for the report of a test. `plan` is the file of the plan, `report` that
-    of the page, "" if there is none.
+    `counterexample`, `command`, `application`, `system` and `result` (the whole search) are the data for a report. Code that writes a
+    report may set a `message` with a better text, as the pytest plugin does for the report of a test. `plan` is the file of the plan
+    and `report` that of the page; each is "" if there is none.
     """
 
     def __init__(

@@ -113,7 +113,7 @@ def table(name, result):
         for code, standing in run["guarantees"].items():
             by.setdefault(standing, []).append(code)
         if system in controls:
-            lines += [f"A mistake made on purpose, to see whether the adapter finds it: {controls[system]}.", ""]
+            lines += [f"A bug put in on purpose, to see whether the adapter finds it: {controls[system]}.", ""]
         lines += [f"| `{system}` | guarantees |", "|---|---|"]
         lines += [
             f"| {standing} | {', '.join(by[standing]) if standing in by else 'none'} |"

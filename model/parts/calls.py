@@ -56,8 +56,8 @@ class Turn(Action, frozen=True, tag="turn"):
 
 @action_kind
 class BeginRestart(Action, frozen=True, tag="begin-restart"):
-    """The process of a consumer that is down starts again, and stops where its recovery first leaves its own code. May lose: nothing; what
-    a death in the middle of it leaves, the next one finds."""
+    """The process of a consumer that is down starts again, and stops where its recovery first leaves its own code. May lose: nothing.
+    If it dies on the way, the next restart finds what it has left."""
 
     phrase = "a recovery had been interrupted"
 
@@ -69,7 +69,8 @@ class BeginRestart(Action, frozen=True, tag="begin-restart"):
 
 @action_kind
 class Halt(Action, frozen=True, tag="halt"):
-    """Whoever is at work goes on to the first place with this name, and stops before it; to the second one, if “(2)” is behind the name."""
+    """`who` goes on with its work and stops before the first place with this name, or before the second one if the name ends in
+    "(2)"."""
 
     phrase = "somebody had stopped in the middle of work"
 
@@ -82,7 +83,7 @@ class Halt(Action, frozen=True, tag="halt"):
 
 @action_kind
 class GoOn(Action, frozen=True, tag="go-on"):
-    """Whoever has stopped in the middle of work goes on to its end, or to where somebody else blocks it."""
+    """`who`, which has stopped in the middle of work, goes on to its end, or until somebody else blocks it."""
 
     who: str
 
@@ -92,7 +93,7 @@ class GoOn(Action, frozen=True, tag="go-on"):
 
 @action_kind
 class LoseAnswer(Action, frozen=True, tag="lose-answer"):
-    """The step before which somebody has stopped is done, and its answer is lost: the library raises, and the code goes on from there.
+    """The step before which `who` has stopped is done, but its answer is lost: the library raises, and the code goes on from there.
 
     May lose: the answer, and the connection's open transaction. May never lose: what was committed.
     """
@@ -108,7 +109,7 @@ class LoseAnswer(Action, frozen=True, tag="lose-answer"):
 
 @action_kind
 class FailStep(Action, frozen=True, tag="fail-step"):
-    """The step before which somebody has stopped is not done, and the library raises. May never lose: what was committed before."""
+    """The step before which `who` has stopped is not done, and the library raises. May never lose: what was committed before."""
 
     phrase = "a statement had failed"
     fault = True
@@ -121,8 +122,8 @@ class FailStep(Action, frozen=True, tag="fail-step"):
 
 @action_kind
 class Die(Action, frozen=True, tag="die"):
-    """The process of whoever has stopped in the middle of work dies there. May lose: memory, open transactions. May never lose: what was
-    committed."""
+    """The process of `who`, which has stopped in the middle of work, dies there. May lose: memory, open transactions. May never lose:
+    what was committed."""
 
     phrase = "a process had died in the middle of work"
     fault = True
@@ -135,7 +136,7 @@ class Die(Action, frozen=True, tag="die"):
 
 @action_kind
 class StopOrderly(Action, frozen=True, tag="stop-orderly"):
-    """A consumer is told to stop, as SIGTERM tells it: it may save what it has. It starts again with its next turn, or a restart."""
+    """A consumer is told to stop, as with SIGTERM, and may save what it has. It starts again with its next turn or a restart."""
 
     phrase = "a consumer had been told to stop"
 
@@ -147,9 +148,9 @@ class StopOrderly(Action, frozen=True, tag="stop-orderly"):
 
 @action_kind
 class Elapse(Action, frozen=True, tag="elapse"):
-    """Time passes while everybody stays where they are: a machine is slow, a garbage collector runs, nobody has anything to do.
+    """Time passes and nobody moves: a machine is slow, a garbage collector runs, or nobody has anything to do.
 
-    May lose: leases and claims that end by themselves, waits with a time-out. May never lose: anything that has no time in it.
+    May lose: leases and claims that end by themselves, waits with a timeout. May never lose: anything that does not depend on time.
     """
 
     phrase = "time had passed in the middle of work"
@@ -221,7 +222,7 @@ class Replied(Record, frozen=True, tag="replied"):
 
 @record_kind
 class Handed(Record, frozen=True, tag="handed"):
-    """A consumer was handed the event at `position`, and returned. What it made of it, its rows and its checkpoint show."""
+    """A consumer was handed the event at `position`, and returned. Its rows and its checkpoint show what it did with the event."""
 
     consumer: str
     position: int
@@ -245,8 +246,8 @@ class Stuck(Record, frozen=True, tag="stuck"):
 
 @record_kind
 class Shown(Record, frozen=True, tag="shown"):
-    """What rows and checkpoint of a consumer show (`checkpoint` None: it has none). `when` is ``working``, ``dead`` (its process is down,
-    and this is what it left), ``restarted`` or ``resting`` (nothing moves any more)."""
+    """What the rows and the checkpoint of a consumer show (`checkpoint` None: it has none). `when` is ``working``, ``dead`` (its
+    process is down, and this is what it left), ``restarted`` or ``resting`` (nothing moves any more)."""
 
     consumer: str
     checkpoint: int | None
@@ -267,7 +268,7 @@ class Shown(Record, frozen=True, tag="shown"):
 
 @record_kind
 class RestartedAtRest(Record, frozen=True, tag="restarted-at-rest"):
-    """When all was at rest, the process of a consumer was ended and started once more: it would go on after `checkpoint`."""
+    """At rest, the process of a consumer was ended and started once more; it would go on after `checkpoint`."""
 
     consumer: str
     checkpoint: int

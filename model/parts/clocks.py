@@ -18,8 +18,8 @@ from refold.model.record import ConsumerSpec, Record, record_kind
 
 @action_kind
 class SetClock(Action, frozen=True, tag="set-clock"):
-    """From now on the clock of somebody is `ahead` seconds (in the model ticks) ahead of the others, or behind them. May lose: the order of
-    times. May never lose: what a monotonic clock measures."""
+    """From now on, the clock of `who` is `ahead` seconds (in the model: ticks) ahead of the others, or behind them. May lose: the order
+    of times. May never lose: what a monotonic clock measures."""
 
     phrase = "a clock was ahead or behind"
     fault = True
@@ -35,7 +35,7 @@ class SetClock(Action, frozen=True, tag="set-clock"):
 
 @record_kind
 class ClockSet(Record, frozen=True, tag="clock-set"):
-    """The clock of `who` is `ahead` seconds (in the model ticks) ahead of the others from now on; negative: behind them."""
+    """From now on, the clock of `who` is `ahead` seconds (in the model: ticks) ahead of the others, or behind them if negative."""
 
     fault = True
 

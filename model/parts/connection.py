@@ -16,7 +16,7 @@ from refold.model.record import ConsumerSpec
 
 @action_kind
 class Disconnect(Action, frozen=True, tag="disconnect"):
-    """The subscription of a consumer raises: the database was away for a second."""
+    """The subscription of a consumer raises: the database was unavailable for a second."""
 
     phrase = "a subscription was interrupted"
     fault = True

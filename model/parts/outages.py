@@ -69,7 +69,7 @@ class PauseServer(Action, frozen=True, tag="pause-server"):
 
 @action_kind
 class StopServer(Action, frozen=True, tag="stop-server"):
-    """The server is told to stop, as a service manager does it, and comes to its end in order. It starts again with `Restart`.
+    """The server is told to stop, as a service manager would do it, and shuts down in an orderly way. `restart` starts it again.
 
     May lose: open transactions. May never lose: what was acknowledged, whatever its settings say about crashes.
     """

@@ -25,8 +25,8 @@ def rebuild_of(consumer: str) -> str:
 
 @action_kind
 class BeginRebuild(Action, frozen=True, tag="begin-rebuild"):
-    """Somebody begins to rebuild the rows of a consumer, and stops where the rebuild first leaves its own code. May lose: nothing that is
-    still lost when a rebuild has come to its end."""
+    """Somebody begins to rebuild the rows of a consumer, and stops where the rebuild first leaves its own code. May lose: nothing for
+    good; once a rebuild has ended, every row is back."""
 
     phrase = "rows were being rebuilt"
 

@@ -33,7 +33,7 @@ TURNS = 4
 
 @action_kind
 class Trim(Action, frozen=True, tag="trim"):
-    """Retention removes the oldest events of the log, as far as everybody has read, but for the newest `keep` of them.
+    """Retention removes the oldest events of the log, as far as everybody has read, except the newest `keep` of these.
 
     May lose: what was removed. May never lose: anything behind it, in any stream.
     """
@@ -49,7 +49,7 @@ class Trim(Action, frozen=True, tag="trim"):
 
 @action_kind
 class Truncate(Action, frozen=True, tag="truncate"):
-    """The oldest events of `stream` are removed, as far as everybody has read, but for the newest `keep` of them.
+    """The oldest events of `stream` are removed, as far as everybody has read, except the newest `keep` of these.
 
     May lose: what was removed. May never lose: the version of the stream, and anything of other streams.
     """
@@ -90,8 +90,8 @@ def but_for(keep: int) -> str:
 
 @record_kind
 class LogTrimmed(Record, frozen=True, tag="log-trimmed"):
-    """The log was told to remove all events at positions up to `position`. `done` is false where nobody knows whether it did: it died, or
-    gave no answer."""
+    """The log was told to remove all events at positions up to `position`. `done` is false if nobody knows whether it did, because it
+    died or gave no answer."""
 
     phrase = "retention had removed events"
 

@@ -41,15 +41,15 @@ def check(
 
     `history` is the path of a file; or the records themselves, as objects of refold, as maps or as lines of text; or the operations of
     `refold.properties.linearizability`. A history of refold is judged by all properties that apply, with `application` (an object, a
-    class, a name of an example or MODULE:OBJECT) or else the example that it names. One without positions is held against `model`, from
-    the `initial` value on. `seconds` is the CPU time that it may take. `jobs` processes judge a history of refold (None: as many as there
-    are cores, if that saves enough time); what is found does not depend on how many.
+    class, a name of an example or MODULE:OBJECT) or else with the example that it names. A history without positions is judged with
+    `model`, which starts from the `initial` value. `seconds` is the CPU time that judging may take. `jobs` processes judge a history of
+    refold (None: as many as there are cores, if that saves enough time); what is found does not depend on the number.
 
-    The verdict is ``held`` or ``broken``, ``linearizable`` or ``not linearizable``, or ``undecided``. If something ended the reading too
+    The verdict is ``held`` or ``broken``, ``linearizable`` or ``not linearizable``, or ``undecided``. If something ended the reading
     early, such as a malformed line or Ctrl-C, it is the `error` of the result, which keeps what was found before.
 
-    Raises `UsageError` (a `ValueError`), `HistoryError`, `MalformedHistory` and `OSError`, with a sentence that says what is wrong, if
-    there is nothing to judge.
+    If there is nothing to judge, raises `UsageError` (a `ValueError`), `HistoryError`, `MalformedHistory` or `OSError`, with a sentence
+    that says what is wrong.
     """
     subject = None if application is None else application_given(application)
     box = BlackBox(model, initial, nil_reads, fail, keys, seconds)

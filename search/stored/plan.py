@@ -38,10 +38,10 @@ def replay(
     application: Application | type[Application] | str | None = None,
     system: Any = None,
 ) -> Result:
-    """Run a plan again, as `refold replay` does, and print nothing; what it shows are the counterexamples of the result.
+    """Run a plan again, as `refold replay` does, but print nothing. What it breaks is in the `counterexamples` of the result.
 
     `plan` is the path of a stored plan, the document that is in one, or a sequence of actions. `application` and `system` are objects,
-    classes or names; without them those that the plan names are run.
+    classes or names; by default, they are those that the plan names.
 
     Raises `MalformedPlan` and `UsageError` (both are `ValueError`), `SystemUnavailable`, `OSError`, and `BrokenApplication` if the
     application's own code fails, with a sentence that says what is wrong.

@@ -14,7 +14,7 @@ from refold.systems.user import Service, sqlite_system
 
 NEEDS = ["protean[sqlite]"]
 RUNS = {"System": "stock.py:Stock", "SaysDone": "stock.py:Stock"}
-CONTROLS = {"SaysDone": "the application says that it is done where another writer was first"}
+CONTROLS = {"SaysDone": "the application reports success although another writer came first"}
 
 
 def domain_at(path):

@@ -19,7 +19,7 @@ from refold.systems.user import Relay, Service, postgres_system
 NEEDS = ["pgqueuer", "asyncpg"]
 EXTRAS = ["postgres"]
 RUNS = {"System": "jobs.py:Jobs", "ByDefault": "jobs.py:Jobs"}
-DOCUMENTED = {"ByDefault": "a job that raises is deleted. This run tries nothing again, to show what that means"}
+DOCUMENTED = {"ByDefault": "a job that raises is deleted. This run retries nothing, to show what that means"}
 TIME_PASSES = "update pgqueuer set heartbeat = heartbeat - interval '1 minute' where status = 'picked'"
 LOG = """create table log (position bigserial primary key, job text);
 create function note() returns trigger language plpgsql as

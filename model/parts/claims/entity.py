@@ -22,7 +22,7 @@ NODES = ("node-1", "node-2")
 
 @action_kind
 class TakeOver(Action, frozen=True, tag="take-over"):
-    """A node becomes the entity's writer: it replays the journal into memory. The old writer hears nothing of it."""
+    """A node becomes the entity's writer: it replays the journal into memory. Nobody tells the old writer."""
 
     node: str
 
@@ -32,7 +32,7 @@ class TakeOver(Action, frozen=True, tag="take-over"):
 
 @action_kind
 class Tell(Action, frozen=True, tag="tell"):
-    """A node that believes that it is the writer handles a command: it appends one event that says what it counts now."""
+    """A node that believes that it is the writer handles a command: it appends one event with its current count."""
 
     node: str
 

@@ -29,7 +29,7 @@ def named(lock: str) -> str:
 
 @action_kind
 class Acquire(Action, frozen=True, tag="acquire", omit_defaults=True):
-    """A client asks for the lock; if it is taken it queues, for as long as its own lease would last."""
+    """A client asks for the lock; if the lock is taken, the client queues for as long as its own lease would last."""
 
     client: str
     lock: str = ""
@@ -40,7 +40,7 @@ class Acquire(Action, frozen=True, tag="acquire", omit_defaults=True):
 
 @action_kind
 class WriteLocked(Action, frozen=True, tag="write-locked", omit_defaults=True):
-    """A client that was given the lock makes sure that it still has it, and writes to the guarded store."""
+    """A client that was given the lock checks that it still has it, and writes to the guarded store."""
 
     client: str
     lock: str = ""
@@ -51,7 +51,7 @@ class WriteLocked(Action, frozen=True, tag="write-locked", omit_defaults=True):
 
 @action_kind
 class Release(Action, frozen=True, tag="release", omit_defaults=True):
-    """A client that was given the lock gives it back."""
+    """A client that was given the lock releases it."""
 
     client: str
     lock: str = ""
@@ -75,7 +75,7 @@ class Renew(Action, frozen=True, tag="renew", omit_defaults=True):
 class Pause(Action, frozen=True, tag="pause"):
     """A client stops for longer than a lease lasts, right before its next write (garbage collection, a suspended machine).
 
-    May lose: its leases. May never lose: what it believes; when it goes on it does not know that time has passed.
+    May lose: its leases. May never lose: what it believes. When it goes on, it does not know that time has passed.
     """
 
     phrase = "a client was paused past its lease"
@@ -89,7 +89,7 @@ class Pause(Action, frozen=True, tag="pause"):
 
 @action_kind
 class Resume(Action, frozen=True, tag="resume"):
-    """A paused client goes on where it stopped: if it was about to write under the lock, it does."""
+    """A paused client goes on where it stopped. If it was about to write under the lock, it does so."""
 
     client: str
 
@@ -109,7 +109,7 @@ class JumpClock(Action, frozen=True, tag="jump-clock"):
 
 @action_kind
 class PassTime(Action, frozen=True, tag="pass-time"):
-    """Half a lease passes on the clock of the lock service, as it does while everybody works."""
+    """Half a lease passes on the clock of the lock service, as it does while everybody is working."""
 
     def __str__(self) -> str:
         return "half a lease passes"
@@ -117,8 +117,8 @@ class PassTime(Action, frozen=True, tag="pass-time"):
 
 @record_kind
 class Granted(Record, frozen=True, tag="granted"):
-    """The lock service gave `client` the lock: at `at` on its clock, until `until`, under the fencing token `token`. Not `exclusive`:
-    clocks differ, by which leases end, and only the token keeps others from what the lock guards."""
+    """The lock service gave `client` the lock: at `at` on its clock, until `until`, under the fencing token `token`. If not
+    `exclusive`, leases end by clocks that differ, and only the token protects what the lock guards."""
 
     client: str
     lock: str

@@ -29,7 +29,7 @@ HOLD = 4
 
 @action_kind
 class HoldSeat(Action, frozen=True, tag="hold-seat"):
-    """A client reserves a seat, which is then its own to confirm until the hold expires."""
+    """A client reserves a seat, which only this client may confirm until the hold expires."""
 
     client: str
     seat: str
@@ -50,7 +50,7 @@ class ConfirmSeat(Action, frozen=True, tag="confirm-seat"):
 
 @action_kind
 class CancelSeat(Action, frozen=True, tag="cancel-seat"):
-    """A client gives its hold back."""
+    """A client cancels its hold."""
 
     client: str
 
@@ -60,7 +60,8 @@ class CancelSeat(Action, frozen=True, tag="cancel-seat"):
 
 @action_kind
 class Die(Action, frozen=True, tag="die-holding"):
-    """A client's process dies between hold and confirmation. May lose: that it has a hold. May never lose: the hold itself."""
+    """A client's process dies between hold and confirmation. May lose: the knowledge that it has a hold. May never lose: the hold
+    itself."""
 
     fault = True
 
@@ -80,7 +81,7 @@ class Sweep(Action, frozen=True, tag="sweep"):
 
 @record_kind
 class HoldTaken(Record, frozen=True, tag="hold-taken"):
-    """`key` is on hold for `client` under the number `hold`, until `until`; it was `at` then."""
+    """`key` is on hold for `client` under the number `hold`, until `until`; the time was `at`."""
 
     phrase = "something had been put on hold"
 

@@ -22,7 +22,7 @@ from refold.model.record import Crashed, Failed, Held, Ignored, Record, record_k
 @record_kind
 class Parked(Record, frozen=True, tag="parked"):
     """A consumer put the event at `position` aside for good (its handler cannot do it, or a predecessor in `stream` is parked) and
-    wrote that down, as number `number` of its dead letters."""
+    recorded it as number `number` of its dead letters."""
 
     phrase = "an event had been parked"
 
@@ -61,7 +61,7 @@ class Poison(Action, frozen=True, tag="poison"):
 
 @action_kind
 class ReplayDeadLetter(Action, frozen=True, tag="replay-letter"):
-    """A consumer's handler is repaired, and it tries the first of its dead letters again."""
+    """A consumer's handler is repaired, and the consumer tries the first of its dead letters again."""
 
     phrase = "a dead letter was tried again"
 

@@ -33,7 +33,7 @@ class MailerJoined(Record, frozen=True, tag="mailer-joined"):
 
 @record_kind
 class Reset(Record, frozen=True, tag="reset"):
-    """Somebody told a consumer to begin again after `position`. Its rows, if it has any, stay: others come with `rebuilt`."""
+    """Somebody told a consumer to begin again after `position`. Its rows, if it has any, stay; new ones come with `rebuilt`."""
 
     consumer: str
     position: int
@@ -58,7 +58,7 @@ class Sent(Record, frozen=True, tag="sent"):
 
 @record_kind
 class Covered(Record, frozen=True, tag="covered"):
-    """A consumer with effects on the outside world made durable that the event at `position` is done."""
+    """A consumer with effects on the outside world durably recorded that the event at `position` is done."""
 
     consumer: str
     position: int

@@ -40,7 +40,7 @@ class Rebuilt(Record, frozen=True, tag="rebuilt"):
 
 @record_kind
 class StreamAnswered(Record, frozen=True, tag="stream-answered"):
-    """A consumer folded `stream` up to `version` for somebody who asked, and this came out."""
+    """A consumer folded `stream` up to `version` for somebody who asked; `state` is the result."""
 
     consumer: str
     stream: str
@@ -53,7 +53,7 @@ class StreamAnswered(Record, frozen=True, tag="stream-answered"):
 
 @action_kind
 class Rebuild(Action, frozen=True, tag="rebuild"):
-    """A consumer begins to rebuild its tables from the log, beside live consumption."""
+    """A consumer begins to rebuild its tables from the log, while live consumption goes on."""
 
     phrase = "a rebuild was under way"
 

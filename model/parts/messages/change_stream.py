@@ -64,7 +64,7 @@ class CommitChange(Action, frozen=True, tag="commit-change"):
 
 @action_kind
 class Capture(Action, frozen=True, tag="capture"):
-    """The connector makes one step: one row of a snapshot, one change, or it saves its offset."""
+    """The connector takes one step: it copies one row of a snapshot or one change, or saves its offset."""
 
     def __str__(self) -> str:
         return "the connector makes one step (snapshot row, change, or offset)"
@@ -72,7 +72,7 @@ class Capture(Action, frozen=True, tag="capture"):
 
 @action_kind
 class CrashConnector(Action, frozen=True, tag="crash-connector"):
-    """The connector dies and starts again. May lose: its place since the saved offset. May never lose: that offset, and the copy."""
+    """The connector dies and starts again. May lose: its progress since the saved offset. May never lose: that offset, and the copy."""
 
     fault = True
 

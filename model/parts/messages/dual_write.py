@@ -60,7 +60,7 @@ class CrashWriter(Action, frozen=True, tag="crash-writer"):
 
 @action_kind
 class Repair(Action, frozen=True, tag="repair"):
-    """The repair job runs: it finishes what dead writers have left."""
+    """The repair job runs: it finishes what dead writers have left undone."""
 
     def __str__(self) -> str:
         return "the repair job runs"
@@ -68,7 +68,7 @@ class Repair(Action, frozen=True, tag="repair"):
 
 @record_kind
 class FirstWritten(Record, frozen=True, tag="first-written"):
-    """The first store holds `version` of `item`; `noted`: so does the outbox, that the second store must be told."""
+    """The first store holds `version` of `item`; `noted`: the outbox records that the second store must be told."""
 
     writer: str
     item: str
@@ -111,7 +111,7 @@ class WriterDied(Record, frozen=True, tag="writer-died"):
 
 @record_kind
 class Repaired(Record, frozen=True, tag="repaired"):
-    """The repair job found this many facts that nobody is at work on."""
+    """The repair job found this many facts that nobody is working on."""
 
     phrase = "a repair had run"
 

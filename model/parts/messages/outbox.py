@@ -24,7 +24,7 @@ RELAYS = ("relay-1", "relay-2")
 
 @action_kind
 class Drain(Action, frozen=True, tag="drain"):
-    """A relay makes one step: it claims the next row, delivers what it has claimed, or marks as done what it has delivered."""
+    """A relay takes one step: it claims the next row, delivers what it has claimed, or marks as done what it has delivered."""
 
     phrase = "a relay took messages out of an outbox"
 
@@ -48,7 +48,7 @@ class CrashRelay(Action, frozen=True, tag="crash-relay"):
 
 @record_kind
 class Claimed(Record, frozen=True, tag="claimed"):
-    """A relay has made the row of event `message`, at `position`, its own."""
+    """A relay has claimed the row of event `message`, at `position`."""
 
     relay: str
     message: str
@@ -60,8 +60,8 @@ class Claimed(Record, frozen=True, tag="claimed"):
 
 @record_kind
 class Delivered(Record, frozen=True, tag="delivered"):
-    """The outside world received a message. `effect`: it did something about it (False: it recognised a repetition). `outbox` is where
-    it came from; `ordered`: there the messages of a stream go out in the order of its events."""
+    """The outside world received a message. `effect`: it acted on the message (False: it recognised a repetition). `outbox` is where
+    the message came from; `ordered`: that outbox sends the messages of a stream in the order of its events."""
 
     relay: str
     message: str

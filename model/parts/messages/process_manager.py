@@ -21,7 +21,7 @@ BACK = (1, 2)
 
 @action_kind
 class Manage(Action, frozen=True, tag="manage"):
-    """The process manager makes one step: it sends the command of its next handler, or saves that it is done with the event."""
+    """The process manager takes one step: it sends the command of its next handler, or saves that it is done with the event."""
 
     phrase = "a process manager sent commands"
 
@@ -31,7 +31,7 @@ class Manage(Action, frozen=True, tag="manage"):
 
 @action_kind
 class ManageAgain(Action, frozen=True, tag="manage-again"):
-    """The process manager receives an event again that it is done with, and sends its commands again."""
+    """An event that the process manager is done with reaches it again, and it sends its commands again."""
 
     back: Natural
 
@@ -42,8 +42,8 @@ class ManageAgain(Action, frozen=True, tag="manage-again"):
 
 @action_kind
 class CrashManager(Action, frozen=True, tag="crash-manager"):
-    """The process manager dies and starts again. May lose: commands sent since its saved progress from its memory. May never lose: that
-    progress, and what receivers have executed."""
+    """The process manager dies and starts again. May lose: the memory of the commands that it has sent since its saved progress. May
+    never lose: that progress, and what receivers have executed."""
 
     fault = True
 
@@ -87,7 +87,7 @@ class ManagerRestarted(Record, frozen=True, tag="manager-restarted"):
 
 @record_kind
 class ManagerAtRest(Record, frozen=True, tag="manager-at-rest"):
-    """At rest the process manager is done with `done` events. These are its handlers: each owes a command for each event."""
+    """At rest, the process manager is done with `done` events. Each of its `handlers` owes a command for each event."""
 
     done: int
     handlers: tuple[str, ...] = ()

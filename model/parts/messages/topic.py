@@ -150,7 +150,7 @@ class FailedOver(Record, frozen=True, tag="failed-over"):
 
 @record_kind
 class Restored(Record, frozen=True, tag="restored"):
-    """The topic is what it was at its backup: the messages `low` to `tail`. Newer ones are gone, which nobody may hold against it."""
+    """The topic is what it was at its backup: the messages `low` to `tail`. Newer ones are gone, and that is no violation."""
 
     phrase = "the log had been restored from a backup"
     fault = True

@@ -27,7 +27,7 @@ class FollowLink(Action, frozen=True, tag="follow-link"):
 
 @action_kind
 class Archive(Action, frozen=True, tag="archive"):
-    """All events of a stream so far are archived: out of every listing, now and later. The stream itself may go on."""
+    """All events of a stream so far are archived: they disappear from every listing, now and later. The stream itself may go on."""
 
     key: str
 

@@ -13,7 +13,7 @@ from refold.model.record import Record, record_kind
 
 @action_kind
 class Look(Action, frozen=True, tag="look"):
-    """Nothing is under way: the background work is done to its end, and every view is read."""
+    """With nothing under way, the background work runs to its end, and every view is read."""
 
     phrase = "somebody looked at the views"
 
@@ -23,7 +23,7 @@ class Look(Action, frozen=True, tag="look"):
 
 @action_kind
 class Work(Action, frozen=True, tag="background-work"):
-    """The background work goes one step."""
+    """The background work takes one step."""
 
     phrase = "the background work went on"
 

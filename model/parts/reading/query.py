@@ -30,7 +30,8 @@ REMEMBERED = 32
 
 @action_kind
 class Query(Action, frozen=True, tag="query"):
-    """A client asks for the state of a key: the cache if it may, else the authoritative store; it waits if the store is behind."""
+    """A client asks for the state of a key. The cache answers if it may, otherwise the authoritative store; the query waits if the
+    store is behind."""
 
     client: str
     key: str
@@ -41,7 +42,7 @@ class Query(Action, frozen=True, tag="query"):
 
 @action_kind
 class LookAgain(Action, frozen=True, tag="look-again"):
-    """A query that waits looks whether it can be answered now, or whether its time is up."""
+    """A waiting query checks whether it can be answered now, or whether its time is up."""
 
     client: str
 
@@ -61,7 +62,7 @@ class FillCache(Action, frozen=True, tag="fill-cache"):
 
 @action_kind
 class HearNews(Action, frozen=True, tag="hear-news"):
-    """The cache hears which keys have changed, and drops them."""
+    """The cache is told which keys have changed, and drops them."""
 
     def __str__(self) -> str:
         return "the query cache hears what has changed"
@@ -80,7 +81,7 @@ class Search(Action, frozen=True, tag="search"):
 
 @record_kind
 class Answered(Record, frozen=True, tag="answered"):
-    """A query was answered out of `source` (``cache`` or ``store``) with `state`, the fold of the first `version` events of `key`.
+    """A query was answered from `source` (``cache`` or ``store``) with `state`, the fold of the first `version` events of `key`.
 
     How stale that is: `events_behind` events of this key are missing, the oldest of them for `ticks_behind` ticks.
     """

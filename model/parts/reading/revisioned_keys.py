@@ -20,7 +20,7 @@ KEYS = ("lamp",)
 
 @action_kind
 class LookUp(Action, frozen=True, tag="look-up"):
-    """A client looks a key up, to create it later on what it has seen."""
+    """A client looks a key up, and may create it later on the strength of what it has seen."""
 
     client: str
     key: str

@@ -20,11 +20,12 @@ class Service:
     """What clients call: `make` is called each time a client's process starts, with the path or address of the database.
 
     It has `execute(command)`, or a method for each command (`claim_name(name, owner)` for `ClaimName(name, owner)`). `refusals` are the
-    errors by which it says no, besides `refold.Refusal`. If it sends messages itself, name the sink in `sends`; `make` then gets it too.
+    errors with which it refuses a command, besides `refold.Refusal`. If it sends messages itself, name the sink in `sends`; `make` then
+    gets it too.
 
     `load` is the name of its method that loads the aggregate of a key, through whatever caches and snapshots it has; `state` turns the
-    aggregate into a state as `Application.evolve` returns it. `snapshots` is a table or a query with a key, a version and a state, which
-    `snapshot` turns into the same; by default it reads JSON.
+    aggregate into a state as `Application.evolve` returns it. `snapshots` is a table or a query with a key, a version and a state;
+    `snapshot` turns that state into one of the application. By default it reads JSON.
     """
 
     make: Callable[..., object]
@@ -61,7 +62,8 @@ class Worker:
     `snapshot` is a table or a query with a position and the rows up to it, as JSON. The newest one counts.
 
     `rebuild` is the name of its method that makes the rows anew from the events, or a function that does. It has a process of its own:
-    the method is called on a worker that is made for it, the function with the path or address. The rest is as for every consumer.
+    the method is called on a worker that is made for it, the function with the path or address. The other parameters are the same as
+    for every consumer.
     """
 
     make: Callable[..., object] | None = None
@@ -79,7 +81,7 @@ class Worker:
 
 @attrs.frozen
 class Relay:
-    """A process that takes turns and sends: the relay of an outbox, a process manager, a mailer.
+    """A process that takes turns and sends messages: the relay of an outbox, a process manager, a mailer.
 
     `make` is called each time its process starts, with the path or address of the database and the sink called `sends`. `poll` is the name
     of its method that does a bounded piece of work and says whether there was any.

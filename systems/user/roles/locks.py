@@ -57,13 +57,13 @@ class HolderPort(Protocol):
 
     If a `Lock` has names, each method gets the name of the lock as its argument.
 
-    `acquire` never waits for long; it says no instead. Optional: `renew` returns whether the lease starts again from now; `write` does what
-    the lock guards, with the token that the client has, and returns False, or raises, if it was refused; `crash` is called when the
-    client's process has died, and does what a server would notice of that; and `close`.
+    `acquire` never waits for long; it returns None or False instead. Optional: `renew` returns whether the lease starts again from now;
+    `write` does what the lock guards, with the token that the client has, and returns False, or raises, if it was refused; `crash` is
+    called when the client's process has died, and does what a server would do when it notices; and `close`.
     """
 
     def acquire(self, *name: str) -> int | bool | None:
-        """The fencing token under which the lock was granted, or True if it has none; None or False if it is taken."""
+        """The fencing token under which the lock was granted, or True if the lock has no tokens; None or False if it is taken."""
 
     def release(self, *name: str) -> object:
         """Give the lock back."""
@@ -71,14 +71,15 @@ class HolderPort(Protocol):
 
 @attrs.frozen
 class Lock:
-    """A lock of your own: `make(client)` returns the object with which that client uses it, a `HolderPort`.
+    """A lock of your own: `make(client)` returns the object through which that client uses it, a `HolderPort`.
 
-    `lease` is how many seconds a grant lasts; None if it lasts until it is given back, or its process dies. `written()` shows what the
-    lock guards, read from outside: whatever changes when a write takes effect; on a database it is a table or a query. Without it a write
-    counts as taking effect when it returns, and no time passes in the middle of it. `name` is what reports call the thing that is guarded.
+    `lease` is how many seconds a grant lasts; None if it lasts until it is released or its process dies. `written()` shows what the
+    lock guards, read from outside: whatever changes when a write takes effect; on a database it is a table or a query. Without it a
+    write counts as taking effect when it returns, and no time passes in the middle of it. `name` is what reports call the thing that is
+    guarded.
 
-    `names`: there is a lock for each of these, independent of all others. A client may hold several, and `acquire`, `renew`, `write` and
-    `release` get the name of the lock as their argument.
+    `names`: there is one lock for each of these names, independent of all others. A client may hold several, and `acquire`, `renew`,
+    `write` and `release` get the name of the lock as their argument.
     """
 
     make: Callable[..., Any]

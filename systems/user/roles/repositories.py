@@ -26,10 +26,12 @@ from refold.systems.user.roles.role import OwnRole, Places, Surroundings
 class RepositoryPort(Protocol):
     """Where the application gets an aggregate from, through whatever caches and snapshots there are.
 
-    A system has it as `repository`: one that all clients share, or what gives each client its own, called with that client's service.
+    A system has it as `repository`: one object that all clients share, or a function that is called with a client's service and returns
+    that client's own.
 
-    Promises: with nobody in the middle of work, `load` gives the fold of all events of the key. Optional, on what the system has:
-    `snapshot(key)`, the newest snapshot as it is stored, (version, state) or None: it is the fold of that many first events of the key.
+    Promise: with nobody in the middle of work, `load` returns the fold of all events of the key. Optional, on the system's
+    `repository`: `snapshot(key)` returns the newest stored snapshot as (version, state), or None. Its state is the fold of that many
+    first events of the key.
     """
 
     def load(self, key: str) -> Any:

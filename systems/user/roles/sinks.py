@@ -25,26 +25,27 @@ PROMISES = ("once", "at-most-once", "ordered")
 
 
 class SinkPort(Protocol):
-    """Where messages leave the system, as refold looks at it: a `Sink`, or a stand-in of your own for a broker, a mail server, a payment.
+    """Where messages leave the system, as refold sees it: a `Sink`, or a stand-in of your own for a broker, a mail server or a payment
+    service.
 
-    Promises: `sent` only grows at its end. Wrap a stand-in of your own in `refold.systems.gate.watch`, so that code can stop at it.
+    Promise: `sent` only grows at its end. Wrap a stand-in of your own in `refold.systems.gate.watch`, so that code can stop at it.
     Optional: `message` (None for an event that calls for none) and `promises`, as those of `Sink`.
     """
 
     def sent(self) -> Sequence[Any]:
-        """All messages that left the system, in their order, from the beginning of the run."""
+        """All messages that have left the system since the beginning of the run, in order."""
 
 
 class Sink:
-    """Takes messages, and keeps them: what a relay or a service is given to send through, in place of a broker.
+    """Takes messages and keeps them. A relay or a service sends through it in place of a broker.
 
-    `message(event)` is what must go out because of an event, None if nothing; compared with ``==``. What is sent with one argument is that
-    argument, else the tuple of all. Sending is a place where a plan may stop the sender, refuse it with a `ConnectionError`, lose the
-    answer, or end its process.
+    `message(event)` is the message that an event calls for, or None; it is compared with ``==``. A message that is sent with one
+    argument is that argument, otherwise the tuple of all arguments. When a message is sent, a plan may stop the sender, refuse the
+    message with a `ConnectionError`, lose the answer, or end the sender's process.
 
-    Each message is promised to come at least once, and a repetition does no harm. `promises` may say more: ``once`` (a second time only if
-    its sender was interrupted after the first), ``at-most-once`` (never a second time, but one may be lost by a fault),
-    ``ordered`` (those of a stream in the order of its events).
+    Each message is promised at least once, and a repetition does no harm. `promises` may say more: ``once`` (a second time only if its
+    sender was interrupted after the first), ``at-most-once`` (never a second time, but one may be lost by a fault), ``ordered`` (those
+    of a stream in the order of its events).
     """
 
     def __init__(
