@@ -90,7 +90,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "with it overwrites what it has not seen; answer with the version that the check itself has read",
     ),
     "duplicate-create": Anomaly(
-        "{where} got something a second time that may exist only once",
+        "{where} got a second copy of something that may exist only once",
         "what exists already cannot be created again",
         usual="uniqueness was checked in a view that lags behind; claim the name with an append that expects no stream, or with "
         "the version that was read",
@@ -125,7 +125,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "stream {where} jumps to version {actual} where version {expected} should come",
         "the versions of a stream are 1, 2, 3, …, without gaps",
         usual="an earlier event of the stream was numbered and then lost: a write or an fsync failed unnoticed, or a failed save "
-        "discarded it; number events in the step that stores them, and recover what is on disk after a failed write or fsync",
+        "discarded it; number events in the step that stores them, and after a failed write or fsync stop and recover from disk",
         unit="version {}",
     ),
     "scan-out-of-order": Anomaly(
@@ -301,7 +301,7 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="messages between the snapshot and the beginning of the log were removed; use a snapshot only if the log reaches it",
     ),
     "checkpoint-ahead-of-log": Anomaly(
-        "{where} keeps a position in a log that has since been restored or cut below it",
+        "{where} keeps its position from an old epoch of the log, which was restored or cut in the meantime",
         "a position means nothing outside its own epoch of the log",
         usual="the log was restored or cut; keep the epoch in the checkpoint, and rebuild when it changes",
     ),
@@ -310,7 +310,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "every event changes the rows of a consumer once",
         "the rows should have stayed {expected}, and became {actual}",
         "effect and checkpoint are saved in two steps and a crash came in between, or a worker went on writing after another "
-        "one had taken its partition over; save both in one transaction, or keep the position with the rows, and let the store "
+        "one had taken over its partition; save both in one transaction, or keep the position with the rows, and let the store "
         "refuse a worker that no longer owns the partition",
     ),
     "applied-out-of-order": Anomaly(
