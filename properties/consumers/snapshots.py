@@ -1,6 +1,6 @@
 """Snapshot equality: snapshot(v) == fold(log[:v]), and a snapshot never changes once taken (A11).
 
-Then load(snapshot) + tail equals full replay. Usually broken by a version that is one off (the last event is folded twice, or
+Then load(snapshot) + tail equals full replay. Usually broken by a version that is off by one (the last event is folded twice, or
 never), by saving before the append is durable, and by sharing mutable state with the live object.
 """
 

@@ -1,6 +1,6 @@
 """Deadlocks: nobody waits for somebody who waits for him.
 
-Usually broken by two locks that are taken in different orders, and by a lock that is held across a call of somebody who needs it.
+Usually broken by two locks that are taken in different orders, and by a lock that is held during a call that needs it too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Deadlocks(Property):
 
     name = "deadlocks"
     guarantee = "LIVE"
-    clauses = {"no circle": "whoever waits for a lock waits for somebody who can go on"}
+    clauses = {"no circle": "a caller that waits for a lock waits for somebody who can go on"}
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()

@@ -61,7 +61,7 @@ class Locks(Property):
         "one holder": "a lock is granted only when no other lease on it is in force; where clocks differ, tokens alone count",
         "still waiting": "a client that waits is granted the lock only before its time to wait is up",
         "lasting": "a lease ends later than it begins",
-        "renewed by its holder": "a lease is renewed only for the client that was granted it last and has not given it back",
+        "renewed by its holder": "a lease is renewed only for the client to which it was last granted and that has not released it",
         "renewal lasting": "a renewed lease ends later than it is renewed",
         "new token": "each grant has a token that is greater than all before",
         "not kept waiting": "a client is told to wait only while a lease is in force",

@@ -214,7 +214,7 @@ class _Printer:
             if best and self.verbose and found.because:
                 self.say(f"because {'; '.join(found.because)}", "", 4)
             if best:
-                self.say(f"{row.what}; usual fix: {row.fix}; reported as {spelled_out(row.references)}", "", 4)
+                self.say(f"{row.what}. Usual fix: {row.fix}. Reported as {spelled_out(row.references)}.", "", 4)
 
     def plan(self, told: Explained) -> None:
         """The actions; of a long plan the beginning and the end, so that the explanation is not far below."""

@@ -26,42 +26,44 @@ class Anomaly:
 
 ANOMALIES: dict[str, Anomaly] = {
     "phantom-event": Anomaly(
-        "{event} is in stream {where}, and no client ever appended it",
-        "every event in the log was appended by somebody",
-        usual="reads that fabricate an entry at a border (position 0, an empty page); check the bounds of reads",
+        "{event} is in stream {where}, but no client ever appended it",
+        "every event in the log was appended by a client",
+        usual="a read fabricates an entry at a bound (position 0, an empty page); check the bounds of reads",
     ),
     "refused-append-visible": Anomaly(
-        "an append to {where} was refused, and is in the log all the same",
+        "an append to {where} was refused, but it is in the log all the same",
         "a refused or rolled back append leaves no trace",
-        usual="the check and the write are not one atomic step, or a failed write is not undone; one transaction for both",
+        usual="the check and the write are not one atomic step, or a failed write is not undone; use one transaction for both",
     ),
     "partial-batch": Anomaly(
         "of the {expected} events of one append to {where}, only {actual} became visible",
         "all events of an append become visible together, or none",
         "{expected} events were asked for in one step, {actual} became visible",
-        "events written one by one, with a crash or a reader in between; one transaction, or a commit marker that readers respect",
+        "events are written one by one, and a crash or a reader comes in between; use one transaction, or a commit marker that "
+        "readers respect",
         unit="events: {}",
     ),
     "event-altered": Anomaly(
         "{event} of {where} is not what was appended",
         "readers get an event as its writer gave it to the log: the same stream, type and payload",
-        usual="an encoder or decoder that loses, cuts or mixes fields, one buffer for all events of a batch, stream names in another "
-        "spelling; read back what was written and compare",
+        usual="an encoder or decoder loses, cuts or mixes up fields, all events of a batch share one buffer, or stream names are "
+        "spelled in different ways; read back what was written and compare",
     ),
     "duplicate-append": Anomaly(
         "one append to {where} is stored twice",
         "an append has at most one effect, however often it is sent",
-        usual="a retry after a lost answer; keep event ids over retries, and let the log recognise them",
+        usual="a client retried after a lost answer; keep the event ids over retries, and let the log recognise them",
     ),
     "double-effect-of-retry": Anomaly(
         "a retry made one append to {where} happen twice",
         "an append has at most one effect, however often it is sent",
-        usual="a retry after a lost answer; keep event ids over retries, and let the log recognise them",
+        usual="a client retried after a lost answer; keep the event ids over retries, and let the log recognise them",
     ),
     "write-skew": Anomaly(
         "two decisions on {where}, each right by itself, contradict each other",
-        "decisions that share an invariant are decided one after the other",
-        usual="an expected version protects one stream, the invariant spans several; put what it spans into one stream, or lock it",
+        "decisions that share an invariant are made one after the other",
+        usual="an expected version protects one stream, but the invariant spans several; put everything it spans into one stream, or "
+        "lock it",
     ),
     "lost-update": Anomaly(
         "a decision on {where} was accepted although its condition no longer held",
@@ -71,10 +73,10 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "condition-ignored": Anomaly(
         "an append to {where} was accepted although its condition over tags no longer held",
-        "an append with a condition over tags happens only if no event that matches has come since its decision was read",
-        "it demanded {expected}, and there was {actual}",
-        "the condition is checked on a stale view, before the step that writes, or for one of several tags; look for all its types and tags"
-        " after the position that was read, in the same transaction as the write",
+        "an append with a condition over tags happens only if no matching event has come since its decision was read",
+        "it required {expected}, and there was {actual}",
+        "the condition is checked on a stale view, before the step that writes, or for only one of several tags; look for all "
+        "its types and tags after the position that was read, in the same transaction as the write",
     ),
     "false-conflict": Anomaly(
         "an append to {where} was refused although nothing was in its way",
@@ -82,13 +84,13 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="the version of another stream, or a stale one, was compared; compare with the stream's own newest version",
     ),
     "conflict-names-wrong-version": Anomaly(
-        "an append to {where} was rightly refused, but the refusal names a version that the stream did not have at any time in between",
-        "a refusal names the version that it has found",
-        usual="a count from 0 in one place and from 1 in another, or a version out of a cache; a client that tries again with this version "
-        "overwrites what it has not seen; answer with the version that the check itself has read",
+        "an append to {where} was rightly refused, but the refusal names a version that the stream never had in the meantime",
+        "a refusal names the version that its check has found",
+        usual="one place counts versions from 0 and another from 1, or the version comes from a cache, and a client that tries again "
+        "with it overwrites what it has not seen; answer with the version that the check itself has read",
     ),
     "duplicate-create": Anomaly(
-        "{where} got something a second time that may exist only once",
+        "{where} got a second copy of something that may exist only once",
         "what exists already cannot be created again",
         usual="uniqueness was checked in a view that lags behind; claim the name with an append that expects no stream, or with "
         "the version that was read",
@@ -106,71 +108,74 @@ ANOMALIES: dict[str, Anomaly] = {
     "visible-below-read-position": Anomaly(
         "{event} appeared at a position that readers had already passed",
         "nothing becomes visible below a position that was readable before",
-        usual="positions are given out at insert and become visible at commit; readers must stop below the lowest open position",
+        usual="positions are given out at insert and become visible at commit; let readers stop below the lowest open position",
     ),
     "duplicate-position": Anomaly(
         "two events stand at position {position} of the log",
         "a position belongs to one event",
-        usual="positions counted per writer or per table; one counter for the whole log",
+        usual="positions are counted per writer or per table; use one counter for the whole log",
     ),
     "duplicate-version": Anomaly(
         "two events of stream {where} have version {actual}",
         "the versions of a stream are 1, 2, 3, …, each one once",
-        usual="the version is read, then written, in two steps; a unique key over stream and version",
+        usual="the version is read and then written in two steps; put a unique key on stream and version",
         unit="version {}",
     ),
     "version-gap": Anomaly(
         "stream {where} jumps to version {actual} where version {expected} should come",
         "the versions of a stream are 1, 2, 3, …, without gaps",
-        usual="events discarded after they were numbered; number them where they are stored",
+        usual="an earlier event of the stream was numbered and then lost: a write or an fsync failed unnoticed, or a failed save "
+        "discarded it; number events in the step that stores them, and after a failed write or fsync stop and recover from disk",
         unit="version {}",
     ),
     "scan-out-of-order": Anomaly(
         "a read of the whole log returned position {position} out of order",
         "the log is read in the order of its positions",
-        usual="a query without ORDER BY; order by position",
+        usual="a query has no ORDER BY; order by position",
     ),
     "acknowledged-append-lost": Anomaly(
         "the log has lost {event} of {where}, which it had already confirmed or shown",
         "what the log has acknowledged or shown is in every later read",
-        usual="the answer is sent before the data is synced to disk, or recovery gives up at a torn record; sync before the answer, and "
-        "cut a torn record off before the next append goes behind it",
+        usual="the answer is sent before the data is synced to disk, or although the sync failed, or recovery gives up at a torn "
+        "record; sync before the answer, and cut off a torn record before the next append goes behind it",
     ),
     "log-does-not-recover": Anomaly(
         "{where} did not come back after a fault, and {expected} is gone",
-        "a log that was killed, or lost power, or whose disk failed, starts again and can be read",
+        "a log that was killed, lost power or had a disk failure starts again and can be read",
         "expected {expected}; it said: {actual}",
-        "files that are written in place or half written when the process dies, and a start that gives up at what it cannot read;"
-        " write beside and rename, add checksums, and cut a torn end off",
+        "files are written in place, or are half written when the process dies, and the start gives up at what it cannot read; "
+        "write to a temporary file and rename it, add checksums, and cut off a torn end",
     ),
     "read-out-of-order": Anomaly(
         "one read gave {where} events out of the order of their positions",
         "a read returns events in the order of their positions",
         "in order they are {expected}, they came as {actual}",
-        "a query without ORDER BY, whose order depends on the plan; order by position",
+        "a query has no ORDER BY, so its order depends on the plan; order by position",
     ),
     "range-differs": Anomaly(
         "a read between bounds did not return what lies between them",
         "a read returns the first events between its bounds, as many as the limit allows, and nothing else",
         "between the bounds are {expected}, it returned {actual}",
-        "an index of -1, a limit of 0 that means none, bounds that are one off; check the bounds of reads",
+        "an index of -1, a limit of 0 that means no limit, or a bound that is off by one; check the bounds of reads",
     ),
     "phantom-entry": Anomaly(
         "a read returned {event}, which is not between its bounds",
         "a read returns the first events between its bounds, as many as the limit allows, and nothing else",
         "between the bounds are {expected}, it returned {actual}",
-        "an index of -1, or a first entry that is made up; check the bounds of reads",
+        "an index of -1, or a fabricated first entry; check the bounds of reads",
     ),
     "never-becomes-visible": Anomaly(
-        "everything is at rest, stream {where} holds events, and readers of the whole log never get to see them",
+        "everything is at rest, and stream {where} holds events that readers of the whole log never get to see",
         "what the log has accepted becomes visible to its readers",
-        usual="readers wait at a gap that nobody fills, or for a transaction that never ends; skip what is proven dead, bound the wait",
+        usual="readers wait at a gap that nobody fills, or for a transaction that never ends; skip gaps that are proven dead, and "
+        "bound the wait",
     ),
     "stream-misses-events": Anomaly(
         "a read of stream {where} does not return all events that readers of the whole log have seen of it",
         "a stream is the events of the log that belong to it",
         "the log shows {expected} of its events, the stream {actual}",
-        "an index of streams that is written apart from the log, or a bound that is one off; derive it in the same transaction",
+        "an index of streams is written apart from the log, or a bound is off by one; update the index in the transaction of "
+        "the append",
     ),
     "answer-misses-events": Anomaly(
         "the answer to an append to {where} names positions that are not those of its events",
@@ -179,7 +184,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the retry of a batch is answered with what is known of its first event; keep the answer with the batch",
     ),
     "acknowledged-elsewhere": Anomaly(
-        "the answer to an append says that its event is at position {position}, and it is not there",
+        "the answer to an append says that its event is at position {position}, but it is not there",
         "an answer names the positions at which the events of its append are stored",
         usual="positions are computed and not read back, or answers are given out in the wrong order; return what was stored",
     ),
@@ -187,18 +192,19 @@ ANOMALIES: dict[str, Anomaly] = {
         "a decision on {where} rests on a state that is not the replay of its events",
         "the view that a decision reads is the fold of the stream",
         "the replay leads to {expected}, the decision was {actual}",
-        "an aggregate in memory that a declined command has changed; decide and apply first, then change the version",
+        "a declined command has changed an aggregate in memory; decide and apply first, then change the version",
     ),
     "decided-on-unsaved-events": Anomaly(
         "a decision on {where} rests on events that the log does not have",
         "the view that a decision reads is the fold of the stream",
         "the replay leads to {expected}, the decision was {actual}",
-        "new events leave the list of uncommitted ones before the save succeeds; clear it afterwards, discard the aggregate on failure",
+        "new events leave the list of uncommitted ones before the save succeeds; clear it after the save, and discard the "
+        "aggregate on failure",
     ),
     "overtaken-event-dropped": Anomaly(
         "{where} dismissed {event} as a duplicate, because a later one had come first",
         "every event is applied, after its predecessors",
-        usual="a read or a delivery out of order, and a high-water mark that takes what is late for what is old; order by position",
+        usual="events are read or delivered out of order, and a high-water mark takes what is late for what is old; order by position",
     ),
     "writers-interleave": Anomaly(
         "{where} appended an event to an entity that another writer had changed since",
@@ -209,7 +215,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "old-writer-accepted": Anomaly(
         "{where} appended an event after another writer had taken over",
         "the events of an entity come from one writer at a time",
-        usual="the journal does not ask who writes; fence the old writer off by its epoch",
+        usual="the journal does not check who writes; fence the old writer off by its epoch",
     ),
     "took-over-without-replay": Anomaly(
         "{where} took an entity over without all of its events",
@@ -233,9 +239,10 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="the journal refuses old epochs and takes all others; accept the epoch of the last takeover and no other",
     ),
     "absent-key-deleted": Anomaly(
-        "{where} was deleted, and it was not there",
+        "{where} was deleted although it did not exist",
         "creations and deletions of a key alternate",
-        usual="the deletion does not look whether the key exists, or two clients delete one entry; make it conditional on the revision",
+        usual="the deletion does not check whether the key exists, or two clients delete one entry; make it conditional on the "
+        "revision",
     ),
     "revision-goes-back": Anomaly(
         "the revision of {where} did not grow",
@@ -249,40 +256,44 @@ ANOMALIES: dict[str, Anomaly] = {
     "removal-takes-more": Anomaly(
         "a removal has taken more of {where} than it names",
         "a removal takes what it names, and nothing of other streams, nor anything newer",
-        usual="a bound that is one off, or streams found by a prefix of their name (LIKE 'lear%'); compare whole names, and include the "
-        "bound on one side only",
+        usual="a bound is off by one, or streams are found by a prefix of their name (LIKE 'lear%'); compare whole names, and "
+        "include the bound on one side only",
     ),
     "read-stops-at-removed": Anomaly(
-        "a read of the log that begins before the removed events does not come to those that are left",
+        "a read of the log that begins before the removed events does not reach the events that are left",
         "a read that begins before what was removed goes on with the first event that is left",
-        usual="a reader that expects the next position, and ends or waits at a gap; ask for what is greater than the position, in order",
+        usual="a reader expects the next position, and ends or waits at a gap; ask for all positions greater than the last one, in "
+        "order",
     ),
     "removed-event-returns": Anomaly(
-        "{event} of {where} was removed, and a later read shows it",
+        "{event} of {where} was removed, but a later read shows it",
         "what was removed is in no later read, of the log or of its stream",
-        usual="two ways of reading, of which one does not know of the removal (an index, a cache, a copy); a bound that is one off",
+        usual="there are two ways to read, and one of them does not know of the removal (an index, a cache, a copy), or a bound is "
+        "off by one; remove the event from every copy, and check the bounds",
     ),
     "removal-undone": Anomaly(
-        "{event} of {where} was removed, and is there again after the log has died",
+        "{event} of {where} was removed, and came back after the log had died",
         "what was removed stays removed after a crash and a loss of power",
         usual="the removal is kept in memory, or written and not synced before the answer; make it as durable as an append, or do not "
         "declare `durable-removal`",
     ),
     "position-used-again": Anomaly(
-        "position {position} belonged to an event that was removed, and is given to another one",
-        "a position is given out once, also if its event is removed",
-        usual="the next position is the greatest one that is stored, plus one; keep the counter apart (AUTOINCREMENT, a sequence)",
+        "position {position} belonged to an event that was removed, and was given to another one",
+        "a position is given out once, even if its event is removed",
+        usual="the next position is the greatest stored one plus one; keep the counter apart from the events (AUTOINCREMENT, a "
+        "sequence)",
     ),
     "version-used-again": Anomaly(
-        "an event of stream {where} has version {actual}, which an event had before that may have been removed",
+        "an event of stream {where} has version {actual}, which belonged to an earlier event that may have been removed",
         "the versions of a stream go on after a removal",
-        usual="the version is the number of events that are stored, or the greatest one of them; keep the version of a stream apart from "
-        "its events",
+        usual="the version is the number of stored events, or the greatest stored version, plus one; keep the version of a stream "
+        "apart from its events",
     ),
     "trimmed-message-skipped": Anomaly(
         "retention removed messages that {where} had not read, and {where} went on without noticing",
         "a consumer notices when messages are missing",
-        usual="retention does not know its readers; compare the next position with the one expected, fail on a gap, fetch a full copy",
+        usual="retention does not know its readers; compare the next position with the expected one, fail on a gap, and fetch a full "
+        "copy",
     ),
     "recovered-state-partial": Anomaly(
         "{where} recovered only a part of its state",
@@ -290,16 +301,17 @@ ANOMALIES: dict[str, Anomaly] = {
         usual="messages between the snapshot and the beginning of the log were removed; use a snapshot only if the log reaches it",
     ),
     "checkpoint-ahead-of-log": Anomaly(
-        "{where} keeps a position in a log that has begun anew before it",
+        "{where} keeps its position from an old epoch of the log, which was restored or cut in the meantime",
         "a position means nothing outside its own epoch of the log",
-        usual="the log was restored or cut; keep the epoch in the checkpoint, and build anew when it changes",
+        usual="the log was restored or cut; keep the epoch in the checkpoint, and rebuild when it changes",
     ),
     "effect-applied-twice": Anomaly(
         "{where} applied {event} a second time, and its rows changed again",
         "every event changes the rows of a consumer once",
         "the rows should have stayed {expected}, and became {actual}",
-        "effect and checkpoint are two steps, with a crash in between, or a worker that was replaced goes on; save both in one "
-        "transaction, or keep the position with the rows, and let the store refuse a worker that no longer owns the partition",
+        "effect and checkpoint are saved in two steps and a crash came in between, or a worker went on writing after another "
+        "one had taken over its partition; save both in one transaction, or keep the position with the rows, and let the store "
+        "refuse a worker that no longer owns the partition",
     ),
     "applied-out-of-order": Anomaly(
         "{where} applied {event} before an earlier event of the same stream",
@@ -314,13 +326,14 @@ ANOMALIES: dict[str, Anomaly] = {
     "dropped-as-duplicate": Anomaly(
         "{where} took {event} for a duplicate, and has never applied it",
         "only an event that was applied may be dismissed as a duplicate",
-        usual="a dedupe memory shared between consumers, or compared by something that is not unique; key it by consumer and event id",
+        usual="a dedupe table is shared between consumers, or compares something that is not unique; key it by consumer and event id",
     ),
     "checkpoint-ahead-of-effects": Anomaly(
         "the checkpoint of {where} is at {actual}, its effects end at {expected}: a crash now loses what lies between",
         "a checkpoint covers only events whose effects are stored",
         "the effects end at position {expected}, the checkpoint says {actual}",
-        "the checkpoint is saved before the effect, or the highest of several parallel positions is; save it afterwards, or with it",
+        "the checkpoint is saved before the effect, or parallel workers save the highest of their positions; save the "
+        "checkpoint after the effect, or together with it",
         unit="position {}",
     ),
     "checkpoint-beyond-tail": Anomaly(
@@ -338,12 +351,12 @@ ANOMALIES: dict[str, Anomaly] = {
         unit="position {}",
     ),
     "snapshot-ahead-of-log": Anomaly(
-        "the snapshot of {where} at {position} contains what is not in the log",
+        "the snapshot of {where} at {position} contains something that is not in the log",
         "a snapshot holds only what is in the log",
         usual="the snapshot was taken before the append was accepted; take it after the log's answer",
     ),
     "snapshot-never-taken": Anomaly(
-        "a snapshot of {where} at {position} was loaded, and nobody had taken one",
+        "a snapshot of {where} at {position} was loaded, but nobody had taken one",
         "what is loaded is a snapshot that was taken",
         "expected {expected}, one at {actual} was loaded",
         "snapshots are kept under names that others use too, or the position is kept apart from the state; save both as one value under "
@@ -356,7 +369,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the snapshot shares mutable state with the live object; copy or serialise it",
     ),
     "snapshot-under-other-schema": Anomaly(
-        "the snapshot of {where} at {position} says that it is of schema {actual}, and code of schema {expected} took it",
+        "the snapshot of {where} at {position} is labelled with schema {actual}, but code of schema {expected} took it",
         "a snapshot is filed under the schema of the code that took it",
         "expected schema {expected}, found {actual}",
         "the schema's number is written by hand, or read at another time than the state; take both from the code that runs",
@@ -365,25 +378,25 @@ ANOMALIES: dict[str, Anomaly] = {
         "the snapshot of {where} at {position} differs from the replay up to there",
         "a snapshot equals the replay of the log up to its position",
         "the replay gives {expected}, the snapshot holds {actual}",
-        "a version that is one off; the position of a snapshot is that of the last event in it",
+        "the version of the snapshot is off by one; file it under the position of the last event in it",
     ),
     "finished-process-returns": Anomaly(
-        "process {where} came to its end and is back from a snapshot",
+        "process {where} had ended and came back from a snapshot",
         "a process that has ended leaves nothing that a restart could load",
         "{expected}; {actual} was loaded",
         "only the process was removed, not its snapshot; delete it in the store",
     ),
     "rebuild-misses-events": Anomaly(
-        "the rebuilt tables of {where} lack {event}, and their position says that it is in them",
+        "the rebuilt tables of {where} lack {event}, although their position says that they contain it",
         "rebuilt tables are swapped in at the position that they stand for",
         "the replay gives {expected}, the tables hold {actual}",
-        "live consumption went on during the rebuild; catch up under a lock, swap shadow tables in at the same position",
+        "live consumption went on during the rebuild; catch up under a lock, or swap shadow tables in at the same position",
     ),
     "side-table-differs": Anomaly(
         "a rebuild of {where} at {position} left side tables out",
         "the live path and the rebuild fill the same tables",
         "the replay gives {expected}, the tables hold {actual}",
-        "the rebuild runs the main projection only; rebuild every derived table",
+        "the rebuild runs only the main projection; rebuild every derived table",
     ),
     "rebuild-differs": Anomaly(
         "the rebuilt tables of {where} at {position} differ from those of the live path",
@@ -395,58 +408,61 @@ ANOMALIES: dict[str, Anomaly] = {
         "the answer to a query about {where} differs from a replay of its events",
         "an answer of version n is the fold of the first n events, on every read path",
         "the replay gives {expected}, the answer was {actual}",
-        "a read path past the upcasters, or a row of somebody else (a cache name without the tenant); use one decoder, and put "
-        "the tenant into every key",
+        "a read path bypasses the upcasters, or the row belongs to somebody else (a cache key without the tenant); use one "
+        "decoder, and put the tenant into every key",
     ),
     "effect-repeated-on-replay": Anomaly(
-        "{where} repeated the effect of {event} on the outside world, although it had noted that it was done",
+        "{where} repeated the effect of {event} on the outside world, although it had recorded it as done",
         "a replay has no effect on the outside world",
         "expected {expected}, found {actual}",
-        "a rebuild runs the handlers of the live path; gate them by what was done before, all of it and not one number",
+        "a rebuild runs the handlers of the live path; gate them by a record of everything that was done, not by a single "
+        "number",
     ),
     "effect-never-happened": Anomaly(
         "{where} passed {event} and never carried out its effect on the outside world",
         "every event has its effect, once",
         "expected {expected}, found {actual}",
-        "the gate of a replay is too high, or the note that it is done is saved before it is; save it after",
+        "the gate of a replay is too high, or an effect is recorded as done before it happens; record it afterwards",
     ),
     "event-vanished": Anomaly(
-        "{event} of {where} was in the log, and is not there any more",
+        "{event} of {where} was in the log and is no longer there",
         "the log only grows at its end",
         "a reader had found {expected} there, and finds {actual} now",
-        "an event that was shown before it was durable, a deletion, or a renumbering; show nothing that may be taken back",
+        "an event was shown before it was durable, was deleted, or was renumbered; show nothing that may be taken back",
     ),
     "view-differs-from-replay": Anomaly(
         "{where} differs from a replay of the whole log",
         "while nothing is under way, what an application shows equals a replay of its log",
         "the replay gives {expected}, {where} shows {actual}",
-        "a snapshot that misses an event, a projection that applies one twice or never, or a cache that nobody empties; compare the"
-        " positions at which each of them stands",
+        "a snapshot misses an event, a projection applies one twice or never, or a cache is never cleared; compare the "
+        "positions at which each of them stands",
     ),
     "replay-differs": Anomaly(
-        "two replays of the same events{place} give two states",
+        "two replays of the same events{place} give different states",
         "a replay looks at nothing but the events",
         "the first gives {expected}, the second {actual}",
-        "a global, a clock or a random number in the replay; put such values into the event",
+        "the replay looks at a global, a clock or a random number; put such values into the event",
     ),
     "replay-differs-elsewhere": Anomaly(
         "another process, with another hash seed, clock and time zone, gets a different {where} from the same events",
         "a replay gives the same bytes in every process",
         "one process gives {expected}, another {actual}",
-        "iteration over a set, hash(), id(), a clock or a random number decides; sort, and put such values into the event",
+        "the result depends on the order of a set, on hash(), id(), a clock or a random number; sort, and put such values into "
+        "the event",
     ),
     "old-event-unreadable": Anomaly(
         "{event}, which a former version stored, cannot be read: {where}",
         "every later version can read whatever is in the log",
         "the application raises {actual}",
-        "a field or a class that has another name now, a new field without a default, or an event class that is gone; say in"
-        " Application.upcast what the old form is today, and keep the class of every event that was ever stored",
+        "a field or a class was renamed, a new field has no default, or an event class is gone; say in Application.upcast what "
+        "the old form is today, and keep the class of every event that was ever stored",
     ),
     "old-event-read-two-ways": Anomaly(
         "{event} ({where}), which a former version stored, is different each time it is read",
         "an event is the same each time it is read",
         "the first time it is {expected}, the second time {actual}",
-        "an upcaster that fills a new field from a clock, a random number or a counter; take what the event itself holds, or a constant",
+        "an upcaster fills a new field from a clock, a random number or a counter; use what the event itself holds, or a "
+        "constant",
     ),
     "old-event-moved": Anomaly(
         "{event} is in stream {where}, and the application looks for it elsewhere",
@@ -458,26 +474,28 @@ ANOMALIES: dict[str, Anomaly] = {
         "the old events{place} mean something else now",
         "a fold of the old events gives what a former version recorded of them",
         "it was {expected}, and is {actual} now",
-        "a field that is no longer read, a wrong default for one that is new, or another unit or sign; correct Application.upcast. If the"
-        " form of states or rows was changed on purpose, say how in Application.upcast_state or upcast_row",
+        "a field is no longer read, a new one has a wrong default, or a unit or a sign has changed; correct "
+        "Application.upcast. If the form of states or rows was changed on purpose, say how in Application.upcast_state or "
+        "upcast_row",
     ),
     "old-state-breaks-invariant": Anomaly(
-        "with {event} the state of {where} breaks an invariant of today: {what}",
+        "with {event}, the state of {where} breaks one of today's invariants: {what}",
         "states of old events keep the invariants",
-        "what was found is: {actual}",
-        "an upcaster that gives a wrong amount, or a new rule that old data do not keep; correct the upcaster, or let the rule allow them",
+        "found {actual}",
+        "an upcaster gives a wrong amount, or old data break a new rule; correct the upcaster, or let the rule allow them",
     ),
     "old-decision-differs": Anomaly(
         "a decision on {where} would come out differently today",
         "a command that is decided again on the same events gives the same events",
         "it was {expected}, and is {actual} now",
-        "a rule that was changed, or a state that old events no longer add up to; if it is the rule, leave --decisions out",
+        "a rule was changed, or old events no longer add up to the same state; if the rule was changed on purpose, leave "
+        "--decisions out",
     ),
     "sent-elsewhere": Anomaly(
-        "{where} sent the effect of {event} to somebody else",
-        "an effect on the outside world goes to the one that its event is about",
+        "{where} sent the effect of {event} to the wrong receiver",
+        "an effect on the outside world goes to the receiver that its event is about",
         "expected {expected}, found {actual}",
-        "a variable that is left over from the message before",
+        "a variable is left over from the message before; fill every message from its own event",
     ),
     "sent-out-of-order": Anomaly(
         "{where} carried out {event} in the outside world after a later event of the same stream",
@@ -487,82 +505,81 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "parked-without-cause": Anomaly(
         "{where} put {event} aside, although its handler has not failed",
-        "an event is put aside only if its handler failed, or if one before it in its stream is aside",
+        "an event is put aside only if its handler failed, or if an earlier event of its stream was put aside",
         "expected it {expected}, found it {actual}",
-        "one dead letter stops everything after it; park by the stream, and nothing else",
+        "one dead letter stops everything after it; park the stream of the dead letter, and nothing else",
     ),
     "dead-letter-lost": Anomaly(
-        "{where} put {event} aside, and it is not among its dead letters",
+        "{where} put {event} aside, but it is not among its dead letters",
         "what is put aside stays there until it is handled",
         "{expected} were put aside, {actual} are there",
         "the dead letter is written apart from the skip; write both in one step",
     ),
     "dead-letter-handled-twice": Anomaly(
-        "{where} has {event} among its dead letters, although it is handled or was never put aside",
-        "dead letters are what was put aside and is not handled yet",
+        "{where} has {event} among its dead letters, although it was handled or was never put aside",
+        "dead letters are the events that were put aside and are not handled yet",
         "{expected} were put aside, {actual} are there",
-        "effect and removal of the dead letter are two steps; make them one",
+        "the effect and the removal of the dead letter are two steps; make them one",
     ),
     "position-changes": Anomaly(
-        "an event that was read at position {expected} is read at position {actual} now, and another one is in its old place",
+        "an event that was read at position {expected} is now read at position {actual}, and another one has taken its old "
+        "place",
         "the position of an event never changes",
-        usual="positions that are row numbers of a sorted or paged query, so that an insert moves everything after it; number events "
-        "once, in "
+        usual="positions are row numbers of a sorted or paged query, so an insert moves everything after it; number events once, in "
         "the order in which they become visible, and read by that number",
         unit="position {}",
     ),
     "event-never-applied": Anomaly(
-        "{event} is in the log and not in the rows of {where}, and nothing will bring it there",
-        "every event takes effect in every consumer, also one that was committed while it caught up, died or restarted",
-        usual="a hand-over between catching up and listening that leaves out what is committed in between, a checkpoint that is saved "
-        "before the rows, a filter or a gap that swallows events; where rows are written beside the event, a write that changes no row, "
-        "or one in another transaction; begin to listen after the last event that was read, and save rows and checkpoint (or rows and "
-        "event) in one transaction",
+        "{event} is in the log but not in the rows of {where}, and nothing will bring it there",
+        "every event takes effect in every consumer, even if it was committed while the consumer caught up, died or restarted",
+        usual="events committed between catching up and listening are left out, a checkpoint is saved before the rows, or a filter "
+        "or a gap swallows events; where rows are written beside the event, a write changes no row, or goes into another "
+        "transaction; begin to listen after the last event that was read, and save rows and checkpoint (or rows and event) in "
+        "one transaction",
     ),
     "checkpoint-left-behind": Anomaly(
-        "at rest, {where} has dealt with {event}, and its checkpoint does not say so",
+        "at rest, {where} has dealt with {event}, but its checkpoint does not say so",
         "once nothing more comes, the checkpoint of a consumer is the end of the log",
-        usual="events without a handler, or the last of a batch, never reach the code that saves the checkpoint; after a restart "
-        "everything "
-        "after it comes again, for ever; acknowledge what is passed over as well (if it saves every n events on purpose, say so: "
-        "`saves_every`)",
+        usual="events without a handler, or the last of a batch, never reach the code that saves the checkpoint, so after a restart "
+        "everything behind it comes again; acknowledge events that are passed over, too (if the consumer saves every n events "
+        "on purpose, say so: `saves_every`)",
         unit="position {}",
     ),
     "handled-again-at-rest": Anomaly(
         "{where}, started again at rest, handles {event} once more",
-        "a consumer that promises `at-most-once` handles no event a second time, also after a restart",
-        usual="the position is saved after so many events, or with a time-out, or only in memory; save it before each event is handled",
+        "a consumer that promises `at-most-once` handles no event a second time, even after a restart",
+        usual="the position is saved only every few events, by a timer, or in memory; save it before each event is handled",
         unit="position {}",
     ),
     "rows-go-back": Anomaly(
-        "the rows of {where} are what they were before {event}, although its process has not ended",
+        "the rows of {where} went back to what they were before {event}, although its process has not ended",
         "while a consumer lives, its rows only follow the log",
-        usual="two instances write the same rows, or a late transaction puts back what a newer one has written; guard each write with the "
-        "position that the row has",
+        usual="two instances write the same rows, or a late transaction puts back what a newer one has written; guard each write "
+        "with the position of its row",
     ),
     "rebuild-never-ends": Anomaly(
-        "the rebuild of {where} ends with an error, however often it is begun",
+        "the rebuild of {where} ends with an error, however often it is started",
         "a rebuild in which nothing goes wrong comes to its end",
-        usual="the rebuild trips over what it, or an earlier attempt, has left behind; drop what is half built before it begins",
+        usual="the rebuild trips over what it or an earlier attempt has left behind; drop half-built tables before it begins",
     ),
     "inline-rows-behind": Anomaly(
-        "{event} is in the log, and {where}, which is written with it, does not have it",
+        "{event} is in the log, but {where}, which is written with it, does not have it",
         "what is written in the transaction of the append is there whenever the event is",
-        usual="event and row are written in two transactions; one transaction for both",
+        usual="event and row are written in two transactions; use one transaction for both",
     ),
     "deadlock": Anomaly(
         "{where} wait for each other, and none of them can ever go on",
-        "whoever waits for a lock waits for somebody who can go on",
-        usual="two locks that are taken in different orders, or a lock that is held during a call that needs it too; take locks in "
-        "one order everywhere, or let waits time out",
+        "a caller that waits for a lock waits for somebody who can go on",
+        usual="two locks are taken in different orders, or a lock is held during a call that needs it too; take locks in one order "
+        "everywhere, or let waits time out",
     ),
     "confirmed-without-effect": Anomaly(
-        "a call about {where} was answered “done”, and nothing of it is in the log",
-        "a service says “done” only of what is stored",
-        usual="an error, or a conflict, that is swallowed on the way out; let it through, or try again",
+        "a call about {where} was answered “done”, but nothing of it is in the log",
+        "a service answers “done” only for what is stored",
+        usual="an error or a conflict is swallowed on the way out; let it through, or try again",
     ),
     "rule-allows-too-much": Anomaly(
-        "a command on {where} was done, though decide() refuses it there, and nobody was in its way",
+        "a command on {where} was carried out although decide() refuses it, and nothing had come in between",
         "an application does what decide() allows, and nothing else",
         "decide() says {expected}; it appended {actual}",
         "the rule in the application is wider than the one in decide(); compare their bounds",
@@ -570,15 +587,15 @@ ANOMALIES: dict[str, Anomaly] = {
     "refused-without-reason": Anomaly(
         "a call about {where} was refused, although nothing was in its way from the call to the answer",
         "a refusal needs a reason in the log",
-        usual="the service took its own write, or a rolled back one, for somebody else's, or decided on a view that lags behind; look "
-        "at the log "
-        "before a refusal",
+        usual="the service took its own write, or a rolled back one, for somebody else's, or decided on a view that lags behind; "
+        "look at the log before refusing",
     ),
     "replayed-state-differs": Anomaly(
         "the stored rows of {where} at position {position} differ from the replay of the log",
         "the stored rows of a consumer equal the replay of the log up to its position",
         "the replay gives {expected}, the store holds {actual}",
-        "an event was lost or applied twice, or the handler looks at a clock, a random number or other state",
+        "an event was lost or applied twice, or the handler looks at a clock, a random number or other state; apply every "
+        "event once, and compute the rows from the events alone",
     ),
     "deleted-item-resurrected": Anomaly(
         "{where} brought back a row that was deleted, because the older {event} came late",
@@ -587,7 +604,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the version is forgotten together with the row; keep a tombstone with the version of the deletion",
     ),
     "stale-overwrites-newer": Anomaly(
-        "{where} replaced a newer row by what the older {event} says",
+        "{where} replaced a newer row with what the older {event} says",
         "no change undoes a newer one",
         "the row should have stayed {expected}, and became {actual}",
         "changes are stored as they come; keep the version with the row, and store only newer changes",
@@ -599,10 +616,11 @@ ANOMALIES: dict[str, Anomaly] = {
         "an invalidation was lost or overtaken; version the rows, or let them expire",
     ),
     "never-reaches-tail": Anomaly(
-        "{where} came to rest at position {actual}, and the log ends at {expected}",
+        "{where} came to rest at position {actual}, but the log ends at {expected}",
         "once faults stop, every consumer reaches the end of the log without another append",
         "the log ends at position {expected}, {where} rests at {actual}",
-        "a wake-up between the read and the wait, or an error that ends the loop; listen first, then read, and poll now and then",
+        "a wake-up is lost between the read and the wait, or an error ends the loop; listen first, then read, and poll now and "
+        "then",
         unit="position {}",
     ),
     "own-write-not-read": Anomaly(
@@ -629,13 +647,13 @@ ANOMALIES: dict[str, Anomaly] = {
     "query-waits-for-ever": Anomaly(
         "the query of {where} waits longer than it was told to",
         "a wait ends with an answer, or with the message that there is none",
-        usual="a wait without a time-out; give it one",
+        usual="the wait has no time-out; give it one",
     ),
     "query-gives-up-early": Anomaly(
         "the query of {where} was given up before its time",
         "a query waits as long as was promised",
         "expected {expected}, found it {actual}",
-        "patience is compared in the wrong unit",
+        "the time-out is compared in the wrong unit; measure both sides in one unit",
     ),
     "query-never-answered": Anomaly(
         "nothing is in the way any more, and the query of {where} is still not answered",
@@ -655,12 +673,13 @@ ANOMALIES: dict[str, Anomaly] = {
     "archived-item-resurfaced": Anomaly(
         "an archived item of {where} is shown again",
         "what is archived or deleted does not come back",
-        usual="a rebuild reads archived events, or nobody told the view; filter at the source, and tell views by a tombstone event",
+        usual="a rebuild reads archived events, or nothing told the view; filter archived events at the source, and tell views by a "
+        "tombstone event",
     ),
     "item-missing": Anomaly(
         "{where} has {expected} living items, and the listing shows {actual}",
         "at rest a listing shows everything that is there",
-        usual="a link was passed without being followed; move the checkpoint only past what was dealt with",
+        usual="a link was passed without being followed; move the checkpoint only past links that were dealt with",
     ),
     "item-too-many": Anomaly(
         "{where} has {expected} living items, and the listing shows {actual}",
@@ -669,18 +688,19 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "reader-stuck-at-link": Anomaly(
         "the reader of {where} stays at link {actual} of {expected}",
-        "a reader comes to the end of its links, whatever they point at",
-        usual="a link without a target is skipped and the checkpoint is not moved; advance on skips too",
+        "a reader reaches the end of its links, whatever they point at",
+        usual="a link without a target is skipped, but the checkpoint is not moved; advance it on skips too",
     ),
     "side-effect-twice": Anomaly(
         "{where} delivered a message that had been delivered before, and no crash excuses it",
-        "a message goes out once, unless a relay dies between the delivery and its note of it",
-        usual="two relays take the same row; claim it atomically first (SKIP LOCKED, or an update that says who)",
+        "a message goes out once, unless a relay dies after the delivery and before it has recorded it",
+        usual="two relays take the same row; claim it atomically first (SKIP LOCKED, or an update that names the relay)",
     ),
     "side-effect-missing": Anomaly(
         "everything is at rest, and not every message was delivered",
         "every message is delivered at least once",
-        usual="a row is struck off before its delivery, or its claim outlives its holder; mark rows after delivery, let claims expire",
+        usual="a row is struck off before its delivery, or its claim outlives its holder; mark rows after delivery, and let claims "
+        "expire",
     ),
     "side-effect-without-cause": Anomaly(
         "{where} sent a message to the outside world that is not that of {event}",
@@ -716,7 +736,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the second store went back to an older version of {where}",
         "the versions that a store holds only grow",
         "it held version {expected}, and then version {actual}",
-        "two writers reached the stores in different order; follow a single log, or guard by version",
+        "two writers reached the stores in different order; follow a single log, or guard writes with the version",
     ),
     "repair-found-nothing": Anomaly(
         "a repair job ran and did not find what a crash had left unfinished",
@@ -726,12 +746,14 @@ ANOMALIES: dict[str, Anomaly] = {
     "repair-found-too-little": Anomaly(
         "a repair job ran and found {actual} of {expected} facts that crashes had left unfinished",
         "a repair job finishes what dead writers have left",
-        usual="the job stops at the first fact, or looks at one writer only; let it go through all that is noted and unfinished",
+        usual="the job stops at the first fact, or looks at only one writer; let it go through everything that was noted and not "
+        "finished",
     ),
     "stores-disagree": Anomaly(
-        "everything is at rest, and two stores disagree about {where}, or with what was written of it",
-        "at rest, two stores that record the same fact agree on its newest value",
-        usual="a crash between two writes that nothing remembers; log first, or one transaction with an outbox row",
+        "everything is at rest, and the stores disagree about {where}, with each other or with what was written",
+        "at rest, two stores that record the same fact agree on its newest version",
+        usual="a crash came between two writes, and nothing remembers the second one; append to the log first, or use one "
+        "transaction with an outbox row",
     ),
     "row-copied-twice": Anomaly(
         "the copy holds row {where} more than once",
@@ -740,35 +762,39 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "copy-goes-back": Anomaly(
         "row {where} of the copy went back to an older change",
-        "the changes of a row are copied forwards",
+        "the changes of a row are copied in their order",
         usual="snapshot and stream overlap without a guard; write only what has a newer log position",
     ),
     "copied-before-commit": Anomaly(
         "row {where} was copied as of a change that was never committed",
         "only committed changes are copied",
-        usual="the connector reads what is not committed yet; read the log of committed changes",
+        usual="the connector reads uncommitted changes; read the log of committed changes",
     ),
     "wrong-value-copied": Anomaly(
         "row {where} of the copy is {actual}, which the table did not hold as of that change",
         "the copy takes a row as the table held it",
         "the table held {expected}, the copy took {actual}",
-        "the row's value and its log position are read at two times, or a row of another key is written; take both from one change",
+        "the row's value and its log position are read at different times, or a row of another key is written; take both from "
+        "one change",
     ),
     "copy-differs": Anomaly(
         "everything is at rest, and row {where} of the copy is not that of the table",
         "at rest the copy equals its source",
         "the table holds {expected}, the copy {actual}",
-        "a cursor over time stamps, or a start at the newest change after a lost offset; resume by log position, else snapshot again",
+        "the cursor compares time stamps, or the copy starts at the newest change after a lost offset; resume by log position, "
+        "or else take a new snapshot",
     ),
     "stale-token-effect": Anomaly(
         "a write to {where} had an effect, although a newer holder of its lock had written before",
         "a write under a lock has an effect only if no newer token had one",
-        usual="a holder that was paused past its lease does not know; give every lease a growing token, and let the store compare it",
+        usual="a holder that was paused past the end of its lease does not know that it has ended; give every lease a growing token, "
+        "and let the store compare it",
     ),
     "unknown-token-effect": Anomaly(
         "a write to {where} had an effect under a token that nobody was granted",
         "a write under a lock has an effect only under a token that was granted",
-        usual="the store takes every token that is not older than the last; let it know the newest grant, or make tokens hard to invent",
+        usual="the store accepts every token that is not older than the last; let it know the newest grant, or make tokens hard to "
+        "guess",
     ),
     "foreign-token-effect": Anomaly(
         "a write to {where} had an effect under the token of another client",
@@ -782,7 +808,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "lease-renewed-by-another": Anomaly(
         "the lease on {where} was renewed for somebody who does not hold it",
-        "a lease is renewed only for the client that was granted it last and has not given it back",
+        "a lease is renewed only for the client to which it was last granted and that has not released it",
         "expected {expected}, found {actual}",
         "a renewal sets a new end for whatever lease it finds under the name; compare the token and extend in one step",
     ),
@@ -790,7 +816,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the lock on {where} was granted for no time at all",
         "a lease ends after it begins",
         "expected {expected}, found {actual}",
-        "the end of the lease is not counted from its beginning",
+        "the end of the lease is not counted from its beginning; add the duration to the time of the grant",
     ),
     "lock-granted-to-the-dead": Anomaly(
         "the lock on {where} was granted to somebody who had stopped waiting for it",
@@ -800,44 +826,44 @@ ANOMALIES: dict[str, Anomaly] = {
     "lock-never-freed": Anomaly(
         "the lock on {where} was refused although no lease on it was in force",
         "a client that asks for a lock gets it if no lease is in force",
-        usual="the time used is that of the beginning of the transaction; read the clock at each attempt",
+        usual="the time is read once, at the beginning of the transaction; read the clock at each attempt",
     ),
     "fencing-token-reused": Anomaly(
-        "the lock on {where} was given under a token that is not newer than the last",
+        "the lock on {where} was granted with a token that is not newer than the last",
         "fencing tokens only grow",
-        usual="tokens counted in memory; keep the counter with the locks",
+        usual="tokens are counted in memory; store the counter with the locks",
     ),
     "fenced-off-without-cause": Anomaly(
-        "a write to {where} was refused because of its token, and no token is newer",
+        "a write to {where} was refused because of its token, although no token is newer",
         "only a newer token locks a writer out",
         usual="tokens of different locks, or of different kinds, are compared; keep them per lock",
     ),
     "reserved-twice": Anomaly(
-        "{where} was put on hold while it was on hold",
+        "{where} was put on hold although it was already on hold",
         "at most one hold on a thing is in force",
         usual="the check and the hold are two steps; make them one",
     ),
     "ended-hold-counted": Anomaly(
         "a hold on {where} counted, although it was over",
         "a hold ends once",
-        usual="the confirmation does not look whether the hold still exists; confirm and check in one step",
+        usual="the confirmation does not check whether the hold still exists; check and confirm in one step",
     ),
     "hold-swept-early": Anomaly(
         "a hold on {where} was freed before its time",
         "a hold lasts as long as was promised",
-        usual="the sweeper's clock is ahead, or it compares with the wrong time",
+        usual="the sweeper's clock is ahead, or it compares with the wrong time; compare the promised end with the clock that set it",
     ),
     "hold-number-reused": Anomaly(
         "a hold on {where} has the number of an earlier one",
         "every hold has a number of its own, so that nobody ends another's",
         "expected {expected}, found {actual} again",
-        "numbers are counted from the holds that are there; count from those that ever were",
+        "numbers are counted from the holds that exist now; count all holds that ever existed",
     ),
     "hold-denied-without-cause": Anomaly(
         "a hold on {where} was denied, although it is free",
         "a hold is denied only while there is another",
         "expected it {expected}, found it {actual}",
-        "one hold stops more than its own key",
+        "one hold blocks more than its own key; compare whole keys",
     ),
     "hold-vanished": Anomaly(
         "the hold on {where} is gone, and nobody confirmed, cancelled or swept it",
@@ -852,14 +878,14 @@ ANOMALIES: dict[str, Anomaly] = {
     "handler-raised": Anomaly(
         "code of the {where} failed on rows or events that it should never have been given",
         "a handler is only given rows and events that the true log can lead to",
-        usual="a row was lost, or an event was altered, left out or taken in another order; mend what the handler was given, before the"
-        " handler is made to live with it",
+        usual="a row was lost, or an event was altered, left out or applied out of order; fix what the handler is given before you "
+        "make the handler tolerate it",
     ),
     "not-linearizable": Anomaly(
         "an operation fits into no order of the operations",
         "an operation takes effect at one moment between its call and its answer",
-        usual="a stale read, a lost update, or an answer that came before the write was safe; look at the operation that is blamed, and at"
-        " what was open beside it",
+        usual="a stale read, a lost update, or an answer that came before the write was safe; look at the operation that is blamed, "
+        "and at the operations that were open beside it",
     ),
     "vacuous-run": Anomaly(
         "the runs prove nothing: something that they are for never happened",

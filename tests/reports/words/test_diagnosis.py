@@ -20,5 +20,5 @@ def test_the_json_has_the_row_and_the_score() -> None:
     assert first["row"] == "expected-any-misuse"
     assert first["because"][0] == "it shows up as duplicate-create"
     assert any("KurrentDB#1949" in reference for reference in first["references"])
-    assert first["fix"] == "forbid Any for deciders"
+    assert first["fix"] == "append with the version that the decision has read, and forbid Any for decisions"
     assert 0.5 < first["score"] < 1
