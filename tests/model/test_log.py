@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from refold.model.action import POWER_CUTS
-from refold.model.expectation import ANY, NO_STREAM, STREAM_EXISTS, AnyExpectation, Exact
+from refold.model.expectation import ANY, NO_STREAM, STREAM_EXISTS, AnyExpectation, Criterion, Exact, NoMatch
 from refold.model.log import Appended, Conflict, Log
 from refold.model.process import ProcessDied
 
@@ -276,3 +276,11 @@ def test_the_log_agrees_with_a_list_over_random_appends() -> None:
             visible = [(e.stream, e.position, e.id) for e in log.read(0, 1000)]
             horizon = log.horizon() if log.open else 1 << 30
             assert visible == [e for e in sorted(accepted, key=lambda e: e[1]) if e[1] < horizon]
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_a_condition_over_tags_looks_behind_the_position_that_was_read(after: int) -> None:
+    """What a decision has read is no reason against it."""
+    condition = NoMatch((Criterion(("Registered",)),), after)
+    answer = filled("a", "b", "c").append(request("x-1", "x", expected=condition))
+    assert isinstance(answer, Appended) == (after >= 3)

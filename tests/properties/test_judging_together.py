@@ -82,6 +82,32 @@ def test_reading_ends_with_the_record_that_has_shown_enough() -> None:
     assert len(judge.findings) == 4
 
 
+class Failing(Property):
+    """Raises at one record."""
+
+    name, guarantee = "failing", "LOG"
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def handlers(self) -> dict[type, Handler]:
+        """Events."""
+        return {Stored: self.on_stored}
+
+    def on_stored(self, number: int, record: Stored) -> None:
+        """Not this one."""
+        if number == self.number:
+            raise RuntimeError(f"record {number}")
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_property_that_raises_leaves_the_number_of_the_last_record_that_was_judged(number: int) -> None:
+    judge = Checker([Failing(number)])
+    with pytest.raises(RuntimeError, match=f"record {number}"):
+        judge.feed_all([event(n, n, ADA, f"alice-{n}/0") for n in range(1, 6)], 100)
+    assert judge.number == number - 1
+
+
 def one_by_one(application: Application, history: Sequence[Any]) -> Any:
     """Findings of a plain loop over the handlers, where nothing is put off."""
     judge = checker(application, plain)

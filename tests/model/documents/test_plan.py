@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
-from refold.model.action import ACTIONS, AppendUnheard, CutPower, Deliver, Redeliver, Submit, sentence
+from refold.model.action import ACTIONS, AppendUnheard, CutPower, Deliver, Natural, Redeliver, Submit, Whole, sentence
 from refold.model.application import Application
 from refold.model.documents.plan import (
     MalformedPlan,
@@ -235,3 +236,14 @@ def test_a_whole_number_of_a_plan_fits_into_four_bytes_with_its_sign() -> None:
     for beyond in (-most - 1, most + 1):
         with pytest.raises(MalformedPlan, match="lower"):
             read(beyond)
+
+
+@pytest.mark.parametrize("kind", [Natural, Whole])
+def test_numbers_of_a_plan_fit_in_32_bits(kind: Any) -> None:
+    """The greatest and the least that do are taken, the next ones are refused."""
+    least = 0 if kind is Natural else 1 - 2**31
+    for number in (least, 2**31 - 1):
+        assert msgspec.convert(number, kind) == number
+    for number in (least - 1, 2**31):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(number, kind)

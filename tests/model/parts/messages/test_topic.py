@@ -6,8 +6,11 @@ from typing import Any
 
 from refold.model.examples.accounts import Accounts
 from refold.model.parts.messages.topic import (
+    RETAINED,
     CatchUp,
     Consume,
+    Expire,
+    Expired,
     FailedOver,
     FailOver,
     Publish,
@@ -54,6 +57,19 @@ def test_a_failover_takes_what_the_follower_lacks_and_begins_an_epoch_if_that_is
 def test_offsets_go_on_behind_what_is_left() -> None:
     _, records = performed(Lagging, SEND, CatchUp(), SEND, FailOver(), SEND)
     assert [record.offset for record in records if type(record) is Published] == [1, 2, 2]
+
+
+def test_retention_removes_all_but_the_newest_again_and_again() -> None:
+    """Each time up to the floor, and no further; there may be nothing to remove."""
+    history: list[Any] = []
+    deployment = Reference("own", {"topic": Topic}).open(Accounts(), history.append)
+    for sent in range(1, 9):
+        deployment.perform(SEND)
+        assert deployment.perform(Expire()) == (sent > RETAINED)
+    assert [record.low for record in history if type(record) is Expired] == list(range(2, 10 - RETAINED))
+    deployment.perform(ReadTopic(1))
+    (read,) = [record for record in history if type(record) is TopicRead]
+    assert read.offsets == tuple(range(9 - RETAINED, 9))
 
 
 def test_a_subscriber_that_missed_nothing_counts_message_by_message_and_at_rest_to_the_end() -> None:
