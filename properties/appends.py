@@ -102,12 +102,10 @@ class Appends:
         """Which operation, which event of it?"""
         self.operation = operation = self.operations.get(event.id.rpartition("/")[0])
         self.place = -1
+        self.first = False
         if operation is None:
-            self.first = False
             return
-        if operation.placed:
-            self.first = False
-        else:
+        if not operation.placed:
             operation.placed = True
             self.first = operation.ended is None or type(operation.ended[1]) is Aborted
         seen = operation.seen

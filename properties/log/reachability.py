@@ -63,7 +63,7 @@ class Reachability(Property):
         else:
             self.short.pop(record.stream, None)
         if versions != self.numbered(len(versions)):
-            cause = None if removed is None else removed.fresh
+            cause = removed.fresh if removed is not None and len({*versions}) < max(versions) else None
             return self.finding(
                 "version-gap" if cause is None else "removal-takes-more",
                 record.stream,
@@ -85,7 +85,7 @@ class Reachability(Property):
         stream, versions = record.stream, record.versions
         last = removed.last_doubted(stream)
         if removed.vague and versions:
-            last = max(last, versions[0] - 1)
+            last = max(last, min(versions) - 1)
         return (*self.numbered(last), *[version for version in versions if version > last])
 
     def numbered(self, count: int) -> tuple[int, ...]:

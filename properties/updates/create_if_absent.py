@@ -106,8 +106,8 @@ class CreateIfAbsent(Property):
         looked = self.looked.pop((record.client, record.key), None)
         last = self.last.get(record.key)
         gone = last is None or type(last[1]) is Discarded
-        since = 0 if looked is None else looked[0]
-        if (last is not None and last[0] > since) or (looked is not None and looked[1].exists and not gone):
+        changed = last is not None and (looked is None or last[0] > looked[0])
+        if changed or (looked is not None and looked[1].exists and not gone):
             return None
         return self.finding(
             "false-conflict",

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from refold.model.event import Stored
-from refold.model.examples.accounts import Accounts
+from refold.model.examples.accounts import Accounts, Register, Registered
+from refold.model.expectation import NO_STREAM
 from refold.model.parts.calls import Moved
 from refold.model.parts.claims.entity import Journaled, TookOver
 from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
+from refold.model.parts.consuming.rebuild import StreamAnswered
 from refold.model.parts.messages.change_stream import Copied, SnapshotBegun, SourceChanged
 from refold.model.parts.messages.outbox import Delivered, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
@@ -22,8 +24,10 @@ from refold.model.record import (
     CheckpointSaved,
     Ignored,
     NotRecovered,
+    Observed,
     Retried,
     Scanned,
+    Settled,
     SnapshotTaken,
     Unknown,
 )
@@ -32,7 +36,8 @@ from refold.properties.partial_history import Beginning, partial_checker
 from refold.properties.property import Property, Wording
 from refold.properties.suite import checker
 
-from .cases import CASES
+from .cases import CASES, own
+from .cases.log import CLEO
 from .cases.records import ADA, BOB, FIRST, OPENED, SECOND, asked, event, yes
 from .test_clauses import judged
 
@@ -240,3 +245,63 @@ def test_what_a_new_primary_lacks_is_told_with_the_message_that_was_acknowledged
     (found,) = judged(case.history, case.application)
     assert [type(proof.record) for proof in found.evidence] == [Published, FailedOver]
     assert found.evidence[0].record.offset == 2
+
+
+@pytest.mark.parametrize("version", range(5))
+def test_an_answer_about_any_version_of_a_stream_is_the_fold_of_so_many_of_its_events(version: int) -> None:
+    """Whatever other streams have between them."""
+    names = ["ada", "bob", "cy", "dee"]
+    log: list[Any] = []
+    for n, name in enumerate(names):
+        for place, org in enumerate(("zeta", "acme"), 2 * n + 1):
+            op, payload = f"alice-{place}", Registered(org, name)
+            log += [asked(op, payload, command=Register(org, name), stream=org)]
+            log += [event(place, n + 1, payload, f"{op}/0", org), yes(op, place)]
+    for told in ({*names[:count]} for count in range(5)):
+        wrong = signatures(*log, StreamAnswered("index", "acme", version, frozenset(told)))
+        assert wrong == ([] if len(told) == version else [("answer-differs", "REPL")])
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_of_the_events_that_never_arrived_the_first_is_named(position: int) -> None:
+    log = (*FIRST, *SECOND, asked("cy-1", CLEO), event(3, 3, CLEO, "cy-1/0"), yes("cy-1", 3))
+    found = judged((*log, Observed("index", position, {}), Settled(0)), None)
+    (behind,) = [one for one in found if one.judge == "convergence" and one.where == "index"]
+    named = [proof.record.position for proof in behind.evidence if type(proof.record) is Stored]
+    assert (behind.position, named) == (position + 1, [position + 1])
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_a_scan_that_lacks_an_event_is_told_how_many_there_are_behind_its_beginning(after: int) -> None:
+    """Those before it do not count."""
+    log: list[Any] = []
+    for place, name in enumerate(("ada", "bob", "cy", "dee"), 1):
+        payload = Registered("acme", name)
+        log += [asked(f"op-{place}", payload), event(place, place, payload, f"op-{place}/0"), yes(f"op-{place}", place)]
+    shown = range(after + 1, 4)
+    (found,) = judged((*log, Scanned((*shown,), tuple(f"op-{n}/0" for n in shown), after)), None)
+    assert found.expected.startswith(f"{4 - after} event")
+    assert found.expected.endswith(f" after position {after}")
+
+
+@pytest.mark.parametrize("there", range(3))
+def test_a_scan_that_shows_a_batch_with_a_hole_is_told_by_how_much_of_it_is_there(there: int) -> None:
+    """The beginning, and the event behind the hole."""
+    names = ("ada", "bob", "cy", "dee")
+    batch = asked("alice-1", *(Registered("acme", name) for name in names), expected=NO_STREAM)
+    shown = (*range(there), there + 1)
+    found = judged((batch, Scanned(tuple(n + 1 for n in shown), tuple(f"alice-1/{n}" for n in shown))), None)
+    (torn,) = [one for one in found if one.anomaly == "partial-batch"]
+    assert (torn.expected, torn.actual) == (4, there + 1)
+
+
+def test_a_call_that_was_refused_without_reason_should_have_been_accepted_or_told_what_it_did() -> None:
+    """The latter if its effect is in the log."""
+    idle, busy = CASES["service-answers", "refused with cause"].history, own.ADDED[:-1]
+    told = [
+        judged(records, own.BAG)[0].expected for records in (idle, (own.BEGUN, *busy, own.done("alice-1", "refused")))
+    ]
+    assert told == [
+        "accepted: no state since the call forbids it",
+        "done: its effect is in the log, and nobody else was in its way",
+    ]

@@ -17,13 +17,14 @@ from refold.model.parts.calls import Shown
 from refold.model.parts.claims.lock import Granted, Renewed
 from refold.model.parts.claims.reservation import HoldEnded, HoldTaken
 from refold.model.parts.consuming.dead_letters import Parked
-from refold.model.parts.consuming.rebuild import Rebuilt
+from refold.model.parts.consuming.rebuild import Rebuilt, StreamAnswered
 from refold.model.parts.messages.outbox import Delivered, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised
 from refold.model.parts.messages.topic import Published, Tallied, Tally
 from refold.model.parts.reading.looks import Viewed
 from refold.model.parts.reading.query import Answered
 from refold.model.parts.reading.range_reads import RangeRead
+from refold.model.parts.removal import LogTrimmed
 from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
     Acknowledged,
@@ -37,6 +38,7 @@ from refold.model.record import (
     Scanned,
     SnapshotTaken,
     Stored,
+    StreamScanned,
 )
 from refold.properties.property import Checker
 from refold.properties.suite import checker, properties
@@ -96,6 +98,8 @@ def test_a_window_forgets_the_oldest_and_says_what_that_costs() -> None:
     assert list(entries) == [2, 3]
     assert window.dropped == 2
     assert window.given_up() == "whether numbers come again that are older than the newest 2"
+    window.miss()
+    assert window.dropped == 3
 
 
 @pytest.mark.parametrize("name", SHOWN_BY_PLANS)
@@ -288,6 +292,37 @@ def test_answers_and_snapshots_of_states_that_are_forgotten_are_not_judged_and_t
     assert verdict(*MANY, SnapshotTaken("stream:zeta", 0, ["nobody"], 1))[0] == ["snapshot-differs"]
     remembered = SnapshotTaken("stream:acme", 33 - SMALL + 1, ["nobody"], 1)
     assert verdict(*appends(33), remembered)[0] == ["snapshot-differs"]
+
+
+def test_an_answer_about_the_newest_version_of_a_stream_is_judged_however_long_it_is() -> None:
+    """And one about an older version only while its events are remembered."""
+    log = appends(300)
+    new, old = (StreamAnswered("index", "acme", version, frozenset()) for version in (int("300"), int("299")))
+    assert verdict(*log, new) == (["answer-differs"], [APPENDS_GIVEN_UP])
+    assert verdict(*log, old) == ([], [APPENDS_GIVEN_UP, "answers about streams as"])
+
+
+@pytest.mark.parametrize(
+    ("shown", "anomalies"),
+    [
+        ((*range(11, 41),), []),
+        ((*range(15, 41),), []),
+        ((11, *range(11, 41)), ["version-gap"]),
+        ((12, 11, *range(13, 41)), ["version-gap"]),
+        ((11, *range(13, 41)), ["removal-takes-more"]),
+    ],
+    ids=[
+        "what is left",
+        "nobody knows where it began",
+        "its first one twice",
+        "two in the wrong order",
+        "one is missing",
+    ],
+)
+def test_a_stream_of_which_forgotten_events_were_removed_may_begin_anywhere_but_goes_on_without_gaps(
+    shown: tuple[int, ...], anomalies: list[str]
+) -> None:
+    assert verdict(*MANY, LogTrimmed(10), StreamScanned("acme", shown))[0] == anomalies
 
 
 def test_a_rebuild_of_another_position_is_not_judged_when_events_are_forgotten_and_that_is_said() -> None:

@@ -189,6 +189,7 @@ CONVERGENCE = {
 # -- dead letters
 
 PARKED = Parked("index", 1, "acme", 1)
+BEHIND = Parked("index", 2, "acme", 2)
 ASIDE = (*FIRST, Failed("index", 1), PARKED)
 
 LETTERS = {
@@ -386,7 +387,13 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         (
             "dead-letters",
             "parked for a cause",
-            (*FIRST, *OTHER, Failed("index", 1), PARKED, Parked("index", 2, "acme", 2)),
+            (*FIRST, *OTHER, Failed("index", 1), PARKED, BEHIND),
+        ),
+        # it was put aside for a predecessor, which is handled by now
+        (
+            "dead-letters",
+            "parked for a cause",
+            (*BOTH, Failed("index", 1), PARKED, BEHIND, ADA_THERE, BEHIND),
         ),
         # what is not in the log cannot be put aside, nor can it be a hole
         ("dead-letters", "parked for a cause", (*FIRST, ADA_THERE, Failed("index", 2), Parked("index", 2, "acme", 1))),
@@ -452,7 +459,8 @@ def also_right() -> list[tuple[Any, ...]]:
         (*BOTH, taken(1, ONLY_ADA), taken(2, TWO_NAMES), loaded(1, ONLY_ADA)),
         (*BOTH, ADA_THERE, BOB_THERE, Observed("index", 1, {"ada@acme": ROW})),
         (*FIRST, StreamAnswered("index", "zeta", 0, frozenset())),
-        (*BOTH, Failed("index", 1), PARKED, Parked("index", 2, "acme", 2), DeadLetters("index", (2, 1))),
+        (*BOTH, Failed("index", 1), PARKED, BEHIND, DeadLetters("index", (2, 1))),
+        (*BOTH, Failed("index", 1), PARKED, BEHIND, BEHIND, DeadLetters("index", (1, 2))),
         (*FIRST, *OTHER, *THIRD, Failed("index", 1), PARKED, ADA_THERE, BOB_THIRD),
         (*FIRST, *OTHER, *THIRD, ADA_THERE, BOB_THIRD, ZOE_THERE),
         # a swap, to rows of an earlier position, and to those of a later one

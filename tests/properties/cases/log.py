@@ -38,6 +38,8 @@ BATCH = asked("bob-1", FREED, BOB, expected=Exact(1), command=Rename("acme", "ad
 ODD = asked("bob-1", BOB, expected=Exact(1))
 """Bob registers bob, at whatever position."""
 BOTH = ("alice-1/0", "bob-1/0")
+LATER = event(3, 2, BOB, "bob-1/0")
+"""Bob's event, with a free position before it."""
 
 LASTING = msgspec.structs.replace(
     OPENED, capabilities=("durable-removal", "retention", "stream-deletion", "truncation")
@@ -315,6 +317,10 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("visibility", "answers", (*FIRST, ODD, yes("bob-1", 3), event(2, 2, BOB, "bob-1/0"), Settled(0))),
         # what was removed is read again, in one way or another
         ("removals", "stays removed", (*TWO, LogTrimmed(1), Altered(1, "acme", 1, "alice-1/0", "Registered", ADA))),
+        *(
+            ("removals", "stays removed", (*FIRST, ODD, LATER, LogTrimmed(trimmed), Scanned((2, 3), ("x/0", BOTH[1]))))
+            for trimmed in (2, 3)
+        ),
         ("ranges", "contents", (*TWO, LogTrimmed(1), RangeRead(1, 9, 9, (1, 2), BOTH))),
         ("ranges", "contents", (*TWO, LogTrimmed(1, done=False), RangeRead(1, 9, 9, (), ()))),
         ("reachability", "numbered", (*FIRST, *SECOND, StreamScanned("acme", (2,)))),
@@ -395,4 +401,6 @@ def also_right() -> list[tuple[Any, ...]]:
         # what a removal without an answer has taken, or one that a death may have undone, is there or not
         *((*TWO, *removal, read) for removal in DOUBTFUL for read in DOUBTED),
         (*TWO, LogTrimmed(1), Altered(2, "acme", 2, "bob-1/0", "Registered", BOB)),
+        # what readers have not come to yet was not removed
+        (*TWO, LogTrimmed(2), asked("carol-1", CLEO, expected=Exact(2)), Scanned((3,), ("carol-1/0",))),
     ]

@@ -83,7 +83,7 @@ def stored(op: str, position: int, command: Any, *payloads: Any) -> tuple[Any, .
     """What a call appends, as far as it is visible."""
     events = tuple(NewEvent(f"{op}/{n}", type(one).__name__, one) for n, one in enumerate(payloads))
     return (
-        Prepared(op.partition("-")[0], op, command, SERVICE, "a", 0, ANY, events),
+        Prepared(op.partition("-")[0], op, command, SERVICE, "a", position - 1, ANY, events),
         *(Stored(position + n, "a", position + n, one.id, one.type, one.data) for n, one in enumerate(events)),
     )
 
@@ -244,6 +244,8 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
         ("service-answers", "once", history(*ADDED, call("bob-1"), *twice), BAG),
         # twice in one append
         ("service-answers", "once", history(call("bob-1"), *stored("bob-1", 1, ADD, Added("a"), Added("a"))), BAG),
+        ("service-answers", "once", history(*ADDED, call("bob-1"), *stored("bob-1", 2, ADD, *[Added("a")] * 2)), BAG),
+        ("service-answers", "once", history(*TWO, call("bob-2"), *stored("bob-2", 3, ADD, *[Added("a")] * 2)), BAG),
         # in memory, and nothing has gone wrong
         (
             "watched-consumers",

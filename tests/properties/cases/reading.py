@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from refold.model.examples.accounts import Released, Rename
 from refold.model.expectation import Exact
 from refold.model.parts.reading.links import Archived, LinkDiscarded, LinkShown, ListingAtRest
 from refold.model.parts.reading.query import Answered, CachedAtRest, GaveUp, Hit, Searched, Waiting
@@ -41,6 +42,13 @@ HIDDEN = (
 APPEARS = event(2, 2, BOB, "bob-1/0")
 SILENT = (asked("bob-1", BOB, expected=Exact(1)), yes("bob-1"))
 """Bob's event is acknowledged, nobody says where."""
+FREED = Released("acme", "ada")
+RENAMED = (
+    asked("bob-1", FREED, BOB, expected=Exact(1), command=Rename("acme", "ada", "bob")),
+    *(event(2, 2, FREED, "bob-1/0"), event(3, 3, BOB, "bob-1/1")),
+    yes("bob-1", 2, 3),
+)
+"""Bob renames ada: two events in one append."""
 ASKED_TWICE = (Waiting("zoe", "acme", 2, 1, 4), Waiting("zoe", "zeta", 2, 1, 4))
 """Two queries of one client."""
 
@@ -148,6 +156,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("sessions", "own writes", (*FIRST, *SILENT, APPEARS, early)),
         ("sessions", "own writes", (*FIRST, SILENT[0], APPEARS, SILENT[1], early)),
         ("sessions", "own writes", (*FIRST, *SILENT, Waiting("bob", "acme", 2, 1, 4), APPEARS, early)),
+        # of an append of several events the last one counts
+        ("sessions", "own writes", (*FIRST, *RENAMED, answer(2, client="bob"))),
         ("sessions", "state is the fold", (*FIRST, answer(-1, "ada", client="zoe"))),
         ("sessions", "state is the fold", (*BOTH, CachedAtRest({"acme": (2, frozenset({"ada"}))}))),
         ("sessions", "not from the future", (*FIRST, CachedAtRest({"acme": (2, frozenset({"ada"}))}))),

@@ -393,6 +393,14 @@ def also_right() -> list[tuple[Any, ...]]:
         # views that are stale, those of consumers, and those of streams that show more than the whole log
         (*FIRST, *SECOND, no("zoe", 1)),
         (*FIRST, *sent, no("ada", 2), event(2, 2, BOB, "bob-1/0"), Settled(0)),
+        (
+            *(*FIRST, *sent, no("ada", 2), event(2, 2, BOB, "bob-1/0")),
+            *(
+                asked("carol-1", CLEO, expected=Exact(2), command=Register("acme", "cleo")),
+                event(3, 3, CLEO, "carol-1/0"),
+            ),
+            Settled(0),
+        ),
         (*FIRST, Started("alice", "alice-2", (2,)), no("ada", 2)),
         (
             Created("alice", "lamp", 1),
@@ -402,6 +410,9 @@ def also_right() -> list[tuple[Any, ...]]:
         ),
         (FREE, Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), CreateRefused("bob", "lamp")),
         (Created("alice", "lamp", 1), THERE, CreateRefused("bob", "lamp")),
+        # nobody knows when the creator looked
+        (Created("alice", "lamp", 1), CreateRefused("bob", "lamp")),
+        (Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), CreateRefused("bob", "lamp")),
         (Journaled("node-1", 1, 1), Journaled("node-2", 2, 2), WriterRefused("node-1", 1)),
         (
             LEASE,
