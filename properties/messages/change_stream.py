@@ -105,9 +105,10 @@ class CopyFollowsSource(Property):
         """What the source held as of the LSN that the copy names; older changes are not needed any more."""
         changes = self.source.get(record.item, [])
         older = sum(change.lsn <= record.lsn for _, change in changes)
-        value = changes[older - 1][1].value if older else None
-        if older > 1:
+        value = None
+        if older:
             del changes[: older - 1]
+            value = changes[0][1].value
         ahead = record.lsn > max(self.newest, self.snapshot)
         if record.value == value and not ahead:
             return None

@@ -234,6 +234,8 @@ def answer(child: subprocess.Popen[bytes], seconds: float) -> list[bytes]:
 def unpack(luggage: Luggage) -> Application:
     """The application; its module is imported by name, or else read from its file."""
     sys.path[:] = [*luggage.path, *(place for place in sys.path if place not in luggage.path)]
+    if luggage.file is not None:
+        sys.path.extend(above(luggage.module, pathlib.Path(luggage.file)))
     if luggage.module == "__main__" or not importable(luggage.module):
         if luggage.file is None:
             raise ImportError(f"no module named {luggage.module!r}")
@@ -245,6 +247,14 @@ def unpack(luggage: Luggage) -> Application:
         spec.loader.exec_module(module)
     application: Application = pickle.loads(base64.b64decode(luggage.pickled))
     return application
+
+
+def above(module: str, file: pathlib.Path) -> list[str]:
+    """The folder that holds the outermost package of a module, if the file lies where the dotted name says; pytest's import mode
+    “importlib” gives such names without putting the folder on the path."""
+    names = module.split(".")
+    here = file.with_suffix("").parts
+    return [str(file.parents[len(names) - 1])] if len(names) > 1 and list(here[-len(names) :]) == names else []
 
 
 def importable(name: str) -> bool:

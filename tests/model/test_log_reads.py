@@ -43,6 +43,13 @@ def test_a_read_goes_on_behind_any_position_gaps_included(holes: set[int], after
     assert [event.position for event in gappy(holes).read(after, limit)] == [n for n in there if n > after][:limit]
 
 
+@given(st.sets(st.integers(1, 12)), st.integers(0, 14))
+def test_the_index_of_a_position_is_where_the_events_behind_it_begin(holes: set[int], after: int) -> None:
+    """Behind the last one there are none."""
+    log = gappy(holes)
+    assert log.entries[log.index(after) :] == [event for event in log.entries if event.position > after]
+
+
 @given(st.sets(st.integers(1, 12)), BOUNDS, BOUNDS, BOUNDS)
 def test_ranges_that_meet_are_the_range_of_both(holes: set[int], low: int, middle: int, high: int) -> None:
     """select(l, m) + select(m + 1, h) == select(l, h)."""
@@ -83,6 +90,17 @@ def test_the_highest_revision_survives_deletion() -> None:
     assert first < tombstone < again
     assert bucket.create_over_tombstone("lamp", tombstone) == 0, "the tombstone is no longer the newest entry"
     assert bucket.update("lamp", 0, exists=True) == 0, "a deleted key is not a new one"
+
+
+def test_a_revision_is_the_number_of_an_entry_in_its_bucket() -> None:
+    """Of all its keys; what is refused has none."""
+    shared, _ = context(Log())
+    assert isinstance(shared, Context)
+    bucket = Bucket(shared, {}, {}, lambda action: None)
+    written = [bucket.update("lamp", 0, exists=True), bucket.update("desk", 0, exists=True)]
+    assert bucket.update("lamp", 2, exists=True) == 0
+    written += [bucket.bury("desk"), bucket.update("lamp", 1, exists=True), bucket.create_over_tombstone("desk", 3)]
+    assert written == [1, 2, 3, 4, 5]
 
 
 def test_positions_of_a_page_ascend_only_if_each_is_above_the_one_before() -> None:

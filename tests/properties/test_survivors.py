@@ -14,7 +14,7 @@ from refold.model.parts.claims.entity import Journaled, TookOver
 from refold.model.parts.claims.idle_session import SessionClosed, SessionOpened
 from refold.model.parts.consuming.rebuild import StreamAnswered
 from refold.model.parts.messages.change_stream import Copied, SnapshotBegun, SourceChanged
-from refold.model.parts.messages.outbox import Delivered, RelayDied
+from refold.model.parts.messages.outbox import Delivered, Interrupted, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, ManagerAtRest
 from refold.model.parts.messages.topic import FailedOver, Published, Restored, Tallied, Tally
 from refold.model.parts.reading.query import Hit, Searched
@@ -305,3 +305,18 @@ def test_a_call_that_was_refused_without_reason_should_have_been_accepted_or_tol
         "accepted: no state since the call forbids it",
         "done: its effect is in the log, and nobody else was in its way",
     ]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize("deaths", range(4))
+def test_each_death_after_a_delivery_excuses_one_repetition(deaths: int, interrupted: bool) -> None:
+    """However many there were before the first of them."""
+    history: list[Any] = [*FIRST, Delivered("relay-0", "alice-1/0", 1, True)]
+    for relay in (f"relay-{number}" for number in range(deaths)):
+        if interrupted:
+            history.append(Interrupted(relay, ("alice-1/0",), "has died"))
+        else:
+            history += [Delivered(relay, "alice-1/0", 1, False), RelayDied(relay, "alice-1/0")]
+    for repetitions in range(1, 6):
+        history.append(Delivered("relay-9", "alice-1/0", 1, True))
+        assert len(signatures(*history)) == max(repetitions - deaths, 0)

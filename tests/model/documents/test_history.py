@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -449,3 +450,29 @@ def test_each_record_has_a_line_of_its_own() -> None:
     assert wrong.startswith("line 2: ")
     records, wrong = in_blocks(first + second, None, 1)
     assert (records, wrong) == ([OPENED, Settling()], "")
+
+
+@pytest.mark.parametrize("longest", [99, 100, 101, 150])
+def test_a_line_is_too_long_wherever_it_stands(longest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a block of its own, among others, and in blocks that are longer themselves."""
+    monkeypatch.setattr("refold.model.documents.history.LINE_MAX", 100 + len(to_line(OPENED)))
+    short = to_line(Settling())
+    long = short.rstrip(b"\n").ljust(longest + len(to_line(OPENED)) - 1) + b"\n"
+    lines = [to_line(OPENED), *[short] * 9]
+    for place in range(1, len(lines)):
+        content = b"".join([*lines[:place], long, *lines[place:]])
+        one_by_one = outcome(HistoryReader().records(content.splitlines(keepends=True)))
+        assert one_by_one[1].startswith(f"line {place + 1}: the line is longer than") == (longest > 100)
+        assert len(one_by_one[0]) == (place if longest > 100 else len(lines) + 1)
+        for size in (1, 2, 5, 100):
+            assert in_blocks(content, None, size) == one_by_one
+
+
+def test_a_line_may_be_as_long_as_the_reference_says() -> None:
+    """And not a byte longer."""
+    page = (Path(__file__).parents[3] / "docs/reference/history-format.md").read_text()
+    (mebibytes,) = re.findall(r"at most (\d+) MiB", page)
+    line = to_line(Settling()).rstrip(b"\n").ljust((int(mebibytes) << 20) - 1) + b"\n"
+    assert read(line) == [Settling()]
+    with pytest.raises(MalformedHistory, match="longer than"):
+        read(b" " + line)

@@ -1,7 +1,9 @@
 """Replay in another process, under another hash seed."""
 
 import dataclasses
+import importlib
 import pathlib
+import sys
 import time
 
 import msgspec
@@ -101,6 +103,28 @@ def test_a_module_that_is_only_a_file_is_found(tmp_path: pathlib.Path):
         "    def decide(self, command, state): return [command]\n    def evolve(self, state, event): return state + 1\n"
     )
     shop = load(f"{source}:Shop")()
+    assert replay_in_other_processes(shop, history(shop)) is None
+
+
+def test_a_module_of_a_package_that_is_not_on_the_path_is_found(tmp_path: pathlib.Path, monkeypatch):
+    """As pytest's import mode “importlib” names the modules of tests in folders."""
+    source = tmp_path / "shops" / "small" / "shop_below.py"
+    source.parent.mkdir(parents=True)
+    (source.parent / "shelves.py").write_text("FIRST = 0\n")
+    source.write_text(
+        "import msgspec\nfrom refold.model.application import Application\n"
+        "class Put(msgspec.Struct, frozen=True):\n    shelf: str\n"
+        "class Shop(Application):\n    name = 'shop'\n    events = (Put,)\n"
+        "    def commands(self): return [Put('a')]\n"
+        "    def initial(self, key):\n        from .shelves import FIRST\n        return FIRST\n"
+        "    def decide(self, command, state): return [command]\n    def evolve(self, state, event): return state + 1\n"
+    )
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        module = importlib.import_module("shops.small.shop_below")
+        importlib.import_module("shops.small.shelves")
+    shop = module.Shop()
+    assert str(tmp_path) not in sys.path
     assert replay_in_other_processes(shop, history(shop)) is None
 
 

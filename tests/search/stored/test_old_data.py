@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from refold.model.action import Submit
@@ -22,7 +23,7 @@ from refold.model.examples.rota import Rota
 from refold.model.parts.calls import Shown
 from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.model.parts.reading.query import CachedAtRest
-from refold.model.record import ConsumerSpec, Crashed, Opened, SnapshotTaken
+from refold.model.record import ConsumerSpec, Crashed, Opened, Prepared, SnapshotTaken
 from refold.properties.meaning import Comparison, Difference
 from refold.properties.property import Finding
 from refold.properties.result import Result
@@ -215,6 +216,15 @@ class Clock(Inventory):
         return type_name, {**data, "count": next(self.number)} if "count" in data else data
 
 
+class Forgetful(Inventory):
+    """Its totals take no goods."""
+
+    def totals(self, event: Stored, rows: Any) -> dict[str, Any]:
+        if isinstance(event.data, Restocked):
+            raise KeyError("count")
+        return super().totals(event, rows)
+
+
 class Thrifty(Inventory):
     """Has a new rule: one piece is too few."""
 
@@ -249,6 +259,25 @@ def test_decisions_are_told_and_are_findings_only_if_asked_for() -> None:
     strict = verify_history(Stricter(), source, decisions=True)
     assert [example.finding.signature for example in strict.counterexamples] == [("old-decision-differs", "CAS")]
     assert verify_history(Inventory(), source, decisions=True).verdict == "held"
+
+
+@pytest.mark.parametrize("seen", range(5))
+def test_only_decisions_on_events_that_the_history_holds_are_made_again(seen: int) -> None:
+    """What a client has seen besides, nobody knows."""
+    opened, *rest = execute(resolve("reference"), Inventory(), (Submit("alice", Restock("bolt", 1)),) * 2).history
+    events = [record for record in rest if type(record) is Stored]
+    decided = next(record for record in rest if type(record) is Prepared)
+    told = MemorySource.of([opened, *events, msgspec.structs.replace(decided, seen=seen)])
+    result = verify_history(Inventory(), told, decisions=True)
+    assert result.verdict == "held"
+    assert result.counts["decisions_compared"] == (seen <= len(events))
+
+
+@pytest.mark.parametrize("bad", [Inventory, Moved, Forgetful])
+def test_what_is_not_compared_behind_an_event_that_is_misread_is_said(bad: type[Application]) -> None:
+    """Whether it has gone to another stream, or cannot be taken by a projection alone."""
+    result = verify_history(bad(), inventory(Restock("bolt", 1), Reserve("bolt", 1)))
+    assert any("from that event on" in text for text in result.not_checked) == (bad is not Inventory)
 
 
 class Unordered(Inventory):

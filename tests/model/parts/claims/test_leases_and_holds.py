@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from refold.model.examples.accounts import Accounts
 from refold.model.parts.claims.lease import LEASE, LockService
-from refold.model.parts.claims.reservation import ReservationBook
+from refold.model.parts.claims.reservation import HoldSeat, HoldTaken, ReservationBook
+from refold.model.parts.reading.revisioned_keys import LookUp
+from refold.search.run import execute
+from refold.systems.reference import Reference
 
 MOMENTS = (0, 1, 3, LEASE, 13, 250, 300, 1000)
 
@@ -91,3 +95,12 @@ def test_only_this_very_hold_is_ended() -> None:
     assert not book.end("other", hold.number)
     assert book.end("seat", hold.number)
     assert not book.end("seat", hold.number)
+
+
+@pytest.mark.parametrize("before", range(3))
+def test_the_office_tells_the_time_of_the_run(before: int) -> None:
+    """One tick per action, that of the hold included."""
+    plan = [*[LookUp("bob", "lamp")] * before, HoldSeat("alice", "seat-1")]
+    history = execute(Reference(), Accounts(), plan).history
+    (taken,) = [record for record in history if type(record) is HoldTaken]
+    assert taken.at == len(plan)

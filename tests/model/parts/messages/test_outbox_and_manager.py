@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from refold.model.action import Submit
 from refold.model.event import Stored
 from refold.model.examples.inventory import Inventory, Restock
 from refold.model.parts.messages.change_stream import (
+    TICKS_PER_STAMP,
     BeginChange,
     Capture,
     ChangeRow,
@@ -36,8 +39,10 @@ from refold.model.parts.reading.links import (
     ListingAtRest,
     RebuildListing,
 )
+from refold.model.parts.reading.revisioned_keys import LookUp
 from refold.search.run import execute
 from refold.systems.reference import Reference
+from refold.systems.registry import resolve
 
 BOLT = Submit("alice", Restock("bolt", 1))
 
@@ -87,6 +92,18 @@ def test_a_writer_that_comes_late_does_not_undo_a_newer_fact() -> None:
 def test_a_change_that_commits_late_reaches_the_copy() -> None:
     (rest,) = run(CopyAtRest, BeginChange("a"), ChangeRow("b"), Capture(), CommitChange("a"))
     assert rest.rows == {"a": (2,), "b": (1,)}
+
+
+@pytest.mark.parametrize("before", range(TICKS_PER_STAMP))
+@pytest.mark.parametrize("between", range(2 * TICKS_PER_STAMP))
+def test_whoever_asks_for_later_stamps_overlooks_only_what_bears_the_same_one(before: int, between: int) -> None:
+    """So many ticks share one, and time does not run back."""
+    wait = LookUp("bob", "lamp")
+    plan = (*[wait] * before, ChangeRow("a"), Capture(), *[wait] * between, ChangeRow("b"))
+    one, other = before + 1, len(plan)
+    overlooked = one // TICKS_PER_STAMP == other // TICKS_PER_STAMP
+    findings = execute(resolve("cdc-timestamp-cursor"), Inventory(), plan).findings
+    assert [finding.anomaly for finding in findings] == ["copy-differs"] * overlooked
 
 
 def test_a_row_deleted_while_the_offset_was_lost_is_swept_out_of_the_copy() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from refold.model.action import Append, Crash, Deliver, Prepare, Submit
 from refold.model.examples.accounts import Accounts, Delete, Register
 from refold.model.parts.reading.query import (
@@ -19,6 +21,7 @@ from refold.model.parts.reading.query import (
     Searched,
     Waiting,
 )
+from refold.model.parts.reading.revisioned_keys import LookUp
 from refold.search.run import execute
 from refold.systems.reference import Reference
 
@@ -46,6 +49,21 @@ def test_a_client_that_has_written_waits_until_the_store_has_it() -> None:
 def test_who_has_not_written_is_answered_at_once_and_staleness_is_measured() -> None:
     (answer,) = records(Answered, ADA, Query("bob", "acme"))
     assert (answer.version, answer.events_behind, answer.ticks_behind) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("known", range(4))
+def test_the_staleness_of_an_answer_is_the_time_since_the_first_event_that_it_lacks(known: int) -> None:
+    """Whatever came later; it is 0 where nothing is missing."""
+    commands = (Register("acme", "ada"), Register("acme", "bob"), Delete("acme", "ada"))
+    plan: list[Any] = []
+    visible: list[int] = []
+    for version, command in enumerate(commands, 1):
+        plan.append(Submit("carol", command))
+        visible.append(len(plan))
+        plan += [Deliver("store", 0)] * (version <= known) + [LookUp("bob", "lamp")] * version
+    (answer,) = records(Answered, *plan, Query("bob", "acme"))
+    since = len(plan) + 1 - visible[known] if known < len(commands) else 0
+    assert (answer.version, answer.events_behind, answer.ticks_behind) == (known, len(commands) - known, since)
 
 
 def test_a_wait_ends_when_its_patience_does() -> None:

@@ -129,4 +129,11 @@ def test_a_plan_leaves_the_name_out_where_there_is_only_one() -> None:
     assert action_to_json(Acquire("alice")) == {"do": "acquire", "client": "alice"}
     for action in (Acquire("alice"), Acquire("alice", "west"), BeginLocked("alice", "write", "west")):
         assert action_from_json(action_to_json(action), {}) == action
-    assert str(BeginLocked("alice", "write", "west")) == "alice begins to write to what the lock on west guards"
+
+
+@pytest.mark.parametrize("what", ["acquire", "renew", "release", "write"])
+def test_only_writes_are_not_done_to_the_lock_itself(what: str) -> None:
+    """In the words of a plan, with and without a name."""
+    guarded = "to what the {} guards" if what == "write" else "the {}"
+    assert str(BeginLocked("alice", what)) == f"alice begins to {what} {guarded.format('lock')}"
+    assert str(BeginLocked("alice", what, "west")) == f"alice begins to {what} {guarded.format('lock on west')}"
