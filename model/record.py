@@ -66,7 +66,7 @@ class Opened(Record, frozen=True, tag="history"):
 
 
 class Step(Record, frozen=True, tag="step"):
-    """The plan's action number `number` (from 1, not counting skipped ones) begins; the records that follow come from it."""
+    """The plan's action number `number` begins (counted from 1, without skipped ones); the records that follow come from it."""
 
     number: int
     action: Any
@@ -295,10 +295,10 @@ class PowerCut(Record, frozen=True, tag="power-cut"):
 
 
 class DiskFailed(Record, frozen=True, tag="disk-failed"):
-    """The disk of the log's machine failed under an append, as `how` says. The append has no answer: it is whole in the log, or not
+    """The disk of the log's machine failed during an append, as `how` says. The append has no answer: it is whole in the log, or not
     there at all."""
 
-    phrase = "the disk had failed under an append"
+    phrase = "the disk had failed during an append"
     fault = True
 
     process: str
@@ -329,7 +329,7 @@ class NotRecovered(Record, frozen=True, tag="not-recovered"):
 
 
 class Settling(Record, frozen=True, tag="settling"):
-    """Faults stop here; every process is restarted and consumers run on, without another append."""
+    """Faults stop here; every process is restarted, and consumers keep running, but nothing more is appended."""
 
 
 class Settled(Record, frozen=True, tag="settled"):

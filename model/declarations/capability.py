@@ -43,7 +43,7 @@ def core(name: str, what: str, missing: str, *, brought: bool = False, methods: 
 
 APPEND = core(
     "append",
-    "clients append events to streams, under the condition that they have not moved",
+    "clients append events to streams, on condition that the streams have not changed",
     "everything that an append changes: the system takes none",
     brought=True,
 )
@@ -80,7 +80,7 @@ SLOW_APPEND = core(
 POWER_CUT = core(
     "power-cut",
     "the log's machine loses power, and with it what was not synced",
-    "power cuts: nothing keeps the unsynced writes of this system apart",
+    "power cuts: nothing tells this system's unsynced writes from its synced ones",
     methods=("cut_power", "restart"),
 )
 DISK_FAILURE = core(
@@ -92,7 +92,7 @@ DISK_FAILURE = core(
 SYNC_FAILURE = core(
     "sync-failure",
     "a sync of an append fails, and what it should have made durable is dropped",
-    "failing syncs: no sync of this system is made to fail, after which its file system may show what is not on the disk, or not",
+    "failing syncs: no sync of this system is made to fail (after one, a file system may or may not show what is not on the disk)",
 )
 DEDUPE = core(
     "dedupe",
@@ -109,7 +109,7 @@ SNAPSHOTS = core(
 )
 REDELIVER = core(
     "redeliver",
-    "consumers receive again events that they have already had",
+    "consumers are sent events again that they have already had",
     "duplicate deliveries: the system delivers exactly once",
     brought=True,
 )

@@ -167,7 +167,7 @@ class Elapse(Action, frozen=True, tag="elapse"):
 @record_kind
 class Deadlocked(Record, frozen=True, tag="deadlocked"):
     """Each of these waits for something that another of them has, so none of them can ever go on. `waits` says who waits for what, and who
-    has it, as far as that is known. The process of `who`, which came last, is ended, as an operator would do in the end."""
+    has it, as far as that is known. `who` came last; its process is ended, as an operator would eventually do."""
 
     fault = True
 
@@ -192,7 +192,7 @@ class Called(Record, frozen=True, tag="called"):
 
 @record_kind
 class Stood(Record, frozen=True, tag="stood"):
-    """Somebody has stopped before a step of its work; `words` say which."""
+    """An actor has stopped before a step of its work; `words` name the step."""
 
     who: str
     words: str

@@ -53,7 +53,7 @@ class Clocks(Extension):
 
     name = "clocks"
     title = "clocks that differ"
-    covers = "times that one reads from its own clock, and another compares with its own"
+    covers = "times that one process reads from its clock and another compares with its own"
     counts = (count("clocks_set", "clocks that were set ahead or behind", ClockSet),)
     family = "lock"
     called_by = (SetClock,)

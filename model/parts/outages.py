@@ -88,7 +88,7 @@ class StopServer(Action, frozen=True, tag="stop-server"):
 
 @record_kind
 class ConnectionCut(Record, frozen=True, tag="connection-cut"):
-    """The connections to the log's server were cut under an append. The server lives on."""
+    """The connections to the log's server were cut during an append. The server lives on."""
 
     phrase = "a connection had been cut"
     fault = True
@@ -101,7 +101,7 @@ class ConnectionCut(Record, frozen=True, tag="connection-cut"):
 
 @record_kind
 class ServerPaused(Record, frozen=True, tag="server-paused"):
-    """The log's server stood still under an append until its client had given up."""
+    """The log's server stood still during an append until its client had given up."""
 
     phrase = "the server had stood still"
     fault = True

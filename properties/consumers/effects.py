@@ -36,7 +36,7 @@ class Effects(Property):
         "once": "an event that was applied does not change rows again",
         "in the log": "what is applied beyond the end of what was applied before is an event that is in the log",
         "in the order of streams": "an event is applied after its predecessors in its stream",
-        "not on a hole": "an event is not applied while a predecessor in its stream is put aside",
+        "not past a gap": "an event is not applied while a predecessor in its stream is put aside",
         "late is not old": "an event that a later one has overtaken is not dismissed as a duplicate",
         "only duplicates are dismissed": "in every other case too, what is dismissed as a duplicate was applied",
     }
@@ -186,7 +186,7 @@ class Effects(Property):
         return None
 
     def passing(self, number: int, record: Applied) -> Finding | None:
-        """Whether an earlier event of the same stream is parked, so that this one was applied on a hole."""
+        """Whether an earlier event of the same stream is parked, so that this one was applied past a gap."""
         oracle = self.oracle
         event = oracle.events.get(record.position)
         if event is None:
@@ -198,7 +198,7 @@ class Effects(Property):
                     "applied-out-of-order",
                     record.consumer,
                     number,
-                    clause="not on a hole",
+                    clause="not past a gap",
                     guarantee="ORD",
                     position=record.position,
                     expected=f"event {parked} first",

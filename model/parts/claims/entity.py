@@ -56,7 +56,7 @@ class TookOver(Record, frozen=True, tag="took-over"):
 
 @record_kind
 class Journaled(Record, frozen=True, tag="journaled"):
-    """The journal has accepted the event number `version` from a writer of `epoch`."""
+    """The journal has accepted event number `version` from a writer of `epoch`."""
 
     node: str
     epoch: int

@@ -49,7 +49,7 @@ class SessionOpened(Record, frozen=True, tag="session-opened"):
 
 @record_kind
 class SessionClosed(Record, frozen=True, tag="session-closed"):
-    """It has ended, or died with the log."""
+    """A transaction that appends nothing has ended, or died with the log."""
 
     session: str
 

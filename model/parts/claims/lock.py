@@ -118,7 +118,7 @@ class PassTime(Action, frozen=True, tag="pass-time"):
 @record_kind
 class Granted(Record, frozen=True, tag="granted"):
     """The lock service gave `client` the lock: at `at` on its clock, until `until`, under the fencing token `token`. If not
-    `exclusive`, leases end by clocks that differ, and only the token protects what the lock guards."""
+    `exclusive`, leases are timed by clocks that may differ, and only the token protects what the lock guards."""
 
     client: str
     lock: str

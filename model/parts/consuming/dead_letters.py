@@ -1,7 +1,7 @@
 """Ledger: a consumer that parks what it cannot handle, sequence by sequence.
 
 An event whose handler fails for good is written to the dead letters, and so is every later event of its stream: all other streams
-go on, no event is applied on a hole, nothing is skipped without a trace. Dead letters have numbers of their own, which
+go on, no event is applied past a gap, nothing is skipped without a trace. Dead letters have numbers of their own, which
 are no positions of the log. When the handler is repaired they are replayed in order.
 """
 
@@ -21,7 +21,7 @@ from refold.model.record import Crashed, Failed, Held, Ignored, Record, record_k
 
 @record_kind
 class Parked(Record, frozen=True, tag="parked"):
-    """A consumer put the event at `position` aside for good (its handler cannot do it, or a predecessor in `stream` is parked) and
+    """A consumer put the event at `position` aside for good (its handler cannot handle it, or a predecessor in `stream` is parked) and
     recorded it as number `number` of its dead letters."""
 
     phrase = "an event had been parked"
@@ -156,7 +156,7 @@ class Ledger(SideConsumer):
 
     name = "ledger"
     title = "dead letters"
-    covers = "events that no handler can do, and what comes after them"
+    covers = "events that no handler can handle, and what comes after them"
     family = "ledger"
     names = ("ledger",)
     design = ParkingConsumer

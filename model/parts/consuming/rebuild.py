@@ -197,7 +197,7 @@ class Reports(SideConsumer):
 
     name = "reports"
     title = "rebuilds of a read model"
-    covers = "beside live consumption, and swapped with it in one step"
+    covers = "built beside live consumption, and swapped in, in one step"
     family = "reports"
     names = ("reports",)
     design = ReportsConsumer

@@ -141,7 +141,7 @@ class DualWrite(Extension):
 
     name = "dual-write"
     title = "two stores written for one fact"
-    covers = "a writer that dies between them, writes that overtake"
+    covers = "a writer that dies between them, writes that overtake each other"
     counts = (count("second_writes", "writes to the second of two stores", SecondWritten),)
     family = "dual-write"
     called_by = (WriteFirst, WriteSecond, CrashWriter, Repair)

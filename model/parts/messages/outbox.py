@@ -93,8 +93,8 @@ class RelayDied(Record, frozen=True, tag="relay-died"):
 
 @record_kind
 class Interrupted(Record, frozen=True, tag="interrupted"):
-    """The sender of these `messages` died, had a step fail, waited in vain for somebody, or lost an answer, before it could be sure to have
-    recorded them as sent. `how` says which."""
+    """The sender of these `messages` died, had a step fail, waited in vain for somebody, or lost an answer, before it could be sure that it
+    had recorded them as sent. `how` says which."""
 
     fault = True
 

@@ -141,7 +141,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 @record_kind
 class Searched(Record, frozen=True, tag="searched"):
-    """What a search found, and which of it was shown to the client."""
+    """What a search found, and how much of it was shown to the client."""
 
     phrase = "the index was searched"
 

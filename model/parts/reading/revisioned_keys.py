@@ -53,7 +53,7 @@ class Discard(Action, frozen=True, tag="discard"):
 
 @record_kind
 class LookedUp(Record, frozen=True, tag="looked-up"):
-    """A client found the key at `revision` (0: never there), existing or not."""
+    """A client looked up the key: it is at `revision` (0: it was never there), and `exists` says whether it exists."""
 
     client: str
     key: str

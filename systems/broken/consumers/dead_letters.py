@@ -16,7 +16,7 @@ from refold.systems.broken.registry import broken
     fix="a dead letter queue that knows sequences",
 )
 class PoisonSkipCorruptsTail(ParkingConsumer):
-    """Puts an event aside that it cannot handle and goes on with the next of the same stream, on a hole."""
+    """Puts aside an event that it cannot handle, and goes on with the next of the same stream as if there were no gap."""
 
     def blocked(self, event: Stored) -> bool:
         """Every event for itself."""
@@ -32,7 +32,7 @@ class PoisonSkipCorruptsTail(ParkingConsumer):
     fix="park per sequence",
 )
 class PoisonBlocksAll(ParkingConsumer):
-    """Tries an event that it cannot handle for ever. Every other stream waits behind it."""
+    """Retries for ever an event that it cannot handle. Every other stream waits behind it."""
 
     def put_aside(self, event: Stored) -> bool:
         """There is no aside."""

@@ -56,7 +56,7 @@ class CeilingNotScanned(FilteredConsumer):
     fix="checkpoint the contiguous low-water mark",
 )
 class OutOfOrderCompletion(WorkerPool):
-    """Saves the position of whatever was finished last. An earlier event that a slow worker still has is lost by a crash."""
+    """Saves the position of whatever was finished last. An earlier event that a slow worker is still handling is lost in a crash."""
 
     def mark(self, event: Stored) -> int:
         """The highest finished."""

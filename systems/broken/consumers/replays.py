@@ -73,7 +73,7 @@ class SnapshotLosesSideMetadata(ReplicaConsumer):
 class HashOrderDependence(ReportsConsumer):
     """Lists the members of a set in the order in which iteration gives them. Another process has another hash seed and another order.
 
-    The number of starts stands for the seed here, so that the history is the same under every real one.
+    The number of starts stands in for the hash seed here, so that the history is the same whatever the real seed is.
     """
 
     def interpret(self, event: Stored, rows: Rows) -> Writes:
@@ -167,7 +167,7 @@ class RebuildSkipsSideTable(ReportsConsumer):
     fix="a lock, or shadow tables that are swapped in at the same position",
 )
 class RebuildSwapRace(ReportsConsumer):
-    """Swaps the rebuilt tables in as they are, while live consumption went on. What came in the meantime is gone, and the position
+    """Swaps the rebuilt tables in as they are, although live consumption has gone on. What came in the meantime is gone, and the position
     says that it is there."""
 
     def catch_up(self) -> None:

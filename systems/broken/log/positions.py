@@ -122,7 +122,8 @@ class UnorderedRead(Log):
     fix="check the bounds",
 )
 class PhantomPosition(Log):
-    """Takes the lower bound as an index without looking at it. A read from 0, or from below, finds an event at the other end."""
+    """Takes the lower bound as an index without looking at it. A read from 0, or from a negative position, finds an event at the other
+    end."""
 
     def select(self, lower: int, upper: int, limit: int) -> Sequence[Stored]:
         """Index -1 is the last one."""

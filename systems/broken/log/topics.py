@@ -47,7 +47,7 @@ class RetentionTrimsUndelivered(Topic):
     fix="keep the epoch in the checkpoint; notice an offset beyond the tail; reset and build anew",
 )
 class CheckpointAheadOfLog(Topic):
-    """Keeps its offset when the topic was restored from a backup. It waits past the tail, and skips what is written there anew."""
+    """Keeps its offset when the topic was restored from a backup. It waits past the tail, and skips what is newly written there."""
 
     def notices(self) -> bool:
         """An offset is a number."""
@@ -62,7 +62,8 @@ class CheckpointAheadOfLog(Topic):
     fix="fail if the first message that is left is not the one after the snapshot",
 )
 class StaleSnapshotTruncatedLog(Topic):
-    """Recovers from a snapshot and the messages that are left, although some between the two are not. The state is a part of the truth."""
+    """Recovers from a snapshot and the messages that are left, although some messages between the two are gone. The
+    state lacks what they said."""
 
     def usable(self, saved: Tally) -> bool:
         """Any snapshot of this epoch."""

@@ -32,7 +32,7 @@ class DualWritePartial(DualWrite):
     fix="a single log that both stores follow, or a version guard in the second",
 )
 class DualWriteReorder(DualWrite):
-    """Lets the last writer win in the second store. Two writers reach the stores in different order, and the older value stays."""
+    """Lets the last writer win in the second store. Two writers reach the stores in different orders, and the older value stays."""
 
     def newer(self, item: str, version: int) -> bool:
         """Whoever comes last must be right."""
@@ -47,7 +47,7 @@ class DualWriteReorder(DualWrite):
     fix="test recovery itself with faults",
 )
 class RecoveryIsANoop(DualWrite):
-    """Runs a repair job that always leaves early: it looks for rows that are marked as failed, and a crash marks nothing."""
+    """Runs a repair job that always returns early: it looks for rows that are marked as failed, and a crash marks nothing."""
 
     def unfinished(self) -> list[Fact]:
         """Nothing is marked, so nothing is to be done."""
@@ -62,7 +62,7 @@ class RecoveryIsANoop(DualWrite):
     fix="an atomic claim (SKIP LOCKED, or an update that says who), before the delivery",
 )
 class OutboxDoubleDrain(Outbox):
-    """Reads the oldest row and delivers it, without making it its own first. Two relays deliver the same row, and the customer pays
+    """Reads the oldest row and delivers it without claiming it first. Two relays deliver the same row, and the customer pays
     twice."""
 
     def claim(self, row: Row, name: str) -> None:

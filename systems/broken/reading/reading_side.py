@@ -32,7 +32,7 @@ class StaleOverwritesNewer(CacheConsumer):
     fix="check that the target resolves, discard hits that do not, delete pointers with their targets",
 )
 class DanglingPointer(Queries):
-    """Shows what the index has found without looking whether the target is there. The index runs ahead of the store, and users follow
+    """Shows what the index has found without checking whether the target is there. The index runs ahead of the store, and users follow
     pointers to nothing."""
 
     def shown(self, version: int) -> bool:
@@ -80,7 +80,7 @@ class TombstonedEventsResurface(Links):
     tier=2,
 )
 class ReadYourOwnWrites(Queries):
-    """Answers out of the view as it is. A user who has just saved does not see what was saved, and saves again."""
+    """Answers from the view as it is. A user who has just saved does not see what was saved, and saves again."""
 
     def needed(self, client: str) -> int:
         """Whatever there is."""
@@ -96,7 +96,7 @@ class ReadYourOwnWrites(Queries):
     tier=3,
 )
 class SyncWaitBarWrong(Queries):
-    """Takes “somebody has come so far” for “all have caught up”. The wait ends with another consumer's progress, and the view that is
+    """Takes “somebody has come this far” for “all have caught up”. The wait ends with another consumer's progress, and the view that is
     then read is old."""
 
     def reached(self, needed: int) -> bool:

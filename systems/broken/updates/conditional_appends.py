@@ -37,7 +37,7 @@ class CheckThenAppend(Log):
     application="accounts",
 )
 class ExpectedAnyMisuse(Client):
-    """Decides on a view and appends whatever the stream has become since. The decision may be wrong by then."""
+    """Decides on a view and appends, however the stream has changed since. The decision may be wrong by then."""
 
     def target(self, key: str, view: View, op: str) -> tuple[str, AnyExpectation]:
         """No condition."""
@@ -239,7 +239,7 @@ class ConditionTooNarrow(Client):
     application="courses",
 )
 class ConditionTooWide(Log):
-    """Refuses an append as soon as anything at all has come since its decision was read."""
+    """Refuses an append as soon as anything at all has been appended since its client read."""
 
     def excluded(self, condition: NoMatch, event: Stored) -> bool:
         """Whatever it is about."""

@@ -31,7 +31,7 @@ class LockNoFencing(Locks):
     fix="compare and delete: release only the lock with one's own token",
 )
 class LockReleaseSteals(Locks):
-    """Deletes the lock without looking whose it is. A holder whose lease is over frees its successor's lock, and a third one enters."""
+    """Deletes the lock without checking whose it is. A holder whose lease is over frees its successor's lock, and a third one enters."""
 
     def release(self, name: str, token: int) -> None:
         """Just delete it."""

@@ -84,7 +84,7 @@ EFFECTS = {
         (*BOTH, BOB_THERE, ADA_THERE),
         (*BOTH, ADA_THERE, BOB_THERE),
     ),
-    ("effects", "not on a hole"): Case(
+    ("effects", "not past a gap"): Case(
         (*BOTH, Failed("index", 1), Parked("index", 1, "acme", 1), BOB_THERE),
         (*BOTH, Failed("index", 1), Parked("index", 1, "acme", 1), ADA_THERE, BOB_THERE),
     ),
@@ -399,7 +399,7 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("dead-letters", "parked for a cause", (*FIRST, ADA_THERE, Failed("index", 2), Parked("index", 2, "acme", 1))),
         (
             "effects",
-            "not on a hole",
+            "not past a gap",
             (
                 *FIRST,
                 ADA_THERE,
@@ -411,7 +411,7 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             ),
         ),
         # a hole is one in the stream of the event, whatever the note of it says
-        ("effects", "not on a hole", (*BOTH, Failed("index", 1), Parked("index", 1, "zeta", 1), BOB_THERE)),
+        ("effects", "not past a gap", (*BOTH, Failed("index", 1), Parked("index", 1, "zeta", 1), BOB_THERE)),
         ("effects", "in the order of streams", (*AGAIN_FROM_NOTHING, BOB_THERE)),
         ("dead-letters", "none is lost", (*AGAIN_FROM_NOTHING, DeadLetters("index", ()))),
         ("dead-letters", "none stays", (*AGAIN_FROM_NOTHING, ADA_THERE, DeadLetters("index", (1,)))),
@@ -433,8 +433,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("replay", "rows that change", (*BOTH, ADA_THERE, Applied("index", 2, {"bob@acme": ROW, "ada@acme": None}))),
         # overtaken is what a later one has passed, not an earlier one of another stream
         ("effects", "only duplicates are dismissed", (*FIRST, *OTHER, *THIRD, ZOE_THERE, Ignored("index", 3))),
-        # on a hole, and before an event of another stream
-        ("effects", "not on a hole", (*FIRST, *OTHER, *THIRD, Failed("index", 1), PARKED, BOB_THIRD)),
+        # past a gap, and before an event of another stream
+        ("effects", "not past a gap", (*FIRST, *OTHER, *THIRD, Failed("index", 1), PARKED, BOB_THIRD)),
         ("dead-letters", "none stays", (*FIRST, DeadLetters("index", (1,)))),
         ("dead-letters", "none stays", (*ASIDE, DeadLetters("index", (1, 1)))),
         (
