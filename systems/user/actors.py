@@ -93,11 +93,18 @@ class Stage:
         return self.leads(name) is not None
 
     def queues(self, name: str) -> bool:
-        """Whether somebody waits in the middle of work for another one, and not in a server."""
-        status = self.gate.status(name) if self.busy(name) else None
-        return (
-            isinstance(status, Blocked) and ours(status.wait) and bool(status.wait.holders or status.wait.until is None)
-        )
+        """Whether somebody waits in the middle of work for a lock of the process, and not for one of a database or a server."""
+        actor = self.gate.actors.get(name)
+        if (
+            actor is None
+            or not self.busy(name)
+            or not isinstance(actor.status, Blocked)
+            or actor.status.crossing is None
+        ):
+            return False
+        if isinstance(actor.host, Carrier):
+            return bool(actor.host.driven.has_what(actor))
+        return actor.status.crossing.kind == "lock"
 
     def awaits(self, name: str, loop: str) -> None:
         """Somebody's work is asynchronous. Where loops have threads, each process has its own."""

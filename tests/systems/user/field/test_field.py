@@ -298,9 +298,18 @@ def test_a_lock_that_is_removed_while_somebody_waits_for_it_keeps_nobody_apart()
     assert not execute(adapt("field", desk(desks.CountsUsers)), Money(), plan).findings
 
 
-@pytest.mark.parametrize(("kind", "waits"), [(desks.Desk, True), (desks.LockForEachCall, False)])
-def test_queues_are_spoken_of_only_where_a_call_waits_for_another(kind: Any, waits: bool) -> None:
-    """As a rehearsal has shown."""
-    menu = adapt("field", desk(kind)).menu(Money())
+@pytest.mark.parametrize(
+    ("make", "waits"),
+    [
+        (desk(desks.Desk), True),
+        (desk(desks.LockForEachCall), False),
+        (threads(wallets.TransfersInOrder), True),
+        (tables(), False),
+    ],
+    ids=["a lock of asyncio", "a lock for each call", "a lock of threads", "a lock of the database"],
+)
+def test_queues_are_spoken_of_only_where_a_call_waits_for_another(make: System, waits: bool) -> None:
+    """As a rehearsal has shown. Nobody takes the lock of a database away."""
+    menu = adapt("field", make).menu(Money())
     queues = [word for _, _, words in menu.groups for word in words if sum(isinstance(one, Halt) for one in word) == 2]
     assert bool(queues) == waits
