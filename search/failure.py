@@ -39,6 +39,10 @@ def save_plan(
     return PlanFile(application, system, directory, **about).shrunk(counterexample)
 
 
+NEAREST = "nearest-"
+"""How the files of plans begin that came nearest to a situation."""
+
+
 class PlanFile:
     """The file of a find: the plan as it was found, until the shrunk one takes its place. There is no moment without either, so a search
     that is killed while it shrinks loses nothing.
@@ -93,7 +97,7 @@ class PlanFile:
 
     def nearest(self, situation: str, plan: Plan, distance: float) -> str:
         """Write the plan of the run that came nearest to a situation; returns the path."""
-        path, text = self.named(f"nearest-{slug(situation)}", plan, {"nearest_to": situation, "distance": distance})
+        path, text = self.named(f"{NEAREST}{slug(situation)}", plan, {"nearest_to": situation, "distance": distance})
         write(path, text)
         return str(path)
 

@@ -26,7 +26,7 @@ from refold.reports.documents.files import ready
 from refold.reports.documents.html import html_report
 from refold.reports.words.explained import explain
 from refold.reports.words.values import duration
-from refold.search.failure import PlanFile, slug
+from refold.search.failure import NEAREST, PlanFile, slug
 from refold.search.failure import report_dir as default_report_dir
 from refold.search.matrix.cells import Cell, matrix
 from refold.search.matrix.cluster import Cluster
@@ -136,6 +136,8 @@ def campaign(
                 saved=work.saved,
             )
             interrupted = searched(coordinator, as_json)
+            if not interrupted:
+                work.tidy()
             overview = work.written(working=False, interrupted=interrupted)
             if as_json:
                 outcome.print_json(work.document(overview, interrupted))
@@ -240,6 +242,15 @@ class Seldom:
         self.due = ended + (ended - begun) * (self.share - 1)
 
 
+def seed_of(plan: pathlib.Path) -> int | None:
+    """The seed that a stored plan names; None if it names none, or cannot be read."""
+    try:
+        document = json.loads(plan.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document.get("seed") if isinstance(document, dict) else None
+
+
 class Work:
     """The files of a campaign: its page, and for every find a plan and a page of its own."""
 
@@ -290,6 +301,13 @@ class Work:
             "replay": replay_command(plan),
             "page": page,
         }
+
+    def tidy(self) -> None:
+        """Take away the plans of this campaign that belong to no find: it had been killed while it shrank them."""
+        named = {pathlib.Path(find.about["plan"]) for find in self.store.finds()}
+        for path in sorted((self.folder / "plans").glob("*.json")):
+            if path not in named and not path.name.startswith(NEAREST) and seed_of(path) == self.store.seed:
+                path.unlink(missing_ok=True)
 
     def written(self, working: bool, interrupted: bool = False) -> Overview:
         """The page and the document as they are now."""

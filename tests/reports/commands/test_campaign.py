@@ -97,6 +97,27 @@ def test_killed_again_and_again_it_comes_to_the_same(undisturbed: dict[str, Any]
     assert {str(path.relative_to(tmp_path)) for path in (tmp_path / ".refold/campaign/plans").iterdir()} == plans
 
 
+def test_what_it_had_left_when_it_was_killed_is_tidied_up(undisturbed: dict[str, Any], tmp_path: pathlib.Path) -> None:
+    """Plans of its seed that belong to no find. Those of others stay, and what is no plan."""
+    plans = tmp_path / ".refold/campaign/plans"
+    plans.mkdir(parents=True)
+    left = {
+        "left.json": '{"seed": 3}',
+        "other.json": '{"seed": 4}',
+        "own.json": "[]",
+        "bad.json": "{",
+        "nearest-x.json": '{"seed": 3}',
+    }
+    for name, text in left.items():
+        (plans / name).write_text(text, encoding="utf-8")
+    command = [*COMMAND, "campaign", *CELLS, *SAME, "--jobs", "1"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    found = {
+        pathlib.Path(find["plan"]).name for cause in json.loads(done.stdout)["causes"] for find in cause["findings"]
+    }
+    assert {path.name for path in plans.iterdir()} == found | left.keys() - {"left.json"}
+
+
 def test_it_goes_on_to_more_runs(refold: Callable[..., Ended], tmp_path: pathlib.Path) -> None:
     """And says no to another seed or other cells in the same file."""
     first = only(refold("campaign", "--system", "reference", "--runs", "10", "--seed", "1", "--json"))
