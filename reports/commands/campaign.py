@@ -17,6 +17,7 @@ from rich.progress import Progress as Bar
 from rich.progress import TextColumn
 
 from refold.model.application import Application
+from refold.model.documents.plan import MalformedPlan
 from refold.model.errors import UsageError
 from refold.properties.result import Counterexample, Result
 from refold.reports.commands import completion, outcome
@@ -36,6 +37,7 @@ from refold.search.matrix.store import CampaignStore
 from refold.search.matrix.tasks import refuse_jobs
 from refold.search.objects.application_check import trial
 from refold.search.objects.provenance import replay_command
+from refold.search.stored.files import read_plan_document
 from refold.search.tapes import tape
 from refold.search.whole import write
 from refold.systems.port import SystemPort
@@ -245,10 +247,9 @@ class Seldom:
 def seed_of(plan: pathlib.Path) -> int | None:
     """The seed that a stored plan names; None if it names none, or cannot be read."""
     try:
-        document = json.loads(plan.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_plan_document(str(plan)).get("seed")
+    except (MalformedPlan, UsageError, OSError):
         return None
-    return document.get("seed") if isinstance(document, dict) else None
 
 
 class Work:
