@@ -113,7 +113,7 @@ class OldData(Property):
         self.strange: dict[str, str] = {}
         self.events: dict[int, tuple[int, Stored]] = {}
         self.placed: dict[tuple[str, int], int] = {}
-        self.early: dict[tuple[str, int], tuple[int, Any, Any]] = {}
+        self.early: dict[tuple[str, int], list[tuple[int, Any, Any]]] = {}
         """States that were recorded before their last event is read: what a stream shows, readers of the log may come to later."""
         self.compared = Counter[str]()
         self.otherwise = Counter[str]()
@@ -196,10 +196,9 @@ class OldData(Property):
         finding = self.fold_rows(number, read)
         if broken is not None and finding is None:
             return self.breaks(number, event, broken)
-        shown = self.early.pop((key, event.version), None) if self.early else None
-        if shown is not None and finding is None:
-            found = self.state(shown[0], shown[1], key, event.version, shown[2])
-            return None if found is None else attrs.evolve(found, number=number)
+        for at, record, then in self.early.pop((key, event.version), ()) if self.early else ():
+            found = None if finding is not None else self.state(at, record, key, event.version, then)
+            finding = finding if found is None else attrs.evolve(found, number=number)
         return finding
 
     def read(self, event: Stored) -> Any:
@@ -269,7 +268,9 @@ class OldData(Property):
         if key in self.lost or version <= 0:
             return None
         if version >= len(states):
-            self.early[key, version] = number, record, then
+            shown = self.early.setdefault((key, version), [])
+            if all(other != then for _, _, other in shown):
+                shown.append((number, record, then))
             return None
         self.compared["states"] += 1
         return self.compare(

@@ -261,6 +261,8 @@ class Checkpoints(Property):
         super().__init__()
         self.oracle = oracle
         self.saved: dict[str, tuple[int, CheckpointSaved | Reset | Rebuilt]] = {}
+        self.begun: dict[str, tuple[int, Reset | Rebuilt]] = {}
+        """Where consumers were told to begin that have neither saved a checkpoint since nor died."""
 
     def handlers(self) -> dict[type, Handler]:
         """Saved checkpoints, and where recovery goes on."""
@@ -277,12 +279,12 @@ class Checkpoints(Property):
 
     def in_place(self, regular: list[Handler], others: list[Handler]) -> Asking:
         """A checkpoint is regular if it is not ahead of effects, and not before an earlier one. Then it is the newest."""
-        oracle, saved = self.oracle, self.saved
+        oracle, saved, begun = self.oracle, self.saved, self.begun
 
         def on_saved(number: int, record: CheckpointSaved) -> list[Handler]:
             name, position = record.consumer, record.position
             progress = oracle.consumers.get(name)
-            if progress is None or position > progress.contiguous:
+            if progress is None or position > progress.contiguous or (begun and name in begun):
                 return others
             before = saved.get(name)
             if before is not None and position < before[1].position:
@@ -294,6 +296,7 @@ class Checkpoints(Property):
 
     def on_reset(self, number: int, record: Reset | Rebuilt) -> None:
         """It may begin again there, and not before."""
+        self.begun[record.consumer] = (number, record)
         before = self.saved.get(record.consumer)
         if before is not None and record.position < before[1].position:
             self.saved[record.consumer] = (number, record)
@@ -303,6 +306,9 @@ class Checkpoints(Property):
         name = record.consumer
         progress = self.oracle.consumers.get(name)
         before = self.saved.get(name)
+        begun = self.begun.pop(name, None)
+        if begun is not None and (before is None or before[1].position < begun[1].position):
+            before = begun
         self.saved[name] = (number, record)
         finding = None
         if progress is not None and record.position > progress.contiguous:
@@ -352,6 +358,7 @@ class Checkpoints(Property):
 
     def on_recovered(self, number: int, record: Recovered) -> Finding | None:
         """A durable consumer goes on where its effects end, at the latest; a volatile one begins again, its checkpoint too."""
+        self.begun.pop(record.process, None)
         progress = self.oracle.consumers.get(record.process)
         if progress is None:
             return None

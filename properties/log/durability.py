@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from refold.model.event import Stored
-from refold.model.record import Acknowledged, NotRecovered, Scanned
+from refold.model.record import Acknowledged, NotRecovered, Scanned, Settled
 from refold.model.words import counted
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
@@ -26,7 +26,7 @@ TOGETHER = 256
 
 class Durability(Property):
     """For every scan s of what is after position p, and every event e after p: if e was visible before s, or in an earlier scan, e is in s,
-    at its position; if its append was acknowledged before s, e is visible by then. A log that a fault has ended comes back.
+    at its position; if its append was acknowledged before s, e is visible by then, or in s. A log that a fault has ended comes back.
 
     An event that one scan lacks is reported once, and is not looked for in later ones."""
 
@@ -35,7 +35,8 @@ class Durability(Property):
     judges = (Stored,)
     clauses = {
         "visible": "what was visible before a scan is in the scan, at its position",
-        "acknowledged": "what was acknowledged before a scan is visible, or in the scan at the positions that the answer named",
+        "acknowledged": "what was acknowledged before a scan is visible, or in the scan at the positions that the answer named;"
+        " without a scan, it is visible once the run has settled",
         "spared": "what a removal does not name is still there after it",
         "reached": "a read that begins before what was removed comes to the events behind it",
         "recovers": "a log that a fault has ended comes back, and can be read",
@@ -69,6 +70,7 @@ class Durability(Property):
             Stored: self.on_stored,
             Acknowledged: self.on_acknowledged,
             Scanned: self.on_scanned,
+            Settled: self.on_settled,
             NotRecovered: self.on_not_recovered,
         }
 
@@ -169,6 +171,16 @@ class Durability(Property):
             evidence=[*evidence, Evidence(number, record, "is a scan without it")],
         )
 
+    def on_settled(self, number: int, record: Settled) -> Finding | None:
+        """Readers have come to the end, and no scan was to show what they lack."""
+        for op, (acknowledged, answer) in list(self.unseen.items()):
+            operation = self.operations.get(op)
+            if operation is not None and operation.lacking():
+                del self.unseen[op]
+                proof = Evidence(number, record, "is the end")
+                return self.gone(number, op, operation.prepared.stream, acknowledged, answer, proof)
+        return None
+
     def leave_out(self, removed: Removed, record: Scanned) -> None:
         """What was removed need not stay. Of events that are known by their digest alone nobody can tell which are left."""
         if removed.changes != self.changes:
@@ -237,24 +249,40 @@ class Durability(Property):
         """The finding that an append was acknowledged, and is neither visible by now nor where its answer says."""
         for op, (acknowledged, answer) in list(self.unseen.items()):
             operation = self.operations.get(op)
-            if operation is not None or record.after < min(answer.positions, default=1):
-                del self.unseen[op]  # else the scan begins behind it, and a later one may not
-            gone = any(record.after < place and place not in record.positions for place in answer.positions)
-            if gone if operation is None else operation.lacking():
-                return self.finding(
-                    "acknowledged-append-lost",
-                    "log" if operation is None else operation.prepared.stream,
-                    number,
-                    clause="acknowledged",
-                    position=answer.positions[0] if answer.positions else None,
-                    expected=f"{op} in the log",
-                    actual="it is not there",
-                    evidence=[
-                        Evidence(acknowledged, answer, "was acknowledged"),
-                        Evidence(number, record, "is a scan without it"),
-                    ],
-                )
+            lacking = operation is None or operation.lacking()
+            if lacking and answer.positions and record.after >= min(answer.positions):
+                continue  # the scan begins behind it, and a later one may not
+            del self.unseen[op]
+            if lacking and not self.shows(record, answer, known=operation is not None):
+                stream = "log" if operation is None else operation.prepared.stream
+                proof = Evidence(number, record, "is a scan without it")
+                return self.gone(number, op, stream, acknowledged, answer, proof)
         return None
+
+    def gone(
+        self, number: int, op: str, stream: str, acknowledged: int, answer: Acknowledged, proof: Evidence
+    ) -> Finding:
+        """An append that was acknowledged is not there, as `proof` shows."""
+        return self.finding(
+            "acknowledged-append-lost",
+            stream,
+            number,
+            clause="acknowledged",
+            position=answer.positions[0] if answer.positions else None,
+            expected=f"{op} in the log",
+            actual="it is not there",
+            evidence=[Evidence(acknowledged, answer, "was acknowledged"), proof],
+        )
+
+    def shows(self, record: Scanned, answer: Acknowledged, *, known: bool) -> bool:
+        """Whether a scan has the events of an append where its answer says. Those of an append that is `known` are told by their ids, and
+        readers have yet to come to them: what they have passed, they will never see."""
+        there = dict(zip(record.positions, record.ids, strict=True))
+        places = [place for place in answer.positions if place in there]
+        if known:
+            tail = self.oracle.tail
+            places = [place for place in places if place > tail and there[place].rpartition("/")[0] == answer.op]
+        return bool(places) and len(places) == len(answer.positions)
 
     def as_expected(self, record: Scanned) -> bool:
         """Whether the scan shows just what was visible before; the usual case, decided fast."""

@@ -257,10 +257,14 @@ class Identity(Property):
     def ahead(self, number: int, record: Scanned) -> Finding | None:
         """The first of those events that should not be there, or not without others of its batch."""
         found: dict[str, int] = {}
+        last = ""
         for position, event_id in zip(record.positions, record.ids, strict=True):
             if position <= self.oracle.tail:
                 continue
             op = event_id.rpartition("/")[0]
+            if op != last and last in found and (finding := self.incomplete(number, last, found[last])) is not None:
+                return finding
+            last = op
             operation = self.appends.operations.get(op)
             stream = "log" if operation is None else operation.prepared.stream
             event = Stored(position, stream, 0, event_id, "", None)
@@ -278,12 +282,15 @@ class Identity(Property):
                 self.appends.partial = operation
                 return self.torn(number, due + 1)
             found[op] = due + 1
-        for op, count in found.items():
-            operation = self.appends.operations[op]
-            if not any(len(form.events) == count for form in operation.forms()):
-                self.appends.partial = operation
-                return self.torn(number, count)
-        return None
+        return next((torn for op, count in found.items() if (torn := self.incomplete(number, op, count))), None)
+
+    def incomplete(self, number: int, op: str, count: int) -> Finding | None:
+        """Whether so many events are not all that the append has asked for, any of the times."""
+        operation = self.appends.operations[op]
+        if any(len(form.events) == count for form in operation.forms()):
+            return None
+        self.appends.partial = operation
+        return self.torn(number, count)
 
     def on_acknowledged(self, number: int, record: Acknowledged) -> Finding | None:
         """The last batch is complete, and the answer names a position for each of its events, or none at all."""

@@ -36,7 +36,7 @@ class Ranges(Property):
         self.oracle = oracle
         self.window = oracle.window(REMEMBERED, "what reads of ranges show of events older than the newest {size}")
         self.windows = (self.window,)
-        self.early: dict[int, tuple[str, int, RangeRead]] = {}
+        self.early: dict[tuple[int, str], tuple[int, RangeRead]] = {}
 
     def handlers(self) -> dict[type, Handler]:
         """Answers, and the end, when everything is visible."""
@@ -75,20 +75,20 @@ class Ranges(Property):
         same = there[: len(expected)] == expected and len(record.ids) == len(record.positions)
         more = there[len(expected) :]
         if same and all(oracle.slow and position > oracle.tail for position, _ in more):
-            self.early.update((position, (event_id, number, record)) for position, event_id in more)
+            self.early.update((entry, (number, record)) for entry in more)
             return None
         return self.differs("range-differs", "contents", number, record)
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:
         """By now everything that was committed is visible."""
-        return self.come_true(number, max(self.early, default=0))
+        return self.come_true(number, max((position for position, _ in self.early), default=0))
 
     def come_true(self, number: int, tail: int) -> Finding | None:
         """Whether what answers showed before readers of the whole log came to it is there, up to position `tail`."""
         oracle = self.oracle
-        due = [position for position in self.early if position <= tail]
-        shown = {position: self.early.pop(position) for position in due}
-        for position, (event_id, asked, record) in shown.items():
+        due = [entry for entry in self.early if entry[0] <= tail]
+        shown = {entry: self.early.pop(entry) for entry in due}
+        for (position, event_id), (asked, record) in shown.items():
             event = oracle.events.get(position)
             if (event is None and position > oracle.low) or (event is not None and event.id != event_id):
                 return self.finding(

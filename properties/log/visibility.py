@@ -194,6 +194,10 @@ class Visibility(Property):
                         ],
                     )
             elif position > oracle.tail:
+                answered, other = self.promised.get(position, (number, record))
+                if other.op != record.op:
+                    del self.promised[position]
+                    return self.promised_twice(number, record, position, answered, other)
                 self.promised[position] = (number, record)
             elif 0 < position <= oracle.low:
                 self.forgotten(position)
@@ -219,6 +223,24 @@ class Visibility(Property):
                     ],
                 )
         return None
+
+    def promised_twice(
+        self, number: int, record: Acknowledged, position: int, answered: int, other: Acknowledged
+    ) -> Finding:
+        """Two answers name one position, to which readers have not come. One of the events is not there, whichever it is."""
+        return self.finding(
+            "acknowledged-elsewhere",
+            "log",
+            number,
+            clause="answers",
+            position=position,
+            expected=f"an event of {other.op}",
+            actual=f"an event of {record.op}",
+            evidence=[
+                Evidence(answered, other, "says that its own event is there"),
+                Evidence(number, record, "says that its own event is there"),
+            ],
+        )
 
     def forgotten(self, position: int) -> None:
         """Nobody knows any more what readers saw there; where the history had not begun, nobody ever did."""

@@ -33,6 +33,7 @@ class TwoStores(Property):
         self.written: dict[str, tuple[int, FirstWritten]] = {}
         self.noted: dict[Fact, None] = {}
         self.newest: dict[str, int] = {}
+        self.arrived: dict[str, int] = {}
         self.orphans: dict[str, tuple[int, WriterDied]] = {}
         self.holds: dict[str, tuple[int, SecondWritten]] = {}
 
@@ -60,6 +61,7 @@ class TwoStores(Property):
     def on_second(self, number: int, record: SecondWritten) -> Finding | None:
         """The second store has learnt of a fact, and holds no older one than before."""
         self.noted.pop((record.item, record.version), None)
+        self.arrived[record.item] = max(record.version, self.arrived.get(record.item, 0))
         if record.version >= self.newest.get(record.item, 0):
             self.orphans.pop(record.item, None)
         before = self.holds.get(record.item)
@@ -77,8 +79,10 @@ class TwoStores(Property):
         )
 
     def on_died(self, number: int, record: WriterDied) -> None:
-        """Somebody else must finish this, if it is the newest that is noted."""
-        if (record.item, record.version) in self.noted and record.version == self.newest[record.item]:
+        """Somebody else must finish this, if it is the newest that is noted, and no newer one has reached the second store."""
+        if (record.item, record.version) not in self.noted or record.version < self.newest[record.item]:
+            return
+        if record.version >= self.arrived.get(record.item, 0):
             self.orphans[record.item] = (number, record)
 
     def on_repaired(self, number: int, record: Repaired) -> Finding | None:

@@ -101,7 +101,7 @@ class Sessions(Property):
         oracle.before_forgetting(self.resolve_all)
         self.unresolved: dict[str, Unresolved] = {}
         self.own: dict[tuple[str, str], Write] = {}
-        self.asked: dict[str, tuple[Write | None, Unresolved]] = {}
+        self.asked: dict[tuple[str, str], tuple[Write | None, Unresolved]] = {}
         self.answers: dict[tuple[str, str], tuple[int, Answered]] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -160,16 +160,16 @@ class Sessions(Property):
 
     def on_waiting(self, number: int, record: Waiting) -> None:
         """The question is asked now; what the client writes while it waits is concurrent."""
-        client = record.client
-        if client not in self.asked:
+        client, question = record.client, (record.client, record.key)
+        if question not in self.asked:
             self.resolve(client)
-            self.asked[client] = (self.own.get((client, record.key)), list(self.unresolved.get(client, ())))
+            self.asked[question] = (self.own.get(question), list(self.unresolved.get(client, ())))
 
     def bound(self, client: str, key: str) -> Write | None:
         """The client's newest own write of `key` from before it asked that is visible by now."""
-        if client not in self.asked:
+        if (client, key) not in self.asked:
             return self.own.get((client, key))
-        newest, hidden = self.asked.pop(client)
+        newest, hidden = self.asked.pop((client, key))
         for number, record in hidden:
             event = self.written(record)
             if event is not None and event.stream == key and (newest is None or newest[0] < event.version):
@@ -178,7 +178,7 @@ class Sessions(Property):
 
     def on_gave_up(self, number: int, record: GaveUp) -> None:
         """The question is over."""
-        self.asked.pop(record.client, None)
+        self.asked.pop((record.client, record.key), None)
 
     def on_answered(self, number: int, record: Answered) -> Finding | None:
         """It contains the client's own writes, is no older than earlier answers, and is the fold of its version."""

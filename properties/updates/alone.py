@@ -113,16 +113,19 @@ class MadeAlone(Property):
         )
 
     def late(self, number: int, event: Stored) -> Finding | None:
-        """An event of a call that has appended something and is answered: whatever it is, it comes once more."""
+        """An event of a call that is answered: whatever it is, it comes once more, or although there was nothing to append."""
         known = self.answered.pop(event.operation, None)
         if known is None:
             return None
         self.versions[event.stream] = event.version
         replied, record, call = known
         expected = [repr(self.log[place][1].data) for place in call.own]
+        anomaly, guarantee = "duplicate-append", self.guarantee
+        if not call.own:
+            anomaly, guarantee = "refused-append-visible" if record.how == "refused" else "phantom-event", "LOG"
         call.own.append(len(self.log) - 1)
         actual = [*expected, repr(event.data)]
-        finding = self.convict("duplicate-append", "once", replied, record, call, expected, actual)
+        finding = self.convict(anomaly, "once", replied, record, call, expected, actual, guarantee)
         proofs = sorted(finding.evidence, key=lambda proof: proof.number)
         return attrs.evolve(finding, number=number, evidence=tuple(proofs))
 
@@ -139,7 +142,10 @@ class MadeAlone(Property):
             return finding
         if call.disturbed or record.how not in ("done", "refused"):
             return None
-        return self.judge_rest(number, record, call)
+        finding = self.judge_rest(number, record, call)
+        if finding is None:
+            self.answered[record.op] = (number, record, call)
+        return finding
 
     def ask(self, call: _Under, length: int) -> Solo:
         """What the call does alone on the first events of the log, compared with what it appended."""

@@ -131,7 +131,8 @@ class Views(Property):
         unanswered = self.unanswered.get(record.stream, {}).values()
         if record.seen > version + sum(events for events, due in unanswered if due > version):
             return finding
-        self.doubtful.setdefault(record.stream, (record.seen, finding))
+        if record.seen > self.doubtful.get(record.stream, (version, finding))[0]:
+            self.doubtful[record.stream] = (record.seen, finding)
         return None
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:

@@ -430,6 +430,10 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "restart not back",
             (*BOTH, ADA_THERE, BOB_THERE, saved(2), Reset("index", 1), Recovered("index", 0, None)),
         ),
+        # nor where that place is behind the newest checkpoint, or there is none yet
+        ("checkpoints", "never back", (*SWAPPED_LATE, saved(1))),
+        ("checkpoints", "never back", (*SWAPPED_LATE[:-1], saved(1), SWAPPED_LATE[-1], saved(1), saved(2))),
+        ("checkpoints", "never back", (*BOTH, ADA_THERE, BOB_THERE, Reset("index", 1), saved(0))),
         ("replay", "rows that change", (*BOTH, ADA_THERE, Applied("index", 2, {"bob@acme": ROW, "ada@acme": None}))),
         # overtaken is what a later one has passed, not an earlier one of another stream
         ("effects", "only duplicates are dismissed", (*FIRST, *OTHER, *THIRD, ZOE_THERE, Ignored("index", 3))),
@@ -468,6 +472,8 @@ def also_right() -> list[tuple[Any, ...]]:
         (*SWAPPED_EARLY[:-1], saved(2), Rebuilt("index", 0, {}), ADA_THERE, saved(1), BOB_THERE, saved(2)),
         (*SWAPPED_LATE, Ignored("index", 2), saved(2), Recovered("index", 2, {"ada@acme": ROW, "bob@acme": ROW})),
         (*SWAPPED_LATE, BOB_THERE, saved(2), Observed("index", 2, {"ada@acme": ROW, "bob@acme": ROW})),
+        # one that dies before its next checkpoint goes on at the one that it has
+        (*SWAPPED_LATE[:-1], saved(1), SWAPPED_LATE[-1], Recovered("index", 1, None), saved(1), BOB_THERE, saved(2)),
         (*COUNTED, Rebuilt("totals", 1, {"acme": 1}), counted(2, 2), Observed("totals", 2, {"acme": 2})),
         (*BOTH, ADA_THERE, BOB_THERE, saved(2), Reset("index", 1), Recovered("index", 1, None), saved(1)),
         # what was put aside is handled when it comes again, or is in rebuilt rows while its letter is left or not

@@ -41,6 +41,11 @@ BOTH = ("alice-1/0", "bob-1/0")
 LATER = event(3, 2, BOB, "bob-1/0")
 """Bob's event, with a free position before it."""
 
+PROMISED_TWICE = (asked("bob-1", BOB), asked("carol-1", CLEO), yes("bob-1", 2), yes("carol-1", 2))
+"""Both are told that their event is at position 2."""
+COMES_TO_BOB = (event(2, 2, BOB, "bob-1/0"), event(3, 3, CLEO, "carol-1/0"))
+COMES_TO_CLEO = (event(2, 2, CLEO, "carol-1/0"), event(3, 3, BOB, "bob-1/0"))
+
 LASTING = msgspec.structs.replace(
     OPENED, capabilities=("durable-removal", "retention", "stream-deletion", "truncation")
 )
@@ -206,6 +211,7 @@ EARLY = (*FIRST, *OPEN, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "other/0")), *C
 """An answer showed another event at the place of the open append."""
 
 
+EARLY_AND_RIGHT = RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0"))
 LONGER = (*FIRST, *RENAMED, event(3, 3, BOB, "bob-1/1"))
 """Bob's batch is visible at positions 2 and 3."""
 
@@ -262,6 +268,11 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("identity", "whole", (*FIRST, BATCH, *SENT_AGAIN, AGAIN, Scanned((1, 2), ("alice-1/0", "bob-1/1")))),
         (
             "identity",
+            "whole",
+            (*FIRST, BATCH, asked("carol-1", CLEO), Scanned((1, 2, 3, 4), (*BOTH, "carol-1/0", "bob-1/1"))),
+        ),
+        (
+            "identity",
             "refused leaves no trace",
             (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 1), Scanned((1, 2), BOTH)),
         ),
@@ -282,8 +293,21 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("durability", "acknowledged", (ODD, yes("bob-1"), Scanned((), ()))),
         ("durability", "acknowledged", (yes("nobody-1", 1), Scanned((), ()))),
         ("durability", "acknowledged", (*FIRST, *RENAMED, yes("bob-1"), Scanned((1, 2), BOTH))),
+        # readers have come to the end, and nobody has scanned the log
+        ("durability", "acknowledged", (*FIRST, ODD, yes("bob-1", 2), Settled(0))),
+        ("durability", "acknowledged", (*FIRST, ODD, yes("bob-1"), Settled(0))),
         # a scan that begins behind what was confirmed leaves it to the next one
         ("durability", "acknowledged", (yes("nobody-1", 1), Scanned((), (), 1), Scanned((), ()))),
+        ("durability", "acknowledged", (*FIRST, ODD, yes("bob-1", 2), Scanned((), (), 2), Scanned((1,), BOTH[:1]))),
+        # a scan that shows a part of it, or shows it elsewhere, or something else in its place
+        ("durability", "acknowledged", (*FIRST, BATCH, yes("bob-1", 2, 3), Scanned((1, 2), BOTH))),
+        ("durability", "acknowledged", (*FIRST, ODD, yes("bob-1", 3), Scanned((1, 2), BOTH))),
+        (
+            "durability",
+            "acknowledged",
+            (*FIRST, *PROMISED_TWICE[:3], Scanned((1, 2), ("alice-1/0", "carol-1/0"))),
+        ),
+        ("durability", "visible", (*FIRST, ODD, yes("bob-1", 2), Scanned((1, 2), BOTH), Scanned((1,), BOTH[:1]))),
         # what only a scan has shown, before readers came to it or without them
         ("durability", "visible", (*FIRST, ODD, Scanned((1, 2), BOTH), Scanned((1,), BOTH[:1]))),
         ("durability", "visible", (*FIRST, ODD, Scanned((1, 2), BOTH), Scanned((), (), 1))),
@@ -311,6 +335,11 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("ranges", "contents", (*FIRST, *OPEN, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0")), Settled(0))),
         ("ranges", "contents", (*EARLY, RangeRead(1, 9, 9, (1, 3), ("alice-1/0", "carol-1/0")))),
         ("ranges", "contents", (*EARLY, Settled(0))),
+        # nor is what one answer showed made right by another one, before or behind it
+        ("ranges", "contents", (*EARLY[:-2], EARLY_AND_RIGHT, *COMES, Settled(0))),
+        ("ranges", "contents", (*EARLY[:-3], EARLY_AND_RIGHT, *EARLY[-3:], Settled(0))),
+        # two answers that name the same position, to which readers have not come, whichever of them is right
+        *(("visibility", "answers", (*FIRST, *PROMISED_TWICE, *comes)) for comes in ((), COMES_TO_BOB, COMES_TO_CLEO)),
         # an answer that names a place where nothing ever comes, although its events are there
         ("visibility", "answers", (*LONGER, yes("bob-1", 2, 4), Settled(0))),
         ("visibility", "answers", (*LONGER, yes("bob-1", 2, 4), Scanned((1, 2, 3), (*BOTH, "bob-1/1")))),
@@ -351,6 +380,7 @@ def also_right() -> list[tuple[Any, ...]]:
         (*FIRST, BATCH, *SENT_AGAIN, AGAIN, *longer, yes("bob-1", 2, 3)),
         # what a slow append hides comes later, and at the position that the answer named
         (*FIRST, ODD, yes("bob-1", 2), event(2, 2, BOB, "bob-1/0")),
+        (*FIRST, ODD, yes("bob-1", 2), *SENT_AGAIN, yes("bob-1", 2), event(2, 2, BOB, "bob-1/0")),
         (*FIRST, *RENAMED, event(3, 3, BOB, "bob-1/1"), yes("bob-1")),
         (
             *FIRST,
@@ -361,7 +391,18 @@ def also_right() -> list[tuple[Any, ...]]:
             Scanned((2,), BOTH[1:], 1),
         ),
         # a scan that shows what readers come to later
+        (*FIRST, ODD, yes("bob-1", 2), Scanned((1, 2), BOTH), event(2, 2, BOB, "bob-1/0"), Scanned((1, 2), BOTH)),
+        (*FIRST, ODD, yes("bob-1", 2), Scanned((2,), BOTH[1:], 1), event(2, 2, BOB, "bob-1/0")),
+        (*FIRST, ODD, yes("bob-1", 2), event(2, 2, BOB, "bob-1/0"), Settled(0)),
+        (*FIRST, ODD, yes("bob-1", 2), Scanned((), (), 2), event(2, 2, BOB, "bob-1/0"), Scanned((1, 2), BOTH)),
+        (*FIRST, BATCH, yes("bob-1", 2, 3), Scanned((1, 2, 3), (*BOTH, "bob-1/1")), *longer),
         (*FIRST, BATCH, Scanned((1, 2, 3), (*BOTH, "bob-1/1")), *longer, yes("bob-1", 2, 3)),
+        (
+            *FIRST,
+            BATCH,
+            asked("carol-1", CLEO),
+            Scanned((1, 2, 3, 4), ("alice-1/0", "carol-1/0", "bob-1/0", "bob-1/1")),
+        ),
         (*FIRST, BATCH, *SENT_AGAIN, AGAIN, Scanned((2,), ("bob-1/0",), 1), event(2, 2, BOB, "bob-1/0")),
         # a position that nobody took stays empty
         (

@@ -375,6 +375,11 @@ def also_right() -> list[tuple[Any, ...]]:
         (*TWICE, DIED, sent(), ordered(1)),
         (*TWICE, RelayDied("relay-1", "alice-1/0"), ordered(1)),
         (*BOTH, executed(2), executed(1), ManagerAtRest(2)),
+        # a newer version that has reached the second store replaces an older one, whenever its writer dies
+        *(
+            (first(1), first(2, noted=False), *both, Repaired(0), StoresAtRest({"x": 2}, {"x": 2}))
+            for both in ((WriterDied("writer-1", "x", 1), second(2, 2)), (second(2, 2), WriterDied("writer-1", "x", 1)))
+        ),
         # a snapshot that empties the copy, and one more after a crash in the first
         (*emptied, put(1, 1)),
         (*emptied, put(2, None, 0), put(1, 1), SnapshotBegun(2), *EMPTIED),

@@ -52,6 +52,10 @@ RENAMED = (
 ASKED_TWICE = (Waiting("zoe", "acme", 2, 1, 4), Waiting("zoe", "zeta", 2, 1, 4))
 """Two queries of one client."""
 
+ASKED_AT_ONCE = (Waiting("bob", "acme", 2, 1, 4), Waiting("bob", "zeta", 2, 1, 4))
+"""Two queries of the client that wrote to acme, and not to zeta."""
+ZETA_IS_EMPTY = Answered("bob", "zeta", "store", 0, frozenset(), 0, 0)
+
 SESSIONS = {
     ("sessions", "own writes"): Case(
         (*BOTH, answer(1, "ada", client="bob")),
@@ -156,6 +160,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("sessions", "own writes", (*FIRST, *SILENT, APPEARS, early)),
         ("sessions", "own writes", (*FIRST, SILENT[0], APPEARS, SILENT[1], early)),
         ("sessions", "own writes", (*FIRST, *SILENT, Waiting("bob", "acme", 2, 1, 4), APPEARS, early)),
+        # what the client asks about another key at the same time changes nothing
+        ("sessions", "own writes", (*BOTH, *ASKED_AT_ONCE, early)),
         # of an append of several events the last one counts
         ("sessions", "own writes", (*FIRST, *RENAMED, answer(2, client="bob"))),
         ("sessions", "state is the fold", (*FIRST, answer(-1, "ada", client="zoe"))),
@@ -187,6 +193,10 @@ def also_right() -> list[tuple[Any, ...]]:
         (*FIRST, *SILENT, APPEARS, Waiting("bob", "acme", 2, 1, 4), late),
         # what the client writes while it waits is concurrent
         (*FIRST, Waiting("bob", "acme", 1, 1, 4), *SECOND, answer(1, "ada", client="bob")),
+        # two queries of one client, answered in any order
+        (*BOTH, *ASKED_AT_ONCE, ZETA_IS_EMPTY, late),
+        (*BOTH, *ASKED_AT_ONCE, late, ZETA_IS_EMPTY),
+        (*BOTH, ASKED_AT_ONCE[0], GaveUp("bob", "zeta", 2, 4, 4), ZETA_IS_EMPTY),
         (*BOTH, answer(2, "ada", "bob"), answer(1, "ada", client="zoe")),
         (*FIRST, waits(needed=2), Settling(), GaveUp("alice", "acme", 2, 4, 4), Settled(0)),
         (*BOTH, ARCHIVED, LinkDiscarded(0, "acme", 1), LinkDiscarded(9, "acme", 9), at_rest(1)),

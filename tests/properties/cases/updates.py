@@ -318,6 +318,15 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             (*FIRST, asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"), no("ada", 2), Settled(0)),
         ),
         ("views", "not ahead", (*FIRST, asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"), no("ada", 3))),
+        # of two views that were ahead of readers, the one that had more
+        (
+            "views",
+            "not ahead",
+            (
+                *(*FIRST, asked("bob-1", BOB), Unknown("bob", "bob-1"), asked("cy-1", CLEO), Unknown("cy", "cy-1")),
+                *(no("ada", 2), no("ada", 3), event(2, 2, BOB, "bob-1/0"), Settled(0)),
+            ),
+        ),
         ("views", "append", (*FIRST, decided("bob-1", ADA, "ada", 1))),
         ("create-if-absent", "created once", (FREE, Created("alice", "lamp", 1), Created("bob", "lamp", 2))),
         ("create-if-absent", "deleted once", (Discarded("alice", "lamp", 1),)),

@@ -140,6 +140,19 @@ def test_an_effect_that_comes_when_the_call_is_answered_is_one_too_many() -> Non
     )
 
 
+def test_an_effect_that_comes_when_the_call_is_refused_is_one_too_many() -> None:
+    """Or when it is answered and had nothing to append. Of a call that was disturbed, or that raised, nobody knows."""
+    refused = (*THREE, call("bob-1", "add"), answer("bob-1", "refused", "full"))
+    assert judged((*refused, stored("bob-1", 4))) == [("once", "refused-append-visible")]
+    assert judged((*refused, *added("alice-4", 4)[:-1])) == []
+    looked = (*added("alice-1", 1), call("bob-1", "look"), answer("bob-1", "done", "1"))
+    assert judged((*looked, stored("bob-1", 2))) == [("once", "phantom-event")]
+    for how in ("raised", "unknown"):
+        assert judged((call("bob-1", "add"), answer("bob-1", how), stored("bob-1", 1))) == []
+    disturbed = (*THREE, call("bob-1", "add"), Step(1, LoseAnswer("bob")), answer("bob-1", "refused", "full"))
+    assert judged((*disturbed, stored("bob-1", 4))) == []
+
+
 def test_every_clause_has_a_case() -> None:
     """None is a promise that nobody has tried."""
     from refold.properties.updates.alone import MadeAlone

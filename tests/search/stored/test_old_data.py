@@ -386,6 +386,10 @@ INDEX = {"ada@acme": ROW, "bob@acme": ROW}
         ((*STORED, Shown("once", 2, {"acme": 1}, "resting")), []),
         ((SnapshotTaken("stream:acme", 2, BOTH, 1), *STORED), []),
         ((SnapshotTaken("stream:acme", 1, BOTH, 1), *STORED), ["same state"]),
+        *(
+            ((*(SnapshotTaken("stream:acme", 2, state, 1) for state in states), *STORED), ["same state"])
+            for states in ((BOTH, frozenset()), (frozenset(), BOTH))
+        ),
         ((SnapshotTaken("stream:acme", 2, frozenset(), 1), Crashed("log", 0), *STORED), []),
     ],
 )
