@@ -92,7 +92,9 @@ def _of_itself(say: Callable[[Any], str], thing: Any) -> str:
 
 
 def fields_of(thing: Any) -> dict[str, Any] | None:
-    """The fields of a Struct, an attrs or data class instance, by name; None for any other value."""
+    """The fields of a Struct, an attrs or data class instance, by name; None for any other value, such as a class itself."""
+    if isinstance(thing, type):
+        return None
     cls = type(thing)
     names = getattr(cls, "__struct_fields__", None)
     if names is None and (attributes := getattr(cls, "__attrs_attrs__", None)) is not None:

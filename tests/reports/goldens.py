@@ -8,8 +8,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "golden"
 
 
-def compare(name: str, text: str) -> None:
-    """Fail unless `text` is what the file `name` holds; trailing spaces do not count."""
+def compare(name: str | Path, text: str) -> None:
+    """Fail unless `text` is what the file `name` holds (a path, or a name in the folder); trailing spaces do not count."""
     text = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
     path = FOLDER / name
     if os.environ.get("REFOLD_UPDATE_GOLDEN"):

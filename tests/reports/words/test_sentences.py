@@ -322,6 +322,11 @@ def test_values_are_bounded_and_deterministic() -> None:
     )
 
 
+def test_a_class_is_a_value_too() -> None:
+    """A state may hold one, also one of the kinds whose fields are told."""
+    assert value((Registered, 1)) == f"({Registered!r}, 1)"
+
+
 def test_plain_values_survive_json() -> None:
     """Objects keep the name of their class; sets are sorted."""
     thing = {"s": frozenset({2, 1}), "c": ADA, 3: (1.5, float("nan")), "o": object}
