@@ -107,8 +107,6 @@ class Ranges(Property):
         """Positions and ids of the first visible events between the bounds."""
         oracle = self.oracle
         low, high = max(record.lower, 1) - 1, min(record.upper, oracle.tail)
-        if low >= high:
-            return ()
         events = oracle.between(low, high)
         if oracle.removed is not None:
             gone, doubt = oracle.removed.gone, oracle.removed.doubt

@@ -64,3 +64,13 @@ def test_of_all_losses_that_explain_a_row_the_fewest_are_told(names: str) -> Non
         assert found is not None
         assert found[1] == fewest
         assert found[0] in [lost[0] for lost, row in left.items() if row == value and len(lost) == fewest]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_four_events_that_were_all_lost_or_all_applied_twice_are_a_rule(count: int) -> None:
+    """Fewer may be by chance."""
+    events = log(*range(1, count + 1))
+    odd = OddEvents(add, operator.eq, events)
+    by_rule = count >= 4
+    assert odd.by_rule({}) == ((events[0], None) if by_rule else None)
+    assert odd.by_rule({"w": 2 * sum(range(1, count + 1))}) == ((None, events[0]) if by_rule else None)

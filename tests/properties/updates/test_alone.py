@@ -32,6 +32,7 @@ class Tally(Application):
         return {"a": len(events)}
 
     def alone(self, command: str, before: Sequence[Stored], appended: Sequence[Stored] = ()) -> Solo:
+        assert {type(event) for event in (*before, *appended)} <= {Stored}
         if command == "look":
             return Solo("done", str(len(before)))
         wanted = 2 if command == "pair" else 1

@@ -15,7 +15,16 @@ from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Accounts, Register
 from refold.model.examples.inventory import Inventory, Reserve, Restock
 from refold.model.examples.rota import Leave, Rota
-from refold.model.expectation import ANY, NO_STREAM, STREAM_EXISTS, AnyExpectation, Exact, at_version
+from refold.model.expectation import (
+    ANY,
+    NO_STREAM,
+    STREAM_EXISTS,
+    AnyExpectation,
+    Criterion,
+    Exact,
+    NoMatch,
+    at_version,
+)
 from refold.model.record import Prepared, Refused
 from refold.properties.property import Finding
 from refold.properties.suite import checker
@@ -170,6 +179,10 @@ def prepared(op: str, seen: int, expected: AnyExpectation, stream: str = "bolt")
         (NO_STREAM, 0, 1, False),
         (STREAM_EXISTS, 0, 1, False),
         (STREAM_EXISTS, 1, 1, True),
+        (NoMatch((Criterion(("Reserved",)),), 0), 1, 0, False),
+        (NoMatch((Criterion(("Reserved",)),), 1), 1, 0, True),
+        (NoMatch((Criterion(("Reserved",)),), 1), 1, 1, False),
+        (NoMatch((Criterion(("Restocked",)),), 1), 2, 1, True),
     ],
 )
 def test_a_refusal_is_right_if_the_condition_failed_at_some_time_in_between(

@@ -11,6 +11,7 @@ from refold.model.examples.accounts import Accounts, Delete, Register
 from refold.model.parts.reading.query import (
     PATIENCE,
     Answered,
+    CachedAtRest,
     FillCache,
     GaveUp,
     HearNews,
@@ -178,3 +179,11 @@ def test_a_wait_without_an_end_is_found() -> None:
 def test_a_query_that_nothing_hinders_and_nobody_answers_is_found() -> None:
     run = execute(Reference("test", {"queries": WaitsForTheWrongThing}), Accounts(), (ADA, Query("alice", "acme")))
     assert [(finding.anomaly, finding.guarantee) for finding in run.findings] == [("query-never-answered", "LIVE")]
+
+
+def test_a_sentence_about_what_is_cached_names_six_keys_and_counts_the_rest() -> None:
+    """Or says that there is nothing."""
+    rows = {f"k{n}": (n, None) for n in range(1, 9)}
+    assert str(CachedAtRest({})) == "at rest the query cache holds nothing"
+    assert str(CachedAtRest({"k1": (1, None)}, "bob")) == "at rest bob answers about k1 (version 1)"
+    assert str(CachedAtRest(rows)).endswith("k5 (version 5), k6 (version 6) and 2 more")
