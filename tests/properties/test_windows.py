@@ -396,7 +396,7 @@ REMEMBERED = {
     "locks": [4096],
     "reservations": [4096],
     "ranges": [8192],
-    "topics": [65_536],
+    "topics": [65_536, 0],
     "replays": [8192],
     "service-answers": [4096],
     "watched-consumers": [8192],

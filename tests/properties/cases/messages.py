@@ -329,6 +329,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("commands", "each event and handler", (*BOTH, executed(1), ManagerAtRest(2))),
         ("commands", "for an event", (*FIRST, executed(1), executed(-1))),
         ("two-stores", "repair finds", (*LEFT, Repaired(0))),
+        # a newer version that nobody has noted, and that has not reached the second store, replaces nothing
+        ("two-stores", "repair finds", (first(1), first(2, noted=False), WriterDied("writer-1", "x", 1), Repaired(0))),
         # an older version that is noted later replaces nothing
         ("two-stores", "repair finds", (first(2), WriterDied("writer-1", "x", 2), first(1), Repaired(0))),
         ("two-stores", "first at rest", (first(1), second(1, 1), StoresAtRest({"x": 1, "y": 2}, {"x": 1}))),
@@ -368,6 +370,10 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         # as many messages as there were, of which retention has removed one: none is missing
         ("topics", "tally is the fold", (*TWO, Expired(2), Tallied(Tally(1, 2, 2, 7)))),
         ("topics", "new epoch noticed", (*TWO, Restored(2, 1, 1), TallyRecovered(tally(2)))),
+        # what a new primary brings has a place, and is read
+        ("topics", "one message an offset", (*TWO, FailedOver(2, 3), published(3), TopicRead(1, (1, 2, 3)))),
+        ("topics", "reads are exact", (*TWO, FailedOver(2, 3), published(4), TopicRead(2, (2, 4)))),
+        ("topics", "tally is the fold", (*TWO, FailedOver(2, 3), Tallied(tally(2, 1, epoch=2)))),
         ("external-effects", "once for each start", (*FIRST, mail(), mail())),
         # two crashes, and nothing sent between them, excuse no more than one
         (
@@ -375,12 +381,6 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "once for each start",
             (*FIRST, mail(), Crashed("mailer", 0), Crashed("mailer", 0), mail(), mail()),
         ),
-        ("external-effects", "to whom it is about", (*FIRST, mail(), Crashed("mailer", 0), mail(1, "zeta"))),
-        ("external-effects", "none forgotten", (*FIRST, mail(), rests(1))),
-        ("external-effects", "none forgotten", (*BOTH, mail(1), noted(1), rests(2))),
-    ]
-
-
         # the start that belongs to the crash is no second reason
         (
             "external-effects",
@@ -396,6 +396,12 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             (*FIRST, mail(), noted(), *BEHIND_A_GAP, mail(3), noted(3), noted(2)),
         ),
         ("external-effects", "done only if sent", (*FIRST, mail(), noted(), noted(0))),
+        ("external-effects", "to whom it is about", (*FIRST, mail(), Crashed("mailer", 0), mail(1, "zeta"))),
+        ("external-effects", "none forgotten", (*FIRST, mail(), rests(1))),
+        ("external-effects", "none forgotten", (*BOTH, mail(1), noted(1), rests(2))),
+    ]
+
+
 def also_right() -> list[tuple[Any, ...]]:
     """Histories that come close to breaking a clause."""
     emptied = (row(1, 1), row(2, 5, "b"), put(1, 1), SnapshotBegun(2), put(2, None, 0))
@@ -404,24 +410,30 @@ def also_right() -> list[tuple[Any, ...]]:
         (*FIRST, sent(), Interrupted("relay-1", ("alice-1/0",), "has died"), sent("relay-2")),
         (*BOTH, sent(), OutboxAtRest(0, silent=(2,))),
         (*TWICE, DIED, sent(), ordered(1)),
+        (*BOTH, *IN_A_ROW, sent("relay-2")),
         (*TWICE, RelayDied("relay-1", "alice-1/0"), ordered(1)),
         (*BOTH, executed(2), executed(1), ManagerAtRest(2)),
         # a snapshot that empties the copy, and one more after a crash in the first
         (*emptied, put(1, 1)),
         (*emptied, put(2, None, 0), put(1, 1), SnapshotBegun(2), *EMPTIED),
         (*emptied, row(3, 3, "b"), SnapshotBegun(3), put(1, 1)),
-        (*BOTH, *IN_A_ROW, sent("relay-2")),
         (*emptied, row(3, 3), put(3, 3)),
         # as of an LSN at which another row has changed, or at which the snapshot stands
         (row(1, 1), row(2, 5, "b"), put(2, 1)),
         (row(1, 1), SnapshotBegun(2), put(2, 1)),
         (first(1), WriterDied("writer-1", "x", 1), first(2), Repaired(0)),
         (first(1), WriterDied("writer-1", "x", 1), first(2, noted=False), second(2, 2), Repaired(0)),
+        (first(1), first(2, noted=False), second(2, 2), WriterDied("writer-1", "x", 1), Repaired(0)),
+        (second(1, 1), first(1), WriterDied("writer-1", "x", 1), Repaired(0)),
+        # a new primary has a message more, which nobody had acknowledged; a newer backup is restored after an older one
+        (*TWO, FailedOver(2, 3), published(4), Tallied(tally(4, 9, epoch=2)), TopicRead(2, (2, 3, 4))),
+        (*TWO, Restored(2, 1, 1), Restored(3, 1, 2), Tallied(tally(2, epoch=3)), published(3), TopicRead(1, (1, 2, 3))),
+        (*CUT, Restored(3, 1, 3), TallyRecovered(tally(2, epoch=3)), TallyRecovered(tally(3, epoch=3))),
         (*TWO, Expired(1), Expired(2), TopicRead(1, (2,))),
         (*TWO, FailedOver(2, 2), Tallied(tally(2, epoch=2))),
         (*FIRST, *OTHER, mail(2, "zeta"), noted(2), mail(1), noted(1), rests(2)),
+        (*FIRST, mail(), Recovered("mailer", 0, None), mail(), noted()),
+        (*FIRST, mail(), *(Crashed("mailer", 2), Recovered("mailer", 0, None), mail()) * 2, noted()),
         # both go out once more after a crash, in their order
         (*BOTH, mail(1), mail(2), Crashed("mailer", 0), mail(1), mail(2), noted(1), noted(2), rests(2)),
     ]
-        (*FIRST, mail(), Recovered("mailer", 0, None), mail(), noted()),
-        (*FIRST, mail(), *(Crashed("mailer", 2), Recovered("mailer", 0, None), mail()) * 2, noted()),
