@@ -184,7 +184,7 @@ class OldData(Property):
         try:
             payload = self.read(event)
             again = self.read(event)
-            alike = payload == again or self.written(payload) == self.written(again)
+            alike = self.alike(payload, again)
             self.note_unread(event, payload)
         except Exception as error:
             return self.cannot(number, event, error, "cannot be read")
@@ -232,9 +232,16 @@ class OldData(Property):
         if isinstance(data, Mapping) and isinstance(written := self.decider.encode(payload), Mapping):
             self.unread.update(f"{name}.{field}" for field in data if field not in written)
 
+    def alike(self, one: Any, other: Any) -> bool:
+        """Whether two payloads are the same: equal, or written alike if values of their class are equal to themselves alone."""
+        return bool(one == other) or (type(one) is type(other) and self.written(one) == self.written(other))
+
     def written(self, payload: Any) -> Any:
-        """How the application writes this payload, for classes whose values are equal to themselves alone."""
-        return self.comparison.plain(self.decider.encode(payload))
+        """The payload as the application writes it; as Python shows it, if that raises."""
+        try:
+            return self.comparison.plain(self.decider.encode(payload))
+        except Exception:
+            return repr(payload)
 
     def on_died(self, number: int, record: Crashed | PowerCut) -> None:
         """What nobody had been told of may be gone, and other events come to its place."""
@@ -433,16 +440,16 @@ class OldData(Property):
         except Exception:
             self.otherwise["commands that the application does not know"] += 1
             return None
+        said: str | None = None
         try:
             now: Any = list(self.decider.decide(command, states[record.seen]))
         except Refusal as refusal:
             now, said = None, f"refused: {refusal.reason}"
         except Exception as error:
             now, said = error, f"decide raised {type(error).__name__}: {error}"
-        else:
-            said = self.comparison.plain([self.decider.encode(event) for event in now])
         self.compared["decisions"] += 1
-        if now == then:
+        both = type(now) is type(then) is list and len(now) == len(then)
+        if now == then or (both and all(map(self.alike, now, then))):
             return None
         self.otherwise["decisions that would come out otherwise"] += 1
         if not self.judging:
@@ -453,10 +460,8 @@ class OldData(Property):
             number,
             guarantee="CAS",
             clause="decided alike",
-            expected="refused"
-            if then is None
-            else self.comparison.plain([self.decider.encode(event) for event in then]),
-            actual=said,
+            expected="refused" if then is None else [self.written(event) for event in then],
+            actual=[self.written(event) for event in now] if said is None else said,
             evidence=[Evidence(number, record, "was decided then")],
         )
 
@@ -573,6 +578,8 @@ class OldData(Property):
             yield f"the rows of {name}: {why}"
         if self.lost or self.unreadable:
             yield "rows, invariants of groups, and the states of streams with an event that cannot be read, from that event on"
+        if self.early:
+            yield f"states of more events than their streams have in the history: {sum(map(len, self.early.values())):,}"
         if not self.compared["states"] and not self.compared["rows"]:
             yield (
                 "what the events meant: the history holds no state and no rows that could be compared, so it is only known whether they"

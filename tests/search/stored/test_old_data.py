@@ -16,10 +16,11 @@ import pytest
 from refold.model.action import Submit
 from refold.model.application import Application
 from refold.model.documents.history import MalformedHistory, to_line
-from refold.model.event import Stored
+from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Accounts, Registered
 from refold.model.examples.inventory import Inventory, Reserve, Reserved, Restock, Restocked
 from refold.model.examples.rota import Rota
+from refold.model.expectation import Exact
 from refold.model.parts.calls import Shown
 from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.model.parts.reading.query import CachedAtRest
@@ -304,6 +305,33 @@ def test_reading_an_event_twice_changes_nothing(application: Application, type_n
     assert [one.finding.clause for one in verify_history(application, source).counterexamples] == clauses
 
 
+@pytest.mark.parametrize(("pieces", "clauses"), [((3,), []), ((4,), ["decided alike"]), ((3, 3), ["decided alike"])])
+def test_decisions_are_compared_by_what_is_written_where_events_cannot_be(
+    pieces: tuple[int, ...], clauses: list[str]
+) -> None:
+    stored = Stored(1, "bolt", 1, "alice-1/0", "Counted", {"item": "bolt", "pieces": 1})
+    events = tuple(NewEvent(f"alice-2/{n}", "Counted", {"item": "bolt", "pieces": n}) for n in pieces)
+    command = {"Counted": {"item": "bolt", "pieces": 3}}
+    decided = Prepared("alice", "alice-2", command, "log", "bolt", 1, Exact(1), events)
+    source = MemorySource.of(
+        [to_line(record).decode() for record in (Opened(1, "x", "x", ("alice",), ()), stored, decided)]
+    )
+    result = verify_history(Uncomparable(), source, decisions=True)
+    assert [one.finding.clause for one in result.counterexamples] == clauses
+    assert result.counts["decisions_compared"] == 1
+
+
+def test_a_state_of_events_that_never_come_is_said_not_to_be_compared() -> None:
+    """Of those that are there, nothing is said."""
+    for version, said in ((2, False), (3, True)):
+        shown = SnapshotTaken("stream:acme", version, BOTH, 1)
+        result = verify_history(
+            Accounts(), MemorySource.of([to_line(one).decode() for one in (FORMER, *STORED, shown)])
+        )
+        assert result.verdict == "held"
+        assert ("states of more events than their streams have in the history: 1" in result.not_checked) is said
+
+
 class Scarce(Inventory):
     """All items share a shelf with room for three; some say that they share none."""
 
@@ -364,6 +392,10 @@ def test_what_an_application_raises_about_an_old_event_ends_no_check() -> None:
         bare = msgspec.structs.replace(opened, consumers=())
         (only,) = verify_history(bad, MemorySource.of([bare, *records])).counterexamples
         assert (only.finding.clause, only.finding.number) == ("read", len(records) + 1)
+    whole = inventory(Restock("bolt", 1), Restock("nut", 1))
+    assert {one.finding.clause for one in verify_history(Unwritable(), whole, decisions=True).counterexamples} == {
+        "read"
+    }
     bare = msgspec.structs.replace(opened, consumers=())
     assert verify_history(Inventory(), MemorySource.of([bare, *events, late])).verdict == "held"
 
