@@ -1,7 +1,7 @@
 """Old data: what a former version of the application recorded means the same to the present one.
 
 For every event e of the log: the present application can read e, and it belongs to the same stream; the fold of the events is what was
-recorded of it then, wherever a state or a row was recorded; and no state breaks the invariant that holds today. Usually broken by a field
+recorded of it then, wherever a state or a row was recorded; and no state breaks an invariant that holds today. Usually broken by a field
 that has another name now and a default that hides it, by a class that is gone, by another unit, and by a snapshot's form that changed
 without anybody saying how. A gate before a deployment, and no part of the suite: events and states come as plain JSON values.
 """
@@ -42,6 +42,13 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 STREAM = "stream:"
 UNKEYED = frozenset({"totals", "replicas", "journeys"})
 """Projections whose rows are numbers of refold's own, which no application changes."""
+
+
+def copied(data: Any) -> Any:
+    """Plain values of the same form: an upcaster that changes what it is given gets what was stored each time, as it does in production."""
+    if isinstance(data, Mapping):
+        return {name: copied(value) for name, value in data.items()}
+    return [copied(value) for value in data] if isinstance(data, list) else data
 
 
 class Rows:
@@ -91,7 +98,7 @@ class OldData(Property):
         "same stream": "an event belongs to the stream in which it is stored",
         "same state": "a state that was recorded is the fold of the events up to there",
         "same rows": "rows that were recorded are those of the projection",
-        "invariant": "no state of the old events breaks the invariant of today",
+        "invariant": "no state of the old events, of a key or of a group of keys, breaks an invariant of today",
         "decided alike": "a command that is decided again on the same events gives the same events",
     }
 
@@ -113,6 +120,8 @@ class OldData(Property):
         self.strange: dict[str, str] = {}
         self.events: dict[int, tuple[int, Stored]] = {}
         self.placed: dict[tuple[str, int], int] = {}
+        self.grouping = type(application).broken_group_invariant is not Application.broken_group_invariant
+        self.groups: dict[str, dict[str, Any]] = {}
         self.early: dict[tuple[str, int], list[tuple[int, Any, Any]]] = {}
         """States that were recorded before their last event is read: what a stream shows, readers of the log may come to later."""
         self.compared = Counter[str]()
@@ -147,37 +156,40 @@ class OldData(Property):
         for spec in record.consumers:
             self.joins(spec)
 
-    def on_joined(self, number: int, record: Joined) -> None:
+    def on_joined(self, number: int, record: Joined) -> Finding | None:
         """One more; it begins with the first event."""
-        self.joins(record.spec)
+        found = self.joins(record.spec)
+        return None if found is None else attrs.evolve(found, number=number)
 
-    def joins(self, spec: ConsumerSpec) -> None:
+    def joins(self, spec: ConsumerSpec) -> Finding | None:
         """A consumer, if it has rows that are a fold and the application has its projection."""
         if not spec.ordered:
             self.strange[spec.name] = "it is a cache, which may leave events out"
-            return
+            return None
         try:
             project = self.decider.projection(spec.projection)
         except UnknownProjection:
             self.strange[spec.name] = f"the application has no projection {spec.projection!r}"
-            return
+            return None
         self.consumers[spec.name] = spec
         kind = (spec.projection, spec.types)
-        if kind not in self.folds:
-            self.folds[kind] = rows = Rows(project, spec.types)
-            for _, event in self.events.values():
-                rows.fold(event)
+        if kind in self.folds:
+            return None
+        self.folds[kind] = rows = Rows(project, spec.types)
+        found = (self.fold_into(spec.projection, rows, number, event) for number, event in self.events.values())
+        return next((finding for finding in found if finding is not None), None)
 
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """An event is read and folded, and the state after it is one that may be."""
         try:
             payload = self.read(event)
             again = self.read(event)
+            alike = self.alike(payload, again)
+            self.note_unread(event, payload)
         except Exception as error:
             return self.cannot(number, event, error, "cannot be read")
-        if payload != again:
+        if not alike:
             return self.two_values(number, event, payload, again)
-        self.note_unread(event, payload)
         read = msgspec.structs.replace(event, type=type(payload).__name__, data=payload)
         self.events[event.position] = (number, read)
         self.placed[event.stream, event.version] = number
@@ -186,7 +198,9 @@ class OldData(Property):
             if key == event.stream and key not in self.lost:
                 states = self.stream(key)
                 states.append(self.decider.evolve(states[-1], payload))
+                together = self.broken_group(key, states[-1])
                 broken = self.decider.broken_invariant(key, states[-1])
+                broken = together if broken is None else broken
             else:
                 broken = None
         except Exception as error:
@@ -196,30 +210,51 @@ class OldData(Property):
         finding = self.fold_rows(number, read)
         if broken is not None and finding is None:
             return self.breaks(number, event, broken)
-        for at, record, then in self.early.pop((key, event.version), ()) if self.early else ():
-            found = None if finding is not None else self.state(at, record, key, event.version, then)
-            finding = finding if found is None else attrs.evolve(found, number=number)
+        if self.early and (shown := self.early.pop((key, event.version), None)) is not None and finding is None:
+            found = (self.state(then, record, key, event.version, value) for then, record, value in shown)
+            first = next((one for one in found if one is not None), None)
+            return None if first is None else attrs.evolve(first, number=number)
         return finding
 
     def read(self, event: Stored) -> Any:
         """The payload; raises whatever the application raises, and `LookupError` for what is none of its events."""
-        payload = self.decider.decode(event.type, event.data)
+        payload = self.decider.decode(event.type, copied(event.data))
         if not isinstance(payload, tuple(self.decider.event_classes.values())):
             known = ", ".join(self.decider.event_classes)
-            name, _ = self.decider.upcast(event.type, event.data)
+            name, _ = self.decider.upcast(event.type, copied(event.data))
             made = "" if name == event.type else f", which upcast() makes of {event.type!r}"
             raise LookupError(f"the application has no event {name!r}{made}; it has {known}")
         return payload
 
     def note_unread(self, event: Stored, payload: Any) -> None:
         """Fields of the event that nobody reads: they are lost without an error."""
-        name, data = self.decider.upcast(event.type, event.data)
+        name, data = self.decider.upcast(event.type, copied(event.data))
         if isinstance(data, Mapping) and isinstance(written := self.decider.encode(payload), Mapping):
             self.unread.update(f"{name}.{field}" for field in data if field not in written)
+
+    def alike(self, one: Any, other: Any) -> bool:
+        """Whether two payloads are the same: equal, or written alike if values of their class are equal to themselves alone."""
+        return bool(one == other) or (type(one) is type(other) and self.written(one) == self.written(other))
+
+    def written(self, payload: Any) -> Any:
+        """The payload as the application writes it; as Python shows it, if that raises."""
+        try:
+            return self.comparison.plain(self.decider.encode(payload))
+        except Exception:
+            return repr(payload)
 
     def on_died(self, number: int, record: Crashed | PowerCut) -> None:
         """What nobody had been told of may be gone, and other events come to its place."""
         self.early.clear()
+
+    def broken_group(self, key: str, state: Any) -> str | None:
+        """What is impossible about the states of the key's group together, if all of them are known."""
+        if not self.grouping:
+            return None
+        group = self.decider.group(key)
+        states = self.groups.setdefault(group, {})
+        states[key] = state
+        return None if self.lost or self.unreadable else self.decider.broken_group_invariant(group, states)
 
     def stream(self, key: str) -> list[Any]:
         """The states of a stream after each of its events."""
@@ -230,13 +265,20 @@ class OldData(Property):
     def fold_rows(self, number: int, event: Stored) -> Finding | None:
         """Every projection takes the event."""
         for (name, _), rows in self.folds.items():
-            if rows.lost:
-                continue
-            try:
-                rows.fold(event)
-            except Exception as error:
-                rows.lost = f"projection {name} raised"
-                return self.cannot(number, event, error, f"cannot be taken by projection {name}", stream=False)
+            finding = self.fold_into(name, rows, number, event)
+            if finding is not None:
+                return finding
+        return None
+
+    def fold_into(self, name: str, rows: Rows, number: int, event: Stored) -> Finding | None:
+        """The projection called `name` takes the event, unless it has raised before."""
+        if rows.lost:
+            return None
+        try:
+            rows.fold(event)
+        except Exception as error:
+            rows.lost = f"projection {name} raised"
+            return self.cannot(number, event, error, f"cannot be taken by projection {name}", stream=False)
         return None
 
     # -- what was recorded
@@ -400,16 +442,16 @@ class OldData(Property):
         except Exception:
             self.otherwise["commands that the application does not know"] += 1
             return None
+        said: str | None = None
         try:
             now: Any = list(self.decider.decide(command, states[record.seen]))
         except Refusal as refusal:
             now, said = None, f"refused: {refusal.reason}"
         except Exception as error:
             now, said = error, f"decide raised {type(error).__name__}: {error}"
-        else:
-            said = self.comparison.plain([self.decider.encode(event) for event in now])
         self.compared["decisions"] += 1
-        if now == then:
+        both = type(now) is type(then) is list and len(now) == len(then)
+        if now == then or (both and all(map(self.alike, now, then))):
             return None
         self.otherwise["decisions that would come out otherwise"] += 1
         if not self.judging:
@@ -420,10 +462,8 @@ class OldData(Property):
             number,
             guarantee="CAS",
             clause="decided alike",
-            expected="refused"
-            if then is None
-            else self.comparison.plain([self.decider.encode(event) for event in then]),
-            actual=said,
+            expected="refused" if then is None else [self.written(event) for event in then],
+            actual=[self.written(event) for event in now] if said is None else said,
             evidence=[Evidence(number, record, "was decided then")],
         )
 
@@ -539,7 +579,9 @@ class OldData(Property):
         for name, why in sorted(self.strange.items()):
             yield f"the rows of {name}: {why}"
         if self.lost or self.unreadable:
-            yield "rows, and the states of streams with an event that cannot be read, from that event on"
+            yield "rows, invariants of groups, and the states of streams with an event that cannot be read, from that event on"
+        if self.early:
+            yield f"states of more events than their streams have in the history: {sum(map(len, self.early.values())):,}"
         if not self.compared["states"] and not self.compared["rows"]:
             yield (
                 "what the events meant: the history holds no state and no rows that could be compared, so it is only known whether they"

@@ -313,6 +313,10 @@ class Oracle:
         self.low = max(self.low, floor)
         self.trim_at = 2 * max(self.kept, len(events))
 
+    def forgotten(self, position: int) -> bool:
+        """Whether an event may have been there of which nobody knows any more; none ever has a position below 1."""
+        return 0 < position < self.low
+
     def positions(self, low: int, high: int) -> list[int]:
         """The visible positions with low < position <= high, in order, as far as they are still kept."""
         order = self.order

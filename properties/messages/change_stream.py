@@ -27,7 +27,7 @@ class CopyFollowsSource(Property):
     clauses = {
         "forwards": "the LSN of a row of the copy never goes back; of one that was emptied, not behind its LSN at the newest snapshot",
         "one row": "the copy holds every row at most once",
-        "committed": "the copy takes no change as of an LSN at which the source has committed none yet",
+        "committed": "no other value of a row is taken as of an LSN behind its last change, nor any as of one not yet reached",
         "values of the source": "what the copy takes of a row as of an LSN is what the source held of it then, or nothing at a snapshot's",
         "equal at rest": "at rest the copy holds the rows of the source with their newest values, and no other rows",
     }
@@ -65,18 +65,19 @@ class CopyFollowsSource(Property):
     def on_copied(self, number: int, record: Copied) -> Finding | None:
         """One row, not older than before, and as the source held it."""
         before = self.copied.get(record.item)
-        self.copied[record.item] = (number, record)
         evidence = [] if before is None else [Evidence(*before, "was in the copy")]
         evidence.append(Evidence(number, record, "came on top"))
         item = record.item
         empties = record.value is None and record.lsn == self.snapshot
         empties = empties and (item in self.emptied or item not in self.cleared)
         floor = self.floor(item, before)
-        if empties:
-            self.emptied.add(item)
-            self.cleared.add(item)
-        else:
-            self.emptied.discard(item)
+        if record.lsn >= floor:
+            self.copied[item] = (number, record)
+            if empties:
+                self.emptied.add(item)
+                self.cleared.add(item)
+            else:
+                self.emptied.discard(item)
         if record.rows > 1:
             return self.wrong(
                 "row-copied-twice", "one row", number, record, "one row", counted(record.rows, "row"), evidence

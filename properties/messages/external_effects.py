@@ -8,6 +8,7 @@ later positions were done too (replay-boundary-token-bug).
 
 from __future__ import annotations
 
+from refold.model.event import Stored
 from refold.model.parts.consuming.mailer import Covered, MailerJoined, Sent
 from refold.model.record import Crashed, Observed, Recovered
 from refold.properties.messages.coverage import Coverage
@@ -19,15 +20,15 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 class ExternalEffects(Property):
     """For every consumer c with effects on the outside world and event e: what is sent for e goes to whom e is about, for the first time
     after what was sent for e's predecessors in its stream, and never after c made durable that e is done; it is sent once, and once more
-    after each crash of c before that; c makes durable that e is done only after it was sent; nothing is sent for anything but an event in
-    the log; and at rest every event that c has passed is done. Such consumers say so when they join, or show it by what they send and
-    note."""
+    after each crash, or new start, of c before that; c makes durable that e is done only after it was sent; nothing is sent for anything
+    but an event in the log; and at rest every event that c has passed is done. Such consumers say so when they join, or show it by what
+    they send and note."""
 
     name = "external-effects"
     guarantee = "REPL"
     clauses = {
         "not after it is done": "nothing is sent for an event that the consumer knows to be done",
-        "once for each start": "what is sent for an event that is not noted as done is sent again only after a crash",
+        "once for each start": "what is sent for an event that is not noted as done is sent again only after a crash or a new start",
         "for an event": "something is sent because of an event that is in the log",
         "to whom it is about": "what is sent for an event goes to whom the event is about",
         "in the order of streams": "what is first sent for an event comes after that for its predecessors in its stream",
@@ -46,6 +47,7 @@ class ExternalEffects(Property):
         self.notes: dict[str, dict[int, tuple[int, Covered]]] = {}
         self.went: dict[str, dict[int, tuple[int, Sent]]] = {}
         self.excused: dict[str, set[int]] = {}
+        self.down: set[str] = set()
         self.order = StreamOrder()
 
     def handlers(self) -> dict[type, Handler]:
@@ -71,9 +73,16 @@ class ExternalEffects(Property):
         return self.went[consumer]
 
     def on_down(self, number: int, record: Crashed | Recovered) -> None:
-        """What was sent and not noted by then may be sent once more."""
-        if record.process in self.went:
-            self.excused[record.process] = set(self.went[record.process])
+        """What was sent and not noted by then may be sent once more. A start that follows a crash is no second reason."""
+        name = record.process
+        if name not in self.went:
+            return
+        if type(record) is Crashed or name not in self.down:
+            self.excused[name] = set(self.went[name])
+        if type(record) is Crashed:
+            self.down.add(name)
+        else:
+            self.down.discard(name)
 
     def on_sent(self, number: int, record: Sent) -> Finding | None:
         """Nothing is sent that is known to be done, nor twice without a crash."""
@@ -81,16 +90,21 @@ class ExternalEffects(Property):
         went = self.begins(name)
         before = went.get(position)
         went[position] = (number, record)
+        event = self.oracle.events.get(position)
+        if event is None and not self.oracle.forgotten(position):
+            return self.without_cause(number, record)
         if self.done.unknown(name, position):
             return None
         if self.done.includes(name, position):
             return self.repeated(number, record)
+        if event is None:
+            return None
         if before is None:
-            return self.in_its_place(number, record)
+            return self.in_its_place(number, record, event)
         excused = self.excused.get(name, set())
         if position in excused:
             excused.remove(position)
-            return self.in_its_place(number, record, again=True)
+            return self.in_its_place(number, record, event, again=True)
         return self.finding(
             "side-effect-twice",
             name,
@@ -127,11 +141,8 @@ class ExternalEffects(Property):
             ],
         )
 
-    def in_its_place(self, number: int, record: Sent, again: bool = False) -> Finding | None:
-        """For an event, to whom it is about, and the first time after the earlier ones of its stream."""
-        event = self.oracle.events.get(record.position)
-        if event is None:
-            return self.without_cause(number, record)
+    def in_its_place(self, number: int, record: Sent, event: Stored, again: bool = False) -> Finding | None:
+        """To whom the event is about, and the first time after the earlier ones of its stream."""
         proof = Evidence(self.oracle.numbers[record.position], event, "is the event")
         if record.to != event.stream:
             return self.finding(
@@ -149,10 +160,8 @@ class ExternalEffects(Property):
             return None
         return self.order.sent(self, record.consumer, record.consumer, number, record, event, [proof])
 
-    def without_cause(self, number: int, record: Sent) -> Finding | None:
-        """There is no such event; of one that is forgotten nothing can be said."""
-        if record.position < self.oracle.low:
-            return None
+    def without_cause(self, number: int, record: Sent) -> Finding:
+        """There is no such event, whatever the consumer has passed."""
         return self.finding(
             "side-effect-without-cause",
             record.consumer,
@@ -170,7 +179,8 @@ class ExternalEffects(Property):
         name, position = record.consumer, record.position
         sent = self.begins(name).pop(position, None)
         self.remember(number, record)
-        known = self.done.includes(name, position)
+        there = position in self.oracle.events or self.oracle.forgotten(position)
+        known = there and self.done.includes(name, position)
         self.done.add(name, position)
         if sent is not None or known:
             return None

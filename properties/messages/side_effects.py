@@ -84,7 +84,8 @@ class OutboxDelivery(Property):
         )
         self.windows = (self.effects.window, self.delivered.window, self.excuses)
         self.order = StreamOrder()
-        self.hands: dict[str, tuple[str, str]] = {}
+        self.hands: dict[tuple[str, str], str] = {}
+        """Relay and message -> the outbox from which this relay delivered it last."""
         self.out: dict[str, tuple[str, ...]] = {}
         self.excused: dict[tuple[str, str], int] = {}
 
@@ -98,10 +99,12 @@ class OutboxDelivery(Property):
         }
 
     def on_died(self, number: int, record: RelayDied) -> None:
-        """A relay that delivered this message last, and died before it noted so, excuses one repetition of it."""
-        outbox, message = self.hands.pop(record.relay, ("", ""))
-        if message and message == record.message:
-            self.excuse(outbox, message)
+        """A relay that delivered this message, and others since, and died before it noted so, excuses one repetition of it."""
+        outbox = self.hands.pop((record.relay, record.message), None)
+        if outbox is None and record.message and self.effects.window.dropped:
+            outbox = ANY_OUTBOX
+        if outbox is not None:
+            self.excuse(outbox, record.message)
 
     def on_interrupted(self, number: int, record: Interrupted) -> None:
         """Each of the messages that have gone out may come once more, wherever it has gone out."""
@@ -117,11 +120,14 @@ class OutboxDelivery(Property):
 
     def on_delivered(self, number: int, record: Delivered) -> Finding | None:
         """The message of an event, and the first time that the outside world acts on it, or a repetition that a death excuses."""
-        self.hands[record.relay] = record.outbox, record.message
+        self.hands[record.relay, record.message] = record.outbox
+        if len(self.hands) >= self.effects.window.full:
+            self.effects.window.trim(self.hands)
         if not record.effect:
             return None
         event = self.oracle.events.get(record.position)
-        if record.position >= self.oracle.low and (event is None or event.id != record.message):
+        there = self.oracle.forgotten(record.position) if event is None else event.id == record.message
+        if not there:
             return self.finding(
                 "side-effect-without-cause",
                 record.relay,
@@ -249,7 +255,7 @@ class Commands(Property):
         """Because of an event that is there, and for the first time."""
         position = record.position
         evidence = cause(self.oracle, position)
-        if not evidence and position >= self.oracle.low:
+        if not evidence and not self.oracle.forgotten(position):
             return self.finding(
                 "command-without-cause",
                 record.handler,

@@ -33,6 +33,9 @@ class Topics(Property):
     """For every tally t at offset o: t == fold(messages[:o]), the messages that are acknowledged and not lost to a restore; at rest o is
     the newest offset. For every acknowledged message: its offset is one more than that of the message before it; it survives a failover;
     and it is in every read from its offset or below, until it expires or a restore loses it. A read gives nothing else.
+
+    Offsets count from 1. What a new primary or a backup holds behind the newest offset is in reads from then on; tallies that count it are
+    not judged, because nobody has said here what it is.
     """
 
     name = "topics"
@@ -54,7 +57,8 @@ class Topics(Property):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.window = oracle.window(REMEMBERED, "tallies at offsets of topics older than the newest {size}")
-        self.windows = (self.window,)
+        self.brought = oracle.window(0, "tallies that count messages which a topic got from a new primary or a backup")
+        self.windows = (self.window, self.brought)
         self.epoch = 1
         self.low = 1
         self.tail = 0
@@ -94,7 +98,7 @@ class Topics(Property):
                 actual=record.offset,
                 evidence=[Evidence(number, record, "was acknowledged")],
             )
-        before = self.folds.get(record.offset - 1, None if self.window.dropped else (0, 0))
+        before = self.folds.get(record.offset - 1, None if self.window.dropped or self.brought.dropped else (0, 0))
         if before is not None:
             count, total = before
             self.folds[record.offset] = (count + 1, total + record.number)
@@ -125,12 +129,17 @@ class Topics(Property):
                 evidence=[*evidence, Evidence(number, record, "is a primary without it")],
             )
             self.begin(number, record)
+        elif record.tail > self.tail:
+            self.bring(record.tail)
         self.epoch = record.epoch
         return finding
 
     def on_restored(self, number: int, record: Restored) -> None:
         """The contract of this fault is that messages newer than the backup are gone."""
         self.low = record.low
+        if record.tail > self.tail:
+            self.bring(record.tail)
+            self.folds = {0: (0, 0)}
         self.begin(number, record)
 
     def begin(self, number: int, record: FailedOver | Restored) -> None:
@@ -139,6 +148,11 @@ class Topics(Property):
         for offset in [offset for offset in self.folds if offset > record.tail]:
             del self.folds[offset]
         self.cut = (number, record)
+
+    def bring(self, tail: int) -> None:
+        """There are more messages than were acknowledged, or than an earlier restore had left."""
+        self.tail = tail
+        self.brought.miss()
 
     def on_read(self, number: int, record: TopicRead) -> Finding | None:
         """All that is still there from the bound on, in order, and nothing else."""
@@ -184,9 +198,11 @@ class Topics(Property):
         expected = self.folds.get(tally.offset)
         if expected == (tally.count, tally.total):
             return None
-        if expected is None and self.window.dropped and tally.offset <= self.tail:
-            self.window.miss()
-            return None
+        if expected is None and tally.offset <= self.tail:
+            unjudged = next((window for window in self.windows if window.dropped), None)
+            if unjudged is not None:
+                unjudged.miss()
+                return None
         evidence = [Evidence(number, record, "is its tally")]
         if tally.epoch != self.epoch and self.cut is not None:
             anomaly, guarantee, clause = "checkpoint-ahead-of-log", "CKPT", "new epoch noticed"

@@ -33,7 +33,8 @@ class TwoStores(Property):
         self.written: dict[str, tuple[int, FirstWritten]] = {}
         self.noted: dict[Fact, None] = {}
         self.newest: dict[str, int] = {}
-        self.arrived: dict[str, int] = {}
+        self.reached: dict[str, int] = {}
+        """The newest version of each item that the second store was told of."""
         self.orphans: dict[str, tuple[int, WriterDied]] = {}
         self.holds: dict[str, tuple[int, SecondWritten]] = {}
 
@@ -52,7 +53,7 @@ class TwoStores(Property):
         newest = self.written.get(record.item)
         if newest is None or newest[1].version <= record.version:
             self.written[record.item] = (number, record)
-        if record.noted:
+        if record.noted and record.version > self.reached.get(record.item, 0):
             self.noted[record.item, record.version] = None
             if record.version >= self.newest.get(record.item, 0):
                 self.newest[record.item] = record.version
@@ -61,7 +62,7 @@ class TwoStores(Property):
     def on_second(self, number: int, record: SecondWritten) -> Finding | None:
         """The second store has learnt of a fact, and holds no older one than before."""
         self.noted.pop((record.item, record.version), None)
-        self.arrived[record.item] = max(record.version, self.arrived.get(record.item, 0))
+        self.reached[record.item] = max(self.reached.get(record.item, 0), record.version)
         if record.version >= self.newest.get(record.item, 0):
             self.orphans.pop(record.item, None)
         before = self.holds.get(record.item)
@@ -79,10 +80,9 @@ class TwoStores(Property):
         )
 
     def on_died(self, number: int, record: WriterDied) -> None:
-        """Somebody else must finish this, if it is the newest that is noted, and no newer one has reached the second store."""
-        if (record.item, record.version) not in self.noted or record.version < self.newest[record.item]:
-            return
-        if record.version >= self.arrived.get(record.item, 0):
+        """Somebody else must finish this, if it is the newest that is noted, and the second store has no newer one."""
+        newest = (record.item, record.version) in self.noted and record.version == self.newest[record.item]
+        if newest and record.version > self.reached.get(record.item, 0):
             self.orphans[record.item] = (number, record)
 
     def on_repaired(self, number: int, record: Repaired) -> Finding | None:

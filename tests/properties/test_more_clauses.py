@@ -8,6 +8,7 @@ import pytest
 
 from refold.model.application import Application
 from refold.model.parts.claims.entity import Journaled, TookOver
+from refold.model.parts.messages.change_stream import Copied, SourceChanged
 
 from .cases import consumers, log, messages, own, reading, updates
 from .test_clauses import judged
@@ -45,3 +46,10 @@ def test_an_old_epoch_that_was_accepted_does_not_make_room_for_others() -> None:
     """The second violation is found behind the first one."""
     history = (Journaled("node-1", 3, 1), Journaled("node-2", 1, 2), TookOver("node-3", 2, 2))
     assert [one.clause for one in judged(history, None)] == ["epochs", "new epoch"]
+
+
+def test_a_copy_that_has_gone_back_is_not_accused_of_what_it_takes_rightly_on_its_way_to_where_it_was() -> None:
+    """The source held that value, as of that LSN; the row is behind where it was, and is until it comes there again."""
+    changes = tuple(SourceChanged(lsn, "a", lsn) for lsn in (1, 2, 3, 4))
+    copied = tuple(Copied(lsn, "a", lsn, 1) for lsn in (3, 1, 2, 3, 4))
+    assert [one.clause for one in judged((*changes, *copied), None)] == ["forwards"] * 2

@@ -17,6 +17,7 @@ from refold.model.parts.calls import Shown
 from refold.model.parts.claims.lock import Granted, Renewed
 from refold.model.parts.claims.reservation import HoldEnded, HoldTaken
 from refold.model.parts.consuming.dead_letters import Parked
+from refold.model.parts.consuming.mailer import Sent
 from refold.model.parts.consuming.rebuild import Rebuilt, StreamAnswered
 from refold.model.parts.messages.outbox import Delivered, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised
@@ -227,6 +228,16 @@ def test_side_effects_of_forgotten_events_are_not_judged_and_that_is_said() -> N
     assert verdict(*MANY[:6], *executed[:2], CommandRecognised("command-99", "ship", 99))[0] == ["command-missing"]
 
 
+@pytest.mark.parametrize(
+    "effect",
+    [Delivered("relay-1", "x", 0, True), CommandExecuted("command-0", "ship", 0), Sent("mailer", 0, "acme")],
+    ids=lambda effect: type(effect).__name__,
+)
+def test_an_effect_of_no_event_is_found_whatever_is_forgotten(effect: Any) -> None:
+    """No event ever had a position below 1."""
+    assert verdict(*MANY, effect)[0] == verdict(effect)[0] != []
+
+
 CONSUMERS = (
     ConsumerSpec(name="totals", projection="totals", volatile=True, snapshots=True),
     ConsumerSpec(name="cache", projection="views", ordered=False, volatile=True),
@@ -385,7 +396,7 @@ REMEMBERED = {
     "locks": [4096],
     "reservations": [4096],
     "ranges": [8192],
-    "topics": [65_536],
+    "topics": [65_536, 0],
     "replays": [8192],
     "service-answers": [4096],
     "watched-consumers": [8192],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from refold.model.examples.accounts import Register, Registered
+from refold.model.expectation import Exact
 from refold.model.parts.consuming.mailer import Covered, MailerJoined, Sent
 from refold.model.parts.messages.change_stream import Copied, CopyAtRest, SnapshotBegun, SourceChanged
 from refold.model.parts.messages.dual_write import FirstWritten, Repaired, SecondWritten, StoresAtRest, WriterDied
@@ -21,10 +22,10 @@ from refold.model.parts.messages.topic import (
     TallyRecovered,
     TopicRead,
 )
-from refold.model.record import Crashed, Observed
+from refold.model.record import Crashed, Observed, Recovered
 
 from .case import Case
-from .records import FIRST, SECOND, asked, event, yes
+from .records import BOB, FIRST, SECOND, asked, event, yes
 
 # -- outbox and process manager
 
@@ -281,6 +282,15 @@ TWICE = (*FIRST, sent(), ordered(1))
 DIED = Interrupted("relay-1", ("alice-1/0", "alice-1/0"), "has died")
 """One process sends the message of an event by two ways, and dies."""
 
+IN_A_ROW = (sent(), sent(position=2, message="bob-1/0"), RelayDied("relay-1", "alice-1/0"))
+"""A relay sends two messages before it marks the first, and dies."""
+BEHIND_A_GAP = (
+    asked("bob-1", BOB, expected=Exact(1)),
+    event(3, 2, BOB, "bob-1/0"),
+    yes("bob-1", 3),
+)
+"""The next event is at position 3."""
+
 
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
@@ -306,13 +316,21 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         # each outbox for itself
         ("outbox-delivery", "once", (*TWICE, DIED, ordered(1), ordered(1))),
         ("outbox-delivery", "once", (*FIRST, ordered(1), sent(), RelayDied("relay-1", "alice-1/0"), ordered(1))),
+        # a relay that sent two messages and dies with the first excuses one repetition of it, and none of the second
+        ("outbox-delivery", "once", (*BOTH, *IN_A_ROW, sent("relay-2"), sent("relay-2"))),
+        ("outbox-delivery", "once", (*BOTH, *IN_A_ROW, sent("relay-2", 2, "bob-1/0"))),
         ("outbox-delivery", "of an event", (*FIRST, sent(position=3, message="alice-3/0"))),
+        # no event has a position below 1
+        ("outbox-delivery", "of an event", (*FIRST, sent(), sent(position=-1))),
         # the message of an event that calls for none
         ("outbox-delivery", "of an event", (*FIRST, sent(), OutboxAtRest(0, silent=(1,)))),
         ("outbox-delivery", "each event", (*FIRST, OutboxAtRest(0))),
         ("commands", "each event and handler", (*FIRST, ManagerAtRest(1, ("ship",)))),
         ("commands", "each event and handler", (*BOTH, executed(1), ManagerAtRest(2))),
+        ("commands", "for an event", (*FIRST, executed(1), executed(-1))),
         ("two-stores", "repair finds", (*LEFT, Repaired(0))),
+        # a newer version that nobody has noted, and that has not reached the second store, replaces nothing
+        ("two-stores", "repair finds", (first(1), first(2, noted=False), WriterDied("writer-1", "x", 1), Repaired(0))),
         # an older version that is noted later replaces nothing
         ("two-stores", "repair finds", (first(2), WriterDied("writer-1", "x", 2), first(1), Repaired(0))),
         ("two-stores", "first at rest", (first(1), second(1, 1), StoresAtRest({"x": 1, "y": 2}, {"x": 1}))),
@@ -352,6 +370,10 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         # as many messages as there were, of which retention has removed one: none is missing
         ("topics", "tally is the fold", (*TWO, Expired(2), Tallied(Tally(1, 2, 2, 7)))),
         ("topics", "new epoch noticed", (*TWO, Restored(2, 1, 1), TallyRecovered(tally(2)))),
+        # what a new primary brings has a place, and is read
+        ("topics", "one message an offset", (*TWO, FailedOver(2, 3), published(3), TopicRead(1, (1, 2, 3)))),
+        ("topics", "reads are exact", (*TWO, FailedOver(2, 3), published(4), TopicRead(2, (2, 4)))),
+        ("topics", "tally is the fold", (*TWO, FailedOver(2, 3), Tallied(tally(2, 1, epoch=2)))),
         ("external-effects", "once for each start", (*FIRST, mail(), mail())),
         # two crashes, and nothing sent between them, excuse no more than one
         (
@@ -359,6 +381,21 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "once for each start",
             (*FIRST, mail(), Crashed("mailer", 0), Crashed("mailer", 0), mail(), mail()),
         ),
+        # the start that belongs to the crash is no second reason
+        (
+            "external-effects",
+            "once for each start",
+            (*FIRST, mail(), Crashed("mailer", 2), mail(), Recovered("mailer", 0, None), mail()),
+        ),
+        # there is no event 0, nor one where the log has a gap that the mailer has passed
+        ("external-effects", "for an event", (*FIRST, mail(), noted(), mail(0))),
+        ("external-effects", "for an event", (*FIRST, mail(), noted(), *BEHIND_A_GAP, mail(3), noted(3), mail(2))),
+        (
+            "external-effects",
+            "done only if sent",
+            (*FIRST, mail(), noted(), *BEHIND_A_GAP, mail(3), noted(3), noted(2)),
+        ),
+        ("external-effects", "done only if sent", (*FIRST, mail(), noted(), noted(0))),
         ("external-effects", "to whom it is about", (*FIRST, mail(), Crashed("mailer", 0), mail(1, "zeta"))),
         ("external-effects", "none forgotten", (*FIRST, mail(), rests(1))),
         ("external-effects", "none forgotten", (*BOTH, mail(1), noted(1), rests(2))),
@@ -373,6 +410,7 @@ def also_right() -> list[tuple[Any, ...]]:
         (*FIRST, sent(), Interrupted("relay-1", ("alice-1/0",), "has died"), sent("relay-2")),
         (*BOTH, sent(), OutboxAtRest(0, silent=(2,))),
         (*TWICE, DIED, sent(), ordered(1)),
+        (*BOTH, *IN_A_ROW, sent("relay-2")),
         (*TWICE, RelayDied("relay-1", "alice-1/0"), ordered(1)),
         (*BOTH, executed(2), executed(1), ManagerAtRest(2)),
         # a newer version that has reached the second store replaces an older one, whenever its writer dies
@@ -390,9 +428,17 @@ def also_right() -> list[tuple[Any, ...]]:
         (row(1, 1), SnapshotBegun(2), put(2, 1)),
         (first(1), WriterDied("writer-1", "x", 1), first(2), Repaired(0)),
         (first(1), WriterDied("writer-1", "x", 1), first(2, noted=False), second(2, 2), Repaired(0)),
+        (first(1), first(2, noted=False), second(2, 2), WriterDied("writer-1", "x", 1), Repaired(0)),
+        (second(1, 1), first(1), WriterDied("writer-1", "x", 1), Repaired(0)),
+        # a new primary has a message more, which nobody had acknowledged; a newer backup is restored after an older one
+        (*TWO, FailedOver(2, 3), published(4), Tallied(tally(4, 9, epoch=2)), TopicRead(2, (2, 3, 4))),
+        (*TWO, Restored(2, 1, 1), Restored(3, 1, 2), Tallied(tally(2, epoch=3)), published(3), TopicRead(1, (1, 2, 3))),
+        (*CUT, Restored(3, 1, 3), TallyRecovered(tally(2, epoch=3)), TallyRecovered(tally(3, epoch=3))),
         (*TWO, Expired(1), Expired(2), TopicRead(1, (2,))),
         (*TWO, FailedOver(2, 2), Tallied(tally(2, epoch=2))),
         (*FIRST, *OTHER, mail(2, "zeta"), noted(2), mail(1), noted(1), rests(2)),
+        (*FIRST, mail(), Recovered("mailer", 0, None), mail(), noted()),
+        (*FIRST, mail(), *(Crashed("mailer", 2), Recovered("mailer", 0, None), mail()) * 2, noted()),
         # both go out once more after a crash, in their order
         (*BOTH, mail(1), mail(2), Crashed("mailer", 0), mail(1), mail(2), noted(1), noted(2), rests(2)),
     ]

@@ -7,7 +7,7 @@ import importlib.util
 import itertools
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,14 +16,16 @@ import pytest
 from refold.model.action import Submit
 from refold.model.application import Application
 from refold.model.documents.history import MalformedHistory, to_line
-from refold.model.event import Stored
+from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Accounts, Registered
 from refold.model.examples.inventory import Inventory, Reserve, Reserved, Restock, Restocked
 from refold.model.examples.rota import Rota
+from refold.model.expectation import Exact
 from refold.model.parts.calls import Shown
 from refold.model.parts.consuming.rebuild import Rebuilt
 from refold.model.parts.reading.query import CachedAtRest
-from refold.model.record import ConsumerSpec, Crashed, Opened, Prepared, SnapshotTaken
+from refold.model.parts.side_consumers import Joined
+from refold.model.record import ConsumerSpec, Crashed, Opened, Prepared, SnapshotLoaded, SnapshotTaken
 from refold.properties.meaning import Comparison, Difference
 from refold.properties.property import Finding
 from refold.properties.result import Result
@@ -243,6 +245,161 @@ def test_other_ways_to_misread_have_names(bad: type[Application], anomaly: str) 
     assert verify_history(Inventory(), source).verdict == "held"
 
 
+class InPlace(Inventory):
+    """Changes what it is given, as it may: what was stored is decoded anew each time."""
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        data["count"] = data.pop("pieces")
+        return type_name, data
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Counted:
+    """Equal to itself alone."""
+
+    item: str
+    pieces: int
+
+
+class Uncomparable(Application):
+    """Has events of such a class."""
+
+    name = "uncomparable"
+    events = (Counted,)
+
+    def commands(self) -> Sequence[Any]:
+        return [Counted("bolt", 1)]
+
+    def initial(self, key: str) -> int:
+        return 0
+
+    def decide(self, command: Any, state: Any) -> Sequence[Any]:
+        return [command]
+
+    def evolve(self, state: int, event: Any) -> int:
+        return state + int(event.pieces)
+
+
+class Drifting(Uncomparable):
+    """Reads another number each time."""
+
+    number = itertools.count()
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        return type_name, {**data, "pieces": next(self.number)}
+
+
+@pytest.mark.parametrize(
+    ("application", "type_name", "clauses"),
+    [
+        (InPlace(), "Restocked", []),
+        (Uncomparable(), "Counted", []),
+        (Drifting(), "Counted", ["read alike"]),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Application) else "",
+)
+def test_reading_an_event_twice_changes_nothing(application: Application, type_name: str, clauses: list[str]) -> None:
+    """An upcaster that works in place, and events that cannot be compared, are no reason to accuse anybody."""
+    stored = [Stored(n, "bolt", n, f"alice-{n}/0", type_name, {"item": "bolt", "pieces": n}) for n in (1, 2)]
+    source = MemorySource.of([Opened(1, "by hand", application.name, ("alice",), ()), *stored])
+    assert [one.finding.clause for one in verify_history(application, source).counterexamples] == clauses
+
+
+@pytest.mark.parametrize(("pieces", "clauses"), [((3,), []), ((4,), ["decided alike"]), ((3, 3), ["decided alike"])])
+def test_decisions_are_compared_by_what_is_written_where_events_cannot_be(
+    pieces: tuple[int, ...], clauses: list[str]
+) -> None:
+    stored = Stored(1, "bolt", 1, "alice-1/0", "Counted", {"item": "bolt", "pieces": 1})
+    events = tuple(NewEvent(f"alice-2/{n}", "Counted", {"item": "bolt", "pieces": n}) for n in pieces)
+    command = {"Counted": {"item": "bolt", "pieces": 3}}
+    decided = Prepared("alice", "alice-2", command, "log", "bolt", 1, Exact(1), events)
+    source = MemorySource.of(
+        [to_line(record).decode() for record in (Opened(1, "x", "x", ("alice",), ()), stored, decided)]
+    )
+    result = verify_history(Uncomparable(), source, decisions=True)
+    assert [one.finding.clause for one in result.counterexamples] == clauses
+    assert result.counts["decisions_compared"] == 1
+
+
+def test_a_state_of_events_that_never_come_is_said_not_to_be_compared() -> None:
+    """Of those that are there, nothing is said."""
+    for version, said in ((2, False), (3, True)):
+        shown = SnapshotTaken("stream:acme", version, BOTH, 1)
+        result = verify_history(
+            Accounts(), MemorySource.of([to_line(one).decode() for one in (FORMER, *STORED, shown)])
+        )
+        assert result.verdict == "held"
+        assert ("states of more events than their streams have in the history: 1" in result.not_checked) is said
+
+
+class Scarce(Inventory):
+    """All items share a shelf with room for three; some say that they share none."""
+
+    together = True
+
+    def group(self, key: str) -> str:
+        return "shelf" if self.together else key
+
+    def broken_group_invariant(self, group: str, states: Mapping[str, int]) -> str | None:
+        return "the shelf is full" if sum(states.values()) > 3 else None
+
+
+class Roomy(Scarce):
+    """The innocent twin."""
+
+    together = False
+
+
+class Misread(Scarce):
+    """Cannot fold what takes from the shelf, so nobody knows what is on it."""
+
+    def evolve(self, state: int, event: Any) -> int:
+        if isinstance(event, Reserved):
+            raise KeyError("count")
+        return super().evolve(state, event)
+
+
+@pytest.mark.parametrize(("application", "clauses"), [(Scarce(), ["invariant"]), (Roomy(), []), (Misread(), ["read"])])
+def test_an_invariant_of_a_group_of_keys_holds_of_old_events_too(application: Application, clauses: list[str]) -> None:
+    events = (("bolt", 1, 2), ("bolt", 2, -1), ("nut", 1, 2), ("bolt", 3, 2), ("bolt", 4, -2))
+    stored = [
+        Stored(
+            n, item, version, f"a-{n}/0", "Restocked" if count > 0 else "Reserved", {"item": item, "count": abs(count)}
+        )
+        for n, (item, version, count) in enumerate(events, 1)
+    ]
+    source = MemorySource.of([Opened(1, "by hand", "inventory", ("alice",), ()), *stored])
+    found = [one.finding for one in verify_history(application, source).counterexamples]
+    assert [one.clause for one in found] == clauses
+    if clauses == ["invariant"]:
+        assert (found[0].position, found[0].actual) == (4, "the shelf is full")
+
+
+class Unwritable(Inventory):
+    """Cannot write what it has read."""
+
+    def encode(self, payload: Any) -> Any:
+        raise TypeError("no form")
+
+
+def test_what_an_application_raises_about_an_old_event_ends_no_check() -> None:
+    """A finding: also where it cannot write the event, or a consumer that joins late has it folded."""
+    opened, *stored = execute_bare()
+    assert isinstance(opened, Opened)
+    events = [record for record in stored if type(record) is Stored]
+    late = Joined(ConsumerSpec(name="late", projection="totals"))
+    for bad, records in ((Unwritable(), events), (Forgetful(), [*events, late])):
+        bare = msgspec.structs.replace(opened, consumers=())
+        (only,) = verify_history(bad, MemorySource.of([bare, *records])).counterexamples
+        assert (only.finding.clause, only.finding.number) == ("read", len(records) + 1)
+    whole = inventory(Restock("bolt", 1), Restock("nut", 1))
+    assert {one.finding.clause for one in verify_history(Unwritable(), whole, decisions=True).counterexamples} == {
+        "read"
+    }
+    bare = msgspec.structs.replace(opened, consumers=())
+    assert verify_history(Inventory(), MemorySource.of([bare, *events, late])).verdict == "held"
+
+
 class Stricter(Inventory):
     """Reserves one piece at most."""
 
@@ -390,6 +547,12 @@ INDEX = {"ada@acme": ROW, "bob@acme": ROW}
             ((*(SnapshotTaken("stream:acme", 2, state, 1) for state in states), *STORED), ["same state"])
             for states in ((BOTH, frozenset()), (frozenset(), BOTH))
         ),
+        # both of them, where two were recorded before the event
+        (
+            (SnapshotTaken("stream:acme", 2, frozenset(), 1), SnapshotLoaded("stream:acme", 2, BOTH, 1), *STORED),
+            ["same state"],
+        ),
+        ((SnapshotTaken("stream:acme", 2, BOTH, 1), SnapshotLoaded("stream:acme", 2, BOTH, 1), *STORED), []),
         ((SnapshotTaken("stream:acme", 2, frozenset(), 1), Crashed("log", 0), *STORED), []),
     ],
 )
