@@ -132,10 +132,14 @@ class Oracle:
             progress.simple = progress.ordered and names.count(progress.spec.name) == 1
 
     def on_joined(self, number: int, record: Joined) -> None:
-        """One more consumer, which has everything before it; nobody can judge one that comes when events are forgotten already."""
+        """One more consumer, which has everything before it; nobody can judge one that comes when events are forgotten already. One that is
+        watched is not seen to apply anything."""
         known = self.consumers.get(record.spec.name)
         if known is not None:
             known.simple = False
+        if record.spec.watched:
+            self.names.add(record.spec.name)
+            return
         if self.low:
             self.lost.miss()
             return
