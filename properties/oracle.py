@@ -230,9 +230,10 @@ class Oracle:
             del self.changed[stream]
 
     def on_ignored(self, number: int, record: Ignored) -> None:
-        """An unordered consumer has nothing to do for this event, which is as good as having applied it."""
+        """An unordered consumer has nothing to do for this event, which is as good as having applied it; and one that has put it aside goes
+        past it again."""
         progress = self.consumers.get(record.consumer)
-        if progress is not None and not progress.ordered:
+        if progress is not None and (not progress.ordered or record.position in progress.parked):
             self.advance(progress, record.position)
 
     def advance(self, progress: Progress, position: int) -> None:

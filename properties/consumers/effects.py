@@ -227,7 +227,9 @@ class Effects(Property):
     def on_ignored(self, number: int, record: Ignored) -> Finding | None:
         """Only what was dealt with may be dismissed."""
         progress = self.oracle.consumers.get(record.consumer)
-        if progress is None or not progress.ordered or record.position in progress.beyond:
+        if progress is None or not progress.ordered:
+            return None
+        if record.position in progress.beyond or record.position in progress.parked:
             return None
         if record.position <= progress.contiguous and not self.nowhere(record.position):
             return None

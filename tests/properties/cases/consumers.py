@@ -523,6 +523,9 @@ def also_right() -> list[tuple[Any, ...]]:
         (*ONLY_REGISTERED, ZOE_THERE, Recovered("index", 0, ZOES), ADA_THERE, Observed("index", 2, ADAS_AND_ZOES)),
         (*AHEAD_OF_ZOE, Recovered("index", 2, ADAS_AND_ZOES), BOB_THIRD),
         (*BEGUN_ANEW, taken(2, 2, JOURNEY), loaded(2, 2, JOURNEY)),
+        # also when its consumer begins again: its letter is there
+        (*RESTARTED, Ignored("totals", 1), Parked("totals", 2, "acme", 2), DeadLetters("totals", (1, 2))),
+        (*RESTARTED, Ignored("totals", 1), Parked("totals", 2, "acme", 2), saved(2, "totals")),
         # one that is watched is not seen to apply anything
         (*FIRST, WATCHED_TOO, *ALL_ADA, Settling(), *at_rest(), Settled(0)),
         (*BOTH, ADA_THERE, BOB_THERE, saved(2), Reset("index", 1), Recovered("index", 1, None), saved(1)),
