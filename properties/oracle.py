@@ -132,10 +132,14 @@ class Oracle:
             progress.simple = progress.ordered and names.count(progress.spec.name) == 1
 
     def on_joined(self, number: int, record: Joined) -> None:
-        """One more consumer, which has everything before it; nobody can judge one that comes when events are forgotten already."""
+        """One more consumer, which has everything before it; nobody can judge one that comes when events are forgotten already. One that is
+        watched is not seen to apply anything."""
         known = self.consumers.get(record.spec.name)
         if known is not None:
             known.simple = False
+        if record.spec.watched:
+            self.names.add(record.spec.name)
+            return
         if self.low:
             self.lost.miss()
             return
@@ -226,9 +230,10 @@ class Oracle:
             del self.changed[stream]
 
     def on_ignored(self, number: int, record: Ignored) -> None:
-        """An unordered consumer has nothing to do for this event, which is as good as having applied it."""
+        """An unordered consumer has nothing to do for this event, which is as good as having applied it; and one that has put it aside goes
+        past it again."""
         progress = self.consumers.get(record.consumer)
-        if progress is not None and not progress.ordered:
+        if progress is not None and (not progress.ordered or record.position in progress.parked):
             self.advance(progress, record.position)
 
     def advance(self, progress: Progress, position: int) -> None:

@@ -15,8 +15,9 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 class Convergence(Property):
     """For every consumer c when all is at rest: position(c) == tail(log).
 
-    The position is the one at which c was seen at rest, since all was at rest before, if it was. If some consumers were seen and c was not,
-    it is where the effects of c end; a rest at which nobody was seen is not judged.
+    This is judged where the history says that all is at rest (`settled`). The position is the one at which c was seen at rest (`observed`)
+    by then, and since all was at rest before, if it was. If some consumers were seen and c was not, it is where the effects of c end; a
+    rest at which nobody was seen is not judged.
     """
 
     name = "convergence"

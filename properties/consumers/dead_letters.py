@@ -60,12 +60,12 @@ class DeadLetterKeeping(Property):
             return None
         position = record.position
         parked = progress.parked
+        event = self.oracle.events.get(position)
+        if event is None and not 0 < position < self.oracle.low:
+            return self.uncalled("parked for a cause", number, record, "nothing: there is no such event")
         done = position <= progress.contiguous or position in progress.beyond
         if done and position not in parked:
             return self.uncalled("not handled before", number, record, "left as it is: it is handled")
-        event = self.oracle.events.get(position)
-        if event is None and position >= self.oracle.low:
-            return self.uncalled("parked for a cause", number, record, "nothing: there is no such event")
         stream = record.stream if event is None else event.stream
         failed = (record.consumer, position) in self.failed
         if failed or any(before < position and name == stream for before, name in parked.items()):

@@ -25,7 +25,7 @@ REMEMBERED = 4_096
 class Effects(Property):
     """For every ordered consumer c that takes part, and event e: the rows of c change because of e once, after those of e's predecessors
     in its stream, and not while one of these is put aside; they change because of nothing that is not in the log; and e is not dismissed
-    as a duplicate unless it was applied. What c did not ask for, and what it put aside, it has dealt with.
+    as a duplicate unless c has dealt with it: it was applied, or put aside, or c did not ask for it.
 
     This property is kept, although `replay` sees the wrong rows too: it needs no application, and says which event did it and how.
     """
@@ -34,11 +34,11 @@ class Effects(Property):
     guarantee = "CKPT"
     clauses = {
         "once": "an event that was applied does not change rows again",
-        "in the log": "what is applied beyond the end of what was applied before is an event that is in the log",
+        "in the log": "what is applied is an event that is in the log",
         "in the order of streams": "an event is applied after its predecessors in its stream",
         "not past a gap": "an event is not applied while a predecessor in its stream is put aside",
         "late is not old": "an event that a later one has overtaken is not dismissed as a duplicate",
-        "only duplicates are dismissed": "in every other case too, what is dismissed as a duplicate was applied",
+        "only duplicates are dismissed": "in every other case too, what is dismissed as a duplicate is an event that was dealt with",
     }
     judges = (Applied,)
     after = ("progress",)
@@ -116,7 +116,9 @@ class Effects(Property):
             return None
         name = record.consumer
         finding = self.passing(number, record) if progress.parked else None
-        if turn == AGAIN:
+        if turn == AGAIN and self.nowhere(record.position):
+            finding = self.unknown(number, record)
+        elif turn == AGAIN:
             before = self.rows(progress)
             changed = [key for key, value in record.writes.items() if not self.same(value, before.get(key))]
             if changed:
@@ -149,23 +151,31 @@ class Effects(Property):
         )
         return [*([] if first is None else [first]), Evidence(number, record, "changed it again")]
 
+    def nowhere(self, position: int) -> bool:
+        """Whether no event is at this position; False also if it may be one that is forgotten."""
+        return position not in self.oracle.events and not 0 < position < self.oracle.low
+
+    def unknown(self, number: int, record: Applied) -> Finding:
+        """There is no such event."""
+        return self.finding(
+            "unknown-event-applied",
+            record.consumer,
+            number,
+            clause="in the log",
+            guarantee="LOG",
+            position=record.position,
+            expected="an event that is in the log",
+            actual=f"position {record.position}",
+            evidence=[Evidence(number, record, "was applied")],
+        )
+
     def overtaking(self, number: int, record: Applied) -> Finding | None:
         """Whether the event overtook an earlier one of its own stream; overtaking other streams is allowed."""
         oracle = self.oracle
         progress = oracle.consumers[record.consumer]
         event = oracle.events.get(record.position)
         if event is None:
-            return self.finding(
-                "unknown-event-applied",
-                record.consumer,
-                number,
-                clause="in the log",
-                guarantee="LOG",
-                position=record.position,
-                expected="an event that is in the log",
-                actual=f"position {record.position}",
-                evidence=[Evidence(number, record, "was applied")],
-            )
+            return self.unknown(number, record)
         for passed in oracle.between(progress.contiguous, record.position - 1):
             if passed.stream == event.stream and passed.position not in progress.beyond:
                 return self.finding(
@@ -215,15 +225,18 @@ class Effects(Property):
         return None
 
     def on_ignored(self, number: int, record: Ignored) -> Finding | None:
-        """Only what was applied may be dismissed."""
+        """Only what was dealt with may be dismissed."""
         progress = self.oracle.consumers.get(record.consumer)
         if progress is None or not progress.ordered:
             return None
-        if record.position <= progress.contiguous or record.position in progress.beyond:
+        if record.position in progress.beyond or record.position in progress.parked:
+            return None
+        if record.position <= progress.contiguous and not self.nowhere(record.position):
             return None
         types, events = progress.spec.types, self.oracle.events
         overtaken = any(
-            position > record.position and (not types or position not in events or events[position].type in types)
+            position > record.position > progress.contiguous
+            and (not types or position not in events or events[position].type in types)
             for position in progress.beyond
         )
         return self.finding(

@@ -54,6 +54,36 @@ def fold(project: Project, events: Iterable[Stored]) -> Rows:
     return rows
 
 
+def imagined(project: Project, event: Stored, rows: Rows) -> Rows | None:
+    """What the event would change in rows to which the log does not lead; None if the application raises, for it need not know them."""
+    try:
+        return project(event, rows)
+    except Exception:
+        return None
+
+
+def imagined_folds(project: Project, events: Iterable[Stored]) -> Iterator[tuple[Stored, Rows]]:
+    """As `folds`, of events that need not be all of the log, as far as the application can say."""
+    rows: Rows = {}
+    for event in events:
+        writes = imagined(project, event, rows)
+        if writes is None:
+            return
+        write(rows, writes)
+        yield event, rows
+
+
+def imagined_fold(project: Project, events: Iterable[Stored]) -> Rows | None:
+    """What the events would make, which need not be all of the log; None if the application cannot say."""
+    rows: Rows = {}
+    for event in events:
+        writes = imagined(project, event, rows)
+        if writes is None:
+            return None
+        write(rows, writes)
+    return rows
+
+
 @attrs.frozen
 class OddEvents:
     """Asks of rows that are not fold(events) which events did not count once. `same` tells whether a value is the expected one; no event
@@ -105,10 +135,12 @@ class OddEvents:
             if len(group) < RULE:
                 continue
             chosen = {event.position for event in group}
-            if self.same(rows, fold(self.project, [event for event in self.events if event.position not in chosen])):
+            left = imagined_fold(self.project, [event for event in self.events if event.position not in chosen])
+            if left is not None and self.same(rows, left):
                 return group[0], None
             twice = [event for event in self.events for _ in range(1 + (event.position in chosen))]
-            if self.same(rows, fold(self.project, twice)):
+            doubled = imagined_fold(self.project, twice)
+            if doubled is not None and self.same(rows, doubled):
                 return None, group[0]
         return None
 
@@ -146,7 +178,8 @@ class OddEvents:
         for count, first in sorted(runs, key=lambda run: not times and of_row[run[1]].position <= self.sure):
             odd = of_row[first : first + count]
             made = [*of_row[:first], *(event for event in odd for _ in range(times)), *of_row[first + count :]]
-            if self.same(fold(self.project, made).get(key), value):
+            folded = imagined_fold(self.project, made)
+            if folded is not None and self.same(folded.get(key), value):
                 return of_row[first], count
         return None
 
@@ -180,7 +213,10 @@ class OddEvents:
             for count in range(max(times) + 1):
                 if count:
                     write(mixed, {key: now})
-                    now = self.project(event, mixed).get(key, now)
+                    writes = imagined(self.project, event, mixed)
+                    if writes is None:
+                        break
+                    now = writes.get(key, now)
                 if count not in times:
                     continue
                 odd = cost + abs(count - usual)

@@ -26,8 +26,8 @@ KEPT = 16
 
 class SnapshotIntegrity(Property):
     """For every snapshot loaded: it is one that was taken, unchanged in its state, and not of an older schema than it was taken under; none
-    is loaded of a process that came to its end. For every snapshot taken: it is filed under the schema of the code that runs, which is
-    the application's until an upgrade (the first snapshot's, where the application is not known); and what it contains is in the log.
+    is loaded of a process that came to its end since. For every snapshot taken: it is filed under the schema of the code that runs, which
+    is the application's until an upgrade (the first snapshot's, where the application is not known); and what it contains is in the log.
 
     A snapshot of a stream may contain what readers of the whole log do not see yet; it is judged when everything is at rest.
     """
@@ -38,7 +38,7 @@ class SnapshotIntegrity(Property):
         "one that was taken": "a snapshot that is loaded was taken, of this owner at this position",
         "unchanged": "the state of a snapshot that is loaded is the one that was taken",
         "no older schema": "a snapshot is not loaded under an older schema than it was taken under",
-        "none of the finished": "no snapshot is loaded of a process that came to its end and was not begun anew",
+        "none of the finished": "no snapshot is loaded that was taken of a process before it came to its end",
         "schema of its code": "a snapshot is filed under the schema of the code that runs",
         "not ahead of the log": "what a snapshot contains is in the log",
     }
@@ -72,7 +72,7 @@ class SnapshotIntegrity(Property):
         self.schema = record.schema
 
     def on_finished(self, number: int, record: Finished) -> None:
-        """From here on its snapshots mean nothing."""
+        """The snapshots that it has by now mean nothing from here on."""
         self.finished[record.owner] = (number, record)
 
     def on_taken(self, number: int, record: SnapshotTaken) -> Finding | None:
@@ -92,8 +92,6 @@ class SnapshotIntegrity(Property):
                 actual=record.schema,
                 evidence=[Evidence(number, record, "was taken by code of another schema")],
             )
-        if self.finished:
-            self.finished.pop(record.owner, None)
         if self.oracle.slow and record.owner.startswith(_STREAM):
             self.early.append((number, record))
             return None
@@ -137,19 +135,13 @@ class SnapshotIntegrity(Property):
 
     def on_loaded(self, number: int, record: SnapshotLoaded) -> Finding | None:
         """It was taken, by a process that goes on, and is what it was."""
+        snapshots = self.taken.get(record.owner, {})
+        taken = snapshots.get(record.position)
         finished = self.finished.get(record.owner)
         if finished is not None:
-            return self.finding(
-                "finished-process-returns",
-                record.owner,
-                number,
-                clause="none of the finished",
-                position=record.position,
-                expected="no snapshot: the process came to its end",
-                actual=record.state,
-                evidence=[Evidence(*finished, "was its end"), Evidence(number, record, "brings it back")],
-            )
-        taken = self.taken.get(record.owner, {}).get(record.position)
+            of_its_own = next(reversed(snapshots.values()), finished) if taken is None else taken
+            if of_its_own[0] <= finished[0]:
+                return self.returns(number, record, finished)
         if taken is None:
             return self.never_taken(number, record)
         if taken[1].state != record.state:
@@ -158,6 +150,19 @@ class SnapshotIntegrity(Property):
             schemas = (f"schema {taken[1].schema}", f"schema {record.schema}")
             return self.changed("no older schema", number, record, taken, *schemas)
         return None
+
+    def returns(self, number: int, record: SnapshotLoaded, finished: tuple[int, Finished]) -> Finding:
+        """A process that has ended is there again."""
+        return self.finding(
+            "finished-process-returns",
+            record.owner,
+            number,
+            clause="none of the finished",
+            position=record.position,
+            expected="no snapshot: the process came to its end",
+            actual=record.state,
+            evidence=[Evidence(*finished, "was its end"), Evidence(number, record, "brings it back")],
+        )
 
     def never_taken(self, number: int, record: SnapshotLoaded) -> Finding | None:
         """Nobody took a snapshot of this owner at this position, unless it is one that is forgotten."""

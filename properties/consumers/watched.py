@@ -15,8 +15,9 @@ from refold.model.application import Application, Projection
 from refold.model.event import Stored
 from refold.model.parts.calls import Die, FailStep, HandledAgain, LoseAnswer, Shown
 from refold.model.parts.rebuilds import GIVEN_UP, BeginRebuild, RebuildEnded
+from refold.model.parts.side_consumers import Joined
 from refold.model.record import ConsumerSpec, Crashed, Failed, Opened, Recovered, Step
-from refold.properties.consumers.odd_events import LOST, OddEvents, Rows, fold, folds
+from refold.properties.consumers.odd_events import LOST, OddEvents, Rows, fold, folds, imagined_fold, imagined_folds
 from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property
 
@@ -42,10 +43,13 @@ class _Seen:
         self.back: Finding | None = None
         self.sure = 0
 
+    def asked_for(self, event: Stored) -> bool:
+        """Whether it is of a type that the consumer asked for."""
+        return not self.spec.types or event.type in self.spec.types
+
     def project(self, event: Stored, rows: Rows) -> Rows:
         """What the event changes; nothing if the consumer did not ask for it."""
-        types = self.spec.types
-        return self.projection(event, rows) if not types or event.type in types else {}
+        return self.projection(event, rows) if self.asked_for(event) else {}
 
     def from_nothing(self) -> None:
         """Its rows may be anything from here on: what was shown before says nothing about them."""
@@ -58,8 +62,9 @@ class WatchedConsumers(Property):
     one; and what is written in the transaction of the append is fold(log) whenever the log can be read.
 
     In the middle of its work, and while it is down, rows may be wrong if they are put right later. A checkpoint may be behind by
-    fewer events than the consumer says that it saves at once, and one that handles events at most once may lack some if something
-    went wrong; one whose rows are volatile may then begin from nothing.
+    fewer events than the consumer says that it saves at once, and by events that it did not ask for; where rows are written in the
+    transaction of the append, nothing goes on from a checkpoint, and none is judged. A consumer that handles events at most once may
+    lack some if something went wrong; one whose rows are volatile may then begin from nothing.
 
     This property is kept, although no broken system of the zoo needs it: those are parts of the model, and it judges a user's own code
     (tests/systems/user).
@@ -99,6 +104,7 @@ class WatchedConsumers(Property):
         """What consumers show."""
         return {
             Opened: self.on_opened,
+            Joined: self.on_joined,
             Shown: self.on_shown,
             Recovered: self.on_recovered,
             Step: self.on_step,
@@ -115,6 +121,17 @@ class WatchedConsumers(Property):
             for spec in record.consumers
             if spec.watched
         }
+        self.look_for_shared()
+
+    def on_joined(self, number: int, record: Joined) -> None:
+        """One more."""
+        spec = record.spec
+        if spec.watched:
+            self.seen[spec.name] = _Seen(spec, self.decider.projection(spec.projection))
+            self.look_for_shared()
+
+    def look_for_shared(self) -> None:
+        """Whose projection is that of another one, too."""
         shared = Counter(seen.spec.projection for seen in self.seen.values())
         for seen in self.seen.values():
             seen.several = shared[seen.spec.projection] > 1
@@ -247,9 +264,9 @@ class WatchedConsumers(Property):
         return None
 
     def furthest(self, seen: _Seen, rows: Rows, events: Iterable[Stored]) -> int | None:
-        """The last position up to which the rows are the fold of these events; None if there is none."""
+        """The last position up to which the rows are the fold of these events, which need not be all; None if there is none."""
         found = None if rows else 0
-        for event, folded in folds(seen.project, events):
+        for event, folded in imagined_folds(seen.project, events):
             if self.same(rows, folded):
                 found = event.position
         return found
@@ -312,14 +329,35 @@ class WatchedConsumers(Property):
 
     def judge_rest(self, number: int, record: Shown, seen: _Seen) -> Finding | None:
         """Every event is in the rows, once; the checkpoint is at the end."""
-        events = self.oracle.between(0, self.oracle.tail)
+        events = self.asked_for(seen)
         expected = fold(seen.project, events)
         back, seen.back = seen.back, None
         if not self.same(record.rows, expected):
             found = self.explained(number, record, seen, events, expected)
-            return back if back is not None and found is not None and found.clause == "rows" else found
-        if back is not None:
+            if found is not None:
+                return back if back is not None and found.clause == "rows" else found
+        elif back is not None:
             return back
+        else:
+            seen.rows, seen.furthest, seen.shown = expected, self.oracle.tail, (number, record)
+        return self.judge_checkpoint(number, record, seen, events, expected)
+
+    def asked_for(self, seen: _Seen) -> list[Stored]:
+        """The events of the log that a consumer asked for."""
+        events = self.oracle.between(0, self.oracle.tail)
+        return [event for event in events if seen.asked_for(event)] if seen.spec.types else events
+
+    def left(self, seen: _Seen, checkpoint: int | None, events: Sequence[Stored]) -> list[Stored]:
+        """The events that a checkpoint should cover at rest and does not."""
+        if checkpoint is None or checkpoint >= self.oracle.tail:
+            return []
+        left = [event for event in events if event.position > checkpoint]
+        return left if len(left) >= seen.spec.saves_every else []
+
+    def judge_checkpoint(
+        self, number: int, record: Shown, seen: _Seen, events: Sequence[Stored], expected: Rows
+    ) -> Finding | None:
+        """It is at the end, and not beyond it."""
         checkpoint = record.checkpoint
         if checkpoint is None or checkpoint == self.oracle.tail:
             return None
@@ -334,9 +372,10 @@ class WatchedConsumers(Property):
                 actual=checkpoint,
                 evidence=[Evidence(number, record, "is what it shows at rest")],
             )
-        left = [event for event in events if event.position > checkpoint]
-        if len(left) < max(seen.spec.saves_every, 1):
+        left = self.left(seen, checkpoint, events)
+        if not left:
             return None
+        there = "is in the rows" if self.same(record.rows, expected) else "is done with"
         return self.finding(
             "checkpoint-left-behind",
             record.consumer,
@@ -345,7 +384,7 @@ class WatchedConsumers(Property):
             position=left[0].position,
             expected=self.oracle.tail,
             actual=checkpoint,
-            evidence=[self.proof(left[0], "is in the rows"), Evidence(number, record, "does not say so")],
+            evidence=[self.proof(left[0], there), Evidence(number, record, "does not say so")],
         )
 
     def proof(self, event: Stored, role: str) -> Evidence:
@@ -357,16 +396,19 @@ class WatchedConsumers(Property):
     ) -> Finding | None:
         """Why the rows are not the fold of the log: an end that never came, lost events, events that count twice, or nobody knows."""
         odd = self.odd_events(seen)
-        if seen.spec.at_most_once and seen.troubled and odd.explained_by_loss(record.rows, expected):
-            return None
         end = self.prefix(seen, record.rows, events)
-        if end is not None and (record.checkpoint or 0) < events[end].position:
+        stopped = end is not None and (record.checkpoint or 0) < events[end].position
+        may_lose = seen.spec.at_most_once and seen.troubled and odd.explained_by_loss(record.rows, expected)
+        if may_lose and not (stopped and self.left(seen, record.checkpoint, events)):
+            return None
+        if end is not None and stopped:
             return self.told(
                 number, record, expected, "never-reaches-tail", "to the end", events[end], "never arrived", "LIVE"
             )
         rest = Evidence(number, record, "is what it shows at rest")
         kept = [event for event in events if event.position not in seen.lost]
-        if len(kept) < len(events) and self.same(record.rows, fold(seen.project, kept)):
+        without = None if len(kept) == len(events) else imagined_fold(seen.project, kept)
+        if without is not None and self.same(record.rows, without):
             return self.saved_ahead(number, seen, next(event for event in events if event.position in seen.lost), rest)
         lost, twice = odd.causes(record.rows, expected)
         if lost is not None and twice is None:
@@ -432,7 +474,7 @@ class WatchedConsumers(Property):
     def judge_inline(self, number: int, record: Shown, seen: _Seen) -> Finding | None:
         """The rows are those of everything that is visible. What was in them when they were last seen whole may have been overwritten by a
         call that had read them before; what was in them the time before that hardly."""
-        events = self.oracle.between(0, self.oracle.tail)
+        events = self.asked_for(seen)
         expected = fold(seen.project, events)
         if self.same(record.rows, expected):
             seen.sure, seen.furthest = seen.furthest, self.oracle.tail

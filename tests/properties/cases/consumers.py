@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from refold.model.application import Rows, Writes
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Register, Registered
@@ -32,7 +34,7 @@ from refold.model.record import (
 )
 
 from .case import Case
-from .records import BOB, DELETED, FIRST, ROW, SECOND, asked, event, yes
+from .records import BOB, DELETED, FIRST, OPENED, ROW, SECOND, asked, event, yes
 
 ZOE = Registered("zeta", "zoe")
 OTHER = (
@@ -354,6 +356,30 @@ RESTARTED = (
 """The same of a volatile consumer, which is restarted."""
 
 
+FAR = (*FIRST, asked("bob-1", BOB), LATER, yes("bob-1", 5), ADA_THERE, BOB_LATE)
+"""Both events are applied, and there is nothing between them."""
+BEGUN_ANEW = (
+    *(*UNDER_WAY, taken(1, 1, JOURNEY), Finished(JOURNEY)),
+    *(*SECOND, Applied("journeys", 2, {"acme": 2})),
+)
+"""A journey comes to its end, and another one of its key begins."""
+
+
+def by_stream(**promises: Any) -> Opened:
+    """An index whose streams go at speeds of their own."""
+    index = ConsumerSpec(name="index", projection="pointers", by_stream=True, **promises)
+    return msgspec.structs.replace(OPENED, consumers=(index,))
+
+
+WATCHED_TOO = Joined(ConsumerSpec(name="worker", projection="pointers", watched=True))
+PUT_ASIDE = (by_stream(), *FIRST, *OTHER, Failed("index", 1), PARKED, ZOE_THERE)
+"""Zoe's event is handled, ada's is not."""
+ONLY_REGISTERED = (by_stream(types=("Registered",)), *FIRST, *OTHER, *THIRD)
+AHEAD_OF_ZOE = (by_stream(atomic=True), *FIRST, *OTHER, *THIRD, ADA_THERE, BOB_THIRD, ZOE_THERE)
+ZOES = {"zoe@zeta": ("zeta", 1, "zeta")}
+ADAS_AND_ZOES = {"ada@acme": ROW, **ZOES}
+
+
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
     tail = Joined(ConsumerSpec(name="tail", projection="views", ordered=False))
@@ -435,6 +461,28 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("checkpoints", "never back", (*SWAPPED_LATE[:-1], saved(1), SWAPPED_LATE[-1], saved(1), saved(2))),
         ("checkpoints", "never back", (*BOTH, ADA_THERE, BOB_THERE, Reset("index", 1), saved(0))),
         ("replay", "rows that change", (*BOTH, ADA_THERE, Applied("index", 2, {"bob@acme": ROW, "ada@acme": None}))),
+        # where there is nothing, and before what was applied
+        ("effects", "only duplicates are dismissed", (*FAR, Ignored("index", 3))),
+        ("effects", "only duplicates are dismissed", (*FAR, Ignored("index", 0))),
+        ("effects", "in the log", (*FAR, Applied("index", 3, {}))),
+        ("effects", "in the log", (*FAR, Applied("index", 0, {"eve@acme": ROW}))),
+        ("dead-letters", "parked for a cause", (*FAR, Failed("index", 3), Parked("index", 3, "acme", 1))),
+        # a rebuild up to the event that was applied last: what was put aside is not in it
+        ("rebuild", "read alike", (*PUT_ASIDE, Rebuilt("index", 2, ZOES))),
+        # streams at speeds of their own, of one type
+        ("replay", "rows after a restart", (*ONLY_REGISTERED, ZOE_THERE, Recovered("index", 0, ADAS_AND_ZOES))),
+        ("replay", "rows after a restart", (*AHEAD_OF_ZOE, Recovered("index", 2, {"ada@acme": ROW, "bob@acme": ROW}))),
+        # a snapshot of the process that has ended, when there is one of the next
+        (
+            "snapshot-integrity",
+            "none of the finished",
+            (*BEGUN_ANEW, taken(2, 2, JOURNEY), loaded(1, 1, JOURNEY)),
+        ),
+        (
+            "snapshot-integrity",
+            "schema of its code",
+            (*BEGUN_ANEW, taken(2, 2, JOURNEY, schema=2), loaded(2, 2, JOURNEY, schema=2)),
+        ),
         # overtaken is what a later one has passed, not an earlier one of another stream
         ("effects", "only duplicates are dismissed", (*FIRST, *OTHER, *THIRD, ZOE_THERE, Ignored("index", 3))),
         # past a gap, and before an event of another stream
@@ -475,6 +523,17 @@ def also_right() -> list[tuple[Any, ...]]:
         # one that dies before its next checkpoint goes on at the one that it has
         (*SWAPPED_LATE[:-1], saved(1), SWAPPED_LATE[-1], Recovered("index", 1, None), saved(1), BOB_THERE, saved(2)),
         (*COUNTED, Rebuilt("totals", 1, {"acme": 1}), counted(2, 2), Observed("totals", 2, {"acme": 2})),
+        # what was put aside is a duplicate when it comes again
+        (*PUT_ASIDE, Ignored("index", 1), Ignored("index", 2)),
+        (*PUT_ASIDE, Rebuilt("index", 2, ADAS_AND_ZOES), Observed("index", 2, ADAS_AND_ZOES)),
+        (*ONLY_REGISTERED, ZOE_THERE, Recovered("index", 0, ZOES), ADA_THERE, Observed("index", 2, ADAS_AND_ZOES)),
+        (*AHEAD_OF_ZOE, Recovered("index", 2, ADAS_AND_ZOES), BOB_THIRD),
+        (*BEGUN_ANEW, taken(2, 2, JOURNEY), loaded(2, 2, JOURNEY)),
+        # also when its consumer begins again: its letter is there
+        (*RESTARTED, Ignored("totals", 1), Parked("totals", 2, "acme", 2), DeadLetters("totals", (1, 2))),
+        (*RESTARTED, Ignored("totals", 1), Parked("totals", 2, "acme", 2), saved(2, "totals")),
+        # one that is watched is not seen to apply anything
+        (*FIRST, WATCHED_TOO, *ALL_ADA, Settling(), *at_rest(), Settled(0)),
         (*BOTH, ADA_THERE, BOB_THERE, saved(2), Reset("index", 1), Recovered("index", 1, None), saved(1)),
         # what was put aside is handled when it comes again, or is in rebuilt rows while its letter is left or not
         (*AGAIN_FROM_NOTHING, ADA_THERE, BOB_THERE, DeadLetters("index", ())),

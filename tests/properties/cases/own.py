@@ -8,13 +8,15 @@ from typing import Any
 
 import msgspec
 
-from refold.model.application import Application
+from refold.model.application import Application, Rows, Writes
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Deadlocked, HandledAgain, Replied, Shown, Stuck
 from refold.model.parts.reading.looks import Viewed
 from refold.model.parts.rebuilds import GIVEN_UP, RebuildEnded
+from refold.model.parts.side_consumers import Joined
 from refold.model.record import (
+    Applied,
     ConsumerSpec,
     Crashed,
     Failed,
@@ -226,6 +228,30 @@ CHOOSY = msgspec.structs.replace(
     BEGUN, consumers=(ConsumerSpec(name="worker", projection="totals", watched=True, types=("Added",)),)
 )
 """The worker asked for one type of events."""
+LOST_ONE = history(*TWO, Failed("careful", 2))
+"""The second event is lost, which is allowed to the careful one."""
+LATE = Joined(ConsumerSpec(name="late", projection="totals", watched=True))
+"""One more worker."""
+
+
+class Strict(Bag):
+    """A table that knows only what the log leads to: it has a row for each bag that is not empty."""
+
+    def totals(self, event: Stored, rows: Rows) -> Writes:
+        """Raises KeyError for what is taken out of a bag that is empty."""
+        key = event.stream
+        if isinstance(event.data, Added):
+            return {key: rows[key] + 1 if key in rows else 1}
+        return {key: rows[key] - 1 or None}
+
+
+STRICT: Application = Strict()
+AGAIN = (call("alice-2"), *stored("alice-2", 3, Add("a"), Added("a")), done("alice-2"))
+EMPTIED = (*ADDED, call("bob-1", CLEAR), *stored("bob-1", 2, CLEAR, Removed("a")), done("bob-1"))
+BY_STREAM = msgspec.structs.replace(
+    BEGUN, consumers=(ConsumerSpec(name="ledger", projection="totals", by_stream=True),)
+)
+"""A consumer whose rows are seen whenever it applies an event."""
 CLEARED = (call("alice-2", CLEAR), *stored("alice-2", 3, CLEAR, Removed("a"), Removed("a")), done("alice-2"))
 
 
@@ -260,6 +286,29 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
             (CHOOSY, *TWO, *CLEARED, Settling(), shown(1, 4), Settled(0)),
             BAG,
         ),
+        # asked for or not, the checkpoint is behind an event that was
+        ("watched-consumers", "checkpoint", (CHOOSY, *TWO, *CLEARED, Settling(), shown(2, 1), Settled(0)), BAG),
+        # what is lost is no reason to stop, nor to come to a place where there is nothing
+        ("watched-consumers", "to the end", (*LOST_ONE, Settling(), shown(1, 1, who="careful"), Settled(0)), BAG),
+        ("watched-consumers", "not beyond", (*LOST_ONE, Settling(), shown(1, 3, who="careful"), Settled(0)), BAG),
+        # it was at rest, and its process lives
+        ("watched-consumers", "forward", history(*TWO, shown(2, 2), shown(1, 2, "working")), BAG),
+        # one that comes later
+        ("watched-consumers", "not lost", history(*TWO, LATE, Settling(), shown(1, 2, who="late"), Settled(0)), BAG),
+        # an application that raises where an event is missing, or counts twice
+        (
+            "watched-consumers",
+            "rows",
+            history(*EMPTIED, Settling(), Shown("worker", 2, {"a": 7}, "resting"), Settled(0)),
+            STRICT,
+        ),
+        (
+            "watched-consumers",
+            "not saved ahead",
+            history(*ADDED, shown(0, 1, "dead"), *EMPTIED[3:], *AGAIN, shown(0, 3, "dead"), shown(0, 3)),
+            STRICT,
+        ),
+        ("effects", "in the order of streams", (BY_STREAM, *EMPTIED, Applied("ledger", 2, {"a": None})), STRICT),
         # refused, although it is done
         ("service-answers", "refused with cause", history(*ADDED[:-1], done("alice-1", "refused")), BAG),
     ]
@@ -276,6 +325,14 @@ def more_right() -> list[tuple[tuple[Any, ...], Application]]:
         (history(call("bob-1", CLEAR), done("bob-1")), BAG),
         # removals are nothing that it asked for
         ((CHOOSY, *TWO, *CLEARED, Settling(), shown(2, 4), Settled(0)), BAG),
+        # it asked for nothing that is behind its checkpoint
+        ((CHOOSY, *TWO, *CLEARED, Settling(), shown(2, 2), Settled(0)), BAG),
+        # an event is lost, and it goes on behind it; or shows no place
+        ((*LOST_ONE, Settling(), shown(1, 2, who="careful"), Settled(0)), BAG),
+        ((*LOST_ONE, Settling(), shown(1, None, who="careful"), Settled(0)), BAG),
+        (history(*TWO, shown(2, 2), Crashed("worker", 0), Recovered("worker", 1, None), shown(1, 2, "working")), BAG),
+        (history(*TWO, LATE, Settling(), shown(2, 2, who="late"), Settled(0)), BAG),
+        (history(*EMPTIED, Settling(), shown(0, 2), Settled(0)), STRICT),
         # in memory, and begun from nothing
         (
             (

@@ -74,3 +74,29 @@ def test_four_events_that_were_all_lost_or_all_applied_twice_are_a_rule(count: i
     by_rule = count >= 4
     assert odd.by_rule({}) == ((events[0], None) if by_rule else None)
     assert odd.by_rule({"w": 2 * sum(range(1, count + 1))}) == ((None, events[0]) if by_rule else None)
+
+
+def in_stock(event: Stored, rows: Rows) -> Rows:
+    """There is a row while there is something; nothing is taken from what is not there."""
+    if event.data < 0 and rows["w"] + event.data < 0:
+        raise ValueError("there is not so much")
+    return {"w": rows.get("w", 0) + event.data or None}
+
+
+@pytest.mark.parametrize(
+    ("amounts", "value", "lost", "twice"),
+    [
+        ((2, -2, 3, -1), 3, 4, None),
+        ((2, -2, 3, -1), 1, None, 4),
+        ((2, -1, 2, -1), 1, None, 4),
+        ((2, -2), 1, None, None),
+    ],
+)
+def test_an_application_that_raises_on_what_the_log_does_not_lead_to_explains_rows_all_the_same(
+    amounts: tuple[int, ...], value: int | None, lost: int | None, twice: int | None
+) -> None:
+    """What it raises on is none of the ways that lead to the row."""
+    events = log(*amounts)
+    rows = {} if value is None else {"w": value}
+    found = OddEvents(in_stock, operator.eq, events).causes(rows, fold(in_stock, events))
+    assert [event and event.position for event in found] == [lost, twice]
