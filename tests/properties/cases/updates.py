@@ -328,6 +328,15 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "refused with cause",
             (Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), THERE, CreateRefused("bob", "lamp")),
         ),
+        # the second one who looked, and after a change of another key only
+        (
+            "create-if-absent",
+            "refused with cause",
+            (
+                *(Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), FREE),
+                *(LookedUp("cy", "lamp", 2, exists=False), Created("alice", "desk", 3), CreateRefused("cy", "lamp")),
+            ),
+        ),
         ("single-writer", "versions", (Journaled("node-1", 1, 2),)),
         ("single-writer", "versions", (TAKEN, Journaled("node-1", 1, 1), Journaled("node-1", 1, 3))),
         ("single-writer", "epochs", (TAKEN, TookOver("node-2", 2, 0), Journaled("node-1", 1, 1))),
@@ -354,6 +363,7 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("locks", "granted token", (LEASE, Granted("bob", "ledger", 3, 16, 8), LockedWrite("bob", "ledger", 2))),
         ("locks", "own token", (LEASE, LockedWrite("alice", "ledger", 1), LockedWrite("bob", "ledger", 1))),
         ("locks", "refused with cause", (LEASE, LockedWrite("alice", "ledger", 1), FencedOff("alice", "ledger", 1))),
+        ("locks", "refused with cause", (Granted("alice", "ledger", -9, 8, 0), FencedOff("alice", "ledger", -9))),
         ("reservations", "ends once", (HoldEnded("seat-1", 1, "confirmed", 1),)),
         ("reservations", "ends once", (HELD, HoldEnded("seat-1", 2, "confirmed", 1))),
         (
@@ -380,6 +390,14 @@ def also_right() -> list[tuple[Any, ...]]:
             Queued("bob", "ledger", 19, 11),
             Granted("bob", "ledger", 2, 20, 12),
         ),
+        # tokens only have to grow
+        (
+            *(Granted("alice", "ledger", -9, 8, 0), LockedWrite("alice", "ledger", -9)),
+            *(Granted("bob", "ledger", -7, 16, 8), LockedWrite("bob", "ledger", -7)),
+        ),
+        # where clocks differ, nobody knows whether a lease is over
+        (LEASE, Granted("bob", "ledger", 2, 5, 4, exclusive=False), Queued("cy", "ledger", 14, 6)),
+        (Granted("alice", "ledger", 1, 8, 0, exclusive=False), Queued("bob", "ledger", 17, 9)),
         # the lease is over, but nobody else has had one
         (LEASE, Renewed("alice", "ledger", 1, 17, 9)),
         # decided anew, and stored under the condition, or as the decision, of any of the times
@@ -410,6 +428,12 @@ def also_right() -> list[tuple[Any, ...]]:
         ),
         (FREE, Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), CreateRefused("bob", "lamp")),
         (Created("alice", "lamp", 1), THERE, CreateRefused("bob", "lamp")),
+        # the look-up is stale: the key was there, so whoever creates it has to be refused
+        (Created("alice", "lamp", 1), FREE, CreateRefused("bob", "lamp")),
+        (
+            *(Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), Created("alice", "lamp", 3)),
+            *(LookedUp("bob", "lamp", 2, exists=False), CreateRefused("bob", "lamp")),
+        ),
         # nobody knows when the creator looked
         (Created("alice", "lamp", 1), CreateRefused("bob", "lamp")),
         (Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), CreateRefused("bob", "lamp")),
