@@ -266,6 +266,8 @@ SENT_AGAIN = (Unknown("bob", "bob-1"), Retried("bob", "bob-1"))
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
     taken, stored = asked("bob-1", ADA, expected=Exact(1)), event(2, 2, ADA, "bob-1/0")
+    sent = (asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"))
+    doubt = (no("ada", 2), asked("cy-1", CLEO, expected=Exact(2)), Unknown("cy", "cy-1"))
     return [
         ("expected-version", "holds", (asked("bob-1", BOB, expected=Exact(1)), event(1, 1, BOB, "bob-1/0"))),
         (
@@ -318,6 +320,23 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             (*FIRST, asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"), no("ada", 2), Settled(0)),
         ),
         ("views", "not ahead", (*FIRST, asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"), no("ada", 3))),
+        # the second view is further ahead than the first, which the end shows to be right
+        (
+            "views",
+            "not ahead",
+            (*FIRST, *sent, *doubt, no("ada", 3), event(2, 2, BOB, "bob-1/0"), Settled(0)),
+        ),
+        (
+            "views",
+            "not ahead",
+            (*FIRST, *sent, no("ada", 2), event(2, 2, BOB, "bob-1/0"), *doubt[1:], no("ada", 3), Settled(0)),
+        ),
+        # the append that might have explained the view was refused
+        (
+            "views",
+            "not ahead",
+            (*FIRST, decided("bob-1", BOB, "bob", 0), Refused("bob", "bob-1", 1), no("ada", 2)),
+        ),
         ("views", "append", (*FIRST, decided("bob-1", ADA, "ada", 1))),
         ("create-if-absent", "created once", (FREE, Created("alice", "lamp", 1), Created("bob", "lamp", 2))),
         ("create-if-absent", "deleted once", (Discarded("alice", "lamp", 1),)),
@@ -383,6 +402,7 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
 def also_right() -> list[tuple[Any, ...]]:
     """Histories that come close to breaking a clause."""
     sent = (asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"))
+    doubt = (no("ada", 2), asked("cy-1", CLEO, expected=Exact(2)), Unknown("cy", "cy-1"))
     return [
         (
             LEASE,
@@ -420,6 +440,13 @@ def also_right() -> list[tuple[Any, ...]]:
             Settled(0),
         ),
         (*FIRST, Started("alice", "alice-2", (2,)), no("ada", 2)),
+        # the end of an append that was sent before another one of the same client, or has no answer yet
+        (
+            *(*FIRST, sent[0], Started("bob", "bob-1", (2,)), decided("bob-2", CLEO, "cleo", 1)),
+            *(Unknown("bob", "bob-2"), Unknown("bob", "bob-1"), no("ada", 2), event(2, 2, BOB, "bob-1/0"), Settled(0)),
+        ),
+        (*FIRST, sent[0], no("ada", 2), event(2, 2, BOB, "bob-1/0"), Settled(0)),
+        (*FIRST, *sent, *doubt, no("ada", 3), event(2, 2, BOB, "bob-1/0"), event(3, 3, CLEO, "cy-1/0"), Settled(0)),
         (
             Created("alice", "lamp", 1),
             Discarded("bob", "lamp", 2),
