@@ -24,7 +24,7 @@ from refold.model.record import Prepared, Refused
 from refold.properties.appends import Operation
 from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
-from refold.properties.updates.boundaries import UNKNOWN, Boundaries
+from refold.properties.updates.boundaries import UNKNOWN
 from refold.properties.updates.service_answers import repeated
 
 
@@ -221,7 +221,6 @@ class Decisions(Property):
         self.groups: dict[str, dict[str, Any]] = {}
         self.grouped: dict[str, tuple[str, int, Stored]] = {}
         self.stale_decisions = 0
-        self.boundaries = Boundaries(application) if application.tagged else None
         self.invariant = type(application).broken_invariant is not Application.broken_invariant
         self.group_invariant = type(application).broken_group_invariant is not Application.broken_group_invariant
 
@@ -252,8 +251,6 @@ class Decisions(Property):
                 group_finding = self.judge_group(number, event, key, after, found)
                 finding = finding or group_finding
         self.changed[key] = (number, event)
-        if self.boundaries is not None:
-            self.boundaries.fold(event)
         return finding
 
     def judge_state(
@@ -339,7 +336,7 @@ class Decisions(Property):
             if self.stale(key, invoked, prepared):
                 self.stale_decisions += 1
             return None
-        if repeated(self.decider, prepared, self.states.prior, event.version - 1):
+        if repeated(self.decider, prepared, self.states.prior_of(prepared.command), event.version - 1):
             return None  # right, and there twice: `service-answers` says so
         evidence = [Evidence(invoked, prepared, "read")]
         changed = self.changed.get(key)
@@ -360,9 +357,8 @@ class Decisions(Property):
 
     def wrong(self, prepared: Prepared) -> tuple[str, Any]:
         """What is wrong with this decision at this place, and the right one; nothing if it is the right one."""
-        prior = self.states.prior
-        if self.boundaries is not None:
-            prior = self.boundaries.prior(prepared.command, prior)
+        states = self.states
+        prior = states.prior if states.boundaries is None else states.prior_of(prepared.command)
         if prior is UNKNOWN:
             return "", ()
         try:
