@@ -265,6 +265,7 @@ SENT_AGAIN = (Unknown("bob", "bob-1"), Retried("bob", "bob-1"))
 
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
+    again, tagged = (asked("bob-1", BOB, expected=one) for one in (Exact(1), NoMatch((REGISTRATIONS,), 0)))
     taken, stored = asked("bob-1", ADA, expected=Exact(1)), event(2, 2, ADA, "bob-1/0")
     sent = (asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"))
     doubt = (no("ada", 2), asked("cy-1", CLEO, expected=Exact(2)), Unknown("cy", "cy-1"))
@@ -292,6 +293,28 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ),
         ("expected-version", "refused with cause", (*FIRST, asked("bob-1", BOB), Refused("bob", "bob-1", 1))),
         ("expected-version", "refused with cause", (BATCH, Refused("bob", "bob-1", 0))),
+        # refused rightly, sent again under another expectation, and refused without a reason; or with a wrong one
+        (
+            "expected-version",
+            "refused with cause",
+            (*(*FIRST, BATCH, Refused("bob", "bob-1", 1), again), Refused("bob", "bob-1", 1)),
+        ),
+        (
+            "expected-version",
+            "names a version",
+            (*FIRST, BATCH, Refused("bob", "bob-1", 1), Retried("bob", "bob-1"), Refused("bob", "bob-1", 3)),
+        ),
+        # sent under a version first and under a condition over tags then, or the other way round, and neither holds
+        (
+            "expected-version",
+            "no match",
+            (*FIRST, BATCH, *SENT_AGAIN, tagged, event(2, 2, BOB, "bob-1/0")),
+        ),
+        (
+            "expected-version",
+            "holds",
+            (*FIRST, tagged, *SENT_AGAIN, asked("bob-1", BOB, expected=NO_STREAM), event(2, 2, BOB, "bob-1/0")),
+        ),
         (
             "expected-version",
             "names a version",
@@ -403,6 +426,7 @@ def also_right() -> list[tuple[Any, ...]]:
     """Histories that come close to breaking a clause."""
     sent = (asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"))
     doubt = (no("ada", 2), asked("cy-1", CLEO, expected=Exact(2)), Unknown("cy", "cy-1"))
+    tagged = asked("bob-1", BOB, expected=NoMatch((REGISTRATIONS,), 0))
     return [
         (
             LEASE,
@@ -423,6 +447,10 @@ def also_right() -> list[tuple[Any, ...]]:
         # decided anew, and stored under the condition, or as the decision, of any of the times
         (*FIRST, *sent, Retried("bob", "bob-1"), asked("bob-1", BOB, expected=NO_STREAM), event(2, 2, BOB, "bob-1/0")),
         (*FIRST, *sent, Retried("bob", "bob-1"), asked("bob-1", ADA, expected=Exact(1)), event(2, 2, BOB, "bob-1/0")),
+        # under a version first and under a condition over tags then, or the other way round: one of them holds
+        (*FIRST, *sent, Retried("bob", "bob-1"), tagged, event(2, 2, BOB, "bob-1/0")),
+        (*FIRST, tagged, *SENT_AGAIN, sent[0], event(2, 2, BOB, "bob-1/0")),
+        (*FIRST, BATCH, Refused("bob", "bob-1", 1), Retried("bob", "bob-1"), Refused("bob", "bob-1", 1)),
         (*FIRST, asked("bob-1", BOB, expected=Fenced(3)), Refused("bob", "bob-1", 1)),
         (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", -1)),
         (LEASE, Released("alice", "ledger", 1), Granted("bob", "ledger", 2, 15, 7)),
