@@ -140,6 +140,24 @@ def test_an_effect_that_comes_when_the_call_is_answered_is_one_too_many() -> Non
     )
 
 
+@pytest.mark.parametrize("replied", [(), (answer("bob-1", "unknown"),), (answer("bob-1", "raised"),)])
+def test_what_comes_after_the_answer_or_without_one_is_judged_at_the_end(replied: tuple[Any, ...]) -> None:
+    """Like any other effect; only a call that may be under way still may have done a part."""
+    add, pair = call("bob-1", "add"), call("bob-1", "pair")
+    assert judged((*THREE, add, *replied, stored("bob-1", 4))) == [("decision", "lost-update")]
+    assert judged((*THREE[:-3], add, *replied, stored("bob-1", 3))) == []
+    assert judged((pair, *replied, stored("bob-1", 1), stored("bob-1", 2, 1))) == []
+    assert judged((pair, *replied, stored("bob-1", 1))) == ([("whole", "partial-batch")] if replied else [])
+    assert judged((add, *replied, stored("bob-1", 1), stored("bob-1", 2, 1))) == [("once", "duplicate-append")]
+
+
+def test_a_call_that_had_nothing_to_append_appends_nothing_later() -> None:
+    """It is told with the call, the answer and the effect, in their order."""
+    (found,) = findings((*added("alice-1", 1), call("bob-1", "look"), answer("bob-1", "done", "1"), stored("bob-1", 2)))
+    assert (found.clause, found.anomaly, found.number) == ("decision", "lost-update", 7)
+    assert [proof.number for proof in found.evidence] == [5, 6, 7]
+
+
 def test_every_clause_has_a_case() -> None:
     """None is a promise that nobody has tried."""
     from refold.properties.updates.alone import MadeAlone
