@@ -84,8 +84,10 @@ class MadeAlone(Property):
         return {"calls_made_alone": self.compared}
 
     def on_called(self, number: int, record: Called) -> None:
-        """A call begins."""
-        self.open[record.op] = _Under(number, record, len(self.log), [])
+        """A call begins; of one whose command was not recorded nobody can say what it does alone."""
+        self.open.pop(record.op, None)
+        if record.command is not None:
+            self.open[record.op] = _Under(number, record, len(self.log), [])
         self.answered.pop(record.op, None)
         self.without.pop(record.op, None)
 

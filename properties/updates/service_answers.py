@@ -87,13 +87,16 @@ class ServiceAnswers(Property):
         return {Called: self.on_called, Stored: self.on_stored, Replied: self.on_replied}
 
     def on_called(self, number: int, record: Called) -> None:
-        """A call begins."""
+        """A call begins; of one whose command was not recorded nobody can say what it should do."""
+        self.open.pop(record.op, None)
+        self.answered.pop(record.op, None)
+        if record.command is None:
+            return
         boundaries = self.states.boundaries
         boundary = None if boundaries is None else boundaries.boundary(record.command)
         call = _Open(number, record, self.decider.key(record.command), boundary)
         self.consider(call)
         self.open[record.op] = call
-        self.answered.pop(record.op, None)
 
     def consider(self, call: _Open) -> None:
         """One more state that the call may have met."""

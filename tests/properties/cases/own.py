@@ -97,6 +97,7 @@ def done(op: str, how: str = "done") -> Replied:
 ADDED = (call("alice-1"), *stored("alice-1", 1, Add("a"), Added("a")), done("alice-1"))
 TWO = (*ADDED, call("bob-1"), *stored("bob-1", 2, Add("a"), Added("a")), done("bob-1"))
 CLEAR = Clear("a")
+UNSAID = (Called("bob", "bob-1", None),)
 
 
 def shown(count: int, checkpoint: int | None, when: str = "resting", who: str = "worker") -> Shown:
@@ -344,6 +345,9 @@ def more_right() -> list[tuple[tuple[Any, ...], Application]]:
         ((BEGUN, call("bob-1", Enrol("maths", "ann")), *ANN, done("bob-1", "refused")), Courses()),
         # nobody knows the state under a condition that is not on the menu
         ((BEGUN, *ANN, call("bob-1", Enrol("music", "ann")), done("bob-1", "refused")), Courses()),
+        # nobody has recorded what the call was for
+        (history(*ADDED, *UNSAID, *stored("bob-1", 2, ADD, Added("a")), done("bob-1", "refused")), BAG),
+        (history(*UNSAID, *ADDED, done("bob-1")), BAG),
         # there was nothing to do
         (history(call("bob-1", CLEAR), done("bob-1")), BAG),
         # removals are nothing that it asked for

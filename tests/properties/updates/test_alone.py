@@ -151,6 +151,13 @@ def test_what_comes_after_the_answer_or_without_one_is_judged_at_the_end(replied
     assert judged((add, *replied, stored("bob-1", 1), stored("bob-1", 2, 1))) == [("once", "duplicate-append")]
 
 
+def test_a_call_whose_command_was_not_recorded_is_not_judged() -> None:
+    """A history may leave commands out."""
+    unsaid = Called("bob", "bob-1", None)
+    assert judged((unsaid, stored("bob-1", 1), answer("bob-1", "refused"))) == []
+    assert judged((unsaid, answer("bob-1"))) == []
+
+
 def test_a_call_that_had_nothing_to_append_appends_nothing_later() -> None:
     """It is told with the call, the answer and the effect, in their order."""
     (found,) = findings((*added("alice-1", 1), call("bob-1", "look"), answer("bob-1", "done", "1"), stored("bob-1", 2)))
