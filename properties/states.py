@@ -46,4 +46,7 @@ class States:
     def prior_of(self, command: Any) -> Any:
         """The state that this command is decided on in front of the event at hand; `UNKNOWN` under a condition that is not on the menu."""
         boundary = None if self.boundaries is None else self.boundaries.boundary(command)
-        return self.prior if boundary is None or self.boundaries is None else self.boundaries.prior(boundary)
+        if boundary is not None and self.boundaries is not None:
+            return self.boundaries.prior(boundary)
+        key = self.decider.key(command)
+        return self.prior if key == self.key else self.of(key)

@@ -368,7 +368,8 @@ class Decisions(Property):
     def wrong(self, prepared: Prepared) -> tuple[str, Any]:
         """What is wrong with this decision at this place, and the right one; nothing if it is the right one."""
         states = self.states
-        prior = states.prior if states.boundaries is None else states.prior_of(prepared.command)
+        plain = states.boundaries is None and prepared.stream == states.key
+        prior = states.prior if plain else states.prior_of(prepared.command)
         if prior is UNKNOWN:
             return "", ()
         try:

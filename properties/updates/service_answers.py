@@ -140,7 +140,7 @@ class ServiceAnswers(Property):
         if call.first is not None:
             return None if self.belongs(event, appended, call) else self.twice(number, event, call)
         call.first = (number, event)
-        prior = self.prior(call)
+        prior = self.states.prior_of(call.record.command)
         if operation.prepared.command is None:
             call.streams.add(event.stream)
             decided = decision(self.decider, call.record.command, prior)
@@ -151,12 +151,6 @@ class ServiceAnswers(Property):
             call.once_more = appended[whole].id
         lacking = missing(self.decider, call.record.command, prior, appended)
         return self.in_part(number, *call.first, call, len(appended) + lacking, lacking) if lacking else None
-
-    def prior(self, call: _Open) -> Any:
-        """The state that the call was decided on, if nobody was in its way: the one in front of its first event."""
-        if call.boundary is None and call.key != self.states.key:
-            return self.states.of(call.key)
-        return self.states.prior_of(call.record.command)
 
     def belongs(self, event: Stored, appended: Sequence[NewEvent], call: _Open) -> bool:
         """Whether this append is the part of the effect that goes to one more stream."""

@@ -121,6 +121,27 @@ class Pairs(Bag):
 PAIRS = Pairs()
 
 
+class Moves(Bag):
+    """Whatever is taken out of a bag is put into bag z first."""
+
+    def decide(self, command: Any, state: int) -> list[Any]:
+        """It is decided on the bag that the command names."""
+        events = super().decide(command, state)
+        return [Added("z"), *events] if isinstance(command, Clear) else events
+
+
+MOVES = Moves()
+
+
+def appended(op: str, position: int, version: int, command: Any, *payloads: Any) -> tuple[Any, ...]:
+    """What a client appends to the stream of the command's bag."""
+    events = tuple(NewEvent(f"{op}/{n}", type(one).__name__, one) for n, one in enumerate(payloads))
+    return (
+        Prepared(op.partition("-")[0], op, command, "worker", command.bag, 0, ANY, events),
+        *(Stored(position + n, command.bag, version + n, one.id, one.type, one.data) for n, one in enumerate(events)),
+    )
+
+
 def part(op: str, bag: str, position: int, version: int = 1) -> tuple[Any, ...]:
     """What goes to one of several streams: nobody knows the command of such an append."""
     event = NewEvent(f"{op}/0", "Added", Added(bag))
@@ -303,6 +324,16 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
         ),
         # refused, although it is done
         ("service-answers", "refused with cause", history(*ADDED[:-1], done("alice-1", "refused")), BAG),
+        # decided on the key of its first event, not on that of the command
+        (
+            "decisions",
+            "decided on the actual state",
+            history(
+                *appended("alice-1", 1, 1, Add("z"), Added("z")),
+                *appended("bob-1", 2, 1, CLEAR, Added("z"), Removed("a")),
+            ),
+            MOVES,
+        ),
         # a part of a decision that goes to two streams, then more than all of it, then the second half twice
         ("service-answers", "whole", history(call("bob-1"), *part("bob-1", "a", 1), done("bob-1")), PAIRS),
         ("service-answers", "once", history(*pair("bob-1"), *part("bob-1.3", "c", 3)), PAIRS),
@@ -345,6 +376,13 @@ def more_right() -> list[tuple[tuple[Any, ...], Application]]:
         ((BEGUN, call("bob-1", Enrol("maths", "ann")), *ANN, done("bob-1", "refused")), Courses()),
         # nobody knows the state under a condition that is not on the menu
         ((BEGUN, *ANN, call("bob-1", Enrol("music", "ann")), done("bob-1", "refused")), Courses()),
+        # decided on the key of the command, not on that of its first event
+        (
+            history(
+                *appended("alice-1", 1, 1, ADD, Added("a")), *appended("bob-1", 2, 2, CLEAR, Added("z"), Removed("a"))
+            ),
+            MOVES,
+        ),
         # nobody has recorded what the call was for
         (history(*ADDED, *UNSAID, *stored("bob-1", 2, ADD, Added("a")), done("bob-1", "refused")), BAG),
         (history(*UNSAID, *ADDED, done("bob-1")), BAG),
