@@ -13,7 +13,6 @@ from typing import Any
 import attrs
 
 from refold.model.application import Application, Refusal
-from refold.model.expectation import AnyExpectation, Exact, NoStream
 from refold.model.record import Aborted, Declined, Prepared, Refused, Settled, Unknown
 from refold.model.words import counted
 from refold.properties.oracle import Oracle
@@ -116,25 +115,13 @@ class Views(Property):
         finding = self.differs(
             number, record, "not ahead", f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
         )
-        if record.seen > version + self.under_way(record, version):
+        own = record if type(record) is Prepared else None
+        if record.seen > version + self.oracle.appends.under_way(record.stream, own):
             return finding
         largest = self.doubtful.get(record.stream)
         if largest is None or record.seen > largest[0]:
             self.doubtful[record.stream] = (record.seen, finding)
         return None
-
-    def under_way(self, record: Prepared | Declined, version: int) -> int:
-        """How many events the stream may show before readers of the whole log come to them: what others have asked for, or the same client
-        when it first sent this operation, and nobody has refused. It is asked only where a view is ahead, which is rare."""
-        return sum(
-            len(operation.prepared.events) - operation.seen
-            for operation in self.operations.values()
-            if operation.prepared.stream == record.stream
-            and operation.ended is None
-            and not operation.whole()
-            and (operation.prepared is not record or operation.retried)
-            and may_come(operation.prepared.expected, version)
-        )
 
     def on_settled(self, number: int, record: Settled) -> Finding | None:
         """The events that were in a view before readers saw them have come by now."""
@@ -164,8 +151,3 @@ class Views(Property):
             actual=actual,
             evidence=[*evidence, Evidence(number, record, "decided on this view")],
         )
-
-
-def may_come(expected: AnyExpectation, version: int) -> bool:
-    """Whether an append with this expectation may be stored in a stream that has come to this version."""
-    return expected.version >= version if type(expected) is Exact else type(expected) is not NoStream or version == 0
