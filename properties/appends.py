@@ -5,9 +5,12 @@ It is fed before the properties judge a record, so that they all see the same ap
 
 from __future__ import annotations
 
+from itertools import islice
+
 import msgspec
 
 from refold.model.event import NewEvent, Stored
+from refold.model.expectation import Exact, NoStream
 from refold.model.record import Aborted, Prepared, Refused, Retried, read_payloads
 from refold.properties.window import Window
 
@@ -71,6 +74,8 @@ class Appends:
         self.full = window.full
         self.operations: dict[str, Operation] = {}
         self.older: dict[str, None] = {}
+        self.lingering: dict[str, int] = {}
+        """Stream -> how many events may still come of appends that are forgotten."""
         self.operation: Operation | None = None
         self.place = -1
         self.first = False
@@ -96,7 +101,38 @@ class Appends:
             return
         operations[record.op] = Operation(number, record, before)
         if len(operations) >= self.full:
-            self.window.trim(operations)
+            self.trim()
+
+    def trim(self) -> None:
+        """Forget the oldest; of those that may still be stored the number of events is kept."""
+        for operation in islice(self.operations.values(), max(len(self.operations) - self.window.size, 0)):
+            due = self.due(operation)
+            if due:
+                stream = operation.prepared.stream
+                self.lingering[stream] = self.lingering.get(stream, 0) + due
+        self.window.trim(self.operations)
+
+    def due(self, operation: Operation) -> int:
+        """How many events of this append may still come."""
+        if operation.ended is not None or operation.whole():
+            return 0
+        prepared = operation.prepared
+        expected, version = prepared.expected, self.versions.get(prepared.stream, 0)
+        if not operation.placed and not operation.earlier:
+            if type(expected) is Exact and expected.version < version:
+                return 0
+            if type(expected) is NoStream and version:
+                return 0
+        return max(len(form.events) for form in operation.forms()) - operation.seen
+
+    def under_way(self, stream: str, own: Prepared | None) -> int:
+        """How many events may still come to this stream, but for an append that was asked for just now and never before. It looks at all
+        appends: only where something is wrong or nearly so."""
+        return self.lingering.get(stream, 0) + sum(
+            self.due(operation)
+            for operation in self.operations.values()
+            if operation.prepared.stream == stream and (operation.prepared is not own or operation.retried)
+        )
 
     def on_stored(self, number: int, event: Stored) -> None:
         """Which operation, which event of it?"""

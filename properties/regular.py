@@ -35,7 +35,7 @@ def decisions(oracle: Oracle, regular: list[Handler], others: list[Handler]) -> 
             return others
         operations[op] = Operation(number, record, versions.get(record.stream, 0))
         if len(operations) >= appends.full:
-            appends.window.trim(operations)
+            appends.trim()
         return regular
 
     return on_prepared

@@ -148,7 +148,9 @@ class StatesKeeper(Keeper):
     def handlers(self) -> dict[type, Handler]:
         """Visible events, given the application."""
         states = self.oracle.states
-        return {} if states is None else {Stored: states.on_stored}
+        if states is None:
+            return {}
+        return {Stored: states.on_stored if states.boundaries is None else states.on_tagged}
 
 
 class ProgressKeeper(Keeper):

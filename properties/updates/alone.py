@@ -32,6 +32,11 @@ class _Under(Struct):
     disturbed: bool = False
 
 
+def in_order(finding: Finding) -> tuple[Evidence, ...]:
+    """Its evidence in the order of the history."""
+    return tuple(sorted(finding.evidence, key=lambda proof: proof.number))
+
+
 class MadeAlone(Property):
     """For every call c that appended events E behind the log L: a fresh instance with the log L appends E for c, and nothing else. For
     every call that appended nothing: it was answered as a fresh instance answers it on some log between the call and the answer; one
@@ -40,7 +45,7 @@ class MadeAlone(Property):
 
     What a fresh instance does not do twice in the same way, such as a random number in an event, is not compared. A call of which the
     events of others stand between its own is judged by nobody. Where the application is not `atomic`, a call that fails may have done a
-    part.
+    part. What a call appends after its answer, or without one, is judged at the end of the history; without an answer it may be a part.
     """
 
     name = "alone"
@@ -50,7 +55,7 @@ class MadeAlone(Property):
     judges = (Replied,)
     clauses = {
         "decision": "what a call appends is what it appends alone, on the log just before",
-        "once": "a call appends once, however often it tries inside, and nothing more when it is answered",
+        "once": "a call appends once, however often it tries inside, and not again when it is answered",
         "whole": "what a call appends becomes visible whole, or not at all, also if it fails or its process dies",
         "invariant": "no call leads to a state that the invariant forbids",
         "done has an effect": "a call that is answered “done” and appended nothing had nothing to append",
@@ -66,6 +71,8 @@ class MadeAlone(Property):
         self.versions: dict[str, int] = {}
         self.open: dict[str, _Under] = {}
         self.answered: dict[str, tuple[int, Replied, _Under]] = {}
+        self.without: dict[str, tuple[int, Replied, _Under]] = {}
+        """Those that had appended nothing when they were answered, and may have been under way still."""
         self.compared = 0
 
     def handlers(self) -> dict[type, Handler]:
@@ -77,9 +84,12 @@ class MadeAlone(Property):
         return {"calls_made_alone": self.compared}
 
     def on_called(self, number: int, record: Called) -> None:
-        """A call begins."""
-        self.open[record.op] = _Under(number, record, len(self.log), [])
+        """A call begins; of one whose command was not recorded nobody can say what it does alone."""
+        self.open.pop(record.op, None)
+        if record.command is not None:
+            self.open[record.op] = _Under(number, record, len(self.log), [])
         self.answered.pop(record.op, None)
+        self.without.pop(record.op, None)
 
     def on_step(self, number: int, record: Step) -> None:
         """Something happens to a client."""
@@ -91,7 +101,10 @@ class MadeAlone(Property):
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """One more event."""
         self.log.append((number, event))
-        call = self.open.get(event.id.rpartition("/")[0])
+        op = event.id.rpartition("/")[0]
+        call = self.open.get(op)
+        if call is None and op in self.without:
+            call = self.without[op][2]
         if call is not None:
             call.own.append(len(self.log) - 1)
         elif self.answered and (finding := self.late(number, event)) is not None:
@@ -126,8 +139,7 @@ class MadeAlone(Property):
         call.own.append(len(self.log) - 1)
         actual = [*expected, repr(event.data)]
         finding = self.convict(anomaly, "once", replied, record, call, expected, actual, guarantee)
-        proofs = sorted(finding.evidence, key=lambda proof: proof.number)
-        return attrs.evolve(finding, number=number, evidence=tuple(proofs))
+        return attrs.evolve(finding, number=number, evidence=in_order(finding))
 
     def on_replied(self, number: int, record: Replied) -> Finding | None:
         """What it did, against what it does alone."""
@@ -141,11 +153,23 @@ class MadeAlone(Property):
                 return self.judge_rest(number, record, call)
             return finding
         if call.disturbed or record.how not in ("done", "refused"):
+            self.without[record.op] = (number, record, call)
             return None
         finding = self.judge_rest(number, record, call)
         if finding is None:
             self.answered[record.op] = (number, record, call)
         return finding
+
+    def finish(self) -> list[Finding]:
+        """What was appended by a call that was disturbed, or that nobody answered."""
+        late = [(number, record, call) for number, record, call in self.without.values() if call.own]
+        never = [(call.number, None, call) for call in self.open.values() if call.own]
+        findings = [self.judge_effect(*one) for one in (*late, *never)]
+        return [
+            attrs.evolve(finding, number=max(proof.number for proof in finding.evidence), evidence=in_order(finding))
+            for finding in findings
+            if finding is not None
+        ]
 
     def ask(self, call: _Under, length: int) -> Solo:
         """What the call does alone on the first events of the log, compared with what it appended."""
@@ -157,7 +181,7 @@ class MadeAlone(Property):
 
     # -- calls that appended
 
-    def judge_effect(self, number: int, record: Replied, call: _Under) -> Finding | None:
+    def judge_effect(self, number: int, record: Replied | None, call: _Under) -> Finding | None:
         """What it appended."""
         first, last = call.own[0], call.own[-1]
         if last - first + 1 != len(call.own):
@@ -180,16 +204,16 @@ class MadeAlone(Property):
             solo.anomaly, "decision", number, record, call, expected, f"{event.stream}: {', '.join(actual)}"
         )
 
-    def may_stop(self, record: Replied) -> bool:
-        """Whether a call that was answered like this may have done a part of what it had to do."""
-        return record.how != "done" and not self.decider.atomic
+    def may_stop(self, record: Replied | None) -> bool:
+        """Whether a call that was answered like this, or not yet, may have done a part of what it had to do."""
+        return record is None or (record.how != "done" and not self.decider.atomic)
 
     def convict(
         self,
         anomaly: str,
         clause: str,
         number: int,
-        record: Replied,
+        record: Replied | None,
         call: _Under,
         expected: Any,
         actual: Any,
@@ -202,7 +226,8 @@ class MadeAlone(Property):
             for place in range(call.begin, (call.own or [len(self.log)])[0])
         ]
         evidence += [Evidence(*self.log[place], "is its effect") for place in call.own]
-        evidence.append(Evidence(number, record, "is its answer"))
+        if record is not None:
+            evidence.append(Evidence(number, record, "is its answer"))
         first = self.log[call.own[0]][1] if call.own else None
         return self.finding(
             anomaly,

@@ -16,11 +16,13 @@ UNKNOWN = object()
 
 
 class Boundaries:
-    """The fold of all events that match, for each condition and key, before the event at hand."""
+    """The fold of all events that match, for each condition and key: after the event at hand, and before it."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
         self.states: dict[tuple[NoMatch, str], Any] = {}
+        self.before: dict[tuple[NoMatch, str], Any] = {}
+        """Those that the event at hand has changed, as they were."""
         for command in application.commands():
             criteria = application.condition(command)
             if criteria is not None:
@@ -30,13 +32,21 @@ class Boundaries:
     def fold(self, event: Stored) -> None:
         """One more event."""
         evolve = self.application.evolve
-        for (condition, key), state in self.states.items():
-            if condition.matches(event.type, event.tags):
-                self.states[condition, key] = evolve(state, event.data)
+        self.before.clear()
+        for boundary, state in self.states.items():
+            if boundary[0].matches(event.type, event.tags):
+                self.before[boundary] = state
+                self.states[boundary] = evolve(state, event.data)
 
-    def prior(self, command: Any, otherwise: Any) -> Any:
-        """The state that this command is decided on; `otherwise` for one without a condition over tags."""
+    def boundary(self, command: Any) -> tuple[NoMatch, str] | None:
+        """What this command is decided on; None for one without a condition over tags."""
         criteria = self.application.condition(command)
-        if criteria is None:
-            return otherwise
-        return self.states.get((NoMatch(tuple(criteria), 0), self.application.key(command)), UNKNOWN)
+        return None if criteria is None else (NoMatch(tuple(criteria), 0), self.application.key(command))
+
+    def now(self, boundary: tuple[NoMatch, str]) -> Any:
+        """The state after the event at hand."""
+        return self.states.get(boundary, UNKNOWN)
+
+    def prior(self, boundary: tuple[NoMatch, str]) -> Any:
+        """The state before the event at hand."""
+        return self.before[boundary] if boundary in self.before else self.now(boundary)

@@ -13,7 +13,8 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 class CreateIfAbsent(Property):
     """For every key: no creation while the key exists, no deletion while it does not; each revision is greater than the one before; and no
-    refusal of a creator who found the key free, or never looked, if nobody has changed it since."""
+    refusal of a creator while the key does not exist, if nobody has changed it since the creator looked it up, or since ever if the creator
+    never looked."""
 
     name = "create-if-absent"
     guarantee = "CAS"
@@ -107,7 +108,7 @@ class CreateIfAbsent(Property):
         last = self.last.get(record.key)
         gone = last is None or type(last[1]) is Discarded
         changed = last is not None and (looked is None or last[0] > looked[0])
-        if changed or (looked is not None and looked[1].exists and not gone):
+        if changed or not gone:
             return None
         return self.finding(
             "false-conflict",

@@ -20,11 +20,11 @@ from refold.model.application import Application, Refusal
 from refold.model.event import Stored
 from refold.model.expectation import AnyExpectation, NoMatch
 from refold.model.parts.calls import SERVICE
-from refold.model.record import Prepared, Refused
+from refold.model.record import Aborted, Prepared, Refused
 from refold.properties.appends import Operation
 from refold.properties.oracle import REMEMBERED, Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
-from refold.properties.updates.boundaries import UNKNOWN, Boundaries
+from refold.properties.updates.boundaries import UNKNOWN
 from refold.properties.updates.service_answers import repeated
 
 
@@ -78,7 +78,7 @@ class ExpectedVersion(Property):
         version = self.oracle.versions.get(event.stream, 0)
         if prepared.expected.holds(version):
             return None
-        if operation.earlier and any(form.expected.holds(version) for form in operation.earlier):
+        if operation.earlier and self.held_before(operation, version, event.position):
             return None
         evidence = [Evidence(operation.number, prepared, "read")]
         previous = self.oracle.changed.get(event.stream)
@@ -98,7 +98,9 @@ class ExpectedVersion(Property):
     def on_refused(self, number: int, record: Refused) -> Finding | None:
         """A refusal needs a conflict; versions only grow, so one at either end of the interval is all that there can be."""
         operation = self.appends.operations.get(record.op)
-        if operation is None or operation.placed or operation.ended is not None:
+        if operation is None or operation.placed:
+            return None
+        if operation.ended is not None and type(operation.ended[1]) is Aborted:
             return None
         prepared, before = operation.prepared, operation.before
         if not prepared.expected.versioned:
@@ -123,10 +125,11 @@ class ExpectedVersion(Property):
     def judge_condition(self, number: int, event: Stored, operation: Operation) -> Finding | None:
         """No event between what the append had read and its own place may match, in any form in which it was sent."""
         prepared = operation.prepared
-        found = [self.matching(form.expected, event.position) for form in operation.forms()]
-        if not all(found) or found[0] is None:
+        between = self.matching(prepared.expected, event.position)
+        if between is None:
             return None
-        between = found[0]
+        if operation.earlier and self.held_before(operation, self.oracle.versions.get(event.stream, 0), event.position):
+            return None
         return self.finding(
             "condition-ignored",
             event.stream,
@@ -142,6 +145,13 @@ class ExpectedVersion(Property):
                     Evidence(number, event, "appended"),
                 ]
             ),
+        )
+
+    def held_before(self, operation: Operation, version: int, position: int) -> bool:
+        """Whether the expectation of an earlier form of the append, which may be the one that took effect, holds here."""
+        return any(
+            form.expected.holds(version) and self.matching(form.expected, position) is None
+            for form in operation.earlier
         )
 
     def matching(self, expected: AnyExpectation, before: int) -> Stored | None:
@@ -221,7 +231,6 @@ class Decisions(Property):
         self.groups: dict[str, dict[str, Any]] = {}
         self.grouped: dict[str, tuple[str, int, Stored]] = {}
         self.stale_decisions = 0
-        self.boundaries = Boundaries(application) if application.tagged else None
         self.invariant = type(application).broken_invariant is not Application.broken_invariant
         self.group_invariant = type(application).broken_group_invariant is not Application.broken_group_invariant
 
@@ -252,8 +261,6 @@ class Decisions(Property):
                 group_finding = self.judge_group(number, event, key, after, found)
                 finding = finding or group_finding
         self.changed[key] = (number, event)
-        if self.boundaries is not None:
-            self.boundaries.fold(event)
         return finding
 
     def judge_state(
@@ -339,7 +346,7 @@ class Decisions(Property):
             if self.stale(key, invoked, prepared):
                 self.stale_decisions += 1
             return None
-        if repeated(self.decider, prepared, self.states.prior, event.version - 1):
+        if repeated(self.decider, prepared, self.states.prior_of(prepared.command), event.version - 1):
             return None  # right, and there twice: `service-answers` says so
         evidence = [Evidence(invoked, prepared, "read")]
         changed = self.changed.get(key)
@@ -360,9 +367,9 @@ class Decisions(Property):
 
     def wrong(self, prepared: Prepared) -> tuple[str, Any]:
         """What is wrong with this decision at this place, and the right one; nothing if it is the right one."""
-        prior = self.states.prior
-        if self.boundaries is not None:
-            prior = self.boundaries.prior(prepared.command, prior)
+        states = self.states
+        plain = states.boundaries is None and prepared.stream == states.key
+        prior = states.prior if plain else states.prior_of(prepared.command)
         if prior is UNKNOWN:
             return "", ()
         try:

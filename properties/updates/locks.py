@@ -52,7 +52,8 @@ class Locks(Property):
     with a token greater than all before; a lease is in force until its time is up or the client that it was granted to gives it back; it is
     renewed only for the client whose grant is the last one and not given back; a write has
     an effect only under a token that was granted to its client, if no newer one had an effect, and is not refused under the newest; a
-    client that asks while no lease is in force is not kept waiting."""
+    client that asks while no lease is in force is not kept waiting. Where clocks differ, nobody knows whether a lease is in force, and only
+    tokens are judged."""
 
     name = "locks"
     guarantee = "LOCK"
@@ -64,7 +65,7 @@ class Locks(Property):
         "renewed by its holder": "a lease is renewed only for the client to which it was last granted and that has not released it",
         "renewal lasting": "a renewed lease ends later than it is renewed",
         "new token": "each grant has a token that is greater than all before",
-        "not kept waiting": "a client is told to wait only while a lease is in force",
+        "not kept waiting": "a client is told to wait only while a lease is in force; where clocks differ, nobody knows until when it is",
         "granted token": "a write has an effect only under a token that was granted",
         "own token": "a write has an effect only under a token that was granted to the client that writes",
         "newest token": "no write has an effect after one under a newer token",
@@ -104,7 +105,8 @@ class Locks(Property):
         before, held, stray, until, lasting = lock.grant, lock.held, lock.stray, lock.until, lock.lasts("is in force")
         waited = lock.queue.pop(record.client, None)
         newest = lock.granted
-        lock.grant, lock.held, lock.granted = (number, record), True, max(newest, record.token)
+        lock.grant, lock.held = (number, record), True
+        lock.granted = record.token if before is None else max(newest, record.token)
         lock.stray, lock.until, lock.renewal = None, record.until, None
         lock.holders[record.token] = (number, record)
         if len(lock.holders) >= self.window.full:
@@ -160,8 +162,6 @@ class Locks(Property):
         """It is the lease of the client that renews it, and lasts from now on."""
         lock = self.lock(record.lock)
         grant = lock.grant
-        if grant is None and self.window.dropped:
-            return None
         own = grant is not None and (record.client, record.token) == (grant[1].client, grant[1].token)
         if not own or not lock.held:
             whose = (
@@ -190,11 +190,11 @@ class Locks(Property):
         return None
 
     def on_queued(self, number: int, record: Queued) -> Finding | None:
-        """Whoever is told to wait waits for the end of a lease that is in force."""
+        """Whoever is told to wait waits for the end of a lease that is in force, as far as clocks that agree can tell."""
         lock = self.lock(record.lock)
         lock.queue[record.client] = (number, record)
         grant = lock.grant
-        if grant is not None and lock.held and record.at < lock.until:
+        if grant is not None and ((lock.held and record.at < lock.until) or not grant[1].exclusive):
             return None
         ended = "no lease was ever granted" if grant is None else f"the lease of {grant[1].client} is over"
         evidence = lock.lasts("is over")
@@ -228,8 +228,8 @@ class Locks(Property):
         if record.token > lock.granted:
             expected = f"a token that was granted, {lock.granted} at most"
             return self.stale("unknown-token-effect", "granted token", number, record, expected, [])
-        if record.token < lock.written:
-            evidence = [] if before is None else [Evidence(*before, "had its effect under a newer token")]
+        if before is not None and record.token < lock.written:
+            evidence = [Evidence(*before, "had its effect under a newer token")]
             return self.stale(
                 "stale-token-effect",
                 "newest token",

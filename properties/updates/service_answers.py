@@ -7,40 +7,50 @@ several transactions, and by an error that is swallowed on the way out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from refold.model.application import Application, Refusal
-from refold.model.event import Stored
+from refold.model.event import NewEvent, Stored
+from refold.model.expectation import NoMatch
 from refold.model.parts.calls import SERVICE, Called, Replied
 from refold.model.record import Prepared
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
+from refold.properties.updates.boundaries import UNKNOWN
 
 REMEMBERED = 4_096
-"""Calls that have appended something and are answered, remembered to recognise a second effect."""
+"""Calls that are answered, remembered to recognise a second effect, or one that comes late."""
 
 
 class _Open(Struct):
     """A call that has no answer yet. `may_refuse`: on some state since its beginning the decision is a refusal; `may_rest`: on some
-    state it is a refusal, or has no event."""
+    state it is a refusal, or has no event. `boundary` is what it is decided on, if that is not the stream of its key."""
 
     number: int
     record: Called
     key: str
+    boundary: tuple[NoMatch, str] | None = None
     may_refuse: bool = False
     may_rest: bool = False
     first: tuple[int, Stored] | None = None
     once_more: str = ""
     """The id of the event with which a second effect begins, if the first append of the call has more than one."""
+    streams: set[str] = field(default_factory=set)
+    """Those that its effect goes to, if it may go to several: then an append is recorded for each, and none of them has the command."""
+    due: list[Any] | None = None
+    """What is still due of such an effect; None if nobody knows."""
+    size: int = 0
+    """How many events such an effect has."""
 
 
 class ServiceAnswers(Property):
-    """For every call of a service with command c: what it appends is one whole decision of c, once; if it is answered *done* and
-    nothing was appended, then on some state between call and answer decide(c, state) has no event; if it is refused, then decide
-    refuses on the state at the call, or somebody else changed that state before the answer. What the call itself has appended is no
-    reason to refuse it.
+    """For every call of a service with command c: it appends no part of a decision of c, and none twice; if it is answered *done* and
+    nothing was appended, then on some state between call and answer decide(c, state) has no event, or refuses: there was nothing to do;
+    if it is refused, then decide refuses on the state at the call, or somebody else changed that state before the answer. What the call
+    itself has appended is no reason to refuse it. Where c has a condition over tags, the state is the fold of what matches it.
 
     `decisions` judges whether a decision is right for the state at its place. This property is kept, although no broken system of the zoo
     needs it: those are parts of the model, and it judges a user's own code (tests/systems/user).
@@ -68,7 +78,7 @@ class ServiceAnswers(Property):
         self.open: dict[str, _Open] = {}
         self.answered: dict[str, _Open] = {}
         self.window = oracle.window(
-            REMEMBERED, "whether calls append once more when the newest {size} others have done so"
+            REMEMBERED, "whether calls append once more, or in part, when the newest {size} others are answered"
         )
         self.windows = (self.window,)
 
@@ -77,16 +87,25 @@ class ServiceAnswers(Property):
         return {Called: self.on_called, Stored: self.on_stored, Replied: self.on_replied}
 
     def on_called(self, number: int, record: Called) -> None:
-        """A call begins."""
-        key = self.decider.key(record.command)
-        call = _Open(number, record, key)
-        self.consider(call, self.states.of(key))
-        self.open[record.op] = call
+        """A call begins; of one whose command was not recorded nobody can say what it should do."""
+        self.open.pop(record.op, None)
         self.answered.pop(record.op, None)
+        if record.command is None:
+            return
+        boundaries = self.states.boundaries
+        boundary = None if boundaries is None else boundaries.boundary(record.command)
+        call = _Open(number, record, self.decider.key(record.command), boundary)
+        self.consider(call)
+        self.open[record.op] = call
 
-    def consider(self, call: _Open, state: Any) -> None:
+    def consider(self, call: _Open) -> None:
         """One more state that the call may have met."""
         if call.may_rest:
+            return
+        boundaries, boundary = self.states.boundaries, call.boundary
+        state = self.states.of(call.key) if boundaries is None or boundary is None else boundaries.now(boundary)
+        if state is UNKNOWN:
+            call.may_refuse = call.may_rest = True
             return
         try:
             if not self.decider.decide(call.record.command, state):
@@ -103,9 +122,11 @@ class ServiceAnswers(Property):
         own = self.open.get(called) or self.answered.get(called)
         key = self.states.key
         for call in self.open.values():
-            if call.key == key and call is not own:
+            if call is own:
+                continue
+            if call.key == key or (call.boundary is not None and call.boundary[0].matches(event.type, event.tags)):
                 call.may_refuse = True  # a conflict is a reason too
-                self.consider(call, self.states.states[key])
+                self.consider(call)
         return None if own is None else self.judge(number, event, op, own)
 
     def judge(self, number: int, event: Stored, op: str, call: _Open) -> Finding | None:
@@ -115,26 +136,45 @@ class ServiceAnswers(Property):
             return None
         if not self.oracle.appends.first:
             return self.twice(number, event, call) if call.once_more == event.id else None
+        appended = operation.prepared.events
         if call.first is not None:
-            return self.twice(number, event, call)
+            return None if self.belongs(event, appended, call) else self.twice(number, event, call)
         call.first = (number, event)
-        whole = repeated(self.decider, operation.prepared, self.states.prior, event.version - 1)
-        if whole:
-            call.once_more = operation.prepared.events[whole].id
-        lacking = missing(self.decider, call.record.command, self.states.prior, operation.prepared.events)
-        if not lacking:
+        prior = self.states.prior_of(call.record.command)
+        if operation.prepared.command is None:
+            call.streams.add(event.stream)
+            decided = decision(self.decider, call.record.command, prior)
+            call.due, call.size = rest(decided, appended), len(decided or ())
             return None
+        whole = repeated(self.decider, operation.prepared, prior, event.version - 1)
+        if whole:
+            call.once_more = appended[whole].id
+        lacking = missing(self.decider, call.record.command, prior, appended)
+        return self.in_part(number, *call.first, call, len(appended) + lacking, lacking) if lacking else None
+
+    def belongs(self, event: Stored, appended: Sequence[NewEvent], call: _Open) -> bool:
+        """Whether this append is the part of the effect that goes to one more stream."""
+        if not call.streams or event.stream in call.streams:
+            return False
+        call.streams.add(event.stream)
+        if call.due is None:
+            return True
+        call.due = rest(call.due, appended)
+        return call.due is not None
+
+    def in_part(self, number: int, first: int, event: Stored, call: _Open, expected: int, lacking: int) -> Finding:
+        """Some of the events that are expected are lacking."""
         return self.finding(
             "partial-batch",
             event.stream,
             number,
             clause="whole",
             guarantee="LOG",
-            expected=len(operation.prepared.events) + lacking,
-            actual=len(operation.prepared.events),
+            expected=expected,
+            actual=expected - lacking,
             evidence=[
                 Evidence(call.number, call.record, "is the call"),
-                Evidence(number, event, "is visible, and not all that belongs to it"),
+                Evidence(first, event, "is visible, and not all that belongs to it"),
             ],
         )
 
@@ -163,11 +203,13 @@ class ServiceAnswers(Property):
         if call is None:
             return None
         evidence = [Evidence(call.number, call.record, "is the call"), Evidence(number, record, "is its answer")]
+        self.answered[record.op] = call
+        if len(self.answered) >= self.window.full:
+            self.window.trim(self.answered)
         if call.first is not None:
-            self.answered[record.op] = call
-            if len(self.answered) >= self.window.full:
-                self.window.trim(self.answered)
             evidence.insert(1, Evidence(*call.first, "is its effect"))
+            if call.due:
+                return self.in_part(number, *call.first, call, call.size, len(call.due))
         if record.how == "done" and not call.may_rest and call.first is None:
             return self.finding(
                 "confirmed-without-effect",
@@ -194,13 +236,37 @@ class ServiceAnswers(Property):
         return None
 
 
-def missing(application: Application, command: Any, state: Any, appended: Any) -> int:
-    """How many events are missing after those that were appended, if these are the beginning of what the command decides on this state."""
+def decision(application: Application, command: Any, state: Any) -> list[Any] | None:
+    """What the command decides on this state; None if it is refused there, or nobody knows the state."""
+    if state is UNKNOWN:
+        return None
     try:
-        decided = tuple(application.decide(command, state))
+        return list(application.decide(command, state))
     except Refusal:
+        return None
+
+
+def rest(due: list[Any] | None, appended: Sequence[NewEvent]) -> list[Any] | None:
+    """What is still due after these events; None if they are not all among what was due, or nobody knows that."""
+    if due is None or len(appended) > len(due):
+        return None
+    left = [*due]
+    for event in appended:
+        if event.data is None:
+            left.pop(0)
+        elif event.data in left:
+            left.remove(event.data)
+        else:
+            return None
+    return left
+
+
+def missing(application: Application, command: Any, state: Any, appended: Sequence[NewEvent]) -> int:
+    """How many events are missing after those that were appended, if these are the beginning of what the command decides on this state."""
+    decided = decision(application, command, state)
+    if decided is None:
         return 0
-    shown = tuple([event.data for event in appended])
+    shown = [event.data for event in appended]
     return len(decided) - len(shown) if as_recorded(shown, decided[: len(shown)]) else 0
 
 
@@ -208,7 +274,7 @@ def repeated(application: Application, prepared: Prepared, state: Any, version: 
     """The length of one decision of a service, if it has appended that and more behind `version`, the one that the stream had when the call
     began: the same again, or what is decided on the state that follows, as by a retry on an aggregate that holds the first try already.
     Otherwise 0; whoever was overtaken has decided on something else."""
-    if prepared.source != SERVICE or prepared.seen != version or len(prepared.events) < 2:
+    if prepared.source != SERVICE or prepared.seen != version or len(prepared.events) < 2 or state is UNKNOWN:
         return 0
     shown = tuple([event.data for event in prepared.events])
     try:

@@ -45,10 +45,10 @@ class Views(Property):
         self.oracle = oracle
         self.states = oracle.states
         self.versions = oracle.versions
+        self.operations = oracle.appends.operations
         self.unsaved: dict[tuple[str, str], tuple[int, Refused | Aborted | Unknown]] = {}
-        self.asked: dict[str, Prepared] = {}
-        self.unanswered: dict[str, dict[str, tuple[int, int]]] = {}
         self.doubtful: dict[str, tuple[int, Finding]] = {}
+        """Stream -> the largest view of it that only the end can tell to be right or wrong."""
 
     def handlers(self) -> dict[type, Handler]:
         """Decisions, and appends that came to nothing."""
@@ -57,31 +57,18 @@ class Views(Property):
             Declined: self.on_declined,
             Refused: self.on_unsaved,
             Aborted: self.on_unsaved,
-            Unknown: self.on_unknown,
+            Unknown: self.on_unsaved,
             Settled: self.on_settled,
         }
 
     def on_unsaved(self, number: int, record: Refused | Aborted | Unknown) -> None:
         """What a client had decided, and the log does not have, or may not have."""
-        asked = self.asked.get(record.client)
-        if asked is not None:
-            self.unsaved[record.client, asked.stream] = (number, record)
-            if asked.stream in self.unanswered:
-                self.unanswered[asked.stream].pop(record.op, None)
-
-    def on_unknown(self, number: int, record: Unknown) -> None:
-        """Streams may show it before readers of the whole log come to it."""
-        self.on_unsaved(number, record)
-        asked = self.asked.get(record.client)
-        if asked is not None and asked.op == record.op:
-            events, version = len(asked.events), self.oracle.versions.get(asked.stream, 0)
-            waiting = self.unanswered.get(asked.stream, {})
-            waiting = {op: (size, due) for op, (size, due) in waiting.items() if due > version}
-            self.unanswered[asked.stream] = {**waiting, record.op: (events, version + events)}
+        operation = self.operations.get(record.op)
+        if operation is not None:
+            self.unsaved[record.client, operation.prepared.stream] = (number, record)
 
     def on_prepared(self, number: int, record: Prepared) -> Finding | None:
         """A decision to append is that of the fold, made on no more than there is."""
-        self.asked[record.client] = record
         version = self.versions.get(record.stream, 0)
         if record.seen < version or self.oracle.slow or (record.seen == version and record.source != "log"):
             return None
@@ -124,14 +111,15 @@ class Views(Property):
         return self.decider.tagged and self.decider.condition(record.command) is not None
 
     def ahead(self, number: int, record: Prepared | Declined, version: int) -> Finding | None:
-        """A view of more events than readers of the whole log have seen; of appends without an answer only the end tells."""
+        """A view of more events than readers of the whole log have seen; of appends that are under way only the end tells."""
         finding = self.differs(
             number, record, "not ahead", f"a view of at most {counted(version, 'event')}", f"a view of {record.seen}"
         )
-        unanswered = self.unanswered.get(record.stream, {}).values()
-        if record.seen > version + sum(events for events, due in unanswered if due > version):
+        own = record if type(record) is Prepared else None
+        if record.seen > version + self.oracle.appends.under_way(record.stream, own):
             return finding
-        if record.seen > self.doubtful.get(record.stream, (version, finding))[0]:
+        largest = self.doubtful.get(record.stream)
+        if largest is None or record.seen > largest[0]:
             self.doubtful[record.stream] = (record.seen, finding)
         return None
 

@@ -415,6 +415,12 @@ def test_a_renewal_is_judged_by_the_last_grant_however_many_are_forgotten() -> N
     assert verdict(*grants, Renewed("bob", "ledger", 40, 330, 322))[0] == ["lease-renewed-by-another"]
 
 
+def test_a_renewal_of_a_lock_that_was_never_granted_is_found_however_many_grants_of_others_are_forgotten() -> None:
+    """The last grant of a lock is remembered for as long as the lock is."""
+    grants = [Granted("alice", "ledger", n, 8 * n + 8, 8 * n) for n in range(1, 41)]
+    assert verdict(*grants, Renewed("alice", "till", 1, 330, 322))[0] == ["lease-renewed-by-another"]
+
+
 @pytest.mark.parametrize("missing", [1, 20, 25, 33, 40])
 def test_only_an_event_that_is_remembered_is_named_when_it_is_lost(missing: int) -> None:
     """Memory does not grow with the log: of the others a digest is kept."""

@@ -10,6 +10,7 @@ import msgspec
 
 from refold.model.application import Application, Rows, Writes
 from refold.model.event import NewEvent, Stored
+from refold.model.examples.courses import Courses, Enrol, Enrolled
 from refold.model.expectation import ANY
 from refold.model.parts.calls import SERVICE, Called, Deadlocked, HandledAgain, Replied, Shown, Stuck
 from refold.model.parts.reading.looks import Viewed
@@ -98,6 +99,7 @@ def done(op: str, how: str = "done") -> Replied:
 ADDED = (call("alice-1"), *stored("alice-1", 1, Add("a"), Added("a")), done("alice-1"))
 TWO = (*ADDED, call("bob-1"), *stored("bob-1", 2, Add("a"), Added("a")), done("bob-1"))
 CLEAR = Clear("a")
+UNSAID = (Called("bob", "bob-1", None),)
 
 
 def shown(count: int, checkpoint: int | None, when: str = "resting", who: str = "worker") -> Shown:
@@ -109,6 +111,66 @@ def history(*records: Any) -> tuple[Any, ...]:
     """Of one bag."""
     return (BEGUN, *records)
 
+
+class Pairs(Bag):
+    """What is put into a bag is put into bag b too."""
+
+    def decide(self, command: Any, state: int) -> list[Any]:
+        """In another stream."""
+        return [Added(command.bag), Added("b")] if isinstance(command, Add) else super().decide(command, state)
+
+
+PAIRS = Pairs()
+
+
+class Moves(Bag):
+    """Whatever is taken out of a bag is put into bag z first."""
+
+    def decide(self, command: Any, state: int) -> list[Any]:
+        """It is decided on the bag that the command names."""
+        events = super().decide(command, state)
+        return [Added("z"), *events] if isinstance(command, Clear) else events
+
+
+MOVES = Moves()
+
+
+def appended(op: str, position: int, version: int, command: Any, *payloads: Any) -> tuple[Any, ...]:
+    """What a client appends to the stream of the command's bag."""
+    events = tuple(NewEvent(f"{op}/{n}", type(one).__name__, one) for n, one in enumerate(payloads))
+    return (
+        Prepared(op.partition("-")[0], op, command, "worker", command.bag, 0, ANY, events),
+        *(Stored(position + n, command.bag, version + n, one.id, one.type, one.data) for n, one in enumerate(events)),
+    )
+
+
+def part(op: str, bag: str, position: int, version: int = 1) -> tuple[Any, ...]:
+    """What goes to one of several streams: nobody knows the command of such an append."""
+    event = NewEvent(f"{op}/0", "Added", Added(bag))
+    return (
+        Prepared(op.partition("-")[0], op, None, SERVICE, bag, version - 1, ANY, (event,)),
+        Stored(position, bag, version, event.id, event.type, event.data),
+    )
+
+
+def pair(op: str) -> tuple[Any, ...]:
+    """A call that puts one into bag a, and so one into bag b."""
+    return (call(op), *part(op, "a", 1), *part(f"{op}.2", "b", 2))
+
+
+def enrolled(op: str, course: str, student: str, position: int) -> tuple[Any, ...]:
+    """A call that gives a student a seat."""
+    command, payload = Enrol(course, student), Enrolled(course, student)
+    event = NewEvent(f"{op}/0", "Enrolled", payload, (f"course:{course}", f"student:{student}"))
+    return (
+        call(op, command),
+        Prepared(op.partition("-")[0], op, command, SERVICE, course, position - 1, ANY, (event,)),
+        Stored(position, course, position, event.id, event.type, payload, event.tags),
+        done(op),
+    )
+
+
+ANN = enrolled("alice-1", "art", "ann", 1)
 
 CASES: dict[tuple[str, str], Case] = {
     ("service-answers", "once"): Case(
@@ -311,6 +373,37 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
         ("effects", "in the order of streams", (BY_STREAM, *EMPTIED, Applied("ledger", 2, {"a": None})), STRICT),
         # refused, although it is done
         ("service-answers", "refused with cause", history(*ADDED[:-1], done("alice-1", "refused")), BAG),
+        # decided on the key of its first event, not on that of the command
+        (
+            "decisions",
+            "decided on the actual state",
+            history(
+                *appended("alice-1", 1, 1, Add("z"), Added("z")),
+                *appended("bob-1", 2, 1, CLEAR, Added("z"), Removed("a")),
+            ),
+            MOVES,
+        ),
+        # a part of a decision that goes to two streams, then more than all of it, then the second half twice
+        ("service-answers", "whole", history(call("bob-1"), *part("bob-1", "a", 1), done("bob-1")), PAIRS),
+        ("service-answers", "once", history(*pair("bob-1"), *part("bob-1.3", "c", 3)), PAIRS),
+        ("service-answers", "once", history(*pair("bob-1"), *part("bob-1.3", "b", 3, 2), done("bob-1")), PAIRS),
+        ("service-answers", "once", history(*pair("bob-1"), done("bob-1"), *part("bob-1.3", "a", 3, 2)), PAIRS),
+        # the answer was never heard, and what comes then is a part
+        (
+            "service-answers",
+            "whole",
+            history(
+                *TWO, call("alice-2", CLEAR), done("alice-2", "unknown"), *stored("alice-2", 3, CLEAR, Removed("a"))
+            ),
+            BAG,
+        ),
+        # nobody who is in ann's courses, or in the same course, was in its way
+        (
+            "service-answers",
+            "refused with cause",
+            (BEGUN, *ANN, call("bob-1", Enrol("maths", "cleo")), done("bob-1", "refused")),
+            Courses(),
+        ),
     ]
 
 
@@ -321,6 +414,27 @@ def more_right() -> list[tuple[tuple[Any, ...], Application]]:
         ((at(1), at(2), Scanned((), (), 2)), Replaying()),
         # at work, rows may be behind
         ((at(1), *(Shown("page", None, {"a": 2}, when) for when in ("working", "dead", "restarted"))), Replaying()),
+        # a decision that goes to two streams, in either order, and one that nobody can follow
+        (history(*pair("bob-1"), done("bob-1")), PAIRS),
+        (history(call("bob-1"), *part("bob-1", "b", 1), *part("bob-1.2", "a", 2), done("bob-1")), PAIRS),
+        (history(call("bob-1"), done("bob-1", "unknown"), *pair("bob-1")[1:]), PAIRS),
+        (history(*ADDED, call("bob-1", CLEAR), *part("bob-1", "b", 2), *part("bob-1.2", "c", 3), done("bob-1")), BAG),
+        # decided on what matches tags, in whatever stream it is: in front of the call, or while it is under way
+        ((BEGUN, *ANN, call("bob-1", Enrol("maths", "ann")), done("bob-1", "refused")), Courses()),
+        ((BEGUN, *ANN, call("bob-1", Enrol("maths", "ann")), done("bob-1")), Courses()),
+        ((BEGUN, call("bob-1", Enrol("maths", "ann")), *ANN, done("bob-1", "refused")), Courses()),
+        # nobody knows the state under a condition that is not on the menu
+        ((BEGUN, *ANN, call("bob-1", Enrol("music", "ann")), done("bob-1", "refused")), Courses()),
+        # decided on the key of the command, not on that of its first event
+        (
+            history(
+                *appended("alice-1", 1, 1, ADD, Added("a")), *appended("bob-1", 2, 2, CLEAR, Added("z"), Removed("a"))
+            ),
+            MOVES,
+        ),
+        # nobody has recorded what the call was for
+        (history(*ADDED, *UNSAID, *stored("bob-1", 2, ADD, Added("a")), done("bob-1", "refused")), BAG),
+        (history(*UNSAID, *ADDED, done("bob-1")), BAG),
         # there was nothing to do
         (history(call("bob-1", CLEAR), done("bob-1")), BAG),
         # removals are nothing that it asked for

@@ -265,7 +265,10 @@ SENT_AGAIN = (Unknown("bob", "bob-1"), Retried("bob", "bob-1"))
 
 def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
     """(property, clause, history): more histories that break a clause of theirs, in ways of their own."""
+    again, tagged = (asked("bob-1", BOB, expected=one) for one in (Exact(1), NoMatch((REGISTRATIONS,), 0)))
     taken, stored = asked("bob-1", ADA, expected=Exact(1)), event(2, 2, ADA, "bob-1/0")
+    sent = (asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"))
+    doubt = (no("ada", 2), asked("cy-1", CLEO, expected=Exact(2)), Unknown("cy", "cy-1"))
     return [
         ("expected-version", "holds", (asked("bob-1", BOB, expected=Exact(1)), event(1, 1, BOB, "bob-1/0"))),
         (
@@ -290,6 +293,28 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ),
         ("expected-version", "refused with cause", (*FIRST, asked("bob-1", BOB), Refused("bob", "bob-1", 1))),
         ("expected-version", "refused with cause", (BATCH, Refused("bob", "bob-1", 0))),
+        # refused rightly, sent again under another expectation, and refused without a reason; or with a wrong one
+        (
+            "expected-version",
+            "refused with cause",
+            (*(*FIRST, BATCH, Refused("bob", "bob-1", 1), again), Refused("bob", "bob-1", 1)),
+        ),
+        (
+            "expected-version",
+            "names a version",
+            (*FIRST, BATCH, Refused("bob", "bob-1", 1), Retried("bob", "bob-1"), Refused("bob", "bob-1", 3)),
+        ),
+        # sent under a version first and under a condition over tags then, or the other way round, and neither holds
+        (
+            "expected-version",
+            "no match",
+            (*FIRST, BATCH, *SENT_AGAIN, tagged, event(2, 2, BOB, "bob-1/0")),
+        ),
+        (
+            "expected-version",
+            "holds",
+            (*FIRST, tagged, *SENT_AGAIN, asked("bob-1", BOB, expected=NO_STREAM), event(2, 2, BOB, "bob-1/0")),
+        ),
         (
             "expected-version",
             "names a version",
@@ -318,14 +343,22 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             (*FIRST, asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"), no("ada", 2), Settled(0)),
         ),
         ("views", "not ahead", (*FIRST, asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"), no("ada", 3))),
-        # of two views that were ahead of readers, the one that had more
+        # the second view is further ahead than the first, which the end shows to be right
         (
             "views",
             "not ahead",
-            (
-                *(*FIRST, asked("bob-1", BOB), Unknown("bob", "bob-1"), asked("cy-1", CLEO), Unknown("cy", "cy-1")),
-                *(no("ada", 2), no("ada", 3), event(2, 2, BOB, "bob-1/0"), Settled(0)),
-            ),
+            (*FIRST, *sent, *doubt, no("ada", 3), event(2, 2, BOB, "bob-1/0"), Settled(0)),
+        ),
+        (
+            "views",
+            "not ahead",
+            (*FIRST, *sent, no("ada", 2), event(2, 2, BOB, "bob-1/0"), *doubt[1:], no("ada", 3), Settled(0)),
+        ),
+        # the append that might have explained the view was refused
+        (
+            "views",
+            "not ahead",
+            (*FIRST, decided("bob-1", BOB, "bob", 0), Refused("bob", "bob-1", 1), no("ada", 2)),
         ),
         ("views", "append", (*FIRST, decided("bob-1", ADA, "ada", 1))),
         ("create-if-absent", "created once", (FREE, Created("alice", "lamp", 1), Created("bob", "lamp", 2))),
@@ -336,6 +369,15 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
             "create-if-absent",
             "refused with cause",
             (Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), THERE, CreateRefused("bob", "lamp")),
+        ),
+        # the second one who looked, and after a change of another key only
+        (
+            "create-if-absent",
+            "refused with cause",
+            (
+                *(Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), FREE),
+                *(LookedUp("cy", "lamp", 2, exists=False), Created("alice", "desk", 3), CreateRefused("cy", "lamp")),
+            ),
         ),
         ("single-writer", "versions", (Journaled("node-1", 1, 2),)),
         ("single-writer", "versions", (TAKEN, Journaled("node-1", 1, 1), Journaled("node-1", 1, 3))),
@@ -363,6 +405,7 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         ("locks", "granted token", (LEASE, Granted("bob", "ledger", 3, 16, 8), LockedWrite("bob", "ledger", 2))),
         ("locks", "own token", (LEASE, LockedWrite("alice", "ledger", 1), LockedWrite("bob", "ledger", 1))),
         ("locks", "refused with cause", (LEASE, LockedWrite("alice", "ledger", 1), FencedOff("alice", "ledger", 1))),
+        ("locks", "refused with cause", (Granted("alice", "ledger", -9, 8, 0), FencedOff("alice", "ledger", -9))),
         ("reservations", "ends once", (HoldEnded("seat-1", 1, "confirmed", 1),)),
         ("reservations", "ends once", (HELD, HoldEnded("seat-1", 2, "confirmed", 1))),
         (
@@ -382,6 +425,8 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
 def also_right() -> list[tuple[Any, ...]]:
     """Histories that come close to breaking a clause."""
     sent = (asked("bob-1", BOB, expected=Exact(1)), Unknown("bob", "bob-1"))
+    doubt = (no("ada", 2), asked("cy-1", CLEO, expected=Exact(2)), Unknown("cy", "cy-1"))
+    tagged = asked("bob-1", BOB, expected=NoMatch((REGISTRATIONS,), 0))
     return [
         (
             LEASE,
@@ -389,11 +434,23 @@ def also_right() -> list[tuple[Any, ...]]:
             Queued("bob", "ledger", 19, 11),
             Granted("bob", "ledger", 2, 20, 12),
         ),
+        # tokens only have to grow
+        (
+            *(Granted("alice", "ledger", -9, 8, 0), LockedWrite("alice", "ledger", -9)),
+            *(Granted("bob", "ledger", -7, 16, 8), LockedWrite("bob", "ledger", -7)),
+        ),
+        # where clocks differ, nobody knows whether a lease is over
+        (LEASE, Granted("bob", "ledger", 2, 5, 4, exclusive=False), Queued("cy", "ledger", 14, 6)),
+        (Granted("alice", "ledger", 1, 8, 0, exclusive=False), Queued("bob", "ledger", 17, 9)),
         # the lease is over, but nobody else has had one
         (LEASE, Renewed("alice", "ledger", 1, 17, 9)),
         # decided anew, and stored under the condition, or as the decision, of any of the times
         (*FIRST, *sent, Retried("bob", "bob-1"), asked("bob-1", BOB, expected=NO_STREAM), event(2, 2, BOB, "bob-1/0")),
         (*FIRST, *sent, Retried("bob", "bob-1"), asked("bob-1", ADA, expected=Exact(1)), event(2, 2, BOB, "bob-1/0")),
+        # under a version first and under a condition over tags then, or the other way round: one of them holds
+        (*FIRST, *sent, Retried("bob", "bob-1"), tagged, event(2, 2, BOB, "bob-1/0")),
+        (*FIRST, tagged, *SENT_AGAIN, sent[0], event(2, 2, BOB, "bob-1/0")),
+        (*FIRST, BATCH, Refused("bob", "bob-1", 1), Retried("bob", "bob-1"), Refused("bob", "bob-1", 1)),
         (*FIRST, asked("bob-1", BOB, expected=Fenced(3)), Refused("bob", "bob-1", 1)),
         (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", -1)),
         (LEASE, Released("alice", "ledger", 1), Granted("bob", "ledger", 2, 15, 7)),
@@ -411,6 +468,13 @@ def also_right() -> list[tuple[Any, ...]]:
             Settled(0),
         ),
         (*FIRST, Started("alice", "alice-2", (2,)), no("ada", 2)),
+        # the end of an append that was sent before another one of the same client, or has no answer yet
+        (
+            *(*FIRST, sent[0], Started("bob", "bob-1", (2,)), decided("bob-2", CLEO, "cleo", 1)),
+            *(Unknown("bob", "bob-2"), Unknown("bob", "bob-1"), no("ada", 2), event(2, 2, BOB, "bob-1/0"), Settled(0)),
+        ),
+        (*FIRST, sent[0], no("ada", 2), event(2, 2, BOB, "bob-1/0"), Settled(0)),
+        (*FIRST, *sent, *doubt, no("ada", 3), event(2, 2, BOB, "bob-1/0"), event(3, 3, CLEO, "cy-1/0"), Settled(0)),
         (
             Created("alice", "lamp", 1),
             Discarded("bob", "lamp", 2),
@@ -419,6 +483,12 @@ def also_right() -> list[tuple[Any, ...]]:
         ),
         (FREE, Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), CreateRefused("bob", "lamp")),
         (Created("alice", "lamp", 1), THERE, CreateRefused("bob", "lamp")),
+        # the look-up is stale: the key was there, so whoever creates it has to be refused
+        (Created("alice", "lamp", 1), FREE, CreateRefused("bob", "lamp")),
+        (
+            *(Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), Created("alice", "lamp", 3)),
+            *(LookedUp("bob", "lamp", 2, exists=False), CreateRefused("bob", "lamp")),
+        ),
         # nobody knows when the creator looked
         (Created("alice", "lamp", 1), CreateRefused("bob", "lamp")),
         (Created("alice", "lamp", 1), Discarded("alice", "lamp", 2), CreateRefused("bob", "lamp")),

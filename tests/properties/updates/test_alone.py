@@ -142,16 +142,42 @@ def test_an_effect_that_comes_when_the_call_is_answered_is_one_too_many() -> Non
 
 
 def test_an_effect_that_comes_when_the_call_is_refused_is_one_too_many() -> None:
-    """Or when it is answered and had nothing to append. Of a call that was disturbed, or that raised, nobody knows."""
+    """Or when it is answered and had nothing to append. What one that was disturbed, or that raised, appends later is like any other
+    effect."""
     refused = (*THREE, call("bob-1", "add"), answer("bob-1", "refused", "full"))
     assert judged((*refused, stored("bob-1", 4))) == [("once", "refused-append-visible")]
-    assert judged((*refused, *added("alice-4", 4)[:-1])) == []
+    assert judged((*refused, stored("alice-4", 4))) == []
     looked = (*added("alice-1", 1), call("bob-1", "look"), answer("bob-1", "done", "1"))
     assert judged((*looked, stored("bob-1", 2))) == [("once", "phantom-event")]
     for how in ("raised", "unknown"):
         assert judged((call("bob-1", "add"), answer("bob-1", how), stored("bob-1", 1))) == []
     disturbed = (*THREE, call("bob-1", "add"), Step(1, LoseAnswer("bob")), answer("bob-1", "refused", "full"))
-    assert judged((*disturbed, stored("bob-1", 4))) == []
+    assert judged((*disturbed, stored("bob-1", 4))) == [("decision", "lost-update")]
+
+
+@pytest.mark.parametrize("replied", [(), (answer("bob-1", "unknown"),), (answer("bob-1", "raised"),)])
+def test_what_comes_after_the_answer_or_without_one_is_judged_at_the_end(replied: tuple[Any, ...]) -> None:
+    """Like any other effect; only a call that may be under way still may have done a part."""
+    add, pair = call("bob-1", "add"), call("bob-1", "pair")
+    assert judged((*THREE, add, *replied, stored("bob-1", 4))) == [("decision", "lost-update")]
+    assert judged((*THREE[:-3], add, *replied, stored("bob-1", 3))) == []
+    assert judged((pair, *replied, stored("bob-1", 1), stored("bob-1", 2, 1))) == []
+    assert judged((pair, *replied, stored("bob-1", 1))) == ([("whole", "partial-batch")] if replied else [])
+    assert judged((add, *replied, stored("bob-1", 1), stored("bob-1", 2, 1))) == [("once", "duplicate-append")]
+
+
+def test_a_call_whose_command_was_not_recorded_is_not_judged() -> None:
+    """A history may leave commands out."""
+    unsaid = Called("bob", "bob-1", None)
+    assert judged((unsaid, stored("bob-1", 1), answer("bob-1", "refused"))) == []
+    assert judged((unsaid, answer("bob-1"))) == []
+
+
+def test_a_call_that_had_nothing_to_append_appends_nothing_later() -> None:
+    """It is told with the call, the answer and the effect, in their order."""
+    (found,) = findings((*added("alice-1", 1), call("bob-1", "look"), answer("bob-1", "done", "1"), stored("bob-1", 2)))
+    assert (found.clause, found.anomaly, found.number) == ("once", "phantom-event", 7)
+    assert [proof.number for proof in found.evidence] == [5, 6, 7]
 
 
 def test_every_clause_has_a_case() -> None:
