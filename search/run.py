@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from types import CodeType
 from typing import Any, TypeVar
 
 import attrs
@@ -214,6 +215,15 @@ def corrupted(history: Sequence[Any], blame: str) -> Finding:
     )
 
 
+def codes(code: CodeType | None) -> Iterator[CodeType]:
+    """That of a function, and those of the functions that it makes: a projection may be one that `projection` returns."""
+    if code is not None:
+        yield code
+        for part in code.co_consts:
+            if isinstance(part, CodeType):
+                yield from codes(part)
+
+
 def first_raised_in(error: BaseException, code: Mapping[Any, T]) -> tuple[T, str] | None:
     """What `code` says of the outermost function in it that `error` came through, and the line there; None if it came through none."""
     for frame, line in traceback.walk_tb(error.__traceback__):
@@ -225,10 +235,11 @@ def first_raised_in(error: BaseException, code: Mapping[Any, T]) -> tuple[T, str
 def blamed(error: BaseException, application: Application) -> str | None:
     """One sentence about the application's function in which `error` was raised; None if it was not raised there."""
     code = {
-        getattr(member, "__code__", None): name
+        inner: name
         for cls in type(application).__mro__
         if cls is not object and cls.__module__ != Application.__module__
         for name, member in vars(cls).items()
+        for inner in codes(getattr(member, "__code__", None))
     }
     found = first_raised_in(error, code)
     if found is None:
@@ -244,11 +255,12 @@ def blamed(error: BaseException, application: Application) -> str | None:
 def faulty_part(error: BaseException, system: SystemPort) -> str | None:
     """One sentence about the user's own part of the reference system in which `error` was raised; None if it was not raised there."""
     code = {
-        getattr(member, "__code__", None): (part, f"{cls.__name__}.{name}")
+        inner: (part, f"{cls.__name__}.{name}")
         for part, replacement in getattr(system, "parts", {}).items()
         for cls in getattr(replacement, "__mro__", ())
         if not cls.__module__.startswith("refold.") and cls is not object
         for name, member in vars(cls).items()
+        for inner in codes(getattr(member, "__code__", None))
     }
     found = first_raised_in(error, code)
     if found is None:
@@ -260,9 +272,10 @@ def faulty_part(error: BaseException, system: SystemPort) -> str | None:
 def faulty_property(error: BaseException, application: Application) -> str | None:
     """One sentence about the application's own property in which `error` was raised; None if it was not raised there."""
     code = {
-        getattr(member, "__code__", None): f"{cls.__name__}.{name}"
+        inner: f"{cls.__name__}.{name}"
         for cls in application.properties
         for name, member in vars(cls).items()
+        for inner in codes(getattr(member, "__code__", None))
     }
     found = first_raised_in(error, code)
     if found is None:

@@ -41,6 +41,20 @@ class Unfinished(Inventory):
         raise NotImplementedError("later")
 
 
+class UnfinishedInside(Inventory):
+    """An application that makes its own projection when it is asked for it."""
+
+    name = "unfinished"
+
+    def projection(self, name: str) -> Any:
+        """Cannot be asked either."""
+
+        def half(event: Any, rows: Any) -> dict[str, Any]:
+            raise NotImplementedError("later")
+
+        return half if name == "half" else super().projection(name)
+
+
 class OffByOne:
     """A log that gives the last event again to whoever asks for those behind it."""
 
@@ -82,12 +96,17 @@ def test_the_plan_ends_with_the_action_at_which_the_application_raised() -> None
     assert execute(system, application, example.plan).findings[0].signature == example.finding.signature
 
 
-def test_a_projection_that_raises_on_the_true_log_is_the_applications_own_fault() -> None:
+@pytest.mark.parametrize(
+    ("application", "named"), [(Unfinished, "half"), (UnfinishedInside, "projection")], ids=["method", "inner function"]
+)
+def test_a_projection_that_raises_on_the_true_log_is_the_applications_own_fault(
+    application: type[Inventory], named: str
+) -> None:
     """And no finding about the system."""
 
     class System:
         def __init__(self) -> None:
             self.log, self.consumers = Log(), {"mine": Half()}
 
-    with pytest.raises(BrokenApplication, match=r"half\(\) raised NotImplementedError: later"):
-        execute(adapt("own", System), Unfinished(), [Submit("alice", Restock("bolt", 1)), Deliver("mine", 0)])
+    with pytest.raises(BrokenApplication, match=rf"{named}\(\) raised NotImplementedError: later"):
+        execute(adapt("own", System), application(), [Submit("alice", Restock("bolt", 1)), Deliver("mine", 0)])
