@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from refold.model.application import Application
 from refold.model.record import Opened, Record
 from refold.model.words import short
 from refold.properties.property import Finding
@@ -68,16 +69,21 @@ def told(finding: Finding) -> str:
     return f"{finding.anomaly} ({finding.judge}, {finding.clause}) in {finding.where}{place}, #{finding.number} by {proofs}"
 
 
+def fresh(records: tuple[Any, ...], application: Application | None) -> list[Finding]:
+    """What is found with an application of the same kind that nobody has asked before: one of them counts its calls."""
+    return judged(records, None if application is None else type(application)())
+
+
 def said(case: Case) -> Iterator[str]:
     """Of both histories: what they are convicted of, and what is said of their neighbours, where that is something else."""
     for name, history in (("history", case.history), ("twin", case.twin)):
-        base = judged(history, case.application)
+        base = fresh(history, case.application)
         yield f"{name}: {'; '.join(map(told, base)) or 'innocent'}"
         for finding in base:
             yield f"    expected {value(finding.expected)}"
             yield f"    but      {value(finding.actual)}"
         for change, records in neighbours(history):
-            if (found := judged(records, case.application)) != base:
+            if (found := fresh(records, case.application)) != base:
                 yield f"  {change}: {'; '.join(map(told, found)) or 'innocent'}"
 
 
