@@ -87,14 +87,14 @@ class Observer:
         known = self.known
         for event in page:
             before = known.get(event.position)
-            if before is None or before is event or before.id != event.id or before == event:
-                continue
-            try:
-                altered = encode(before) != encode(event)
-            except (TypeError, ValueError, RecursionError):
-                continue  # payloads that no history can hold, so no history can tell
-            if altered:
+            if before is not None and before.id == event.id and altered(before, event):
                 self.emit(Altered(*msgspec.structs.astuple(event)))
+
+    def finds_another(self, events: Iterable[Stored]) -> bool:
+        """Whether one of these events stands where another one was read, or this one in another form."""
+        known = self.known
+        read = ((known.get(event.position), event) for event in events)
+        return any(before is not None and (before.id != event.id or altered(before, event)) for before, event in read)
 
     def scan_streams(self, streams: Iterable[str]) -> None:
         """Read the streams one by one, those that commands decide on."""
@@ -114,3 +114,13 @@ class Observer:
         if before < RESCANNED:
             self.scan_streams(streams)
         self.scan(max(before - RESCANNED, 0))
+
+
+def altered(before: Stored, event: Stored) -> bool:
+    """Whether they are written in different ways."""
+    if before is event or before == event:
+        return False
+    try:
+        return encode(before) != encode(event)
+    except (TypeError, ValueError, RecursionError):
+        return False  # payloads that no history can hold, so no history can tell

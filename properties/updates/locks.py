@@ -17,16 +17,16 @@ REMEMBERED = 4_096
 
 
 class Lock:
-    """What is known of one lock: the last grant, whether it is not given back and until when it lasts, its last renewal, the newest token
-    granted, the newest that had an effect, the last release by somebody who did not hold it, and who was
-    granted those tokens that may still have an effect."""
+    """What is known of one lock: the last grant, whether it is not given back and until when it lasts (None if nobody knows), its last
+    renewal, the newest token granted, the newest that had an effect, the last release by somebody who did not hold it, and who was granted
+    those tokens that may still have an effect."""
 
     __slots__ = ("grant", "granted", "held", "holders", "queue", "renewal", "stray", "until", "write", "written")
 
     def __init__(self) -> None:
         self.grant: tuple[int, Granted] | None = None
         self.held = False
-        self.until = 0
+        self.until: int | None = 0
         self.renewal: tuple[int, Renewed] | None = None
         self.stray: tuple[int, Released] | None = None
         self.granted = 0
@@ -53,7 +53,7 @@ class Locks(Property):
     renewed only for the client whose grant is the last one and not given back; a write has
     an effect only under a token that was granted to its client, if no newer one had an effect, and is not refused under the newest; a
     client that asks while no lease is in force is not kept waiting. Where clocks differ, nobody knows whether a lease is in force, and only
-    tokens are judged."""
+    tokens are judged. A lease without a known end is not judged for how long it lasts."""
 
     name = "locks"
     guarantee = "LOCK"
@@ -112,7 +112,7 @@ class Locks(Property):
         if len(lock.holders) >= self.window.full:
             self.window.trim(lock.holders)
         excludes = record.exclusive and (before is None or before[1].exclusive)
-        if before is not None and held and excludes and record.at < until:
+        if before is not None and held and excludes and until is not None and record.at < until:
             return self.finding(
                 "two-lock-holders",
                 record.lock,
@@ -136,7 +136,7 @@ class Locks(Property):
                 actual=f"granted at {record.at}",
                 evidence=[Evidence(*waited, "waits for so long"), Evidence(number, record, "came after that")],
             )
-        if record.until <= record.at:
+        if record.until is not None and record.until <= record.at:
             return self.finding(
                 "lease-without-time",
                 record.lock,
@@ -193,8 +193,9 @@ class Locks(Property):
         """Whoever is told to wait waits for the end of a lease that is in force, as far as clocks that agree can tell."""
         lock = self.lock(record.lock)
         lock.queue[record.client] = (number, record)
-        grant = lock.grant
-        if grant is not None and ((lock.held and record.at < lock.until) or not grant[1].exclusive):
+        grant, until = lock.grant, lock.until
+        in_force = lock.held and (until is None or record.at < until)
+        if grant is not None and (in_force or not grant[1].exclusive):
             return None
         ended = "no lease was ever granted" if grant is None else f"the lease of {grant[1].client} is over"
         evidence = lock.lasts("is over")

@@ -16,7 +16,7 @@ from refold.model.application import Application, Refusal
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import NoMatch
 from refold.model.parts.calls import SERVICE, Called, Replied
-from refold.model.record import Prepared
+from refold.model.record import Altered, Prepared, Scanned
 from refold.properties.oracle import Oracle
 from refold.properties.property import Evidence, Finding, Handler, Property, as_recorded
 from refold.properties.updates.boundaries import UNKNOWN
@@ -36,6 +36,8 @@ class _Open(Struct):
     may_refuse: bool = False
     may_rest: bool = False
     first: tuple[int, Stored] | None = None
+    in_place: bool = False
+    """A scan has shown an event of the call, or another form of one that was there: it has written where others had read."""
     once_more: str = ""
     """The id of the event with which a second effect begins, if the first append of the call has more than one."""
     streams: set[str] = field(default_factory=set)
@@ -84,7 +86,13 @@ class ServiceAnswers(Property):
 
     def handlers(self) -> dict[type, Handler]:
         """Calls, what becomes visible, answers."""
-        return {Called: self.on_called, Stored: self.on_stored, Replied: self.on_replied}
+        return {
+            Called: self.on_called,
+            Stored: self.on_stored,
+            Scanned: self.on_scanned,
+            Altered: self.on_altered,
+            Replied: self.on_replied,
+        }
 
     def on_called(self, number: int, record: Called) -> None:
         """A call begins; of one whose command was not recorded nobody can say what it should do."""
@@ -128,6 +136,19 @@ class ServiceAnswers(Property):
                 call.may_refuse = True  # a conflict is a reason too
                 self.consider(call)
         return None if own is None else self.judge(number, event, op, own)
+
+    def on_scanned(self, number: int, record: Scanned) -> None:
+        """Events that no reader came to are effects as well."""
+        if self.open:
+            for event_id in record.ids:
+                call = self.open.get(event_id.rpartition("/")[0].partition(".")[0])
+                if call is not None:
+                    call.in_place = True
+
+    def on_altered(self, number: int, record: Altered) -> None:
+        """Nobody knows which of the open calls has done that."""
+        for call in self.open.values():
+            call.in_place = True
 
     def judge(self, number: int, event: Stored, op: str, call: _Open) -> Finding | None:
         """Whether this is the one effect of the call, and all of it."""
@@ -210,7 +231,7 @@ class ServiceAnswers(Property):
             evidence.insert(1, Evidence(*call.first, "is its effect"))
             if call.due:
                 return self.in_part(number, *call.first, call, call.size, len(call.due))
-        if record.how == "done" and not call.may_rest and call.first is None:
+        if record.how == "done" and not call.may_rest and call.first is None and not call.in_place:
             return self.finding(
                 "confirmed-without-effect",
                 call.key,

@@ -42,7 +42,7 @@ class HeldLock:
 
     client: str
     token: int
-    until: int
+    until: int | None
 
 
 class Services:
@@ -102,7 +102,8 @@ class Services:
     def lease(self, lock: str) -> None:
         """What the service says of a lock."""
         held = self.leases[lock]
-        how = f"until {held.until}" if held.until > self.now else f"its lease ended at {held.until}"
+        over = held.until is not None and held.until <= self.now
+        how = f"its lease ended at {held.until}" if over else ending(held.until)
         self.put(LOCKS, f"lock {name(lock)}", f"{name(held.client)}, token {held.token}, {how}")
 
     def granted(self, r: Granted) -> None:
@@ -110,7 +111,7 @@ class Services:
         self.leases[r.lock] = HeldLock(r.client, r.token, r.until)
         self.waits_no_more(r.client, r.lock)
         self.clock(r.at)
-        self.believes(r.client, r.lock, f"token {r.token}, until {r.until}")
+        self.believes(r.client, r.lock, f"token {r.token}, {ending(r.until)}")
 
     def renewed(self, r: Renewed) -> None:
         """It lasts longer, if the lease is the one that the service knows."""
@@ -219,3 +220,8 @@ def some(names: Collection[str]) -> str:
     more = len(names) - MESSAGES_MAX
     shown = ", ".join(map(name, itertools.islice(names, MESSAGES_MAX)))
     return f"{shown} and {more} more" if more > 0 else shown or "nothing"
+
+
+def ending(until: int | None) -> str:
+    """The end of a lease, in words."""
+    return "without a known end" if until is None else f"until {until}"

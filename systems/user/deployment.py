@@ -226,6 +226,8 @@ class OwnDeployment(Deployment):
             sources={} if system.serves else dict.fromkeys(system.clients, "log"),
             extensions=system.parts_for(application),
         )
+        if self.service is not None:
+            self.service.without_append = self.look_back
         if self.stage is not None:
             self.begin_roles(self.stage)
         self.tail()
@@ -321,6 +323,14 @@ class OwnDeployment(Deployment):
             consumer.look()
         for role in self.own:
             role.looked(who)
+
+    def look_back(self, call: Call) -> None:
+        """A call is done that has appended nothing to the end of the log; it may have written where others have read something else."""
+        log = self.watched_log
+        if self.lit and log is not None and self.observer.finds_another(log.read_again()):
+            log.at_work = call
+            self.observer.scan()
+            call.appends.clear()  # at these positions readers know others
 
     def begins(self, who: str) -> None:
         """Somebody begins a piece of work."""

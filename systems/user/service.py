@@ -7,7 +7,7 @@ was visible: one runs at a time.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -16,10 +16,12 @@ import msgspec
 from refold.model.application import Application, Refusal
 from refold.model.event import NewEvent, Stored
 from refold.model.expectation import ANY
+from refold.model.log import pages
 from refold.model.parts.calls import SERVICE, Called, Replied
 from refold.model.process import Emit
 from refold.model.record import Acknowledged, Crashed, Prepared, Refused, Unknown
 from refold.systems.gate.crossing import Died, Raised, Status
+from refold.systems.observer import PAGE
 from refold.systems.user.actors import Stage, how
 from refold.systems.user.coroutines import asynchronous
 from refold.systems.user.errors import AdapterError, awaited, let_through, told
@@ -85,6 +87,11 @@ class WatchedLog(GuardedLog):
         if fresh:
             self.attribute(fresh)
         return [self.labelled(event) for event in page]
+
+    def read_again(self) -> Iterator[Stored]:
+        """All events, of which those that are new are nobody's append yet."""
+        for page in pages(super(), 0, PAGE):  # type: ignore[arg-type]  # it has what a log needs
+            yield from map(self.labelled, page)
 
     def read_stream(self, stream: str, after: int) -> Sequence[Stored]:
         """With the same ids."""
@@ -179,6 +186,8 @@ class Callers:
         """Client -> the positions of what it knows to be done."""
         self.outcomes: list[tuple[str, str]] = []
         """How each call ended, and what more there is to say."""
+        self.without_append: Callable[[Call], None] = lambda call: None
+        """Called with a call that is done, and of which nothing was seen."""
 
     def begin(self, client: str, command: Any) -> bool:
         """Begin a call, up to its first stop; False if this client is in the middle of one."""
@@ -258,6 +267,8 @@ class Callers:
             self.emit(Crashed(call.client, 1))
         elif self.own and call.client not in self.services:
             self.stage.end(call.client)  # it could not begin: what it had open ends with its process
+        if said == "done" and not call.appends:
+            self.without_append(call)
         for op, positions in call.appends.items():
             if said == "done":
                 self.acknowledged.setdefault(call.client, []).extend(positions)

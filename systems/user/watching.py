@@ -511,23 +511,34 @@ class Watched(Asked, Consumer):
         """The recovery has come to its end."""
         self.recovering = False
         if not isinstance(status, Returned):
-            if self.stage is not None:
-                self.stage.end(self.name)  # what it had open ends with its process
-            self.fell()
-            self.emit(Crashed(self.name, 1))
+            self.failed_to_start()
             return
         if self.makes:
             self.theirs = self.adopted(status.value)
         self.recovered()
 
+    def failed_to_start(self) -> None:
+        """The new process has ended in its recovery; it is started again later."""
+        if self.stage is not None:
+            self.stage.end(self.name)  # what it had open ends with its process
+        self.fell()
+        self.emit(Crashed(self.name, 1))
+
     def restart(self) -> None:
-        """A new process: a new consumer, or the same, which recovers."""
+        """A new process: a new consumer, or the same, which recovers. Whoever meets a lock of somebody's open transaction has failed to
+        start."""
         Process.restart(self)
         self.started = False
-        if self.makes:
-            self.theirs = self.born()
-        elif hasattr(self.theirs, "restart"):
-            self.call("restart")
+        try:
+            if self.makes:
+                self.theirs = self.born()
+            elif hasattr(self.theirs, "restart"):
+                self.call("restart")
+        except AdapterError as error:
+            if not self.is_locked(error):
+                raise
+            self.failed_to_start()
+            return
         self.recovered()
 
     def recovered(self) -> None:

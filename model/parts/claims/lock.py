@@ -118,17 +118,22 @@ class PassTime(Action, frozen=True, tag="pass-time"):
 @record_kind
 class Granted(Record, frozen=True, tag="granted"):
     """The lock service gave `client` the lock: at `at` on its clock, until `until`, under the fencing token `token`. If not
-    `exclusive`, leases are timed by clocks that may differ, and only the token protects what the lock guards."""
+    `exclusive`, leases are timed by clocks that may differ, and only the token protects what the lock guards. If `until` is null, nobody
+    knows when the lease ends, or whether it has ended by then: its client was told late."""
 
     client: str
     lock: str
     token: int
-    until: int
+    until: int | None
     at: int
     exclusive: bool = True
 
     def __str__(self) -> str:
-        return f"{self.client} is given the lock on {self.lock} under token {self.token}, from {self.at} until {self.until}"
+        return f"{self.client} is given the lock on {self.lock} under token {self.token}, {self.lease()}"
+
+    def lease(self) -> str:
+        """From when until when it is, in words."""
+        return f"told at {self.at}, without a known end" if self.until is None else f"from {self.at} until {self.until}"
 
 
 @record_kind

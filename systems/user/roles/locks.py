@@ -105,10 +105,11 @@ class Holding:
 
 @attrs.define
 class Lent:
-    """One lock: the newest token under which it was granted; until when, at the latest, the last lease is in force that somebody was told
-    of, and one may be of which nobody has told."""
+    """One lock: the newest token under which it was granted; when somebody was told of the last grant, until when, at the latest, that
+    lease is in force, and one may be of which nobody has told."""
 
     granted: int = 0
+    told: int = -1
     latest: int = -1
     doubtful: int = -1
 
@@ -385,8 +386,18 @@ class OwnLocks(OwnRole):
         lent, bare = self.lent[held.lock], answer is True
         token = lent.granted + 1 if bare else answer
         lent.granted = max(lent.granted, token)
-        held.token, held.until, lent.latest = token, self.until(held.since), self.until(self.now())
-        self.emit(Granted(held.client, held.lock, token, held.until, self.now(), bare or self.clocks_agree))
+        now, late = self.now(), self.comes_late(held)
+        held.token, held.until, lent.latest = token, self.until(held.since), self.until(now)
+        apart = held.until <= lent.told  # this lease may have ended before the one before it began
+        lent.told = now
+        until = None if late else max(held.until, now)
+        self.emit(
+            Granted(held.client, held.lock, token, until, now, (bare or self.clocks_agree) and not (late and apart))
+        )
+
+    def comes_late(self, held: Holding) -> bool:
+        """Whether a call has lasted longer than the lease that it gives: nobody knows when that began, or whether it has ended by now."""
+        return self.until(held.since) <= self.now() < self.until(self.now())
 
     def refused(self, held: Holding) -> None:
         """It is told that the lock is taken; whether by somebody, is known if nobody else was at it."""
@@ -401,7 +412,7 @@ class OwnLocks(OwnRole):
             return
         if answer is False:
             held.token = None
-        elif held.disturbed:
+        elif held.disturbed or self.comes_late(held):
             self.doubt(held, "renew")
         else:
             held.until, self.lent[held.lock].latest = self.until(held.since), self.until(self.now())

@@ -98,6 +98,7 @@ def done(op: str, how: str = "done") -> Replied:
 
 ADDED = (call("alice-1"), *stored("alice-1", 1, Add("a"), Added("a")), done("alice-1"))
 TWO = (*ADDED, call("bob-1"), *stored("bob-1", 2, Add("a"), Added("a")), done("bob-1"))
+AHEAD = stored("bob-1", 1, ADD, Added("a"))
 CLEAR = Clear("a")
 UNSAID = (Called("bob", "bob-1", None),)
 
@@ -327,6 +328,13 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
         ("replays", "log", (at(1), at(2), Scanned((2,), ("e3",), 1)), Replaying()),
         ("replays", "view", (at(1), Viewed("page", {"a": 1, "z": 2})), Zeroed()),
         ("replays", "view", (at(1), Viewed("page", {})), Zeroed()),
+        # a scan shows events of others
+        (
+            "service-answers",
+            "done has an effect",
+            history(*ADDED, call("bob-1"), Scanned((1,), ("alice-1/0",)), done("bob-1")),
+            BAG,
+        ),
         # an effect that comes when the call is answered
         ("service-answers", "once", history(*ADDED, *twice), BAG),
         ("service-answers", "once", history(*ADDED, call("bob-1"), *twice), BAG),
@@ -437,6 +445,8 @@ def more_right() -> list[tuple[tuple[Any, ...], Application]]:
         (history(*UNSAID, *ADDED, done("bob-1")), BAG),
         # there was nothing to do
         (history(call("bob-1", CLEAR), done("bob-1")), BAG),
+        # a scan shows it before the answer, and readers come to it afterwards
+        (history(call("bob-1"), AHEAD[0], Scanned((1,), ("bob-1/0",)), done("bob-1"), AHEAD[1]), BAG),
         # removals are nothing that it asked for
         ((CHOOSY, *TWO, *CLEARED, Settling(), shown(2, 4), Settled(0)), BAG),
         # it asked for nothing that is behind its checkpoint

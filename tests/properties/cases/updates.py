@@ -391,6 +391,7 @@ def also_wrong() -> list[tuple[str, str, tuple[Any, ...]]]:
         # given back by somebody else, under the token of the holder
         ("locks", "one holder", (LEASE, Released("bob", "ledger", 1), Granted("bob", "ledger", 2, 15, 7))),
         ("locks", "one holder", (LEASE, Renewed("alice", "ledger", 1, 12, 4), Granted("bob", "ledger", 2, 19, 11))),
+        ("locks", "one holder", (LEASE, Granted("bob", "ledger", 2, None, 7))),
         ("locks", "renewed by its holder", (Renewed("alice", "ledger", 1, 8, 0),)),
         ("locks", "renewed by its holder", (LEASE, Renewed("bob", "ledger", 1, 12, 4))),
         (
@@ -442,6 +443,9 @@ def also_right() -> list[tuple[Any, ...]]:
         # where clocks differ, nobody knows whether a lease is over
         (LEASE, Granted("bob", "ledger", 2, 5, 4, exclusive=False), Queued("cy", "ledger", 14, 6)),
         (Granted("alice", "ledger", 1, 8, 0, exclusive=False), Queued("bob", "ledger", 17, 9)),
+        # nobody knows when a lease ends that was granted late
+        (LEASE, Granted("bob", "ledger", 2, None, 50), Granted("cy", "ledger", 3, 60, 52)),
+        (Granted("alice", "ledger", 1, None, 9), Queued("bob", "ledger", 17, 10)),
         # the lease is over, but nobody else has had one
         (LEASE, Renewed("alice", "ledger", 1, 17, 9)),
         # decided anew, and stored under the condition, or as the decision, of any of the times

@@ -18,6 +18,7 @@ import pytest
 from refold.model.action import Action, Submit
 from refold.model.application import Application
 from refold.model.errors import UsageError
+from refold.model.event import Stored
 from refold.model.parts.calls import Deadlocked, Die, Enter, FailStep, GoOn, Halt, LoseAnswer, Replied
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
@@ -537,3 +538,42 @@ def test_a_search_may_be_made_in_a_running_loop() -> None:
         return [example.finding.anomaly for example in found]
 
     assert asyncio.run(search()) == ["duplicate-create"]
+
+
+class Slots:
+    """A log in a store of keys: its stream is a list of ids, which is read, made longer, and written."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.lines: dict[str, Book] = {}
+
+    async def execute(self, command: Book) -> None:
+        """Two at once overwrite each other."""
+        ids = [*self.ids, f"e{len(self.lines) + 1}"]
+        self.lines[ids[-1]] = command
+        await asyncio.sleep(0)
+        self.ids = ids
+
+    async def read(self, after: int, limit: int) -> list[Stored]:
+        """What the list says."""
+        return [
+            Stored(n, line.room, 1, id, "Booked", roles.Booked(line.room, line.guest))
+            for n, id in enumerate(self.ids[after : after + limit], after + 1)
+            for line in [self.lines[id]]
+        ]
+
+
+def test_who_overwrites_an_event_is_not_said_to_have_appended_nothing() -> None:
+    """The one who was told that it is done, and whose event is not there any more, is the one who is lost."""
+    first, second = (Book(room, "ann") for room in ("attic", "cellar"))
+    plan = (Enter("bob", first), Halt("bob", "await sleep"), Submit("alice", second))
+    run = execute(adapt("slots", Slots), Hotel(), (*plan, GoOn("bob")))
+    (found,) = run.findings
+    assert (found.anomaly, found.guarantee) == ("acknowledged-append-lost", "LOG")
+    assert [getattr(one.record, "id", "") for one in found.evidence] == ["alice-1/0", ""]
+    run = execute(adapt("slots", Slots), Hotel(), plan, whole=True)
+    assert {one.anomaly for one in run.findings} == {
+        "acknowledged-append-lost",
+        "never-becomes-visible",
+        "stream-misses-events",
+    }

@@ -7,14 +7,18 @@ from collections.abc import Callable
 
 import pytest
 
+from refold.model.action import Submit
+from refold.model.parts.calls import Elapse, Enter, GoOn, Halt, Turn
+from refold.model.record import Crashed, Settled
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
 from refold.systems.user import Service, Worker, sqlite_system
 from refold.systems.user.adopt import adapt
 from refold.systems.user.errors import AdapterError
 
 from . import wallets
-from .test_field import EVENTS, PROGRESS, Money
+from .test_field import EVENTS, PROGRESS, Deposit, Money
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -95,3 +99,15 @@ def test_a_constructor_that_locks_the_database_for_all_others_is_told() -> None:
     """In a sentence that says whose it is."""
     with pytest.raises(AdapterError, match=r"service\('bob'\) raised OperationalError: database is locked"):
         verified(system(Uncommitted), 1)
+
+
+def test_a_worker_whose_new_process_meets_a_lock_is_started_again_later() -> None:
+    """It has failed so often that somebody starts it again, and the transaction that was in its way is still open."""
+    make = system(wallets.Wallets, CreatingWorker, wallets.SCHEMA)
+    begun = (Submit("alice", Deposit("ada", 5)), Enter("bob", Deposit("ada", 5)), Halt("bob", "COMMIT"))
+    run = execute(
+        adapt("constructors", make), Money(), (*begun, *(Turn("balances"), Elapse(3600.0), GoOn("balances")) * 4)
+    )
+    assert [type(record) for record in run.history].count(Crashed) == 2
+    assert [str(finding) for finding in run.findings] == []
+    assert run.history[-1] == Settled(skipped=0)

@@ -11,10 +11,15 @@ from typing import Any
 
 import pytest
 
+from refold.model.action import Action
 from refold.model.errors import UsageError
 from refold.model.examples.inventory import Inventory
+from refold.model.parts.calls import Elapse, GoOn
+from refold.model.parts.claims.lock import Acquire, Granted, Release
+from refold.model.parts.claims.lock_calls import BeginLocked
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
+from refold.search.run import execute
 from refold.systems.gate import watch
 from refold.systems.user import Lock, sqlite_system
 from refold.systems.user.adopt import adapt
@@ -250,3 +255,47 @@ def test_an_answer_that_is_none_is_told_so() -> None:
         AdapterError, match=r"acquire\(\) of the lock returned 'granted', expected a token, True, or None"
     ):
         verified(System, 1, 3)
+
+
+class Patient(ledger.Holder):  # type: ignore[misc,name-defined]
+    """Waits until the lease of the other one must have ended."""
+
+    def acquire(self) -> int | None:
+        """Looks every four seconds."""
+        for _ in range(4):
+            token = super().acquire()
+            if token is not None:
+                return int(token)
+            time.sleep(4)
+        return None
+
+
+class Impatient(Patient):
+    """Believes that it has the lock when it has waited for so long."""
+
+    def acquire(self) -> int:
+        """Although the other one may have another lease by now."""
+        return super().acquire() or 1_000
+
+
+def of_grants(holder: Any, *actions: Action) -> tuple[list[tuple[str, int | None, int]], list[str]]:
+    """Who was given the lock, until when and when, and what is said of that."""
+    run = execute(adapt("ledger", table(holder)), Inventory(), actions)
+    granted = [(one.client, one.until, one.at) for one in run.history if isinstance(one, Granted)]
+    return granted, [finding.anomaly for finding in run.findings]
+
+
+def test_a_lock_that_is_granted_late_is_not_said_to_have_ended() -> None:
+    """Nobody knows when a lease began that was given in a call that lasted longer than it; its end is stated where it is known."""
+    assert of_grants(Patient, Acquire("alice"), Acquire("bob")) == (
+        [("alice", 10_000, 0), ("bob", None, 12_000)],
+        [],
+    )
+
+
+def test_a_lock_that_is_granted_late_while_another_lease_is_in_force_is_found() -> None:
+    """It cannot have ended before the other one began, whenever it was given."""
+    wait = (BeginLocked("bob", "acquire"), *(GoOn("bob"), Elapse(4.0)) * 2)
+    granted, found = of_grants(Impatient, Acquire("alice"), *wait, Release("alice"), Acquire("alice"))
+    assert granted == [("alice", 10_000, 0), ("alice", 18_000, 8_000), ("bob", None, 16_000)]
+    assert found == ["two-lock-holders"]
