@@ -7,6 +7,7 @@ import itertools
 
 from refold.model.event import Stored
 from refold.model.parts.calls import Shown, Stood
+from refold.model.parts.messages.outbox import Delivered
 from refold.model.record import Failed, Step
 from refold.properties.diagnosis.facts.past import deed, tag_of
 from refold.properties.diagnosis.facts.watched import TURNS, WatchedFacts
@@ -167,6 +168,11 @@ class PassingFacts(WatchedFacts):
         failed = [action.who for action in self.actions if tag_of(action) == "fail-step"]
         senders = [who for who in failed if who not in self.clients and who not in self.specs]
         return len(senders) > 1 and not self.happened("die", "lose-answer", "crashed")
+
+    @property
+    def one_sender(self) -> bool:
+        """Whether everything that was sent was sent by one relay."""
+        return len({record.relay for _, record in self.past if type(record) is Delivered}) == 1
 
     @property
     def rows_gone(self) -> bool:

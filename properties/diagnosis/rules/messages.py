@@ -34,6 +34,8 @@ DUAL_RULES: Rules = {
         never(0.8, "drain", "claimed", "delivered"),
         against(0.5, lambda facts: facts.time_passed_at_work),
         against(0.6, lambda facts: facts.anomaly == "side-effect-missing" and facts.workers_at_once),
+        against(0.6, lambda facts: facts.anomaly == "side-effect-missing" and facts.call_cut_short),
+        against(0.7, lambda facts: facts.anomaly == "side-effect-twice" and facts.one_sender),
     ),
     "claim-runs-out-at-work": (
         shows(0.5, "side-effect-twice"),
