@@ -724,6 +724,10 @@ INNOCENT: dict[str, tuple[Any, ...]] = {
         FencedOff("alice", "ledger", 1),
     ),
     "two-appends": (*FIRST, *SECOND, Scanned((1, 2), ("alice-1/0", "bob-1/0"))),
+    "a-scan-that-is-ahead-of-readers": (
+        *(*FIRST, *SECOND, asked("alice-2", ADA, stream="zeta"), Unknown("alice", "alice-2")),
+        *(Scanned((1, 2, 3), ("alice-1/0", "bob-1/0", "alice-2/0")), event(3, 1, ADA, "alice-2/0", "zeta")),
+    ),
     "a-refusal-with-its-conflict": (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 1)),
     "an-unknown-append-that-happened": (
         asked("alice-1", ADA, expected=NO_STREAM),
