@@ -725,8 +725,11 @@ INNOCENT: dict[str, tuple[Any, ...]] = {
     ),
     "two-appends": (*FIRST, *SECOND, Scanned((1, 2), ("alice-1/0", "bob-1/0"))),
     "a-scan-that-is-ahead-of-readers": (
-        *(*FIRST, *SECOND, asked("alice-2", ADA, stream="zeta"), Unknown("alice", "alice-2")),
-        *(Scanned((1, 2, 3), ("alice-1/0", "bob-1/0", "alice-2/0")), event(3, 1, ADA, "alice-2/0", "zeta")),
+        *(*FIRST, *SECOND, asked("alice-2", Registered("acme", "cleo")), Unknown("alice", "alice-2")),
+        *(
+            Scanned((1, 2, 3), ("alice-1/0", "bob-1/0", "alice-2/0")),
+            event(3, 3, Registered("acme", "cleo"), "alice-2/0"),
+        ),
     ),
     "a-refusal-with-its-conflict": (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), Refused("bob", "bob-1", 1)),
     "an-unknown-append-that-happened": (
