@@ -153,7 +153,7 @@ class Effects(Property):
 
     def nowhere(self, position: int) -> bool:
         """Whether no event is at this position; False also if it may be one that is forgotten."""
-        return position not in self.oracle.events and not 0 < position < self.oracle.low
+        return position not in self.oracle.events and not self.oracle.forgotten(position)
 
     def unknown(self, number: int, record: Applied) -> Finding:
         """There is no such event."""
