@@ -318,9 +318,9 @@ class Oracle:
         self.low = max(self.low, floor)
         self.trim_at = 2 * max(self.kept, len(events))
 
-    def forgotten(self, position: int) -> bool:
-        """Whether an event may have been there of which nobody knows any more; none ever has a position below 1."""
-        return 0 < position < self.low
+    def nowhere(self, position: int) -> bool:
+        """Whether no event is at this position; False also if it may be one of which nobody knows any more. None is below position 1."""
+        return position not in self.events and not 0 < position < self.low
 
     def positions(self, low: int, high: int) -> list[int]:
         """The visible positions with low < position <= high, in order, as far as they are still kept."""

@@ -215,13 +215,16 @@ def corrupted(history: Sequence[Any], blame: str) -> Finding:
     )
 
 
-def codes(code: CodeType | None) -> Iterator[CodeType]:
-    """That of a function, and those of the functions that it makes: a projection may be one that `projection` returns."""
-    if code is not None:
-        yield code
-        for part in code.co_consts:
-            if isinstance(part, CodeType):
-                yield from codes(part)
+def codes(cls: type) -> Iterator[tuple[str, CodeType]]:
+    """The name of each function of a class, with its code and that of all functions that it makes: a projection may be one that
+    `projection` returns."""
+    for name, member in vars(cls).items():
+        made = [getattr(member, "__code__", None)]
+        while made:
+            code = made.pop()
+            if isinstance(code, CodeType):
+                yield name, code
+                made.extend(code.co_consts)
 
 
 def first_raised_in(error: BaseException, code: Mapping[Any, T]) -> tuple[T, str] | None:
@@ -238,8 +241,7 @@ def blamed(error: BaseException, application: Application) -> str | None:
         inner: name
         for cls in type(application).__mro__
         if cls is not object and cls.__module__ != Application.__module__
-        for name, member in vars(cls).items()
-        for inner in codes(getattr(member, "__code__", None))
+        for name, inner in codes(cls)
     }
     found = first_raised_in(error, code)
     if found is None:
@@ -259,8 +261,7 @@ def faulty_part(error: BaseException, system: SystemPort) -> str | None:
         for part, replacement in getattr(system, "parts", {}).items()
         for cls in getattr(replacement, "__mro__", ())
         if not cls.__module__.startswith("refold.") and cls is not object
-        for name, member in vars(cls).items()
-        for inner in codes(getattr(member, "__code__", None))
+        for name, inner in codes(cls)
     }
     found = first_raised_in(error, code)
     if found is None:
@@ -271,12 +272,7 @@ def faulty_part(error: BaseException, system: SystemPort) -> str | None:
 
 def faulty_property(error: BaseException, application: Application) -> str | None:
     """One sentence about the application's own property in which `error` was raised; None if it was not raised there."""
-    code = {
-        inner: f"{cls.__name__}.{name}"
-        for cls in application.properties
-        for name, member in vars(cls).items()
-        for inner in codes(getattr(member, "__code__", None))
-    }
+    code = {inner: f"{cls.__name__}.{name}" for cls in application.properties for name, inner in codes(cls)}
     found = first_raised_in(error, code)
     if found is None:
         return None

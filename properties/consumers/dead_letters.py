@@ -61,7 +61,7 @@ class DeadLetterKeeping(Property):
         position = record.position
         parked = progress.parked
         event = self.oracle.events.get(position)
-        if event is None and not self.oracle.forgotten(position):
+        if self.oracle.nowhere(position):
             return self.uncalled("parked for a cause", number, record, "nothing: there is no such event")
         done = position <= progress.contiguous or position in progress.beyond
         if done and position not in parked:

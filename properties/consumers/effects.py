@@ -116,7 +116,7 @@ class Effects(Property):
             return None
         name = record.consumer
         finding = self.passing(number, record) if progress.parked else None
-        if turn == AGAIN and self.nowhere(record.position):
+        if turn == AGAIN and self.oracle.nowhere(record.position):
             finding = self.unknown(number, record)
         elif turn == AGAIN:
             before = self.rows(progress)
@@ -150,10 +150,6 @@ class Effects(Property):
             None,
         )
         return [*([] if first is None else [first]), Evidence(number, record, "changed it again")]
-
-    def nowhere(self, position: int) -> bool:
-        """Whether no event is at this position; False also if it may be one that is forgotten."""
-        return position not in self.oracle.events and not self.oracle.forgotten(position)
 
     def unknown(self, number: int, record: Applied) -> Finding:
         """There is no such event."""
@@ -231,7 +227,7 @@ class Effects(Property):
             return None
         if record.position in progress.beyond or record.position in progress.parked:
             return None
-        if record.position <= progress.contiguous and not self.nowhere(record.position):
+        if record.position <= progress.contiguous and not self.oracle.nowhere(record.position):
             return None
         types, events = progress.spec.types, self.oracle.events
         overtaken = any(

@@ -7,6 +7,7 @@ as often as is allowed; of all ways that lead to the row as it is, the one with 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -54,34 +55,17 @@ def fold(project: Project, events: Iterable[Stored]) -> Rows:
     return rows
 
 
-def imagined(project: Project, event: Stored, rows: Rows) -> Rows | None:
-    """What the event would change in rows to which the log does not lead; None if the application raises, for it need not know them."""
-    try:
-        return project(event, rows)
-    except Exception:
-        return None
-
-
 def imagined_folds(project: Project, events: Iterable[Stored]) -> Iterator[tuple[Stored, Rows]]:
-    """As `folds`, of events that need not be all of the log, as far as the application can say."""
-    rows: Rows = {}
-    for event in events:
-        writes = imagined(project, event, rows)
-        if writes is None:
-            return
-        write(rows, writes)
-        yield event, rows
+    """As `folds`, of events that need not be all of the log, as far as the application can say: it need not know their rows."""
+    with suppress(Exception):
+        yield from folds(project, events)
 
 
 def imagined_fold(project: Project, events: Iterable[Stored]) -> Rows | None:
     """What the events would make, which need not be all of the log; None if the application cannot say."""
-    rows: Rows = {}
-    for event in events:
-        writes = imagined(project, event, rows)
-        if writes is None:
-            return None
-        write(rows, writes)
-    return rows
+    with suppress(Exception):
+        return fold(project, events)
+    return None
 
 
 @attrs.frozen
@@ -213,10 +197,10 @@ class OddEvents:
             for count in range(max(times) + 1):
                 if count:
                     write(mixed, {key: now})
-                    writes = imagined(self.project, event, mixed)
-                    if writes is None:
+                    try:
+                        now = self.project(event, mixed).get(key, now)
+                    except Exception:  # the log does not lead to these rows
                         break
-                    now = writes.get(key, now)
                 if count not in times:
                     continue
                 odd = cost + abs(count - usual)

@@ -329,7 +329,7 @@ class WatchedConsumers(Property):
 
     def judge_rest(self, number: int, record: Shown, seen: _Seen) -> Finding | None:
         """Every event is in the rows, once; the checkpoint is at the end."""
-        events = self.asked_for(seen)
+        events = self.events_for(seen)
         expected = fold(seen.project, events)
         back, seen.back = seen.back, None
         if not self.same(record.rows, expected):
@@ -342,7 +342,7 @@ class WatchedConsumers(Property):
             seen.rows, seen.furthest, seen.shown = expected, self.oracle.tail, (number, record)
         return self.judge_checkpoint(number, record, seen, events, expected)
 
-    def asked_for(self, seen: _Seen) -> list[Stored]:
+    def events_for(self, seen: _Seen) -> list[Stored]:
         """The events of the log that a consumer asked for."""
         events = self.oracle.between(0, self.oracle.tail)
         return [event for event in events if seen.asked_for(event)] if seen.spec.types else events
@@ -474,7 +474,7 @@ class WatchedConsumers(Property):
     def judge_inline(self, number: int, record: Shown, seen: _Seen) -> Finding | None:
         """The rows are those of everything that is visible. What was in them when they were last seen whole may have been overwritten by a
         call that had read them before; what was in them the time before that hardly."""
-        events = self.asked_for(seen)
+        events = self.events_for(seen)
         expected = fold(seen.project, events)
         if self.same(record.rows, expected):
             seen.sure, seen.furthest = seen.furthest, self.oracle.tail

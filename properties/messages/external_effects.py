@@ -91,7 +91,7 @@ class ExternalEffects(Property):
         before = went.get(position)
         went[position] = (number, record)
         event = self.oracle.events.get(position)
-        if event is None and not self.oracle.forgotten(position):
+        if self.oracle.nowhere(position):
             return self.without_cause(number, record)
         if self.done.unknown(name, position):
             return None
@@ -179,8 +179,7 @@ class ExternalEffects(Property):
         name, position = record.consumer, record.position
         sent = self.begins(name).pop(position, None)
         self.remember(number, record)
-        there = position in self.oracle.events or self.oracle.forgotten(position)
-        known = there and self.done.includes(name, position)
+        known = not self.oracle.nowhere(position) and self.done.includes(name, position)
         self.done.add(name, position)
         if sent is not None or known:
             return None

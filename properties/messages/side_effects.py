@@ -126,7 +126,7 @@ class OutboxDelivery(Property):
         if not record.effect:
             return None
         event = self.oracle.events.get(record.position)
-        there = self.oracle.forgotten(record.position) if event is None else event.id == record.message
+        there = not self.oracle.nowhere(record.position) if event is None else event.id == record.message
         if not there:
             return self.finding(
                 "side-effect-without-cause",
@@ -255,7 +255,7 @@ class Commands(Property):
         """Because of an event that is there, and for the first time."""
         position = record.position
         evidence = cause(self.oracle, position)
-        if not evidence and not self.oracle.forgotten(position):
+        if self.oracle.nowhere(position):
             return self.finding(
                 "command-without-cause",
                 record.handler,

@@ -101,7 +101,7 @@ class MadeAlone(Property):
     def on_stored(self, number: int, event: Stored) -> Finding | None:
         """One more event."""
         self.log.append((number, event))
-        op = event.id.rpartition("/")[0]
+        op = event.operation
         call = self.open.get(op)
         if call is None and op in self.without:
             call = self.without[op][2]
