@@ -33,7 +33,7 @@ verdict on each assertion: *held* (with what happened in the search), *broken* (
 system's own documentation says that the setting does not promise it), or *not checked*. The plan is the shortest that was found;
 `refold verify --system NAME --seed SEED` finds it again.
 
-This command wrote this page:
+This page was written by this command:
 
 ```sh
 {command}
