@@ -47,14 +47,14 @@ ASSERTIONS = (
     ),
     Assertion(
         "A2",
-        "the versions of a stream are without gaps and unique",
+        "the versions of a stream are unique and have no gaps",
         ("visibility",),
         ("version-gap", "duplicate-version", "stream-misses-events", "version-used-again"),
         ("appended",),
     ),
     Assertion(
         "A3",
-        "nothing becomes visible at or below a position that was read already",
+        "nothing becomes visible at or below a position that was already read",
         ("visibility",),
         (
             "visible-below-read-position",
@@ -71,13 +71,13 @@ ASSERTIONS = (
     Assertion("A5", "the highest version survives a deletion", ("create-if-absent",), shown_by=("keys_created",)),
     Assertion(
         "A6",
-        "what was acknowledged is in every later history, even after a crash or a power cut",
+        "everything acknowledged is in every later history, even after a crash or a power cut",
         ("durability",),
         shown_by=("crashes", "power_cuts"),
     ),
     Assertion(
         "A7",
-        "a conditional append happens if, and only if, its condition holds at its place",
+        "a conditional append succeeds if, and only if, its condition holds at its place in the log",
         ("expected-version", "decisions"),
         shown_by=("conflicts",),
         apart=("invariant-broken",),
@@ -91,7 +91,7 @@ ASSERTIONS = (
     ),
     Assertion(
         "A9",
-        "a checkpoint is never ahead of the effects, beyond the end, or behind itself",
+        "a checkpoint is never ahead of the effects or beyond the end of the log, and never goes back",
         ("checkpoints",),
         shown_by=("delivered",),
     ),
@@ -108,7 +108,11 @@ ASSERTIONS = (
         shown_by=("snapshots_loaded",),
     ),
     Assertion(
-        "A12", "a second replay, in another process, gives the same", (), ("replay-differs-elsewhere",), ("appended",)
+        "A12",
+        "a second replay, in another process, gives the same result",
+        (),
+        ("replay-differs-elsewhere",),
+        ("appended",),
     ),
     Assertion(
         "A13",
@@ -124,10 +128,10 @@ ASSERTIONS = (
         shown_by=("delivered",),
     ),
     Assertion("A15", "only the present holder of a lock has an effect", ("locks",), shown_by=("leases",)),
-    Assertion("A16", "a rebuild gives what live consumption gave", ("rebuild",), shown_by=("rebuilds",)),
+    Assertion("A16", "a rebuild gives the same rows as live consumption", ("rebuild",), shown_by=("rebuilds",)),
     Assertion(
         "A17",
-        "the campaign did something: appends, deliveries and every fault that is possible",
+        "the campaign made appends and deliveries, and caused every possible fault",
         (),
         ("vacuous-run",),
         ("appended",),

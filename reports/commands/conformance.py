@@ -28,12 +28,12 @@ from refold.systems.registry import application_suiting
 SECONDS = 20.0
 HEAD = """# Conformance of real logs
 
-The test kits of established event stores assert A1 to A17. This page says which of these assertions the logs that come with refold
-keep: held (with what happened in the search), broken (with a plan that shows it), *documented otherwise* (the system's own
-documentation says that the setting does not promise it), or not checked. The plan is the shortest that was found;
+A1 to A17 are assertions that the test kits of established event stores make. For each log that comes with refold, this page gives a
+verdict on each assertion: *held* (with what happened in the search), *broken* (with a plan that shows it), *documented otherwise* (the
+system's own documentation says that the setting does not promise it), or *not checked*. The plan is the shortest that was found;
 `refold verify --system NAME --seed SEED` finds it again.
 
-This page was written by
+This page was written by this command:
 
 ```sh
 {command}
