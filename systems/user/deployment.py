@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from refold.model.action import (
@@ -27,7 +26,6 @@ from refold.model.declarations.capability import (
     Capability,
 )
 from refold.model.declarations.ports import StorePort
-from refold.model.errors import UsageError
 from refold.model.extension import Extension, Handler
 from refold.model.log import pages
 from refold.model.parts.calls import (
@@ -51,7 +49,7 @@ from refold.model.process import Emit
 from refold.model.record import ConsumerSpec, Crashed
 from refold.systems.deployment import Deployment
 from refold.systems.gate.runtime.driven import NeedsThread
-from refold.systems.user.actors import Stage, numbered
+from refold.systems.user.actors import Stage
 from refold.systems.user.coroutines import Recorder
 from refold.systems.user.errors import AdapterError, called, close_part
 from refold.systems.user.late import InOrderOfCommit
@@ -67,24 +65,9 @@ from refold.systems.user.watching import (
     PUSHED,
     Watched,
 )
-from refold.systems.user.words import COMMIT, beginning_of, begins_otherwise, chosen, queue_of, restart_of, waits
 
 OF_HARNESS = (Prepare, Append, AppendUnheard, Retry, Redecide, Begin, Commit, Abort)
 """What the clients of the harness do, beside submitting."""
-AGAIN_MAX = {COMMIT: 3}
-"""How often a place is told apart that comes again within one piece of work (what is read, written or committed there is something else),
-if it is not `OFTEN`."""
-OFTEN = 5
-STEPS_OF_WALK = 300
-"""Steps of one actor, at most, that are looked at to learn the places."""
-WALKS = 12
-"""Times that time passes on such a walk."""
-REHEARSED_TURNS = 4
-"""Turns of a consumer that are looked at."""
-TO_THE_END = 40
-"""The same of one that reads by itself: what it does when there is nothing more to read is a part of its work."""
-TRIES = 4
-"""Commands that are tried until a call comes to a place, and until one is done beside it."""
 WORK_MAX = 10_000
 """Turns that a look waits for."""
 
@@ -611,139 +594,3 @@ class OwnDeployment(Deployment):
                 self.stage.close()
             if not self.parts.closed_as_log:
                 close_part(self.name, self.parts.made)
-
-    # -- learning
-
-    def rehearse(self, commands: Sequence[Any]) -> dict[str, list[str]]:
-        """Let everything run once or twice, and note where it stops."""
-        if self.stage is None:
-            raise AdapterError(f"{self.name}: there is no gate at which anything could stop")
-        places: dict[str, dict[str, None]] = {"service": {}, **{name: {} for name in self.consumers}}
-        for role in self.own:
-            role.visible(())
-        self.rehearse_clients(commands, places["service"])
-        for consumer in self.consumers.values():
-            pulls = isinstance(consumer, Watched) and consumer.role == PULLING
-            turns = self.rehearse_turns(consumer, TO_THE_END if pulls else REHEARSED_TURNS)
-            if pulls and begins_otherwise(turns):
-                seen = self.observer.seen
-                self.rehearse_clients(commands, {})
-                turns += self.rehearse_turns(consumer, TO_THE_END)
-                if self.observer.seen > seen and begins_otherwise(turns):  # there was something to do once more
-                    places[beginning_of(consumer.name)] = dict.fromkeys(turns[0])
-            places[consumer.name].update(dict.fromkeys(place for turn in turns for place in turn))
-            if consumer.name in self.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:
-                consumer.crash()
-                consumer.begin_restart()
-                self.walk(consumer.name, places.setdefault(restart_of(consumer.name), {}))
-        for role in self.own:
-            for name, words in role.rehearse(self.walked).items():
-                places.setdefault(name, {}).update(dict.fromkeys(words))
-        found = {name: chosen(list(words)) for name, words in places.items()}
-        found[queue_of("service")] = self.rehearse_overtaking(commands, found["service"])
-        return found
-
-    def rehearse_clients(self, commands: Sequence[Any], found: dict[str, None]) -> None:
-        """Something to do for consumers; the places of calls."""
-        if self.service is not None:
-            self.rehearse_calls(self.service, commands, found)
-        else:
-            for command in commands:
-                self.submit(Submit(next(iter(self.clients)), command))
-
-    def rehearse_turns(self, consumer: Any, count: int) -> list[list[str]]:
-        """The places of each turn, as long as there is something to do."""
-        turns = []
-        for _ in range(count):
-            if isinstance(consumer, Watched) and not consumer.idle() and consumer.begin():
-                turns.append(self.walked(consumer.name))
-        return turns
-
-    def rehearse_overtaking(self, commands: Sequence[Any], places: Sequence[str]) -> list[str]:
-        """One call is under way, at each of its places, another one is over, and consumers work. One that finds a gap may look at a clock:
-        there, and nowhere else. The places at which the other call has to wait, for a lock of the process."""
-        stage, service = self.stage, self.service
-        if stage is None or service is None:
-            return []
-        queue = []
-        slow, fast = self.system.clients[0], self.system.clients[-1]
-        for number, place in enumerate(places):
-            first = number % len(commands)
-            tried = [*commands[first:], *commands[:first]][:TRIES]
-            if not any(self.stops_before(stage, Enter(slow, command), place) for command in tried):
-                continue
-            for command in tried:
-                self.call_through(Submit(fast, command))
-                if service.outcomes and service.outcomes[-1][0] == "done":
-                    break
-            if stage.queues(fast):
-                queue.append(place)
-            for consumer in self.consumers:
-                for _ in range(REHEARSED_TURNS):
-                    self.take_turn(Turn(consumer))
-            stage.finish()
-        return queue
-
-    def rehearse_in_time(self, commands: Sequence[Any]) -> dict[str, list[str]]:
-        """After each command a long time passes, and workers take turns: a timer may have run out then, of which nothing is left when the
-        next command is done. The places of their turns."""
-        workers = [one for one in self.consumers.values() if isinstance(one, Watched) and one.role == PULLING]
-        found: dict[str, dict[str, None]] = {one.name: {} for one in workers}
-        for command in commands:
-            self.call_through(Submit(self.system.clients[0], command))
-            self.elapse(Elapse(LATER))
-            for worker in workers:
-                for turn in self.rehearse_turns(worker, REHEARSED_TURNS):
-                    found[worker.name].update(dict.fromkeys(turn))
-        return {name: list(places) for name, places in found.items()}
-
-    def stops_before(self, stage: Stage, action: Enter, place: str) -> bool:
-        """Begin a call, and let it come to a place; one that does not come there comes to its end."""
-        self.enter(action)
-        self.halt(Halt(action.client, place))
-        if not stage.busy(action.client):
-            return False
-        if stage.before(action.client).startswith(numbered(place)[0]):
-            return True
-        stage.finish([action.client])
-        return False
-
-    def walked(self, who: str) -> list[str]:
-        """Step by step to the end, and by which places."""
-        found: dict[str, None] = {}
-        self.walk(who, found)
-        return list(found)
-
-    def rehearse_calls(self, service: Callers, commands: Sequence[Any], found: dict[str, None]) -> None:
-        """Each command twice. Raises `UsageError` if no call comes to an end that a service means."""
-        for command in commands:
-            for _ in range(2):
-                service.begin("alice", command)
-                self.walk("alice", found)
-        if all(said == "raised" for said, _ in service.outcomes):
-            raise UsageError(
-                f"{self.name!r}: every call of the service raised, the first one {service.outcomes[0][1]}; if that is how it refuses,"
-                " name the class in `refusals`"
-            )
-
-    def walk(self, who: str, found: dict[str, None]) -> None:
-        """Step by step to the end; places that come again are told apart."""
-        stage = self.stage
-        if stage is None:
-            return
-        passed: Counter[str] = Counter()
-        for _ in range(WALKS):
-            if not (stage.busy(who) or who in stage.loose):
-                break
-            for _ in range(STEPS_OF_WALK):
-                if not stage.stands(who):
-                    break
-                place = stage.before(who)
-                passed[place] += 1
-                if 1 < passed[place] <= AGAIN_MAX.get(place, OFTEN) and not waits(place):
-                    place = f"{place} ({passed[place]})"
-                found[place] = None
-                stage.step(who)
-            if not stage.pass_time():
-                break
-        stage.finish([who])

@@ -6,6 +6,7 @@ what happens there. Which places there are is learned once, by letting the code 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -54,6 +55,19 @@ from refold.systems.user.deployment import OF_HARNESS, OwnDeployment
 from refold.systems.user.errors import AdapterError, called, close_part, line_of
 from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import BESIDE, declared_by, log_capabilities, unasked, with_removals
+from refold.systems.user.menu.places import beginning_of, chosen, due_of, queue_of
+from refold.systems.user.menu.rehearsal import Rehearsal
+from refold.systems.user.menu.words import (
+    CATCH_UP,
+    of_beginnings,
+    of_clocks,
+    of_consumers,
+    of_due,
+    of_queues,
+    of_service,
+    of_time,
+    overtakings,
+)
 from refold.systems.user.parts import Parts, at_gate, parts_of
 from refold.systems.user.roles.relays import LATER
 from refold.systems.user.service import CLIENTS
@@ -65,21 +79,6 @@ from refold.systems.user.watching import (
     is_factory,
     role_of,
     watched_spec,
-)
-from refold.systems.user.words import (
-    CATCH_UP,
-    beginning_of,
-    chosen,
-    due_of,
-    of_beginnings,
-    of_clocks,
-    of_consumers,
-    of_due,
-    of_queues,
-    of_service,
-    of_time,
-    overtakings,
-    queue_of,
 )
 
 AHEAD = 30.0
@@ -295,7 +294,7 @@ class OwnSystem:
         places = self.learned(application)
         actors = [*(self.clients if self.serves else ()), *working]
         if self.serves:
-            yield from of_service(cast, places["service"])
+            yield from of_service(cast, places, application.key)
             yield from of_queues(cast, places.get(queue_of("service"), ()), application.key)
         if self.gaps:
             yield from overtakings(cast, places["service"], working)
@@ -342,25 +341,27 @@ class OwnSystem:
         kind = type(application)
         if kind not in self.places:
             commands = application.commands()[:REHEARSED]
-            found = self.rehearsed(application, lambda deployment: deployment.rehearse(commands))
+            found = self.rehearsed(application, lambda rehearsal: rehearsal.all_places(commands))
             asking = (self.timed | self.measuring).difference(self.clients)
             if self.serves and asking.intersection(found):  # a worker's time may have to come first
-                later = self.rehearsed(application, lambda deployment: deployment.rehearse_in_time(commands))
+                later = self.rehearsed(application, lambda rehearsal: rehearsal.in_time(commands))
                 for name, turn in later.items():
                     new = [place for place in turn if place not in found[name]]
                     if new:
                         found |= {name: chosen([*found[name], *new]), due_of(name): chosen(new)}
+            with contextlib.suppress(AdapterError):  # a search comes to that as well, and says so when it does
+                found |= self.rehearsed(application, lambda rehearsal: rehearsal.after_failures(commands, found))
             self.places[kind] = found
         return self.places[kind]
 
     def rehearsed(
-        self, application: Application, rehearse: Callable[[OwnDeployment], dict[str, list[str]]]
+        self, application: Application, rehearse: Callable[[Rehearsal], dict[str, list[str]]]
     ) -> dict[str, list[str]]:
         """What a rehearsal in a deployment of its own finds."""
         while True:
             deployment = self.open(application, lambda record: None)
             try:
-                found = rehearse(deployment)
+                found = rehearse(Rehearsal(deployment))
                 self.timed |= deployment.asked("told_time")
                 self.measuring |= deployment.asked("measured")
                 return found

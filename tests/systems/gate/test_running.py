@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 
 from refold.systems.user.actors import Stage
-from refold.systems.user.words import PLACES, chosen
+from refold.systems.user.menu.places import PLACES, chosen
 
 
 def doing(path: str) -> None:

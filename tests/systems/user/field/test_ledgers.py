@@ -16,7 +16,7 @@ from refold.search.run import execute
 from refold.systems.gate import watch
 from refold.systems.user import Reader, Relay, Service, Sink, Worker, sqlite_system
 from refold.systems.user.adopt import adapt
-from refold.systems.user.words import PLACES, chosen
+from refold.systems.user.menu.places import PLACES, chosen
 
 from . import accounts, desks, ledgers, wallets
 from .test_field import EVENTS, Deposit, InMemory, Money

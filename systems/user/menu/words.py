@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import product
 from typing import Any
@@ -24,63 +23,12 @@ from refold.model.parts.calls import (
 )
 from refold.model.parts.clocks import SetClock
 from refold.model.tape import Group, Word
-from refold.systems.user.actors import numbered
+from refold.systems.user.menu.places import acting, beginning_of, due_of, failed_at, restart_of
 
-COMMIT = "COMMIT"
-"""How the place is called at which what was written becomes visible to others."""
 CATCH_UP = 5
 """Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
-PLACES = 12
-"""Places of the user's code, at most, that a menu speaks of for each actor."""
 LOADED = (1, 5)
 """Events that are there when a consumer begins to load them: within one page, and beyond a small one."""
-WAITING = ("acquire", "await ", "sleep ", "join of", "its first line")
-"""How places begin at which somebody only waits."""
-QUIET = ("SELECT", "PRAGMA", "BEGIN", "SET ", "SHOW", "ROLLBACK", *WAITING)
-"""How places begin at which nothing is written or sent."""
-
-
-def chosen(places: Sequence[str]) -> list[str]:
-    """The places that a menu speaks of, in their order: where there are too many, those first at which something is written or sent, and
-    those last that come again, except commits. Where nothing commits, each statement that writes is a commit by itself."""
-    commits = any(place.startswith(COMMIT) for place in places)
-    kept = set(sorted(places, key=functools.partial(rank, commits=commits))[:PLACES])
-    return [place for place in places if place in kept]
-
-
-def waits(place: str) -> bool:
-    """Whether somebody only waits there: for time, for a lock, or for a thread of a pool. Awaits have numbers of their own."""
-    return place.startswith(WAITING) or place.endswith(" in a thread")
-
-
-def rank(place: str, *, commits: bool) -> int:
-    """How late a place is chosen, among places with commits or without."""
-    quiet = place.startswith(QUIET)
-    if numbered(place)[1] > 1 and not place.startswith(COMMIT) and (commits or quiet):
-        return 2
-    return int(quiet)
-
-
-def restart_of(name: str) -> str:
-    """Under which name the places of a recovery are known."""
-    return f"restart:{name}"
-
-
-def beginning_of(name: str) -> str:
-    """Under which name the places of a first turn are known, if it is unlike all others."""
-    return f"beginning:{name}"
-
-
-def begins_otherwise(turns: Sequence[Collection[str]]) -> bool:
-    """Whether the first of some turns stops at places where no later one does. How often a place comes again in a turn depends on how much
-    there is to do."""
-    first, *others = [{numbered(place)[0] for place in turn} for turn in turns] or [set()]
-    return not set().union(*others).issuperset(first)
-
-
-def due_of(name: str) -> str:
-    """Under what the places are kept at which somebody stops only when time has passed."""
-    return f"due:{name}"
 
 
 def of_beginnings(
@@ -168,14 +116,11 @@ def of_due(cast: Cast, places: dict[str, list[str]], working: Sequence[str], wai
         )
 
 
-def queue_of(name: str) -> str:
-    """Under what the places are kept at which somebody holds what another one waits for in his own process."""
-    return f"queue:{name}"
-
-
 def of_queues(cast: Cast, places: Sequence[str], key: Callable[[Any], str]) -> Iterator[Group]:
     """One call waits for another about the same key, and gets its turn; then a third one begins, which should wait as well."""
-    kin = [(first, *pair) for first, pair in product(cast.commands, cast.rivals) if alike(key, first, *pair)]
+    kin = [
+        (first, *pair) for first, pair in product(cast.commands, cast.rivals) if alike(key, (pair[0][0], first), *pair)
+    ]
     if places and kin:
         yield (
             "",
@@ -190,13 +135,14 @@ def of_queues(cast: Cast, places: Sequence[str], key: Callable[[Any], str]) -> I
         )
 
 
-def alike(key: Callable[[Any], str], command: Any, one: Talk, other: Talk) -> bool:
-    """Whether three commands are about the same key."""
-    return key(command) == key(one[1]) == key(other[1])
+def alike(key: Callable[[Any], str], *talks: Talk) -> bool:
+    """Whether what several clients ask for is about the same key."""
+    return len({key(command) for _, command in talks}) == 1
 
 
-def of_service(cast: Cast, places: list[str]) -> Iterator[Group]:
+def of_service(cast: Cast, known: dict[str, list[str]], key: Callable[[Any], str]) -> Iterator[Group]:
     """Calls that stop, lose an answer, die."""
+    places = known["service"]
     if not places:
         return
     stops = [(Enter(*talk), Halt(talk[0], place)) for talk, place in product(cast.talks, places)]
@@ -212,6 +158,38 @@ def of_service(cast: Cast, places: list[str]) -> Iterator[Group]:
     yield "unheard", 10, [(*stop, LoseAnswer(stop[0].client), GoOn(stop[0].client)) for stop in stops]
     yield "failure", 6, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
     yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]
+    again = [
+        (stop, Halt(stop[0].client, later))
+        for stop in stops
+        for later in acting(known.get(failed_at("service", stop[1].before), ()))
+    ]
+    if again:
+        yield from of_second_faults(again)
+        kin = [pair for pair in cast.rivals if alike(key, *pair)]
+        yield (
+            "failure",
+            16,
+            [
+                (Enter(*one), Halt(one[0], place), FailStep(one[0]), Halt(one[0], later), Submit(*other), GoOn(one[0]))
+                for (one, other), place in product(kin, places)
+                for later in known.get(failed_at("service", place), ())
+            ],
+        )
+
+
+def of_second_faults(again: Sequence[tuple[Word, Halt]]) -> Iterator[Group]:
+    """Work in which a step fails, or an answer is lost, and which comes to another place then: there a second thing goes wrong."""
+    firsts = (("failure", 4, FailStep), ("unheard", 3, LoseAnswer))
+    for family, weight, first in firsts:
+        yield (
+            family,
+            weight,
+            [
+                (*stop, first(there.who), there, second(there.who), GoOn(there.who))
+                for stop, there in again
+                for second in (Die, FailStep, LoseAnswer)
+            ],
+        )
 
 
 def overtakings(cast: Cast, places: list[str], working: Sequence[str]) -> Iterator[Group]:
@@ -271,6 +249,13 @@ def of_consumers(
                 for (one, other), stop in product(cast.rivals, begun)
             ],
         )
+    again = [
+        (stop, Halt(stop[0].consumer, later))
+        for stop in begun
+        for later in acting(places.get(failed_at(stop[0].consumer, stop[1].before), ()))
+    ]
+    if again:
+        yield from of_second_faults(again)
     deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in begun if stop[0].consumer in mortal]
     if deaths:
         yield "consumer-crash", 10, deaths
