@@ -15,8 +15,8 @@ class DeadEnds(Property):
     """When nothing goes wrong any more, every consumer comes to the end of the log; none is stopped by an event on which it fails however
     often it is tried, and in a new process as well.
 
-    This property is kept, although no broken system of the zoo needs it: those are parts of the model, and it judges a user's own code
-    (tests/systems/frameworks).
+    This property is kept although no broken system of the zoo needs it: those systems are parts of the model, and this property judges a
+    user's own code (tests/systems/frameworks).
     """
 
     name = "dead-ends"

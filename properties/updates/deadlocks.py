@@ -13,8 +13,8 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 class Deadlocks(Property):
     """At no time do processes wait for each other in a circle, each for a lock, or for the end, of the next one.
 
-    A deadlock that a server notices by itself, and refuses, is no finding. This property is kept, although no broken system of the zoo
-    needs it: those are parts of the model, and it judges a user's own code (tests/systems/user).
+    A deadlock that a server notices by itself, and refuses, is no finding. This property is kept although no broken system of the zoo
+    needs it: those systems are parts of the model, and this property judges a user's own code (tests/systems/user).
     """
 
     name = "deadlocks"

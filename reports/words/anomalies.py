@@ -722,7 +722,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "command-without-cause": Anomaly(
         "handler {where} had a command executed for {event}, which is not in the log",
-        "a command is executed because of an event that is in the log",
+        "a command is executed only because of an event that is in the log",
         "expected {expected}, found {actual}",
         "the event was handed over before it was committed; read triggers from the log alone",
     ),
