@@ -20,7 +20,7 @@ class DeadLetterKeeping(Property):
     failed on it or a predecessor in its stream is parked. The dead letters that the consumer shows are the events that it parked and has
     not handled since, each exactly once.
 
-    This property is kept although no broken system is convicted by its dead letters alone, because a parked event whose dead letter is
+    This property is kept, although no broken system is convicted by its dead letters alone, because a parked event whose dead letter is
     lost is lost for good.
     """
 

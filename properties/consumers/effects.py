@@ -27,7 +27,7 @@ class Effects(Property):
     have changed them, and not while one of those predecessors is put aside. Only events that are in the log change the rows. c dismisses
     e as a duplicate only if it has dealt with e: it has applied e or put it aside, or did not ask for it.
 
-    This property is kept although `replay` also sees the wrong rows, because it needs no application and says which event caused them and
+    This property is kept, although `replay` also sees the wrong rows, because it needs no application and says which event caused them and
     how.
     """
 

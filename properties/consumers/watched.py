@@ -66,7 +66,7 @@ class WatchedConsumers(Property):
     append, no checkpoint is judged, because nothing resumes from one. If something went wrong, a consumer that handles events at most
     once may lack some of them, and a consumer with volatile rows may start from nothing.
 
-    This property is kept although no broken system of the zoo needs it: those systems are parts of the model, and this property judges a
+    This property is kept, although no broken system of the zoo needs it: those systems are parts of the model, and this property judges a
     user's own code (tests/systems/user).
     """
 
@@ -87,7 +87,7 @@ class WatchedConsumers(Property):
         "not again": "a consumer that handles events at most once handles none a second time when it is restarted at rest",
         "forward": "while its process is alive, the rows do not go back to an earlier state",
         "inline": "rows that are written with the append exist whenever the event does",
-        "rebuilt": "a rebuild in which nothing goes wrong comes to its end",
+        "rebuilt": "a rebuild in which nothing goes wrong finishes",
     }
 
     def __init__(self, application: Application, oracle: Oracle) -> None:

@@ -18,7 +18,7 @@ class Reachability(Property):
     """For every stream s that is read: a reader of s finds the versions 1, 2, 3, …, except for removed events. A reader of the whole log
     has seen all of them and, once the run has settled, no other events of s.
 
-    This property is kept although `durability` also treats an acknowledged event that cannot be read as lost, because only this property
+    This property is kept, although `durability` also treats an acknowledged event that cannot be read as lost, because only this property
     says where readers stall.
     """
 

@@ -20,7 +20,7 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 class Visibility(Property):
     """For events a, b: visible(a) before visible(b) implies position(a) < position(b); versions of a stream are gapless and unique.
 
-    This property is kept although `durability` also convicts a log that loses its tail (ack-before-fsync), because only this property
+    This property is kept, although `durability` also convicts a log that loses its tail (ack-before-fsync), because only this property
     reports an event that becomes visible late.
     """
 

@@ -280,7 +280,7 @@ class Waits(Property):
     message that there is none. It does not continue to wait after its time is up. Once faults stop, it ends with an answer if the
     position that it waits for is visible.
 
-    This property is kept although no broken system has been convicted by it alone so far, because no other property looks at readers that
+    This property is kept, although no broken system has been convicted by it alone so far, because no other property looks at readers that
     wait.
     """
 

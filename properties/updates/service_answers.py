@@ -55,7 +55,7 @@ class ServiceAnswers(Property):
     that state before the answer. What the call itself has appended is no reason to refuse it. If c has a condition over tags, the state
     is the fold of the events that match it.
 
-    `decisions` judges whether a decision is right for the state at its place. This property is kept although no broken system of the zoo
+    `decisions` judges whether a decision is right for the state at its place. This property is kept, although no broken system of the zoo
     needs it: those systems are parts of the model, and this property judges a user's own code (tests/systems/user).
     """
 
