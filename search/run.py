@@ -45,9 +45,9 @@ class Run:
     given_up: tuple[str, ...] = ()
     """What was not checked because it had to be forgotten, in words."""
     situations: dict[str, bool] = attrs.field(factory=dict)
-    """What `sometimes` named in it -> whether it was reached."""
+    """Situation that `sometimes` named in the run -> whether it was reached."""
     distances: dict[str, float] = attrs.field(factory=dict)
-    """How near it came to what `sometimes` named, where a distance was given."""
+    """How near the run came to the situations that `sometimes` named, if a distance was given."""
 
     @property
     def steps(self) -> int:

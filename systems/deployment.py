@@ -190,8 +190,8 @@ class Deployment:
         return extension
 
     def call(self, action: type) -> Handler:
-        """The first action of its kind: the extension that handles it comes into being and learns what has happened; without one it is
-        never enabled."""
+        """Called for the first action of its kind: the extension that handles it is created and told what has happened. Without an
+        extension, the action is never enabled."""
         make = self.dormant.get(action)
         if make is None:
             self.handlers[action] = never
@@ -206,7 +206,7 @@ class Deployment:
         return self.handlers[action]
 
     def handlers_of(self, extension: Extension) -> dict[type, Handler]:
-        """Action class -> what the extension does; where that may reveal something, the observer looks before anybody else reads."""
+        """Action class -> what the extension does. If that may make something visible, the observer looks before anybody else reads."""
         table = extension.handlers()
         for action in extension.reveals:
             table[action] = functools.partial(self.revealing, table[action])
@@ -215,8 +215,8 @@ class Deployment:
         return table
 
     def removing(self, extension: Extension, handler: Handler, action: Action) -> bool:
-        """Do it, and read what is left: behind what was removed, and from the beginning. While a slow append is open, readers may not see
-        all that is stored; then the reads after the next restart, and at rest, have to do."""
+        """Do it, and read what is left: after the removed events, and from the beginning. While a slow append is open, readers may not
+        see everything that is stored; the reads after the next restart and at rest are used then."""
         try:
             done = handler(action)
         except ProcessDied as death:
@@ -229,7 +229,7 @@ class Deployment:
         return done
 
     def revealing(self, handler: Handler, action: Action) -> bool:
-        """Do it, and look."""
+        """Do it, and let the observer look."""
         done = handler(action)
         if done:
             self.tail()
@@ -283,9 +283,8 @@ class Deployment:
         return cast(FailingLog, self.log)
 
     def require(self, port: type) -> None:
-        """Check, the first time, that the log has the methods of a capability. Raises UsageError if it has not.
-
-        What was checked is kept in a set. A `cached_property` would write into the instance's dict, and Python would then look up every
+        """Check, the first time, that the log has the methods of a capability. Raises UsageError if it does not. The capabilities that
+        were checked are kept in a set: a `cached_property` would write into the instance's dict, and Python would then look up every
         attribute of this object the slow way.
         """
         if port in self.checked:
@@ -307,7 +306,7 @@ class Deployment:
         return self.clock.now
 
     def perform(self, action: Action) -> bool:
-        """Do one action; False (and counted) if it is not enabled now."""
+        """Do one action. If it is not enabled now, return False and count it as skipped."""
         try:
             handler = self.handlers[type(action)]
         except KeyError:
@@ -380,14 +379,15 @@ class Deployment:
         self.emit(Settled(self.skipped))
 
     def rested(self) -> None:
-        """What is stored at rest has been recorded; what else there is to see of it. Here there is nothing."""
+        """Called when everything stored at rest has been recorded, to show what else there is to see. Here there is nothing."""
 
     def time_passes(self) -> bool:
-        """Nobody has anything to do; whether somebody may have, now that time has gone by. Here nobody waits for time."""
+        """Called when nobody has anything to do: whether somebody may have something to do after some time has passed. Here nobody waits
+        for time."""
         return False
 
     def close(self) -> None:
-        """Give the parts' files back."""
+        """Close the files of the parts."""
         for consumer in self.everyone:
             consumer.store.close()
         for extension in self.extensions:
@@ -544,7 +544,7 @@ class Deployment:
         self.tail()
 
     def ready(self, name: str) -> Client | None:
-        """The client, if it is free and what it reads from and writes to is up."""
+        """The client, if it is free and everything that it reads from and writes to is up."""
         client = self.clients[name]
         if client.pending is not None or client.paused or self.log.down:
             return None
@@ -566,7 +566,7 @@ class Deployment:
             self.answered(client, request, outcome)
 
     def given_up(self, client: Client, request: AppendRequest, no: NothingAppended) -> None:
-        """Nothing was stored this time. What was sent before, and not answered, remains unknown."""
+        """Nothing was stored this time. The outcome of what was sent earlier without an answer remains unknown."""
         self.note_no(no)
         if client.unknown is request:
             self.unheard(client, request)
@@ -610,7 +610,7 @@ class Deployment:
         self.tail()
 
     def tail(self) -> bool:
-        """Let the observer read on, and tell everyone what became visible; whether there was anything."""
+        """Let the observer read on, and announce what became visible. Returns whether there was anything."""
         page = self.observer.tail()
         if not page:
             return False
@@ -692,7 +692,7 @@ class Deployment:
         return True
 
     def can_die(self, process: Mortal, log: Capability, consumer: Capability) -> bool:
-        """Whether the log, or else a consumer, has the capability."""
+        """Whether this process can die: whether the system has the capability `log` if it is the log, or `consumer` if it is a consumer."""
         return (log if process is self.log else consumer) in self.capabilities
 
     def restart(self, action: Restart) -> bool:
@@ -737,7 +737,7 @@ class Deployment:
                 consumer.wake()
 
     def gone(self, error: DidNotRecover) -> None:
-        """The log does not come back: this is the last thing that the history tells."""
+        """The log does not come back; this is the last record of the history."""
         self.emit(NotRecovered(self.log.name, str(error)))
 
     def died(self, death: ProcessDied) -> None:

@@ -36,7 +36,7 @@ class LogPort(Readable, Protocol):
 
 
 class StreamLog(LogPort, Protocol):
-    """A log that can read one stream; any other one is read whole for it."""
+    """A log that can read a single stream; any other log is read completely instead."""
 
     def read_stream(self, stream: str, after: int, /) -> Sequence[Stored]:
         """The events of one stream with versions greater than `after`."""
@@ -55,10 +55,10 @@ class MortalLog(Protocol):
 
 @runtime_checkable
 class DurableLog(MortalLog, Protocol):
-    """A log that calls `durable` right before each of its durable steps, and may die of it (``crash-log-at-step``)."""
+    """A log that calls ``durable`` right before each of its durable steps, and may die there (``crash-log-at-step``)."""
 
     durable: Callable[[], None]
-    """The harness puts a function of its own here: it raises where the log has to die, and nothing after it may happen."""
+    """The harness puts its own function here. It raises where the log has to die, and nothing after it may happen."""
 
 
 @runtime_checkable
@@ -66,7 +66,7 @@ class SlowLog(Protocol):
     """A log whose appends may take their positions now and become visible later (``slow-append``)."""
 
     def begin(self, request: AppendRequest, /) -> tuple[int, ...] | Appended | Conflict:
-        """Open a slow append: the positions that it has taken, or at once the answer that `append` would give."""
+        """Open a slow append. Returns the positions that it has taken, or at once the answer that `append` would give."""
 
     def commit(self, op: str, /) -> Appended | Conflict:
         """Make the slow append of operation `op` visible."""
@@ -139,7 +139,7 @@ class Closing(Protocol):
 
 
 class DrivenLog(StreamLog, MortalLog, Protocol):
-    """A log as a deployment drives it: a process with a name that is up or down, and dies when its fuse has burnt down."""
+    """A log as a deployment drives it: a named process that is up or down, and that dies when its fuse has burnt down."""
 
     name: str
     down: bool
@@ -183,17 +183,17 @@ class StorePort(Protocol):
         """The consumer's process is up again: recover rows, `applied` and `checkpoint` from what is durable."""
 
     def close(self) -> None:
-        """Give files and connections back."""
+        """Close files and connections."""
 
 
 class SnapshotPort(Protocol):
-    """Where snapshots are kept."""
+    """The place where snapshots are kept."""
 
     def save(self, snapshot: Snapshot, /) -> None:
-        """Keep durably."""
+        """Store the snapshot durably."""
 
     def newest(self, owner: str, /) -> Snapshot | None:
         """The newest one."""
 
     def close(self) -> None:
-        """Give files and connections back."""
+        """Close files and connections."""
