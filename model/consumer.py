@@ -37,8 +37,8 @@ PAGE = 4
 class Consumer(Process):
     """An ordered consumer with two durable steps per event: the effect, then the checkpoint.
 
-    A crash between the two makes the event come again, so the effect is guarded by the position of the newest event applied, which
-    the datastore keeps together with the rows.
+    After a crash between the two, the event is delivered again, so the effect is guarded by the position of the newest applied event,
+    which the datastore keeps together with the rows.
     """
 
     promises: StoredRows = {}
@@ -72,7 +72,7 @@ class Consumer(Process):
         return not self.inbox and (self.asleep or self.log.down)
 
     def turn(self, index: int) -> None:
-        """One turn of the subscription loop: read on if nothing is in flight, then receive message `index` of those in flight."""
+        """Make one turn of the subscription loop: read on if nothing is in flight, then receive message `index` of those in flight."""
         if not self.inbox:
             self.fetch()
             if not self.inbox:
@@ -84,7 +84,7 @@ class Consumer(Process):
             self.receive(inbox[0], self.position)
 
     def fetch(self) -> None:
-        """Listen, then read; sleep if there was nothing. In this order, no event can arrive in between without being announced."""
+        """Listen, then read; sleep if there was nothing. In this order, no event can arrive unannounced."""
         page = self.log.read(self.fetched, PAGE)
         if page:
             if len(page) > 1 and not ascending(page):
@@ -174,11 +174,11 @@ class Consumer(Process):
         self.emit(Applied(self.name, event.position, store.read(writes)))
 
     def fold(self, event: Stored) -> StoredRows:
-        """What the event changes: the projection, which depends on the event and the rows and on nothing else."""
+        """The rows that the event changes, as the projection says; they depend only on the event and the rows."""
         return self.project(event, self.store.view())
 
     def save_checkpoint(self, position: int) -> None:
-        """Make durable how far this consumer has come."""
+        """Make the position that this consumer has reached durable."""
         if self.fuse:
             self.durable()
         self.store.save_checkpoint(position)
@@ -193,7 +193,7 @@ class Consumer(Process):
             self.failed(self.inbox[0])
 
     def failed(self, event: Stored) -> None:
-        """What happens to a message whose handler raised: nothing, so that its successors wait."""
+        """Deal with a message whose handler raised. Nothing is done, so that its successors wait."""
 
     # -- snapshots and faults
 

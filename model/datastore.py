@@ -61,7 +61,7 @@ class Datastore:
             self.checkpoint = position
 
     def save_checkpoint(self, position: int) -> None:
-        """Move the checkpoint alone."""
+        """Move only the checkpoint."""
         self.checkpoint = position
 
     def replace(self, position: int, rows: dict[str, Any]) -> None:

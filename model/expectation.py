@@ -65,7 +65,7 @@ class Exact(Expectation, frozen=True, tag="exact"):
     version: int
 
     def holds(self, version: int) -> bool:
-        """Only for a stream with exactly the expected number of events."""
+        """True only for a stream with exactly the expected number of events."""
         return version == self.version
 
     def __str__(self) -> str:

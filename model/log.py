@@ -108,7 +108,7 @@ class Log(Process):
         return None
 
     def check(self, request: AppendRequest) -> Conflict | None:
-        """Check whether the stream, or what the append names by tags, is as the append expects; a `Conflict` if it is not."""
+        """Check whether the stream, or what the append names by tags, is as the append expects. Returns a `Conflict` if it is not."""
         expected = request.expected
         if type(expected) is NoMatch:
             return self.match(expected, request.op)
@@ -165,7 +165,7 @@ class Log(Process):
         self.put(batch)
 
     def put(self, batch: Sequence[Stored]) -> None:
-        """The batch is part of the log from here on, although a power cut may still remove it."""
+        """Make the batch part of the log, although a power cut may still remove it."""
         entries = self.entries
         for event in batch:
             if entries and event.position < entries[-1].position:

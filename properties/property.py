@@ -333,7 +333,7 @@ class Checker:
         return not enough
 
     def note(self, number: int, record: Any, handler: Handler, finding: Finding) -> None:
-        """Keep what a handler found."""
+        """Store what a handler found."""
         self.findings.append(finding)
 
     def recorder(self, records: list[Any]) -> Callable[[Any], None]:

@@ -185,7 +185,8 @@ class Campaign:
                 return
 
     def outcomes(self) -> Iterator[Outcome]:
-        """The outcomes of all runs, in the order of their numbers: the first ones made here, the others by workers if there may be one."""
+        """The outcomes of all runs, in the order of their numbers. The first runs are made here, the others by workers if workers are
+        allowed."""
         if self.tapes is not None:
             for number, tape in enumerate(self.tapes()):
                 yield Outcome.of(number, execute(self.system, self.application, self.menu.decode(tape)), keep=True)
@@ -272,7 +273,7 @@ class Campaign:
             waiting.let_in()
 
     def shrunk(self, run: Run, waiting: HeldInterrupt) -> tuple[Counterexample, BaseException | None]:
-        """The shortest plan that shows the first anomaly of the run, and what stopped the shrinking before its end."""
+        """The shortest plan that shows the first anomaly of the run, and what stopped the shrinking early, if anything."""
         started = time.process_time()
         reproduces = Reproducer(self.system, self.application, run.findings[0], self.signatures)
         best, stopped = tuple(run.performed), None

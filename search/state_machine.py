@@ -143,7 +143,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @contextmanager
     def errors(self, under_way: Action | None = None) -> Iterator[None]:
-        """Report what the code under test raises as `refold verify` does; Hypothesis treats only an `Exception` as a failure."""
+        """Report what the code under test raises in the same way as `refold verify`; Hypothesis treats only an `Exception` as a failure."""
         try:
             yield
         except BaseException as error:
@@ -185,11 +185,11 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @rule(tape=tapes(SHORT))
     def short_burst(self, tape: bytes) -> None:
-        """Some actions in one draw."""
+        """Draw several actions at once and perform them."""
         self.play(self.menu.decode(tape))
 
     def play(self, plan: Plan) -> None:
-        """Perform the actions of a plan, with a look at the invariants after each."""
+        """Perform the actions of a plan, and check the invariants after each."""
         __tracebackhide__ = True
         looks = bool(invariants(type(self)))
         for action in plan:
@@ -208,7 +208,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @rule(action=one_of(*kinds("slow_append")))
     def slow_append(self, action: Action) -> None:
-        """A slow append goes on."""
+        """A slow append continues."""
         self.perform(action)
 
     @rule(action=one_of(*kinds("deliver")))

@@ -116,7 +116,8 @@ def callable_extensions(extensions: tuple[type[Extension], ...]) -> dict[type, t
 
 
 class Deployment:
-    """Runs actions on parts. `parts` replaces the design of single parts: ``{"log": MyLog, "index": MyConsumer, "carol": MyClient}``."""
+    """Runs actions on parts. `parts` replaces the design of individual parts: ``{"log": MyLog, "index": MyConsumer, "carol":
+    MyClient}``."""
 
     def __init__(
         self,
@@ -179,7 +180,7 @@ class Deployment:
         )
 
     def callers(self) -> tuple[str, ...]:
-        """Who acts as a client here."""
+        """The names of those who act as clients here."""
         return tuple(self.clients)
 
     def extend(self, make: type[Extension]) -> Extension:
@@ -215,8 +216,8 @@ class Deployment:
         return table
 
     def removing(self, extension: Extension, handler: Handler, action: Action) -> bool:
-        """Do it, and read what is left: after the removed events, and from the beginning. While a slow append is open, readers may not
-        see everything that is stored; the reads after the next restart and at rest are used then."""
+        """Do the removal, and read what is left: after the removed events, and from the beginning. While a slow append is open, readers
+        may not see everything that is stored; the reads after the next restart and at rest are used then."""
         try:
             done = handler(action)
         except ProcessDied as death:
@@ -229,7 +230,7 @@ class Deployment:
         return done
 
     def revealing(self, handler: Handler, action: Action) -> bool:
-        """Do it, and let the observer look."""
+        """Do the action, and let the observer look."""
         done = handler(action)
         if done:
             self.tail()
@@ -325,7 +326,7 @@ class Deployment:
         return False
 
     def settle(self) -> None:
-        """Faults stop; restart, roll back what is open, run the consumers until nothing moves, and show every store."""
+        """Stop all faults, restart everything, roll back what is open, run the consumers until nothing moves, and show every store."""
         try:
             self.come_to_rest()
         except DidNotRecover as error:
@@ -593,7 +594,7 @@ class Deployment:
         self.unheard(client, request)
 
     def note_disk(self, doubt: OutcomeUnknown) -> None:
-        """Record that the disk failed, if that is why."""
+        """Record that the disk failed, if that is the reason."""
         if isinstance(doubt, DiskFailure):
             self.emit(DiskFailed(self.log.name, doubt.how))
 
@@ -747,7 +748,7 @@ class Deployment:
         self.forget_slow(death.process)
 
     def forget_slow(self, process: Process | DrivenLog) -> None:
-        """Slow appends die with the log; their clients hear nothing."""
+        """Drop slow appends, which die with the log; their clients get no answer."""
         if process is self.log:
             for extension in self.extensions:
                 extension.log_died()

@@ -27,8 +27,8 @@ class Readable(Protocol):
 class LogPort(Readable, Protocol):
     """An event log. Positions count from 1 over the whole log and versions from 1 over a stream.
 
-    `append` either stores the whole batch and returns `Appended`, or stores nothing and returns `Conflict`; it raises
-    `OutcomeUnknown` where it cannot tell.
+    `append` either stores the whole batch and returns `Appended`, or stores nothing and returns `Conflict`; it raises `OutcomeUnknown` if
+    it cannot tell which.
     """
 
     def append(self, request: AppendRequest, /) -> Appended | Conflict:
@@ -80,7 +80,7 @@ class PoweredLog(Protocol):
     """A log whose machine can lose power (``power-cut``)."""
 
     def cut_power(self, how: str, /) -> None:
-        """Lose unsynced writes, as `how` says: ``drop``, ``torn`` or ``reorder``."""
+        """Lose unsynced writes in the way that ``how`` names: ``drop``, ``torn`` or ``reorder``."""
 
     def restart(self) -> None:
         """Come back with what is durable."""
@@ -150,13 +150,13 @@ class DrivenLog(StreamLog, MortalLog, Protocol):
 
 
 class StorePort(Protocol):
-    """A consumer's datastore: rows, the newest position applied, the checkpoint."""
+    """A consumer's datastore: the rows, the newest position applied, and the checkpoint."""
 
     applied: int
     checkpoint: int
 
     def view(self) -> Mapping[str, Any]:
-        """The rows, to look things up in."""
+        """The rows, for look-ups."""
 
     def rows(self) -> StoredRows:
         """A copy of all rows."""
@@ -171,7 +171,7 @@ class StorePort(Protocol):
         """Change rows, and with `checkpoint` the checkpoint, in one atomic step."""
 
     def save_checkpoint(self, position: int, /) -> None:
-        """Move the checkpoint alone."""
+        """Move only the checkpoint."""
 
     def replace(self, position: int, rows: StoredRows, /) -> None:
         """Hold exactly these rows."""

@@ -90,8 +90,8 @@ class CacheAtRest(Property):
     """For every unordered consumer that is at rest at the end of the log: each of its rows equals the same row of the full fold. Every
     row of the full fold is present, unless a restart has emptied the consumer.
 
-    This property is kept, although `cache-order` sees every undone change earlier, because it compares values and notices rows that never
-    arrived.
+    This property is kept, although `cache-order` sees every undone change earlier, because this property compares values and notices rows
+    that never arrived.
     """
 
     name = "cache"

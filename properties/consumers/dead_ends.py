@@ -1,6 +1,6 @@
 """Dead ends: at rest no consumer is left that fails each time on the same event.
 
-This is usually broken by a handler that does not recognise an event or rows that it finds, and by an event that was applied twice
+This is usually broken by a handler that does not recognise an event or the rows that it finds, and by an event that was applied twice
 although a constraint of the table allows it only once.
 """
 
@@ -13,7 +13,7 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 class DeadEnds(Property):
     """Once nothing goes wrong any more, every consumer reaches the end of the log. No consumer is stopped by an event on which it fails
-    however often it is tried, even in a new process.
+    again and again, even in a new process.
 
     This property is kept, although no broken system of the zoo needs it: those systems are parts of the model, and this property judges a
     user's own code (tests/systems/frameworks).

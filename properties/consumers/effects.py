@@ -27,8 +27,8 @@ class Effects(Property):
     have changed them, and not while one of those predecessors is put aside. Only events that are in the log change the rows. c dismisses
     e as a duplicate only if it has dealt with e: it has applied e or put it aside, or did not ask for it.
 
-    This property is kept, although `replay` also sees the wrong rows, because it needs no application and says which event caused them and
-    how.
+    This property is kept, although `replay` also sees the wrong rows, because this property needs no application and says which event
+    caused them and how.
     """
 
     name = "effects"
@@ -251,7 +251,7 @@ class Effects(Property):
 
 class Checkpoints(Property):
     """For every consumer that takes part: a checkpoint is never beyond the contiguous prefix of applied events or beyond the end of the
-    log. It goes back only if the consumer was told to begin again, or is volatile and was restarted, and then never to before the
+    log. It goes back only if the consumer was told to begin again, or is volatile and was restarted, and then no further than the
     position where it was told to begin. A durable consumer that is restarted continues at its newest checkpoint or later, and does not
     skip events that it has not applied. A rebuild that is swapped in has applied the events up to its position and no others; the
     consumer continues from there."""
@@ -261,9 +261,8 @@ class Checkpoints(Property):
     clauses = {
         "not ahead of effects": "a checkpoint covers no event that is not applied",
         "not beyond the tail": "a checkpoint is not beyond the end of the log",
-        "never back": "a checkpoint does not go back to before an earlier one, or to before the position where the consumer was told "
-        "to begin again",
-        "restart not back": "a restarted durable consumer continues no earlier than at its newest checkpoint",
+        "never back": "a checkpoint is never lower than an earlier one, or than the position where the consumer was told to begin again",
+        "restart not back": "a restarted durable consumer continues at its newest checkpoint or later",
         "restart within effects": "a restarted durable consumer does not skip an event that it has not applied",
     }
     judges = (CheckpointSaved,)

@@ -22,8 +22,8 @@ FORGOTTEN = "what views show when events are forgotten that are older than the n
 
 
 class FullReplay(Property):
-    """For every look at the log with n events, every view v and every key k: v(k) == replay(log[:n])(k). Two replays of the same events
-    give the same states. The log still holds the events that it held before, in the same order.
+    """For every observation of the log with n events, every view v and every key k: v(k) == replay(log[:n])(k). Two replays of the same
+    events give the same states. The log still holds the events that it held before, in the same order.
 
     A partial view, such as a cache, need not have every key. A key whose state is None counts as absent, and so does one in its initial
     state. With an `oracle` only views are judged here; other properties judge the log.

@@ -23,8 +23,8 @@ SIDE_TABLE = "/"
 class RebuildEquality(Property):
     """For every rebuild of an ordered consumer c that is swapped in at position p: rows(c) == fold(log[:p]), side tables included.
 
-    This property is kept, although `replay` sees the wrong rows later, because it sees them at the swap and names the rebuild as their
-    cause.
+    This property is kept, although `replay` sees the wrong rows later, because this property sees them at the swap and names the rebuild
+    as their cause.
     """
 
     name = "rebuild"

@@ -25,10 +25,10 @@ KEPT = 16
 
 
 class SnapshotIntegrity(Property):
-    """Every snapshot that is loaded was taken before and has an unchanged state; it is not loaded under an older schema than it was taken
-    under, and not if it is the snapshot of a process that has ended since. Every snapshot that is taken is filed under the schema of the
-    running code, which is that of the application until an upgrade (or that of the first snapshot, if the application is not known), and
-    everything that it contains is in the log.
+    """Every snapshot that is loaded was taken before, and its state has not changed. It is not loaded under an older schema than it was
+    taken under. The snapshot of a process is not loaded if the process has ended since. Every snapshot that is taken is filed under the
+    schema of the running code, which is that of the application until an upgrade (or that of the first snapshot, if the application is
+    not known). Everything that a snapshot contains is in the log.
 
     A snapshot of a stream may contain events that readers of the whole log cannot see yet, so it is judged when everything is at rest.
     """
@@ -39,9 +39,9 @@ class SnapshotIntegrity(Property):
         "one that was taken": "a snapshot that is loaded was taken before, of the same owner and at the same position",
         "unchanged": "a snapshot is loaded with the state with which it was taken",
         "no older schema": "a snapshot is not loaded under an older schema than it was taken under",
-        "none of the finished": "no snapshot is loaded of a process that has ended since the snapshot was taken",
+        "none of the finished": "the snapshot of a process is not loaded if the process has ended since it was taken",
         "schema of its code": "a snapshot is filed under the schema of the running code",
-        "not ahead of the log": "what a snapshot contains is in the log",
+        "not ahead of the log": "everything that a snapshot contains is in the log",
     }
     judges = (SnapshotTaken,)
 

@@ -25,7 +25,7 @@ class Identity(Property):
     visible if a was refused. Nothing else is visible or found in a scan of the log. An acknowledgement names a different position for
     each event, or no positions at all.
 
-    All events of an append must be visible as soon as another event is, and whenever an append is answered, the log is scanned, or the
+    All events of an append must be visible as soon as any other event is, and whenever an append is answered, the log is scanned, or the
     run has settled. Payloads are compared with Python's `==`, so 1, 1.0 and True are equal.
     """
 

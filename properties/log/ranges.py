@@ -3,9 +3,9 @@
 For every read with bounds l, u and limit n: the answer is the first n visible events with l <= position <= u, in order. The answer is
 therefore empty for inverted bounds and for n <= 0, and a bound outside the log stands for the nearest end of the log. While a slow append
 is open, the answer may continue with events that readers of the whole log reach later; the next answer and the end of the run show
-whether they are at those positions. Removed events are not in an answer. Events that an unanswered removal may have taken may be there or
-not. This is usually broken at the edges: an index of -1, a fabricated first entry (catalogue: phantom-position), a limit of 0 that means
-“no limit”.
+whether they really are at those positions. Removed events are not in an answer. Events that an unanswered removal may have taken may be
+there or not. This is usually broken at the edges: by an index of -1, by a fabricated first entry (catalogue: phantom-position), or by a
+limit of 0 that means “no limit”.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class RemovedForGood(Property):
     Unanswered removals are not judged. After a log that does not promise `durable-removal` has died, the removals before its death are
     not judged either.
 
-    This property is kept, although no broken system of the zoo needs it: their logs remove nothing. It judges a user's own log.
+    This property is kept, although no broken system of the zoo needs it: the logs of those systems remove nothing. It judges a user's own
+    log.
     """
 
     name = "removals"

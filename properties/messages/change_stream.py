@@ -15,8 +15,8 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 class CopyFollowsSource(Property):
     """For every row r: the LSN of the copy of r never goes back. The copy holds r at most once. The value that it takes as of an LSN is
-    the value that the source held for r at that LSN, and never an uncommitted change. At rest copy(r) == source(r), even if only one of
-    them has r.
+    the value that the source held for r at that LSN, and never an uncommitted change. At rest copy(r) == source(r), so each row is in
+    both or in neither.
 
     A copy may be emptied for a snapshot: each of its rows may be deleted at the LSN of the snapshot, and may come back once for each
     snapshot, no older than it was at the newest one.
@@ -25,7 +25,8 @@ class CopyFollowsSource(Property):
     name = "change-stream"
     guarantee = "CDC"
     clauses = {
-        "forwards": "the LSN of a row of the copy never goes back; if the row was emptied, not to before its LSN at the newest snapshot",
+        "forwards": "the LSN of a row of the copy never goes back; if the row was emptied, it never goes below its LSN at the newest "
+        "snapshot",
         "one row": "the copy holds every row at most once",
         "committed": "no other value of a row is taken as of an LSN after its last change, and no value as of an LSN not yet reached",
         "values of the source": "the copy takes the value that the source held for the row at the LSN, or nothing at the LSN of a snapshot",

@@ -20,16 +20,16 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 class ExternalEffects(Property):
     """For every consumer c with effects on the outside world and every event e: what is sent for e goes to the receiver that e is about.
     It is first sent after what was sent for e's predecessors in its stream, and never after c has durably recorded that e is done. Until
-    then it is sent once, and once more after each crash or new start of c. c records that e is done only after it was sent. Something is
-    sent only for an event in the log, and at rest every event that c has passed is done. Such consumers declare this when they join, or
-    show it by what they send and record."""
+    then it is sent once, and may be sent once more after each crash or new start of c. The consumer records that e is done only after
+    something was sent for e. Messages are sent only for events in the log, and at rest every event that c has passed is done. Consumers
+    of this kind declare it when they join, or show it by what they send and record."""
 
     name = "external-effects"
     guarantee = "REPL"
     clauses = {
         "not after it is done": "nothing is sent for an event that the consumer has recorded as done",
-        "once for each start": "a message for an event that is not recorded as done is sent again only after a crash or a new start",
-        "for an event": "something is sent only because of an event that is in the log",
+        "once for each start": "the message for an event that is not recorded as done is sent again only after a crash or a new start",
+        "for an event": "a message is sent only because of an event that is in the log",
         "to whom it is about": "what is sent for an event goes to the receiver that the event is about",
         "in the order of streams": "what is sent for an event is first sent after what was sent for its predecessors in its stream",
         "done only if sent": "an event is recorded as done only after something was sent for it",

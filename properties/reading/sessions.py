@@ -71,9 +71,9 @@ class Histories:
 
 
 class Sessions(Property):
-    """For every answer a to client c about key k: version(a) is not lower than the version of any event of k that c wrote itself, if the
-    event was acknowledged before c asked and is visible when c is answered. It is not lower than that of any earlier answer to c about k
-    either. version(a) is at most the number of visible events of k, and state(a) is the fold of the first version(a) of them. At rest,
+    """For every answer a to client c about key k: version(a) is not lower than the version of any event of k that c wrote itself, if that
+    event was acknowledged before c asked and is visible when c is answered, and not lower than the version of any earlier answer to c
+    about k. version(a) is at most the number of visible events of k, and state(a) is the fold of the first version(a) of them. At rest,
     the query cache holds the newest version of each key in it, and the matching fold.
 
     Only keys whose events are in the stream of the same name are judged, because that stream gives them versions, and only states that

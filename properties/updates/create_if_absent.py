@@ -13,8 +13,8 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 class CreateIfAbsent(Property):
     """For every key: it is not created while it exists and not deleted while it does not. Each revision is greater than the one before. A
-    creator is not refused while the key does not exist, if nobody has changed the key since the creator looked it up, or ever if the
-    creator did not look."""
+    creator is not refused while the key does not exist, if nobody has changed the key since the creator looked it up (or at all, if the
+    creator did not look it up)."""
 
     name = "create-if-absent"
     guarantee = "CAS"
@@ -23,7 +23,7 @@ class CreateIfAbsent(Property):
         "created once": "a key is created only while it does not exist",
         "deleted once": "a key is deleted only while it exists",
         "revisions grow": "each revision of a key is greater than the one before, even across deletions",
-        "refused with cause": "a creator is refused only if the key was there, or was changed since the creator looked it up",
+        "refused with cause": "a creator is refused only if the key existed, or was changed since the creator looked it up",
     }
 
     def __init__(self) -> None:

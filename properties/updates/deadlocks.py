@@ -11,7 +11,8 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Deadlocks(Property):
-    """Processes never wait for each other in a circle, in which each one waits for a lock of the next one or for the next one to end.
+    """Processes never wait for each other in a circle in which each one waits for a lock that the next one holds, or for the next one to
+    end.
 
     A deadlock that a server detects and breaks by itself is not a finding. This property is kept, although no broken system of the zoo
     needs it: those systems are parts of the model, and this property judges a user's own code (tests/systems/user).

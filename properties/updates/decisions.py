@@ -50,8 +50,8 @@ class ExpectedVersion(Property):
         "holds": "the expectation of an append holds for the version of its stream just before the first of its events",
         "refused with cause": "an append is refused only if its expectation failed between invocation and answer",
         "names a version": "a refusal names a version that the stream had between invocation and answer",
-        "no match": "no event between the position up to which an append with a condition over tags had read and its own place matches "
-        "the condition",
+        "no match": "for an append with a condition over tags, no event after the position that was read and before its own place "
+        "matches the condition",
     }
     passes = frozenset({Stored})
 

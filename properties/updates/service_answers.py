@@ -1,6 +1,6 @@
 """Answers of a service: what a call was told is what it did.
 
-A service decides and appends internally. What it has read cannot be seen, but what a call has appended and how it was answered can. This
+A service decides and appends internally. What it has read is not visible, but what a call has appended and how it was answered are. This
 is usually broken by a retry inside the service that sends again what is already stored, by appending several events in several
 transactions, and by an error that is swallowed before it reaches the caller.
 """
@@ -49,11 +49,11 @@ class _Open(Struct):
 
 
 class ServiceAnswers(Property):
-    """For every call of a service with command c: it never appends only a part of a decision on c, and never appends a decision twice. If
-    it is answered *done* and nothing was appended, there was nothing to do: on some state between call and answer, decide(c, state)
-    returns no events or refuses. If it is refused, then decide refuses on the state at the time of the call, or somebody else changed
-    that state before the answer. What the call itself has appended is no reason to refuse it. If c has a condition over tags, the state
-    is the fold of the events that match it.
+    """For every call of a service with command c: it appends every decision on c completely or not at all, and never twice. If it is
+    answered *done* and nothing was appended, there was nothing to do: on some state between call and answer, decide(c, state) returns no
+    events or refuses. If it is refused, then decide refuses on the state at the time of the call, or somebody else changed that state
+    before the answer. What the call itself has appended is no reason to refuse it. If c has a condition over tags, the state is the fold
+    of the events that match it.
 
     `decisions` judges whether a decision is right for the state at its place. This property is kept, although no broken system of the zoo
     needs it: those systems are parts of the model, and this property judges a user's own code (tests/systems/user).

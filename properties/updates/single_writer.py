@@ -23,7 +23,7 @@ class SingleWriter(Property):
     needs = "entity"
     clauses = {
         "versions": "accepted events have the versions 1, 2, 3, …: each one follows all events before it",
-        "epochs": "an event is accepted only from the newest epoch, that of the last takeover or accepted event",
+        "epochs": "an event is accepted only from the newest epoch, which is that of the last takeover or accepted event",
         "one node": "events of one epoch come from one node, the one that took it",
         "taken": "once a takeover is known, an event is accepted only from an epoch that somebody took",
         "new epoch": "a takeover begins an epoch that is newer than all earlier ones",

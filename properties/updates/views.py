@@ -3,7 +3,7 @@
 This is usually broken by aggregates that are kept in memory: they keep events that the log has refused (catalogue:
 uncommitted-cleared-on-failure), or a declined command changes them (failed-command-bumps-version). The state of a view is not recorded,
 so the decision is compared instead, if it was made on the newest version. This is done only for clients that load the stream themselves.
-Other clients read the rows of a consumer, and those are compared where they are stored.
+Other clients read the rows of a consumer, and those rows are compared where they are stored.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "event-altered": Anomaly(
         "{event} of {where} is not what was appended",
         "readers get an event as its writer gave it to the log: the same stream, type and payload",
-        usual="an encoder or decoder loses, cuts or mixes up fields, all events of a batch share one buffer, or stream names are "
+        usual="an encoder or decoder loses, truncates or mixes up fields, all events of a batch share one buffer, or stream names are "
         "spelled in different ways; read back what was written and compare",
     ),
     "duplicate-append": Anomaly(

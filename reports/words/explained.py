@@ -24,8 +24,8 @@ class Explained:
 
     `explanation` has the headline, the parts Let, Then and However, and the usual cause. Its numbers are those of the evidence `graph`,
     which exists for a wrong decision with a cycle. `place` is the function of the user's own code that it blames. For a counterexample
-    there are also the sentences of its `plan`, the `diagnoses` (best first), what `also` shows in the same run, and the `plan_file` and
-    `replay` command ("" if there is none).
+    there are also the sentences of its `plan`, the `diagnoses` (best first), the other findings of the same run (`also`), and the
+    `plan_file` and `replay` command ("" if there is none).
     """
 
     finding: Finding

@@ -75,7 +75,7 @@ def action_sentence(action: Any) -> str:
 
 
 def plan_sentences(plan: Iterable[Any]) -> list[str]:
-    """The sentences of a plan, in its order."""
+    """The sentences of a plan, in the order of its actions."""
     return [action_sentence(action) for action in plan]
 
 

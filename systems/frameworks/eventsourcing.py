@@ -40,15 +40,15 @@ LENGTHS = (6, 10, 16, 24, 40)
 class EventSourcing:
     """A system made from an `Application` of the library `eventsourcing`; it needs the class and a few commands.
 
-    `commands`: tuples of a method's name and its arguments, or functions of the application; a tuple among the arguments stands for what
-    that call first returned. `projections`: subclasses of `ProcessApplication`, or triples of a projection, the class of its view, and a
-    function that turns a view into a dict. `env`: settings. `persistence`: ``sqlite``, ``postgres``, ``popo``, or, for another module
-    whose database is in files, a function that takes the path of a folder and returns settings, including `PERSISTENCE_MODULE`; it allows
-    no `projections`. `state`: what counts as an aggregate's state. `invariant(aggregate)`: False, or a sentence, if the state is
-    impossible. `evolve(state, event)` and `decide(command, state)`: a second opinion on what events mean and what is allowed. `decide`
-    raises `refold.Refusal`. `key(command)` returns the id of the aggregate that the command is about, or a tuple of ids; `decide` is then
-    given a tuple of states. `projector(aggregate, events)`: for functional aggregates. `atomic`: whether a call that fails or dies must
-    have done all or nothing.
+    `commands`: tuples of a method's name and its arguments, or functions of the application. A tuple among the arguments stands for what
+    that call returned the first time. `projections`: subclasses of `ProcessApplication`, or triples of a projection, the class of its
+    view, and a function that turns a view into a dict. `env`: settings. `persistence`: ``sqlite``, ``postgres``, ``popo``, or, for
+    another module whose database is in files, a function that takes the path of a folder and returns settings, including
+    `PERSISTENCE_MODULE`; it allows no `projections`. `state`: what counts as an aggregate's state. `invariant(aggregate)`: False, or a
+    sentence, if the state is impossible. `evolve(state, event)` and `decide(command, state)`: a second opinion on what events mean and
+    what is allowed. `decide` raises `refold.Refusal`. `key(command)` returns the id of the aggregate that the command is about, or a
+    tuple of ids; `decide` is then given a tuple of states. `projector(aggregate, events)`: for functional aggregates. `atomic`: whether a
+    call that fails or dies must have done all or nothing.
     """
 
     clients = ("alice", "bob")

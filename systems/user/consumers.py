@@ -28,7 +28,7 @@ from refold.systems.user.log import BESIDE, GuardedLog, declared_by, log_capabil
 
 
 class ConsumerPort(Protocol):
-    """One consumer of the user's own.
+    """A consumer of the user's own.
 
     ``projection`` names the application's method that its rows are folded with (``views``, ``states``, ``pointers``, ``totals`` or one of
     your own). `promises` may say ``atomic`` (rows and checkpoint are saved in one transaction), ``volatile`` (rows do not survive a crash
@@ -43,7 +43,7 @@ class ConsumerPort(Protocol):
     projection: str
 
     def handle(self, event: Stored) -> None:
-        """Deal with one event, which may come again: change rows and, in whatever order, save the checkpoint."""
+        """Handle one event, which may be delivered again: change rows and save the checkpoint, in any order."""
 
     def checkpoint(self) -> int:
         """The position after which it wants to continue when it is restarted; 0 at first."""
