@@ -118,9 +118,9 @@ class Application:
         return True
 
     def cause(self, event: Payload, /) -> Command | None:
-        """The command that a worker of yours carries out when it appends `event` by itself, without a call: a timer that gives a seat
-        back does what `Release` does. What the worker appends is then judged as if a client had asked for it. None (the default): the
-        worker follows rules of its own, which refold does not judge."""
+        """The command that a worker of yours carries out when it appends `event` by itself, without a call. For example, a timer that
+        gives a seat back does what `Release` does. What the worker appends is then judged as if a client had asked for it. None (the
+        default): the worker follows rules of its own, which refold does not judge."""
         return None
 
     def tags(self, event: Payload, /) -> Sequence[str]:
@@ -131,7 +131,7 @@ class Application:
         """The events that `command` is decided on, by types and tags, wherever they are; None (the default): those of its stream.
 
         With criteria, the state that `decide` is given is the fold of all events that match any of them, and the append demands that no
-        other such event has come since: a dynamic consistency boundary.
+        other such event has been appended since. This is a dynamic consistency boundary.
         """
         return None
 
@@ -184,7 +184,8 @@ class Application:
         return None
 
     def group(self, key: str, /) -> str:
-        """The group that `key` shares an invariant with: a ward of doctors who have a stream each. Default: every key is its own group."""
+        """The group with which `key` shares an invariant, for example the ward of doctors who each have a stream. Default: every key is
+        its own group."""
         return key
 
     def broken_group_invariant(self, group: str, states: Mapping[str, State], /) -> str | None:

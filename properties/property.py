@@ -48,7 +48,7 @@ class Wording:
 
 @attrs.frozen
 class Finding:
-    """A violated guarantee. Data only: sentences are made in `refold.reports`.
+    """A violated guarantee. It holds only data; the sentences are made in `refold.reports`.
 
     `anomaly` is its name, and `guarantee` is the code of the guarantee (LOG, CAS, CKPT, ORD, SNAP, REPL, DUAL, READ, LOCK, CDC, LIVE).
     `judge` is the property that found it, and `where` is the consumer, stream or client. `position` is the first divergent position, or

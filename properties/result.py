@@ -62,7 +62,7 @@ class Result:
     sample: tuple[Any, ...] = ()
     interrupted: bool = False
     trouble: str = ""
-    """Why the campaign could not go on, in a sentence: for example, the system under test broke the contract of the port."""
+    """Why the campaign could not continue, in a sentence: for example, the system under test broke the contract of the port."""
     samples: tuple[tuple[Any, ...], ...] = ()
     situations: dict[str, int] = attrs.field(factory=dict)
     """Each situation that `sometimes` named -> how many runs reached it."""

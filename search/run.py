@@ -70,8 +70,8 @@ def undisturbed() -> Iterator[None]:
 def execute(system: SystemPort, application: Application, plan: Sequence[Action], *, whole: bool = False) -> Run:
     """Run `plan` on a new deployment of `system`, and judge it by all properties.
 
-    The run ends at the first finding, or after settling; with `whole` it goes on to the end, for a full report.
-    Raises `BrokenApplication` if the application's own code fails.
+    The run ends at the first finding, or after settling; with `whole` it continues to the end, for a full report. Raises
+    `BrokenApplication` if the application's own code fails.
     """
     begin_run()
     judge = checker(application)

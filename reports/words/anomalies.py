@@ -45,7 +45,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "event-altered": Anomaly(
         "{event} of {where} is not what was appended",
-        "readers get an event as its writer gave it to the log: the same stream, type and payload",
+        "readers get an event exactly as its writer appended it: with the same stream, type and payload",
         usual="an encoder or decoder loses, truncates or mixes up fields, all events of a batch share one buffer, or stream names are "
         "spelled in different ways; read back what was written and compare",
     ),
@@ -143,8 +143,8 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} did not come back after a fault, and {expected} is gone",
         "a log that was killed, lost power or had a disk failure starts again and can be read",
         "expected {expected}; it said: {actual}",
-        "files are written in place, or are half written when the process dies, and the start gives up at what it cannot read; "
-        "write to a temporary file and rename it, add checksums, and cut off a torn end",
+        "files are written in place, or are half written when the process dies, and the start gives up on what it cannot read; write "
+        "to a temporary file and rename it, add checksums, and cut off a torn end",
     ),
     "read-out-of-order": Anomaly(
         "one read gave {where} events out of the order of their positions",
@@ -174,8 +174,8 @@ ANOMALIES: dict[str, Anomaly] = {
         "a read of stream {where} does not return all events that readers of the whole log have seen of it",
         "a stream is the events of the log that belong to it",
         "the log shows {expected} of its events, the stream {actual}",
-        "an index of streams is written apart from the log, or a bound is off by one; update the index in the transaction of "
-        "the append",
+        "an index of streams is written separately from the log, or a bound is off by one; update the index in the transaction of the "
+        "append",
     ),
     "answer-misses-events": Anomaly(
         "the answer to an append to {where} names positions that are not those of its events",
@@ -280,7 +280,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "position-used-again": Anomaly(
         "position {position} belonged to an event that was removed, and was given to another one",
-        "a position is given out once, even if its event is removed",
+        "a position is assigned only once, even if its event is removed",
         usual="the next position is the greatest stored one plus one; keep the counter separate from the events (AUTOINCREMENT, a "
         "sequence)",
     ),
@@ -293,8 +293,8 @@ ANOMALIES: dict[str, Anomaly] = {
     "trimmed-message-skipped": Anomaly(
         "retention removed messages that {where} had not read, and {where} went on without noticing",
         "a consumer notices when messages are missing",
-        usual="retention does not know its readers; compare the next position with the expected one, fail on a gap, and fetch a full "
-        "copy",
+        usual="retention does not know about its readers; compare the next position with the expected one, fail on a gap, and fetch a "
+        "full copy",
     ),
     "recovered-state-partial": Anomaly(
         "{where} recovered only a part of its state",
@@ -310,9 +310,9 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} applied {event} a second time, and its rows changed again",
         "every event changes the rows of a consumer once",
         "the rows should have stayed {expected}, and became {actual}",
-        "effect and checkpoint are saved in two steps and a crash came in between, or a worker went on writing after another "
-        "one had taken over its partition; save both in one transaction, or keep the position with the rows, and let the store "
-        "refuse a worker that no longer owns the partition",
+        "effect and checkpoint are saved in two steps and a crash came in between, or a worker continued to write after another one "
+        "had taken over its partition; save both in one transaction, or keep the position with the rows, and let the store refuse a "
+        "worker that no longer owns the partition",
     ),
     "applied-out-of-order": Anomaly(
         "{where} applied {event} before an earlier event of the same stream",
@@ -349,7 +349,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the checkpoint of {where} went back from {expected} to {actual}",
         "a checkpoint only moves forward",
         "position {expected} was saved, then {actual}",
-        "a second worker, or a redelivered event, writes its own position; save only what is greater",
+        "a second worker, or a redelivered event, writes its own position; save only greater positions",
         unit="position {}",
     ),
     "snapshot-ahead-of-log": Anomaly(
@@ -392,7 +392,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the rebuilt tables of {where} lack {event}, although their position says that they contain it",
         "rebuilt tables are swapped in at the position that they stand for",
         "the replay gives {expected}, the tables hold {actual}",
-        "live consumption went on during the rebuild; catch up under a lock, or swap shadow tables in at the same position",
+        "live consumption continued during the rebuild; catch up under a lock, or swap shadow tables in at the same position",
     ),
     "side-table-differs": Anomaly(
         "a rebuild of {where} at {position} left side tables out",
@@ -404,7 +404,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the rebuilt tables of {where} at {position} differ from those of the live path",
         "the live path and the rebuild read events in the same way",
         "the replay gives {expected}, the tables hold {actual}",
-        "the rebuild has a decoder of its own and misses upcasters; use one decoder for all paths",
+        "the rebuild has its own decoder and lacks upcasters; use one decoder for all paths",
     ),
     "answer-differs": Anomaly(
         "the answer to a query about {where} differs from a replay of its events",
@@ -421,7 +421,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "effect-never-happened": Anomaly(
         "{where} passed {event} and never carried out its effect on the outside world",
-        "every event has its effect, once",
+        "every event has its effect once",
         "expected {expected}, found {actual}",
         "the boundary of a replay is too high, or an effect is recorded as done before it happens; record it afterwards",
     ),

@@ -67,7 +67,7 @@ class RelayPort(Protocol):
     """
 
     def poll(self) -> bool:
-        """Do a bounded piece of work; returns whether there was any. None means that there was if anything was sent."""
+        """Do a bounded piece of work; returns whether there was any. If it returns None, there was some if anything was sent."""
 
 
 class RelayProcess(Watched):

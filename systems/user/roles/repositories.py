@@ -29,9 +29,9 @@ class RepositoryPort(Protocol):
     A system has it as `repository`: one object that all clients share, or a function that is called with a client's service and returns
     that client's own.
 
-    Promise: with nobody in the middle of work, `load` returns the fold of all events of the key. Optional, on the system's `repository`:
-    `snapshot(key)` returns the newest stored snapshot as (version, state), or None. Its state is the fold of that many events of the key,
-    counted from the first.
+    Promise: while nobody is in the middle of work, `load` returns the fold of all events of the key. Optional, on the system's
+    `repository`: `snapshot(key)` returns the newest stored snapshot as (version, state), or None. Its state is the fold of that many
+    events of the key, counted from the first.
     """
 
     def load(self, key: str) -> Any:
