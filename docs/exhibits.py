@@ -35,9 +35,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "pictures" / "gallery"
 
 UNSHOWN = {
-    "vacuous-run": "This one is about a whole search in which something never happened, and not about one run",
-    "replay-differs-elsewhere": "Here other processes repeat a replay, and their results differ. Each is right on its own, and none of them"
-    " has a history",
+    "vacuous-run": "This anomaly is about a whole search in which something never happened, not about a single run",
+    "replay-differs-elsewhere": "This anomaly is found when other processes repeat a replay and their results differ. Each result is "
+    "right on its own, and there is no history to show",
 }
 """Anomaly -> why there is no picture of it."""
 

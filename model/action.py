@@ -68,12 +68,12 @@ BACK = (1, 2, 4, 8)
 class Action(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
     """The base of all actions.
 
-    The class says: `needs`, capabilities of which a system must have one to do this (none: every system can); `offers`, the words that
-    it puts on the menu; `counts`, what is counted to prove that it happened; `proves`, capability -> the count that a long campaign on
-    a system with it cannot leave at 0; `rule`, the rule of the state machine that draws it; `spends`, which budgets of a small scope it
-    uses up, and how much; `later`, whether it happens at the next step of the process that it names, and not at once; `phrase`, what a
-    diagnosis says when it came before; `fault`, whether it does harm, so that pages name it before a finding. Actions of extensions have a
-    phrase, and are faults or not; the extension says the rest (`Extension.groups`, `counts`).
+    The class declares: `needs`, the capabilities of which a system must have at least one to do this (none: every system can); `offers`,
+    the words that it puts on the menu; `counts`, what is counted to prove that it happened; `proves`, capability -> the count that must
+    not be 0 after a long campaign on a system with this capability; `rule`, the rule of the state machine that draws it; `spends`, which
+    budgets of a small scope it uses up, and how much; `later`, whether it happens at the next step of the process that it names instead
+    of at once; `phrase`, what a diagnosis says if it happened before the finding; `fault`, whether it does harm, so that pages name it
+    before a finding. Actions of extensions declare `phrase` and `fault`; the extension declares the rest (`Extension.groups`, `counts`).
     """
 
     needs: ClassVar[tuple[Capability, ...]] = ()

@@ -74,10 +74,10 @@ class Application:
     events: tuple[type, ...] = ()
     schema: int = 1
     atomic: bool = True
-    """Whether a command that fails half-way has no effect; this counts where commands are run alone."""
+    """Whether a command that fails half-way has no effect; this matters if commands are run alone."""
     second_opinion: frozenset[str] = frozenset()
-    """For applications whose commands are run alone: the rules that are written twice, so that a wrong one shows (``decide``,
-    ``evolve``)."""
+    """For applications whose commands are run alone: the rules (``decide``, ``evolve``) that are written a second time, so that a wrong
+    one is noticed."""
     properties: Sequence[Any] = ()
 
     def commands(self) -> Sequence[Command]:
@@ -101,7 +101,7 @@ class Application:
         raise unwritten(self, "decide")
 
     def evolve(self, state: State, event: Payload, /) -> State:
-        """The state after `event`; never changes `state` in place, never looks at anything but its arguments."""
+        """The state after `event`. It must not change `state` in place or depend on anything but its arguments."""
         raise unwritten(self, "evolve")
 
     def view(self, event: Payload, rows: Rows, /) -> Writes:
@@ -118,9 +118,9 @@ class Application:
         return True
 
     def cause(self, event: Payload, /) -> Command | None:
-        """The command that a worker of yours carries out when it appends `event` by itself, without a call: a timer that gives a seat
-        back does what `Release` does. What the worker appends is then judged as if a client had asked for it. None (the default): the
-        worker follows rules of its own, which refold does not judge."""
+        """The command that a worker of yours carries out when it appends `event` by itself, without a call. For example, a timer that
+        gives a seat back does what `Release` does. What the worker appends is then judged as if a client had asked for it. None (the
+        default): the worker follows rules of its own, which refold does not judge."""
         return None
 
     def tags(self, event: Payload, /) -> Sequence[str]:
@@ -131,13 +131,13 @@ class Application:
         """The events that `command` is decided on, by types and tags, wherever they are; None (the default): those of its stream.
 
         With criteria, the state that `decide` is given is the fold of all events that match any of them, and the append demands that no
-        other such event has come since: a dynamic consistency boundary.
+        other such event has been appended since. This is a dynamic consistency boundary.
         """
         return None
 
     def replay(self, events: Sequence[Stored], /) -> Mapping[str, State]:
-        """The states of all keys, made from the events of the log and nothing else. For an application without a decider: a system of
-        its own executes the commands, and refold compares the states that it shows with these. Default: each event changes the state of
+        """The states of all keys, made from the events of the log and nothing else. For an application without a decider: its own system
+        executes the commands, and refold compares the states that the system shows with these. Default: each event changes the state of
         its key."""
         states: dict[str, State] = {}
         for event in events:
@@ -184,7 +184,8 @@ class Application:
         return None
 
     def group(self, key: str, /) -> str:
-        """The group that `key` shares an invariant with: a ward of doctors who have a stream each. Default: every key is alone."""
+        """The group with which `key` shares an invariant, for example the ward of doctors who each have a stream. Default: every key is
+        its own group."""
         return key
 
     def broken_group_invariant(self, group: str, states: Mapping[str, State], /) -> str | None:
@@ -235,7 +236,7 @@ class Application:
         return type(self).view is Application.view
 
     def states(self, event: Stored, rows: Rows, /) -> Writes:
-        """Projection of the authoritative store: key -> (version, state); what a client decides on."""
+        """Projection of the authoritative store, on which clients decide: key -> (version, state)."""
         key = self.key(event.data)
         row = rows.get(key)
         state = self.initial(key) if row is None else row[1]
@@ -268,7 +269,7 @@ class Application:
         return {key: rows.get(key, 0) + 1}
 
     def replicas(self, event: Stored, rows: Rows, /) -> Writes:
-        """Projection of a replica: the totals, and per stream the version that was seen last."""
+        """Projection of a replica: the totals, and for each stream the version that was seen last."""
         return {**self.totals(event, rows), f"last/{event.stream}": event.version}
 
     def journeys(self, event: Stored, rows: Rows, /) -> Writes:

@@ -37,8 +37,8 @@ PAGE = 4
 class Consumer(Process):
     """An ordered consumer with two durable steps per event: the effect, then the checkpoint.
 
-    A crash between the two makes the event come again, so the effect is guarded by the position of the newest event applied, which
-    the datastore keeps together with the rows.
+    After a crash between the two, the event is delivered again, so the effect is guarded by the position of the newest applied event,
+    which the datastore keeps together with the rows.
     """
 
     promises: StoredRows = {}
@@ -68,11 +68,11 @@ class Consumer(Process):
     # -- the subscription
 
     def idle(self) -> bool:
-        """Whether there is nothing to do until the log announces something new."""
+        """Whether the consumer has nothing to do until the log announces something new."""
         return not self.inbox and (self.asleep or self.log.down)
 
     def turn(self, index: int) -> None:
-        """One turn of the subscription loop: read on if nothing is in flight, then receive message `index` of those in flight."""
+        """Make one turn of the subscription loop: read on if nothing is in flight, then receive message `index` of those in flight."""
         if not self.inbox:
             self.fetch()
             if not self.inbox:
@@ -84,7 +84,7 @@ class Consumer(Process):
             self.receive(inbox[0], self.position)
 
     def fetch(self) -> None:
-        """Listen, then read; sleep if there was nothing. In this order no event can slip in between unannounced."""
+        """Listen, then read; sleep if there was nothing. In this order, no event can arrive unannounced."""
         page = self.log.read(self.fetched, PAGE)
         if page:
             if len(page) > 1 and not ascending(page):
@@ -95,11 +95,11 @@ class Consumer(Process):
             self.asleep = True
 
     def resting(self) -> Record:
-        """What is seen of it when nothing moves any more."""
+        """What can be seen of the consumer once nothing moves any more."""
         return Observed(self.name, self.position, self.store.rows())
 
     def done_with(self) -> int:
-        """The position up to which it never reads the log again, whatever dies now."""
+        """The position up to which the consumer never reads the log again, no matter what dies now."""
         return self.store.checkpoint
 
     def wake(self) -> None:
@@ -107,7 +107,8 @@ class Consumer(Process):
         self.asleep = False
 
     def redeliver(self, back: int) -> bool:
-        """Receive again the first event after the position `back` below the last one that was done; False if none was done yet."""
+        """Receive an event again: the first one after the position that is `back` below the last finished one. False if none is finished
+        yet."""
         page = self.log.read(max(self.position - back, 0), 1)
         if not page or page[0].position > self.position:
             return False
@@ -115,11 +116,11 @@ class Consumer(Process):
         return True
 
     def disconnect(self) -> None:
-        """The subscription raises: what was in flight is gone. May never lose: what was applied, and what will be sent again."""
+        """The subscription raises, and what was in flight is gone. It must never lose what was applied or what will be sent again."""
         self.reconnect()
 
     def reconnect(self) -> None:
-        """Catch it and subscribe again behind what was done last."""
+        """Catch the error and subscribe again after the last finished event."""
         self.resume(self.position)
 
     # -- one message
@@ -140,7 +141,7 @@ class Consumer(Process):
         return event.position <= self.position
 
     def done(self, event: Stored) -> None:
-        """The message needs no more attention: take it out of those in flight."""
+        """The message needs no more attention: remove it from those in flight."""
         inbox = self.inbox
         if inbox and inbox[0] is event:
             del inbox[0]
@@ -160,7 +161,7 @@ class Consumer(Process):
             self.apply(event)
 
     def applied_before(self, event: Stored) -> bool:
-        """Whether the rows already contain this event; the rows themselves know."""
+        """Whether the rows already contain this event; this is read from the rows themselves."""
         return event.position <= self.store.applied
 
     def apply(self, event: Stored, checkpoint: bool = False) -> None:
@@ -173,18 +174,18 @@ class Consumer(Process):
         self.emit(Applied(self.name, event.position, store.read(writes)))
 
     def fold(self, event: Stored) -> StoredRows:
-        """What the event changes: the projection, which depends on the event and the rows and on nothing else."""
+        """The rows that the event changes, as the projection says; they depend only on the event and the rows."""
         return self.project(event, self.store.view())
 
     def save_checkpoint(self, position: int) -> None:
-        """Make durable how far this consumer has come."""
+        """Make the position that this consumer has reached durable."""
         if self.fuse:
             self.durable()
         self.store.save_checkpoint(position)
         self.emit(CheckpointSaved(self.name, position))
 
     def fail(self) -> None:
-        """The handler raises on the next message, once: it stays where it is and is tried again in its turn."""
+        """The handler raises once, on the next message. The message stays where it is and is tried again in its turn."""
         if not self.inbox and not self.log.down:
             self.fetch()
         if self.inbox:
@@ -192,7 +193,7 @@ class Consumer(Process):
             self.failed(self.inbox[0])
 
     def failed(self, event: Stored) -> None:
-        """What happens to a message whose handler raised: nothing, so that its successors wait."""
+        """Deal with a message whose handler raised. Nothing is done, so that its successors wait."""
 
     # -- snapshots and faults
 
@@ -205,7 +206,7 @@ class Consumer(Process):
         self.emit(SnapshotTaken(snapshot.owner, snapshot.position, dict(snapshot.state), snapshot.schema))
 
     def snapshot(self) -> Snapshot:
-        """The rows, under the position that they stand for."""
+        """The rows, with the position up to which they are the fold."""
         return Snapshot(self.name, self.store.applied, self.copy_rows(), self.context.schema)
 
     def copy_rows(self) -> StoredRows:
@@ -219,7 +220,7 @@ class Consumer(Process):
         self.inbox = []
 
     def restart(self) -> None:
-        """Go on behind the checkpoint."""
+        """Continue after the checkpoint."""
         super().restart()
         self.store.reopen()
         self.resume(self.store.checkpoint)

@@ -29,7 +29,7 @@ class Datastore:
         self.checkpoint = 0
 
     def view(self) -> Mapping[str, Any]:
-        """The rows, to look things up in; not a copy."""
+        """The rows themselves, for look-ups; not a copy."""
         return self._rows
 
     def rows(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Datastore:
             self.checkpoint = position
 
     def save_checkpoint(self, position: int) -> None:
-        """Move the checkpoint alone."""
+        """Move only the checkpoint."""
         self.checkpoint = position
 
     def replace(self, position: int, rows: dict[str, Any]) -> None:
@@ -70,10 +70,10 @@ class Datastore:
         self.applied = self.checkpoint = position
 
     def crash(self) -> None:
-        """The consumer's process dies; nothing to lose here, a file would lose its connection."""
+        """The consumer's process dies. There is nothing to lose here; a file would lose its connection."""
 
     def reopen(self) -> None:
-        """The consumer's process is up again; nothing to recover here."""
+        """The consumer's process is up again. There is nothing to recover here."""
 
     def close(self) -> None:
         """Nothing to close in memory."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class UsageError(ValueError):
-    """What the user asked for does not exist or does not fit; the message says what would. Exit code 2."""
+    """What the user asked for does not exist or does not fit; the message says what would fit. Exit code 2."""
 
 
 class SystemUnavailable(Exception):
@@ -12,7 +12,7 @@ class SystemUnavailable(Exception):
 
 
 class OutcomeUnknown(Exception):
-    """The append may have happened or not; the client hears nothing."""
+    """The append may or may not have happened; the client gets no answer."""
 
 
 class DidNotRecover(Exception):

@@ -25,8 +25,8 @@ else:
 class NewEvent(msgspec.Struct, Generic[Payload], frozen=True, gc=False, omit_defaults=True):
     """An event that no log has accepted yet.
 
-    `id` is stable over retries (``alice-3/0``: client, operation, number in the batch); `data` is the application's payload, `tags` are
-    those that conditions over tags look for.
+    ``id`` stays the same across retries (``alice-3/0``: client, operation, number in the batch). ``data`` is the application's payload,
+    and ``tags`` are what conditions over tags look for.
     """
 
     id: str
@@ -40,8 +40,8 @@ class Stored(
 ):
     """An event with its place; also the history record “this event became visible”.
 
-    `position` counts over the whole log from 1 (gaps are possible), `version` counts over the stream from 1 (gap-free). `tags` are as
-    the append gave them; they are left out if the event has none.
+    `position` counts over the whole log from 1 (gaps are possible); `version` counts over the stream from 1, without gaps. `tags` are
+    those that the append gave; they are left out if the event has none.
     """
 
     position: Annotated[int, msgspec.Meta(ge=1)]

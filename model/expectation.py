@@ -65,7 +65,7 @@ class Exact(Expectation, frozen=True, tag="exact"):
     version: int
 
     def holds(self, version: int) -> bool:
-        """Only for a stream with exactly the expected number of events."""
+        """True only for a stream with exactly the expected number of events."""
         return version == self.version
 
     def __str__(self) -> str:
@@ -79,7 +79,7 @@ class Fenced(Expectation, frozen=True, tag="fenced"):
     token: int
 
     def holds(self, version: int) -> bool:
-        """Every version will do."""
+        """Always true: every version is accepted."""
         return True
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ class OnHold(Expectation, frozen=True, tag="on-hold"):
     hold: int
 
     def holds(self, version: int) -> bool:
-        """Every version will do."""
+        """Always true: every version is accepted."""
         return True
 
     def __str__(self) -> str:
@@ -101,13 +101,13 @@ class OnHold(Expectation, frozen=True, tag="on-hold"):
 
 
 class Criterion(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Events of one of these `types` (none: of any) that have all of these `tags` (none: whatever they have)."""
+    """Events of one of these `types` (empty: any type) that have all of these `tags` (empty: any tags)."""
 
     types: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
     def matches(self, type_name: str, tags: Collection[str]) -> bool:
-        """Whether an event of this type, with these tags, is meant."""
+        """Whether an event of this type with these tags matches."""
         if self.types and type_name not in self.types:
             return False
         return all(tag in tags for tag in self.tags)
@@ -118,10 +118,10 @@ class Criterion(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class NoMatch(Expectation, frozen=True, tag="no-match"):
-    """No event after position `after` may match any of the `criteria`; of versions it demands nothing.
+    """No event after position `after` may match any of the `criteria`; the version of the stream does not matter.
 
-    The condition of a dynamic consistency boundary: what a decision has read is named by types and tags, not by a stream, and `after` is
-    the end of the log at which it was read.
+    This is the condition of a dynamic consistency boundary: what a decision has read is named by types and tags, not by a stream, and
+    `after` is the end of the log at the time of reading.
     """
 
     versioned: ClassVar[bool] = False
@@ -129,11 +129,11 @@ class NoMatch(Expectation, frozen=True, tag="no-match"):
     after: int
 
     def holds(self, version: int) -> bool:
-        """Every version will do."""
+        """Always true: every version is accepted."""
         return True
 
     def matches(self, type_name: str, tags: Collection[str]) -> bool:
-        """Whether the condition looks at such an event."""
+        """Whether such an event matches one of the criteria."""
         return any(criterion.matches(type_name, tags) for criterion in self.criteria)
 
     def __str__(self) -> str:

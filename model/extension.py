@@ -112,4 +112,4 @@ class Extension:
         """Nothing moves any more: record what is stored."""
 
     def close(self) -> None:
-        """Give files and connections back."""
+        """Close files and connections."""

@@ -54,12 +54,12 @@ class NothingAppended(Exception):
 class Log(Process):
     """The reference log.
 
-    Durability: `entries` is what was written, `unsynced` the batches among it that a power cut may take.
-    Slow appends (`begin`, `commit`, `abort`) take their positions early; readers stop below the lowest one that is
-    open, which is the fix for catalogue row seq-gap-commit-order (gap-aware reading). `sessions` are transactions that have
-    taken no position and never will; they stop nobody. `torn` is what a death in the middle of a write left at the end of the file.
-    `ailing` is how the disk will fail next, "" for a sound one; `dropped` are batches whose sync failed: the operating system takes them
-    for written, shows them, and never writes them again.
+    Durability: `entries` is what was written, and `unsynced` are the batches in it that a power cut may remove. Slow appends (`begin`,
+    `commit`, `abort`) take their positions early; readers stop below the lowest open one, which is the fix for catalogue row
+    seq-gap-commit-order (gap-aware reading). `sessions` are transactions that have taken no position and never will; they block nobody.
+    `torn` is what a crash in the middle of a write left at the end of the file. `ailing` says how the disk will fail next ("" for a
+    healthy disk); `dropped` are batches whose sync failed: the operating system considers them written, shows them, and never writes them
+    again.
     """
 
     def __init__(self, name: str = "log") -> None:
@@ -100,14 +100,15 @@ class Log(Process):
             raise
 
     def recognise(self, request: AppendRequest) -> Appended | None:
-        """The answer that this very append was given before, if it was: the dedupe by event id that makes retries safe."""
+        """The answer that this append was given earlier, if it was stored before: this is the deduplication by event id that makes
+        retries safe."""
         positions = self.positions
         if request.events[0].id in positions:
             return Appended(tuple(positions[event.id] for event in request.events if event.id in positions))
         return None
 
     def check(self, request: AppendRequest) -> Conflict | None:
-        """Whether the stream, or what the append names by tags, is what it expects."""
+        """Check whether the stream, or what the append names by tags, is as the append expects. Returns a `Conflict` if it is not."""
         expected = request.expected
         if type(expected) is NoMatch:
             return self.match(expected, request.op)
@@ -115,7 +116,8 @@ class Log(Process):
         return None if expected.holds(found) else Conflict(found)
 
     def match(self, condition: NoMatch, op: str) -> Conflict | None:
-        """The newest event that the condition excludes; those of slow appends count, because they have their places already."""
+        """The conflict with the newest event that the condition excludes, if there is one. Events of slow appends count, because they
+        already have their positions."""
         for other, (_, batch) in self.open.items():
             if other != op and any(self.excluded(condition, event) for event in batch):
                 return Conflict(-1, f"a transaction of {other} is open")
@@ -136,7 +138,7 @@ class Log(Process):
         return len(events) if events is not None else 0
 
     def place(self, request: AppendRequest) -> tuple[Stored, ...]:
-        """The batch with the positions and versions that it will have; takes the positions."""
+        """Take positions for the batch and return it with the positions and versions that it will have."""
         stream = request.stream
         version = self.version(stream)
         position = self.next_position
@@ -149,7 +151,7 @@ class Log(Process):
         return tuple(batch)
 
     def write(self, batch: Sequence[Stored]) -> None:
-        """Write the events and, last, the marker that makes them a batch; recovery drops events without their marker."""
+        """Write the events and then the marker that makes them a batch; recovery drops events without a marker."""
         if self.fuse:
             for _ in batch:
                 self.durable()
@@ -163,7 +165,7 @@ class Log(Process):
         self.put(batch)
 
     def put(self, batch: Sequence[Stored]) -> None:
-        """The batch is part of the log from here on, though a power cut may still take it."""
+        """Make the batch part of the log, although a power cut may still remove it."""
         entries = self.entries
         for event in batch:
             if entries and event.position < entries[-1].position:
@@ -179,7 +181,7 @@ class Log(Process):
         self.unsynced.append(batch)
 
     def sync(self) -> None:
-        """Force what was written to the disk. Only then may an append be acknowledged."""
+        """Force what was written to the disk. An append may be acknowledged only after that."""
         if self.fuse:
             self.durable()
         if self.ailing == "sync":
@@ -190,8 +192,8 @@ class Log(Process):
         self.unsynced.clear()
 
     def undo(self, batch: Sequence[Stored]) -> None:
-        """Cut off what an append has left at the end of the file, half or whole, so that the next one begins where this one did. Its
-        positions are never used again: readers meet a gap."""
+        """Cut off what an append has left at the end of the file, whether half or whole, so that the next one begins where this one did.
+        Its positions are never used again, so readers see a gap."""
         self.torn = ()
         self.dense = False
         written = [other for other in self.dropped if any(other[0] is event for event in batch)]
@@ -202,7 +204,7 @@ class Log(Process):
     # -- slow appends
 
     def begin(self, request: AppendRequest) -> tuple[int, ...] | Appended | Conflict:
-        """Open a slow append: the positions that it has taken, or at once the answer that `append` would give."""
+        """Open a slow append. Returns the positions that it has taken, or at once the answer that `append` would give."""
         known = self.recognise(request)
         if known is not None:
             return known
@@ -215,7 +217,8 @@ class Log(Process):
         return tuple([event.position for event in batch])
 
     def commit(self, op: str) -> Appended | Conflict:
-        """Make a slow append visible, if its expectation still holds; one that was stored in the meantime gets the answer of then."""
+        """Make a slow append visible if its expectation still holds. If it was stored in the meantime, return the answer that it was
+        given then."""
         request, batch = self.open.pop(op)
         known = self.recognise(request)
         if known is not None:
@@ -229,11 +232,12 @@ class Log(Process):
         return Appended(tuple([event.position for event in batch]))
 
     def recheck(self, request: AppendRequest, batch: Sequence[Stored]) -> Conflict | None:
-        """The expectation once more, now that the events go in for good. Without an expectation a moved stream means new places."""
+        """Check the expectation again, now that the events are stored for good. If there is no expectation and the stream has grown, the
+        events get new places."""
         return self.check(request)
 
     def abort(self, op: str) -> None:
-        """Roll a slow append back. Its positions are never used again: readers meet a gap."""
+        """Roll a slow append back. Its positions are never used again, so readers see a gap."""
         self.open.pop(op, None)
 
     # -- reading
@@ -254,7 +258,7 @@ class Log(Process):
         return page
 
     def index(self, after: int) -> int:
-        """The index of the first entry after position `after`: at most `after`, and less only by the number of gaps."""
+        """The index of the first entry after position `after`. It is at most `after`, and less only by the number of gaps."""
         entries = self.entries
         if len(entries) > 1 and entries[-2].position <= after < entries[-1].position:
             return len(entries) - 1  # most readers are there
@@ -262,12 +266,13 @@ class Log(Process):
         return bisect.bisect_right(entries, after, max(after - gaps, 0), key=_position) if gaps else after
 
     def horizon(self) -> int:
-        """The lowest position that is taken and not visible yet; readers stop below it. Sessions that have taken none do not count."""
+        """The lowest position that is taken but not visible yet; readers stop below it. Sessions that have taken no position do not
+        count."""
         return min((batch[0].position for _, batch in self.open.values()), default=self.next_position)
 
     def select(self, lower: int, upper: int, limit: int) -> Sequence[Stored]:
-        """The first `limit` visible events with lower <= position <= upper; none if the bounds are inverted or the limit is not
-        positive. Bounds may lie outside of the log."""
+        """The first `limit` visible events with lower <= position <= upper; none if the bounds are inverted or the limit is not positive.
+        Bounds may lie outside the log."""
         if upper < lower or limit <= 0:
             return NO_EVENTS
         found: list[Stored] = []
@@ -293,12 +298,12 @@ class Log(Process):
         self.sessions.pop(name, None)
 
     def time_out(self) -> None:
-        """A long time has passed. A log that lets idle transactions wait for a bounded time ends them now; this one never waits."""
+        """A long time has passed. A log that waits a bounded time for idle transactions ends them now; this log never waits."""
 
     # -- faults
 
     def crash(self) -> None:
-        """The process dies: open transactions are gone, what was written stays (the operating system has it)."""
+        """The process dies: open transactions are gone, but what was written stays, because the operating system has it."""
         super().crash()
         self.open.clear()
         self.sessions.clear()
@@ -308,7 +313,8 @@ class Log(Process):
         self.ailing = how
 
     def cut_power(self, how: str) -> None:
-        """The machine dies: of the unsynced batches, `torn` leaves the first half, the others nothing that recovery accepts."""
+        """The machine dies. Of the unsynced batches, `torn` leaves the first half, and any other value of `how` leaves nothing that
+        recovery accepts."""
         self.crash()
         for batch in reversed(self.dropped):
             self.forget(batch)
@@ -327,7 +333,7 @@ class Log(Process):
             self.positions.pop(event.id, None)
 
     def restart(self) -> None:
-        """Recovery: read the file, and make durable what was found. Positions that were taken are not taken again."""
+        """Recover: read the file, and make durable what was found. Positions that were taken are not taken again."""
         super().restart()
         if self.torn:
             self.meet_torn_record()
@@ -335,5 +341,6 @@ class Log(Process):
         self.dense = self.dense and self.next_position == len(self.entries) + 1
 
     def meet_torn_record(self) -> None:
-        """The file ends with half a record: its checksum is wrong, so reading stops there, and it is cut off. All before it is good."""
+        """The file ends with half a record. Its checksum is wrong, so reading stops there and the half record is cut off. Everything
+        before it is intact."""
         self.torn = ()

@@ -1,4 +1,4 @@
-"""What must hold: one file for each guarantee, folding the history of a run."""
+"""What must hold. There is one file for each guarantee, which folds the history of a run."""
 
 import lazy_loader
 

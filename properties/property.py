@@ -48,13 +48,13 @@ class Wording:
 
 @attrs.frozen
 class Finding:
-    """A violated guarantee. Data only: sentences are made in `refold.reports`.
+    """A violated guarantee. It holds only data; the sentences are made in `refold.reports`.
 
-    `anomaly` is its name, `guarantee` the code of the catalogue (LOG, CAS, CKPT, ORD, SNAP, REPL, DUAL, READ, LOCK, CDC, LIVE),
-    `judge` is the property that found it, `where` the consumer, stream or client, `position` the first divergent
-    position (None where there is none), `expected` and `actual` the two values that differ, `number` the record of the history at which
-    it showed, `clause` the part of the property's definition that does not hold, `wording` what a property of the user's own says about
-    it."""
+    `anomaly` is its name, and `guarantee` is the code of the guarantee (LOG, CAS, CKPT, ORD, SNAP, REPL, DUAL, READ, LOCK, CDC, LIVE).
+    `judge` is the property that found it, and `where` is the consumer, stream or client. `position` is the first divergent position, or
+    None if there is none. `expected` and `actual` are the two values that differ. `number` is the number of the record in the history at
+    which the finding showed. `clause` is the part of the property's definition that does not hold, and `wording` is what a user's own
+    property says about it."""
 
     anomaly: str
     guarantee: str
@@ -70,21 +70,21 @@ class Finding:
 
     @property
     def signature(self) -> tuple[str, str]:
-        """What must stay the same while a plan is shrunk."""
+        """The part of a finding that must stay the same while a plan is shrunk."""
         return (self.anomaly, self.guarantee)
 
 
 class Property:
     """The base of all properties: a streaming fold of the history.
 
-    A property lists in `handlers` which records it looks at; each handler gets the record's number and the record, and returns a
-    finding or None. Work per record is O(1) amortised; memory is bounded by keys, consumers and what is in
-    flight, not by the length of the history. The class docstring begins with the definition of the guarantee.
-    `needs` names the capability without which there is nothing to check.
+    A property lists in `handlers` which records it looks at; each handler gets the record's number and the record, and returns a finding
+    or None. The work per record is O(1) amortised. Memory is bounded by the keys, the consumers and what is in flight, not by the length
+    of the history. The class docstring begins with the definition of the guarantee. `needs` names the capability without which there is
+    nothing to check.
 
     A definition has parts that can be violated one by one. `clauses` lists them: a short name for each, and the clause in words. Every
-    finding names the clause that does not hold. For every clause, the tests have a history that breaks only this one, and a similar one
-    that breaks none.
+    finding names the clause that does not hold. For every clause, the tests have a history that breaks only this clause, and a similar
+    history that breaks none.
     """
 
     name: ClassVar[str]
@@ -99,23 +99,23 @@ class Property:
     fix: ClassVar[str] = ""
     """For a property of your own: the usual cause, and what to do about it."""
     watches: ClassVar[bool] = False
-    """Whether it looks at steps only if consumers of the user's own are watched. Otherwise it only keeps them, because every third
-    record is a step."""
+    """Whether it looks at steps only while consumers of the user's own are watched. Otherwise it only stores the steps, because every
+    third record is one."""
     needs_application: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     """The capability without which a system has nothing that this property could judge."""
     more_guarantees: ClassVar[tuple[str, ...]] = ()
     """Codes of other guarantees that it judges as well."""
     judges: ClassVar[tuple[type, ...]] = ()
-    """The records without which this property has judged nothing; empty if any record that it looks at is enough."""
+    """The kinds of records without which this property has judged nothing; empty if any record that it looks at is enough."""
     shared: ClassVar[bool] = False
-    """Whether other properties use what this one keeps, although it comes only with certain records. If several processes judge, each
-    of them runs it."""
+    """Whether other properties use what this property keeps, although it is made only for certain records. If several processes judge,
+    each of them runs this property."""
     after: ClassVar[tuple[str, ...]] = ()
     """Names of properties, and of parts of the oracle, that must see a record before this property does, because it uses what they know
     about the record."""
     passes: ClassVar[frozenset[type]] = frozenset()
-    """Classes whose regular records it does not see: it would find nothing in them and keep nothing of them."""
+    """Classes whose regular records it does not see, because it would find nothing in them and keep nothing from them."""
     windows: Sequence[Window] = ()
     """The parts of its memory that are bounded."""
     plain: Callable[[Any], Any] | None = None
@@ -129,7 +129,7 @@ class Property:
         raise NotImplementedError
 
     def sorters(self) -> dict[type, Sorter]:
-        """Record class -> what tells its regular records from the others; no two properties have one for the same class."""
+        """Record class -> a function that tells its regular records from the others. No two properties have one for the same class."""
         return {}
 
     def judged(self, kinds: Collection[type]) -> bool:
@@ -147,7 +147,7 @@ class Property:
         return ()
 
     def observations(self) -> dict[str, int]:
-        """What is worth counting but is no violation: name -> how often."""
+        """What is worth counting but is not a violation: name -> how often it happened."""
         return {}
 
     def given_up(self) -> list[str]:
@@ -280,8 +280,8 @@ def nobody(kind: type) -> Sequence[Property]:
 class Checker:
     """Feeds records to properties. `feed` is the hot path of refold.
 
-    `late` makes the properties that are needed only once records of some kind occur, so that other runs do not pay for them. They
-    judge after all others, so they look at records of their own and at the oracle.
+    `late` makes the properties that are needed only once records of some kind occur, so that other runs do not pay for them. They judge
+    after all other properties, so they look only at their own kinds of records and at the oracle.
     """
 
     def __init__(self, properties: Sequence[Property], late: Callable[[type], Sequence[Property]] = nobody) -> None:
@@ -292,7 +292,7 @@ class Checker:
         self.known = self.table.known
 
     def feed(self, record: Any) -> None:
-        """One record, in the order of the history."""
+        """Judge one record, in the order of the history."""
         self.number = number = self.number + 1
         try:
             asking = self.known[type(record)]
@@ -304,8 +304,8 @@ class Checker:
                 self.findings.append(finding)
 
     def feed_all(self, records: Sequence[Any], findings_max: int) -> bool:
-        """Many records, as `feed` takes them one by one; False as soon as there are `findings_max` findings. If a property raises, `number`
-        is that of the last record that was judged."""
+        """Judge many records, as `feed` does one by one; False as soon as there are `findings_max` findings. If a property raises,
+        `number` is the number of the last record that was judged."""
         found, enough = self.findings, False
         known, met = self.known, self.table.met
         number = self.number
@@ -333,12 +333,13 @@ class Checker:
         return not enough
 
     def note(self, number: int, record: Any, handler: Handler, finding: Finding) -> None:
-        """Keep what a handler found."""
+        """Store what a handler found."""
         self.findings.append(finding)
 
     def recorder(self, records: list[Any]) -> Callable[[Any], None]:
-        """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged` does
-        the same for steps where no consumer is watched; if no property looks at them there, which are every third record, it only keeps."""
+        """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged`
+        does the same for steps while no consumer is watched. Every third record is a step, so if no property looks at steps then, it only
+        keeps them."""
         keep, found = records.append, self.findings.append
         known, met = self.known, self.table.met
 
@@ -360,7 +361,7 @@ class Checker:
         return emit
 
     def finish(self) -> list[Finding]:
-        """The end of the history: all findings, the first of each anomaly and place only."""
+        """Ends the history. Returns all findings, but only the first for each anomaly and place."""
         for checked in self.properties:
             self.findings.extend(checked.finish())
         return self.distinct()

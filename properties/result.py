@@ -12,9 +12,9 @@ from refold.properties.property import Finding
 
 @attrs.frozen
 class Counterexample:
-    """A plan that breaks a guarantee: `findings` are all that its run shows (the first is the one that was shrunk for),
-    `history` is everything that happened in that run, up to the end of settling; `minimal`: shrinking came to its end, so no action of
-    the plan can be left out."""
+    """A plan that breaks a guarantee. `findings` are all findings of its run; the first is the one that the plan was shrunk for.
+    `history` is everything that happened in that run, up to the end of settling. `minimal` says that shrinking was completed, so no
+    action of the plan can be left out."""
 
     plan: Plan
     findings: tuple[Finding, ...]
@@ -42,10 +42,11 @@ class Nearest:
 
 @attrs.frozen
 class Result:
-    """One campaign: `examples` runs from `seed` (None: not known), `steps` actions performed, `skipped` ones not enabled; `counts` of
-    what actually happened (appended, delivered, redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …);
-    `not_checked` in plain words; `sample` is the history of one passing run, for the picture of a verdict that held; `samples` are
-    those that are worth another replay, the shortest first."""
+    """The result of one campaign. `examples` is the number of runs from `seed` (None: not known), `steps` the number of actions
+    performed, and `skipped` the number of actions that were not enabled. `counts` says what actually happened (appended, delivered,
+    redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …), and `not_checked` says in plain words what was not
+    checked. `sample` is the history of one passing run, for the picture of a verdict that held; `samples` are histories that are worth
+    another replay, the shortest first."""
 
     system: str
     application: str
@@ -61,12 +62,12 @@ class Result:
     sample: tuple[Any, ...] = ()
     interrupted: bool = False
     trouble: str = ""
-    """Why the campaign could not go on, in a sentence: for example, the system under test broke the contract of the port."""
+    """Why the campaign could not continue, in a sentence: for example, the system under test broke the contract of the port."""
     samples: tuple[tuple[Any, ...], ...] = ()
     situations: dict[str, int] = attrs.field(factory=dict)
     """Each situation that `sometimes` named -> how many runs reached it."""
     nearest: dict[str, Nearest] = attrs.field(factory=dict)
-    """Each situation that `sometimes` named and no run reached -> the run that came nearest, if distances were given."""
+    """Each situation that `sometimes` named but no run reached -> the run that came nearest, if distances were given."""
 
     @property
     def verdict(self) -> str:

@@ -286,7 +286,7 @@ def early(application: Application | None, oracle: Oracle) -> list[Property]:
 
 
 def properties(application: Application | None) -> list[Property]:
-    """All properties that can be checked: without an application those that need none."""
+    """All properties that can be checked; without an application, those that need none."""
     oracle = Oracle(application)
     return [*early(application, oracle), *(make(oracle) for make in LATE)]
 
@@ -333,8 +333,8 @@ def replay_checker(application: Application, plain: Callable[[Any], Any] | None)
 def checker(
     application: Application | None, plain: Callable[[Any], Any] | None = None, remembered: int | None = None
 ) -> Checker:
-    """A checker of all properties for one history. For one that was read from a file, `plain` says how the application's values look after
-    a round trip through JSON. `remembered` replaces the size of every window, to forget soon."""
+    """A checker of all properties for one history. If the history was read from a file, `plain` says how the application's values look
+    after a round trip through JSON. `remembered` replaces the size of every window, so that records are forgotten sooner."""
     if application is not None and application.replayed:
         return replay_checker(application, plain)
     oracle = Oracle(application, remembered)

@@ -7,7 +7,8 @@ your own code. refold runs generated plans of commands, deliveries, faults and c
 
     TestSeats = machine(Seats(), "sqlite").TestCase  # pytest collects this
 
-Outside of pytest `verify` searches, `replay` runs a stored plan again, and `check` judges a recorded history; each returns a value.
+Outside pytest, `verify` searches, `replay` runs a stored plan again, and `check` judges a recorded history. Each of them returns its
+result.
 
 More is in `refold.model`, `refold.properties`, `refold.systems`, `refold.search` and `refold.reports`.
 """

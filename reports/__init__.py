@@ -1,4 +1,4 @@
-"""Everything that a person reads: results, findings and histories as text, JSON, HTML and pictures."""
+"""Everything that people read: results, findings and histories as text, JSON, HTML and pictures."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Ways to a counterexample: runs, campaigns, the Hypothesis machine, shrinking."""
+"""The ways to a counterexample: runs, campaigns, the Hypothesis machine, shrinking."""
 
 import lazy_loader
 

@@ -58,7 +58,7 @@ class Progress:
 
 @attrs.frozen
 class Budget:
-    """When to stop: after so many wall-clock `seconds`, or after so many `examples`, or both; and after
+    """When to stop: after this many wall-clock `seconds`, or after this many `examples`, or at whichever comes first; and after
     `distinct` different anomalies.
 
     The wall clock only ends the search; what is found in run n depends on the seed alone.
@@ -69,7 +69,7 @@ class Budget:
     distinct: int = 4
 
     def exhausted(self, seconds: float) -> bool:
-        """Whether even the time that is granted beyond the budget is over: whatever is under way ends."""
+        """Whether even the extra time beyond the budget is over; everything that is still under way then ends."""
         return self.seconds is not None and seconds > self.seconds + max(GRACE * self.seconds, GRACE_SECONDS)
 
     def spent(self, seconds: float, examples: int) -> float:
@@ -94,9 +94,9 @@ def never_comes(found: Counterexample) -> bool:
 class Campaign:
     """Searches one system for broken guarantees.
 
-    `jobs` processes make the runs; what is found does not depend on how many. `tapes` gives tapes of the caller's own, one process
-    then. `seen` is called with every counterexample before it is shrunk, `found` after that, `progress` now and then. After the first
-    find the search goes on as long again, for anomalies of other kinds.
+    `jobs` processes make the runs; what is found does not depend on their number. `tapes` provides the caller's own tapes; the search
+    then uses one process. `seen` is called with every counterexample before it is shrunk, `found` after that, and `progress` now and
+    then. After the first finding, the search continues for as long again, to find other kinds of anomalies.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Campaign:
         return self.result()
 
     def search(self) -> None:
-        """Run after run; a search in which something that must happen never did ends with that as its find."""
+        """Make run after run. If something that must happen never did, the search ends with that as its finding."""
         self.run_all()
         conflicts = contested(self.application)
         consumers = have_work(self.system.consumers)
@@ -171,7 +171,7 @@ class Campaign:
             self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
 
     def run_all(self) -> None:
-        """Run after run, until the budget is spent or it is clear that there is nothing more to see."""
+        """Make run after run, until the budget is spent or it is clear that there is nothing more to see."""
         self.started = self.told = time.perf_counter()
         stop_at: int | None = None
         for outcome in self.outcomes():
@@ -185,7 +185,8 @@ class Campaign:
                 return
 
     def outcomes(self) -> Iterator[Outcome]:
-        """The outcomes of all runs, in the order of their numbers: the first ones made here, the others by workers if there may be one."""
+        """The outcomes of all runs, in the order of their numbers. The first runs are made here, the others by workers if workers are
+        allowed."""
         if self.tapes is not None:
             for number, tape in enumerate(self.tapes()):
                 yield Outcome.of(number, execute(self.system, self.application, self.menu.decode(tape)), keep=True)
@@ -199,7 +200,7 @@ class Campaign:
             yield from workers.outcomes()
 
     def tell(self) -> None:
-        """Look at the clock, and call `progress` if it was not called for a while; also between the runs of shrinking."""
+        """Look at the clock, and call `progress` if it has not been called for a while. This also happens between the runs of shrinking."""
         now = time.perf_counter()
         self.seconds = now - self.started
         if now - self.told > 0.1:
@@ -226,7 +227,7 @@ class Campaign:
         return sampled and self.spent() >= 1.0
 
     def count(self, outcome: Outcome) -> None:
-        """Add one run to the books."""
+        """Add one run to the counts."""
         self.examples += 1
         self.steps += outcome.steps
         self.skipped += outcome.skipped
@@ -250,14 +251,14 @@ class Campaign:
                 self.liveliest, self.sample = len(outcome.kinds), history
 
     def plan(self, outcome: Outcome) -> tuple[Action, ...]:
-        """What a run did; where the run itself was not kept, what it was to do."""
+        """What a run did or, if the run itself was not kept, what it was meant to do."""
         if outcome.run is not None:
             return tuple(outcome.run.performed)
         return tuple(self.menu.decode(tape(self.seed, outcome.number, self.menu)))
 
     def report(self, outcome: Outcome) -> None:
-        """Shrink a failing run, unless its anomaly is known already. Ctrl-C ends the shrinking, and so does a system that is lost
-        meanwhile; what it has come to is kept."""
+        """Shrink a failing run, unless its anomaly is already known. Ctrl-C ends the shrinking, and so does a system that is lost in the
+        meantime; the shortest plan so far is kept."""
         signature, run = outcome.signature, outcome.run
         if signature is None or run is None or signature in self.signatures:
             return
@@ -272,7 +273,7 @@ class Campaign:
             waiting.let_in()
 
     def shrunk(self, run: Run, waiting: HeldInterrupt) -> tuple[Counterexample, BaseException | None]:
-        """The shortest plan that shows the first anomaly of the run, and what stopped the shrinking before its end."""
+        """The shortest plan that shows the first anomaly of the run, and what stopped the shrinking early, if anything."""
         started = time.process_time()
         reproduces = Reproducer(self.system, self.application, run.findings[0], self.signatures)
         best, stopped = tuple(run.performed), None

@@ -45,9 +45,9 @@ class Run:
     given_up: tuple[str, ...] = ()
     """What was not checked because it had to be forgotten, in words."""
     situations: dict[str, bool] = attrs.field(factory=dict)
-    """What `sometimes` named in it -> whether it was reached."""
+    """Situation that `sometimes` named in the run -> whether it was reached."""
     distances: dict[str, float] = attrs.field(factory=dict)
-    """How near it came to what `sometimes` named, where a distance was given."""
+    """How near the run came to the situations that `sometimes` named, if a distance was given."""
 
     @property
     def steps(self) -> int:
@@ -70,8 +70,8 @@ def undisturbed() -> Iterator[None]:
 def execute(system: SystemPort, application: Application, plan: Sequence[Action], *, whole: bool = False) -> Run:
     """Run `plan` on a new deployment of `system`, and judge it by all properties.
 
-    The run ends at the first finding, or after settling; with `whole` it goes on to the end, for a full report.
-    Raises `BrokenApplication` if the application's own code fails.
+    The run ends at the first finding, or after settling; with `whole` it continues to the end, for a full report. Raises
+    `BrokenApplication` if the application's own code fails.
     """
     begin_run()
     judge = checker(application)

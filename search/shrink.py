@@ -45,7 +45,7 @@ class Shrinker:
 
     @property
     def finished(self) -> bool:
-        """Whether every trial that shrinking asked for was allowed, of pairs too: then no action can be left out."""
+        """Whether every trial that shrinking asked for was allowed, including those of pairs; if so, no action can be left out."""
         return self.tried < self.most and self.paired
 
     def attempt(self, plan: Plan) -> Plan | None:
@@ -71,7 +71,7 @@ class Shrinker:
                 return plan
 
     def delete_chunks(self, plan: Plan) -> Plan:
-        """Delete runs of actions, long ones first, from the end."""
+        """Delete sequences of actions from the end, long ones first."""
         size = max(len(plan) // 2, 1)
         while size:
             end = len(plan)
@@ -87,7 +87,7 @@ class Shrinker:
         return plan
 
     def delete_pairs(self, plan: Plan) -> Plan:
-        """Delete two actions that only make sense together (a crash and its restart), near ones first."""
+        """Delete two actions that only make sense together (a crash and its restart), pairs that are close to each other first."""
         self.paired = len(plan) <= PAIRS_UP_TO
         if not self.paired:
             return plan
@@ -105,7 +105,7 @@ class Shrinker:
         return plan
 
     def recount(self, plan: Plan) -> Plan:
-        """Delete an action and let a later one count anew: without the first of three in flight, the third is the second."""
+        """Delete an action and renumber a later one: without the first of three messages in flight, the third is the second."""
         if len(plan) > RECOUNTED_UP_TO:
             return plan
         for first in range(len(plan) - 2, -1, -1):
@@ -117,7 +117,7 @@ class Shrinker:
         return plan
 
     def counted(self, action: Action) -> Iterator[Action]:
-        """The same action of the same process with another number, if the number counts what other actions leave over."""
+        """The same action of the same process with another number, if the number counts what other actions leave behind."""
         whose = COUNTING.get(type(action))
         if whose is None or action == Deliver(getattr(action, whose), 0):
             return
@@ -126,7 +126,7 @@ class Shrinker:
                 yield other
 
     def leap(self, plan: Plan) -> Plan:
-        """Delete two actions and change a third one at once: “put 1 and 1, take 1 and 2” is “put 1, take 1 and 1” in disguise."""
+        """Delete two actions and change a third one in one step: “put 1 and 1, take 1 and 2” becomes “put 1, take 1 and 1”."""
         if not 5 <= len(plan) <= LEAPS_UP_TO:
             return plan
         enough = self.tried + LEAPS_MOST
@@ -176,7 +176,7 @@ class Shrinker:
         return plan
 
     def renamings(self, plan: Plan) -> list[tuple[str, str]]:
-        """Pairs of words that occur in the menu, the second earlier than the first, the first in the plan."""
+        """Pairs of words from the menu: the first occurs in the plan, and the second comes earlier in the menu."""
         words = list(dict.fromkeys(word for action in self.rank for word in words_of(action)))
         used = {word for action in plan for word in words_of(action)}
         return [(old, new) for n, old in enumerate(words) if old in used for new in words[:n]]
@@ -195,7 +195,7 @@ class Shrinker:
         return msgspec.structs.replace(action, **changes) if changes else action
 
     def cost(self, plan: Plan) -> tuple[int, list[int]]:
-        """Shorter first; then simpler kinds and arguments."""
+        """The cost of a plan: shorter plans cost less, then those with simpler kinds and arguments."""
         return len(plan), [self.rank.get(action, 1 << 30) for action in plan]
 
     def simpler(self, action: Action) -> Iterator[Action]:
@@ -209,7 +209,7 @@ class Shrinker:
 
     @staticmethod
     def other_kinds(action: Action) -> Sequence[Action]:
-        """The same deed in a simpler way."""
+        """Simpler ways of doing the same thing."""
         if isinstance(action, Prepare | Begin):
             return (Submit(action.client, action.command),)
         if isinstance(action, Deliver) and action.index:

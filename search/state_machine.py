@@ -79,7 +79,7 @@ def where_it_is_written() -> tuple[str, int]:
 
 
 class EventSourcedMachine(RuleBasedStateMachine):
-    """The base of all machines. Set `application` (an instance, a class or a name) and `system` (a name or an object) in a subclass.
+    """The base of all machines. In a subclass, set `application` (an instance, a class or a name) and `system` (a name or an object).
 
     For your own rules: `self.perform(action)` does one action and checks; `self.records` is the history so far;
     `self.deployment` is the running system.
@@ -88,7 +88,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
     application: ClassVar[Any] = "inventory"
     system: ClassVar[Any] = "reference"
     standard_settings: ClassVar[settings]
-    """What `TestCase.settings` is until the user chooses others."""
+    """The value of `TestCase.settings` until the user chooses other settings."""
     test: ClassVar[str] = ""
     """The pytest test that runs this machine."""
 
@@ -128,12 +128,12 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @classmethod
     def as_a_campaign(cls) -> bool:
-        """Whether runs are those of a campaign, and no method of a subclass takes part in them."""
+        """Whether the runs are those of a campaign, in which no method of a subclass takes part."""
         return not any(callable(value) for _, value in cls.added())
 
     @classmethod
     def performs(cls, plan: Plan) -> None:
-        """A run of this plan, from beginning to end; raises `Broken`, and whatever the user's own rules raise."""
+        """Run this plan from beginning to end. Raises `Broken`, and whatever the user's own rules raise."""
         __tracebackhide__ = True
         running = cls()
         try:
@@ -143,7 +143,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @contextmanager
     def errors(self, under_way: Action | None = None) -> Iterator[None]:
-        """What the code under test raises is reported as in `refold verify`; Hypothesis takes only an `Exception` for a failure."""
+        """Report what the code under test raises in the same way as `refold verify`; Hypothesis treats only an `Exception` as a failure."""
         try:
             yield
         except BaseException as error:
@@ -169,7 +169,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
         return done
 
     def look(self) -> None:
-        """Check the invariants of subclasses, between two actions; Hypothesis does it only between two rules."""
+        """Check the invariants of subclasses between two actions; Hypothesis checks them only between two rules."""
         __tracebackhide__ = True
         pending = [one for one in getattr(self, "_initialize_rules_to_run", ()) if one.function is not FIRST]
         for invariant in invariants(type(self)):
@@ -178,17 +178,18 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @initialize(tape=burst_tapes())
     def first_burst(self, tape: bytes) -> None:
-        """Every run begins with a plan as campaigns run them: drawn one by one, actions take a long time to get anywhere."""
+        """Every run begins with a plan like those of campaigns, because actions that are drawn one by one take a long time to get
+        anywhere."""
         self.searching.rounds.latest = tape
         self.play(self.menu.decode(tape))
 
     @rule(tape=tapes(SHORT))
     def short_burst(self, tape: bytes) -> None:
-        """Some actions in one draw."""
+        """Draw several actions at once and perform them."""
         self.play(self.menu.decode(tape))
 
     def play(self, plan: Plan) -> None:
-        """Perform the actions of a plan, with a look at the invariants after each."""
+        """Perform the actions of a plan, and check the invariants after each."""
         __tracebackhide__ = True
         looks = bool(invariants(type(self)))
         for action in plan:
@@ -207,7 +208,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @rule(action=one_of(*kinds("slow_append")))
     def slow_append(self, action: Action) -> None:
-        """A slow append goes on."""
+        """A slow append continues."""
         self.perform(action)
 
     @rule(action=one_of(*kinds("deliver")))
@@ -226,7 +227,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
         self.perform(action)
 
     def teardown(self) -> None:
-        """Faults stop; everything must converge; then the last findings are collected. After a failure nothing is judged."""
+        """Faults stop and everything must converge; then the last findings are collected. After a failure, nothing is judged."""
         __tracebackhide__ = True
         try:
             error = sys.exc_info()[1]
@@ -249,7 +250,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
         self.counted(settled=True)
 
     def counted(self, settled: bool) -> None:
-        """Add this run to the books of the search."""
+        """Add this run to the counts of the search."""
         if not self.searching.trying:
             self.searching.count(self.run(settled))
 

@@ -116,7 +116,8 @@ def callable_extensions(extensions: tuple[type[Extension], ...]) -> dict[type, t
 
 
 class Deployment:
-    """Runs actions on parts. `parts` replaces the design of single parts: ``{"log": MyLog, "index": MyConsumer, "carol": MyClient}``."""
+    """Runs actions on parts. `parts` replaces the design of individual parts: ``{"log": MyLog, "index": MyConsumer, "carol":
+    MyClient}``."""
 
     def __init__(
         self,
@@ -179,7 +180,7 @@ class Deployment:
         )
 
     def callers(self) -> tuple[str, ...]:
-        """Who acts as a client here."""
+        """The names of those who act as clients here."""
         return tuple(self.clients)
 
     def extend(self, make: type[Extension]) -> Extension:
@@ -190,8 +191,8 @@ class Deployment:
         return extension
 
     def call(self, action: type) -> Handler:
-        """The first action of its kind: the extension that handles it comes into being and learns what has happened; without one it is
-        never enabled."""
+        """Called for the first action of its kind: the extension that handles it is created and told what has happened. Without an
+        extension, the action is never enabled."""
         make = self.dormant.get(action)
         if make is None:
             self.handlers[action] = never
@@ -206,7 +207,7 @@ class Deployment:
         return self.handlers[action]
 
     def handlers_of(self, extension: Extension) -> dict[type, Handler]:
-        """Action class -> what the extension does; where that may reveal something, the observer looks before anybody else reads."""
+        """Action class -> what the extension does. If that may make something visible, the observer looks before anybody else reads."""
         table = extension.handlers()
         for action in extension.reveals:
             table[action] = functools.partial(self.revealing, table[action])
@@ -215,8 +216,8 @@ class Deployment:
         return table
 
     def removing(self, extension: Extension, handler: Handler, action: Action) -> bool:
-        """Do it, and read what is left: behind what was removed, and from the beginning. While a slow append is open, readers may not see
-        all that is stored; then the reads after the next restart, and at rest, have to do."""
+        """Do the removal, and read what is left: after the removed events, and from the beginning. While a slow append is open, readers
+        may not see everything that is stored; the reads after the next restart and at rest are used then."""
         try:
             done = handler(action)
         except ProcessDied as death:
@@ -229,7 +230,7 @@ class Deployment:
         return done
 
     def revealing(self, handler: Handler, action: Action) -> bool:
-        """Do it, and look."""
+        """Do the action, and let the observer look."""
         done = handler(action)
         if done:
             self.tail()
@@ -283,9 +284,8 @@ class Deployment:
         return cast(FailingLog, self.log)
 
     def require(self, port: type) -> None:
-        """Check, the first time, that the log has the methods of a capability. Raises UsageError if it has not.
-
-        What was checked is kept in a set. A `cached_property` would write into the instance's dict, and Python would then look up every
+        """Check, the first time, that the log has the methods of a capability. Raises UsageError if it does not. The capabilities that
+        were checked are kept in a set: a `cached_property` would write into the instance's dict, and Python would then look up every
         attribute of this object the slow way.
         """
         if port in self.checked:
@@ -307,7 +307,7 @@ class Deployment:
         return self.clock.now
 
     def perform(self, action: Action) -> bool:
-        """Do one action; False (and counted) if it is not enabled now."""
+        """Do one action. If it is not enabled now, return False and count it as skipped."""
         try:
             handler = self.handlers[type(action)]
         except KeyError:
@@ -326,7 +326,7 @@ class Deployment:
         return False
 
     def settle(self) -> None:
-        """Faults stop; restart, roll back what is open, run the consumers until nothing moves, and show every store."""
+        """Stop all faults, restart everything, roll back what is open, run the consumers until nothing moves, and show every store."""
         try:
             self.come_to_rest()
         except DidNotRecover as error:
@@ -380,14 +380,15 @@ class Deployment:
         self.emit(Settled(self.skipped))
 
     def rested(self) -> None:
-        """What is stored at rest has been recorded; what else there is to see of it. Here there is nothing."""
+        """Called when everything stored at rest has been recorded, to show what else there is to see. Here there is nothing."""
 
     def time_passes(self) -> bool:
-        """Nobody has anything to do; whether somebody may have, now that time has gone by. Here nobody waits for time."""
+        """Called when nobody has anything to do: whether somebody may have something to do after some time has passed. Here nobody waits
+        for time."""
         return False
 
     def close(self) -> None:
-        """Give the parts' files back."""
+        """Close the files of the parts."""
         for consumer in self.everyone:
             consumer.store.close()
         for extension in self.extensions:
@@ -544,7 +545,7 @@ class Deployment:
         self.tail()
 
     def ready(self, name: str) -> Client | None:
-        """The client, if it is free and what it reads from and writes to is up."""
+        """The client, if it is free and everything that it reads from and writes to is up."""
         client = self.clients[name]
         if client.pending is not None or client.paused or self.log.down:
             return None
@@ -566,7 +567,7 @@ class Deployment:
             self.answered(client, request, outcome)
 
     def given_up(self, client: Client, request: AppendRequest, no: NothingAppended) -> None:
-        """Nothing was stored this time. What was sent before, and not answered, remains unknown."""
+        """Nothing was stored this time. The outcome of what was sent earlier without an answer remains unknown."""
         self.note_no(no)
         if client.unknown is request:
             self.unheard(client, request)
@@ -593,7 +594,7 @@ class Deployment:
         self.unheard(client, request)
 
     def note_disk(self, doubt: OutcomeUnknown) -> None:
-        """Record that the disk failed, if that is why."""
+        """Record that the disk failed, if that is the reason."""
         if isinstance(doubt, DiskFailure):
             self.emit(DiskFailed(self.log.name, doubt.how))
 
@@ -610,7 +611,7 @@ class Deployment:
         self.tail()
 
     def tail(self) -> bool:
-        """Let the observer read on, and tell everyone what became visible; whether there was anything."""
+        """Let the observer read on, and announce what became visible. Returns whether there was anything."""
         page = self.observer.tail()
         if not page:
             return False
@@ -692,7 +693,7 @@ class Deployment:
         return True
 
     def can_die(self, process: Mortal, log: Capability, consumer: Capability) -> bool:
-        """Whether the log, or else a consumer, has the capability."""
+        """Whether this process can die: whether the system has the capability `log` if it is the log, or `consumer` if it is a consumer."""
         return (log if process is self.log else consumer) in self.capabilities
 
     def restart(self, action: Restart) -> bool:
@@ -737,7 +738,7 @@ class Deployment:
                 consumer.wake()
 
     def gone(self, error: DidNotRecover) -> None:
-        """The log does not come back: this is the last thing that the history tells."""
+        """The log does not come back; this is the last record of the history."""
         self.emit(NotRecovered(self.log.name, str(error)))
 
     def died(self, death: ProcessDied) -> None:
@@ -747,7 +748,7 @@ class Deployment:
         self.forget_slow(death.process)
 
     def forget_slow(self, process: Process | DrivenLog) -> None:
-        """Slow appends die with the log; their clients hear nothing."""
+        """Drop slow appends, which die with the log; their clients get no answer."""
         if process is self.log:
             for extension in self.extensions:
                 extension.log_died()

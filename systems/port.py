@@ -64,7 +64,7 @@ def stand_down(system: SystemPort) -> None:
 
 
 class SystemPort(Protocol):
-    """A system that is opened anew, and empty, for each run."""
+    """A system of which a new, empty deployment is opened for each run."""
 
     @property
     def name(self) -> str:

@@ -54,7 +54,7 @@ def check_parts(name: str, parts: Parts, extensions: Sequence[type[Extension]]) 
 
 
 class Reference:
-    """Opens deployments of model parts; `parts` replaces single ones by name, which is how a broken system is made."""
+    """Opens deployments of model parts. `parts` replaces individual parts by name, which is how a broken system is made."""
 
     OPTIONS: ClassVar[dict[str, tuple[tuple[str, ...], str]]] = {
         "strategy": (tuple(STRATEGIES), "expected-version"),

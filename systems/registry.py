@@ -149,7 +149,7 @@ def refuse_options(name: str, options: dict[str, str]) -> None:
 
 
 def resolve(text: str) -> SystemPort:
-    """The system called `text`; raises `UsageError` with a sentence if there is none, `SystemUnavailable` if it cannot run here."""
+    """The system called `text`. Raises `UsageError` with a sentence if there is none, and `SystemUnavailable` if it cannot run here."""
     if text.startswith(PREFIX):
         return ProgramSystem(text.removeprefix(PREFIX))
     name, _, query = text.partition("?")

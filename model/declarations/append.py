@@ -9,8 +9,8 @@ from refold.model.expectation import AnyExpectation
 
 
 class AppendRequest(msgspec.Struct, frozen=True, gc=False):
-    """What a client asks of the log: all `events`, one at least, at the end of `stream`, if it is as `expected`. `op` names the operation.
-    The ids of the events differ, and the log has stored all of them or none."""
+    """What a client asks of the log: to append all `events` (at least one) at the end of `stream`, if the stream is as `expected`. `op`
+    names the operation. The ids of the events differ, and the log has stored all of them or none."""
 
     op: str
     stream: str
@@ -19,13 +19,13 @@ class AppendRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
-    """The log's yes: the global positions of the events, in order."""
+    """The log's acknowledgement: the global positions of the events, in order."""
 
     positions: tuple[int, ...]
 
 
 class Conflict(msgspec.Struct, frozen=True, gc=False):
-    """The log's definite no: the stream is at version `found`, which is not what the append expected."""
+    """The log's definite refusal: the stream is at version `found`, which is not what the append expected."""
 
     found: int
     reason: str = ""

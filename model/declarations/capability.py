@@ -109,7 +109,7 @@ SNAPSHOTS = core(
 )
 REDELIVER = core(
     "redeliver",
-    "consumers are sent events again that they have already had",
+    "consumers receive events again that they have already received",
     "duplicate deliveries: the system delivers exactly once",
     brought=True,
 )

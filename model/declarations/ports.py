@@ -27,8 +27,8 @@ class Readable(Protocol):
 class LogPort(Readable, Protocol):
     """An event log. Positions count from 1 over the whole log and versions from 1 over a stream.
 
-    `append` either stores the whole batch and returns `Appended`, or stores nothing and returns `Conflict`; it raises
-    `OutcomeUnknown` where it cannot tell.
+    `append` either stores the whole batch and returns `Appended`, or stores nothing and returns `Conflict`; it raises `OutcomeUnknown` if
+    it cannot tell which.
     """
 
     def append(self, request: AppendRequest, /) -> Appended | Conflict:
@@ -36,7 +36,7 @@ class LogPort(Readable, Protocol):
 
 
 class StreamLog(LogPort, Protocol):
-    """A log that can read one stream; any other one is read whole for it."""
+    """A log that can read a single stream; any other log is read completely instead."""
 
     def read_stream(self, stream: str, after: int, /) -> Sequence[Stored]:
         """The events of one stream with versions greater than `after`."""
@@ -55,10 +55,10 @@ class MortalLog(Protocol):
 
 @runtime_checkable
 class DurableLog(MortalLog, Protocol):
-    """A log that calls `durable` right before each of its durable steps, and may die of it (``crash-log-at-step``)."""
+    """A log that calls ``durable`` right before each of its durable steps, and may die there (``crash-log-at-step``)."""
 
     durable: Callable[[], None]
-    """The harness puts a function of its own here: it raises where the log has to die, and nothing after it may happen."""
+    """The harness puts its own function here. It raises where the log has to die, and nothing after it may happen."""
 
 
 @runtime_checkable
@@ -66,7 +66,7 @@ class SlowLog(Protocol):
     """A log whose appends may take their positions now and become visible later (``slow-append``)."""
 
     def begin(self, request: AppendRequest, /) -> tuple[int, ...] | Appended | Conflict:
-        """Open a slow append: the positions that it has taken, or at once the answer that `append` would give."""
+        """Open a slow append. Returns the positions that it has taken, or at once the answer that `append` would give."""
 
     def commit(self, op: str, /) -> Appended | Conflict:
         """Make the slow append of operation `op` visible."""
@@ -80,7 +80,7 @@ class PoweredLog(Protocol):
     """A log whose machine can lose power (``power-cut``)."""
 
     def cut_power(self, how: str, /) -> None:
-        """Lose unsynced writes, as `how` says: ``drop``, ``torn`` or ``reorder``."""
+        """Lose unsynced writes in the way that ``how`` names: ``drop``, ``torn`` or ``reorder``."""
 
     def restart(self) -> None:
         """Come back with what is durable."""
@@ -139,7 +139,7 @@ class Closing(Protocol):
 
 
 class DrivenLog(StreamLog, MortalLog, Protocol):
-    """A log as a deployment drives it: a process with a name that is up or down, and dies when its fuse has burnt down."""
+    """A log as a deployment drives it: a named process that is up or down, and that dies when its fuse has burnt down."""
 
     name: str
     down: bool
@@ -150,13 +150,13 @@ class DrivenLog(StreamLog, MortalLog, Protocol):
 
 
 class StorePort(Protocol):
-    """A consumer's datastore: rows, the newest position applied, the checkpoint."""
+    """A consumer's datastore: the rows, the newest position applied, and the checkpoint."""
 
     applied: int
     checkpoint: int
 
     def view(self) -> Mapping[str, Any]:
-        """The rows, to look things up in."""
+        """The rows, for look-ups."""
 
     def rows(self) -> StoredRows:
         """A copy of all rows."""
@@ -171,7 +171,7 @@ class StorePort(Protocol):
         """Change rows, and with `checkpoint` the checkpoint, in one atomic step."""
 
     def save_checkpoint(self, position: int, /) -> None:
-        """Move the checkpoint alone."""
+        """Move only the checkpoint."""
 
     def replace(self, position: int, rows: StoredRows, /) -> None:
         """Hold exactly these rows."""
@@ -183,17 +183,17 @@ class StorePort(Protocol):
         """The consumer's process is up again: recover rows, `applied` and `checkpoint` from what is durable."""
 
     def close(self) -> None:
-        """Give files and connections back."""
+        """Close files and connections."""
 
 
 class SnapshotPort(Protocol):
-    """Where snapshots are kept."""
+    """The place where snapshots are kept."""
 
     def save(self, snapshot: Snapshot, /) -> None:
-        """Keep durably."""
+        """Store the snapshot durably."""
 
     def newest(self, owner: str, /) -> Snapshot | None:
         """The newest one."""
 
     def close(self) -> None:
-        """Give files and connections back."""
+        """Close files and connections."""

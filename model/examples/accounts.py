@@ -57,13 +57,13 @@ class Deleted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Accounts(Application):
-    """State of an organisation: the set of names taken."""
+    """The state of an organisation is the set of names that are taken."""
 
     name = "accounts"
     events = (Registered, Released, Deleted)
 
     def commands(self) -> Sequence[Register | Rename | Delete]:
-        """Two names in two organisations."""
+        """Commands for two names in two organisations."""
         orgs, names = ("acme", "zeta"), ("ada", "bob")
         return (
             *(Register(org, name) for org in orgs for name in names),

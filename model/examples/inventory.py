@@ -48,13 +48,13 @@ class Picked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Inventory(Application):
-    """State of an item: the number of free pieces."""
+    """The state of an item is the number of free pieces."""
 
     name = "inventory"
     events = (Restocked, Reserved, Picked)
 
     def commands(self) -> Sequence[Restock | Reserve]:
-        """Two items, one or two pieces at a time."""
+        """Commands for two items, with one or two pieces at a time."""
         items = ("bolt", "nut")
         return (
             *(Restock(item, count) for item in items for count in (1, 2)),
@@ -66,7 +66,7 @@ class Inventory(Application):
         return message.item
 
     def conditional(self, command: Restock | Reserve) -> bool:
-        """Deliveries of stock are facts; reservations are decisions."""
+        """True for reservations, which are decisions; deliveries of stock are facts."""
         return type(command) is Reserve
 
     def initial(self, key: str) -> int:
@@ -91,5 +91,5 @@ class Inventory(Application):
         return state - event.count if type(event) is Reserved else state
 
     def broken_invariant(self, key: str, state: int) -> str | None:
-        """Nobody can reserve what is not there."""
+        """What is wrong if more is reserved than there is."""
         return f"the stock of {key} is {state}" if state < 0 else None

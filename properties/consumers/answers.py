@@ -1,7 +1,7 @@
 """Answers: what a consumer folds for somebody who asks is the state of the stream (A11, A12).
 
-A read path beside the subscription has a decoder of its own, and that is where it breaks: it misses the upcaster that
-the others use (catalogue: upcaster-shadowed).
+A read path that bypasses the subscription has its own decoder, and that is where it breaks: it lacks the upcaster that the other paths
+use (catalogue: upcaster-shadowed).
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ PENDING = 64
 
 
 class Answers(Property):
-    """For every answer about stream s at version v: state == fold(s[:v]), and s has v events that are visible when all is at rest.
+    """For every answer about stream s at version v: state == fold(s[:v]), and at least v events of s are visible when everything is at
+    rest.
 
-    An answer may tell of events that readers of the whole log do not see yet; it is judged when everything is at rest.
+    An answer may include events that readers of the whole log cannot see yet, so it is judged when everything is at rest.
     """
 
     name = "answers"

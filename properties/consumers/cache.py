@@ -1,7 +1,8 @@
 """Caches and other unordered readers: no update undoes a newer one, nothing deleted comes back, nothing stays stale for ever (A14).
 
-A cache takes updates as they come, so every row needs the version of its newest change, and deleted rows need it too. Usually broken
-by forgetting the version together with the row (catalogue: cache-resurrects-deleted), or by having none (stale-overwrites-newer).
+A cache takes updates in any order, so it has to keep the version of the newest change of every row, even of deleted rows. This is usually
+broken by deleting the version together with the row (catalogue: cache-resurrects-deleted), or by keeping no version at all
+(stale-overwrites-newer).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 class CacheOrder(Property):
     """For every row of an unordered consumer, since its last restart: an event before the row's newest change leaves the row as it is,
-    also where that change deleted it."""
+    even if that change deleted the row."""
 
     name = "cache-order"
     guarantee = "READ"
@@ -86,17 +87,18 @@ class CacheOrder(Property):
 
 
 class CacheAtRest(Property):
-    """For every unordered consumer that is at rest at the end of the log: each of its rows equals the row of the full fold; and each row of
-    the full fold is there, unless the consumer was restarted, which empties it.
+    """For every unordered consumer that is at rest at the end of the log: each of its rows equals the same row of the full fold. Every
+    row of the full fold is present, unless a restart has emptied the consumer.
 
-    This property is kept, although `cache-order` sees every undone change earlier: it compares values, and sees rows that never came.
+    This property is kept, although `cache-order` sees every undone change earlier, because this property compares values and notices rows
+    that never arrived.
     """
 
     name = "cache"
     guarantee = "READ"
     clauses = {
-        "rows are right": "at rest every row that is there is that of the full fold",
-        "rows are there": "at rest every row of the full fold is there, unless a restart emptied the consumer",
+        "rows are right": "at rest every row that is present equals that of the full fold",
+        "rows are there": "at rest every row of the full fold is present, unless a restart has emptied the consumer",
     }
     needs_application = True
     judges = (Applied,)

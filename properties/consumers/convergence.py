@@ -1,8 +1,8 @@
 """Convergence: once faults stop, every consumer reaches the tail without another append (A13).
 
-A liveness property, so it has a phase of its own: the harness restarts everything, appends nothing, and lets consumers run until none
-of them would do anything by itself. Usually broken by a wake-up that falls between “nothing to read” and “now
-listening” (catalogue: lost-wakeup).
+This is a liveness property, so it has its own phase: the harness restarts everything, appends nothing, and lets consumers run until none
+of them does anything more by itself. It is usually broken by a wake-up that arrives between “nothing to read” and “now listening”
+(catalogue: lost-wakeup).
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Convergence(Property):
-    """For every consumer c when all is at rest: position(c) == tail(log).
+    """For every consumer c when everything is at rest: position(c) == tail(log).
 
-    This is judged where the history says that all is at rest (`settled`). The position is the one at which c was seen at rest (`observed`)
-    by then, and since all was at rest before, if it was. If some consumers were seen and c was not, it is where the effects of c end; a
-    rest at which nobody was seen is not judged.
+    This is judged where the history says that everything is at rest (`settled`). The position of c is the one at which it was seen at
+    rest (`observed`) before that record, but after the previous `settled` record, if there is one. If some consumers were seen and c was
+    not, its position is where its effects end. If no consumer was seen, nothing is judged.
     """
 
     name = "convergence"
     guarantee = "LIVE"
     clauses = {
         "not before the tail": "a consumer that was seen at rest is not before the end of the log",
-        "not beyond the tail": "a consumer that was seen at rest is not beyond the end of the log, where there is nothing",
+        "not beyond the tail": "a consumer that was seen at rest is not beyond the end of the log",
         "every consumer": "a consumer that was not seen at rest, while others were, has dealt with every event",
     }
     judges = (Applied,)

@@ -1,7 +1,7 @@
 """Dead ends: at rest no consumer is left that fails each time on the same event.
 
-Usually broken by a handler that does not know an event, or rows that it finds, and by an event that was applied twice where once is a
-constraint of the table.
+This is usually broken by a handler that does not recognise an event or the rows that it finds, and by an event that was applied twice
+although a constraint of the table allows it only once.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class DeadEnds(Property):
-    """When nothing goes wrong any more, every consumer comes to the end of the log; none is stopped by an event on which it fails however
-    often it is tried, and in a new process as well.
+    """Once nothing goes wrong any more, every consumer reaches the end of the log. No consumer is stopped by an event on which it fails
+    again and again, even in a new process.
 
-    This property is kept, although no broken system of the zoo needs it: those are parts of the model, and it judges a user's own code
-    (tests/systems/frameworks).
+    This property is kept, although no broken system of the zoo needs it: those systems are parts of the model, and this property judges a
+    user's own code (tests/systems/frameworks).
     """
 
     name = "dead-ends"

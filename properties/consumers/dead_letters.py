@@ -1,7 +1,7 @@
 """Dead letters: what a consumer puts aside is written down, and stays there until it is handled (A9).
 
-Usually broken by a skip whose dead letter was never written (catalogue: dead-letter-lost), which `checkpoints` sees as a checkpoint
-ahead of the effects, and by a queue that loses what it was given, which only this property sees.
+This is usually broken by skipping an event without writing its dead letter (catalogue: dead-letter-lost), which `checkpoints` sees as a
+checkpoint ahead of the effects, and by a queue that loses dead letters, which only this property sees.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ REMEMBERED = 4_096
 
 
 class DeadLetterKeeping(Property):
-    """For every consumer that takes part: it parks an event only if it is in the log and its handler failed on it, or a predecessor in its
-    stream is parked, and none that it has handled; and the dead letters that it shows are the events that it
-    parked and has not handled since, each once.
+    """For every consumer that takes part: it parks an event only if the event is in the log, has not been handled, and either its handler
+    failed on it or a predecessor in its stream is parked. The dead letters that the consumer shows are the events that it parked and has
+    not handled since, each exactly once.
 
-    This property is kept, although no broken system is convicted by its dead letters alone: a parked event whose letter is lost is lost for
-    good.
+    This property is kept, although no broken system is convicted by its dead letters alone, because a parked event whose dead letter is
+    lost is lost for good.
     """
 
     name = "dead-letters"
     guarantee = "CKPT"
     clauses = {
-        "parked for a cause": "what is parked is in the log, and its handler failed on it, or a predecessor in its stream is parked",
+        "parked for a cause": "an event is parked only if it is in the log, and its handler failed on it or a predecessor in its "
+        "stream is parked",
         "not handled before": "an event that was handled is not parked",
         "none is lost": "every event that was parked and not handled since is among the dead letters that are shown",
-        "none stays": "a dead letter that is shown is an event that was parked and not handled since, and is there once",
+        "none stays": "a dead letter that is shown is an event that was parked and not handled since, and is shown once",
     }
     judges = (Parked,)
 

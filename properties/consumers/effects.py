@@ -1,8 +1,8 @@
 """Effects and checkpoints: every event changes a consumer's rows once, in the order of its stream, and the checkpoint follows (A9, A10).
 
-Delivery is at-least-once, so a consumer sees duplicates and, within what is in flight, successors before predecessors.
-Usually broken by two durable steps in the wrong order (catalogue: checkpoint-before-effect, effect-before-checkpoint), by a dedupe
-memory that is too small or dies with the process, and by retries that let a successor pass.
+Delivery is at-least-once, so a consumer sees duplicates and may see messages in flight out of order. This is usually broken by two
+durable steps in the wrong order (catalogue: checkpoint-before-effect, effect-before-checkpoint), by a deduplication table that is too
+small or is lost with the process, and by retries that let a later event overtake an earlier one.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ REMEMBERED = 4_096
 
 
 class Effects(Property):
-    """For every ordered consumer c that takes part, and event e: the rows of c change because of e once, after those of e's predecessors
-    in its stream, and not while one of these is put aside; they change because of nothing that is not in the log; and e is not dismissed
-    as a duplicate unless c has dealt with it: it was applied, or put aside, or c did not ask for it.
+    """For every ordered consumer c that takes part and every event e: e changes the rows of c once, after e's predecessors in its stream
+    have changed them, and not while one of those predecessors is put aside. Only events that are in the log change the rows. c dismisses
+    e as a duplicate only if it has dealt with e: it has applied e or put it aside, or did not ask for it.
 
-    This property is kept, although `replay` sees the wrong rows too: it needs no application, and says which event did it and how.
+    This property is kept, although `replay` also sees the wrong rows, because this property needs no application and says which event
+    caused them and how.
     """
 
     name = "effects"
     guarantee = "CKPT"
     clauses = {
         "once": "an event that was applied does not change rows again",
-        "in the log": "what is applied is an event that is in the log",
+        "in the log": "only events that are in the log are applied",
         "in the order of streams": "an event is applied after its predecessors in its stream",
         "not past a gap": "an event is not applied while a predecessor in its stream is put aside",
         "late is not old": "an event that a later one has overtaken is not dismissed as a duplicate",
-        "only duplicates are dismissed": "in every other case too, what is dismissed as a duplicate is an event that was dealt with",
+        "only duplicates are dismissed": "in all other cases too, an event is dismissed as a duplicate only if it was dealt with",
     }
     judges = (Applied,)
     after = ("progress",)
@@ -249,19 +250,20 @@ class Effects(Property):
 
 
 class Checkpoints(Property):
-    """For every consumer that takes part: a checkpoint is at most the contiguous prefix of applied effects, never beyond the tail, and
-    does not go back unless somebody told the consumer to begin again, or a volatile one was restarted; nor then behind where it
-    was told to begin. A durable consumer that is restarted goes on at its newest checkpoint or later, and not past events that it has
-    not applied. A rebuild that is swapped in has applied what it stands for, and nothing else; the consumer goes on from there."""
+    """For every consumer that takes part: a checkpoint is never beyond the contiguous prefix of applied events or beyond the end of the
+    log. It goes back only if the consumer was told to begin again, or is volatile and was restarted, and then no further than the
+    position where it was told to begin. A durable consumer that is restarted continues at its newest checkpoint or later, and does not
+    skip events that it has not applied. A rebuild that is swapped in has applied the events up to its position and no others; the
+    consumer continues from there."""
 
     name = "checkpoints"
     guarantee = "CKPT"
     clauses = {
         "not ahead of effects": "a checkpoint covers no event that is not applied",
-        "not beyond the tail": "a checkpoint is not beyond the end of what is there",
-        "never back": "a checkpoint is not before an earlier one, or before where the consumer was told to begin again",
-        "restart not back": "a durable consumer goes on no earlier than at its newest checkpoint",
-        "restart within effects": "a durable consumer does not go on past an event that it has not applied",
+        "not beyond the tail": "a checkpoint is not beyond the end of the log",
+        "never back": "a checkpoint is never lower than an earlier one, or than the position where the consumer was told to begin again",
+        "restart not back": "a restarted durable consumer continues at its newest checkpoint or later",
+        "restart within effects": "a restarted durable consumer does not skip an event that it has not applied",
     }
     judges = (CheckpointSaved,)
     passes = frozenset({CheckpointSaved})

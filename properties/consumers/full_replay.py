@@ -1,7 +1,7 @@
 """Full replay as the oracle: what an application shows is what a replay of its whole log gives.
 
-For an application without a decider. Usually broken by a snapshot that misses an event, a projection that applies one twice, a cache that
-nobody empties, and a replay that looks at a global or at the order of a set.
+This property is for applications without a decider. It is usually broken by a snapshot that misses an event, a projection that applies an
+event twice, a cache that is never emptied, and a replay that depends on a global variable or on the order of a set.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ FORGOTTEN = "what views show when events are forgotten that are older than the n
 
 
 class FullReplay(Property):
-    """For every look at the log with n events, every view v and key k: v(k) == replay(log[:n])(k); two replays of the same events give the
-    same; and the log still holds the events that it held before, in their order.
+    """For every observation of the log with n events, every view v and every key k: v(k) == replay(log[:n])(k). Two replays of the same
+    events give the same states. The log still holds the events that it held before, in the same order.
 
-    A view that is partial, such as a cache, need not have every key. A key whose state is None counts as absent, and so does one in its
-    initial state. With an `oracle` only views are judged here; other properties judge the log.
+    A partial view, such as a cache, need not have every key. A key whose state is None counts as absent, and so does one in its initial
+    state. With an `oracle` only views are judged here; other properties judge the log.
 
-    This property is kept, although no broken system of the catalogue has views of its own: they are a role of a user's system.
+    This property is kept, although no broken system of the catalogue has views of its own: views are a role in a user's system.
     """
 
     name = "replays"
@@ -36,7 +36,7 @@ class FullReplay(Property):
     needs_application = True
     judges = (Viewed,)
     clauses = {
-        "view": "with nothing under way, a view shows what the replay of the whole log gives",
+        "view": "while nothing is under way, a view shows what the replay of the whole log gives",
         "twice": "two replays of the same events give the same states",
         "log": "the log only grows at its end",
     }

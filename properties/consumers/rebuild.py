@@ -1,8 +1,9 @@
 """Rebuild equality: rebuilt tables == fold(log[:p]) at the position p that they stand for, side tables included (A16).
 
-So the live path and the rebuild path give the same stores. What differs says what is broken: rows of an earlier position mean that
-events are missing (CKPT: a rebuild that was swapped in without what came in the meantime); rows of side tables that only one of the two
-has mean that a table was left out (READ); anything else means that the rebuild does not read events as the live path does (REPL).
+The live path and the rebuild path must therefore produce the same stores. The difference shows what is broken. Rows of an earlier
+position mean that events are missing (CKPT: a rebuild was swapped in without the events that arrived in the meantime). Side-table rows
+that only one of the two has mean that a table was left out (READ). Anything else means that the rebuild does not read events as the live
+path does (REPL).
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ SIDE_TABLE = "/"
 class RebuildEquality(Property):
     """For every rebuild of an ordered consumer c that is swapped in at position p: rows(c) == fold(log[:p]), side tables included.
 
-    This property is kept, although `replay` sees the wrong rows later: it sees them at the swap, and names the rebuild as their cause.
+    This property is kept, although `replay` sees the wrong rows later, because this property sees them at the swap and names the rebuild
+    as their cause.
     """
 
     name = "rebuild"
     guarantee = "REPL"
     clauses = {
-        "nothing is missing": "rebuilt rows are not those of an earlier position than the one that they stand for",
+        "nothing is missing": "rebuilt rows are not those of a position before the one at which they are swapped in",
         "side tables": "rebuilt side tables have the rows of the live ones, and no others",
-        "read alike": "in every other way too, rebuilt rows are the fold of the log up to the position that they stand for",
+        "read alike": "in all other respects too, rebuilt rows are the fold of the log up to the position at which they are swapped in",
     }
     needs_application = True
     after = ("replay",)

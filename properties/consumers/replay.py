@@ -1,8 +1,8 @@
 """Replay equality: for every ordered consumer c and position p at which its rows are seen, stored rows of c at p == fold(log[:p]) (A10).
 
-The *stored* rows are compared, never a fold with itself. Rows are seen whenever an event is applied (the changed rows), after every
-recovery and at rest (all rows). Usually broken by handlers that look at a clock or a random number, and by recovery that starts from
-the wrong place.
+The *stored* rows are compared with a fold, never a fold with itself. Changed rows are seen whenever an event is applied; all rows are
+seen after every recovery and at rest. This is usually broken by handlers that use a clock or a random number, and by recovery that starts
+from the wrong place.
 """
 
 from __future__ import annotations
@@ -141,16 +141,17 @@ def fold_for(spec: ConsumerSpec, project: Projection) -> Fold:
 
 class ReplayEquality(Property):
     """For every ordered consumer c and position p at which its rows are seen: rows(c, p) == fold(log[:p]), without the events that c did
-    not ask for. The rows of a consumer whose streams go at speeds of their own are the fold of the events that it was seen to apply; one
-    that puts events aside, or shows rows while one stream is ahead of another, has to say that it is such a consumer (`by_stream`).
-    After a rebuild was swapped in, they go on from the position that it stands for."""
+    not ask for. If the streams of a consumer advance independently, its rows are the fold of the events that it was seen to apply; a
+    consumer that puts events aside, or shows rows while one stream is ahead of another, has to declare this (`by_stream`). After a
+    rebuild is swapped in, the rows continue from the position of the rebuild."""
 
     name = "replay"
     guarantee = "REPL"
     clauses = {
-        "rows that change": "the rows that an event changes, as they are afterwards, are those of the fold, and no others change",
-        "rows after a restart": "after a restart all rows are those of the fold up to where they end, which a checkpoint may be behind",
-        "rows at rest": "at rest all rows are those of the fold up to where the consumer is",
+        "rows that change": "an event changes the same rows as in the fold and gives them the same values, and no other rows change",
+        "rows after a restart": "after a restart all rows are those of the fold up to the newest event in them; the checkpoint may be "
+        "older",
+        "rows at rest": "at rest all rows are those of the fold up to the position of the consumer",
     }
     needs_application = True
     judges = (Applied,)

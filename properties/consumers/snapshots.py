@@ -1,7 +1,7 @@
 """Snapshot equality: snapshot(v) == fold(log[:v]), and a snapshot never changes once taken (A11).
 
-Then load(snapshot) + tail equals full replay. Usually broken by a version that is off by one (the last event is folded twice, or
-never), by saving before the append is durable, and by sharing mutable state with the live object.
+If this holds, load(snapshot) + tail equals a full replay. It is usually broken by a version that is off by one (the last event is folded
+twice, or never), by saving before the append is durable, and by sharing mutable state with the live object.
 """
 
 from __future__ import annotations
@@ -25,22 +25,23 @@ KEPT = 16
 
 
 class SnapshotIntegrity(Property):
-    """For every snapshot loaded: it is one that was taken, unchanged in its state, and not of an older schema than it was taken under; none
-    is loaded of a process that came to its end since. For every snapshot taken: it is filed under the schema of the code that runs, which
-    is the application's until an upgrade (the first snapshot's, where the application is not known); and what it contains is in the log.
+    """Every snapshot that is loaded was taken before, and its state has not changed. It is not loaded under an older schema than it was
+    taken under. The snapshot of a process is not loaded if the process has ended since. Every snapshot that is taken is filed under the
+    schema of the running code, which is that of the application until an upgrade (or that of the first snapshot, if the application is
+    not known). Everything that a snapshot contains is in the log.
 
-    A snapshot of a stream may contain what readers of the whole log do not see yet; it is judged when everything is at rest.
+    A snapshot of a stream may contain events that readers of the whole log cannot see yet, so it is judged when everything is at rest.
     """
 
     name = "snapshot-integrity"
     guarantee = "SNAP"
     clauses = {
-        "one that was taken": "a snapshot that is loaded was taken, of this owner at this position",
-        "unchanged": "the state of a snapshot that is loaded is the one that was taken",
+        "one that was taken": "a snapshot that is loaded was taken before, of the same owner and at the same position",
+        "unchanged": "a snapshot is loaded with the state with which it was taken",
         "no older schema": "a snapshot is not loaded under an older schema than it was taken under",
-        "none of the finished": "no snapshot is loaded that was taken of a process before it came to its end",
-        "schema of its code": "a snapshot is filed under the schema of the code that runs",
-        "not ahead of the log": "what a snapshot contains is in the log",
+        "none of the finished": "the snapshot of a process is not loaded if the process has ended since it was taken",
+        "schema of its code": "a snapshot is filed under the schema of the running code",
+        "not ahead of the log": "everything that a snapshot contains is in the log",
     }
     judges = (SnapshotTaken,)
 
@@ -207,18 +208,18 @@ class SnapshotIntegrity(Property):
 
 
 class SnapshotEquality(Property):
-    """For every snapshot s taken at v: s == fold(log[:v]). That of a stream is the state of its first v events; that of an ordered consumer
-    is its rows; that of a process (``CONSUMER:KEY``) is the consumer's row of that key.
+    """For every snapshot s taken at v: s == fold(log[:v]). The snapshot of a stream is the state after its first v events; the snapshot
+    of an ordered consumer is its rows; the snapshot of a process (``CONSUMER:KEY``) is the consumer's row for that key.
 
-    A snapshot of a stream may contain what readers of the whole log do not see yet; it is judged when everything is at rest.
+    A snapshot of a stream may contain events that readers of the whole log cannot see yet, so it is judged when everything is at rest.
     """
 
     name = "snapshots"
     guarantee = "SNAP"
     clauses = {
         "of streams": "the snapshot of a stream at version v is the fold of its first v events",
-        "of consumers": "the snapshot of an ordered consumer at position p is its rows by the log up to there",
-        "of processes": "the snapshot of a process at position p is the row of its key by the log up to there",
+        "of consumers": "the snapshot of an ordered consumer at position p holds the rows that the log up to p gives",
+        "of processes": "the snapshot of a process at position p holds the row that the log up to p gives for its key",
     }
     needs_application = True
     judges = (SnapshotTaken,)

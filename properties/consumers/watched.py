@@ -1,9 +1,9 @@
 """Watched consumers: what a consumer of the user's own shows is what the log says, each event once.
 
 Only the consumer knows what a call did with an event. But its rows can be seen, and the fold of the log says which events must be in
-them: one that is in none of them is lost, one that counts twice was applied twice. Usually broken by a checkpoint that is saved in a
-transaction of its own, before the rows or after them, by a hand-over between catching up and listening, and by a position that nothing
-moves.
+them: an event that is missing was lost, and one that counts twice was applied twice. This is usually broken by a checkpoint that is saved
+in its own transaction, before or after the rows, by a hand-over between catching up and listening, and by a position that is never
+advanced.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ class _Seen:
 
 
 class WatchedConsumers(Property):
-    """For every watched consumer: at rest its rows are fold(log), without the events that it did not ask for, each event once, and its
-    checkpoint, if it has one, is the end of the log; while its process lives, its rows do not go back from fold(log[:p]) to an earlier
-    one; and what is written in the transaction of the append is fold(log) whenever the log can be read.
+    """For every watched consumer: at rest, its rows are fold(log) without the events that it did not ask for, with each event counted
+    once, and its checkpoint, if it has one, is at the end of the log. While its process is alive, its rows do not go back from
+    fold(log[:p]) to an earlier fold. Rows that are written in the transaction of the append are fold(log) whenever the log can be read.
 
-    In the middle of its work, and while it is down, rows may be wrong if they are put right later. A checkpoint may be behind by
-    fewer events than the consumer says that it saves at once, and by events that it did not ask for; where rows are written in the
-    transaction of the append, nothing goes on from a checkpoint, and none is judged. A consumer that handles events at most once may
-    lack some if something went wrong; one whose rows are volatile may then begin from nothing.
+    While a consumer is working or is down, its rows may be wrong if they are corrected later. A checkpoint may be behind by fewer events
+    than the consumer says that it saves at once, and by events that it did not ask for. If rows are written in the transaction of the
+    append, no checkpoint is judged, because nothing resumes from one. If something went wrong, a consumer that handles events at most
+    once may lack some of them, and a consumer with volatile rows may start from nothing.
 
-    This property is kept, although no broken system of the zoo needs it: those are parts of the model, and it judges a user's own code
-    (tests/systems/user).
+    This property is kept, although no broken system of the zoo needs it: those systems are parts of the model, and this property judges a
+    user's own code (tests/systems/user).
     """
 
     name = "watched-consumers"
@@ -78,16 +78,16 @@ class WatchedConsumers(Property):
     judges = (Shown,)
     clauses = {
         "not lost": "at rest, every event is in the rows",
-        "not saved ahead": "at rest, every event is in the rows: also one that a checkpoint had covered before it was in them",
+        "not saved ahead": "at rest, every event is in the rows, even one that a checkpoint covered before it was in them",
         "once": "at rest, no event is in the rows twice",
         "to the end": "at rest, the rows end where the log ends",
         "rows": "at rest, the rows are the fold of the log in every other respect",
-        "checkpoint": "at rest, the checkpoint has come to the end of the log",
+        "checkpoint": "at rest, the checkpoint has reached the end of the log",
         "not beyond": "at rest, the checkpoint is not beyond the end of the log",
-        "not again": "a consumer that handles events at most once, started again at rest, handles none once more",
-        "forward": "while its process lives, the rows do not go back to what they were",
-        "inline": "rows that are written with the append are there whenever the event is",
-        "rebuilt": "a rebuild in which nothing goes wrong comes to its end",
+        "not again": "a consumer that handles events at most once handles none a second time when it is restarted at rest",
+        "forward": "while its process is alive, the rows do not go back to an earlier state",
+        "inline": "rows that are written with the append exist whenever the event does",
+        "rebuilt": "a rebuild in which nothing goes wrong finishes",
     }
 
     def __init__(self, application: Application, oracle: Oracle) -> None:

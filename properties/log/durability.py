@@ -1,8 +1,8 @@
 """Durability: an acknowledged append is in every later history: after a crash, a restart, a power cut (A6).
 
-An event that a reader has seen may not be lost either. A log that does not come back after a fault has lost them all. Usually broken by
-acknowledging before the data is synced (catalogue: ack-before-fsync), by recovery that gives up at a torn record, and by a new primary
-that lacks the tail.
+An event that a reader has seen must not be lost either. A log that does not come back after a fault has lost all of its events. This is
+usually broken by acknowledging before the data is synced (catalogue: ack-before-fsync), by recovery that gives up at a torn record, and
+by a new primary that lacks the tail.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ TOGETHER = 256
 
 
 class Durability(Property):
-    """For every scan s of what is after position p, and every event e after p: if e was visible before s, or in an earlier scan, e is in s,
-    at its position; if its append was acknowledged before s, e is visible by then, or in s. A log that a fault has ended comes back.
+    """For every scan s of the log after position p, and every event e after p: if e was visible before s or was in an earlier scan, then
+    e is in s at its position. If the append of e was acknowledged before s, then e is visible by then or is in s. A log that a fault has
+    stopped comes back.
 
-    An event that one scan lacks is reported once, and is not looked for in later ones."""
+    An event that is missing from a scan is reported once, and is not looked for in later scans."""
 
     name = "durability"
     guarantee = "LOG"
@@ -38,8 +39,8 @@ class Durability(Property):
         "acknowledged": "what was acknowledged before a scan is visible, or in the scan at the positions that the answer named;"
         " without a scan, it is visible once the run has settled",
         "spared": "what a removal does not name is still there after it",
-        "reached": "a read that begins before what was removed comes to the events behind it",
-        "recovers": "a log that a fault has ended comes back, and can be read",
+        "reached": "a read that begins before removed events reaches the events after them",
+        "recovers": "a log that a fault has stopped comes back and can be read",
     }
     passes = frozenset({Acknowledged})
 

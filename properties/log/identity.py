@@ -1,9 +1,10 @@
 """Identity of appends: every visible event was asked for, once, and together with the rest of its batch (A1, A8).
 
-An append is atomic: wherever the log is at rest, all of its events are visible, next to each other, or none. A refused or rolled back
-append leaves no trace. An append whose first outcome was unknown, and which was sent again, has at most one effect. What becomes visible
-is what was asked for: the same type and payload, in the same stream, at every read. Usually broken by encoders that lose, cut or mix
-fields (the payload of a batch's last event under all of its ids), and by stream names that are not compared letter by letter.
+An append is atomic: whenever the log is at rest, either all of its events are visible, next to each other, or none is. A refused or
+rolled-back append leaves no trace. An append that was sent again because its first outcome was unknown has at most one effect. What
+becomes visible is what was asked for: the same type and payload, in the same stream, at every read. This is usually broken by encoders
+that lose, truncate or mix up fields (such as the payload of a batch's last event under all of its ids), and by stream names that are not
+compared character by character.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Identity(Property):
-    """For every append a: none of its events is visible, or all are: as a gave them, next to each other, each once; none if a was
-    refused. Nothing else is visible, nor in a scan of the log. A yes names a position of its own for each event, or none at all.
+    """For every append a: either none of its events is visible, or all of them are, unchanged, adjacent and each exactly once; none is
+    visible if a was refused. Nothing else is visible or found in a scan of the log. An acknowledgement names a different position for
+    each event, or no positions at all.
 
-    All have to be there as soon as another event is visible, and wherever an append is answered, the log is scanned, or the run has
-    settled. Payloads are equal if Python says so: 1, 1.0 and True are.
+    All events of an append must be visible as soon as any other event is, and whenever an append is answered, the log is scanned, or the
+    run has settled. Payloads are compared with Python's `==`, so 1, 1.0 and True are equal.
     """
 
     name = "identity"
@@ -33,12 +35,12 @@ class Identity(Property):
     judges = (Stored,)
     clauses = {
         "asked for": "an event is visible, or found when the log is read again, only if some append asked for it",
-        "as asked": "whenever an event is read, it has the stream, the type and the payload that its append gave",
-        "same place": "an event that is read again has the version that it had before",
-        "once": "no event of an append is visible a second time",
-        "whole": "the events of an append are visible together: all of them, next to each other and in their order, or none",
+        "as asked": "whenever an event is read, it has the stream, type and payload that its append gave it",
+        "same place": "an event that is read again has the same version as before",
+        "once": "no event of an append is visible twice",
+        "whole": "the events of an append are visible together: either all of them, adjacent and in order, or none",
         "refused leaves no trace": "no event of an append that was refused or rolled back is visible",
-        "answered in full": "a yes names as many different positions as the append has events, or none",
+        "answered in full": "an acknowledgement names as many different positions as the append has events, or none",
     }
     passes = frozenset({Stored, Acknowledged})
 

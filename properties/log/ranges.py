@@ -1,10 +1,11 @@
 """The bounds algebra of reads: a range holds what is visible between its bounds, and nothing else (A4).
 
-For every read with bounds l, u and limit n: the answer is the first n visible events with l <= position <= u, in order. So it is empty for
-inverted bounds and for n <= 0, and bounds outside of the log mean its ends. While a slow append is open, the answer may go on with events
-that readers of the whole log come to later: at those positions, as the next answer and the end of the run tell. What a removal has taken
-is not in an answer; what one without an answer may have taken is there or not. Usually broken at the edges: an index of -1, a fabricated
-first entry (catalogue: phantom-position), a limit of 0 that means “no limit”.
+For every read with bounds l, u and limit n: the answer is the first n visible events with l <= position <= u, in order. The answer is
+therefore empty for inverted bounds and for n <= 0, and a bound outside the log stands for the nearest end of the log. While a slow append
+is open, the answer may continue with events that readers of the whole log reach later; the next answer and the end of the run show
+whether they really are at those positions. Removed events are not in an answer. Events that an unanswered removal may have taken may be
+there or not. This is usually broken at the edges: by an index of -1, by a fabricated first entry (catalogue: phantom-position), or by a
+limit of 0 that means “no limit”.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Ranges(Property):
     clauses = {
         "bounds": "every entry of the answer lies between the bounds, both of them included",
         "limit": "the answer holds no more entries than the limit; for a limit of 0 or less it is empty",
-        "order": "the positions of the answer only grow",
+        "order": "the positions of the answer only increase",
         "contents": "the entries are the first visible events between the bounds, none left out, each under its own id",
     }
 

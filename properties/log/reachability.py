@@ -1,8 +1,8 @@
 """Reachability: what the log has accepted, a reader of the whole log gets to see (A13, the log's side of it).
 
-Nothing that somebody else does, or omits to do, may keep committed events from readers for ever. Usually broken by readers that wait for
-a position that will never be filled (catalogue: permanent-gap-stall), and by readers that wait for a transaction that
-has nothing to do with them and never ends (xmin-horizon-stall). The streams, which can be read, show that nothing was lost.
+Nothing that another process does or fails to do may hide committed events from readers for ever. This is usually broken by readers that
+wait for a position that will never be filled (catalogue: permanent-gap-stall), and by readers that wait for an unrelated transaction that
+never ends (xmin-horizon-stall). The streams can still be read, which shows that nothing was lost.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from refold.properties.removed import Removed
 
 
 class Reachability(Property):
-    """For every stream s that is read: the events that a reader of s finds are 1, 2, 3, …, but for those that a removal took; a reader of
-    the whole log has seen them all, and, once the run has settled, it has seen no others.
+    """For every stream s that is read: a reader of s finds the versions 1, 2, 3, …, except for removed events. A reader of the whole log
+    has seen all of them and, once the run has settled, no other events of s.
 
-    This property is kept, although an acknowledged event that cannot be read is lost for `durability` too: it says where readers stall.
+    This property is kept, although `durability` also treats an acknowledged event that cannot be read as lost, because only this property
+    says where readers stall.
     """
 
     name = "reachability"
@@ -26,8 +27,8 @@ class Reachability(Property):
     judges = (Stored,)
     clauses = {
         "numbered": "a reader of a stream finds the versions 1, 2, 3, … in this order",
-        "seen": "what a reader of a stream finds, a reader of the whole log has seen",
-        "found": "what a reader of the whole log has seen of a stream, a reader of the stream finds, once the run has settled",
+        "seen": "a reader of the whole log has seen every event that a reader of a stream finds",
+        "found": "once the run has settled, a reader of a stream finds every event of it that a reader of the whole log has seen",
     }
 
     def __init__(self, oracle: Oracle) -> None:

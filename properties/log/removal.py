@@ -1,10 +1,11 @@
 """Removals: what was removed on purpose is gone for good, and nothing else is; its positions and versions are not given out again.
 
-A log may remove events by retention, by truncation of a stream, by its deletion. Usually broken by versions that are counted (the number
-of rows of a stream goes back when rows go), by positions that are the greatest one plus one, by removals that are kept in memory only, and
-by a copy of the events (an index, a cache of streams) in which they stay. That a removal takes no more than it names is judged by
-`durability` and `reachability`; that versions go on, by `visibility`; what reads of ranges show, by `ranges`. A history shows every event
-before its removal: what was removed before readers came to it is missing in a history, as what was lost is.
+A log may remove events by retention, or by truncating or deleting a stream. This is usually broken by versions that are counted (the
+number of rows of a stream decreases when rows are removed), by positions that are computed as the greatest one plus one, by removals that
+are kept only in memory, and by a copy of the events (an index, a cache of streams) from which they are not removed. `durability` and
+`reachability` judge whether a removal takes more than it names, `visibility` judges whether versions continue, and `ranges` judges what
+reads of ranges show. A history shows every event before its removal: an event that was removed before readers reached it is missing from
+the history, like a lost event.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from refold.properties.removed import Removal, Removed
 
 
 class RemovedForGood(Property):
-    """For every visible event e that an answered removal names, and every read or answer after it: e is not in the read, and neither is
-    another event at its position; no append is answered with its position.
+    """For every visible event e that an answered removal names, and every later read or answer: the read contains neither e nor another
+    event at its position, and no append is answered with its position.
 
-    Nothing is judged of removals without an answer, and, after a death of a log that does not promise `durable-removal`, of those before.
+    Unanswered removals are not judged. After a log that does not promise `durable-removal` has died, the removals before its death are
+    not judged either.
 
-    This property is kept, although no broken system of the zoo needs it: their logs remove nothing. It judges a user's own.
+    This property is kept, although no broken system of the zoo needs it: the logs of those systems remove nothing. It judges a user's own
+    log.
     """
 
     name = "removals"
@@ -31,10 +34,10 @@ class RemovedForGood(Property):
     shared = True
     judges = (LogTrimmed, StreamTruncated, StreamDeleted)
     clauses = {
-        "stays removed": "what was removed is in no later read of the log",
-        "in streams": "what was removed is in no later read of its stream",
-        "durable": "what was removed before a death of the log is not there after it, if the log promises that",
-        "positions go on": "no append is answered with a position of an event that was removed, and nothing is found there",
+        "stays removed": "a removed event is in no later read of the log",
+        "in streams": "a removed event is in no later read of its stream",
+        "durable": "what was removed before the log died is not there afterwards, if the log promises that",
+        "positions go on": "no append is answered with the position of a removed event, and nothing is found at that position",
     }
 
     def __init__(self, oracle: Oracle) -> None:

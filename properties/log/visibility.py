@@ -1,9 +1,9 @@
 """Order of the log: versions in a stream are 1, 2, 3, …, and nothing becomes visible below a position that was already readable (A2, A3).
 
-Usually broken by logs that give out positions at insert and show them at commit (catalogue: seq-gap-commit-order): a reader that
-has passed position 2 never sees position 1, which appears later. A full scan shows what tailing readers missed. An answer that names
-positions is held to them: its events are there when readers come to them. And the event at a position stays there: after a failover to a
-copy that lacks the tail, position 7 may be another one.
+This is usually broken by logs that assign positions at insert and make them visible at commit (catalogue: seq-gap-commit-order): a reader
+that has passed position 2 never sees position 1, which appears later. A full scan shows what tailing readers missed. If an answer names
+positions, its events must be at those positions when readers get there. The event at a position must also stay there: after a failover to
+a copy that lacks the tail, position 7 may hold a different event.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 class Visibility(Property):
     """For events a, b: visible(a) before visible(b) implies position(a) < position(b); versions of a stream are gapless and unique.
 
-    This property is kept, although `durability` also convicts the log that loses its tail (ack-before-fsync): it alone names an event that
-    becomes visible late.
+    This property is kept, although `durability` also convicts a log that loses its tail (ack-before-fsync), because only this property
+    reports an event that becomes visible late.
     """
 
     name = "visibility"
     guarantee = "LOG"
     judges = (Stored,)
     clauses = {
-        "positions grow": "an event becomes visible above all positions that were readable before",
+        "positions grow": "an event becomes visible only at a position above all those that were readable before",
         "versions": "the versions of a stream become visible as 1, 2, 3, …",
-        "versions go on": "the versions of a stream go on behind those of events that were removed",
-        "answers below": "a yes names no position that readers have passed without seeing an event there, and none below 1",
-        "answers": "an event at a position that a yes names is one of the append that was answered, and it is there",
-        "stays": "the event at a position is still that one when the position is read again",
-        "moves": "an event keeps its position: it is not read at another one while its place has gone to another event",
-        "pages": "the positions that one read returns only grow",
-        "scans in order": "the positions of a scan only grow, and all are after the one where it begins",
-        "scans": "a scan finds nothing below the newest readable position that readers have not seen",
+        "versions go on": "the versions of a stream continue after those of removed events",
+        "answers below": "an acknowledgement names no position that readers have passed without seeing an event there, and none below 1",
+        "answers": "at each position that an acknowledgement names there is an event, and it belongs to the acknowledged append",
+        "stays": "a position that is read again still holds the same event",
+        "moves": "an event keeps its position: it is never read at another one while its old position holds a different event",
+        "pages": "the positions that one read returns only increase",
+        "scans in order": "the positions of a scan only increase, and all of them are after the position where it begins",
+        "scans": "below the newest readable position, a scan finds nothing that readers have not seen",
     }
     passes = frozenset({Stored, Acknowledged})
 

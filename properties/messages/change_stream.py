@@ -1,7 +1,7 @@
 """Change data capture: the copy follows its source, row by row forwards, and equals it at rest (CDC).
 
-Usually broken by a cursor over time stamps, which late commits and equal stamps slip under (catalogue: cdc-timestamp-cursor), by going
-on at the newest change when the stored offset is lost (cdc-resume-at-latest), and by snapshots that are inserted a second time
+This is usually broken by a cursor over timestamps, which misses late commits and equal timestamps (catalogue: cdc-timestamp-cursor), by
+resuming at the newest change when the stored offset is lost (cdc-resume-at-latest), and by snapshots that are inserted a second time
 (cdc-resnapshot-duplicates)."""
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class CopyFollowsSource(Property):
-    """For every row r: the LSN of the copy of r never goes back; the copy holds r at most once; what it takes as of an LSN is what the
-    source held of r as of that LSN, and no change that is not committed; and at rest copy(r) == source(r), also where only one of them
-    has r.
+    """For every row r: the LSN of the copy of r never goes back. The copy holds r at most once. The value that it takes as of an LSN is
+    the value that the source held for r at that LSN, and never an uncommitted change. At rest copy(r) == source(r), so each row is in
+    both or in neither.
 
-    A copy may be emptied for a snapshot: each row of it may be deleted at the LSN of the snapshot, and come back once for each snapshot, no
-    older than it was as of the newest one.
+    A copy may be emptied for a snapshot: each of its rows may be deleted at the LSN of the snapshot, and may come back once for each
+    snapshot, no older than it was at the newest one.
     """
 
     name = "change-stream"
     guarantee = "CDC"
     clauses = {
-        "forwards": "the LSN of a row of the copy never goes back; of one that was emptied, not behind its LSN at the newest snapshot",
+        "forwards": "the LSN of a row of the copy never goes back; if the row was emptied, it never goes below its LSN at the newest "
+        "snapshot",
         "one row": "the copy holds every row at most once",
-        "committed": "no other value of a row is taken as of an LSN behind its last change, nor any as of one not yet reached",
-        "values of the source": "what the copy takes of a row as of an LSN is what the source held of it then, or nothing at a snapshot's",
+        "committed": "no other value of a row is taken as of an LSN after its last change, and no value as of an LSN not yet reached",
+        "values of the source": "the copy takes the value that the source held for the row at the LSN, or nothing at the LSN of a snapshot",
         "equal at rest": "at rest the copy holds the rows of the source with their newest values, and no other rows",
     }
     needs = "change-stream"

@@ -1,9 +1,9 @@
 """Effects on the outside world: each once, none by a replay, none forgotten (A12).
 
-What has left the system cannot be taken back, so a consumer that begins again must not send again what it knows to be done.
-Sending twice is excused only by a crash between the sending and the note that it was sent, once for each crash. Usually broken by a
-rebuild that runs the same handlers as the live path (catalogue: side-effects-on-replay) and by a boundary that is one number where single
-later positions were done too (replay-boundary-token-bug).
+What has left the system cannot be taken back, so a consumer that starts over must not send again what it has recorded as done. Sending
+twice is excused only by a crash between sending a message and recording that it was sent, once for each crash. This is usually broken by
+a rebuild that runs the same handlers as the live path (catalogue: side-effects-on-replay), and by keeping the boundary as one number
+although some later positions were done too (replay-boundary-token-bug).
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class ExternalEffects(Property):
-    """For every consumer c with effects on the outside world and event e: what is sent for e goes to whom e is about, for the first time
-    after what was sent for e's predecessors in its stream, and never after c made durable that e is done; it is sent once, and once more
-    after each crash, or new start, of c before that; c makes durable that e is done only after it was sent; nothing is sent for anything
-    but an event in the log; and at rest every event that c has passed is done. Such consumers say so when they join, or show it by what
-    they send and note."""
+    """For every consumer c with effects on the outside world and every event e: what is sent for e goes to the receiver that e is about.
+    It is first sent after what was sent for e's predecessors in its stream, and never after c has durably recorded that e is done. Until
+    then it is sent once, and may be sent once more after each crash or new start of c. The consumer records that e is done only after
+    something was sent for e. Messages are sent only for events in the log, and at rest every event that c has passed is done. Consumers
+    of this kind declare it when they join, or show it by what they send and record."""
 
     name = "external-effects"
     guarantee = "REPL"
     clauses = {
-        "not after it is done": "nothing is sent for an event that the consumer knows to be done",
-        "once for each start": "what is sent for an event that is not noted as done is sent again only after a crash or a new start",
-        "for an event": "something is sent because of an event that is in the log",
-        "to whom it is about": "what is sent for an event goes to whom the event is about",
-        "in the order of streams": "what is first sent for an event comes after that for its predecessors in its stream",
-        "done only if sent": "an event is noted as done only after something was sent for it",
-        "none forgotten": "at rest every event that the consumer has passed is noted as done",
+        "not after it is done": "nothing is sent for an event that the consumer has recorded as done",
+        "once for each start": "the message for an event that is not recorded as done is sent again only after a crash or a new start",
+        "for an event": "a message is sent only because of an event that is in the log",
+        "to whom it is about": "what is sent for an event goes to the receiver that the event is about",
+        "in the order of streams": "what is sent for an event is first sent after what was sent for its predecessors in its stream",
+        "done only if sent": "an event is recorded as done only after something was sent for it",
+        "none forgotten": "at rest every event that the consumer has passed is recorded as done",
     }
     judges = (Sent,)
 

@@ -1,9 +1,10 @@
 """Side effects: what cannot be taken back happens exactly once for each reason, although relays and managers die and events come again
 (DUAL).
 
-Usually broken by two relays that deliver one row because neither claims it (catalogue: outbox-double-drain), by commands that get a
-new id each time they are sent (pm-duplicate-commands), and by a handler that nobody calls (pm-handler-never-called). A relay that dies
-between delivery and its note of it may repeat that one message, once for each such death: nothing could prevent it."""
+This is usually broken by two relays that deliver the same row because neither claims it (catalogue: outbox-double-drain), by commands
+that get a new id each time they are sent (pm-duplicate-commands), and by a handler that is never called (pm-handler-never-called). A
+relay that dies between delivering a message and recording the delivery may repeat that message, once for each such death: nothing could
+prevent it."""
 
 from __future__ import annotations
 
@@ -54,16 +55,17 @@ def cause(oracle: Oracle, position: int) -> list[Evidence]:
 
 
 class OutboxDelivery(Property):
-    """For every event e: the outside world acts on the message of e once, or more often only if a relay died after delivering e, or was
-    interrupted before it could record that; at rest it has acted at least once, and no row is left. It acts on nothing but the messages
-    of events and, where they are ordered, on those of a stream in the order of its events."""
+    """For every event e: the outside world acts on the message of e once; it acts on it again only if a relay died after delivering it,
+    or was interrupted before it could record the delivery. At rest it has acted on every message at least once, and no row is left. It
+    acts only on messages of events and, where order is promised, on those of a stream in the order of its events."""
 
     name = "outbox-delivery"
     guarantee = "DUAL"
     clauses = {
-        "once": "the outside world acts on a message a second time only after a relay died when it had delivered it",
-        "in the order of streams": "where that is promised, the first message of an event comes after those of earlier ones of its stream",
-        "of an event": "what the outside world acts on is the message of an event that is in the log, under the event's id",
+        "once": "the outside world acts on a message a second time only if a relay died after delivering it",
+        "in the order of streams": "where order is promised, the first message of an event comes after those of earlier events of its "
+        "stream",
+        "of an event": "the outside world acts only on messages of events that are in the log, each under the id of its event",
         "each event": "at rest the outside world has acted on the message of every event",
         "no row left": "at rest every row of the outbox is marked as done",
     }
@@ -216,18 +218,18 @@ class OutboxDelivery(Property):
 
 
 class Commands(Property):
-    """For every event e and handler h of the process manager: the command of (e, h) is executed once, at rest not less than once, and
-    taken for one that is done only if it is; no command is executed for anything but an event; and at rest the manager is done with every
-    event. Its handlers are those that it names at rest, whether they ever ran or not, and those that did."""
+    """For every event e and handler h of the process manager: the command of (e, h) is executed at most once and, at rest, at least once.
+    It is recognised as done only if it was executed. Commands are executed only for events, and at rest the manager is done with every
+    event. Its handlers are those that it names at rest, whether they ever ran or not, and all others that ran."""
 
     name = "commands"
     guarantee = "DUAL"
     clauses = {
         "executed once": "the command of an event and a handler is executed at most once",
-        "for an event": "a command is executed because of an event that is in the log",
-        "recognised if done": "a command is taken for one that is done only if that of its event and handler was executed",
+        "for an event": "a command is executed only because of an event that is in the log",
+        "recognised if done": "a command is recognised as done only if the command of its event and handler was executed",
         "each event and handler": "at rest the command of every event and every handler was executed",
-        "done with every event": "at rest the process manager is done with no fewer events than there are",
+        "done with every event": "at rest the process manager is done with every event",
     }
     needs = "process-manager"
     judges = (CommandExecuted,)

@@ -1,10 +1,10 @@
 """Topics: acknowledged messages stay until retention removes them, and a subscriber's tally is the fold of all that were ever there.
 
-Every tally that is seen counts all messages up to its offset, those that retention has removed too; an acknowledged message is lost
-only to retention and to a restore from a backup. Usually broken by subscribers that go on after a gap without noticing
-(catalogue: retention-trims-undelivered), by recovery from a snapshot that the log no longer reaches
-(stale-snapshot-truncated-log), by a new primary without the tail (acked-lost-on-failover), and by an
-offset that is kept although the topic has begun a new epoch (checkpoint-ahead-of-log).
+Every tally that is seen counts all messages up to its offset, including those that retention has removed. An acknowledged message is lost
+only through retention or a restore from a backup. This is usually broken by subscribers that continue after a gap without noticing it
+(catalogue: retention-trims-undelivered), by recovery from a snapshot that the log no longer reaches (stale-snapshot-truncated-log), by a
+new primary without the tail (acked-lost-on-failover), and by an offset that is kept although the topic has begun a new epoch
+(checkpoint-ahead-of-log).
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ Shown = Tallied | TallyCopied | TallyRecovered | TallyObserved
 
 
 class Topics(Property):
-    """For every tally t at offset o: t == fold(messages[:o]), the messages that are acknowledged and not lost to a restore; at rest o is
-    the newest offset. For every acknowledged message: its offset is one more than that of the message before it; it survives a failover;
-    and it is in every read from its offset or below, until it expires or a restore loses it. A read gives nothing else.
+    """For every tally t at offset o: t == fold(messages[:o]), where messages are those that were acknowledged and not lost by a restore;
+    at rest, o is the newest offset. For every acknowledged message: its offset is one more than that of the message before it, it
+    survives a failover, and it is in every read from its offset or below until it expires or a restore loses it. A read returns nothing
+    else.
 
-    Offsets count from 1. What a new primary or a backup holds behind the newest offset is in reads from then on; tallies that count it are
-    not judged, because nobody has said here what it is.
+    Offsets count from 1. If a new primary or a backup holds messages after the newest offset, they are in reads from then on. Tallies
+    that count them are not judged, because the history does not say what they contain.
     """
 
     name = "topics"
@@ -44,11 +45,11 @@ class Topics(Property):
         "one message an offset": "a message does not get an offset that another message has",
         "no gap": "the offset of a message is not more than one above that of the message before it",
         "survives a failover": "a new primary has every acknowledged message",
-        "reads are exact": "a read gives every message from its bound on that is still there, in order, and nothing else",
+        "reads are exact": "a read returns every message at or after its bound that is still there, in order, and nothing else",
         "new epoch noticed": "a tally is not that of an epoch in which the topic held other messages",
         "recovered whole": "the tally after a restart is the fold of all messages up to its offset",
-        "gap noticed": "no message that retention removed is missing in a tally",
-        "tally is the fold": "apart from these causes too, a tally is the fold of all messages up to its offset",
+        "gap noticed": "no message that retention removed is missing from a tally",
+        "tally is the fold": "in all other cases too, a tally is the fold of all messages up to its offset",
         "reaches the end": "at rest the tally is at the newest offset",
     }
     needs = "topic"

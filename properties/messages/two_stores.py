@@ -1,7 +1,7 @@
 """Two stores for one fact: they agree at rest, the second never goes back, and repair finds what there is to repair (DUAL, A14).
 
-Usually broken by a crash between two writes that nothing remembers (catalogue: dual-write-partial), by writers that reach the stores in
-different order (dual-write-reorder), and by a repair job that was never tested with faults (recovery-is-a-noop)."""
+This is usually broken by a crash between two writes that leaves no record (catalogue: dual-write-partial), by writers that reach the
+stores in different orders (dual-write-reorder), and by a repair job that was never tested with faults (recovery-is-a-noop)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Fact = tuple[str, int]
 
 
 class TwoStores(Property):
-    """For every item i: the version that the second store holds of i never gets smaller; a repair run finds at least as many facts as
-    dead writers have noted and nobody has finished (one for each item: a newer version that is noted too, or has reached the second
-    store, replaces an older one); and at rest first(i) == second(i) == the newest version of i that was written, also where nothing was.
+    """For every item i: the version of i in the second store never decreases. A repair run finds at least as many facts as dead writers
+    have noted and nobody has finished (one for each item: a newer version that was also noted, or has reached the second store, replaces
+    an older one). At rest first(i) == second(i) == the newest version of i that was written, or nothing if none was.
     """
 
     name = "two-stores"
     guarantee = "DUAL"
     clauses = {
-        "never back": "the version that the second store holds of an item never gets smaller",
+        "never back": "the version of an item in the second store never decreases",
         "repair finds": "a repair run finds at least as many facts as dead writers have noted and nobody has finished or replaced",
         "first at rest": "at rest the first store holds the newest version of every item that was written, and no other item",
         "second at rest": "at rest the second store holds the newest version of every item that was written, and no other item",

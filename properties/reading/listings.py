@@ -1,7 +1,7 @@
 """Links and archives: a listing shows what is there and not archived, nothing else, and its reader comes to the end (READ, LIVE, A14).
 
-Usually broken by a rebuild that reads archived events again (catalogue: tombstoned-events-resurface) and by a reader that cannot pass a
-link without a target (dangling-link-stalls)."""
+This is usually broken by a rebuild that reads archived events again (catalogue: tombstoned-events-resurface) and by a reader that cannot
+get past a link without a target (dangling-link-stalls)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Listings(Property):
-    """For every link that is followed, to event e: e is shown as it is in the log if e is in the log and not archived, and the link is
-    discarded otherwise; at rest the reader has dealt with all of its links, and the listing holds as many items of each stream as there are
-    living events in it: those that are not archived."""
+    """For every link that is followed to an event e: if e is in the log and not archived, it is shown as it is in the log; otherwise the
+    link is discarded. At rest, the reader has dealt with all of its links, and the listing holds as many items of each stream as the
+    stream has living events, that is, events that are not archived."""
 
     name = "listings"
     guarantee = "READ"

@@ -1,8 +1,8 @@
 """Session guarantees of the reading side: clients read their own writes and never go back in time, and a query that must wait ends (READ,
 LIVE, A14).
 
-Usually broken by a query that looks at an eventually consistent view without asking how far it has come (catalogue:
-read-your-own-writes), by a wait on the wrong consumer (sync-wait-bar-wrong) or without an end, and by a cache whose names lack the
+This is usually broken by a query that reads an eventually consistent view without checking its position (catalogue:
+read-your-own-writes), by a wait for the wrong consumer (sync-wait-bar-wrong) or without a time limit, and by cache keys that lack the
 tenant (tenant-scope-leak)."""
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ class Histories:
 
 
 class Sessions(Property):
-    """For every answer a to client c about key k: version(a) is at least that of c's own events of k that were acknowledged before c
-    asked and are visible when c is answered, and that of every earlier answer to c about k; version(a) is at most the number of visible
-    events of k, and state(a) is the fold of the first version(a) of them. At rest the query cache holds the newest version of each key
-    that it holds, and the fold that goes with it.
+    """For every answer a to client c about key k: version(a) is not lower than the version of any event of k that c wrote itself, if that
+    event was acknowledged before c asked and is visible when c is answered, and not lower than the version of any earlier answer to c
+    about k. version(a) is at most the number of visible events of k, and state(a) is the fold of the first version(a) of them. At rest,
+    the query cache holds the newest version of each key in it, and the matching fold.
 
-    Only keys whose events are in the stream of the same name, which gives them versions, are judged, and only states at most `VERSIONS`
-    versions old.
+    Only keys whose events are in the stream of the same name are judged, because that stream gives them versions, and only states that
+    are at most `VERSIONS` versions old.
     """
 
     name = "sessions"
@@ -85,9 +85,9 @@ class Sessions(Property):
     clauses = {
         "own writes": "an answer contains the client's own events that were acknowledged before it asked",
         "never back": "an answer is not older than an earlier one to the same client about the same key",
-        "not from the future": "an answer, or a row of the cache at rest, has no more events than are visible",
+        "not from the future": "an answer, or a row of the cache at rest, contains no more events than are visible",
         "state is the fold": "an answer of version n, or a row of the cache at rest, is the fold of the first n events of its key",
-        "newest at rest": "at rest the query cache holds no older version of a key than the newest",
+        "newest at rest": "at rest the query cache holds the newest version of each key in it",
     }
     needs = "queries"
     needs_application = True
@@ -276,19 +276,20 @@ class Sessions(Property):
 
 
 class Waits(Property):
-    """Every query that has to wait ends before everything is at rest: with an answer, or, when its time is up and not before, with the
-    message that there is none; it does not wait on when its time is up; and once faults stop it ends with an answer, if what it waits for
-    is visible.
+    """Every query that has to wait ends before everything is at rest: with an answer or, once its time is up and not before, with the
+    message that there is none. It does not continue to wait after its time is up. Once faults stop, it ends with an answer if the
+    position that it waits for is visible.
 
-    This property is kept, although no broken system is convicted by it alone so far: no other looks at readers that wait.
+    This property is kept, although no broken system has been convicted by it alone so far, because no other property looks at readers that
+    wait.
     """
 
     name = "waits"
     guarantee = "LIVE"
     clauses = {
-        "no longer than its patience": "a query whose patience is at an end does not wait on",
-        "ends": "when everything is at rest no query waits",
-        "not before its time": "a query does not give up before its patience is at an end",
+        "no longer than its patience": "a query whose time is up does not continue to wait",
+        "ends": "when everything is at rest, no query is waiting",
+        "not before its time": "a query does not give up before its time is up",
         "answered in the end": "once faults stop, a query that waits for a visible position does not give up",
     }
     needs = "queries"
@@ -381,7 +382,7 @@ class Waits(Property):
 
 
 class Pointers(Property):
-    """For every hit that a search returns: it is shown if and only if the store held its target when the search looked."""
+    """A hit that a search returns is shown if and only if the store held its target when the search looked."""
 
     name = "pointers"
     guarantee = "READ"

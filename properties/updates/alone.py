@@ -56,7 +56,7 @@ class MadeAlone(Property):
     clauses = {
         "decision": "what a call appends is what it appends alone, on the log just before",
         "once": "a call appends once, however often it tries inside, and not again when it is answered",
-        "whole": "what a call appends becomes visible whole, or not at all, also if it fails or its process dies",
+        "whole": "what a call appends becomes visible completely or not at all, also if it fails or its process dies",
         "invariant": "no call leads to a state that the invariant forbids",
         "done has an effect": "a call that is answered “done” and appended nothing had nothing to append",
         "refused with cause": "a call is refused only if it is refused alone, too, on some log between the call and the answer",

@@ -1,8 +1,8 @@
 """Create if absent: a key has at most one creator between two deletions, and revisions survive deletion (A5, A7).
 
-For every key: creations and deletions alternate, beginning with a creation; revisions only grow, over deletions too; a creator is refused
-only if the key was changed between its look-up and the answer, or was there. Usually broken where the key was deleted before (catalogue:
-create-after-delete-race).
+For every key: creations and deletions alternate, beginning with a creation. Revisions only increase, even across deletions. A creator is
+refused only if the key existed, or was changed between the creator's look-up and the answer. This is usually broken if the key was
+deleted before (catalogue: create-after-delete-race).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class CreateIfAbsent(Property):
-    """For every key: no creation while the key exists, no deletion while it does not; each revision is greater than the one before; and no
-    refusal of a creator while the key does not exist, if nobody has changed it since the creator looked it up, or since ever if the creator
-    never looked."""
+    """For every key: it is not created while it exists and not deleted while it does not. Each revision is greater than the one before. A
+    creator is not refused while the key does not exist, if nobody has changed the key since the creator looked it up (or at all, if the
+    creator did not look it up)."""
 
     name = "create-if-absent"
     guarantee = "CAS"
@@ -22,8 +22,8 @@ class CreateIfAbsent(Property):
     clauses = {
         "created once": "a key is created only while it does not exist",
         "deleted once": "a key is deleted only while it exists",
-        "revisions grow": "each revision of a key is greater than the one before, over deletions too",
-        "refused with cause": "a creator is refused only if the key was there, or was changed since the creator looked it up",
+        "revisions grow": "each revision of a key is greater than the one before, even across deletions",
+        "refused with cause": "a creator is refused only if the key existed, or was changed since the creator looked it up",
     }
 
     def __init__(self) -> None:

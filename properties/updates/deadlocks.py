@@ -1,6 +1,6 @@
 """Deadlocks: nobody waits for somebody who waits for him.
 
-Usually broken by two locks that are taken in different orders, and by a lock that is held during a call that needs it too.
+This is usually broken by two locks that are taken in different orders, and by a lock that is held during a call that needs it too.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class Deadlocks(Property):
-    """At no time do processes wait for each other in a circle, each for a lock, or for the end, of the next one.
+    """Processes never wait for each other in a circle in which each one waits for a lock that the next one holds, or for the next one to
+    end.
 
-    A deadlock that a server notices by itself, and refuses, is no finding. This property is kept, although no broken system of the zoo
-    needs it: those are parts of the model, and it judges a user's own code (tests/systems/user).
+    A deadlock that a server detects and breaks by itself is not a finding. This property is kept, although no broken system of the zoo
+    needs it: those systems are parts of the model, and this property judges a user's own code (tests/systems/user).
     """
 
     name = "deadlocks"
     guarantee = "LIVE"
-    clauses = {"no circle": "a caller that waits for a lock waits for somebody who can go on"}
+    clauses = {"no circle": "a caller that waits for a lock waits for somebody who can continue"}
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()

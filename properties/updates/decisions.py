@@ -1,15 +1,16 @@
 """Conditional updates: an accepted conditional append is right if and only if its condition holds at its own place in the log (A7).
 
-The log is a total order, so this is decided in linear time, whatever stale view the client decided on: the condition of the
-append whose first event is at position r is evaluated on fold(log[:r]). Two conditions are checked: the expected version, and,
-given the application, the decision itself (decide it again on the true state). A refusal is right if and only if the
-expectation failed at some time between the invocation and the answer, and it names a version that the stream had in that time.
-An append of unknown outcome that was decided anew may take effect in either way; one of them has to be right.
+The log is totally ordered, so this can be checked in linear time, no matter how stale the client's view was: the condition of the append
+whose first event is at position r is evaluated on fold(log[:r]). Two conditions are checked: the expected version and, if the application
+is known, the decision itself (the command is decided again on the actual state). A refusal is correct if and only if the expectation
+failed at some time between the invocation and the answer, and the refusal names a version that the stream had during that time. If the
+outcome of an append was unknown and its command was decided again, either decision may take effect; one of the two must be correct.
 
-The names. ``duplicate-create``: what may exist once was created again. ``lost-update``: a decision took effect on a state that it had
-not seen and that forbids it. ``oversold``: two decisions on one view broke an invariant. ``write-skew``: two decisions wrote to
-different streams that share an invariant. ``false-conflict``: a refusal without a reason. ``conflict-names-wrong-version``: a refusal with
-a wrong reason. A decision on a stale view that happens to be right is no violation; `stale_decisions` counts them.
+The names of the anomalies mean the following. ``duplicate-create``: something that may exist only once was created again.
+``lost-update``: a decision took effect on a state that it had not seen and that forbids it. ``oversold``: two decisions on the same view
+broke an invariant. ``write-skew``: two decisions wrote to different streams that share an invariant. ``false-conflict``: an append was
+refused without a reason. ``conflict-names-wrong-version``: an append was refused with a wrong reason. A decision on a stale view that
+happens to be right is not a violation; ``stale_decisions`` counts such decisions.
 """
 
 from __future__ import annotations
@@ -34,21 +35,23 @@ def in_order(evidence: list[Evidence]) -> list[Evidence]:
 
 
 class ExpectedVersion(Property):
-    """For every visible append with expectation x at place r of stream s: x holds on the version of s before r; and a refusal happens only
-    if x failed between the invocation and the answer, and names a version that s had in that time.
+    """For every visible append with expectation x at place r of stream s: x holds for the version of s just before r. An append is
+    refused only if x failed at some time between the invocation and the answer, and the refusal names a version that s had during that
+    time.
 
-    Refusals of expectations that demand something other than a version are not judged. Nor, while a slow append is open, is the version
-    that a refusal names: readers of the log do not see what that append has.
+    A refusal is not judged if the expectation is about something other than a version. While a slow append is open, the version that a
+    refusal names is not judged either, because readers of the log cannot see the events of that append.
     """
 
     name = "expected-version"
     guarantee = "CAS"
     after = ("appends",)
     clauses = {
-        "holds": "the expectation of an append holds on the version of its stream before the first of its events",
+        "holds": "the expectation of an append holds for the version of its stream just before the first of its events",
         "refused with cause": "an append is refused only if its expectation failed between invocation and answer",
         "names a version": "a refusal names a version that the stream had between invocation and answer",
-        "no match": "no event between what an append with a condition over tags had read and its own place matches the condition",
+        "no match": "for an append with a condition over tags, no event after the position that was read and before its own place "
+        "matches the condition",
     }
     passes = frozenset({Stored})
 
@@ -204,8 +207,8 @@ class ExpectedVersion(Property):
 
 
 class Decisions(Property):
-    """For every visible append of a command c that is known and conditional, at place r: decide(c, fold(log[:r])) gives the very events
-    that were appended; and no state of the fold, of one key or of a group of keys, breaks the application's invariants.
+    """For every visible append of a known, conditional command c at place r: decide(c, fold(log[:r])) returns exactly the events that
+    were appended. No state in the fold, of one key or of a group of keys, breaks the application's invariants.
 
     A state that breaks an invariant right after a wrong decision belongs to that decision, and is not reported a second time.
     """
@@ -215,9 +218,10 @@ class Decisions(Property):
     needs_application = True
     after = ("states",)
     clauses = {
-        "decided on the actual state": "decided again on the state at its place, a conditional command gives the events that were appended",
+        "decided on the actual state": "a conditional command that is decided again on the state at its place gives the events that "
+        "were appended",
         "invariant": "no state of a key breaks the application's invariant",
-        "group invariant": "no states of a group of keys break the application's invariant together",
+        "group invariant": "the states of a group of keys do not together break the application's invariant",
     }
 
     def __init__(self, application: Application, oracle: Oracle) -> None:

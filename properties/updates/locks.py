@@ -1,9 +1,10 @@
 """Locks: one lease in force at a time, until its time is up; effects only under a token of one's own, none after one under a newer (A15).
 
-A lease ends by the clock, and its holder may not notice: it was paused, or its message was slow. So a lock protects only together with a
-store that compares tokens. Usually broken by a store that does not look at tokens (catalogue: lock-no-fencing), a release that deletes
-whatever lock it finds (lock-release-steals), a renewal that prolongs whatever lease it finds (lock-renewed-by-name), a clock that stands
-still (lock-time-frozen), and a queue that forgets to ask whether those who wait still live (lease-not-checked-after-wait).
+A lease ends by the clock, and its holder may not notice, because it was paused or its message was slow. A lock is therefore safe only
+together with a store that compares tokens. This is usually broken by a store that ignores tokens (catalogue: lock-no-fencing), a release
+that deletes whatever lock it finds (lock-release-steals), a renewal that extends whatever lease it finds (lock-renewed-by-name), a clock
+that stands still (lock-time-frozen), and a queue that does not check whether the waiting clients are still alive
+(lease-not-checked-after-wait).
 """
 
 from __future__ import annotations
@@ -48,27 +49,27 @@ class Lock:
 
 
 class Locks(Property):
-    """For every lock: it is granted only while no other lease on it is in force, to a client that has not waited too long, for some time,
-    with a token greater than all before; a lease is in force until its time is up or the client that it was granted to gives it back; it is
-    renewed only for the client whose grant is the last one and not given back; a write has
-    an effect only under a token that was granted to its client, if no newer one had an effect, and is not refused under the newest; a
-    client that asks while no lease is in force is not kept waiting. Where clocks differ, nobody knows whether a lease is in force, and only
-    tokens are judged. A lease without a known end is not judged for how long it lasts."""
+    """For every lock: it is granted only while no other lease on it is in force, to a client whose time to wait is not up, for a positive
+    time, and with a token greater than all earlier ones. A lease is in force until its time is up or its client releases it. It is
+    renewed only for the client to which it was last granted and that has not released it. A write has an effect only under a token that
+    was granted to its client, and only if no write under a newer token has had an effect. A write under the newest token is not refused.
+    A client that asks while no lease is in force is not kept waiting. If clocks differ, it is not known whether a lease is in force, and
+    only tokens are judged. If the end of a lease is not known, its duration is not judged."""
 
     name = "locks"
     guarantee = "LOCK"
     needs = "lock"
     clauses = {
-        "one holder": "a lock is granted only when no other lease on it is in force; where clocks differ, tokens alone count",
-        "still waiting": "a client that waits is granted the lock only before its time to wait is up",
-        "lasting": "a lease ends later than it begins",
+        "one holder": "a lock is granted only when no other lease on it is in force; if clocks differ, only tokens are judged",
+        "still waiting": "a waiting client is granted the lock only before its time to wait is up",
+        "lasting": "a lease ends after it begins",
         "renewed by its holder": "a lease is renewed only for the client to which it was last granted and that has not released it",
-        "renewal lasting": "a renewed lease ends later than it is renewed",
-        "new token": "each grant has a token that is greater than all before",
-        "not kept waiting": "a client is told to wait only while a lease is in force; where clocks differ, nobody knows until when it is",
+        "renewal lasting": "a renewed lease ends after the time of its renewal",
+        "new token": "each grant has a token that is greater than all earlier ones",
+        "not kept waiting": "a client is told to wait only while a lease is in force; if clocks differ, it is not known when a lease ends",
         "granted token": "a write has an effect only under a token that was granted",
         "own token": "a write has an effect only under a token that was granted to the client that writes",
-        "newest token": "no write has an effect after one under a newer token",
+        "newest token": "no write has an effect after a write under a newer token",
         "refused with cause": "a write under the newest token is not refused, if the token was granted to the client that writes",
     }
 

@@ -1,7 +1,7 @@
 """Reservations: one hold on a key at a time, counted only while it lasts, and none left over at rest.
 
-A hold outlives the process that took it, so something else has to end it. Usually broken by taking it in one step and relying on a
-later step to give it back (catalogue: reservation-leak).
+A hold outlives the process that took it, so something else has to end it. This is usually broken by taking a hold in one step and relying
+on a later step to release it (catalogue: reservation-leak).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ REMEMBERED = 4_096
 
 
 class Reservations(Property):
-    """For every key: a hold is taken while none is, and denied only while one is; it has a number that no other hold has; it ends once, and
-    not before it is confirmed, cancelled or swept; it is swept only after its time; at rest there is none."""
+    """For every key: a hold is taken only while there is no other, and denied only while there is one. No other hold has the same number.
+    A hold ends once, when it is confirmed, cancelled or swept; it is swept only when its time is up. At rest there are no holds."""
 
     name = "reservations"
     guarantee = "CAS"

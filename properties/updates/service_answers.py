@@ -1,8 +1,8 @@
 """Answers of a service: what a call was told is what it did.
 
-A service decides and appends by itself. Nobody knows what it has read; but what a call has appended is seen, and so is what it was
-answered. Usually broken by a retry inside the service that sends again what was stored already, by an append of several events in
-several transactions, and by an error that is swallowed on the way out.
+A service decides and appends internally. What it has read is not visible, but what a call has appended and how it was answered are. This
+is usually broken by a retry inside the service that sends again what is already stored, by appending several events in several
+transactions, and by an error that is swallowed before it reaches the caller.
 """
 
 from __future__ import annotations
@@ -49,13 +49,14 @@ class _Open(Struct):
 
 
 class ServiceAnswers(Property):
-    """For every call of a service with command c: it appends no part of a decision of c, and none twice; if it is answered *done* and
-    nothing was appended, then on some state between call and answer decide(c, state) has no event, or refuses: there was nothing to do;
-    if it is refused, then decide refuses on the state at the call, or somebody else changed that state before the answer. What the call
-    itself has appended is no reason to refuse it. Where c has a condition over tags, the state is the fold of what matches it.
+    """For every call of a service with command c: it appends every decision on c completely or not at all, and never twice. If it is
+    answered *done* and nothing was appended, there was nothing to do: on some state between call and answer, decide(c, state) returns no
+    events or refuses. If it is refused, then decide refuses on the state at the time of the call, or somebody else changed that state
+    before the answer. What the call itself has appended is no reason to refuse it. If c has a condition over tags, the state is the fold
+    of the events that match it.
 
     `decisions` judges whether a decision is right for the state at its place. This property is kept, although no broken system of the zoo
-    needs it: those are parts of the model, and it judges a user's own code (tests/systems/user).
+    needs it: those systems are parts of the model, and this property judges a user's own code (tests/systems/user).
     """
 
     name = "service-answers"
@@ -64,10 +65,10 @@ class ServiceAnswers(Property):
     after = ("appends", "states")
     judges = (Replied,)
     clauses = {
-        "once": "a call appends once, however often the service tries inside, and not again when it is answered",
-        "whole": "what a call appends becomes visible whole, or not at all",
+        "once": "a call appends once, however often the service retries internally, and does not append again once it is answered",
+        "whole": "what a call appends becomes visible completely or not at all",
         "done has an effect": "a call that is answered “done” has appended something, unless there was nothing to do",
-        "refused with cause": "a call is refused only if the command was not possible, or somebody else was in its way before the answer",
+        "refused with cause": "a call is refused only if the command was not possible, or somebody else got in its way before the answer",
     }
 
     def __init__(self, application: Application, oracle: Oracle) -> None:

@@ -1,8 +1,8 @@
-"""Single writer: the events of an entity come from one writer at a time, each on top of all events before it.
+"""Single writer: the events of an entity come from one writer at a time, and each one follows all events before it.
 
 For every journal: epochs of accepted events never go back, each epoch belongs to one node, and event n was appended by a writer that had
-seen events 1 to n-1. A writer may be refused only if a newer one has taken over. Usually broken by two instances of one entity after a
-split brain (catalogue: two-live-writers).
+seen events 1 to n-1. A writer may be refused only if a newer one has taken over. This is usually broken by two instances of one entity
+after a split brain (catalogue: two-live-writers).
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from refold.properties.property import Evidence, Finding, Handler, Property
 
 
 class SingleWriter(Property):
-    """For accepted events a before b: epoch(a) <= epoch(b) and version(b) == version(a) + 1, and the first has version 1; an event of the
-    newest epoch comes from the node that has it, and no event from an epoch that nobody took, once a takeover is known; a takeover begins
-    a newer epoch, with the whole journal in memory; the newest writer is never refused."""
+    """For accepted events a directly before b: epoch(a) <= epoch(b) and version(b) == version(a) + 1; the first event has version 1. An
+    event of the newest epoch comes from the node that owns this epoch and, once a takeover is known, no event comes from an epoch that
+    nobody took. A node that takes over begins a newer epoch and has the whole journal in memory. The newest writer is never refused."""
 
     name = "single-writer"
     guarantee = "CAS"
     needs = "entity"
     clauses = {
-        "versions": "accepted events have the versions 1, 2, 3, …: each is on top of all before it",
-        "epochs": "an event is accepted only from the newest epoch, that of the last takeover or accepted event",
+        "versions": "accepted events have the versions 1, 2, 3, …: each one follows all events before it",
+        "epochs": "an event is accepted only from the newest epoch, which is that of the last takeover or accepted event",
         "one node": "events of one epoch come from one node, the one that took it",
         "taken": "once a takeover is known, an event is accepted only from an epoch that somebody took",
-        "new epoch": "a takeover begins an epoch that is newer than all before",
+        "new epoch": "a takeover begins an epoch that is newer than all earlier ones",
         "replayed": "a node that takes over has all accepted events in memory",
         "refused with cause": "a writer is refused only if an event or a takeover of a newer epoch came before",
     }

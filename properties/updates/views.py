@@ -1,9 +1,9 @@
 """Views: a client decides on what the log says, not on what it wishes the log said.
 
-Usually broken by aggregates that are kept in memory: events that the log has refused stay in them (catalogue:
-uncommitted-cleared-on-failure), or a command that was declined leaves its mark (failed-command-bumps-version). The state of a view is not
-recorded, so it is the decision that is compared, where it was made on the newest version; of clients that load the stream themselves,
-because what the others read are the rows of a consumer, and those are compared as they are stored.
+This is usually broken by aggregates that are kept in memory: they keep events that the log has refused (catalogue:
+uncommitted-cleared-on-failure), or a declined command changes them (failed-command-bumps-version). The state of a view is not recorded,
+so the decision is compared instead, if it was made on the newest version. This is done only for clients that load the stream themselves.
+Other clients read the rows of a consumer, and those rows are compared where they are stored.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from refold.properties.property import Evidence, Finding, Handler, Property, as_
 
 
 class Views(Property):
-    """For every decision of a known command c on a view of its own stream s at version n: n <= |s|; and where n = |s| and the client read
-    the log, the decision is that of decide(c, fold(s)).
+    """For every decision on a known command c that was made on a view of its own stream s at version n: n <= |s|. If n = |s| and the
+    client read the log, the decision is that of decide(c, fold(s)).
 
-    Nothing is judged while a slow append is open, of which streams may show more than the whole log; nor are keys with events in streams of
-    other names, nor decisions on events that match tags. The end of the run shows what an append without an answer has added to a view.
+    Nothing is judged while a slow append is open, because a read of a stream may then show more than a read of the whole log. Keys with
+    events in streams of other names and decisions on events that match tags are not judged either. Only the end of the run shows what an
+    unanswered append has added to a view.
     """
 
     name = "views"
@@ -32,9 +33,9 @@ class Views(Property):
     needs_application = True
     judges = (Prepared, Declined)
     clauses = {
-        "not ahead": "a view holds no more events than readers of the whole log have seen, or will have seen in the end",
-        "append": "a decision to append, on the newest version, is the one that the fold of the stream gives",
-        "decline": "a decision not to append, on the newest version, is the one that the fold of the stream gives",
+        "not ahead": "a view holds no more events than readers of the whole log have seen by the end of the run",
+        "append": "a decision to append that was made on the newest version is the one that the fold of the stream gives",
+        "decline": "a decision not to append that was made on the newest version is the one that the fold of the stream gives",
     }
 
     def __init__(self, application: Application, oracle: Oracle) -> None:

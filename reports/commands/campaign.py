@@ -66,7 +66,7 @@ WRITING_SHARE = 20
     shell_complete=completion.applications,
     help="An application, for every system (default: the one that suits each system); may be repeated.",
 )
-@click.option("--minutes", type=Time(0, MINUTES_MAX), help="How long to work in all (default: 60).")
+@click.option("--minutes", type=Time(0, MINUTES_MAX), help="How long to work in total (default: 60).")
 @click.option("--seconds", type=Time(0, MINUTES_MAX * 60), help="The same in seconds.")
 @click.option(
     "--runs", type=click.IntRange(1), help="End when every system has had this many runs with every application."

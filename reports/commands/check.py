@@ -63,8 +63,8 @@ not reach them."""
 @click.option(
     "--application",
     metavar="NAME",
-    help="Check a refold history with this application too: accounts, courses, inventory, rota, MODULE:OBJECT (default: the one that it"
-    " names, if it comes with refold).",
+    help="Check a refold history with this application too: accounts, courses, inventory, rota or MODULE:OBJECT (default: the "
+    "application that the history names, if it comes with refold).",
 )
 @click.option(
     "--model",
@@ -104,8 +104,8 @@ not reach them."""
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
-    help="Processes that judge a refold history, each some of the properties (default: one for each core where that saves time; one with"
-    " --seconds and for standard input).",
+    help="Processes that judge a refold history; each judges some of the properties (default: one for each core if that saves time; "
+    "one with --seconds and for standard input).",
 )
 @click.option(
     "--cluster",
@@ -122,13 +122,13 @@ not reach them."""
 @click.option(
     "--metrics",
     metavar="FILE",
-    help="With --follow: write OpenMetrics text there, again and again, for an alert.",
+    help="With --follow: keep writing OpenMetrics text to this file, for alerts.",
 )
 @click.option(
     "--idle",
     type=Time(min=0),
     metavar="S",
-    help="With --follow: end when nothing was written for this many seconds.",
+    help="With --follow: end when nothing has been written for this many seconds.",
 )
 @click.option(
     "--report-dir",

@@ -33,7 +33,7 @@ from refold.search.whole import write
 def compare(seed: int, steps: int, report_dir: str | None, as_json: bool) -> None:
     """Compare the strategies for conditional updates: which are safe under which faults, and what safety costs.
 
-    Simulated time: the same seed gives the same figures on every machine. The last line says where the page with the picture is.
+    Time is simulated, so the same seed gives the same figures on every machine. The last line says where the page with the picture is.
 
     \b
     Examples:

@@ -63,10 +63,10 @@ def conformance(
     page: str | None,
     as_json: bool,
 ) -> None:
-    """Search each system, and say which of the assertions of the established test kits, A1 to A17, it keeps.
+    """Search each system, and say which of the assertions A1 to A17 of the established test kits it keeps.
 
-    An assertion is held only if what it is about has happened: a retry, a crash, a snapshot that was loaded. One that a setting
-    does not promise, by the system's own documentation, is 'documented otherwise', with the plan.
+    An assertion counts as held only if what it is about has happened: a retry, a crash, a snapshot that was loaded. If the system's own
+    documentation says that a setting does not promise it, it is 'documented otherwise', with the plan.
 
     \b
     Examples:

@@ -64,7 +64,7 @@ NUMBER = click.IntRange(0, 99)
     default="reference",
     metavar="NAME",
     shell_complete=completion.systems,
-    help="What to explore (default: reference). Its runs have to be the same each time.",
+    help="What to explore (default: reference). Its runs must be the same each time.",
 )
 @click.option(
     "--application",
@@ -74,7 +74,9 @@ NUMBER = click.IntRange(0, 99)
 )
 @click.option("--clients", type=click.IntRange(1, 99), default=2, help="Clients that act (default: 2).")
 @click.option("--commands", type=click.IntRange(1, 99), default=2, help="Commands that are sent (default: 2).")
-@click.option("--values", type=click.IntRange(1, 999), default=2, help="Different commands there are (default: 2).")
+@click.option(
+    "--values", type=click.IntRange(1, 999), default=2, help="Different commands to choose from (default: 2)."
+)
 @click.option("--keys", type=click.IntRange(1, 99), default=1, help="Keys that the commands are about (default: 1).")
 @click.option("--crashes", type=NUMBER, default=1, help="Crashes (default: 1).")
 @click.option("--power-cuts", type=NUMBER, help="Power cuts, counted separately (default: each is one of the crashes).")

@@ -92,7 +92,8 @@ def gallery(
       refold gallery --seconds 120 --json          longer, for a script
       refold gallery --seed 1 --seed 2 --resume    with two seeds; what is done already is kept
 
-    A release is installed by pip in a virtual environment of its own, which is kept. What cannot be installed is named, and not run.
+    Each release is installed by pip in its own virtual environment, which is kept. A release that cannot be installed is named and not
+    run.
 
     Exit code: 0 every verdict is the expected one, 1 some are not, 2 usage or environment.
     """

@@ -30,7 +30,7 @@ from refold.search.stored.plan import StoredPlan
     "--seconds",
     metavar="S",
     type=click.FloatRange(0, min_open=True),
-    help="Give up a plan that has not come to its end within so many seconds (default: 60).",
+    help="Give up on a plan that has not finished after this many seconds (default: 60).",
 )
 @click.option("--report-dir", metavar="DIR", help="Where the report goes (default: .refold).")
 @click.option("--emit-test", is_flag=True, help="Print a pytest test that runs this plan, and do nothing else.")
@@ -55,8 +55,8 @@ def replay(
       refold replay plan.json --system sqlite             does the real log do it too?
       refold replay plan.json --emit-test > test_bug.py   a regression test
 
-    A plan that does not come to its end in time is given up, with a sentence that says where it was (exit code 2).
-    A plan none of whose actions is possible here shows nothing, and is reported as vacuous-run.
+    If a plan does not finish in time, refold gives up on it and says where it was (exit code 2). If none of a plan's actions is possible
+    here, the plan shows nothing and is reported as vacuous-run.
 
     Exit code: 0 held, 1 findings, 2 usage or environment.
     """

@@ -57,8 +57,8 @@ class Chapter:
 
 
 def html_report(result: Result, explained: Sequence[Explained], application: Application | None = None) -> str:
-    """The whole report; `explained` are the counterexamples of the result. With the application, the explorer says what the fold of the
-    log is at every step."""
+    """The whole report; `explained` are the counterexamples of the result. With the application, the explorer shows the fold of the log
+    at every step."""
     chapters = [_chapter(n, each, application) for n, each in enumerate(explained, start=1)]
     sample = _sample(result, application) if result.sample and not chapters else None
     text = template("documents/template.html").render(

@@ -76,9 +76,9 @@ def print_result(
     verbose: bool = False,
     earlier: str = "",
 ) -> None:
-    """Print a campaign: `explained` are its counterexamples, `report` is the path of the page; `note` is a sentence that follows the
-    verdict, `earlier` the path of the page of all searches, if there were some before. What leads to a finding fits on a screen, unless
-    `verbose`."""
+    """Print the result of a campaign. `explained` are its counterexamples, and `report` is the path of the page. `note` is a sentence
+    that follows the verdict, and `earlier` is the path of the page of all searches, if there were earlier ones. What leads to a finding
+    fits on one screen, unless `verbose` is set."""
     _Printer(to or console(), verbose).result(result, explained, report, note, earlier)
 
 

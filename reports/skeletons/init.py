@@ -31,10 +31,10 @@ MOST_TESTS = 5
 @click.option("--dir", "folder", metavar="DIR", default=".", help="The root of the project (default: here).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
 def init(folder: str, as_json: bool) -> None:
-    """Look at a project and write what it needs to be verified: a test, a job for its CI, and the configuration.
+    """Look at a project and write what it needs for verification: a test, a job for its CI, and the configuration.
 
     The test fits the code: an application of the library eventsourcing, a service on SQLite or PostgreSQL, or, if there is neither, an
-    example. Your code is read, not run. What refold cannot know it asks you to fill in.
+    example. Your code is read, not run. refold asks you to fill in what it cannot know.
 
     It also looks at pyproject.toml, pytest.ini, tox.ini and setup.cfg, at the folder of the tests, and at which CI is used. It replaces no
     file and no setting, so you can run it again.

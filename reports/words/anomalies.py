@@ -32,7 +32,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "refused-append-visible": Anomaly(
         "an append to {where} was refused, but it is in the log all the same",
-        "a refused or rolled back append leaves no trace",
+        "a refused or rolled-back append leaves no trace",
         usual="the check and the write are not one atomic step, or a failed write is not undone; use one transaction for both",
     ),
     "partial-batch": Anomaly(
@@ -45,19 +45,19 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "event-altered": Anomaly(
         "{event} of {where} is not what was appended",
-        "readers get an event as its writer gave it to the log: the same stream, type and payload",
-        usual="an encoder or decoder loses, cuts or mixes up fields, all events of a batch share one buffer, or stream names are "
+        "readers get an event exactly as its writer appended it: with the same stream, type and payload",
+        usual="an encoder or decoder loses, truncates or mixes up fields, all events of a batch share one buffer, or stream names are "
         "spelled in different ways; read back what was written and compare",
     ),
     "duplicate-append": Anomaly(
         "one append to {where} is stored twice",
         "an append has at most one effect, however often it is sent",
-        usual="a client retried after a lost answer; keep the event ids over retries, and let the log recognise them",
+        usual="a client retried after a lost answer; keep the event ids across retries, and let the log recognise them",
     ),
     "double-effect-of-retry": Anomaly(
         "a retry made one append to {where} happen twice",
         "an append has at most one effect, however often it is sent",
-        usual="a client retried after a lost answer; keep the event ids over retries, and let the log recognise them",
+        usual="a client retried after a lost answer; keep the event ids across retries, and let the log recognise them",
     ),
     "write-skew": Anomaly(
         "two decisions on {where}, each right by itself, contradict each other",
@@ -73,10 +73,10 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "condition-ignored": Anomaly(
         "an append to {where} was accepted although its condition over tags no longer held",
-        "an append with a condition over tags happens only if no matching event has come since its decision was read",
+        "an append with a condition over tags happens only if no matching event was appended after the read that it was decided on",
         "it required {expected}, and there was {actual}",
-        "the condition is checked on a stale view, before the step that writes, or for only one of several tags; look for all "
-        "its types and tags after the position that was read, in the same transaction as the write",
+        "the condition is checked on a stale view, before the step that writes, or for only one of several tags; check for all its "
+        "types and tags after the position that was read, in the same transaction as the write",
     ),
     "false-conflict": Anomaly(
         "an append to {where} was refused although nothing was in its way",
@@ -85,9 +85,9 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "conflict-names-wrong-version": Anomaly(
         "an append to {where} was rightly refused, but the refusal names a version that the stream never had in the meantime",
-        "a refusal names the version that its check has found",
-        usual="one place counts versions from 0 and another from 1, or the version comes from a cache, and a client that tries again "
-        "with it overwrites what it has not seen; answer with the version that the check itself has read",
+        "a refusal names the version that its check found",
+        usual="one place counts versions from 0 and another from 1, or the version comes from a cache, and a client that retries with "
+        "it overwrites what it has not seen; answer with the version that the check itself has read",
     ),
     "duplicate-create": Anomaly(
         "{where} got a second copy of something that may exist only once",
@@ -97,7 +97,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "oversold": Anomaly(
         "two decisions on one view broke an invariant of {where}: {what}",
-        "a decision holds on the state just before its own place in the log",
+        "a decision is valid for the state just before its own place in the log",
         usual="two decisions were made on the same state, and both were appended; append with the version that the decision has read",
     ),
     "invariant-broken": Anomaly(
@@ -108,7 +108,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "visible-below-read-position": Anomaly(
         "{event} appeared at a position that readers had already passed",
         "nothing becomes visible below a position that was readable before",
-        usual="positions are given out at insert and become visible at commit; let readers stop below the lowest open position",
+        usual="positions are assigned at insert and become visible at commit; let readers stop below the lowest open position",
     ),
     "duplicate-position": Anomaly(
         "two events stand at position {position} of the log",
@@ -137,14 +137,14 @@ ANOMALIES: dict[str, Anomaly] = {
         "the log has lost {event} of {where}, which it had already confirmed or shown",
         "what the log has acknowledged or shown is in every later read",
         usual="the answer is sent before the data is synced to disk, or although the sync failed, or recovery gives up at a torn "
-        "record; sync before the answer, and cut off a torn record before the next append goes behind it",
+        "record; sync before the answer, and cut off a torn record before the next append is written after it",
     ),
     "log-does-not-recover": Anomaly(
         "{where} did not come back after a fault, and {expected} is gone",
         "a log that was killed, lost power or had a disk failure starts again and can be read",
         "expected {expected}; it said: {actual}",
-        "files are written in place, or are half written when the process dies, and the start gives up at what it cannot read; "
-        "write to a temporary file and rename it, add checksums, and cut off a torn end",
+        "files are written in place, or are half written when the process dies, and the start gives up on what it cannot read; write "
+        "to a temporary file and rename it, add checksums, and cut off a torn end",
     ),
     "read-out-of-order": Anomaly(
         "one read gave {where} events out of the order of their positions",
@@ -174,19 +174,19 @@ ANOMALIES: dict[str, Anomaly] = {
         "a read of stream {where} does not return all events that readers of the whole log have seen of it",
         "a stream is the events of the log that belong to it",
         "the log shows {expected} of its events, the stream {actual}",
-        "an index of streams is written apart from the log, or a bound is off by one; update the index in the transaction of "
-        "the append",
+        "an index of streams is written separately from the log, or a bound is off by one; update the index in the transaction of the "
+        "append",
     ),
     "answer-misses-events": Anomaly(
         "the answer to an append to {where} names positions that are not those of its events",
         "an answer names the position of every event of its append",
         "expected {expected}, found {actual}",
-        "the retry of a batch is answered with what is known of its first event; keep the answer with the batch",
+        "the retry of a batch is answered with the position of its first event only; store the answer with the batch",
     ),
     "acknowledged-elsewhere": Anomaly(
         "the answer to an append says that its event is at position {position}, but it is not there",
         "an answer names the positions at which the events of its append are stored",
-        usual="positions are computed and not read back, or answers are given out in the wrong order; return what was stored",
+        usual="positions are computed instead of read back, or answers are returned in the wrong order; return what was stored",
     ),
     "view-is-no-replay": Anomaly(
         "a decision on {where} rests on a state that is not the replay of its events",
@@ -204,11 +204,11 @@ ANOMALIES: dict[str, Anomaly] = {
     "overtaken-event-dropped": Anomaly(
         "{where} dismissed {event} as a duplicate, because a later one had come first",
         "every event is applied, after its predecessors",
-        usual="events are read or delivered out of order, and a high-water mark takes what is late for what is old; order by position",
+        usual="events are read or delivered out of order, and a high-water mark treats late events as old ones; order by position",
     ),
     "writers-interleave": Anomaly(
         "{where} appended an event to an entity that another writer had changed since",
-        "the events of an entity come from one writer at a time, each on top of all events before it",
+        "the events of an entity come from one writer at a time, and each one follows all events before it",
         "the next event is number {expected}, it wrote number {actual}",
         "two instances of one entity are alive; fence the old one off by its epoch",
     ),
@@ -221,28 +221,29 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} took an entity over without all of its events",
         "a new writer begins with the replay of the whole journal",
         "the journal holds {expected} events, it began with {actual}",
-        "the replay reads a follower that is behind, or stops early; replay to the end of the journal",
+        "the replay reads from a follower that is behind, or stops early; replay to the end of the journal",
     ),
     "epoch-reused": Anomaly(
         "{where} took an entity over in an epoch that is not new",
-        "each takeover begins an epoch that is newer than all before",
-        usual="the epoch is counted in a node's own memory, or read at a follower; take it from one counter, in the step of the takeover",
+        "each takeover begins an epoch that is newer than all earlier ones",
+        usual="the epoch is counted in a node's own memory, or read from a follower; take it from one counter, in the step of the takeover",
     ),
     "two-writers-of-one-epoch": Anomaly(
         "{where} appended an event in an epoch that belongs to another node",
         "an epoch has one writer",
-        usual="two nodes were given the same epoch, or one writes under the epoch that it has read; compare the node as well as the epoch",
+        usual="two nodes were given the same epoch, or a node writes under an epoch that it has read; compare the node as well as the "
+        "epoch",
     ),
     "unknown-writer-accepted": Anomaly(
         "{where} appended an event in an epoch that nobody took",
         "only a writer that has taken the entity over appends its events",
-        usual="the journal refuses old epochs and takes all others; accept the epoch of the last takeover and no other",
+        usual="the journal refuses old epochs and accepts all others; accept only the epoch of the last takeover",
     ),
     "absent-key-deleted": Anomaly(
         "{where} was deleted although it did not exist",
         "creations and deletions of a key alternate",
-        usual="the deletion does not check whether the key exists, or two clients delete one entry; make it conditional on the "
-        "revision",
+        usual="the deletion does not check whether the key exists, or two clients delete the same entry; make the deletion conditional "
+        "on the revision",
     ),
     "revision-goes-back": Anomaly(
         "the revision of {where} did not grow",
@@ -255,45 +256,45 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "removal-takes-more": Anomaly(
         "a removal has taken more of {where} than it names",
-        "a removal takes what it names, and nothing of other streams, nor anything newer",
+        "a removal takes what it names, nothing from other streams and nothing newer",
         usual="a bound is off by one, or streams are found by a prefix of their name (LIKE 'lear%'); compare whole names, and "
         "include the bound on one side only",
     ),
     "read-stops-at-removed": Anomaly(
         "a read of the log that begins before the removed events does not reach the events that are left",
-        "a read that begins before what was removed goes on with the first event that is left",
+        "a read that begins before removed events continues with the first event that is left",
         usual="a reader expects the next position, and ends or waits at a gap; ask for all positions greater than the last one, in "
         "order",
     ),
     "removed-event-returns": Anomaly(
         "{event} of {where} was removed, but a later read shows it",
-        "what was removed is in no later read, of the log or of its stream",
-        usual="there are two ways to read, and one of them does not know of the removal (an index, a cache, a copy), or a bound is "
+        "a removed event is in no later read of the log or of its stream",
+        usual="there are two ways to read, and one of them (an index, a cache, a copy) does not know about the removal, or a bound is "
         "off by one; remove the event from every copy, and check the bounds",
     ),
     "removal-undone": Anomaly(
         "{event} of {where} was removed, and came back after the log had died",
         "what was removed stays removed after a crash and a loss of power",
-        usual="the removal is kept in memory, or written and not synced before the answer; make it as durable as an append, or do not "
-        "declare `durable-removal`",
+        usual="the removal is kept in memory, or is written but not synced before the answer; make it as durable as an append, or do "
+        "not declare `durable-removal`",
     ),
     "position-used-again": Anomaly(
         "position {position} belonged to an event that was removed, and was given to another one",
-        "a position is given out once, even if its event is removed",
-        usual="the next position is the greatest stored one plus one; keep the counter apart from the events (AUTOINCREMENT, a "
+        "a position is assigned only once, even if its event is removed",
+        usual="the next position is the greatest stored one plus one; keep the counter separate from the events (AUTOINCREMENT, a "
         "sequence)",
     ),
     "version-used-again": Anomaly(
         "an event of stream {where} has version {actual}, which belonged to an earlier event that may have been removed",
-        "the versions of a stream go on after a removal",
+        "the versions of a stream continue after a removal",
         usual="the version is the number of stored events, or the greatest stored version, plus one; keep the version of a stream "
-        "apart from its events",
+        "separate from its events",
     ),
     "trimmed-message-skipped": Anomaly(
         "retention removed messages that {where} had not read, and {where} went on without noticing",
         "a consumer notices when messages are missing",
-        usual="retention does not know its readers; compare the next position with the expected one, fail on a gap, and fetch a full "
-        "copy",
+        usual="retention does not know about its readers; compare the next position with the expected one, fail on a gap, and fetch a "
+        "full copy",
     ),
     "recovered-state-partial": Anomaly(
         "{where} recovered only a part of its state",
@@ -309,14 +310,15 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} applied {event} a second time, and its rows changed again",
         "every event changes the rows of a consumer once",
         "the rows should have stayed {expected}, and became {actual}",
-        "effect and checkpoint are saved in two steps and a crash came in between, or a worker went on writing after another "
-        "one had taken over its partition; save both in one transaction, or keep the position with the rows, and let the store "
-        "refuse a worker that no longer owns the partition",
+        "effect and checkpoint are saved in two steps and a crash came in between, or a worker continued to write after another one "
+        "had taken over its partition; save both in one transaction, or keep the position with the rows, and let the store refuse a "
+        "worker that no longer owns the partition",
     ),
     "applied-out-of-order": Anomaly(
         "{where} applied {event} before an earlier event of the same stream",
         "a consumer applies the events of a stream in order",
-        usual="a retry or a parallel worker let a successor pass; hold successors back until the earlier event is done",
+        usual="a retry or a parallel worker let a later event overtake an earlier one; hold later events back until the earlier one is "
+        "done",
     ),
     "unknown-event-applied": Anomaly(
         "{where} applied {event}, which is not in the log",
@@ -345,9 +347,9 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "checkpoint-goes-back": Anomaly(
         "the checkpoint of {where} went back from {expected} to {actual}",
-        "a checkpoint moves forward only",
+        "a checkpoint only moves forward",
         "position {expected} was saved, then {actual}",
-        "a second worker, or a redelivered event, writes its own position; save only what is greater",
+        "a second worker, or a redelivered event, writes its own position; save only greater positions",
         unit="position {}",
     ),
     "snapshot-ahead-of-log": Anomaly(
@@ -357,10 +359,10 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "snapshot-never-taken": Anomaly(
         "a snapshot of {where} at {position} was loaded, but nobody had taken one",
-        "what is loaded is a snapshot that was taken",
+        "only snapshots that were taken are loaded",
         "expected {expected}, one at {actual} was loaded",
-        "snapshots are kept under names that others use too, or the position is kept apart from the state; save both as one value under "
-        "the owner's full name",
+        "snapshots are kept under names that others use too, or the position is stored separately from the state; save both as one "
+        "value under the owner's full name",
     ),
     "snapshot-changed": Anomaly(
         "the snapshot of {where} at {position} is not what was saved",
@@ -372,7 +374,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the snapshot of {where} at {position} is labelled with schema {actual}, but code of schema {expected} took it",
         "a snapshot is filed under the schema of the code that took it",
         "expected schema {expected}, found {actual}",
-        "the schema's number is written by hand, or read at another time than the state; take both from the code that runs",
+        "the schema number is written by hand, or is read at a different time than the state; take both from the running code",
     ),
     "snapshot-differs": Anomaly(
         "the snapshot of {where} at {position} differs from the replay up to there",
@@ -390,7 +392,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "the rebuilt tables of {where} lack {event}, although their position says that they contain it",
         "rebuilt tables are swapped in at the position that they stand for",
         "the replay gives {expected}, the tables hold {actual}",
-        "live consumption went on during the rebuild; catch up under a lock, or swap shadow tables in at the same position",
+        "live consumption continued during the rebuild; catch up under a lock, or swap shadow tables in at the same position",
     ),
     "side-table-differs": Anomaly(
         "a rebuild of {where} at {position} left side tables out",
@@ -402,11 +404,11 @@ ANOMALIES: dict[str, Anomaly] = {
         "the rebuilt tables of {where} at {position} differ from those of the live path",
         "the live path and the rebuild read events in the same way",
         "the replay gives {expected}, the tables hold {actual}",
-        "the rebuild has a decoder of its own and misses upcasters; use one decoder for all paths",
+        "the rebuild has its own decoder and lacks upcasters; use one decoder for all paths",
     ),
     "answer-differs": Anomaly(
         "the answer to a query about {where} differs from a replay of its events",
-        "an answer of version n is the fold of the first n events, on every read path",
+        "on every read path, an answer of version n is the fold of the first n events",
         "the replay gives {expected}, the answer was {actual}",
         "a read path bypasses the upcasters, or the row belongs to somebody else (a cache key without the tenant); use one "
         "decoder, and put the tenant into every key",
@@ -415,14 +417,13 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} repeated the effect of {event} on the outside world, although it had recorded it as done",
         "a replay has no effect on the outside world",
         "expected {expected}, found {actual}",
-        "a rebuild runs the handlers of the live path; gate them by a record of everything that was done, not by a single "
-        "number",
+        "a rebuild runs the handlers of the live path; control them with a record of everything that was done, not with a single number",
     ),
     "effect-never-happened": Anomaly(
         "{where} passed {event} and never carried out its effect on the outside world",
-        "every event has its effect, once",
+        "every event has its effect once",
         "expected {expected}, found {actual}",
-        "the gate of a replay is too high, or an effect is recorded as done before it happens; record it afterwards",
+        "the boundary of a replay is too high, or an effect is recorded as done before it happens; record it afterwards",
     ),
     "event-vanished": Anomaly(
         "{event} of {where} was in the log and is no longer there",
@@ -434,14 +435,14 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} differs from a replay of the whole log",
         "while nothing is under way, what an application shows equals a replay of its log",
         "the replay gives {expected}, {where} shows {actual}",
-        "a snapshot misses an event, a projection applies one twice or never, or a cache is never cleared; compare the "
-        "positions at which each of them stands",
+        "a snapshot misses an event, a projection applies one twice or never, or a cache is never cleared; compare the positions that "
+        "each of them has reached",
     ),
     "replay-differs": Anomaly(
         "two replays of the same events{place} give different states",
-        "a replay looks at nothing but the events",
+        "a replay depends on nothing but the events",
         "the first gives {expected}, the second {actual}",
-        "the replay looks at a global, a clock or a random number; put such values into the event",
+        "the replay uses a global variable, a clock or a random number; put such values into the event",
     ),
     "replay-differs-elsewhere": Anomaly(
         "another process, with another hash seed, clock and time zone, gets a different {where} from the same events",
@@ -452,10 +453,10 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "old-event-unreadable": Anomaly(
         "{event}, which a former version stored, cannot be read: {where}",
-        "every later version can read whatever is in the log",
+        "every later version can read everything that is in the log",
         "the application raises {actual}",
-        "a field or a class was renamed, a new field has no default, or an event class is gone; say in Application.upcast what "
-        "the old form is today, and keep the class of every event that was ever stored",
+        "a field or a class was renamed, a new field has no default, or an event class is gone; turn the old form into today's in "
+        "Application.upcast, and keep the class of every event that was ever stored",
     ),
     "old-event-read-two-ways": Anomaly(
         "{event} ({where}), which a former version stored, is different each time it is read",
@@ -472,7 +473,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "old-state-differs": Anomaly(
         "the old events{place} mean something else now",
-        "a fold of the old events gives what a former version recorded of them",
+        "a fold of the old events gives what a former version recorded for them",
         "it was {expected}, and is {actual} now",
         "a field is no longer read, a new one has a wrong default, or a unit or a sign has changed; correct "
         "Application.upcast. If the form of states or rows was changed on purpose, say how in Application.upcast_state or "
@@ -495,7 +496,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} sent the effect of {event} to the wrong receiver",
         "an effect on the outside world goes to the receiver that its event is about",
         "expected {expected}, found {actual}",
-        "a variable is left over from the message before; fill every message from its own event",
+        "a variable is left over from the previous message; fill every message from its own event",
     ),
     "sent-out-of-order": Anomaly(
         "{where} carried out {event} in the outside world after a later event of the same stream",
@@ -513,7 +514,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} put {event} aside, but it is not among its dead letters",
         "what is put aside stays there until it is handled",
         "{expected} were put aside, {actual} are there",
-        "the dead letter is written apart from the skip; write both in one step",
+        "the dead letter and the skip are written separately; write both in one step",
     ),
     "dead-letter-handled-twice": Anomaly(
         "{where} has {event} among its dead letters, although it was handled or was never put aside",
@@ -532,17 +533,16 @@ ANOMALIES: dict[str, Anomaly] = {
     "event-never-applied": Anomaly(
         "{event} is in the log but not in the rows of {where}, and nothing will bring it there",
         "every event takes effect in every consumer, even if it was committed while the consumer caught up, died or restarted",
-        usual="events committed between catching up and listening are left out, a checkpoint is saved before the rows, or a filter "
-        "or a gap swallows events; where rows are written beside the event, a write changes no row, or goes into another "
-        "transaction; begin to listen after the last event that was read, and save rows and checkpoint (or rows and event) in "
-        "one transaction",
+        usual="events committed between catching up and listening are left out, a checkpoint is saved before the rows, or a filter or "
+        "a gap swallows events; where rows are written together with the event, a write changes no row or is in another transaction; "
+        "begin to listen after the last event that was read, and save rows and checkpoint (or rows and event) in one transaction",
     ),
     "checkpoint-left-behind": Anomaly(
         "at rest, {where} has dealt with {event}, but its checkpoint does not say so",
-        "once nothing more comes, the checkpoint of a consumer is the end of the log",
+        "once no more events arrive, the checkpoint of a consumer is the end of the log",
         usual="events without a handler, or the last of a batch, never reach the code that saves the checkpoint, so after a restart "
-        "everything behind it comes again; acknowledge events that are passed over, too (if the consumer saves every n events "
-        "on purpose, say so: `saves_every`)",
+        "everything after it is delivered again; acknowledge skipped events too (if the consumer saves every n events on purpose, say "
+        "so: `saves_every`)",
         unit="position {}",
     ),
     "handled-again-at-rest": Anomaly(
@@ -554,22 +554,22 @@ ANOMALIES: dict[str, Anomaly] = {
     "rows-go-back": Anomaly(
         "the rows of {where} went back to what they were before {event}, although its process has not ended",
         "while a consumer lives, its rows only follow the log",
-        usual="two instances write the same rows, or a late transaction puts back what a newer one has written; guard each write "
-        "with the position of its row",
+        usual="two instances write the same rows, or a late transaction undoes what a newer one has written; guard each write with the "
+        "position of its row",
     ),
     "rebuild-never-ends": Anomaly(
         "the rebuild of {where} ends with an error, however often it is started",
-        "a rebuild in which nothing goes wrong comes to its end",
-        usual="the rebuild trips over what it or an earlier attempt has left behind; drop half-built tables before it begins",
+        "a rebuild in which nothing goes wrong finishes",
+        usual="the rebuild fails on what it or an earlier attempt has left behind; drop half-built tables before it begins",
     ),
     "inline-rows-behind": Anomaly(
         "{event} is in the log, but {where}, which is written with it, does not have it",
-        "what is written in the transaction of the append is there whenever the event is",
+        "rows that are written in the transaction of the append exist whenever the event does",
         usual="event and row are written in two transactions; use one transaction for both",
     ),
     "deadlock": Anomaly(
         "{where} wait for each other, and none of them can ever go on",
-        "a caller that waits for a lock waits for somebody who can go on",
+        "a caller that waits for a lock waits for somebody who can continue",
         usual="two locks are taken in different orders, or a lock is held during a call that needs it too; take locks in one order "
         "everywhere, or let waits time out",
     ),
@@ -587,19 +587,19 @@ ANOMALIES: dict[str, Anomaly] = {
     "refused-without-reason": Anomaly(
         "a call about {where} was refused, although nothing was in its way from the call to the answer",
         "a refusal needs a reason in the log",
-        usual="the service took its own write, or a rolled back one, for somebody else's, or decided on a view that lags behind; "
-        "look at the log before refusing",
+        usual="the service mistook its own write, or a rolled-back one, for somebody else's, or decided on a view that lags behind; "
+        "check the log before refusing",
     ),
     "replayed-state-differs": Anomaly(
         "the stored rows of {where} at position {position} differ from the replay of the log",
         "the stored rows of a consumer equal the replay of the log up to its position",
         "the replay gives {expected}, the store holds {actual}",
-        "an event was lost or applied twice, or the handler looks at a clock, a random number or other state; apply every "
-        "event once, and compute the rows from the events alone",
+        "an event was lost or applied twice, or the handler uses a clock, a random number or other state; apply every event once, and "
+        "compute the rows from the events alone",
     ),
     "deleted-item-resurrected": Anomaly(
         "{where} brought back a row that was deleted, because the older {event} came late",
-        "no change undoes a newer one, a deletion included",
+        "no change undoes a newer one, including a deletion",
         "the row should have stayed {expected}, and became {actual}",
         "the version is forgotten together with the row; keep a tombstone with the version of the deletion",
     ),
@@ -607,7 +607,7 @@ ANOMALIES: dict[str, Anomaly] = {
         "{where} replaced a newer row with what the older {event} says",
         "no change undoes a newer one",
         "the row should have stayed {expected}, and became {actual}",
-        "changes are stored as they come; keep the version with the row, and store only newer changes",
+        "changes are stored as they arrive; keep the version with the row, and store only newer changes",
     ),
     "cache-differs": Anomaly(
         "{where} is at rest, and its rows are not those of the log",
@@ -636,8 +636,8 @@ ANOMALIES: dict[str, Anomaly] = {
     "answer-from-the-future": Anomaly(
         "{where} was shown at a version that does not exist yet",
         "an answer is the fold of a prefix of the log",
-        usual="the row belongs to somebody else (a cache name without the tenant), or was never committed; put the tenant into "
-        "every key, and fill the cache after the commit",
+        usual="the row belongs to somebody else (a cache key without the tenant), or was never committed; put the tenant into every "
+        "key, and fill the cache after the commit",
     ),
     "cache-stale-at-rest": Anomaly(
         "everything is at rest, and the query cache still holds an old version of {where}",
@@ -683,31 +683,31 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "item-too-many": Anomaly(
         "{where} has {expected} living items, and the listing shows {actual}",
-        "at rest a listing shows what is there, and each item once",
+        "at rest a listing shows only what is there, and shows each item once",
         usual="a link was followed twice, or an item was filed under another stream; move the checkpoint in the step that shows the item",
     ),
     "reader-stuck-at-link": Anomaly(
         "the reader of {where} stays at link {actual} of {expected}",
-        "a reader reaches the end of its links, whatever they point at",
+        "a reader reaches the end of its links, no matter what they point to",
         usual="a link without a target is skipped, but the checkpoint is not moved; advance it on skips too",
     ),
     "side-effect-twice": Anomaly(
         "{where} delivered a message that had been delivered before, and no crash excuses it",
-        "a message goes out once, unless a relay dies after the delivery and before it has recorded it",
+        "a message goes out once, unless a relay dies after delivering it and before recording the delivery",
         usual="two relays take the same row; claim it atomically first (SKIP LOCKED, or an update that names the relay)",
     ),
     "side-effect-missing": Anomaly(
         "everything is at rest, and not every message was delivered",
         "every message is delivered at least once",
-        usual="a row is struck off before its delivery, or its claim outlives its holder; mark rows after delivery, and let claims "
+        usual="a row is marked as sent before its delivery, or its claim outlives its holder; mark rows after delivery, and let claims "
         "expire",
     ),
     "side-effect-without-cause": Anomaly(
         "{where} sent a message to the outside world that is not that of {event}",
-        "a message goes out because of an event, and is the message of that event",
+        "a message goes out only because of an event, and is the message of that event",
         "expected {expected}, found {actual}",
-        "messages were published before the event was committed, or their rows and the events are written apart; write both in one "
-        "transaction",
+        "messages were published before the event was committed, or their rows and the events are written separately; write both in "
+        "one transaction",
     ),
     "command-executed-twice": Anomaly(
         "handler {where} had its command for {event} executed twice",
@@ -722,21 +722,21 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "command-without-cause": Anomaly(
         "handler {where} had a command executed for {event}, which is not in the log",
-        "a command is executed because of an event that is in the log",
+        "a command is executed only because of an event that is in the log",
         "expected {expected}, found {actual}",
         "the event was handed over before it was committed; read triggers from the log alone",
     ),
     "manager-never-done": Anomaly(
         "everything is at rest, and the process manager is done with {actual} of {expected} events",
-        "once faults stop, a process manager comes to the end of its events",
+        "once faults stop, a process manager reaches the end of its events",
         "there are {expected} events, it is done with {actual}",
-        "an error ends its loop, or progress is saved by a process that was replaced; go on from the log, and poll now and then",
+        "an error ends its loop, or progress is saved by a process that was replaced; continue from the log, and poll now and then",
     ),
     "second-store-goes-back": Anomaly(
         "the second store went back to an older version of {where}",
-        "the versions that a store holds only grow",
+        "the versions that a store holds only increase",
         "it held version {expected}, and then version {actual}",
-        "two writers reached the stores in different order; follow a single log, or guard writes with the version",
+        "two writers reached the stores in different orders; follow a single log, or guard writes with the version",
     ),
     "repair-found-nothing": Anomaly(
         "a repair job ran and did not find what a crash had left unfinished",
@@ -746,8 +746,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "repair-found-too-little": Anomaly(
         "a repair job ran and found {actual} of {expected} facts that crashes had left unfinished",
         "a repair job finishes what dead writers have left",
-        usual="the job stops at the first fact, or looks at only one writer; let it go through everything that was noted and not "
-        "finished",
+        usual="the job stops at the first fact, or looks at only one writer; let it process everything that was noted and not finished",
     ),
     "stores-disagree": Anomaly(
         "everything is at rest, and the stores disagree about {where}, with each other or with what was written",
@@ -781,19 +780,19 @@ ANOMALIES: dict[str, Anomaly] = {
         "everything is at rest, and row {where} of the copy is not that of the table",
         "at rest the copy equals its source",
         "the table holds {expected}, the copy {actual}",
-        "the cursor compares time stamps, or the copy starts at the newest change after a lost offset; resume by log position, "
-        "or else take a new snapshot",
+        "the cursor compares timestamps, or the copy starts at the newest change after a lost offset; resume by log position, or else "
+        "take a new snapshot",
     ),
     "stale-token-effect": Anomaly(
         "a write to {where} had an effect, although a newer holder of its lock had written before",
         "a write under a lock has an effect only if no newer token had one",
-        usual="a holder that was paused past the end of its lease does not know that it has ended; give every lease a growing token, "
-        "and let the store compare it",
+        usual="a holder that was paused past the end of its lease does not know that it has ended; give every lease a token greater "
+        "than the last, and let the store compare tokens",
     ),
     "unknown-token-effect": Anomaly(
         "a write to {where} had an effect under a token that nobody was granted",
         "a write under a lock has an effect only under a token that was granted",
-        usual="the store accepts every token that is not older than the last; let it know the newest grant, or make tokens hard to "
+        usual="the store accepts every token that is not older than the last; tell it about the newest grant, or make tokens hard to "
         "guess",
     ),
     "foreign-token-effect": Anomaly(
@@ -820,17 +819,17 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "lock-granted-to-the-dead": Anomaly(
         "the lock on {where} was granted to somebody who had stopped waiting for it",
-        "a lock is granted only to somebody who still waits for it",
-        usual="the lease ended in the queue; check it again when the wait is over",
+        "a lock is granted only to a client that is still waiting for it",
+        usual="the lease ended while the client was in the queue; check it again when the wait is over",
     ),
     "lock-never-freed": Anomaly(
         "the lock on {where} was refused although no lease on it was in force",
         "a client that asks for a lock gets it if no lease is in force",
-        usual="the time is read once, at the beginning of the transaction; read the clock at each attempt",
+        usual="the time is read once, at the beginning of the transaction; read the clock for each attempt",
     ),
     "fencing-token-reused": Anomaly(
         "the lock on {where} was granted with a token that is not newer than the last",
-        "fencing tokens only grow",
+        "fencing tokens only increase",
         usual="tokens are counted in memory; store the counter with the locks",
     ),
     "fenced-off-without-cause": Anomaly(
@@ -840,7 +839,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "reserved-twice": Anomaly(
         "{where} was put on hold although it was already on hold",
-        "at most one hold on a thing is in force",
+        "at most one hold on a key is in force",
         usual="the check and the hold are two steps; make them one",
     ),
     "ended-hold-counted": Anomaly(
@@ -855,7 +854,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "hold-number-reused": Anomaly(
         "a hold on {where} has the number of an earlier one",
-        "every hold has a number of its own, so that nobody ends another's",
+        "every hold has its own number, so that nobody ends somebody else's hold",
         "expected {expected}, found {actual} again",
         "numbers are counted from the holds that exist now; count all holds that ever existed",
     ),
@@ -868,7 +867,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "hold-vanished": Anomaly(
         "the hold on {where} is gone, and nobody confirmed, cancelled or swept it",
         "a hold ends when it is confirmed, cancelled or swept",
-        usual="the book is kept in memory, or an entry is overwritten; end holds in one place, and write down how",
+        usual="the list of holds is kept in memory, or an entry is overwritten; end holds in one place, and record how each one ended",
     ),
     "reservation-leaked": Anomaly(
         "{where} is on hold, and nobody is left to confirm it",
@@ -877,7 +876,7 @@ ANOMALIES: dict[str, Anomaly] = {
     ),
     "handler-raised": Anomaly(
         "code of the {where} failed on rows or events that it should never have been given",
-        "a handler is only given rows and events that the true log can lead to",
+        "a handler is given only rows and events that the actual log can lead to",
         usual="a row was lost, or an event was altered, left out or applied out of order; fix what the handler is given before you "
         "make the handler tolerate it",
     ),
@@ -885,13 +884,13 @@ ANOMALIES: dict[str, Anomaly] = {
         "an operation fits into no order of the operations",
         "an operation takes effect at one moment between its call and its answer",
         usual="a stale read, a lost update, or an answer that came before the write was safe; look at the operation that is blamed, "
-        "and at the operations that were open beside it",
+        "and at the operations that were open at the same time",
     ),
     "vacuous-run": Anomaly(
         "the runs prove nothing: something that they are for never happened",
-        "in a campaign of some length, everything happens that can happen",
+        "in a long enough campaign, everything that can happen does happen",
         contrast="at least one of each was expected, found {actual}",
-        usual="what the counts say never happened cannot happen, or nobody counts it; look at the menu and at perform()",
+        usual="if the counts say that something never happened, it cannot happen or is not counted; look at the menu and at perform()",
     ),
 }
 

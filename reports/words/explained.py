@@ -20,12 +20,12 @@ from refold.search.objects.locations import Location, location_of
 
 @attrs.frozen
 class Explained:
-    """A finding in words, and what belongs to it.
+    """A finding in words, and everything that belongs to it.
 
-    `explanation` has the headline, Let, Then and However, and the usual cause; its numbers are those of the evidence `graph`, which is
-    there for a wrong decision with a cycle; `place` is the function of the user's own that it blames. Of a counterexample there are also
-    the sentences of its plan, the `diagnoses`, best first, what the same run shows `also`, and the `plan_file` and `replay` command, ""
-    where there is none.
+    `explanation` has the headline, the parts Let, Then and However, and the usual cause. Its numbers are those of the evidence `graph`,
+    which exists for a wrong decision with a cycle. `place` is the function of the user's own code that it blames. For a counterexample
+    there are also the sentences of its `plan`, the `diagnoses` (best first), the other findings of the same run (`also`), and the
+    `plan_file` and `replay` command ("" if there is none).
     """
 
     finding: Finding
@@ -56,8 +56,8 @@ def explain(
     replay: str = "",
     diagnosed: bool = True,
 ) -> Explained:
-    """A counterexample of this system explained. With the application, all events on a key, or of a group of keys, take part; without it,
-    those of the streams that the evidence names."""
+    """Explain a counterexample of this system. With the application, all events of a key or of a group of keys are included; without it,
+    the events of the streams that the evidence names."""
     first, *others = (
         attrs.evolve(
             explain_finding(one, counterexample.history, application), place=location_of(one, application, system)
@@ -97,7 +97,7 @@ def explain_result(
     *,
     system: Any = None,
 ) -> tuple[Explained, ...]:
-    """Every counterexample of a campaign; `plans` and `replays` are, for each, its file and the command that replays it."""
+    """Explain every counterexample of a campaign. `plans` and `replays` give, for each one, its file and the command that replays it."""
     return tuple(
         explain(
             example,

@@ -57,7 +57,8 @@ class _Said(str):
 
 
 def action_sentence(action: Any) -> str:
-    """An action of a plan: “alice submits Register('acme', 'ada')”. Plain values out of a file will do too."""
+    """An action of a plan as a sentence: “alice submits Register('acme', 'ada')”. It also accepts plain values that were read from a
+    file."""
     if isinstance(action, Mapping) and (cls := ACTIONS.get(str(action.get("do")))) is not None:
         try:
             action = msgspec.convert(action, cls)
@@ -74,7 +75,7 @@ def action_sentence(action: Any) -> str:
 
 
 def plan_sentences(plan: Iterable[Any]) -> list[str]:
-    """The sentences of a plan, in its order."""
+    """The sentences of a plan, in the order of its actions."""
     return [action_sentence(action) for action in plan]
 
 
@@ -213,7 +214,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
 
 
 def record_sentence(record: Any) -> str:
-    """What a record says; records of kinds that are not known here are shown with their fields."""
+    """What a record says, as a sentence. Records of unknown kinds are shown with their fields."""
     words = SENTENCES.get(type(record))
     return inert(shorten(_unknown(record) if words is None else words(record), SENTENCE_MAX))
 

@@ -48,8 +48,8 @@ def check(
     The verdict is ``held`` or ``broken``, ``linearizable`` or ``not linearizable``, or ``undecided``. If something ended the reading
     early, such as a malformed line or Ctrl-C, it is the `error` of the result, which keeps what was found before.
 
-    If there is nothing to judge, raises `UsageError` (a `ValueError`), `HistoryError`, `MalformedHistory` or `OSError`, with a sentence
-    that says what is wrong.
+    If there is nothing to judge, it raises `UsageError` (a `ValueError`), `HistoryError`, `MalformedHistory` or `OSError`, with a
+    sentence that says what is wrong.
     """
     subject = None if application is None else application_given(application)
     box = BlackBox(model, initial, nil_reads, fail, keys, seconds)

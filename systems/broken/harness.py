@@ -15,7 +15,7 @@ from refold.systems.deployment import Deployment
     fix="every run proves that it did something (A17)",
 )
 class VacuousScenario(Deployment):
-    """Arranges what a scenario needs and never commits its last step. Every test passes, because nothing ever happens."""
+    """Prepares what a scenario needs but never commits its last step. Every test passes, because nothing ever happens."""
 
     def perform(self, action: Action) -> bool:
         """Says that it was done."""

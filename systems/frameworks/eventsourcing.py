@@ -38,17 +38,17 @@ LENGTHS = (6, 10, 16, 24, 40)
 
 
 class EventSourcing:
-    """A system made of an `Application` of the library `eventsourcing`; it needs the class and a few commands.
+    """A system made from an `Application` of the library `eventsourcing`; it needs the class and a few commands.
 
-    `commands`: tuples of a method's name and its arguments, or functions of the application; a tuple among the arguments stands for what
-    that call first returned. `projections`: subclasses of `ProcessApplication`, or triples of a projection, the class of its view, and a
-    function that turns a view into a dict. `env`: settings. `persistence`: ``sqlite``, ``postgres``, ``popo``, or, for another module
-    whose database is in files, a function that takes the path of a folder and returns settings, including `PERSISTENCE_MODULE`; it
-    allows no `projections`. `state`: what counts as an aggregate's state. `invariant(aggregate)`: False, or a sentence, if the state is
-    impossible. `evolve(state, event)` and `decide(command, state)`: a second opinion on what events mean and what is allowed; `decide`
-    raises `refold.Refusal`, and `key(command)` returns the id of the aggregate that the command is about, or a tuple of ids: `decide` is
-    then given a tuple of states. `projector(aggregate, events)`:
-    for functional aggregates. `atomic`: whether a call that fails or dies must have done all or nothing.
+    `commands`: tuples of a method's name and its arguments, or functions of the application. A tuple among the arguments stands for what
+    that call returned the first time. `projections`: subclasses of `ProcessApplication`, or triples of a projection, the class of its
+    view, and a function that turns a view into a dict. `env`: settings. `persistence`: ``sqlite``, ``postgres``, ``popo``, or, for
+    another module whose database is in files, a function that takes the path of a folder and returns settings, including
+    `PERSISTENCE_MODULE`; it allows no `projections`. `state`: what counts as an aggregate's state. `invariant(aggregate)`: False, or a
+    sentence, if the state is impossible. `evolve(state, event)` and `decide(command, state)`: a second opinion on what events mean and
+    what is allowed. `decide` raises `refold.Refusal`. `key(command)` returns the id of the aggregate that the command is about, or a
+    tuple of ids; `decide` is then given a tuple of states. `projector(aggregate, events)`: for functional aggregates. `atomic`: whether a
+    call that fails or dies must have done all or nothing.
     """
 
     clients = ("alice", "bob")
@@ -118,7 +118,7 @@ class EventSourcing:
         return FrameworkDeployment(self, application, emit)
 
     def menu(self, application: Application) -> Menu:
-        """Calls, turns, looks, and what happens between two statements."""
+        """Calls, turns, observations, and what happens between two statements."""
         commands = application.commands()
         menu = Menu(commands, self.clients, (), self.capabilities, lengths=LENGTHS)
         cast = Cast(commands, self.clients, self.consumers, "log")
@@ -131,7 +131,7 @@ class EventSourcing:
         return menu
 
     def groups(self, cast: Cast, places: dict[str, list[str]]) -> Iterator[Group]:
-        """What is not of the core."""
+        """The actions that are not part of the core."""
         yield "", 6, [(Look(),)]
         if self.workers:
             yield "", 16, alone(Turn(one) for one in self.workers)
@@ -158,7 +158,7 @@ class EventSourcing:
             yield "", 8, [(*stop, Die(stop[0].consumer), Turn(stop[0].consumer)) for stop in turns]
 
     def learned(self, application: Application) -> dict[str, list[str]]:
-        """Where the code stops. Raises `UsageError` if every call fails."""
+        """The places where the code stops. Raises `UsageError` if every call fails."""
         if self.places is None:
             deployment = self.open(application, lambda record: None)
             try:

@@ -182,7 +182,7 @@ class RowTable(Table):
         execute("COMMIT")
 
     def save_checkpoint(self, position: int) -> None:
-        """Move the checkpoint alone."""
+        """Move only the checkpoint."""
         self.execute("UPDATE progress SET checkpoint = ?", (position,))
 
     def replace(self, position: int, rows: Sequence[tuple[str, bytes]]) -> None:

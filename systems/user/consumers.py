@@ -28,22 +28,22 @@ from refold.systems.user.log import BESIDE, GuardedLog, declared_by, log_capabil
 
 
 class ConsumerPort(Protocol):
-    """One consumer of the user's own.
+    """A consumer of the user's own.
 
-    `projection` names the method of the application that its rows are a fold of (``views``, ``states``, ``pointers``, ``totals`` or one
-    of your own). `promises` may say ``atomic`` (rows and checkpoint are saved in one transaction), ``volatile`` (rows do not survive
-    a crash and are rebuilt from the checkpoint on) or ``unordered``.
+    ``projection`` names the application's method that its rows are folded with (``views``, ``states``, ``pointers``, ``totals`` or one of
+    your own). `promises` may say ``atomic`` (rows and checkpoint are saved in one transaction), ``volatile`` (rows do not survive a crash
+    and are rebuilt from the checkpoint on) or ``unordered``.
 
-    Optional: `crash` and `restart`, without which the consumer is never crashed. `flush`: it collects events, and now has to handle what
-    it has; the harness calls it when there is nothing more to read, as a timer would. `durable`: the harness puts a function in its place
-    that the consumer calls right before each durable step, and that may be its death: it raises, and nothing after it may happen.
-    `close`: the run is over.
+    Optional: `crash` and `restart`, without which the consumer is never crashed. `flush`: for a consumer that collects events; it now has
+    to handle those that it has. The harness calls it when there is nothing more to read, as a timer would. `durable`: the harness
+    replaces it with a function that the consumer calls right before each durable step. If the consumer has to die there, this function
+    raises, and nothing after it may happen. `close`: the run is over.
     """
 
     projection: str
 
     def handle(self, event: Stored) -> None:
-        """Deal with one event, which may come again: change rows and, in whatever order, save the checkpoint."""
+        """Handle one event, which may be delivered again: change rows and save the checkpoint, in any order."""
 
     def checkpoint(self) -> int:
         """The position after which it wants to continue when it is restarted; 0 at first."""

@@ -16,7 +16,7 @@ from refold.systems.broken.registry import broken
     fix="a dead letter queue that knows sequences",
 )
 class PoisonSkipCorruptsTail(ParkingConsumer):
-    """Puts aside an event that it cannot handle, and goes on with the next of the same stream as if there were no gap."""
+    """Puts aside an event that it cannot handle, and continues with the next event of the same stream as if there were no gap."""
 
     def blocked(self, event: Stored) -> bool:
         """Every event for itself."""
@@ -48,7 +48,7 @@ class PoisonBlocksAll(ParkingConsumer):
     fix="the dead letter and the checkpoint in one transaction",
 )
 class DeadLetterLost(ParkingConsumer):
-    """Skips the event even if its dead letter could not be written. Nothing anywhere says that it was skipped."""
+    """Skips the event even if its dead letter could not be written. The skip is recorded nowhere."""
 
     def put_aside(self, event: Stored) -> bool:
         """It did its best."""
@@ -80,7 +80,7 @@ class ParkedReplayCheckpoint(ParkingConsumer):
     fix="the key is the pair of consumer and event id",
 )
 class DedupeKeyLacksConsumer(InboxConsumer):
-    """Shares its table of handled messages with another consumer, without a column that says who handled them. The second one
+    """Shares its table of handled messages with another consumer, without a column that says who handled them. The second consumer
     handles nothing."""
 
     def mark(self, event: Stored) -> str:
@@ -113,7 +113,7 @@ class DedupeNotPersisted(InboxConsumer):
     fix="compare whole ids; count what is dropped",
 )
 class DedupeFalsePositive(InboxConsumer):
-    """Compares the end of the message id only. The first order of bob looks like the first order of alice and is dropped."""
+    """Compares only the end of the message id. The first order of bob looks like the first order of alice and is dropped."""
 
     def mark(self, event: Stored) -> str:
         """Without the client."""

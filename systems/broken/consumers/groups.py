@@ -18,7 +18,7 @@ from refold.systems.broken.registry import broken
     fix="finish and commit when partitions are revoked; make effects idempotent",
 )
 class RebalanceDoubleProcessing(ConsumerGroup):
-    """Commits offsets at the end of a batch, and not when its partitions are taken away. The next owner handles the batch again."""
+    """Commits offsets at the end of a batch, but not when its partitions are taken away. The next owner handles the batch again."""
 
     def handled(self, member: Member, event: Stored) -> None:
         """Once for all that it had in hand."""
@@ -35,8 +35,8 @@ class RebalanceDoubleProcessing(ConsumerGroup):
     fix="the store checks the generation of whoever writes",
 )
 class ZombieConsumer(ConsumerGroup):
-    """Its store takes writes from members whose session has expired. A member that was paused goes on with what others have done
-    in the meantime."""
+    """Its store accepts writes from members whose session has expired. A member that was paused resumes work that others have done in the
+    meantime."""
 
     def admits(self, member: Member) -> bool:
         """Everybody."""
@@ -51,7 +51,7 @@ class ZombieConsumer(ConsumerGroup):
     fix="partition by entity; guard causality",
 )
 class CrossPartitionOrder(ConsumerGroup):
-    """Spreads events evenly over the partitions and expects them in their order all the same. There is no order across partitions."""
+    """Spreads events evenly over the partitions and still expects them in order. There is no order across partitions."""
 
     def partition(self, event: Stored) -> int:
         """Round robin."""

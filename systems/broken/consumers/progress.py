@@ -23,7 +23,7 @@ NEVER = 1 << 60
     fix="stop on the error, or park the event explicitly",
 )
 class FailedEventCheckpointed(Consumer):
-    """Its handler raises, the error is logged, and the position is stored all the same. Nobody sends the event again."""
+    """Its handler raises, the error is logged, and the position is still stored. Nobody sends the event again."""
 
     def failed(self, event: Stored) -> None:
         """Log it and go on."""
@@ -39,7 +39,7 @@ class FailedEventCheckpointed(Consumer):
     fix="the ceiling is the end of what was scanned",
 )
 class CeilingNotScanned(FilteredConsumer):
-    """Finds nothing for itself in a window and takes the end of the log as its position. What lies between was never looked at."""
+    """Finds no event for itself in a window and takes the end of the log as its position. The events in between were never looked at."""
 
     def ceiling(self, page: Sequence[Stored]) -> int:
         """As far as the log goes."""
@@ -56,7 +56,7 @@ class CeilingNotScanned(FilteredConsumer):
     fix="checkpoint the contiguous low-water mark",
 )
 class OutOfOrderCompletion(WorkerPool):
-    """Saves the position of whatever was finished last. An earlier event that a slow worker is still handling is lost in a crash."""
+    """Saves the position of the event that was finished last. An earlier event that a slow worker is still handling is lost in a crash."""
 
     def mark(self, event: Stored) -> int:
         """The highest finished."""
@@ -71,7 +71,7 @@ class OutOfOrderCompletion(WorkerPool):
     fix="positions are a type of their own, with a total order",
 )
 class CheckpointCompareAsText(Consumer):
-    """Compares positions as the text that the database column holds. “10” is less than “9”, so event 10 looks like an old one."""
+    """Compares positions as text, as the database column holds them. “10” is less than “9”, so event 10 looks like an old one."""
 
     def seen(self, event: Stored) -> bool:
         """Character by character."""
@@ -87,7 +87,7 @@ class CheckpointCompareAsText(Consumer):
     fix="persist what was delivered on every path; refuse a checkpoint below the present one",
 )
 class CheckpointGoesBack(Consumer):
-    """A part of what it had acknowledged is not in the file that it recovers from. It resumes before its own checkpoint."""
+    """Part of what it had acknowledged is not in the file that it recovers from, so it resumes before its own checkpoint."""
 
     def resume(self, position: int) -> None:
         """The file is one event old."""
@@ -102,7 +102,8 @@ class CheckpointGoesBack(Consumer):
     fix="catch, back off, reconnect",
 )
 class WakeLoopDies(Consumer):
-    """An exception in the loop that listens for news ends the loop. The process lives and looks healthy, and nothing arrives any more."""
+    """An exception in the loop that listens for new events ends the loop. The process lives and looks healthy, and nothing arrives any
+    more."""
 
     def reconnect(self) -> None:
         """Nobody does."""
@@ -119,7 +120,8 @@ class WakeLoopDies(Consumer):
     fix="test subscriptions that start at the head and after it",
 )
 class SubscribeAtHeadEnds(Consumer):
-    """Takes “there is nothing after this position” for the end of the subscription. Whoever subscribes at the head gets nothing, ever."""
+    """Takes “there is nothing after this position” for the end of the subscription. A consumer that subscribes at the head never receives
+    anything."""
 
     def resume(self, position: int) -> None:
         """An empty first page is the last one."""
@@ -138,7 +140,7 @@ class SubscribeAtHeadEnds(Consumer):
     fix="fail on events without a handler, or count them",
 )
 class UnknownEventIgnored(Consumer):
-    """An event class was renamed and the handler table was not. The event is passed over in silence, and a change of state with it."""
+    """An event class was renamed and the handler table was not. The event is silently skipped, and its change of state is lost."""
 
     def fold(self, event: Stored) -> StoredRows:
         """No handler, nothing to do."""

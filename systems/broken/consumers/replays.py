@@ -71,9 +71,8 @@ class SnapshotLosesSideMetadata(ReplicaConsumer):
     fix="sort before the order can matter; run replays under two hash seeds",
 )
 class HashOrderDependence(ReportsConsumer):
-    """Lists the members of a set in the order in which iteration gives them. Another process has another hash seed and another order.
-
-    The number of starts stands in for the hash seed here, so that the history is the same whatever the real seed is.
+    """Lists the members of a set in iteration order. Another process has another hash seed and another order. The number of starts stands
+    in for the hash seed here, so that the history does not depend on the real seed.
     """
 
     def interpret(self, event: Stored, rows: Rows) -> Writes:
@@ -91,7 +90,7 @@ class HashOrderDependence(ReportsConsumer):
     fix="a replay flag, or a gate at the position that was reached before",
 )
 class SideEffectsOnReplay(MailConsumer):
-    """Runs the same handlers when it begins again as when it is live. Every customer gets every mail a second time."""
+    """Runs the same handlers when it starts over as when it is live. Every customer gets every mail a second time."""
 
     def replaying(self, event: Stored) -> bool:
         """Always live."""
@@ -107,7 +106,7 @@ class SideEffectsOnReplay(MailConsumer):
     fix="compare with the whole token; test the laws of its algebra",
 )
 class ReplayBoundaryTokenBug(MailConsumer):
-    """Remembers the low end of its token as the boundary of the replay. What was done beyond a gap looks new and is sent again."""
+    """Remembers the low end of its token as the boundary of the replay. Events that were done beyond a gap look new and are sent again."""
 
     def replaying(self, event: Stored) -> bool:
         """One number instead of a token."""
@@ -122,7 +121,7 @@ class ReplayBoundaryTokenBug(MailConsumer):
     fix="one read path; compare the paths",
 )
 class UpcasterShadowed(ReportsConsumer):
-    """Folds single streams on a read path of its own, past the upcasters. Old events mean nothing there."""
+    """Folds single streams on its own read path, which bypasses the upcasters. Old events are not understood there."""
 
     def read_one(self, event: Stored) -> Stored:
         """As it is in the log."""
@@ -167,8 +166,8 @@ class RebuildSkipsSideTable(ReportsConsumer):
     fix="a lock, or shadow tables that are swapped in at the same position",
 )
 class RebuildSwapRace(ReportsConsumer):
-    """Swaps the rebuilt tables in as they are, although live consumption has gone on. What came in the meantime is gone, and the position
-    says that it is there."""
+    """Swaps the rebuilt tables in as they are, although live consumption has continued. Events that arrived in the meantime are missing,
+    although the position says that they are there."""
 
     def catch_up(self) -> None:
         """It was complete when it began."""
@@ -183,7 +182,7 @@ class RebuildSwapRace(ReportsConsumer):
     fix="freeze events, or hand every reader a copy",
 )
 class EventPayloadMutated(CacheConsumer):
-    """Tidies up the event that it was given, which is the object that the log in memory keeps. The next reader sees something else."""
+    """Tidies up the event that it was given, which is the same object that the in-memory log keeps. The next reader sees something else."""
 
     def learn(self, event: Stored) -> None:
         """After this the log too holds an event of this consumer's liking: the same fields, as the last event class."""

@@ -52,7 +52,7 @@ class SnapshotAliased(SnapshotConsumer):
     fix="snapshot after the commit, from the log alone",
 )
 class SnapshotOfUncommitted(AggregateClient):
-    """Takes the snapshot of the aggregate with its new events before the log has accepted them. A refused append lives on in the
+    """Takes the snapshot of the aggregate, including its new events, before the log has accepted them. A refused append lives on in the
     snapshot."""
 
     def send(self, request: AppendRequest) -> Appended | Conflict:

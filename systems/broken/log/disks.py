@@ -17,8 +17,8 @@ from refold.systems.broken.registry import broken
     fix="after a failed fsync write everything anew, or stop and recover; never call fsync again and believe it",
 )
 class FsyncErrorRetried(Log):
-    """Calls fsync again when it has failed. The operating system has thrown the pages away and says yes: a power cut takes what was
-    acknowledged."""
+    """Calls fsync again after it has failed. The operating system has discarded the pages and reports success, so a power cut loses what
+    was acknowledged."""
 
     def sync(self) -> None:
         """Until it works."""
@@ -36,8 +36,8 @@ class FsyncErrorRetried(Log):
     fix="compare what write() returns with what it was given, and cut off what is there in part",
 )
 class ShortWriteAcknowledged(Log):
-    """Does not look at how many bytes write() has written. Half a record is on the disk, and the append is acknowledged; the next
-    start finds the half and cuts it off."""
+    """Does not check how many bytes write() has written. Half a record is on the disk, but the append is acknowledged; the next start
+    finds the half record and cuts it off."""
 
     halves: Sequence[Stored] = ()
 
@@ -68,8 +68,8 @@ class ShortWriteAcknowledged(Log):
     fix="truncate the file to the last whole record when an append fails, before the next one",
 )
 class AppendBehindAHole(Log):
-    """Tells the client that the write has failed, leaves half a record in the file, and appends the next one after it. The next start
-    reads up to the half and drops everything after it, which was acknowledged."""
+    """Tells the client that the write has failed, leaves half a record in the file, and appends the next record after it. The next start
+    reads up to the half record and drops everything after it, although it was acknowledged."""
 
     hole: int | None = None
 

@@ -17,7 +17,7 @@ from refold.systems.broken.registry import broken
     fix="sync before the acknowledgement, or a quorum of replicas, or document the window",
 )
 class AckBeforeFsync(Log):
-    """Acknowledges what is only in the page cache. A power cut takes appends that clients were told are safe."""
+    """Acknowledges what is only in the page cache. A power cut loses appends that clients were told are safe."""
 
     def sync(self) -> None:
         """Leaves it to the operating system, which writes back when it pleases."""
@@ -31,7 +31,7 @@ class AckBeforeFsync(Log):
     fix="one transaction, or a commit marker that recovery insists on",
 )
 class PartialBatchAppend(Log):
-    """Stores the events of a batch one by one. A crash in between leaves half a batch, which no decision ever made."""
+    """Stores the events of a batch one by one. A crash in between leaves half a batch, which no decision ever produced."""
 
     def write(self, batch: Sequence[Stored]) -> None:
         """Every event is its own little batch."""
@@ -48,7 +48,8 @@ class PartialBatchAppend(Log):
     fix="write every append to the file before its acknowledgement (appendonly yes, appendfsync always)",
 )
 class MemoryLogLostOnKill(Log):
-    """Keeps the log in memory and saves it to disk every few minutes. Whatever kills the process takes all appends since then."""
+    """Keeps the log in memory and saves it to disk every few minutes. If the process is killed, all appends since the last save are
+    lost."""
 
     def crash(self) -> None:
         """The few minutes were not over yet."""
@@ -64,7 +65,7 @@ class MemoryLogLostOnKill(Log):
     fix="a checksum per record; recovery stops at the torn record and cuts it off",
 )
 class TornTailAbortsReplay(Log):
-    """Gives up reading the file where it meets half a record at its end. Everything before, which is intact, is lost with it."""
+    """Gives up on the whole file when it finds half a record at the end. Everything before it is intact, but is lost too."""
 
     def meet_torn_record(self) -> None:
         """An error in the file: begin with an empty log."""

@@ -20,8 +20,8 @@ from refold.systems.broken.registry import broken
     fix="an exclusive lock or a counter row; filter by pg_snapshot_xmin; a gap-aware token; gap tombstones",
 )
 class SeqGapCommitOrder(Log):
-    """Takes positions at insert and shows them at commit. A reader passes a lower position that is not visible yet, and never comes
-    back for it."""
+    """Takes positions at insert and makes them visible at commit. A reader passes a lower position that is not visible yet, and never
+    comes back for it."""
 
     def horizon(self) -> int:
         """Shows all that is committed."""
@@ -36,7 +36,8 @@ class SeqGapCommitOrder(Log):
     fix="find gaps in one statement, ask whether their transactions are alive, record what is skipped",
 )
 class GapSkipOverLiveTx(Log):
-    """Declares a gap dead when it has been there for a while. Its transaction is only slow, and commits after readers have passed it."""
+    """Declares a gap dead when it has existed for a while. The transaction behind it is only slow, and commits after readers have passed
+    the gap."""
 
     patience = 3
     stale = 0
@@ -55,7 +56,7 @@ class GapSkipOverLiveTx(Log):
     fix="check before taking a number; skip gaps whose transaction is proven dead",
 )
 class PermanentGapStall(Log):
-    """Waits at a gap for the position that is missing. An append that was rolled back leaves one that nobody will ever fill."""
+    """Waits at a gap for the missing position. An append that was rolled back leaves a gap that will never be filled."""
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """Up to the first hole."""
@@ -72,7 +73,7 @@ class PermanentGapStall(Log):
     tier=2,
 )
 class XminHorizonStall(Log):
-    """Shows only what is older than every open transaction. One session that somebody left idle hides all events from then on."""
+    """Shows only what is older than every open transaction. One idle session that somebody left open hides all events from then on."""
 
     def read(self, after: int, limit: int) -> Sequence[Stored]:
         """Counts sessions that will never append."""
@@ -89,8 +90,8 @@ class XminHorizonStall(Log):
     tier=2,
 )
 class DuplicateGlobalPosition(Log):
-    """Numbers events by the greatest position that is visible. Two appends at the same time get the same; idempotent consumers drop
-    one of them."""
+    """Numbers events by the greatest position that is visible. Two appends at the same time get the same number, and idempotent consumers
+    drop one of them."""
 
     def place(self, request: AppendRequest) -> tuple[Stored, ...]:
         """SELECT max(position) + 1."""
@@ -122,8 +123,7 @@ class UnorderedRead(Log):
     fix="check the bounds",
 )
 class PhantomPosition(Log):
-    """Takes the lower bound as an index without looking at it. A read from 0, or from a negative position, finds an event at the other
-    end."""
+    """Uses the lower bound as an index without checking it. A read from 0, or from a negative position, finds an event at the other end."""
 
     def select(self, lower: int, upper: int, limit: int) -> Sequence[Stored]:
         """Index -1 is the last one."""

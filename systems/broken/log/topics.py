@@ -17,7 +17,7 @@ from refold.systems.broken.registry import broken
     tier=2,
 )
 class AckedLostOnFailover(Topic):
-    """Acknowledges what only the primary has. The follower that takes over has never heard of it."""
+    """Acknowledges an append that only the primary has. The follower that takes over has never seen it."""
 
     def replicate(self) -> None:
         """The follower will catch up, later."""
@@ -31,7 +31,7 @@ class AckedLostOnFailover(Topic):
     fix="strict order: fail on a gap at the checkpoint, and fetch a full copy",
 )
 class RetentionTrimsUndelivered(Topic):
-    """Goes on with the first message that is left, when retention has removed some that it had not read. Nobody gets an error."""
+    """Continues with the first message that is left after retention has removed some that it had not read. Nobody gets an error."""
 
     def meet_gap(self) -> None:
         """What is gone is gone."""
@@ -47,7 +47,8 @@ class RetentionTrimsUndelivered(Topic):
     fix="keep the epoch in the checkpoint; notice an offset beyond the tail; reset and build anew",
 )
 class CheckpointAheadOfLog(Topic):
-    """Keeps its offset when the topic was restored from a backup. It waits past the tail, and skips what is newly written there."""
+    """Keeps its offset when the topic was restored from a backup. It waits beyond the tail and skips messages that are newly written
+    before its offset."""
 
     def notices(self) -> bool:
         """An offset is a number."""
@@ -62,8 +63,8 @@ class CheckpointAheadOfLog(Topic):
     fix="fail if the first message that is left is not the one after the snapshot",
 )
 class StaleSnapshotTruncatedLog(Topic):
-    """Recovers from a snapshot and the messages that are left, although some messages between the two are gone. The
-    state lacks what they said."""
+    """Recovers from a snapshot and the messages that are left, although some messages between the two are gone. Their changes are missing
+    from the state."""
 
     def usable(self, saved: Tally) -> bool:
         """Any snapshot of this epoch."""

@@ -14,8 +14,8 @@ from refold.systems.broken.registry import broken
     fix="a cursor over log positions, or an overlap window and dedupe",
 )
 class CdcTimestampCursor(ChangeStream):
-    """Asks for rows with `updated_at > cursor`. A row with the same stamp, or one whose transaction began early and commits late, is
-    never asked for."""
+    """Asks for rows with `updated_at > cursor`. A row with the same timestamp, or one whose transaction began early and commits late, is
+    never read."""
 
     def poll(self) -> Change | None:
         """The next greater time stamp."""
@@ -32,7 +32,7 @@ class CdcTimestampCursor(ChangeStream):
     tier=2,
 )
 class CdcResumeAtLatest(ChangeStream):
-    """Starts at the newest change when the stored offset is lost. Everything between is a hole that no error reports."""
+    """Starts at the newest change when the stored offset is lost. Everything in between is missing, and no error reports it."""
 
     def without_offset(self) -> Change | None:
         """From now on."""
@@ -48,7 +48,7 @@ class CdcResumeAtLatest(ChangeStream):
     tier=2,
 )
 class CdcResnapshotDuplicates(ChangeStream):
-    """Inserts the rows of a snapshot. A connector that dies in the snapshot takes another one, and every row is there twice."""
+    """Inserts the rows of a snapshot. A connector that dies during the snapshot takes another one, and every row is there twice."""
 
     def write_snapshot(self, row: Change) -> None:
         """A snapshot is read first, so the copy must be empty."""

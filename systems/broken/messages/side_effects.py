@@ -17,8 +17,8 @@ from refold.systems.broken.registry import broken
     fix="log first, or one transaction with an outbox row",
 )
 class DualWritePartial(DualWrite):
-    """Writes to the first store and, when that is done, to the second. A crash in between is remembered by nobody: the stores disagree
-    for ever."""
+    """Writes to the first store and, when that is done, to the second. Nothing records a crash in between, so the stores disagree for
+    ever."""
 
     def note(self, fact: Fact) -> None:
         """The second write is the next statement, what could go wrong?"""
@@ -77,8 +77,8 @@ class OutboxDoubleDrain(Outbox):
     fix="the command's id is a function of the event's id and the handler",
 )
 class PmDuplicateCommands(ProcessManager):
-    """Gives every command that it sends a new id. When an event is delivered again its command is sent again, and the receiver cannot
-    know."""
+    """Gives every command that it sends a new id. When an event is delivered again, its command is sent again, and the receiver cannot
+    tell that it is the same."""
 
     def command_id(self, event: Stored, handler: str) -> str:
         """A fresh number each time."""

@@ -35,8 +35,8 @@ class CacheResurrectsDeleted(CacheConsumer):
     fix="listen, then read; or poll with a time-out",
 )
 class LostWakeup(Consumer):
-    """Reads, finds nothing, and only then starts to listen. An event that is committed in between is announced to nobody, and
-    the consumer sleeps until the next one."""
+    """Reads, finds nothing, and only then starts to listen. It is not notified of an event that is committed in between, and sleeps until
+    the next one."""
 
     drowsy = False
 
@@ -59,7 +59,7 @@ class LostWakeup(Consumer):
     fix="put times, random numbers and ids into the event; inject the clock",
 )
 class NondeterministicHandler(Consumer):
-    """Stamps rows with the time of their processing. A replay, at another time, gives other rows."""
+    """Stamps rows with the time at which they are processed. A replay at another time gives other rows."""
 
     def fold(self, event: Stored) -> StoredRows:
         """Looks at the clock."""

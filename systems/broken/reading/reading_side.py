@@ -49,7 +49,7 @@ class DanglingPointer(Queries):
     tier=2,
 )
 class DanglingLinkStalls(Links):
-    """Skips a link without a target and does not move its checkpoint. If that is the last link the reader never gets past it."""
+    """Skips a link without a target and does not move its checkpoint. If that is the last link, the reader never gets past it."""
 
     def dangling(self, link: Stored) -> None:
         """Nothing to show, so nothing to do."""
@@ -63,7 +63,7 @@ class DanglingLinkStalls(Links):
     fix="filter archived events at the source, and tell projections by a tombstone event",
 )
 class TombstonedEventsResurface(Links):
-    """Hides archived streams where they are shown, and not where they are read. A rebuild, or a reader that is late, brings them back."""
+    """Hides archived streams where they are shown, but not where they are read. A rebuild, or a reader that is late, brings them back."""
 
     def resolve(self, link: Stored) -> Stored | None:
         """The event is still in the log, after all."""
@@ -114,7 +114,7 @@ class SyncWaitBarWrong(Queries):
     application="accounts",
 )
 class TenantScopeLeak(Queries):
-    """Caches the names of an organisation without the organisation. The second tenant is shown the first one's data."""
+    """Caches the names of an organisation under a key without the organisation. The second tenant is shown the first one's data."""
 
     def slot(self, key: str) -> str:
         """There is but one list of names."""

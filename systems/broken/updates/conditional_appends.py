@@ -19,7 +19,7 @@ from refold.systems.broken.registry import broken
     fix="a unique constraint on (stream, version), or the check inside the transaction or consensus step that appends",
 )
 class CheckThenAppend(Log):
-    """Checks the expected version when an append begins and stores it when it commits. Two writers that both saw version 3 both
+    """Checks the expected version when an append begins, and stores the events when it commits. Two writers that both saw version 3 both
     win."""
 
     def recheck(self, request: AppendRequest, batch: Sequence[Stored]) -> Conflict | None:
@@ -37,7 +37,7 @@ class CheckThenAppend(Log):
     application="accounts",
 )
 class ExpectedAnyMisuse(Client):
-    """Decides on a view and appends, however the stream has changed since. The decision may be wrong by then."""
+    """Decides on a view and appends, no matter how the stream has changed since. The decision may be wrong by then."""
 
     def target(self, key: str, view: View, op: str) -> tuple[str, AnyExpectation]:
         """No condition."""
@@ -70,7 +70,7 @@ class UniqueViaStaleReadModel(Client):
     fix="stable event ids and dedupe in the log, or surface “unknown” to the caller",
 )
 class DuplicateAppendLostAck(Log):
-    """Does not recognise an append that comes a second time because its first answer was lost, and stores it twice."""
+    """Does not recognise an append that is sent a second time because its first answer was lost, and stores it twice."""
 
     def recognise(self, request: AppendRequest) -> Appended | None:
         """Every request is a new request."""
@@ -101,7 +101,7 @@ class FirstAppendRace(Log):
     fix="an idempotency table of the commands, whatever version they expect",
 )
 class RetryWithNewVersionDefeatsId(Log):
-    """Looks for a known event id only where the expected version is wrong. A retry that has read the version again is stored twice."""
+    """Looks for a known event id only if the expected version is wrong. A retry that has read the version again is stored twice."""
 
     def recognise(self, request: AppendRequest) -> Appended | None:
         """The version is right, so it must be new."""
@@ -154,7 +154,8 @@ class FalseConflict(Log):
     fix="forget new events only after the save succeeded; discard the aggregate if it did not",
 )
 class UncommittedClearedOnFailure(HeldAggregateClient):
-    """Takes the new events out of the aggregate before the save, which fails. The aggregate goes on with events that no log has."""
+    """Removes the new events from the aggregate's list before the save, which then fails. The aggregate continues with events that are in
+    no log."""
 
     def send(self, request: AppendRequest) -> Appended | Conflict:
         """Clear first, save second."""
@@ -170,7 +171,7 @@ class UncommittedClearedOnFailure(HeldAggregateClient):
     fix="apply the event first, then raise the version",
 )
 class FailedCommandBumpsVersion(HeldAggregateClient):
-    """Raises the version of the aggregate and then runs the command, which may be rejected. The next one expects a version that the
+    """Raises the version of the aggregate and then runs the command, which may be rejected. The next command expects a version that the
     stream does not have."""
 
     def view(self, key: str) -> View:
@@ -206,7 +207,7 @@ class ConditionOnStaleView(Log):
     application="courses",
 )
 class ConditionOfOneTag(Log):
-    """Looks at the first part of a condition over several tags. A conflict through any other tag is not seen."""
+    """Looks only at the first part of a condition over several tags. A conflict through any other tag is not seen."""
 
     def match(self, condition: NoMatch, op: str) -> Conflict | None:
         """One will do."""
@@ -223,7 +224,7 @@ class ConditionOfOneTag(Log):
     application="courses",
 )
 class ConditionTooNarrow(Client):
-    """Reads everything that its decision is about, and appends under a condition over a part of it."""
+    """Reads everything that its decision is about, but appends under a condition that covers only part of it."""
 
     def condition(self, condition: NoMatch) -> AnyExpectation:
         """The course will do."""

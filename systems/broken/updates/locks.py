@@ -16,7 +16,7 @@ from refold.systems.broken.registry import broken
     fix="a fencing token that the store checks",
 )
 class LockNoFencing(Locks):
-    """Trusts the lease. A holder that was paused past its end writes after its successor, and nobody can tell."""
+    """Trusts the lease. A holder that was paused past the end of its lease writes after its successor, and nobody notices."""
 
     def accepts(self, token: int) -> bool:
         """Whoever writes must have had the lock."""
@@ -31,7 +31,8 @@ class LockNoFencing(Locks):
     fix="compare and delete: release only the lock with one's own token",
 )
 class LockReleaseSteals(Locks):
-    """Deletes the lock without checking whose it is. A holder whose lease is over frees its successor's lock, and a third one enters."""
+    """Deletes the lock without checking whose it is. A holder whose lease is over releases its successor's lock, and a third client gets
+    it."""
 
     def release(self, name: str, token: int) -> None:
         """Just delete it."""
@@ -46,8 +47,8 @@ class LockReleaseSteals(Locks):
     fix="compare and extend in one step: renew only the lease with one's own token",
 )
 class LockRenewedByName(Locks):
-    """Prolongs whatever lease it finds under the name. A holder whose lease is over is told that it still has the
-    lock, and so is its successor."""
+    """Extends whatever lease it finds under the name. A holder whose lease is over is told that it still has the lock, and so is its
+    successor."""
 
     def renew(self, name: str, token: int) -> Lease | None:
         """Just set a new end."""
@@ -100,7 +101,8 @@ class LeaseNotCheckedAfterWait(Locks):
     fix="compare leases with the clock of the store, and protect the effect with a fencing token",
 )
 class LeaseByTheClientsClock(Locks):
-    """Compares the end of a lease with the clock of whoever asks. One whose clock is ahead is given a lock that another still holds."""
+    """Compares the end of a lease with the clock of the client that asks. A client whose clock is ahead gets a lock that another client
+    still holds."""
 
     def acquire(self, name: str, holder: str) -> Lease | None:
         """The row is free if its time is over, as the asking client sees it."""
@@ -118,7 +120,7 @@ class LeaseByTheClientsClock(Locks):
     fix="expiry and a sweeper, compensation, reconciliation",
 )
 class ReservationLeak(Reservations):
-    """Takes a hold and relies on a later step to give it back. The process dies in between, and the seat stays taken for ever."""
+    """Takes a hold and relies on a later step to release it. The process dies in between, and the seat stays taken for ever."""
 
     def sweep(self) -> list[tuple[str, Hold]]:
         """Nobody looks after forgotten holds."""

@@ -15,7 +15,7 @@ from refold.systems.broken.registry import broken
     fix="a writer id in every event and a filter at replay; fencing by epoch",
 )
 class TwoLiveWriters(Entity):
-    """Takes events from whoever believes itself to be the writer. After a split brain two instances write the same versions."""
+    """Accepts events from any node that believes it is the writer. After a split brain, two instances write the same versions."""
 
     def admits(self, epoch: int) -> bool:
         """There can be only one, so why ask."""

@@ -28,14 +28,14 @@ def sqlite_system(
     readers: Mapping[str, Reader] | None = None,
     lock: Lock | None = None,
 ) -> Callable[[], OnTables]:
-    """A system whose parts live in one SQLite file; what it returns makes a new one for each run.
+    """A system whose parts live in one SQLite file. The function that it returns makes a new system for each run.
 
-    `create` makes the tables in an empty file, whose path it is given; or it is an SQL script that does. `service` is what clients
-    call. `events` says where the events are: for each class of events a table or a query with a column ``position`` and a column for
-    each of its fields; or one query with the columns ``position``, ``type`` and ``data`` (JSON). Columns ``stream``, ``version`` and
-    ``id`` are used if they exist; otherwise the stream is the application's key, the version is the count of its events, and the id is
-    the position. `sinks` are where messages leave the system, `relays` send them, and `readers` answer questions about keys. `lock` is
-    a lock in the database; its `make` is called with the path and the name of a client.
+    `create` is a function that makes the tables in an empty file, whose path it is given, or an SQL script that does so. `service` is
+    what clients call. ``events`` says where the events are: for each class of events, a table or a query with a column ``position`` and a
+    column for each of its fields, or one query for all events with the columns ``position``, ``type`` and ``data`` (JSON). Columns
+    ``stream``, ``version`` and ``id`` are used if they exist; otherwise the stream is the application's key, the version is the count of
+    its events, and the id is the position. `sinks` are where messages leave the system, `relays` send them, and `readers` answer
+    questions about keys. `lock` is a lock in the database; its `make` is called with the path and the name of a client.
     """
     parts = described(service, events, consumers, sinks, relays, readers, lock)
     folders: list[RunFolder] = []
@@ -60,12 +60,12 @@ def postgres_system(
     readers: Mapping[str, Reader] | None = None,
     lock: Lock | None = None,
 ) -> Callable[[], OnTables]:
-    """A system whose parts live in one PostgreSQL database; what it returns makes a new one for each run, on a server that refold starts,
-    or on the one at `url`.
+    """A system whose parts live in one PostgreSQL database. The function that it returns makes a new system for each run, on a server
+    that refold starts or on the one at `url`.
 
-    `schema` makes the tables in an empty database, whose address it is given; or it is an SQL script that does. Your parts get that
-    address wherever `sqlite_system` would give them the path of the file. The other parameters are the same as there. Events are
-    numbered in the order in which they became visible.
+    `schema` is a function that makes the tables in an empty database, whose address it is given, or an SQL script that does so. Your
+    parts get that address wherever `sqlite_system` would give them the path of the file. The other parameters are the same as there.
+    Events are numbered in the order in which they became visible.
     """
     parts = described(service, events, consumers, sinks, relays, readers, lock)
     return lambda: OnTables(postgres_database(schema, url), parts)

@@ -41,8 +41,8 @@ class Service:
 class Reader:
     """Answers questions about keys: a cache, an index, a page.
 
-    `make` is called once, with the path or address of the database; `query` is the name of its method. `promises` are as for every
-    reader.
+    `make` is called once, with the path or address of the database; `query` is the name of its method. `promises` is the same as for
+    every reader.
     """
 
     make: Callable[..., object]
@@ -52,7 +52,7 @@ class Reader:
 
 @attrs.frozen
 class Worker:
-    """A consumer whose rows, and whose checkpoint, are in the database.
+    """A consumer whose rows and checkpoint are in the database.
 
     `make` is called each time its process starts, with the path or address of the database. `poll` is the name of its method that does a
     bounded piece of work and says whether there was any. If something else hands the worker its events, name the method that takes them in
@@ -61,9 +61,9 @@ class Worker:
 
     `snapshot` is a table or a query with a position and the rows up to it, as JSON. The newest one counts.
 
-    `rebuild` is the name of its method that makes the rows anew from the events, or a function that does. It has a process of its own:
-    the method is called on a worker that is made for it, the function with the path or address. The other parameters are the same as
-    for every consumer.
+    `rebuild` is the name of its method that rebuilds the rows from the events, or a function that does so. It runs in its own process:
+    the method is called on a worker that is made for it, and the function is called with the path or address. The other parameters are
+    the same as for every consumer.
     """
 
     make: Callable[..., object] | None = None
@@ -81,7 +81,7 @@ class Worker:
 
 @attrs.frozen
 class Relay:
-    """A process that takes turns and sends messages: the relay of an outbox, a process manager, a mailer.
+    """A process that works in turns and sends messages: the relay of an outbox, a process manager, a mailer.
 
     `make` is called each time its process starts, with the path or address of the database and the sink called `sends`. `poll` is the name
     of its method that does a bounded piece of work and says whether there was any.

@@ -73,10 +73,9 @@ class HolderPort(Protocol):
 class Lock:
     """A lock of your own: `make(client)` returns the object through which that client uses it, a `HolderPort`.
 
-    `lease` is how many seconds a grant lasts; None if it lasts until it is released or its process dies. `written()` shows what the
-    lock guards, read from outside: whatever changes when a write takes effect; on a database it is a table or a query. Without it a
-    write counts as taking effect when it returns, and no time passes in the middle of it. `name` is what reports call the thing that is
-    guarded.
+    `lease` is how many seconds a grant lasts; None if it lasts until it is released or its process dies. `written()` shows what the lock
+    guards, read from outside: whatever changes when a write takes effect; on a database it is a table or a query. Without it, a write
+    counts as taking effect when it returns, and no time passes during the write. `name` is what reports call the thing that is guarded.
 
     `names`: there is one lock for each of these names, independent of all others. A client may hold several, and `acquire`, `renew`,
     `write` and `release` get the name of the lock as their argument.

@@ -58,16 +58,16 @@ HOURS_MAX = 200
 
 
 class RelayPort(Protocol):
-    """A process that takes turns: the relay of an outbox, a process manager, a mailer.
+    """A process that works in turns: the relay of an outbox, a process manager, a mailer.
 
     If it is a class or a function, a new one is made each time its process starts, and the process may die anywhere. Several may run at
-    once. If `poll` raises, that is recorded and `poll` is called again; at rest, a fourth failure in a row ends the attempts.
+    once. If `poll` raises, the failure is recorded and `poll` is called again; at rest, the fourth failure in a row ends the attempts.
 
     Optional: `stop` (an orderly end, as SIGTERM asks for), `crash` and `restart` for an object that outlives its process, `close`.
     """
 
     def poll(self) -> bool:
-        """Do a bounded piece of work; returns whether there was any. None means that there was if anything was sent."""
+        """Do a bounded piece of work; returns whether there was any. If it returns None, there was some if anything was sent."""
 
 
 class RelayProcess(Watched):

@@ -24,14 +24,14 @@ from refold.systems.user.roles.role import OwnRole, Places, Surroundings
 
 
 class RepositoryPort(Protocol):
-    """Where the application gets an aggregate from, through whatever caches and snapshots there are.
+    """Where the application loads an aggregate, through whatever caches and snapshots it has.
 
     A system has it as `repository`: one object that all clients share, or a function that is called with a client's service and returns
     that client's own.
 
-    Promise: with nobody in the middle of work, `load` returns the fold of all events of the key. Optional, on the system's
+    Promise: while nobody is in the middle of work, `load` returns the fold of all events of the key. Optional, on the system's
     `repository`: `snapshot(key)` returns the newest stored snapshot as (version, state), or None. Its state is the fold of that many
-    first events of the key.
+    events of the key, counted from the first.
     """
 
     def load(self, key: str) -> Any:

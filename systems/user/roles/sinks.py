@@ -25,11 +25,11 @@ PROMISES = ("once", "at-most-once", "ordered")
 
 
 class SinkPort(Protocol):
-    """Where messages leave the system, as refold sees it: a `Sink`, or a stand-in of your own for a broker, a mail server or a payment
-    service.
+    """The place where messages leave the system, as refold sees it: a `Sink`, or your own stand-in for a broker, a mail server or a
+    payment service.
 
-    Promise: `sent` only grows at its end. Wrap a stand-in of your own in `refold.systems.gate.watch`, so that code can stop at it.
-    Optional: `message` (None for an event that calls for none) and `promises`, as those of `Sink`.
+    It promises that `sent` grows only at its end. Wrap a stand-in of your own in `refold.systems.gate.watch`, so that code can stop at
+    it. Optional: `message` (None for an event that calls for none) and `promises`, as those of `Sink`.
     """
 
     def sent(self) -> Sequence[Any]:
@@ -37,15 +37,15 @@ class SinkPort(Protocol):
 
 
 class Sink:
-    """Takes messages and keeps them. A relay or a service sends through it in place of a broker.
+    """Takes messages and keeps them. A relay or a service sends to it instead of to a broker.
 
     `message(event)` is the message that an event calls for, or None; it is compared with ``==``. A message that is sent with one
     argument is that argument, otherwise the tuple of all arguments. When a message is sent, a plan may stop the sender, refuse the
     message with a `ConnectionError`, lose the answer, or end the sender's process.
 
-    Each message is promised at least once, and a repetition does no harm. `promises` may say more: ``once`` (a second time only if its
-    sender was interrupted after the first), ``at-most-once`` (never a second time, but one may be lost by a fault), ``ordered`` (those
-    of a stream in the order of its events).
+    By default, each message is promised at least once, and a repetition does no harm. ``promises`` may say more: ``once`` (a message is
+    sent a second time only if its sender was interrupted after the first), ``at-most-once`` (a message is never sent a second time, but a
+    fault may lose it), ``ordered`` (the messages of a stream are sent in the order of its events).
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Sink:
         self.messages: list[Any] = []
 
     def send(self, *message: Any, **named: Any) -> None:
-        """Send a message. Raises `ConnectionError` where the plan says so."""
+        """Send a message. Raises `ConnectionError` if the plan says so."""
         whole = (*message, *named.values())
         sent = whole[0] if len(whole) == 1 else whole
         actor = current()
@@ -73,7 +73,7 @@ class Sink:
         return list(self.messages)
 
     def fresh(self) -> Sink:
-        """An empty one that promises the same."""
+        """An empty sink with the same promises."""
         return Sink(self.message, promises=self.promises, name=self.name)
 
 
