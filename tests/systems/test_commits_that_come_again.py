@@ -14,8 +14,8 @@ from refold.model.application import Application
 from refold.model.parts.calls import Stood
 from refold.systems.user.actors import Stage, numbered
 from refold.systems.user.adopt import adapt
-from refold.systems.user.roles.databases import sqlite_system
 from refold.systems.user.menu.places import PLACES, chosen
+from refold.systems.user.roles.databases import sqlite_system
 
 
 def twice(path: Path) -> None:
