@@ -146,6 +146,7 @@ class Topics(Property):
     def begin(self, number: int, record: FailedOver | Restored) -> None:
         """A new epoch."""
         self.epoch, self.tail = record.epoch, record.tail
+        self.low = min(self.low, self.tail + 1)
         for offset in [offset for offset in self.folds if offset > record.tail]:
             del self.folds[offset]
         self.cut = (number, record)

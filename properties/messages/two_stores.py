@@ -87,7 +87,7 @@ class TwoStores(Property):
 
     def on_repaired(self, number: int, record: Repaired) -> Finding | None:
         """A run finds no fewer facts than dead writers have left."""
-        if record.found >= len(self.orphans):
+        if not self.orphans or record.found >= len(self.orphans):
             return None
         died = next(iter(self.orphans.values()))
         return self.finding(

@@ -309,6 +309,7 @@ class Topic(Extension):
         """Lose the messages after `tail`; a topic that lost something begins a new epoch."""
         if tail < self.tail:
             del self.messages[max(tail + 1 - self.low, 0) :]
+            self.low = min(self.low, tail + 1)
             self.begin_epoch(tail)
 
     def begin_epoch(self, tail: int) -> None:

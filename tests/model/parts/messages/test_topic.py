@@ -16,6 +16,7 @@ from refold.model.parts.messages.topic import (
     Publish,
     Published,
     ReadTopic,
+    RestartSubscriber,
     Tallied,
     TallyCopied,
     Topic,
@@ -78,3 +79,11 @@ def test_a_subscriber_that_missed_nothing_counts_message_by_message_and_at_rest_
     assert run.findings == []
     assert [record.tally.offset for record in run.history if type(record) is Tallied] == [1, 2]
     assert not [record for record in run.history if type(record) is TallyCopied]
+
+
+def test_a_new_primary_may_lack_messages_that_have_expired() -> None:
+    """The offsets go on behind what it has, the subscriber builds anew, and reads begin there."""
+    plan = (SEND, SEND, SEND, Expire(), FailOver(), RestartSubscriber(), SEND, ReadTopic(1))
+    assert performed(Lagging, *plan)[1][-3:] == [FailedOver(2, 0), Published("alice", 4, 1), TopicRead(1, (1,))]
+    run = execute(Reference("own", {"topic": Lagging}), Accounts(), plan)
+    assert [finding.anomaly for finding in run.findings] == ["acknowledged-append-lost"]

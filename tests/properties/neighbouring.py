@@ -1,0 +1,75 @@
+"""The neighbours of a history: the same without a record, with one twice, with two in another order, or with one number, switch or name
+in another way; and what is said of them, in a line."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from refold.model.record import Opened, Record
+from refold.model.words import short
+from refold.properties.property import Finding
+from refold.reports.words.values import value
+
+
+def neighbours(history: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """What was done to the history, and what it is then."""
+    first = 1 if history and type(history[0]) is Opened else 0
+    for place in range(first, len(history)):
+        before, record, after = history[:place], history[place], history[place + 1 :]
+        yield f"without {place}", (*before, *after)
+        yield f"{place} twice", (*before, record, record, *after)
+        if after:
+            yield f"{place} after {place + 1}", (*before, after[0], record, *after[1:])
+        for said, other in others(record, [one for one in history if one is not record]):
+            yield f"{place} with {said}", (*before, other, *after)
+
+
+def others(record: Record, rest: list[Any]) -> Iterator[tuple[str, Record]]:
+    """The record with one field in another way: a number one higher or lower, a switch the other way, the next name that another record
+    has there, a list without its last entry."""
+    for field in record.__struct_fields__:
+        now = getattr(record, field)
+        changed: list[Any] = []
+        if isinstance(now, bool):
+            changed = [not now]
+        elif isinstance(now, int):
+            changed = [now - 1, now + 1]
+        elif isinstance(now, str):
+            names = sorted({getattr(one, field, now) for one in rest if type(getattr(one, field, 0)) is str} - {now})
+            changed = [min((name for name in names if name > now), default=names[0])] if names else []
+        elif isinstance(now, tuple | dict) and now:
+            changed = [now[:-1] if isinstance(now, tuple) else dict(list(now.items())[:-1])]
+        for other in changed:
+            with contextlib.suppress(ValueError):  # no such record can be made
+                yield f"{field}={short(other, 40)}", msgspec.structs.replace(record, **{field: other})
+
+
+def told(finding: Finding) -> str:
+    """In a line, without what reports say beside it; the two values that differ as a digest."""
+    place = f" at {finding.position}" if finding.position is not None else ""
+    proofs = ",".join(str(proof.number) for proof in finding.evidence)
+    values = digest(f"{value(finding.expected)} {value(finding.actual)}".encode())
+    return f"{finding.anomaly} ({finding.judge}, {finding.clause}) in {finding.where}{place}, #{finding.number} by {proofs}, {values}"
+
+
+def digest(data: bytes) -> str:
+    """Enough of it to see a change."""
+    return hashlib.sha256(data).hexdigest()[:4]
+
+
+def some_verdicts(
+    history: Sequence[Any], judged: Callable[[tuple[Any, ...]], list[Finding]], most: int
+) -> Iterator[str]:
+    """What is said of the history, and of that many of its neighbours, evenly spread, where it is something else: names and a digest."""
+    base = judged(tuple(history))
+    yield from map(told, base)
+    around = list(neighbours(tuple(history)))
+    for change, records in around[:: max(1, len(around) // most)]:
+        if (found := judged(records)) != base:
+            names = ", ".join(dict.fromkeys(finding.anomaly for finding in found)) or "innocent"
+            yield f"  {change}: {names}, {digest('; '.join(map(told, found)).encode())}"
