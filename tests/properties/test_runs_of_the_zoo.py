@@ -22,13 +22,13 @@ from refold.systems.broken import BROKEN
 from refold.systems.registry import resolve
 
 from ..reports.goldens import compare
-from .neighbouring import digest, some_verdicts
+from .neighbouring import digest, others, some_verdicts
 from .test_clauses import judged
 
 FOLDER = pathlib.Path(__file__).parents[1] / "data" / "zoo"
 A_LINE = 12
 """Digests."""
-NEIGHBOURS = 60
+NEIGHBOURS = 100
 """Of a history, about."""
 
 
@@ -44,14 +44,19 @@ def test_each_broken_system_has_a_plan() -> None:
     assert sorted(plans()) == sorted(BROKEN)
 
 
+def sentences(record: Any) -> list[bytes]:
+    """The record in words, and what these would be with one field in another way."""
+    return [str(one).encode("utf-8", "replace") for one in (record, *(other for _, other in others(record, [])))]
+
+
 @pytest.mark.parametrize("name", sorted(BROKEN))
 def test_a_broken_system_does_what_it_did(name: str) -> None:
-    """Record by record; and it is judged as it was."""
+    """Record by record, in words too; and it is judged as it was."""
     document = plans()[name]
     kind = EXAMPLES[document["application"]]
     application = kind()
     run = execute(resolve(name), application, plan_from_json(document, application), whole=True)
-    digests = [digest(to_line(record)) for record in run.history]
+    digests = [digest(b"\n".join([to_line(record), *sentences(record)])) for record in run.history]
     lines = [f"{n} {' '.join(digests[n : n + A_LINE])}" for n in range(0, len(digests), A_LINE)]
 
     def anew(records: tuple[Any, ...]) -> list[Finding]:
