@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from refold.model.record import Opened, Record
-from refold.model.words import short
 from refold.properties.property import Finding
 from refold.reports.words.values import value
+
+MOST = 40
+"""Characters of a value in the name of a change."""
 
 
 def neighbours(history: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -46,7 +48,7 @@ def others(record: Record, rest: list[Any]) -> Iterator[tuple[str, Record]]:
             changed = [now[:-1] if isinstance(now, tuple) else dict(list(now.items())[:-1])]
         for other in changed:
             with contextlib.suppress(ValueError):  # no such record can be made
-                yield f"{field}={short(other, 40)}", msgspec.structs.replace(record, **{field: other})
+                yield f"{field}={value(other)[:MOST]}", msgspec.structs.replace(record, **{field: other})
 
 
 def told(finding: Finding) -> str:

@@ -16,6 +16,7 @@ import pytest
 from refold.model.documents.history import to_line
 from refold.model.documents.plan import plan_from_json
 from refold.properties.property import Finding
+from refold.reports.words.sentences import record_sentence
 from refold.search.objects.application_check import EXAMPLES
 from refold.search.run import execute
 from refold.systems.broken import BROKEN
@@ -46,7 +47,9 @@ def test_each_broken_system_has_a_plan() -> None:
 
 def sentences(record: Any) -> list[bytes]:
     """The record in words, and what these would be with one field in another way."""
-    return [str(one).encode("utf-8", "replace") for one in (record, *(other for _, other in others(record, [])))]
+    return [
+        record_sentence(one).encode("utf-8", "replace") for one in (record, *(other for _, other in others(record, [])))
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN))
