@@ -10,12 +10,18 @@ from typing import Any
 
 import msgspec
 
-from refold.model.record import Opened, Record
-from refold.properties.property import Finding
+from refold.model.application import Application
+from refold.model.documents.history import plain
+from refold.model.record import Opened, Record, Step
+from refold.properties.partial_history import beginning, partial_checker
+from refold.properties.property import Checker, Finding
+from refold.properties.suite import checker
 from refold.reports.words.values import value
 
 MOST = 40
 """Characters of a value in the name of a change."""
+SIZES = (1, 2, 8)
+"""Of memories that are too small."""
 
 
 def neighbours(history: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -75,3 +81,24 @@ def some_verdicts(
         if (found := judged(records)) != base:
             names = ", ".join(dict.fromkeys(finding.anomaly for finding in found)) or "innocent"
             yield f"  {change}: {names}, {digest('; '.join(map(told, found)).encode())}"
+
+
+def found(judge: Checker, records: list[Any] | tuple[Any, ...]) -> list[Finding]:
+    """All findings."""
+    for record in records:
+        judge.feed(record)
+    judge.finish()
+    return judge.findings
+
+
+def parts(application: Application, records: list[Any]) -> Iterator[str]:
+    """What is said where hardly anything is remembered, and what by a reader who comes in the middle and knows no application."""
+    for size in SIZES:
+        judge = checker(application, plain, remembered=size)
+        yield from (f"remembering {size}: {told(finding)}" for finding in found(judge, records))
+        yield from (f"remembering {size}: {said}" for said in judge.given_up())
+    for share in (1, 2):
+        rest = [record for record in records[share * len(records) // 3 :] if type(record) is not Step]
+        if (begins := beginning(rest)) is not None:
+            yield f"from {begins.position} on, {sorted(begins.versions.items())}"
+            yield from map(told, found(partial_checker(begins, plain), rest))

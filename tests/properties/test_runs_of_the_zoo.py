@@ -23,13 +23,13 @@ from refold.systems.broken import BROKEN
 from refold.systems.registry import resolve
 
 from ..reports.goldens import compare
-from .neighbouring import digest, others, some_verdicts
+from .neighbouring import digest, others, parts, some_verdicts
 from .test_clauses import judged
 
 FOLDER = pathlib.Path(__file__).parents[1] / "data" / "zoo"
 A_LINE = 12
 """Digests."""
-NEIGHBOURS = 100
+NEIGHBOURS = 250
 """Of a history, about."""
 
 
@@ -65,4 +65,5 @@ def test_a_broken_system_does_what_it_did(name: str) -> None:
     def anew(records: tuple[Any, ...]) -> list[Finding]:
         return judged(records, kind())
 
-    compare(FOLDER / f"{name}.txt", "\n".join([*lines, "", *some_verdicts(run.history, anew, NEIGHBOURS)]))
+    verdicts = [*some_verdicts(run.history, anew, NEIGHBOURS), "", *parts(kind(), run.history)]
+    compare(FOLDER / f"{name}.txt", "\n".join([*lines, "", *verdicts]))
