@@ -66,4 +66,5 @@ def test_a_broken_system_does_what_it_did(name: str) -> None:
         return judged(records, kind())
 
     verdicts = [*some_verdicts(run.history, anew, NEIGHBOURS), "", *parts(kind(), run.history)]
-    compare(FOLDER / f"{name}.txt", "\n".join([*lines, "", *verdicts]))
+    counts = [f"{count} {what}" for what, count in sorted(run.observations.items())]
+    compare(FOLDER / f"{name}.txt", "\n".join([*lines, "", *counts, "", *verdicts]))
