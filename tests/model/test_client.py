@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from refold.model.client import SNAPSHOT_EVERY, AggregateClient, Client
+from refold.model.client import SNAPSHOT_EVERY, AggregateClient, Client, HeldAggregateClient, View
 from refold.model.datastore import Datastore
-from refold.model.event import Stored
+from refold.model.event import NewEvent, Stored
 from refold.model.examples.accounts import Accounts, Delete, Register, Rename
-from refold.model.examples.inventory import Inventory, Reserve, Restock
+from refold.model.examples.inventory import Inventory, Reserve, Restock, Restocked
 from refold.model.expectation import ANY, NO_STREAM, Exact
-from refold.model.log import Appended, Conflict, Log
+from refold.model.log import Appended, AppendRequest, Conflict, Log
 from refold.model.record import Declined, Prepared, SnapshotLoaded, SnapshotTaken
 from refold.model.snapshot import Snapshot, SnapshotStore
 
@@ -148,6 +148,17 @@ def test_an_aggregate_is_loaded_from_its_snapshot_and_the_tail_only() -> None:
     assert view.version == 3
     assert [event.version for event in read] == [3]
     assert isinstance(records[-1], SnapshotLoaded)
+
+
+def test_an_aggregate_that_is_held_has_the_events_of_its_own_append_once() -> None:
+    """They were applied in memory, and are not read from the log again."""
+    log = Log()
+    log.append(AppendRequest("bob-1", "bolt", ANY, (NewEvent("bob-1/0", "Restocked", Restocked("bolt", 5)),)))
+    carol = HeldAggregateClient("carol", "log", context(log, Inventory())[0], Datastore())
+    request = carol.prepare(Reserve("bolt", 1))
+    assert request is not None
+    carol.settled(request, carol.send(request))
+    assert carol.view("bolt") == View(4, 2)
 
 
 def test_a_snapshot_of_another_schema_is_left_alone() -> None:

@@ -19,7 +19,9 @@ from refold.model.parts.messages.process_manager import CommandExecuted, Manager
 from refold.model.parts.messages.topic import FailedOver, Published, Restored, Tallied, Tally
 from refold.model.parts.reading.query import Hit, Searched
 from refold.model.parts.reading.range_reads import RangeRead
+from refold.model.parts.removal import LogTrimmed
 from refold.model.record import (
+    Altered,
     Applied,
     CheckpointSaved,
     Ignored,
@@ -145,6 +147,13 @@ def test_where_an_event_was_read_first_is_proof_that_its_position_changed() -> N
     moved = Moved("alice-1/0", 1, 2)
     (found,) = judged((*FIRST, *SECOND, moved), None)
     assert [proof.record for proof in found.evidence] == [FIRST[1], moved]
+
+
+def test_another_event_where_one_was_removed_is_not_the_removed_one_again() -> None:
+    """Its place has two events now, which `visibility` tells."""
+    other = Altered(1, "acme", 1, "cleo-1/0", "Registered", CLEO)
+    found = judged((*FIRST, *SECOND, LogTrimmed(1), asked("cleo-1", CLEO), other), None)
+    assert [(one.judge, one.anomaly) for one in found] == [("visibility", "duplicate-position")]
 
 
 def test_another_event_at_the_position_that_an_answer_named_is_what_is_told() -> None:

@@ -14,7 +14,7 @@ import pytest
 from refold.model.examples.accounts import Accounts, Register, Registered
 from refold.model.expectation import at_version
 from refold.model.parts.calls import Shown
-from refold.model.parts.claims.lock import Granted, Renewed
+from refold.model.parts.claims.lock import Granted, LockedWrite, Renewed
 from refold.model.parts.claims.reservation import HoldEnded, HoldTaken
 from refold.model.parts.consuming.dead_letters import Parked
 from refold.model.parts.consuming.mailer import Sent
@@ -419,6 +419,15 @@ def test_a_renewal_of_a_lock_that_was_never_granted_is_found_however_many_grants
     """The last grant of a lock is remembered for as long as the lock is."""
     grants = [Granted("alice", "ledger", n, 8 * n + 8, 8 * n) for n in range(1, 41)]
     assert verdict(*grants, Renewed("alice", "till", 1, 330, 322))[0] == ["lease-renewed-by-another"]
+
+
+def test_a_write_under_a_token_of_a_forgotten_grant_is_not_judged_and_that_is_said() -> None:
+    """One under a token that is remembered is judged however many are forgotten."""
+    grants = [Granted("alice", "ledger", n, 8 * n + 8, 8 * n) for n in range(1, 41)]
+    found, given_up = verdict(*grants, LockedWrite("alice", "ledger", 1))
+    assert (found, given_up) == ([], ["whether writes under a"])
+    assert verdict(*grants, LockedWrite("alice", "ledger", 40))[0] == []
+    assert verdict(*grants, LockedWrite("bob", "ledger", 40))[0] == ["foreign-token-effect"]
 
 
 @pytest.mark.parametrize("missing", [1, 20, 25, 33, 40])

@@ -540,6 +540,7 @@ def also_right() -> list[tuple[Any, ...]]:
         (*RESTARTED, counted(1, 1), counted(2, 2), DeadLetters("totals", ())),
         (*BROUGHT, BOB_THERE, DeadLetters("index", (1,))),
         (*BROUGHT, BOB_THERE, DeadLetters("index", ())),
+        (*BROUGHT[:-1], Rebuilt("index", 2, {"ada@acme": ROW, "bob@acme": ROW}), DeadLetters("index", ())),
         # rows that are named, and have not changed
         (*BOTH, ADA_THERE, Applied("index", 2, {"bob@acme": ROW, "ada@acme": ROW, "cleo@acme": None})),
         # one that does not take part

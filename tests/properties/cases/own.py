@@ -342,6 +342,13 @@ def more_wrong() -> list[tuple[str, str, tuple[Any, ...], Application]]:
         ("service-answers", "once", history(call("bob-1"), *stored("bob-1", 1, ADD, Added("a"), Added("a"))), BAG),
         ("service-answers", "once", history(*ADDED, call("bob-1"), *stored("bob-1", 2, ADD, *[Added("a")] * 2)), BAG),
         ("service-answers", "once", history(*TWO, call("bob-2"), *stored("bob-2", 3, ADD, *[Added("a")] * 2)), BAG),
+        # a decision of two events, twice in one append
+        (
+            "service-answers",
+            "once",
+            history(*TWO, call("bob-2", CLEAR), *stored("bob-2", 3, CLEAR, *[Removed("a")] * 4)),
+            BAG,
+        ),
         # in memory, and nothing has gone wrong
         (
             "watched-consumers",

@@ -251,6 +251,11 @@ def test_what_should_have_been_refused_is_told_with_the_reason() -> None:
     assert found.expected == "refused: full"
 
 
+def test_a_gap_between_versions_is_told_with_the_version_that_was_due() -> None:
+    (found,) = findings(CASES["versions"][0])
+    assert (found.expected, found.actual) == (2, 3)
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_version_that_a_stream_has_already_is_there_twice_whether_it_is_the_newest_or_not(version: int) -> None:
     again = (call("bob-1", "add"), stored("bob-1", 3, version=version), answer("bob-1"))

@@ -16,6 +16,7 @@ from refold.model.record import Acknowledged, Opened, Prepared
 from refold.properties.property import Finding
 from refold.properties.result import Counterexample
 from refold.properties.suite import checker
+from refold.properties.updates import evidence_graph as home
 from refold.properties.updates.evidence_graph import CHANGED, REAL_TIME, Builder, decision_id, evidence_graph
 from refold.reports.words.explained import explain_finding
 from refold.search.campaign import Budget, Campaign
@@ -71,6 +72,21 @@ def test_of_a_history_whose_beginning_is_not_kept_the_numbers_are_those_of_the_w
     assert whole is not None
     assert rest is not None
     assert [node.number for node in rest.nodes] == [node.number for node in whole.nodes]
+
+
+@pytest.mark.parametrize("begins", [0, 1])
+def test_of_a_long_history_only_the_end_is_looked_at_and_its_numbers_are_those_of_the_whole(
+    begins: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether its beginning is kept or not."""
+    example, finding = examples("check-then-append")[0]
+    whole = evidence_graph(example.history, finding)
+    assert whole is not None
+    first = whole.nodes[0].number
+    monkeypatch.setattr(home, "RECORDS_MAX", finding.number - first)
+    end = evidence_graph(example.history[begins:], finding, begins=begins)
+    assert end is not None
+    assert [node.number for node in end.nodes] == [node.number for node in whole.nodes if node.number > first]
 
 
 @pytest.mark.parametrize("name", STALE)

@@ -73,6 +73,14 @@ def test_a_command_that_is_sent_again_is_recognised() -> None:
     assert len(run(CommandRecognised, BOLT, Manage(), Manage(), Manage(), ManageAgain(1))) == 2
 
 
+@pytest.mark.parametrize("back", [0, 2])
+def test_only_an_event_that_the_manager_is_done_with_reaches_it_again(back: int) -> None:
+    """Not the next one, nor one before the first."""
+    done = (BOLT, Manage(), Manage(), Manage(), BOLT)
+    assert execute(Reference(), Inventory(), (*done, ManageAgain(back))).performed == [*done]
+    assert execute(Reference(), Inventory(), (*done, ManageAgain(1))).performed == [*done, ManageAgain(1)]
+
+
 def test_what_a_dead_writer_left_is_repaired() -> None:
     (rest,) = run(StoresAtRest, WriteFirst("writer-1", "x"), CrashWriter("writer-1"), Repair())
     assert rest.first == rest.second == {"x": 1}
