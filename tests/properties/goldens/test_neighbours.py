@@ -17,12 +17,12 @@ from refold.model.application import Application
 from refold.properties.property import Finding
 from refold.reports.words.values import value
 
-from ..reports.goldens import compare
-from .cases import CASES, Case
+from ...reports.goldens import compare
+from ..cases import CASES, Case
+from ..test_clauses import judged
 from .neighbouring import neighbours, told
-from .test_clauses import judged
 
-FOLDER = pathlib.Path(__file__).parents[1] / "data" / "neighbours"
+FOLDER = pathlib.Path(__file__).parents[2] / "data" / "neighbours"
 JUDGES = sorted({name for name, _ in CASES})
 
 

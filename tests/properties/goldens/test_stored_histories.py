@@ -17,10 +17,10 @@ from refold.model.documents.history import HistoryReader, plain
 from refold.properties.suite import checker
 from refold.systems.user.module import load
 
-from ..reports.goldens import compare
+from ...reports.goldens import compare
 from .neighbouring import found, parts, some_verdicts
 
-FOLDER = pathlib.Path(__file__).parents[1] / "data" / "own"
+FOLDER = pathlib.Path(__file__).parents[2] / "data" / "own"
 HISTORIES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))
 NEIGHBOURS = 300
 """Of a history, about."""

@@ -22,11 +22,11 @@ from refold.search.run import execute
 from refold.systems.broken import BROKEN
 from refold.systems.registry import resolve
 
-from ..reports.goldens import compare
+from ...reports.goldens import compare
+from ..test_clauses import judged
 from .neighbouring import digest, others, parts, some_verdicts
-from .test_clauses import judged
 
-FOLDER = pathlib.Path(__file__).parents[1] / "data" / "zoo"
+FOLDER = pathlib.Path(__file__).parents[2] / "data" / "zoo"
 A_LINE = 12
 """Digests."""
 NEIGHBOURS = 250

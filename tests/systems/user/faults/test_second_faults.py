@@ -11,9 +11,9 @@ import pytest
 from refold.model.parts.calls import Die, FailStep, Halt, LoseAnswer
 from refold.systems.user.adopt import adapt
 
-from . import wallets
-from .test_field import Money
-from .test_ledgers import bank, verified, worker
+from ..field import wallets
+from ..field.test_field import Money
+from ..field.test_ledgers import bank, verified, worker
 
 
 class PutsAside(wallets.Balances):
