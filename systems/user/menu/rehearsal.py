@@ -178,14 +178,13 @@ class Rehearsal:
             client = run.system.clients[0]
             if run.service is not None and self.call_stops(client, from_the(number, commands), place):
                 found[failed_at("service", place)] = self.after_a_failure(client)
-        for consumer in run.consumers.values():
-            for place in acting(places[consumer.name]):
-                for _ in range(TRIES):
-                    if not isinstance(consumer, Watched) or consumer.role == INLINE or not consumer.begin():
-                        self.do(commands, {})
-                    elif self.comes_to(consumer.name, place):
-                        found[failed_at(consumer.name, place)] = self.after_a_failure(consumer.name)
-                        break
+        workers = [one for one in run.consumers.values() if isinstance(one, Watched) and one.role != INLINE]
+        for worker, place in [(one, place) for one in workers for place in acting(places[one.name])]:
+            for _ in range(TRIES):
+                if worker.begin() and self.comes_to(worker.name, place):
+                    found[failed_at(worker.name, place)] = self.after_a_failure(worker.name)
+                    break
+                self.do(commands, {})
         return {place: then for place, then in found.items() if acting(then)}
 
     def after_a_failure(self, who: str) -> list[str]:

@@ -151,3 +151,9 @@ def test_only_code_that_goes_on_after_a_failure_has_a_second_one() -> None:
     assert (Halt("balances", "INSERT progress"), Halt("balances", "DELETE later")) in deaths_after_a_failure(
         worker(PutsAside)
     )
+
+
+def test_every_place_at_which_a_worker_writes_is_tried() -> None:
+    """Also where what there was to do at first does not last for all of them."""
+    stops = {first for first, _ in deaths_after_a_failure(worker(PutsAside)) if first.who == "balances"}
+    assert {halt.before for halt in stops} == {"INSERT balances", "INSERT progress", "COMMIT"}
