@@ -69,7 +69,7 @@ class Action(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
     """The base of all actions.
 
     The class declares: `needs`, the capabilities of which a system must have at least one to do this (none: every system can); `offers`,
-    the words that it puts on the menu; `counts`, what is counted to prove that it happened; `proves`, capability -> the count that must
+    what it adds to the menu; `counts`, what is counted to prove that it happened; `proves`, capability -> the count that must
     not be 0 after a long campaign on a system with this capability; `rule`, the rule of the state machine that draws it; `spends`, which
     budgets of a small scope it uses up, and how much; `later`, whether it happens at the next step of the process that it names instead
     of at once; `phrase`, what a diagnosis says if it happened before the finding; `fault`, whether it does harm, so that pages name it

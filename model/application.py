@@ -62,8 +62,8 @@ class Application:
 
     Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event classes,
     so that stored events can be read back. States must be immutable values that compare by equality and can be written as JSON
-    (numbers, strings, tuples, dicts, sets, dataclasses, Structs of such). The state None means that nothing has happened yet, so no
-    later state may be None: use a value of your own for a deleted object. `properties` lists subclasses of `refold.Property` that judge
+    (numbers, strings, and tuples, dicts, sets, dataclasses or Structs of these). The state None means that nothing has happened yet, so
+    no later state may be None: use a value of your own for a deleted object. `properties` lists subclasses of `refold.Property` that judge
     every history of this application, in addition to refold's own.
     """
 
@@ -289,8 +289,8 @@ class Application:
         return {**main, **side}
 
     def projection(self, name: str, /) -> Projection:
-        """The projection called `name`: ``states``, ``views``, ``pointers``, ``totals``, ``replicas``, ``journeys``, ``reports`` or one of
-        a subclass. Raises `UnknownProjection`."""
+        """The projection called `name`: ``states``, ``views``, ``pointers``, ``totals``, ``replicas``, ``journeys``, ``reports`` or one
+        that a subclass adds. Raises `UnknownProjection`."""
         found: Projection | None = getattr(self, name, None) if name else None
         if not callable(found):
             raise UnknownProjection(self, name)

@@ -72,7 +72,7 @@ class Consumer(Process):
         return not self.inbox and (self.asleep or self.log.down)
 
     def turn(self, index: int) -> None:
-        """Make one turn of the subscription loop: read on if nothing is in flight, then receive message `index` of those in flight."""
+        """Go once through the subscription loop: read on if nothing is in flight, then receive message `index` of those in flight."""
         if not self.inbox:
             self.fetch()
             if not self.inbox:
@@ -206,7 +206,7 @@ class Consumer(Process):
         self.emit(SnapshotTaken(snapshot.owner, snapshot.position, dict(snapshot.state), snapshot.schema))
 
     def snapshot(self) -> Snapshot:
-        """The rows, with the position up to which they are the fold."""
+        """The rows, with the position up to which events were folded into them."""
         return Snapshot(self.name, self.store.applied, self.copy_rows(), self.context.schema)
 
     def copy_rows(self) -> StoredRows:

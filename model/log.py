@@ -258,7 +258,7 @@ class Log(Process):
         return page
 
     def index(self, after: int) -> int:
-        """The index of the first entry after position `after`. It is at most `after`, and less only by the number of gaps."""
+        """The index of the first entry after position `after`. It is at most `after`, and at least `after` minus the number of gaps."""
         entries = self.entries
         if len(entries) > 1 and entries[-2].position <= after < entries[-1].position:
             return len(entries) - 1  # most readers are there

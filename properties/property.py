@@ -99,8 +99,8 @@ class Property:
     fix: ClassVar[str] = ""
     """For a property of your own: the usual cause, and what to do about it."""
     watches: ClassVar[bool] = False
-    """Whether it looks at steps only while consumers of the user's own are watched. Otherwise it only stores the steps, because every
-    third record is one."""
+    """Whether it looks at steps only while the user's own consumers are watched. At other times, steps are only stored, not judged,
+    because every third record is a step."""
     needs_application: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     """The capability without which a system has nothing that this property could judge."""
@@ -109,8 +109,8 @@ class Property:
     judges: ClassVar[tuple[type, ...]] = ()
     """The kinds of records without which this property has judged nothing; empty if any record that it looks at is enough."""
     shared: ClassVar[bool] = False
-    """Whether other properties use what this property keeps, although it is made only for certain records. If several processes judge,
-    each of them runs this property."""
+    """Whether other properties use what this property keeps, even though it is created only when certain records occur. If several
+    processes judge, each of them runs this property."""
     after: ClassVar[tuple[str, ...]] = ()
     """Names of properties, and of parts of the oracle, that must see a record before this property does, because it uses what they know
     about the record."""

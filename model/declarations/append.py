@@ -10,7 +10,7 @@ from refold.model.expectation import AnyExpectation
 
 class AppendRequest(msgspec.Struct, frozen=True, gc=False):
     """What a client asks of the log: to append all `events` (at least one) at the end of `stream`, if the stream is as `expected`. `op`
-    names the operation. The ids of the events differ, and the log has stored all of them or none."""
+    names the operation. The events have different ids, and the log has already stored either all of these events or none."""
 
     op: str
     stream: str

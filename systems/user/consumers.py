@@ -34,8 +34,8 @@ class ConsumerPort(Protocol):
     your own). `promises` may say ``atomic`` (rows and checkpoint are saved in one transaction), ``volatile`` (rows do not survive a crash
     and are rebuilt from the checkpoint on) or ``unordered``.
 
-    Optional: `crash` and `restart`, without which the consumer is never crashed. `flush`: for a consumer that collects events; it now has
-    to handle those that it has. The harness calls it when there is nothing more to read, as a timer would. `durable`: the harness
+    Optional: `crash` and `restart`, without which the consumer is never crashed. `flush`: for a consumer that collects events; it must
+    handle all that it has collected. The harness calls it when there is nothing more to read, as a timer would. `durable`: the harness
     replaces it with a function that the consumer calls right before each durable step. If the consumer has to die there, this function
     raises, and nothing after it may happen. `close`: the run is over.
     """

@@ -8,8 +8,8 @@ from refold.model.parts.claims.lock import named
 
 @action_kind
 class BeginLocked(Action, frozen=True, tag="begin-locked", omit_defaults=True):
-    """A client begins to do something with the lock, and stops where it first leaves its own code: ``acquire``, ``write``, ``renew`` or
-    ``release``."""
+    """A client begins to ``acquire``, ``write`` under, ``renew`` or ``release`` the lock (``what``), and stops where it first leaves
+    its own code."""
 
     client: str
     what: str

@@ -21,7 +21,7 @@ BACK = (1, 2)
 
 @action_kind
 class Manage(Action, frozen=True, tag="manage"):
-    """The process manager takes one step: it sends the command of its next handler, or saves that it is done with the event."""
+    """The process manager takes one step: it sends the command of its next handler, or records durably that it is done with the event."""
 
     phrase = "a process manager sent commands"
 
