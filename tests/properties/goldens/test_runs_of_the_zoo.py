@@ -19,6 +19,7 @@ from refold.properties.property import Finding
 from refold.reports.words.sentences import record_sentence
 from refold.search.objects.application_check import EXAMPLES
 from refold.search.run import execute
+from refold.search.vacuous import counts as counts_of
 from refold.systems.broken import BROKEN
 from refold.systems.registry import resolve
 
@@ -66,5 +67,6 @@ def test_a_broken_system_does_what_it_did(name: str) -> None:
         return judged(records, kind())
 
     verdicts = [*some_verdicts(run.history, anew, NEIGHBOURS), "", *parts(kind(), run.history)]
-    counts = [f"{count} {what}" for what, count in sorted(run.observations.items())]
+    counted = {**run.observations, **counts_of(run.history, run.performed)}
+    counts = [f"{count} {what}" for what, count in sorted(counted.items())]
     compare(FOLDER / f"{name}.txt", "\n".join([*lines, "", *counts, "", *verdicts]))
