@@ -380,3 +380,23 @@ def test_a_page_that_comes_in_the_wrong_order_is_told(page: tuple[int, ...]) -> 
     reader.fetch()
     told = [(record.reader, record.positions) for record in records if isinstance(record, Disordered)]
     assert told == ([] if list(page) == sorted(page) else [("pointers", page)])
+
+
+class Listening(Consumer):
+    """Notes whose handler has raised."""
+
+    raised: tuple[int, ...] = ()
+
+    def failed(self, event: Any) -> None:
+        """One more."""
+        self.raised += (event.position,)
+
+
+def test_of_the_messages_in_flight_it_is_the_next_one_whose_handler_raises() -> None:
+    """That is what a design of its own is told, as the record says it."""
+    reader, records = consumer(Listening, "pointers", filled("ada", "bob", "cy"))
+    reader.fail()
+    reader.turn(0)
+    reader.fail()
+    assert reader.raised == (1, 2)
+    assert [record.position for record in records if isinstance(record, Failed)] == [1, 2]

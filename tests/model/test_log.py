@@ -124,6 +124,22 @@ def test_acknowledged_appends_survive_a_power_cut(how: str) -> None:
     assert names(log) == list("abc")
 
 
+@pytest.mark.parametrize("lost", range(1, 6))
+@pytest.mark.parametrize("kept", range(1, 5))
+def test_positions_that_a_power_cut_has_freed_are_a_gap_that_readers_pass(kept: int, lost: int) -> None:
+    """None of them is taken again, however many they are."""
+    log = filled(*"abcd"[:kept])
+    log.light(lost + 2)  # each event, their marker, and then the sync
+    with pytest.raises(ProcessDied):
+        log.append(request("x-1", *"vwxyz"[:lost]))
+    log.cut_power("drop")
+    log.restart()
+    log.append(request("z-1", "z"))
+    taken = (*range(1, kept + 1), kept + lost + 1)
+    for after in range(kept + lost + 2):
+        assert [event.position for event in log.read(after, 10)] == [place for place in taken if place > after]
+
+
 def test_an_append_that_was_stored_before_gets_its_first_answer_again() -> None:
     """Whatever the stream has become since, and also after a restart."""
     log = filled("a")

@@ -24,9 +24,11 @@ from refold.model.record import (
     Altered,
     Applied,
     CheckpointSaved,
+    ConsumerSpec,
     Ignored,
     NotRecovered,
     Observed,
+    Opened,
     Retried,
     Scanned,
     Settled,
@@ -329,3 +331,38 @@ def test_each_death_after_a_delivery_excuses_one_repetition(deaths: int, interru
     for repetitions in range(1, 6):
         history.append(Delivered("relay-9", "alice-1/0", 1, True))
         assert len(signatures(*history)) == max(repetitions - deaths, 0)
+
+
+def test_of_the_newest_events_of_streams_those_that_came_first_are_forgotten_first() -> None:
+    """They are evidence; the names of the streams say nothing about their age."""
+    oracle = Oracle(Accounts(), remembered=2)
+    for number, stream in enumerate(("zeta", "yew", "xenon", "acme", "beta"), 1):
+        oracle.on_stored(number, event(number, 1, ADA, f"alice-{number}/0", stream))
+    assert list(oracle.changed) == ["xenon", "acme", "beta"]
+
+
+@pytest.mark.parametrize(("state", "wrong"), [({"ada", "bob", "cleo"}, []), ({"zoe"}, [("snapshot-differs", "SNAP")])])
+def test_an_append_of_unknown_outcome_may_be_hidden_behind_all_that_is_hidden_already(
+    state: set[str], wrong: list[tuple[str, str]]
+) -> None:
+    """So a snapshot that has it is not ahead of the log, and is judged once it is visible."""
+    hidden = (
+        SessionOpened("s"),
+        asked("bob-1", BOB),
+        yes("bob-1", 2),
+        asked("cleo-1", CLEO),
+        Unknown("cleo", "cleo-1"),
+    )
+    taken = SnapshotTaken("stream:acme", 3, frozenset(state), 1)
+    visible = (event(2, 2, BOB, "bob-1/0"), taken, event(3, 3, CLEO, "cleo-1/0"))
+    assert signatures(*FIRST, *hidden, *visible, Settled(0)) == wrong
+
+
+def test_where_only_some_types_were_asked_for_one_that_is_dismissed_was_overtaken_by_those_all_the_same() -> None:
+    """By the next event of its type, which was applied before it."""
+    index = ConsumerSpec(name="index", projection="pointers", types=("Registered",))
+    judge = checker(None)
+    opened = Opened(1, "by hand", "accounts", ("alice", "bob"), (index,))
+    for record in (opened, *FIRST, *SECOND, Applied("index", 2, {}), Ignored("index", 1)):
+        judge.feed(record)
+    assert "overtaken-event-dropped" in [one.anomaly for one in judge.findings]

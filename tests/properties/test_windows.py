@@ -41,6 +41,9 @@ from refold.model.record import (
     Stored,
     StreamScanned,
 )
+from refold.properties.consumers.replay import ReplayEquality
+from refold.properties.consumers.snapshots import SnapshotEquality
+from refold.properties.oracle import Oracle
 from refold.properties.property import Checker
 from refold.properties.suite import checker, properties
 from refold.properties.window import Window
@@ -268,6 +271,17 @@ def test_a_consumer_that_begins_again_behind_what_is_forgotten_is_not_judged_and
     assert verdict(*consumed(*from_snapshot), opened=opened) == ([], [APPENDS_GIVEN_UP])
 
 
+def test_a_consumer_that_begins_again_behind_its_snapshot_is_judged_though_older_events_are_forgotten() -> None:
+    """The snapshot has what they made of its rows."""
+    opened = Opened(1, "by hand", "accounts", ("alice",), CONSUMERS)
+    log = consumed()
+    place = next(n for n, one in enumerate(log) if isinstance(one, Applied) and one.position == 37)
+    log.insert(place + 1, SnapshotTaken("totals", 37, {"acme": 37}, 1))
+    for rows, anomalies in ((38, []), (37, ["replayed-state-differs"])):
+        again = Recovered("totals", 38, {"acme": rows})
+        assert verdict(*log, again, opened=opened) == (anomalies, [APPENDS_GIVEN_UP])
+
+
 def test_a_consumer_that_joins_when_events_are_forgotten_is_not_judged_and_that_is_said() -> None:
     joined = Joined(ConsumerSpec(name="late", projection="totals"))
     opened = Opened(1, "by hand", "accounts", ("alice",), CONSUMERS)
@@ -303,6 +317,16 @@ def test_answers_and_snapshots_of_states_that_are_forgotten_are_not_judged_and_t
     assert verdict(*MANY, SnapshotTaken("stream:zeta", 0, ["nobody"], 1))[0] == ["snapshot-differs"]
     remembered = SnapshotTaken("stream:acme", 33 - SMALL + 1, ["nobody"], 1)
     assert verdict(*appends(33), remembered)[0] == ["snapshot-differs"]
+
+
+def test_of_a_stream_of_which_nobody_takes_a_snapshot_no_more_events_are_kept_than_the_window_says() -> None:
+    """What is older is folded."""
+    oracle = Oracle(Accounts(), remembered=SMALL)
+    judge = SnapshotEquality(Accounts(), oracle, ReplayEquality(Accounts(), oracle))
+    for n in EVERYTHING:
+        judge.on_stored(n, event(n, n, Registered("acme", f"user{n}"), f"alice-{n}/0"))
+        _, _, kept = judge.streams["acme"]
+        assert len(kept) <= SMALL
 
 
 def test_an_answer_about_the_newest_version_of_a_stream_is_judged_however_long_it_is() -> None:

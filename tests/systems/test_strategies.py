@@ -56,6 +56,12 @@ def test_the_strategies_are_those_that_scripts_rely_on() -> None:
     assert WRONG == ["blind", "lock", "dual-writes"]
 
 
+def test_a_decision_over_several_streams_is_left_to_strategies_that_append_what_they_decide() -> None:
+    """With a condition or without one; the others protect one key."""
+    spanning = [name for name in STRATEGIES if resolve(f"reference?strategy={name}").spans]
+    assert spanning == ["blind", "expected-version", "catch-up"]
+
+
 @pytest.mark.parametrize("application", APPLICATIONS, ids=named)
 @pytest.mark.parametrize("seed", range(8))
 def test_the_blind_strategy_is_convicted_at_once(application: Application, seed: int) -> None:

@@ -100,3 +100,12 @@ def test_an_application_that_raises_on_what_the_log_does_not_lead_to_explains_ro
     rows = {} if value is None else {"w": value}
     found = OddEvents(in_stock, operator.eq, events).causes(rows, fold(in_stock, events))
     assert [event and event.position for event in found] == [lost, twice]
+
+
+def test_where_events_in_a_row_were_passed_over_or_more_of_them_handled_once_more_it_is_the_shorter_run() -> None:
+    """Both explain the row, which no single event does."""
+    events = log(-3, -3, 2, 2)
+    odd, rows = OddEvents(add, operator.eq, events), {"w": -1}
+    assert odd.run("w", -1, 0) == (events[1], 2)
+    assert odd.run("w", -1, 2) == (events[1], 3)
+    assert odd.causes(rows, fold(add, events)) == (events[1], None)

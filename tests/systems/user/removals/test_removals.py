@@ -144,6 +144,13 @@ def test_the_log_is_read_behind_what_was_removed_and_from_the_beginning() -> Non
     assert after[3] == Scanned((2,), ("carol-2/0",), 0)
 
 
+def test_where_nothing_is_left_the_log_is_read_behind_the_last_event_that_was_removed() -> None:
+    """Not before it: it need not say anything there."""
+    shown = run(logs.Table, *TWO, *CAUGHT_UP, Trim(0))
+    after = shown.history[[type(record) for record in shown.history].index(LogTrimmed) + 1 :]
+    assert after[0] == Scanned((), (), 2)
+
+
 def test_a_removal_that_the_log_has_no_method_for_is_skipped() -> None:
     lacking = (Truncate("nut", 0), DeleteStream("nut"))
     shown = run(logs.PromisesNothing, *TWO, *CAUGHT_UP, *lacking)
