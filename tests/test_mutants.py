@@ -174,3 +174,17 @@ def test_a_mutant_that_no_function_shows_is_tried_in_a_process_of_its_own(bench:
     """A constant, or a change that leaves a file with other functions than before."""
     assert bench.tried(Mistake("number > SIZE", "(lambda: number > 7)()")).killed_by == "test_double.py::test_large"
     assert bench.tried(Mistake("SIZE = 2", "SIZE = 7", line=3)).killed_by == "test_double.py::test_large"
+
+
+def test_the_order_of_mutants_stays_the_same_where_other_lines_change(mutation: Any) -> None:
+    """Of code above them, in the same file too."""
+    lines = [f"a{n} = {n} + {n + 1}" for n in range(40)]
+
+    def chosen(*above: str) -> list[int]:
+        made = [mutation.mutant.Mutant("code.py", "", "Add_Sub", "{}", n, n + len(above) + 1, 5) for n in range(40)]
+        sources = {"code.py": "\n".join([*above, *lines])}
+        return [one.occurrence for one in mutation.mutant.in_turn(made, sources, 1)]
+
+    assert sorted(chosen()) == list(range(40))
+    assert chosen() != list(range(40))
+    assert chosen("x = 1", "y = 2") == chosen()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 import difflib
+import hashlib
 import json
 import pathlib
-import random
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import attrs
+
+IDENTITY = {f"core/ReplaceComparisonOperator_{change}" for change in ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")}
+"""Operators of Cosmic Ray that put identity in place of equality, or the other way round."""
 
 
 @attrs.frozen
@@ -45,10 +48,15 @@ class Mutant:
 
 
 def mutants(clone: pathlib.Path, places: tuple[str, ...], session: pathlib.Path) -> list[Mutant]:
-    """Every mutant of the places, in a stable order. Annotations are left alone: no test can see them."""
+    """Every mutant of the places, in a stable order. Annotations are left alone, because no test can see them, and so is the difference
+    between equality and identity: it shows only with values that are built for it."""
     found = [path for place in places for path in files(clone, place)]
     spans = {path: annotated((clone / path).read_text(encoding="utf-8")) for path in found}
-    known = [mutant for mutant in listed(clone, found, session) if not within(mutant, spans[mutant.path])]
+    known = [
+        mutant
+        for mutant in listed(clone, found, session)
+        if mutant.operator not in IDENTITY and not within(mutant, spans[mutant.path])
+    ]
     return sorted(known, key=lambda one: (one.path, one.line, one.operator, one.occurrence, one.arguments))
 
 
@@ -97,15 +105,30 @@ def within(mutant: Mutant, spans: list[tuple[tuple[int, int], tuple[int, int]]])
 
 def sample(clone: pathlib.Path, everything: list[Mutant], many: int, seed: int) -> dict[str, Mutant]:
     """So many at random, by name."""
+    sources = {path: (clone / path).read_text(encoding="utf-8") for path in {mutant.path for mutant in everything}}
     chosen: dict[str, Mutant] = {}
-    for mutant in random.Random(seed).sample(everything, len(everything)):
+    for mutant in in_turn(everything, sources, seed):
         if len(chosen) == many:
             break
-        before = (clone / mutant.path).read_text(encoding="utf-8")
+        before = sources[mutant.path]
         after = mutant.applied(before)
         if counts(before, after):
             chosen.setdefault(mutant.named(before, after), mutant)
     return chosen
+
+
+def in_turn(everything: list[Mutant], sources: dict[str, str], seed: int) -> list[Mutant]:
+    """All of them, in an order that looks random. Where code changes elsewhere it stays the same: each one's place in it depends on its own
+    line alone."""
+    lines = {path: source.splitlines() for path, source in sources.items()}
+
+    def turn(one: Mutant) -> str:
+        line = lines[one.path][one.line - 1]
+        column = one.column - (len(line) - len(line.lstrip()))
+        what = (seed, one.path, one.function, line.strip(), column, one.operator, one.arguments)
+        return hashlib.sha256(repr(what).encode()).hexdigest()
+
+    return sorted(everything, key=turn)
 
 
 def counts(before: str, after: str) -> bool:
