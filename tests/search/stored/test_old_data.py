@@ -145,6 +145,22 @@ def test_an_event_that_cannot_be_read_is_named_with_what_was_raised(
     assert any("from that event on" in text for text in result.not_checked)
 
 
+class RaisesTwice(shop.Shop):  # type: ignore[misc]
+    """Has no case for what ann took, and another one for what bob did."""
+
+    def upcast(self, type_name: str, data: Any) -> tuple[str, Any]:
+        if type_name == "ItemAdded":
+            raise KeyError(data["cart"])
+        return super().upcast(type_name, data)
+
+
+def test_where_events_of_a_type_raise_two_errors_the_second_is_named_too() -> None:
+    """The type alone would be the name of the first finding again."""
+    first, second = found(RaisesTwice())[:2]
+    assert (first.where, second.where) == ("ItemAdded", f"ItemAdded ({second.actual})")
+    assert first.actual != second.actual
+
+
 class Hidden(Application):
     """An inventory whose count has another name, and a default that hides it."""
 
