@@ -43,13 +43,6 @@ class Tally:
                 for kind in one.of:
                     self.watched.setdefault(kind, []).append(one)
 
-    def note(self, thing: Any) -> None:
-        """One more record or action."""
-        kind = type(thing)
-        self.kinds[kind] += 1
-        if kind in self.watched:
-            self.look(thing)
-
     def run(self, history: Sequence[Any], performed: Iterable[Any]) -> None:
         """A whole run: its records and the actions that were performed."""
         kinds = Counter(map(type, history))

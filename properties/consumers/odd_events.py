@@ -145,7 +145,9 @@ class OddEvents:
         passed, doubled = self.run(key, value, 0), self.run(key, value, 2)
         if doubled is not None and (passed is None or doubled[1] < passed[1]):
             return (missing, (doubled[0], 1)) if missing is None or doubled[1] < missing[1] else (missing, again)
-        return (missing if passed is None else (passed[0], 1)), again
+        if passed is None or (missing is not None and missing[1] < passed[1]):
+            return missing, again
+        return (passed[0], 1), again
 
     def run(self, key: str, value: Any, times: int) -> Way:
         """The first of some successive events of a row that each counted so often, for the row to be as it is, and how many there are. None

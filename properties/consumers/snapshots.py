@@ -248,8 +248,8 @@ class SnapshotEquality(Property):
             self.streams[event.stream] = [0, None, [event]]
         else:
             tail[2].append(event)
-            if len(tail[2]) > self.window.size:
-                self.fold(event.stream, event.version - self.window.size // 2)
+            if len(tail[2]) >= self.window.full:
+                self.fold(event.stream, event.version - self.window.size)
 
     def fold(self, stream: str, version: int) -> Any:
         """The state of `stream` at `version`; folds up to there for good."""

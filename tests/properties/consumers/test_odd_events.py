@@ -109,3 +109,11 @@ def test_where_events_in_a_row_were_passed_over_or_more_of_them_handled_once_mor
     assert odd.run("w", -1, 0) == (events[1], 2)
     assert odd.run("w", -1, 2) == (events[1], 3)
     assert odd.causes(rows, fold(add, events)) == (events[1], None)
+
+
+def test_one_event_that_was_lost_explains_a_row_better_than_several_in_a_row_that_were_passed_over() -> None:
+    """Both explain it."""
+    events = log(-3, 1, -2, 3)
+    odd, rows = OddEvents(add, operator.eq, events), {"w": 1}
+    assert odd.run("w", 1, 0) == (events[0], 2)
+    assert odd.causes(rows, fold(add, events)) == (events[2], None)
