@@ -9,6 +9,7 @@ import ast
 import inspect
 import pathlib
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from refold.model.application import Application
 from refold.model.examples.accounts import Accounts
 from refold.model.record import Opened
 from refold.properties import property as home
-from refold.properties.property import Finding, Property
+from refold.properties.property import Checker, Finding, Property
 from refold.properties.suite import checker, properties
 from refold.reports.words.anomalies import ANOMALIES
 
@@ -30,8 +31,13 @@ JUDGES: dict[str, type[Property]] = {judge.name: type(judge) for judge in proper
 
 def judged(records: tuple[Any, ...], application: Application | None) -> list[Finding]:
     """All findings, those of the same anomaly and place too."""
-    judge = checker(Accounts() if application is None else application)
-    for record in records if records and type(records[0]) is Opened else (OPENED, *records):
+    whole = records if records and type(records[0]) is Opened else (OPENED, *records)
+    return found(checker(Accounts() if application is None else application), whole)
+
+
+def found(judge: Checker, records: Iterable[Any]) -> list[Finding]:
+    """All findings of a checker that nobody has used before, those of the same anomaly and place too."""
+    for record in records:
         judge.feed(record)
     judge.finish()
     return judge.findings

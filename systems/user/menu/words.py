@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -158,35 +158,31 @@ def of_service(cast: Cast, known: dict[str, list[str]], key: Callable[[Any], str
     yield "unheard", 10, [(*stop, LoseAnswer(stop[0].client), GoOn(stop[0].client)) for stop in stops]
     yield "failure", 6, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
     yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]
-    again = [
-        (stop, Halt(stop[0].client, later))
-        for stop in stops
-        for later in acting(known.get(failed_at("service", stop[1].before), ()))
-    ]
-    if again:
-        yield from of_second_faults(again)
-        kin = [pair for pair in cast.rivals if alike(key, *pair)]
-        yield (
-            "failure",
-            16,
-            [
-                (Enter(*one), Halt(one[0], place), FailStep(one[0]), Halt(one[0], later), Submit(*other), GoOn(one[0]))
-                for (one, other), place in product(kin, places)
-                for later in known.get(failed_at("service", place), ())
-            ],
-        )
+    yield from of_second_faults((*stop, known.get(failed_at("service", stop[1].before), ())) for stop in stops)
+    yield (
+        "failure",
+        16,
+        [
+            (Enter(*one), Halt(one[0], place), FailStep(one[0]), Halt(one[0], later), Submit(*other), GoOn(one[0]))
+            for (one, other), place in product(cast.rivals, places)
+            if alike(key, one, other)
+            for later in known.get(failed_at("service", place), ())
+        ],
+    )
 
 
-def of_second_faults(again: Sequence[tuple[Word, Halt]]) -> Iterator[Group]:
-    """Work in which a step fails, or an answer is lost, and which comes to another place then: there a second thing goes wrong."""
+def of_second_faults(stops: Iterable[tuple[Enter | BeginTurn, Halt, Sequence[str]]]) -> Iterator[Group]:
+    """Work in which a step fails, or an answer is lost, and which comes to another place then: there a second thing goes wrong. Each stop
+    comes with the places that are known to follow; where there are none, there are no words."""
+    again = [(begin, first, Halt(first.who, later)) for begin, first, then in stops for later in acting(then)]
     firsts = (("failure", 4, FailStep), ("unheard", 3, LoseAnswer))
     for family, weight, first in firsts:
         yield (
             family,
             weight,
             [
-                (*stop, first(there.who), there, second(there.who), GoOn(there.who))
-                for stop, there in again
+                (begin, stop, first(there.who), there, second(there.who), GoOn(there.who))
+                for begin, stop, there in again
                 for second in (Die, FailStep, LoseAnswer)
             ],
         )
@@ -249,13 +245,7 @@ def of_consumers(
                 for (one, other), stop in product(cast.rivals, begun)
             ],
         )
-    again = [
-        (stop, Halt(stop[0].consumer, later))
-        for stop in begun
-        for later in acting(places.get(failed_at(stop[0].consumer, stop[1].before), ()))
-    ]
-    if again:
-        yield from of_second_faults(again)
+    yield from of_second_faults((*stop, places.get(failed_at(stop[1].who, stop[1].before), ())) for stop in begun)
     deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in begun if stop[0].consumer in mortal]
     if deaths:
         yield "consumer-crash", 10, deaths

@@ -14,9 +14,11 @@ from refold.model.application import Application
 from refold.model.documents.history import plain
 from refold.model.record import Opened, Record, Step
 from refold.properties.partial_history import beginning, partial_checker
-from refold.properties.property import Checker, Finding
+from refold.properties.property import Finding
 from refold.properties.suite import checker
 from refold.reports.words.values import value
+
+from ..test_clauses import found
 
 MOST = 40
 """Characters of a value in the name of a change."""
@@ -35,6 +37,12 @@ def neighbours(history: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]
             yield f"{place} after {place + 1}", (*before, after[0], record, *after[1:])
         for said, other in others(record, [one for one in history if one is not record]):
             yield f"{place} with {said}", (*before, other, *after)
+
+
+def some_neighbours(history: Sequence[Any], most: int) -> list[tuple[str, tuple[Any, ...]]]:
+    """About so many of them, evenly spread."""
+    around = list(neighbours(tuple(history)))
+    return around[:: max(1, len(around) // most)]
 
 
 def others(record: Record, rest: list[Any]) -> Iterator[tuple[str, Record]]:
@@ -76,19 +84,10 @@ def some_verdicts(
     """What is said of the history, and of that many of its neighbours, evenly spread, where it is something else: names and a digest."""
     base = judged(tuple(history))
     yield from map(told, base)
-    around = list(neighbours(tuple(history)))
-    for change, records in around[:: max(1, len(around) // most)]:
-        if (found := judged(records)) != base:
-            names = ", ".join(dict.fromkeys(finding.anomaly for finding in found)) or "innocent"
-            yield f"  {change}: {names}, {digest('; '.join(map(told, found)).encode())}"
-
-
-def found(judge: Checker, records: list[Any] | tuple[Any, ...]) -> list[Finding]:
-    """All findings."""
-    for record in records:
-        judge.feed(record)
-    judge.finish()
-    return judge.findings
+    for change, records in some_neighbours(history, most):
+        if (others_found := judged(records)) != base:
+            names = ", ".join(dict.fromkeys(finding.anomaly for finding in others_found)) or "innocent"
+            yield f"  {change}: {names}, {digest('; '.join(map(told, others_found)).encode())}"
 
 
 def parts(application: Application, records: list[Any]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from refold.reports.words.values import value
 
 from ...reports.goldens import compare
 from ...search.stored.test_old_data import Default, Dropped, Forgotten, Raises, Sign, Unit, shop
-from .neighbouring import digest, neighbours, told
+from .neighbouring import digest, some_neighbours, told
 
 FOLDER = pathlib.Path(__file__).parents[2] / "data"
 SHOP = pathlib.Path(__file__).parents[3] / "examples" / "shop-1.jsonl"
@@ -75,8 +75,7 @@ def test_old_events_are_read_as_they_were(name: str) -> None:
     records = read(path)
     base = list(said(kind(), records))
     lines = [*base, ""]
-    around = list(neighbours(tuple(records)))
-    for change, some in around[:: max(1, len(around) // NEIGHBOURS)]:
+    for change, some in some_neighbours(records, NEIGHBOURS):
         if (now := list(said(kind(), some))) != base:
             lines.append(f"{change}: {digest(' '.join(now).encode())} {now[0][:80]}")
     compare(FOLDER / "old" / f"{name}.txt", "\n".join(lines))

@@ -18,7 +18,8 @@ from refold.properties.suite import checker
 from refold.systems.user.module import load
 
 from ...reports.goldens import compare
-from .neighbouring import found, parts, some_verdicts
+from ..test_clauses import found
+from .neighbouring import parts, some_verdicts
 
 FOLDER = pathlib.Path(__file__).parents[2] / "data" / "own"
 HISTORIES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))
