@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable
 
@@ -67,40 +66,33 @@ class StoresAsDecided(wallets.Wallets):
         """In at most two attempts."""
         with self.connection:
             try:
-                self.write(wallet)
+                self.write(wallet, wallet.pending)
             except sqlite3.OperationalError:
                 self.connection.rollback()
                 wallet.version = self.load(wallet.name).version + len(wallet.pending)
-                self.write(wallet)
-
-    def write(self, wallet: wallets.Wallet) -> None:
-        """Its new events; somebody else commits them."""
-        for number, (kind, amount) in enumerate(wallet.pending, wallet.version - len(wallet.pending) + 1):
-            self.connection.execute(
-                "insert into events (wallet, version, type, data, at) values (?, ?, ?, ?, 0)",
-                (wallet.name, number, kind, json.dumps({"wallet": wallet.name, "amount": amount})),
-            )
+                self.write(wallet, wallet.pending)
 
 
-class DecidesAgain(StoresAsDecided):
+class DecidesAgain(wallets.Wallets):
     """When a statement fails, everything is done once more."""
+
+    def save(self, wallet: wallets.Wallet) -> None:
+        """Whoever calls commits it."""
+        self.write(wallet, wallet.pending)
+
+    def deposit(self, wallet: str, amount: int) -> None:
+        """In one attempt."""
+        with self.connection:
+            super().deposit(wallet, amount)
 
     def withdraw(self, wallet: str, amount: int) -> None:
         """In at most two attempts."""
         with self.connection:
             try:
-                self.decide(wallet, amount)
+                super().withdraw(wallet, amount)
             except sqlite3.OperationalError:
                 self.connection.rollback()
-                self.decide(wallet, amount)
-
-    def decide(self, wallet: str, amount: int) -> None:
-        """On what is there now."""
-        loaded = self.load(wallet)
-        if loaded.balance < amount:
-            raise wallets.Overdrawn
-        loaded.record("Withdrawn", amount)
-        self.write(loaded)
+                super().withdraw(wallet, amount)
 
 
 PAIRS: dict[str, tuple[Callable[[], object], Callable[[], object], set[str]]] = {

@@ -68,13 +68,16 @@ class Wallets:
 
     def store(self, wallet: Wallet, events: list[tuple[str, int]]) -> None:
         """In one transaction; a version that is taken raises."""
-        first = wallet.version - len(events) + 1
         with self.connection:
-            for number, (kind, amount) in enumerate(events, first):
-                self.connection.execute(
-                    "insert into events (wallet, version, type, data, at) values (?, ?, ?, ?, ?)",
-                    (wallet.name, number, kind, json.dumps({"wallet": wallet.name, "amount": amount}), time.time()),
-                )
+            self.write(wallet, events)
+
+    def write(self, wallet: Wallet, events: list[tuple[str, int]]) -> None:
+        """Its newest events; somebody else commits them."""
+        for number, (kind, amount) in enumerate(events, wallet.version - len(events) + 1):
+            self.connection.execute(
+                "insert into events (wallet, version, type, data, at) values (?, ?, ?, ?, ?)",
+                (wallet.name, number, kind, json.dumps({"wallet": wallet.name, "amount": amount}), time.time()),
+            )
 
     def deposit(self, wallet: str, amount: int) -> None:
         """Put something in."""
