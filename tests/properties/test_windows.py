@@ -17,7 +17,7 @@ from refold.model.parts.calls import Shown
 from refold.model.parts.claims.lock import Granted, LockedWrite, Renewed
 from refold.model.parts.claims.reservation import HoldEnded, HoldTaken
 from refold.model.parts.consuming.dead_letters import Parked
-from refold.model.parts.consuming.mailer import Sent
+from refold.model.parts.consuming.mailer import Covered, Sent
 from refold.model.parts.consuming.rebuild import Rebuilt, StreamAnswered
 from refold.model.parts.messages.outbox import Delivered, RelayDied
 from refold.model.parts.messages.process_manager import CommandExecuted, CommandRecognised
@@ -480,3 +480,13 @@ def test_what_watched_consumers_and_views_show_is_not_judged_when_events_are_for
     found, given_up = verdict(*appends(40), *shows, opened=watching)
     assert found == []
     assert {"what watched consumers show", "what views show when"} <= set(given_up)
+
+
+@pytest.mark.parametrize("again", [29, 33, 36])
+def test_a_message_that_comes_again_is_shown_with_its_note_while_the_event_is_remembered(again: int) -> None:
+    """However many notes about older events are forgotten."""
+    done = [record for n in range(1, 37) for record in (*appends(1, n), Sent("mailer", n, "acme"), Covered("mailer", n))]
+    judge = fed(checker(Accounts(), remembered=SMALL), [NOBODY, *done, Sent("mailer", again, "acme")])
+    (found,) = judge.findings
+    assert found.anomaly == "effect-repeated-on-replay"
+    assert [proof.record for proof in found.evidence][1:] == [Covered("mailer", again), Sent("mailer", again, "acme")]
