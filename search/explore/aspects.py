@@ -3,8 +3,8 @@
 Let F be such a consumer, or the few that one extension brings. Nothing that F does changes the log, a client, or a consumer outside of F
 (this is looked at after each of its actions; where it is not so, nothing is told apart).
 So a finding about anything else is made on a plan without F's actions too, and a finding about F on one without the actions of others like
-it. Plans about F are therefore judged by the properties of consumers alone, on the records of the log and of F; the plans about nobody in
-particular by all properties. What a shortest plan is does not change: whatever is left out of it makes it shorter.
+it. Plans about F are therefore judged by the properties of consumers alone, without the records of others like it; the plans about nobody
+in particular by all properties. What a shortest plan is does not change: whatever is left out of it makes it shorter.
 
 Once no client can act any more, a plan about F has states that differ in nothing that F can ever meet: in what the clients remember, in how
 far the consumers are that they read, and in who has written which event. These are taken for one another (`Lens`).
