@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from refold.model.documents.history import plain
 from refold.model.event import Stored
 from refold.model.examples.accounts import Accounts, Register, Registered
 from refold.model.expectation import NO_STREAM
@@ -21,6 +23,7 @@ from refold.model.parts.reading.query import Hit, Searched
 from refold.model.parts.reading.range_reads import RangeRead
 from refold.model.parts.removal import LogTrimmed
 from refold.model.record import (
+    Aborted,
     Altered,
     Applied,
     CheckpointSaved,
@@ -29,6 +32,7 @@ from refold.model.record import (
     NotRecovered,
     Observed,
     Opened,
+    Refused,
     Retried,
     Scanned,
     Settled,
@@ -366,3 +370,27 @@ def test_where_only_some_types_were_asked_for_one_that_is_dismissed_was_overtake
     for record in (opened, *FIRST, *SECOND, Applied("index", 2, {}), Ignored("index", 1)):
         judge.feed(record)
     assert "overtaken-event-dropped" in [one.anomaly for one in judge.findings]
+
+
+@pytest.mark.parametrize(
+    ("answer", "more"),
+    [(Refused("bob", "bob-1", 1), []), (Aborted("bob", "bob-1"), ["lost-update"])],
+    ids=["refused", "aborted"],
+)
+def test_an_event_whose_append_was_refused_is_not_judged_as_an_update_but_one_that_was_aborted_is(
+    answer: Any, more: list[str]
+) -> None:
+    """Nothing was expected of the stream once the log has said no; a client that gives up has not seen an answer."""
+    records = (*FIRST, asked("bob-1", BOB, expected=NO_STREAM), answer, event(2, 2, BOB, "bob-1/0"))
+    assert [one.anomaly for one in judged(records, None)] == ["refused-append-visible", *more]
+
+
+def test_a_recording_that_begins_in_the_middle_is_compared_in_plain_values_if_it_comes_from_a_file() -> None:
+    """There an event is a dict, and what was asked for is one of the application's."""
+    records = (OPENED, asked("bob-1", BOB, stream="zeta"), event(7, 1, plain(BOB), "bob-1/0", "zeta"))
+    stored = (*records[:2], msgspec.structs.replace(records[2], type="Registered"))
+    for compared, anomalies in ((plain, []), (None, ["event-altered"])):
+        judge = partial_checker(Beginning(5, {"zeta": 0}), compared)
+        for record in stored:
+            judge.feed(record)
+        assert [one.anomaly for one in judge.finish()] == anomalies

@@ -485,7 +485,9 @@ def test_what_watched_consumers_and_views_show_is_not_judged_when_events_are_for
 @pytest.mark.parametrize("again", [20, 24, 27])
 def test_a_message_that_comes_again_is_shown_with_its_note_while_the_event_is_remembered(again: int) -> None:
     """However many notes about older events are forgotten."""
-    done = [record for n in range(1, 28) for record in (*appends(1, n), Sent("mailer", n, "acme"), Covered("mailer", n))]
+    done = [
+        record for n in range(1, 28) for record in (*appends(1, n), Sent("mailer", n, "acme"), Covered("mailer", n))
+    ]
     judge = fed(checker(Accounts(), remembered=SMALL), [NOBODY, *done, Sent("mailer", again, "acme")])
     (found,) = judge.findings
     assert found.anomaly == "effect-repeated-on-replay"
