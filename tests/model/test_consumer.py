@@ -310,6 +310,17 @@ def test_a_late_change_does_not_undo_a_newer_one() -> None:
     assert reader.store.rows() == folded("views", log)
 
 
+@pytest.mark.parametrize(("taken", "position"), [((0,), 1), ((0, 0, 0), 3), ((2, 0), 1), ((2, 0, 0), 3), ((3,), 0)])
+def test_a_cache_has_come_as_far_as_the_last_message_before_those_in_flight(
+    taken: tuple[int, ...], position: int
+) -> None:
+    """Whatever it has taken beyond that."""
+    reader, _ = consumer(CacheConsumer, "views", lively())
+    for index in taken:
+        reader.turn(index)
+    assert (reader.position, reader.done_with()) == (position, position)
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_a_cache_agrees_with_the_fold_whatever_the_order(seed: int) -> None:
     """And shows no row after a crash that the log does not."""

@@ -132,7 +132,7 @@ def test_an_extension_says_what_it_is() -> None:
     for extension in EXTENSIONS:
         assert extension.title
         assert extension.covers
-        assert extension.ability().name == extension.name
+        assert (extension.ability().name, extension.ability().part) == (extension.name, extension.title)
 
 
 def test_a_declaration_needs_no_list_anywhere_else() -> None:
