@@ -59,6 +59,9 @@ class Worker:
     `handle` instead; it then needs a checkpoint. Leave out `make` if the rows are written in the transaction of the append. `rows` is a
     table or a query: the first column is the key, the others are the value. `checkpoint` is a table or a query with one number.
 
+    A worker that runs by itself (`start`, `stop`, its own threads or tasks) is not a `Worker`. Put an object with `start` and `rows` into
+    the `consumers` of the system that the function returned by `sqlite_system` makes; the page on async code shows how.
+
     `snapshot` is a table or a query with a position and the rows up to it, as JSON. The newest one counts.
 
     `rebuild` is the name of its method that rebuilds the rows from the events, or a function that does so. It runs in its own process:
