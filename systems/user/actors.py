@@ -72,6 +72,8 @@ class Stage:
         back in time."""
         self.waited: set[str] = set()
         """Who has had to wait in the work that is under way."""
+        self.hindered: set[str] = set()
+        """Who has had to wait in the work that is under way, or was refused a step, or has lost an answer."""
         self.ended = False
         """A process was ended to resolve a deadlock, and its work is not over yet."""
         self.closed = False
@@ -87,6 +89,10 @@ class Stage:
     def busy(self, name: str) -> bool:
         """Whether somebody is in the middle of work."""
         return name in self.work
+
+    def is_dead(self, name: str) -> bool:
+        """Whether somebody's process has died in the work that is under way."""
+        return name in self.gate.actors and isinstance(self.gate.status(name), Died)
 
     def stands(self, name: str) -> bool:
         """Whether somebody waits for a decision."""
@@ -162,6 +168,7 @@ class Stage:
         """Begin a piece of work: up to its first stop."""
         self.work[name] = Work(finish)
         self.waited.discard(name)
+        self.hindered.discard(name)
         self.launch(name, function)
         self.after(name)
 
@@ -196,6 +203,7 @@ class Stage:
         """Look at what a step has done; somebody else may have come to an end by it, too."""
         if isinstance(self.gate.status(name), Blocked):
             self.waited.add(name)
+            self.hindered.add(name)
             self.refuse_one_of_a_deadlock(name)
             self.end_a_deadlock(name)
         self.look(name)
@@ -305,6 +313,7 @@ class Stage:
 
     def fail(self, name: str) -> None:
         """The step is not done, and the library raises."""
+        self.hindered.add(name)
         main = self.gate.actors.get(name)
         if main is not None and isinstance(main.host, Carrier) and self.at_await(name) and self.cancels(name):
             main.host.driven.cancel(main)
@@ -325,6 +334,7 @@ class Stage:
 
     def lose(self, name: str) -> None:
         """The step is done, and the library raises."""
+        self.hindered.add(name)
         self.step(name, Lose())
         self.tell(name)
 

@@ -302,7 +302,7 @@ class OwnDeployment(Deployment):
             self.watched_log.at_work = call if isinstance(call, Call) else who
         self.tail()
         consumer = self.consumers.get(who)
-        if isinstance(consumer, Watched):
+        if isinstance(consumer, Watched) and not (self.stage is not None and self.stage.is_dead(who)):
             consumer.look()
         for role in self.own:
             role.looked(who)

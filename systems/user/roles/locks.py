@@ -90,8 +90,8 @@ class Lock:
 
 @attrs.define
 class Holding:
-    """What one client is at with one lock: the token that it believes in, since when the call lasts that it is in, and what others did
-    meanwhile."""
+    """What one client is at with one lock: the token that it believes in, since when the call lasts that it is in, and whether others did
+    something meanwhile, or something went wrong in it."""
 
     client: str
     lock: str
@@ -329,6 +329,7 @@ class OwnLocks(OwnRole):
             self.doubt(held, doing)
         else:
             answer = awaited(f"{self.scene.title}: lock", doing, status.value)
+            held.disturbed = held.disturbed or held.client in self.stage.hindered
             {"acquire": self.acquired, "write": self.wrote, "renew": self.renewed, "release": self.released}[doing](
                 held, answer
             )
@@ -399,8 +400,12 @@ class OwnLocks(OwnRole):
         return self.until(held.since) <= self.now() < self.until(self.now())
 
     def refused(self, held: Holding) -> None:
-        """It is told that the lock is taken; whether by somebody, is known if nobody else was at it."""
+        """It is told that the lock is taken; whether by somebody, is known if nobody else was at it and nothing went wrong. An error of the
+        library may be told so too, and then there may be a lease in which nobody believes."""
         lent = self.lent[held.lock]
+        if held.client in self.stage.hindered:
+            self.doubt(held, "acquire")
+            return
         if self.clocks_agree and not held.disturbed and self.now() > max(lent.doubtful, lent.latest):
             self.emit(Queued(held.client, held.lock, FOR_EVER, self.now()))
 

@@ -130,6 +130,47 @@ def test_a_worker_that_puts_work_off_is_given_the_time() -> None:
     assert {"event-never-applied", "never-reaches-tail"} & {example.finding.anomaly for example in found}
 
 
+class Owners:
+    """A consumer that shows its rows and its checkpoint on a connection that its process has opened."""
+
+    projection = "views"
+
+    def __init__(self, path: str) -> None:
+        self.poll = CarefulWorker(path).work
+        self.shown = sqlite3.connect(path)
+
+    def rows(self) -> dict[str, Any]:
+        """As the rules of the example have them."""
+        return {name: (owner, claims) for name, owner, claims in self.read("select * from owners")}
+
+    def checkpoint(self) -> int:
+        """The position that it saves."""
+        return int(self.read("select position from progress")[0][0])
+
+    def read(self, query: str) -> list[Any]:
+        """Fails when the process that had the connection is dead."""
+        return self.shown.execute(query).fetchall()
+
+
+def test_a_consumer_that_has_just_died_is_not_asked_what_it_holds() -> None:
+    """Its connection is closed; it is asked when it has started again."""
+    paths: list[str] = []
+    tables = sqlite_system(
+        lambda path: (paths.append(path), names.create(path))[-1],
+        Service(CarefulRegistry, refusals=[names.NameTaken]),
+        events={Claimed: "events"},
+    )
+
+    def make() -> Any:
+        parts, path = tables(), paths[-1]
+        parts.consumers = {"owners": lambda: Owners(path)}
+        return parts
+
+    result = verified(make, 1, 40)
+    assert [str(example.finding) for example in result.counterexamples] == []
+    assert result.counts["deaths_in_work"] > 5
+
+
 def test_the_same_plan_makes_the_same_stops() -> None:
     """Record for record."""
     whole = adapt("names", System)

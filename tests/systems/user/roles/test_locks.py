@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import sqlite3
 import sys
 import threading
 import time
@@ -97,6 +98,17 @@ class WithoutEnd(ledger.Holder):  # type: ignore[misc,name-defined]
     renew = None
 
 
+class TakesErrorsForNo(ledger.Holder):  # type: ignore[misc,name-defined]
+    """Whatever goes wrong as it asks for the lock, it has not got it."""
+
+    def acquire(self) -> int | None:
+        """Nobody need retry what may be asked for again later."""
+        try:
+            return super().acquire()  # type: ignore[no-any-return]
+        except sqlite3.OperationalError:
+            return None
+
+
 class Mutex:
     """A lock on a server that knows its holders, and takes it from those who die."""
 
@@ -172,6 +184,7 @@ BAD: dict[str, tuple[Callable[[], object], set[str]]] = {
 
 GOOD: dict[str, Callable[[], object]] = {
     "a-lease-with-tokens": check.Good,
+    "a-lease-whose-errors-are-taken-for-no": table(TakesErrorsForNo),
     "a-mutex-that-ends-with-its-holder": OnMutex,
 }
 
