@@ -1,4 +1,4 @@
-"""What a correct event-sourced system is, in small, pure, deterministic parts."""
+"""A model of a correct event-sourced system, in small, pure, deterministic parts."""
 
 import lazy_loader
 

@@ -68,12 +68,20 @@ BACK = (1, 2, 4, 8)
 class Action(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
     """The base of all actions.
 
-    The class declares: `needs`, the capabilities of which a system must have at least one to do this (none: every system can); `offers`,
-    what it adds to the menu; `counts`, what is counted to prove that it happened; `proves`, capability -> the count that must
-    not be 0 after a long campaign on a system with this capability; `rule`, the rule of the state machine that draws it; `spends`, which
-    budgets of a small scope it uses up, and how much; `later`, whether it happens at the next step of the process that it names instead
-    of at once; `phrase`, what a diagnosis says if it happened before the finding; `fault`, whether it does harm, so that pages name it
-    before a finding. Actions of extensions declare `phrase` and `fault`; the extension declares the rest (`Extension.groups`, `counts`).
+    The class declares:
+
+    - `needs`: the capabilities of which a system must have at least one to perform this action (none: every system
+      can).
+    - `offers`: what the action adds to the menu.
+    - `counts`: what is counted to prove that the action happened.
+    - `proves`: capability -> the count that must not be 0 after a long campaign on a system with this capability.
+    - `rule`: the rule of the state machine that draws the action.
+    - `spends`: which budgets of a small scope the action uses up, and how much of each.
+    - `later`: whether the action takes effect at the next step of the process that it names, instead of at once.
+    - `phrase`: what a diagnosis says if the action happened before the finding.
+    - `fault`: whether the action does harm; if so, pages mention it before a finding.
+
+    Actions of extensions declare `phrase` and `fault`; the extension declares the rest (`Extension.groups`, `counts`).
     """
 
     needs: ClassVar[tuple[Capability, ...]] = ()
@@ -88,7 +96,7 @@ class Action(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
 
     @classmethod
     def possible(cls, capabilities: frozenset[str]) -> bool:
-        """Whether a system with these capabilities can do it."""
+        """Whether a system with these capabilities can perform this action."""
         return not cls.needs or any(need in capabilities for need in cls.needs)
 
 

@@ -24,7 +24,7 @@ Projection = Callable[[Stored, Rows], Writes]
 
 
 class Refusal(Exception):
-    """Raised by `decide` if the command's condition does not hold on this state.
+    """Raised by `decide` if the command's condition does not hold in this state.
 
     `anomaly` names the finding if such a command succeeds anyway: ``duplicate-create``, ``oversold``, ...
     """
@@ -58,7 +58,8 @@ def unwritten(application: Application, method: str) -> NotImplementedError:
 
 
 class Application:
-    """Base class of applications; override `commands`, `key`, `decide`, `evolve`, and `initial` unless a state starts as None.
+    """Base class of applications. Override `commands`, `key`, `decide` and `evolve`; also override `initial`, unless
+    states start as None.
 
     Commands and events are frozen values of your own classes (dataclasses, attrs, msgspec Structs); `events` lists the event classes,
     so that stored events can be read back. States must be immutable values that compare by equality and can be written as JSON
@@ -74,20 +75,22 @@ class Application:
     events: tuple[type, ...] = ()
     schema: int = 1
     atomic: bool = True
-    """Whether a command that fails half-way has no effect; this matters if commands are run alone."""
+    """Whether a command that fails half-way has no effect. This matters only if commands are run alone (see
+    `alone`)."""
     second_opinion: frozenset[str] = frozenset()
-    """For applications whose commands are run alone: the rules (``decide``, ``evolve``) that are written a second time, so that a wrong
-    one is noticed."""
+    """For applications whose commands are run alone: names the rules (`decide`, `evolve`) of which there is a second,
+    independent version, so that refold notices a mistake in the first."""
     properties: Sequence[Any] = ()
 
     def commands(self) -> Sequence[Command]:
-        """The finite menu of commands that runs choose from: a few keys, few values; simplest first."""
+        """The finite menu of commands that runs choose from. Use few keys and few values, and put the simplest commands
+        first."""
         raise unwritten(self, "commands")
 
     def key(self, message: Command | Payload, /) -> str:
         """The consistency boundary of a command or an event: the name of the stream that it decides on or belongs to.
 
-        The default takes the first field of the message.
+        By default, this is the first field of the message.
         """
         cls: Any = type(message)
         return str(getattr(message, _first_field(cls)))
@@ -97,7 +100,7 @@ class Application:
         return None
 
     def decide(self, command: Command, state: State, /) -> Sequence[Payload]:
-        """The events that `command` causes on `state`; raises `Refusal` if its condition does not hold."""
+        """The events that `command` causes in `state`; raises `Refusal` if its condition does not hold."""
         raise unwritten(self, "decide")
 
     def evolve(self, state: State, event: Payload, /) -> State:
@@ -105,7 +108,8 @@ class Application:
         raise unwritten(self, "evolve")
 
     def view(self, event: Payload, rows: Rows, /) -> Writes:
-        """What a read model does with one event: row key -> new value (None deletes). Default: one row of state per key."""
+        """What a read model does with one event: row key -> new value (None deletes the row). By default, the read
+        model has one row for each key, which holds the key's state."""
         key = self.key(event)
         before = rows.get(key)
         return {key: self.evolve(self.initial(key) if before is None else before, event)}
@@ -118,17 +122,20 @@ class Application:
         return True
 
     def cause(self, event: Payload, /) -> Command | None:
-        """The command that a worker of yours carries out when it appends `event` by itself, without a call. For example, a timer that
-        gives a seat back does what `Release` does. What the worker appends is then judged as if a client had asked for it. None (the
-        default): the worker follows rules of its own, which refold does not judge."""
+        """The command that a worker of yours in effect carries out when it appends `event` without being called. For
+        example, a timer that gives a seat back does what `Release` does. refold then judges what the worker appends as
+        if a client had asked for it. None (the default) means that the worker follows its own rules, which refold does
+        not judge."""
         return None
 
     def tags(self, event: Payload, /) -> Sequence[str]:
-        """What an event is about, for conditions over tags: ``("course:maths", "student:ann")``. Default: nothing."""
+        """What an event is about, for conditions over tags: ``("course:maths", "student:ann")``. By default, an event
+        has no tags."""
         return ()
 
     def condition(self, command: Command, /) -> Sequence[Criterion] | None:
-        """The events that `command` is decided on, by types and tags, wherever they are; None (the default): those of its stream.
+        """The events that the decision on `command` is based on, selected by types and tags, wherever they are; None
+        (the default) means those of its stream.
 
         With criteria, the state that `decide` is given is the fold of all events that match any of them, and the append demands that no
         other such event has been appended since. This is a dynamic consistency boundary.
@@ -136,9 +143,9 @@ class Application:
         return None
 
     def replay(self, events: Sequence[Stored], /) -> Mapping[str, State]:
-        """The states of all keys, made from the events of the log and nothing else. For an application without a decider: its own system
-        executes the commands, and refold compares the states that the system shows with these. Default: each event changes the state of
-        its key."""
+        """The states of all keys, made from the events of the log and nothing else. This method is for an application
+        without a decider, whose own system executes the commands: refold compares the states that the system shows with
+        the states returned here. By default, each event changes the state of its key."""
         states: dict[str, State] = {}
         for event in events:
             key = self.key(event.data)
@@ -151,17 +158,18 @@ class Application:
         return type(self).decide is not Application.decide
 
     def replay_of(self, view: str, events: Sequence[Stored], /) -> Mapping[str, State]:
-        """The states that `view` should show after these events. Default: those of all keys."""
+        """The states that `view` should show after these events. By default, these are the states of all keys."""
         return self.replay(events)
 
     def alone(self, command: Command, before: Sequence[Stored], appended: Sequence[Stored] = (), /) -> Solo:
-        """What `command` does when it is run alone, on the log `before`, compared with the events that it really `appended`. For an
-        application without a decider that can be run in a fresh instance, where no cache, snapshot or second client interferes."""
+        """What `command` does when it is run alone, on the log `before`, compared with the events that it really
+        `appended`. This method is for an application that has no decider, but whose commands can be run in a fresh
+        instance, where no cache, snapshot or second client interferes."""
         raise NotImplementedError
 
     @property
     def home(self) -> str:
-        """The module that another process needs to make the same application."""
+        """The module that a different process has to import to create the same application."""
         return type(self).__module__
 
     @functools.cached_property
@@ -171,7 +179,8 @@ class Application:
 
     @functools.cached_property
     def replayed(self) -> bool:
-        """Whether only a full replay is known: there is no decider, and the effect of a single event is not known."""
+        """Whether states can be computed only by a full replay: there is no decider, and the effect of a single event
+        is not known."""
         return type(self).replay is not Application.replay and not self.decides
 
     @functools.cached_property
@@ -184,8 +193,8 @@ class Application:
         return None
 
     def group(self, key: str, /) -> str:
-        """The group with which `key` shares an invariant, for example the ward of doctors who each have a stream. Default: every key is
-        its own group."""
+        """The group with which `key` shares an invariant: for example, the ward, if each doctor on the ward has a
+        stream. By default, every key is its own group."""
         return key
 
     def broken_group_invariant(self, group: str, states: Mapping[str, State], /) -> str | None:
@@ -207,22 +216,24 @@ class Application:
         return data if cls is None else msgspec.convert(data, cls)
 
     def upcast(self, type_name: str, data: Any, /) -> tuple[str, Any]:
-        """Today's form of an event that a former version of the application stored: the name of its class, and plain values. Every
-        event that is read goes through this method, new ones too. Default: unchanged."""
+        """The current form of an event that a former version of the application stored: the name of its class, and
+        plain values. Every event that is read goes through this method, even a new one. By default, the event is
+        unchanged."""
         return type_name, data
 
     def upcast_state(self, key: str, state: Any, /) -> Any:
-        """Today's form of a state of `key` that a former version recorded; both are plain JSON values. `refold verify --history`
-        compares with it. Default: unchanged."""
+        """The current form of a state of `key` that a former version recorded; both forms are plain JSON values.
+        `refold verify --history` uses the current form for its comparison. By default, the state is unchanged."""
         return state
 
     def upcast_row(self, row: str, value: Any, /) -> Any:
-        """The same for a row of a read model."""
+        """The current form of a row of a read model that a former version recorded. By default, the row is
+        unchanged."""
         return self.upcast_state(row, value) if self._viewed_by_key else value
 
     @functools.cached_property
     def event_classes(self) -> dict[str, type]:
-        """Event class by name."""
+        """The event classes by name."""
         return {cls.__name__: cls for cls in self.events}
 
     @functools.cached_property
@@ -236,7 +247,8 @@ class Application:
         return type(self).view is Application.view
 
     def states(self, event: Stored, rows: Rows, /) -> Writes:
-        """Projection of the authoritative store, on which clients decide: key -> (version, state)."""
+        """Projection of the authoritative store, on whose rows clients base their decisions: key -> (version,
+        state)."""
         key = self.key(event.data)
         row = rows.get(key)
         state = self.initial(key) if row is None else row[1]
@@ -269,16 +281,17 @@ class Application:
         return {key: rows.get(key, 0) + 1}
 
     def replicas(self, event: Stored, rows: Rows, /) -> Writes:
-        """Projection of a replica: the totals, and for each stream the version that was seen last."""
+        """Projection of a replica: the totals, and, for each stream, the last version that was seen."""
         return {**self.totals(event, rows), f"last/{event.stream}": event.version}
 
     def journeys(self, event: Stored, rows: Rows, /) -> Writes:
-        """Projection of process managers: key -> events of the journey that is under way. Every second event ends one."""
+        """Projection of process managers: key -> events of the current journey. Every second event ends a journey."""
         key = self.key(event.data)
         return {key: None if key in rows else 1}
 
     def reports(self, event: Stored, rows: Rows, /) -> Writes:
-        """Projection of reports: the search index, and side tables: ``lookup/ROW`` -> its key, ``names/KEY`` -> its rows."""
+        """Projection of reports: the search index and two side tables, `lookup/ROW` -> the row's key and `names/KEY` ->
+        the key's rows."""
         key = self.key(event.data)
         main = self.pointers(event, rows)
         table = f"names/{key}"

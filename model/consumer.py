@@ -68,7 +68,7 @@ class Consumer(Process):
     # -- the subscription
 
     def idle(self) -> bool:
-        """Whether the consumer has nothing to do until the log announces something new."""
+        """Whether the consumer has nothing to do until the log announces new events."""
         return not self.inbox and (self.asleep or self.log.down)
 
     def turn(self, index: int) -> None:
@@ -84,7 +84,8 @@ class Consumer(Process):
             self.receive(inbox[0], self.position)
 
     def fetch(self) -> None:
-        """Listen, then read; sleep if there was nothing. In this order, no event can arrive unannounced."""
+        """Listen for announcements, then read; sleep if there was nothing to read. This order ensures that no event
+        arrives unannounced."""
         page = self.log.read(self.fetched, PAGE)
         if page:
             if len(page) > 1 and not ascending(page):
@@ -95,20 +96,20 @@ class Consumer(Process):
             self.asleep = True
 
     def resting(self) -> Record:
-        """What can be seen of the consumer once nothing moves any more."""
+        """The record of the consumer's position and rows when the system is at rest."""
         return Observed(self.name, self.position, self.store.rows())
 
     def done_with(self) -> int:
-        """The position up to which the consumer never reads the log again, no matter what dies now."""
+        """The position up to which the consumer never reads the log again, no matter which process dies now."""
         return self.store.checkpoint
 
     def wake(self) -> None:
-        """The log announces that there is something new."""
+        """Called when the log announces new events."""
         self.asleep = False
 
     def redeliver(self, back: int) -> bool:
-        """Receive an event again: the first one after the position that is `back` below the last finished one. False if none is finished
-        yet."""
+        """Receive a finished event again. With p as the position of the last finished event, this is the first event
+        after position p - `back`. Returns False if there is no such finished event."""
         page = self.log.read(max(self.position - back, 0), 1)
         if not page or page[0].position > self.position:
             return False
@@ -116,7 +117,8 @@ class Consumer(Process):
         return True
 
     def disconnect(self) -> None:
-        """The subscription raises, and what was in flight is gone. It must never lose what was applied or what will be sent again."""
+        """The subscription raises an error, and the messages in flight are lost. Nothing that was applied, and nothing
+        that will be sent again, may be lost."""
         self.reconnect()
 
     def reconnect(self) -> None:
@@ -137,11 +139,11 @@ class Consumer(Process):
             self.done(event)
 
     def seen(self, event: Stored) -> bool:
-        """Whether this message is a duplicate."""
+        """Whether this message is a duplicate of one that was dealt with earlier."""
         return event.position <= self.position
 
     def done(self, event: Stored) -> None:
-        """The message needs no more attention: remove it from those in flight."""
+        """Remove the message from those in flight, because it needs no more attention."""
         inbox = self.inbox
         if inbox and inbox[0] is event:
             del inbox[0]
@@ -161,7 +163,7 @@ class Consumer(Process):
             self.apply(event)
 
     def applied_before(self, event: Stored) -> bool:
-        """Whether the rows already contain this event; this is read from the rows themselves."""
+        """Whether the rows already contain this event, according to the datastore itself."""
         return event.position <= self.store.applied
 
     def apply(self, event: Stored, checkpoint: bool = False) -> None:
@@ -185,7 +187,8 @@ class Consumer(Process):
         self.emit(CheckpointSaved(self.name, position))
 
     def fail(self) -> None:
-        """The handler raises once, on the next message. The message stays where it is and is tried again in its turn."""
+        """The handler raises an error once, for the next message. The message stays in flight and is handled again when
+        its turn comes."""
         if not self.inbox and not self.log.down:
             self.fetch()
         if self.inbox:
@@ -193,7 +196,8 @@ class Consumer(Process):
             self.failed(self.inbox[0])
 
     def failed(self, event: Stored) -> None:
-        """Deal with a message whose handler raised. Nothing is done, so that its successors wait."""
+        """Deal with a message whose handler raised an error. This class does nothing: the message stays in flight, and
+        its successors have to wait."""
 
     # -- snapshots and faults
 

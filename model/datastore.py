@@ -19,8 +19,8 @@ def write(rows: dict[str, Any], writes: Writes) -> None:
 
 
 class Datastore:
-    """Rows by key, the position of the newest event applied to them, and the checkpoint. In memory, but as durable as a file:
-    a crash of its consumer loses nothing that was applied.
+    """Rows by key, the position of the newest event applied to them, and the checkpoint. The datastore is in memory,
+    but as durable as a file: if its consumer crashes, nothing that was applied is lost.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,8 @@ class Datastore:
         return found
 
     def apply(self, position: int, writes: Writes, checkpoint: bool = False) -> None:
-        """Change the rows because of the event at `position`, and with `checkpoint` move the checkpoint in the same step."""
+        """Change the rows because of the event at `position`; if `checkpoint` is true, also move the checkpoint in the
+        same step."""
         rows = self._rows
         for key, value in writes.items():
             if value is None:
@@ -65,15 +66,15 @@ class Datastore:
         self.checkpoint = position
 
     def replace(self, position: int, rows: dict[str, Any]) -> None:
-        """Hold exactly `rows`, the state at `position` (recovery from a snapshot)."""
+        """Replace all rows by `rows`, the state at `position`, to recover from a snapshot."""
         self._rows = rows
         self.applied = self.checkpoint = position
 
     def crash(self) -> None:
-        """The consumer's process dies. There is nothing to lose here; a file would lose its connection."""
+        """The consumer's process dies. A datastore in memory loses nothing; one in a file would lose its connection."""
 
     def reopen(self) -> None:
-        """The consumer's process is up again. There is nothing to recover here."""
+        """The consumer's process is up again. A datastore in memory has nothing to recover."""
 
     def close(self) -> None:
-        """Nothing to close in memory."""
+        """Does nothing, because a datastore in memory has nothing to close."""

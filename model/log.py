@@ -54,12 +54,17 @@ class NothingAppended(Exception):
 class Log(Process):
     """The reference log.
 
-    Durability: `entries` is what was written, and `unsynced` are the batches in it that a power cut may remove. Slow appends (`begin`,
-    `commit`, `abort`) take their positions early; readers stop below the lowest open one, which is the fix for catalogue row
-    seq-gap-commit-order (gap-aware reading). `sessions` are transactions that have taken no position and never will; they block nobody.
-    `torn` is what a crash in the middle of a write left at the end of the file. `ailing` says how the disk will fail next ("" for a
-    healthy disk); `dropped` are batches whose sync failed: the operating system considers them written, shows them, and never writes them
-    again.
+    Slow appends (`begin`, `commit`, `abort`) take their positions early. Readers stop below the lowest position of an
+    open slow append, which is the fix for catalogue row `seq-gap-commit-order` (gap-aware reading). These attributes
+    matter for durability:
+
+    - `entries` is what was written.
+    - `unsynced` are the batches in `entries` that a power cut may remove.
+    - `sessions` are transactions that have taken no position and never will; they block nobody.
+    - `torn` is what a crash during a write left at the end of the file.
+    - `ailing` says how the disk will fail next ("" for a healthy disk).
+    - `dropped` are batches whose sync failed: the operating system considers them written, shows them to readers, and
+      never writes them again.
     """
 
     def __init__(self, name: str = "log") -> None:
@@ -100,15 +105,16 @@ class Log(Process):
             raise
 
     def recognise(self, request: AppendRequest) -> Appended | None:
-        """The answer that this append was given earlier, if it was stored before: this is the deduplication by event id that makes
-        retries safe."""
+        """The answer that this append was given earlier, if it was stored before. Deduplicating by event id in this way
+        makes retries safe."""
         positions = self.positions
         if request.events[0].id in positions:
             return Appended(tuple(positions[event.id] for event in request.events if event.id in positions))
         return None
 
     def check(self, request: AppendRequest) -> Conflict | None:
-        """Check whether the stream, or what the append names by tags, is as the append expects. Returns a `Conflict` if it is not."""
+        """Check whether the stream, or the set of events that the append selects by tags, is as the append expects.
+        Returns a `Conflict` if it is not."""
         expected = request.expected
         if type(expected) is NoMatch:
             return self.match(expected, request.op)
@@ -181,7 +187,7 @@ class Log(Process):
         self.unsynced.append(batch)
 
     def sync(self) -> None:
-        """Force what was written to the disk. An append may be acknowledged only after that."""
+        """Force everything that was written onto the disk. Only after this may an append be acknowledged."""
         if self.fuse:
             self.durable()
         if self.ailing == "sync":
@@ -192,8 +198,9 @@ class Log(Process):
         self.unsynced.clear()
 
     def undo(self, batch: Sequence[Stored]) -> None:
-        """Cut off what an append has left at the end of the file, whether half or whole, so that the next one begins where this one did.
-        Its positions are never used again, so readers see a gap."""
+        """Cut off what an append has left at the end of the file, whether it was written partly or completely, so that
+        the next append begins where this one did. The positions of this append are never used again, so readers see a
+        gap."""
         self.torn = ()
         self.dense = False
         written = [other for other in self.dropped if any(other[0] is event for event in batch)]
@@ -217,8 +224,8 @@ class Log(Process):
         return tuple([event.position for event in batch])
 
     def commit(self, op: str) -> Appended | Conflict:
-        """Make a slow append visible if its expectation still holds. If it was stored in the meantime, return the answer that it was
-        given then."""
+        """Make a slow append visible if its expectation still holds. If a retry of it was stored in the meantime,
+        return the answer that the retry was given."""
         request, batch = self.open.pop(op)
         known = self.recognise(request)
         if known is not None:
@@ -232,8 +239,8 @@ class Log(Process):
         return Appended(tuple([event.position for event in batch]))
 
     def recheck(self, request: AppendRequest, batch: Sequence[Stored]) -> Conflict | None:
-        """Check the expectation again, now that the events are stored for good. If there is no expectation and the stream has grown, the
-        events get new places."""
+        """Check the expectation again, now that the events are to be stored for good. If there is no expectation and
+        the stream has grown, the events get new places."""
         return self.check(request)
 
     def abort(self, op: str) -> None:
@@ -290,11 +297,11 @@ class Log(Process):
     # -- sessions
 
     def open_session(self, name: str) -> None:
-        """Somebody begins a transaction and leaves it idle."""
+        """A session called `name` begins a transaction and leaves it idle."""
         self.sessions[name] = self.next_position
 
     def close_session(self, name: str) -> None:
-        """It ends."""
+        """The idle transaction of this session ends."""
         self.sessions.pop(name, None)
 
     def time_out(self) -> None:
@@ -326,14 +333,15 @@ class Log(Process):
         del self.unsynced[kept:]
 
     def forget(self, events: Sequence[Stored]) -> None:
-        """These events, the newest of their streams, are no longer in the file."""
+        """Remove these events, the newest of their streams, from memory, because they are no longer in the file."""
         for event in reversed(events):
             self.entries.remove(event)
             self.streams[event.stream].remove(event)
             self.positions.pop(event.id, None)
 
     def restart(self) -> None:
-        """Recover: read the file, and make durable what was found. Positions that were taken are not taken again."""
+        """Recover: read the file, and make what was found durable. Positions that were taken before are not used
+        again."""
         super().restart()
         if self.torn:
             self.meet_torn_record()

@@ -30,7 +30,7 @@ class Process:
     fuse_length: int = 0
 
     def light(self, steps: int) -> None:
-        """Die right before the `steps`-th durable step from now (from 1)."""
+        """Die right before the `steps`-th durable step from now, counted from 1."""
         self.fuse = self.fuse_length = steps
 
     def durable(self) -> None:

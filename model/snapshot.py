@@ -40,4 +40,4 @@ class SnapshotStore:
         return self._newest.get(owner)
 
     def close(self) -> None:
-        """Nothing to close in memory."""
+        """Does nothing, because there is nothing to close."""

@@ -1,4 +1,4 @@
-"""What must hold. There is one file for each guarantee, which folds the history of a run."""
+"""The properties that must hold. Each folds the history of a run, and looks for violations of one guarantee."""
 
 import lazy_loader
 

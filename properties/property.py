@@ -48,13 +48,14 @@ class Wording:
 
 @attrs.frozen
 class Finding:
-    """A violated guarantee. It holds only data; the sentences are made in `refold.reports`.
+    """A violated guarantee. It holds only data; `refold.reports` produces the sentences.
 
-    `anomaly` is its name, and `guarantee` is the code of the guarantee (LOG, CAS, CKPT, ORD, SNAP, REPL, DUAL, READ, LOCK, CDC, LIVE).
-    `judge` is the property that found it, and `where` is the consumer, stream or client. `position` is the first divergent position, or
-    None if there is none. `expected` and `actual` are the two values that differ. `number` is the number of the record in the history at
-    which the finding showed. `clause` is the part of the property's definition that does not hold, and `wording` is what a user's own
-    property says about it."""
+    `anomaly` is the name of what went wrong, and `guarantee` is the code of the guarantee (LOG, CAS, CKPT, ORD, SNAP,
+    REPL, DUAL, READ, LOCK, CDC, LIVE). `judge` is the property that found it, and `where` is the consumer, stream or
+    client. `position` is the first divergent position, or None if there is none. `expected` and `actual` are the two
+    values that differ. `number` is the number of the record in the history at which the violation became apparent.
+    `clause` is the part of the property's definition that does not hold, and `wording` is what a user's own property
+    says about it."""
 
     anomaly: str
     guarantee: str
@@ -77,14 +78,14 @@ class Finding:
 class Property:
     """The base of all properties: a streaming fold of the history.
 
-    A property lists in `handlers` which records it looks at; each handler gets the record's number and the record, and returns a finding
-    or None. The work per record is O(1) amortised. Memory is bounded by the keys, the consumers and what is in flight, not by the length
-    of the history. The class docstring begins with the definition of the guarantee. `needs` names the capability without which there is
-    nothing to check.
+    A property lists in `handlers` which records it looks at; each handler is passed the record's number and the record,
+    and returns a finding or None. The work per record is O(1) amortised. Memory is bounded by the keys, the consumers
+    and what is in flight, not by the length of the history. The class docstring begins with the definition of the
+    guarantee. `needs` names the capability without which there is nothing to check.
 
-    A definition has parts that can be violated one by one. `clauses` lists them: a short name for each, and the clause in words. Every
-    finding names the clause that does not hold. For every clause, the tests have a history that breaks only this clause, and a similar
-    history that breaks none.
+    A definition consists of clauses that can be violated one by one. `clauses` maps a short name for each clause to the
+    clause in words. Every finding names the clause that does not hold. For every clause, the tests have a history that
+    breaks only this clause, and a similar history that breaks none.
     """
 
     name: ClassVar[str]
@@ -95,29 +96,32 @@ class Property:
     """For a property of your own: what happened, in one line. ``{where}``, ``{position}``, ``{event}``, ``{expected}`` and ``{actual}``
     stand for these values of the finding."""
     rule: ClassVar[str] = ""
-    """For a property of your own: what should have happened. Without it, the clause or the first sentence of the docstring."""
+    """For a property of your own: what should have happened. Without it, reports use the clause or, if there is none,
+    the first sentence of the docstring."""
     fix: ClassVar[str] = ""
     """For a property of your own: the usual cause, and what to do about it."""
     watches: ClassVar[bool] = False
-    """Whether it looks at steps only while the user's own consumers are watched. At other times, steps are only stored, not judged,
-    because every third record is a step."""
+    """Whether the property looks at steps only while the user's own consumers are watched. At other times, steps are
+    stored but not judged, which saves time, because every third record is a step."""
     needs_application: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     """The capability without which a system has nothing that this property could judge."""
     more_guarantees: ClassVar[tuple[str, ...]] = ()
-    """Codes of other guarantees that it judges as well."""
+    """Codes of other guarantees that the property judges as well."""
     judges: ClassVar[tuple[type, ...]] = ()
-    """The kinds of records without which this property has judged nothing; empty if any record that it looks at is enough."""
+    """The kinds of records of which a history must contain at least one before this property counts as having judged
+    anything; empty if any record that the property looks at is enough."""
     shared: ClassVar[bool] = False
-    """Whether other properties use what this property keeps, even though it is created only when certain records occur. If several
-    processes judge, each of them runs this property."""
+    """Whether other properties use what this property keeps, even though this property is created only when certain
+    records occur. If several processes judge, each of them runs this property."""
     after: ClassVar[tuple[str, ...]] = ()
     """Names of properties, and of parts of the oracle, that must see a record before this property does, because it uses what they know
     about the record."""
     passes: ClassVar[frozenset[type]] = frozenset()
-    """Classes whose regular records it does not see, because it would find nothing in them and keep nothing from them."""
+    """Kinds of records of which the property sees only the irregular ones, because it would find nothing in a regular
+    record and would not need to remember anything from it."""
     windows: Sequence[Window] = ()
-    """The parts of its memory that are bounded."""
+    """The parts of the property's memory that are bounded."""
     plain: Callable[[Any], Any] | None = None
     """How values look in a history that was read from a file; None for histories in memory."""
 
@@ -129,7 +133,8 @@ class Property:
         raise NotImplementedError
 
     def sorters(self) -> dict[type, Sorter]:
-        """Record class -> a function that tells its regular records from the others. No two properties have one for the same class."""
+        """Record class -> a function that separates the regular records of this class from the others. No two
+        properties have such a function for the same class."""
         return {}
 
     def judged(self, kinds: Collection[type]) -> bool:
@@ -137,7 +142,7 @@ class Property:
         return any(kind in kinds for kind in self.judges or self.handlers())
 
     def same(self, stored: Any, expected: Any) -> bool:
-        """Whether a recorded value is the expected one, in memory or as it came out of a file."""
+        """Whether a recorded value, in memory or as it was read from a file, equals the expected one."""
         if stored == expected:
             return True
         return self.plain is not None and (rows_of_lists(stored, expected) or bool(stored == self.plain(expected)))
@@ -151,7 +156,7 @@ class Property:
         return {}
 
     def given_up(self) -> list[str]:
-        """What was not checked because it had to be forgotten, in words; empty if nothing was forgotten."""
+        """What could not be checked because something had to be forgotten, in words; empty if nothing was forgotten."""
         return [window.given_up() for window in self.windows if window.dropped]
 
     def finding(
@@ -167,7 +172,8 @@ class Property:
         actual: Any = None,
         evidence: Sequence[Evidence] = (),
     ) -> Finding:
-        """A finding of this property, under one of its clauses. Raises ValueError for a clause that it does not have."""
+        """A finding of this property, under one of its clauses. Raises ValueError if the property has no such
+        clause."""
         if self.clauses and clause not in self.clauses:
             raise ValueError(
                 f"the property {self.name} has no clause {clause!r}; name one of its clauses: {', '.join(self.clauses)}"
@@ -190,7 +196,8 @@ class Property:
 
     @classmethod
     def wording(cls, clause: str) -> Wording | None:
-        """What it says about a finding under this clause; None for refold's own properties, whose words are in `refold.reports`."""
+        """What the property says about a finding under this clause; None for refold's own properties, whose words are
+        in `refold.reports`."""
         if cls.__module__.partition(".")[0] == "refold":
             return None
         return Wording(cls.headline, cls.rule, cls.fix, cls.clauses.get(clause) or first_sentence(cls.__doc__))
@@ -280,8 +287,9 @@ def nobody(kind: type) -> Sequence[Property]:
 class Checker:
     """Feeds records to properties. `feed` is the hot path of refold.
 
-    `late` makes the properties that are needed only once records of some kind occur, so that other runs do not pay for them. They judge
-    after all other properties, so they look only at their own kinds of records and at the oracle.
+    `late` creates the properties that are needed only once records of certain kinds occur, so that runs without such
+    records do not pay for these properties. They judge after all other properties, so they look only at their own kinds
+    of records and at the oracle.
     """
 
     def __init__(self, properties: Sequence[Property], late: Callable[[type], Sequence[Property]] = nobody) -> None:
@@ -304,8 +312,8 @@ class Checker:
                 self.findings.append(finding)
 
     def feed_all(self, records: Sequence[Any], findings_max: int) -> bool:
-        """Judge many records, as `feed` does one by one; False as soon as there are `findings_max` findings. If a property raises,
-        `number` is the number of the last record that was judged."""
+        """Judge many records, in the same way as `feed` judges one. Returns False as soon as there are `findings_max`
+        findings. If a property raises, `number` is the number of the last record that was judged."""
         found, enough = self.findings, False
         known, met = self.known, self.table.met
         number = self.number
@@ -337,9 +345,10 @@ class Checker:
         self.findings.append(finding)
 
     def recorder(self, records: list[Any]) -> Callable[[Any], None]:
-        """A function that keeps each record in `records` and feeds it: `feed` without its attribute look-ups. Its attribute `unjudged`
-        does the same for steps while no consumer is watched. Every third record is a step, so if no property looks at steps then, it only
-        keeps them."""
+        """Returns a function that adds each record to `records` and judges it, as `feed` does but without the attribute
+        look-ups. The attribute `unjudged` of this function does the same for steps while no consumer is watched. If no
+        property looks at steps at such times, `unjudged` only adds them to `records`, which saves time, because every
+        third record is a step."""
         keep, found = records.append, self.findings.append
         known, met = self.known, self.table.met
 
@@ -361,7 +370,7 @@ class Checker:
         return emit
 
     def finish(self) -> list[Finding]:
-        """Ends the history. Returns all findings, but only the first for each anomaly and place."""
+        """End the history. Returns the findings, but only the first one for each anomaly and place."""
         for checked in self.properties:
             self.findings.extend(checked.finish())
         return self.distinct()
@@ -371,7 +380,7 @@ class Checker:
         return {name: count for checked in self.properties for name, count in checked.observations().items()}
 
     def given_up(self) -> tuple[str, ...]:
-        """What was not checked because it had to be forgotten, in words."""
+        """What could not be checked because something had to be forgotten, in words."""
         return tuple(dict.fromkeys(words for judge in self.properties for words in judge.given_up()))
 
     def distinct(self) -> list[Finding]:

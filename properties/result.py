@@ -42,11 +42,11 @@ class Nearest:
 
 @attrs.frozen
 class Result:
-    """The result of one campaign. `examples` is the number of runs from `seed` (None: not known), `steps` the number of actions
-    performed, and `skipped` the number of actions that were not enabled. `counts` says what actually happened (appended, delivered,
-    redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …), and `not_checked` says in plain words what was not
-    checked. `sample` is the history of one passing run, for the picture of a verdict that held; `samples` are histories that are worth
-    another replay, the shortest first."""
+    """The result of one campaign. `examples` is the number of runs from `seed` (None: not known), `steps` the number of
+    actions performed, and `skipped` the number of actions that were not enabled. `counts` says what actually happened
+    (appended, delivered, redelivered, reordered, crashes, power_cuts, recoveries, snapshots, conflicts, …), and
+    `not_checked` says in plain words what was not checked. `sample` is the history of one passing run, for the picture
+    in a report whose verdict is `held`; `samples` are histories that are worth replaying again, the shortest first."""
 
     system: str
     application: str

@@ -333,8 +333,9 @@ def replay_checker(application: Application, plain: Callable[[Any], Any] | None)
 def checker(
     application: Application | None, plain: Callable[[Any], Any] | None = None, remembered: int | None = None
 ) -> Checker:
-    """A checker of all properties for one history. If the history was read from a file, `plain` says how the application's values look
-    after a round trip through JSON. `remembered` replaces the size of every window, so that records are forgotten sooner."""
+    """A checker of all properties for one history. If the history was read from a file, `plain` converts the
+    application's values to the form that they have after a round trip through JSON. `remembered` replaces the size of
+    every window, so that records are forgotten sooner."""
     if application is not None and application.replayed:
         return replay_checker(application, plain)
     oracle = Oracle(application, remembered)

@@ -7,10 +7,10 @@ your own code. refold runs generated plans of commands, deliveries, faults and c
 
     TestSeats = machine(Seats(), "sqlite").TestCase  # pytest collects this
 
-Outside pytest, `verify` searches, `replay` runs a stored plan again, and `check` judges a recorded history. Each of them returns its
-result.
+Outside pytest, `verify` searches, `replay` runs a stored plan again, and `check` judges a recorded history. Each of these
+functions returns its result.
 
-More is in `refold.model`, `refold.properties`, `refold.systems`, `refold.search` and `refold.reports`.
+Further names are in `refold.model`, `refold.properties`, `refold.systems`, `refold.search` and `refold.reports`.
 """
 
 import lazy_loader

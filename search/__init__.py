@@ -1,4 +1,4 @@
-"""The ways to a counterexample: runs, campaigns, the Hypothesis machine, shrinking."""
+"""The ways of finding a counterexample: runs, campaigns, the Hypothesis machine, shrinking."""
 
 import lazy_loader
 

@@ -69,7 +69,7 @@ class Budget:
     distinct: int = 4
 
     def exhausted(self, seconds: float) -> bool:
-        """Whether even the extra time beyond the budget is over; everything that is still under way then ends."""
+        """Whether even the extra time beyond the budget is over. Once it is, all work that is still under way ends."""
         return self.seconds is not None and seconds > self.seconds + max(GRACE * self.seconds, GRACE_SECONDS)
 
     def spent(self, seconds: float, examples: int) -> float:
@@ -94,9 +94,10 @@ def never_comes(found: Counterexample) -> bool:
 class Campaign:
     """Searches one system for broken guarantees.
 
-    `jobs` processes make the runs; what is found does not depend on their number. `tapes` provides the caller's own tapes; the search
-    then uses one process. `seen` is called with every counterexample before it is shrunk, `found` after that, and `progress` now and
-    then. After the first finding, the search continues for as long again, to find other kinds of anomalies.
+    `jobs` processes perform the runs; what is found does not depend on the number of processes. `tapes` provides the
+    caller's own tapes; the search then uses one process. `seen` is called with every counterexample before it is
+    shrunk, `found` after that, and `progress` from time to time. If the first finding occurs in run n, the search
+    continues up to run 2n + 50, to find other kinds of anomalies.
     """
 
     def __init__(
@@ -162,7 +163,8 @@ class Campaign:
         return self.result()
 
     def search(self) -> None:
-        """Make run after run. If something that must happen never did, the search ends with that as its finding."""
+        """Perform one run after another. If nothing was found, but something that must happen never happened, this
+        becomes the finding of the search."""
         self.run_all()
         conflicts = contested(self.application)
         consumers = have_work(self.system.consumers)
@@ -171,7 +173,7 @@ class Campaign:
             self.counterexamples.append(Counterexample((), (empty,), self.sample, self.examples, 0.0))
 
     def run_all(self) -> None:
-        """Make run after run, until the budget is spent or it is clear that there is nothing more to see."""
+        """Perform one run after another, until the budget is spent or there is another reason to stop (see `over`)."""
         self.started = self.told = time.perf_counter()
         stop_at: int | None = None
         for outcome in self.outcomes():
@@ -185,8 +187,8 @@ class Campaign:
                 return
 
     def outcomes(self) -> Iterator[Outcome]:
-        """The outcomes of all runs, in the order of their numbers. The first runs are made here, the others by workers if workers are
-        allowed."""
+        """The outcomes of all runs, in the order of their numbers. This process performs the first runs; worker
+        processes, if they are allowed, perform the others."""
         if self.tapes is not None:
             for number, tape in enumerate(self.tapes()):
                 yield Outcome.of(number, execute(self.system, self.application, self.menu.decode(tape)), keep=True)
@@ -200,7 +202,8 @@ class Campaign:
             yield from workers.outcomes()
 
     def tell(self) -> None:
-        """Look at the clock, and call `progress` if it has not been called for a while. This also happens between the runs of shrinking."""
+        """Look at the clock, and call `progress` if it has not been called for a while. The search also does this
+        between the runs of shrinking."""
         now = time.perf_counter()
         self.seconds = now - self.started
         if now - self.told > 0.1:
@@ -212,7 +215,7 @@ class Campaign:
         return self.budget.spent(self.seconds, self.examples)
 
     def over(self, stop_at: int | None) -> bool:
-        """Whether to stop."""
+        """Whether to stop the search; `stop_at` is the run after which a search with a finding ends."""
         if len(self.counterexamples) >= self.budget.distinct:
             return True
         if stop_at is not None and self.examples >= stop_at:
@@ -257,8 +260,8 @@ class Campaign:
         return tuple(self.menu.decode(tape(self.seed, outcome.number, self.menu)))
 
     def report(self, outcome: Outcome) -> None:
-        """Shrink a failing run, unless its anomaly is already known. Ctrl-C ends the shrinking, and so does a system that is lost in the
-        meantime; the shortest plan so far is kept."""
+        """Shrink a failing run, unless its anomaly is already known. If the user presses Ctrl-C, or if the system
+        becomes unavailable in the meantime, the shrinking ends, and the shortest plan so far is kept."""
         signature, run = outcome.signature, outcome.run
         if signature is None or run is None or signature in self.signatures:
             return
@@ -319,7 +322,7 @@ class Campaign:
         return counterexample, stopped
 
     def result(self) -> Result:
-        """What there is to report so far."""
+        """The result of the search so far."""
         nearest = {name: near for name, near in self.nearest.items() if not self.situations[name]}
         return Result(
             system=self.system.name,

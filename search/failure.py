@@ -145,11 +145,13 @@ def failure_text(counterexample: Counterexample, command: str, said: Words | Non
 
 
 class Broken(AssertionError):
-    """A property found a violation. Its text is the shrunk plan, the anomaly, and the command that replays it.
+    """A property found a violation. The text of this exception contains the shrunk plan, the anomaly, and the command
+    that replays the plan.
 
-    `counterexample`, `command`, `application`, `system` and `result` (the whole search) are the data for a report. Code that writes a
-    report may set a `message` with a better text, as the pytest plugin does for the report of a test. `plan` is the file of the plan
-    and `report` that of the page; each is "" if there is none.
+    `counterexample`, `command`, `application`, `system` and `result` (the whole search) are the data for a report. Code
+    that writes a report may set a `message` with a better text, as the pytest plugin does for the report of a test.
+    `plan` is the path of the plan's file, and `report` is the path of the report's page; each is "" if there is no such
+    file.
     """
 
     def __init__(

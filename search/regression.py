@@ -23,8 +23,8 @@ from refold.systems.registry import consumer_names, resolve
 
 
 def must_hold(document: dict[str, Any], *, application: str, system: str, elsewhere: bool = False) -> None:
-    """Run the plan in `document`; with `elsewhere`, also fold its events in other processes. Raises `Broken` if something is found, and
-    writes the plan to a file for the command that replays it."""
+    """Run the plan in `document`; with `elsewhere`, also fold its events in other processes. Raises `Broken` if
+    something is found, and writes the plan to a file, so that the command in the message can replay it."""
     __tracebackhide__ = True
     subject = application_named(application)
     plan = plan_from_json(document, subject)

@@ -34,7 +34,8 @@ class BrokenApplication(Exception):
 
 @attrs.define
 class Run:
-    """What one run did. `performed` are the plan's actions that were enabled, up to the one at which the first finding showed."""
+    """What one run did. `performed` are the plan's actions that were enabled, up to the action that led to the first
+    finding."""
 
     performed: list[Action]
     skipped: int
@@ -43,11 +44,11 @@ class Run:
     settled: bool
     observations: dict[str, int] = attrs.field(factory=dict)
     given_up: tuple[str, ...] = ()
-    """What was not checked because it had to be forgotten, in words."""
+    """What could not be checked because something had to be forgotten, in words."""
     situations: dict[str, bool] = attrs.field(factory=dict)
-    """Situation that `sometimes` named in the run -> whether it was reached."""
+    """Each situation that was passed to `sometimes` in the run -> whether it was reached."""
     distances: dict[str, float] = attrs.field(factory=dict)
-    """How near the run came to the situations that `sometimes` named, if a distance was given."""
+    """How close the run came to each situation that was passed to `sometimes` with a distance."""
 
     @property
     def steps(self) -> int:
@@ -70,8 +71,8 @@ def undisturbed() -> Iterator[None]:
 def execute(system: SystemPort, application: Application, plan: Sequence[Action], *, whole: bool = False) -> Run:
     """Run `plan` on a new deployment of `system`, and judge it by all properties.
 
-    The run ends at the first finding, or after settling; with `whole` it continues to the end, for a full report. Raises
-    `BrokenApplication` if the application's own code fails.
+    The run ends at the first finding, or after settling; if `whole` is true, it continues to the end of the plan, for a
+    full report. Raises `BrokenApplication` if the application's own code fails.
     """
     begin_run()
     judge = checker(application)

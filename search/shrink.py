@@ -49,7 +49,7 @@ class Shrinker:
         return self.tried < self.most and self.paired
 
     def attempt(self, plan: Plan) -> Plan | None:
-        """Run a candidate."""
+        """Run a candidate; returns the actions that were performed if the anomaly is still the same, otherwise None."""
         if self.tried >= self.most:
             return None
         self.tried += 1
@@ -105,7 +105,8 @@ class Shrinker:
         return plan
 
     def recount(self, plan: Plan) -> Plan:
-        """Delete an action and renumber a later one: without the first of three messages in flight, the third is the second."""
+        """Delete an action and renumber a later one: if the first of three messages in flight is no longer there, the
+        third becomes the second."""
         if len(plan) > RECOUNTED_UP_TO:
             return plan
         for first in range(len(plan) - 2, -1, -1):
@@ -117,7 +118,8 @@ class Shrinker:
         return plan
 
     def counted(self, action: Action) -> Iterator[Action]:
-        """The same action of the same process with another number, if the number counts what other actions leave behind."""
+        """The same action of the same process with a different number, if the number counts what other actions leave
+        behind."""
         whose = COUNTING.get(type(action))
         if whose is None or action == Deliver(getattr(action, whose), 0):
             return
@@ -182,7 +184,8 @@ class Shrinker:
         return [(old, new) for n, old in enumerate(words) if old in used for new in words[:n]]
 
     def renamed(self, action: Action, old: str, new: str) -> Action:
-        """The action with one word replaced; it is not on the menu if the word means something else there."""
+        """The action with one word replaced. The result is not on the menu if the word means something else in this
+        action."""
         changes: dict[str, Any] = {}
         for name in ("client", "command"):
             value = getattr(action, name, None)

@@ -81,8 +81,8 @@ def where_it_is_written() -> tuple[str, int]:
 class EventSourcedMachine(RuleBasedStateMachine):
     """The base of all machines. In a subclass, set `application` (an instance, a class or a name) and `system` (a name or an object).
 
-    For your own rules: `self.perform(action)` does one action and checks; `self.records` is the history so far;
-    `self.deployment` is the running system.
+    For your own rules: `self.perform(action)` performs one action and checks the properties; `self.records` is the
+    history so far; `self.deployment` is the running system.
     """
 
     application: ClassVar[Any] = "inventory"
@@ -115,7 +115,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @classmethod
     def added(cls) -> Iterator[tuple[str, Any]]:
-        """What subclasses of this class define: names and values."""
+        """The names and values that subclasses of this class define."""
         for base in cls.__mro__[: cls.__mro__.index(EventSourcedMachine)]:
             for name, value in vars(base).items():
                 if name not in SAYS_WHAT and not name.startswith("_hypothesis_"):
@@ -123,12 +123,12 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @classmethod
     def has_own_rules(cls) -> bool:
-        """Whether Hypothesis has to choose what happens: a subclass has rules or initializers."""
+        """Whether Hypothesis has to choose what happens, because a subclass has rules or initializers."""
         return any(hasattr(value, mark) for _, value in cls.added() for mark in MARKS[:2])
 
     @classmethod
     def as_a_campaign(cls) -> bool:
-        """Whether the runs are those of a campaign, in which no method of a subclass takes part."""
+        """Whether the test performs the same runs as a campaign, which call no methods of a subclass."""
         return not any(callable(value) for _, value in cls.added())
 
     @classmethod
@@ -143,7 +143,8 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @contextmanager
     def errors(self, under_way: Action | None = None) -> Iterator[None]:
-        """Report what the code under test raises in the same way as `refold verify`; Hypothesis treats only an `Exception` as a failure."""
+        """Report exceptions of the code under test in the same way as `refold verify` does. This is needed because
+        Hypothesis treats only an `Exception` as a failure."""
         try:
             yield
         except BaseException as error:
@@ -153,11 +154,11 @@ class EventSourcedMachine(RuleBasedStateMachine):
             attribute(error, self.port, self.subject, self.plan, self.records, self.checker.findings)
 
     def choices(self, kinds: tuple[type[Action], ...]) -> st.SearchStrategy[Action]:
-        """The menu's actions of these kinds; if the system has none of them, something that is always possible."""
+        """The menu's actions of these kinds; if the system has none of them, an action that is always possible."""
         return chosen(type(self), kinds)
 
     def perform(self, action: Action) -> bool:
-        """Do one action; raises `Broken` if a property finds something."""
+        """Perform one action; raises `Broken` if a property finds something."""
         __tracebackhide__ = True
         done = False
         with self.errors(action):
@@ -178,8 +179,8 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @initialize(tape=burst_tapes())
     def first_burst(self, tape: bytes) -> None:
-        """Every run begins with a plan like those of campaigns, because actions that are drawn one by one take a long time to get
-        anywhere."""
+        """Every run begins with a plan like those of campaigns, because actions that are drawn one by one take a long
+        time to reach an interesting state."""
         self.searching.rounds.latest = tape
         self.play(self.menu.decode(tape))
 
@@ -198,12 +199,12 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @rule(action=one_of(*kinds("submit")))
     def submit(self, action: Action) -> None:
-        """A client does a whole command."""
+        """A client carries out a whole command."""
         self.perform(action)
 
     @rule(action=one_of(*kinds("client_step")))
     def client_step(self, action: Action) -> None:
-        """A client does one part of a command."""
+        """A client carries out one part of a command."""
         self.perform(action)
 
     @rule(action=one_of(*kinds("slow_append")))
@@ -213,7 +214,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @rule(action=one_of(*kinds("deliver")))
     def deliver(self, action: Action) -> None:
-        """A consumer receives something."""
+        """A consumer receives a message."""
         self.perform(action)
 
     @rule(action=one_of(*kinds("snapshot")))
@@ -223,7 +224,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
 
     @rule(action=one_of(*kinds("fault")))
     def fault(self, action: Action) -> None:
-        """Something dies or comes back."""
+        """A fault occurs, or something recovers."""
         self.perform(action)
 
     def teardown(self) -> None:
@@ -240,7 +241,7 @@ class EventSourcedMachine(RuleBasedStateMachine):
             self.deployment.close()
 
     def settle(self) -> None:
-        """The end of a run; raises `Broken` if it shows something."""
+        """The end of a run; raises `Broken` if a property finds something during settling."""
         __tracebackhide__ = True
         with self.errors():
             self.deployment.settle()

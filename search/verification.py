@@ -36,10 +36,11 @@ def verify(
 ) -> Result:
     """Search `system` for broken guarantees, as `refold verify` does, but print and write nothing.
 
-    `application` is an object, a class, the name of an example or MODULE:OBJECT, or None for a system that brings its own; `system` is a
-    name such as ``sqlite?journal=wal``, a system, a log, or a function that makes one. The search ends after this many wall-clock
-    `seconds` or runs (`examples`); None means no such limit. What it finds in run n depends only on the `seed`, not on how many processes
-    search (`jobs`). The plan of each counterexample is shrunk. Ctrl-C ends the search early; the result says so.
+    `application` is an object, a class, the name of an example or MODULE:OBJECT, or None for a system that includes its
+    own application; `system` is a name such as ``sqlite?journal=wal``, a system, a log, or a function that makes one.
+    The search ends after this many wall-clock `seconds` or runs (`examples`); None means no such limit. What the search
+    finds in run n depends only on the `seed`, not on how many processes search (`jobs`). The plan of each
+    counterexample is shrunk. Ctrl-C ends the search early; the result says so.
 
     If something goes wrong before anything is found, it raises `UsageError`, `SystemUnavailable`, `BrokenApplication` or `AdapterError`
     with a sentence that says what is wrong. Otherwise the result keeps what was found, and the sentence is its `trouble`.

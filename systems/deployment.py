@@ -180,7 +180,7 @@ class Deployment:
         )
 
     def callers(self) -> tuple[str, ...]:
-        """The names of those who act as clients here."""
+        """The names of the callers that act as clients in this deployment."""
         return tuple(self.clients)
 
     def extend(self, make: type[Extension]) -> Extension:
@@ -191,8 +191,8 @@ class Deployment:
         return extension
 
     def call(self, action: type) -> Handler:
-        """Called for the first action of its kind: the extension that handles it is created and told what has happened. Without an
-        extension, the action is never enabled."""
+        """Called for the first action of its kind: creates the extension that handles it, and passes it all earlier
+        events. If there is no such extension, actions of this kind are never enabled."""
         make = self.dormant.get(action)
         if make is None:
             self.handlers[action] = never
@@ -207,7 +207,8 @@ class Deployment:
         return self.handlers[action]
 
     def handlers_of(self, extension: Extension) -> dict[type, Handler]:
-        """Action class -> what the extension does. If that may make something visible, the observer looks before anybody else reads."""
+        """Action class -> the extension's handler for it. If an action may make events visible, the observer reads the
+        log before anybody else does."""
         table = extension.handlers()
         for action in extension.reveals:
             table[action] = functools.partial(self.revealing, table[action])
@@ -216,8 +217,9 @@ class Deployment:
         return table
 
     def removing(self, extension: Extension, handler: Handler, action: Action) -> bool:
-        """Do the removal, and read what is left: after the removed events, and from the beginning. While a slow append is open, readers
-        may not see everything that is stored; the reads after the next restart and at rest are used then."""
+        """Perform the removal, and read what is left: once after the removed events, and once from the beginning. While
+        a slow append is open, readers may not see everything that is stored; in that case, refold relies on the reads
+        after the next restart and at rest."""
         try:
             done = handler(action)
         except ProcessDied as death:
@@ -230,14 +232,14 @@ class Deployment:
         return done
 
     def revealing(self, handler: Handler, action: Action) -> bool:
-        """Do the action, and let the observer look."""
+        """Perform the action, and let the observer read the log."""
         done = handler(action)
         if done:
             self.tail()
         return done
 
     def table(self) -> dict[type, Handler]:
-        """Action class -> what it does here. Actions that the capabilities do not cover are left out."""
+        """Action class -> its handler in this deployment. Actions that the capabilities do not cover are left out."""
         handlers: dict[type[Action], Handler] = {
             Submit: self.submit,
             Prepare: self.prepare,
@@ -267,26 +269,26 @@ class Deployment:
 
     @property
     def slow(self) -> SlowLog:
-        """The log, which can do slow appends."""
+        """The log, as one that supports slow appends."""
         self.require(SlowLog)
         return cast(SlowLog, self.log)
 
     @property
     def powered(self) -> PoweredLog:
-        """The log, whose machine can lose power."""
+        """The log, as one whose machine can lose power."""
         self.require(PoweredLog)
         return cast(PoweredLog, self.log)
 
     @property
     def failing(self) -> FailingLog:
-        """The log, whose disk can fail."""
+        """The log, as one whose disk can fail."""
         self.require(FailingLog)
         return cast(FailingLog, self.log)
 
     def require(self, port: type) -> None:
-        """Check, the first time, that the log has the methods of a capability. Raises UsageError if it does not. The capabilities that
-        were checked are kept in a set: a `cached_property` would write into the instance's dict, and Python would then look up every
-        attribute of this object the slow way.
+        """Check that the log has the methods of a capability, and raise UsageError if it does not. Each capability is
+        checked only once; a set holds those already checked. (A `cached_property` would write into the instance's dict,
+        which would slow down every attribute look-up on this object.)
         """
         if port in self.checked:
             return
@@ -307,7 +309,7 @@ class Deployment:
         return self.clock.now
 
     def perform(self, action: Action) -> bool:
-        """Do one action. If it is not enabled now, return False and count it as skipped."""
+        """Perform one action. If the action is not enabled now, return False and count it as skipped."""
         try:
             handler = self.handlers[type(action)]
         except KeyError:
@@ -326,7 +328,8 @@ class Deployment:
         return False
 
     def settle(self) -> None:
-        """Stop all faults, restart everything, roll back what is open, run the consumers until nothing moves, and show every store."""
+        """Stop all faults, restart everything, roll back what is open, run the consumers until they have nothing left
+        to do, and record the contents of every store."""
         try:
             self.come_to_rest()
         except DidNotRecover as error:
@@ -334,7 +337,7 @@ class Deployment:
             raise
 
     def come_to_rest(self) -> None:
-        """What `settle` does."""
+        """Do the work of `settle`."""
         self.emit(Settling())
         log = self.log
         log.fuse = 0
@@ -380,11 +383,12 @@ class Deployment:
         self.emit(Settled(self.skipped))
 
     def rested(self) -> None:
-        """Called when everything stored at rest has been recorded, to show what else there is to see. Here there is nothing."""
+        """Called once everything stored at rest has been recorded. Subclasses can record more here; this class does
+        nothing."""
 
     def time_passes(self) -> bool:
-        """Called when nobody has anything to do: whether somebody may have something to do after some time has passed. Here nobody waits
-        for time."""
+        """Called when no process has anything to do. Returns whether some process may have something to do after time
+        has passed; always False in this class, because no process waits for time."""
         return False
 
     def close(self) -> None:
@@ -567,7 +571,8 @@ class Deployment:
             self.answered(client, request, outcome)
 
     def given_up(self, client: Client, request: AppendRequest, no: NothingAppended) -> None:
-        """Nothing was stored this time. The outcome of what was sent earlier without an answer remains unknown."""
+        """Record that this attempt stored nothing. If an earlier attempt got no answer, the outcome of the append
+        remains unknown."""
         self.note_no(no)
         if client.unknown is request:
             self.unheard(client, request)
@@ -589,12 +594,12 @@ class Deployment:
         client.settled(request, outcome)
 
     def doubtful(self, client: Client, request: AppendRequest, doubt: OutcomeUnknown) -> None:
-        """The log cannot tell what became of an append, perhaps because its disk failed."""
+        """Deal with an append whose outcome the log does not know, perhaps because its disk failed."""
         self.note_disk(doubt)
         self.unheard(client, request)
 
     def note_disk(self, doubt: OutcomeUnknown) -> None:
-        """Record that the disk failed, if that is the reason."""
+        """Record that the disk failed, if that is why the outcome is unknown."""
         if isinstance(doubt, DiskFailure):
             self.emit(DiskFailed(self.log.name, doubt.how))
 
@@ -611,7 +616,7 @@ class Deployment:
         self.tail()
 
     def tail(self) -> bool:
-        """Let the observer read on, and announce what became visible. Returns whether there was anything."""
+        """Let the observer read on, and announce the events that became visible. Returns whether there were any."""
         page = self.observer.tail()
         if not page:
             return False
@@ -693,7 +698,8 @@ class Deployment:
         return True
 
     def can_die(self, process: Mortal, log: Capability, consumer: Capability) -> bool:
-        """Whether this process can die: whether the system has the capability `log` if it is the log, or `consumer` if it is a consumer."""
+        """Whether this process can die. The log can die if the system has the capability passed as `log`; a consumer
+        can die if the system has the one passed as `consumer`."""
         return (log if process is self.log else consumer) in self.capabilities
 
     def restart(self, action: Restart) -> bool:
@@ -738,11 +744,11 @@ class Deployment:
                 consumer.wake()
 
     def gone(self, error: DidNotRecover) -> None:
-        """The log does not come back; this is the last record of the history."""
+        """Record that the log does not come back. This is the last record of the history."""
         self.emit(NotRecovered(self.log.name, str(error)))
 
     def died(self, death: ProcessDied) -> None:
-        """A process reached the step at which it had to die."""
+        """Deal with the death of a process that has reached the step at which it had to die."""
         death.process.crash()
         self.emit(Crashed(death.process.name, death.during))
         self.forget_slow(death.process)

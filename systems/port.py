@@ -64,7 +64,7 @@ def stand_down(system: SystemPort) -> None:
 
 
 class SystemPort(Protocol):
-    """A system of which a new, empty deployment is opened for each run."""
+    """A system. For each run, a new, empty deployment of it is opened."""
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class SystemPort(Protocol):
         """The consumers that plans may use, and what they promise."""
 
     def menu(self, application: Application) -> Menu:
-        """The actions that plans for this application may have here."""
+        """The actions that plans for this application may contain on this system."""
 
     def open(self, application: Application, emit: Emit) -> DeploymentPort:
         """A new, empty deployment for one run."""

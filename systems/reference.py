@@ -81,7 +81,7 @@ class Reference:
 
     @classmethod
     def with_strategy(cls, name: str) -> Reference:
-        """The reference system with another strategy for conditional updates."""
+        """The reference system with a different strategy for conditional updates."""
         strategy = STRATEGIES[name]
         replaced = {extension.name: extension for extension in strategy.extensions}
         extensions = [
@@ -110,13 +110,13 @@ class Reference:
         self.capabilities = EVERYTHING | {Capability(extension.name) for extension in extensions}
 
     def core(self) -> Reference:
-        """The same system without its extensions, for plans that have none of their actions."""
+        """The same system without its extensions, for plans that contain no actions of extensions."""
         core = copy.copy(self)
         core.extensions = []
         return core
 
     def menu(self, application: Application) -> Menu:
-        """Everything that the model knows. Raises `UsageError` for an application that its strategy cannot protect."""
+        """All actions that the model knows. Raises `UsageError` for an application that its strategy cannot protect."""
         if application.tagged and not self.spans:
             raise UsageError(
                 f"application {application.name!r} has conditions over tags, and the strategy of {self.name!r} protects one key at a time;"

@@ -36,7 +36,7 @@ class LogPort(Readable, Protocol):
 
 
 class StreamLog(LogPort, Protocol):
-    """A log that can read a single stream; any other log is read completely instead."""
+    """A log that can read a single stream; logs without this method are read completely instead."""
 
     def read_stream(self, stream: str, after: int, /) -> Sequence[Stored]:
         """The events of one stream with versions greater than `after`."""
@@ -50,7 +50,7 @@ class MortalLog(Protocol):
         """Die."""
 
     def restart(self) -> None:
-        """Come back with what is durable."""
+        """Start again with what is durable."""
 
 
 @runtime_checkable
@@ -58,7 +58,8 @@ class DurableLog(MortalLog, Protocol):
     """A log that calls ``durable`` right before each of its durable steps, and may die there (``crash-log-at-step``)."""
 
     durable: Callable[[], None]
-    """The harness puts its own function here. It raises where the log has to die, and nothing after it may happen."""
+    """The harness sets this attribute to a function of its own. Where the log has to die, the function raises an
+    exception, and the log must do nothing more."""
 
 
 @runtime_checkable
@@ -72,7 +73,7 @@ class SlowLog(Protocol):
         """Make the slow append of operation `op` visible."""
 
     def abort(self, op: str, /) -> None:
-        """Roll it back."""
+        """Roll back the slow append of operation `op`."""
 
 
 @runtime_checkable
@@ -83,7 +84,7 @@ class PoweredLog(Protocol):
         """Lose unsynced writes in the way that ``how`` names: ``drop``, ``torn`` or ``reorder``."""
 
     def restart(self) -> None:
-        """Come back with what is durable."""
+        """Start again with what is durable."""
 
 
 @runtime_checkable
@@ -146,7 +147,7 @@ class DrivenLog(StreamLog, MortalLog, Protocol):
     fuse: int
 
     def light(self, steps: int, /) -> None:
-        """Die right before the `steps`-th durable step from now (from 1)."""
+        """Die right before the `steps`-th durable step from now, counted from 1."""
 
 
 class StorePort(Protocol):
@@ -168,13 +169,13 @@ class StorePort(Protocol):
         """These rows as they are stored now."""
 
     def apply(self, position: int, writes: Mapping[str, Any], checkpoint: bool = False, /) -> None:
-        """Change rows, and with `checkpoint` the checkpoint, in one atomic step."""
+        """Change rows and, if `checkpoint` is true, the checkpoint, in one atomic step."""
 
     def save_checkpoint(self, position: int, /) -> None:
         """Move only the checkpoint."""
 
     def replace(self, position: int, rows: StoredRows, /) -> None:
-        """Hold exactly these rows."""
+        """Replace all rows by these rows, the state at `position`."""
 
     def crash(self) -> None:
         """The consumer's process dies: drop the connection and what is not committed."""
@@ -193,7 +194,7 @@ class SnapshotPort(Protocol):
         """Store the snapshot durably."""
 
     def newest(self, owner: str, /) -> Snapshot | None:
-        """The newest one."""
+        """The newest snapshot of `owner`, or None if there is none."""
 
     def close(self) -> None:
         """Close files and connections."""

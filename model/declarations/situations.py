@@ -24,9 +24,10 @@ def sometimes(name: str, condition: object = True, *, distance: float | None = N
     `distance` is a number that says how far away the situation is. At 0 the condition decides; above 0 the situation is not reached. If a
     situation is never reached, the plan of the run that came nearest to it is kept.
 
-    A search counts the runs in which the situation was reached at least once, and lists every name that no run reached. Call it from an
-    application, a service, a handler, or anywhere else in the process that is verified; outside a search it only returns its answer.
-    Raises `UsageError` if the name is not a string, or if the distance is not a number of at least 0.
+    A search counts the runs in which the situation was reached at least once, and lists every name that no run reached.
+    Call this function from an application, a service, a handler, or anywhere else in the process that is verified;
+    outside a search, it only returns whether `condition` is true. Raises `UsageError` if the name is not a string, or
+    if the distance is not a number of at least 0.
     """
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"sometimes({name!r}): expected a text that names the situation")

@@ -82,7 +82,7 @@ class Accounts(Application):
     def decide(
         self, command: Register | Rename | Delete, state: frozenset[str]
     ) -> Sequence[Registered | Released | Deleted]:
-        """Refuses a taken name and a missing account."""
+        """Refuses a command if its name is already taken, or if its account does not exist."""
         org, name = command.org, command.name
         if type(command) is Register:
             if name in state:

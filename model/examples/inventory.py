@@ -70,11 +70,11 @@ class Inventory(Application):
         return type(command) is Reserve
 
     def initial(self, key: str) -> int:
-        """An empty shelf."""
+        """0: the shelf is empty."""
         return 0
 
     def decide(self, command: Restock | Reserve, state: int) -> Sequence[Restocked | Reserved | Picked]:
-        """Refuses to reserve more than there is."""
+        """Refuses to reserve more pieces than are free."""
         item, count = command.item, command.count
         if type(command) is Restock:
             return (Restocked(item, count),)
@@ -91,5 +91,5 @@ class Inventory(Application):
         return state - event.count if type(event) is Reserved else state
 
     def broken_invariant(self, key: str, state: int) -> str | None:
-        """What is wrong if more is reserved than there is."""
+        """What is wrong if more pieces are reserved than there are."""
         return f"the stock of {key} is {state}" if state < 0 else None

@@ -76,9 +76,10 @@ def print_result(
     verbose: bool = False,
     earlier: str = "",
 ) -> None:
-    """Print the result of a campaign. `explained` are its counterexamples, and `report` is the path of the page. `note` is a sentence
-    that follows the verdict, and `earlier` is the path of the page of all searches, if there were earlier ones. What leads to a finding
-    fits on one screen, unless `verbose` is set."""
+    """Print the result of a campaign. `explained` are its counterexamples, and `report` is the path of the report's
+    page. `note` is a sentence that follows the verdict, and `earlier` is the path of the page about all searches, if
+    there were earlier searches. Unless `verbose` is set, the steps that lead to a finding are shortened to fit on one
+    screen."""
     _Printer(to or console(), verbose).result(result, explained, report, note, earlier)
 
 

@@ -69,7 +69,7 @@ STYLE = """
 
 
 def spacetime_svg(history: Sequence[Any], finding: Finding | None = None, *, title: str = "") -> str:
-    """The picture of a history as one `<svg>` element. With a finding, it is the picture of what led to the finding."""
+    """The picture of a history as one `<svg>` element. If there is a finding, the picture shows only what led to it."""
     named = {} if finding is None else explain_finding(finding, history).explanation.numbers
     return Picture(scene(history, finding, named), finding, title, named).svg()
 

@@ -22,10 +22,11 @@ from refold.search.objects.locations import Location, location_of
 class Explained:
     """A finding in words, and everything that belongs to it.
 
-    `explanation` has the headline, the parts Let, Then and However, and the usual cause. Its numbers are those of the evidence `graph`,
-    which exists for a wrong decision with a cycle. `place` is the function of the user's own code that it blames. For a counterexample
-    there are also the sentences of its `plan`, the `diagnoses` (best first), the other findings of the same run (`also`), and the
-    `plan_file` and `replay` command ("" if there is none).
+    `explanation` has the headline, the parts Let, Then and However, and the usual cause. The numbers in the explanation
+    are those of the evidence `graph`, which exists if the finding is a wrong decision with a cycle. `place` is the
+    function in the user's own code that the explanation blames. For a counterexample there are also the sentences of
+    its `plan`, the `diagnoses` (best first), the other findings of the same run (`also`), and the `plan_file` and
+    `replay` command ("" if there is none).
     """
 
     finding: Finding
@@ -43,7 +44,7 @@ class Explained:
 
     @property
     def history(self) -> Sequence[Any]:
-        """The history in which the finding showed; empty if it was not kept."""
+        """The history in which the violation was found; empty if the history was not kept."""
         return () if self.counterexample is None else self.counterexample.history
 
 
@@ -97,7 +98,8 @@ def explain_result(
     *,
     system: Any = None,
 ) -> tuple[Explained, ...]:
-    """Explain every counterexample of a campaign. `plans` and `replays` give, for each one, its file and the command that replays it."""
+    """Explain every counterexample of a campaign. For each counterexample, `plans` contains the file of its plan, and
+    `replays` contains the command that replays the plan."""
     return tuple(
         explain(
             example,

@@ -69,7 +69,7 @@ def listed(items: Sequence[Item], heading: str) -> list[str]:
 
 
 def failure_message(explained: Explained, page: str = "") -> str:
-    """The message of a test that failed with this counterexample; `page` is where its report is."""
+    """The message of a test that failed with this counterexample; `page` is the path of its report."""
     example = explained.counterexample
     if example is None:
         raise ValueError("this explains a finding alone; give what `explain` makes of a counterexample")

@@ -39,11 +39,12 @@ def check(
 ) -> Judged:
     """Judge a history, as `refold check` does, and print nothing.
 
-    `history` is the path of a file; or the records themselves, as objects of refold, as maps or as lines of text; or the operations of
-    `refold.properties.linearizability`. A history of refold is judged by all properties that apply, with `application` (an object, a
-    class, a name of an example or MODULE:OBJECT) or else with the example that it names. A history without positions is judged with
-    `model`, which starts from the `initial` value. `seconds` is the CPU time that judging may take. `jobs` processes judge a history of
-    refold (None: as many as there are cores, if that saves enough time); what is found does not depend on the number.
+    `history` is one of the following: the path of a file; the records themselves, as refold's objects, as maps or as
+    lines of text; or operations as defined in `refold.properties.linearizability`. A history of refold is judged by all
+    properties that apply, with `application` (an object, a class, a name of an example or MODULE:OBJECT) or else with
+    the example that it names. A history without positions is judged with `model`, which starts from the `initial`
+    value. `seconds` is the CPU time that judging may take. `jobs` processes judge a history of refold (None: as many as
+    there are cores, if that saves enough time); what is found does not depend on the number.
 
     The verdict is ``held`` or ``broken``, ``linearizable`` or ``not linearizable``, or ``undecided``. If something ended the reading
     early, such as a malformed line or Ctrl-C, it is the `error` of the result, which keeps what was found before.

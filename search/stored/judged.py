@@ -18,14 +18,15 @@ HELD, BROKEN, UNDECIDED = "held", "broken", "undecided"
 class Judged:
     """The verdict on a stored history, and what it is based on.
 
-    ``verdict`` is ``held`` or ``broken`` for a history of refold, ``linearizable`` or ``not linearizable`` for a history without
-    positions, and ``undecided`` if the history could not be read or judged to its end and nothing had been found by then. ``records`` is
-    the number of records that were read. ``findings`` are those of refold's properties, judged with ``application`` (None: without one).
-    ``black_box`` is the verdict on a history without positions, and ``fail`` says what a failed operation was taken to mean there.
-    ``not_checked`` says in plain words what was not checked, and ``counts`` says what happened. ``reason`` says why nothing was decided,
-    and ``hint`` says under which other assumption there would be no contradiction. ``account`` is the verdict of a model that needs no
-    search, and ``operations`` are the operations of a history without positions. ``error`` is what ended the reading early; what was
-    found before is kept.
+    ``verdict`` is ``held`` or ``broken`` for a history of refold, ``linearizable`` or ``not linearizable`` for a
+    history without positions, and ``undecided`` if the history could not be read or judged completely and nothing had
+    been found until then. ``records`` is the number of records that were read. ``findings`` are those of refold's
+    properties, judged with ``application`` (None: without one). ``black_box`` is the verdict on a history without
+    positions, and `fail` says what a failed operation in such a history was taken to mean. ``not_checked`` says in
+    plain words what was not checked, and ``counts`` says what happened. ``reason`` says why nothing was decided, and
+    `hint` names a different assumption under which there would be no contradiction. ``account`` is the verdict of a
+    model that needs no search, and ``operations`` are the operations of a history without positions. ``error`` is what
+    ended the reading early; what was found before is kept.
     """
 
     verdict: str

@@ -38,7 +38,8 @@ def replay(
     application: Application | type[Application] | str | None = None,
     system: Any = None,
 ) -> Result:
-    """Run a plan again, as `refold replay` does, but print nothing. What it breaks is in the `counterexamples` of the result.
+    """Run a plan again, as `refold replay` does, but print nothing. Violations are in the `counterexamples` of the
+    result.
 
     `plan` is the path of a stored plan, the document that is in one, or a sequence of actions. `application` and `system` are objects,
     classes or names; by default, they are those that the plan names.

@@ -38,17 +38,25 @@ LENGTHS = (6, 10, 16, 24, 40)
 
 
 class EventSourcing:
-    """A system made from an `Application` of the library `eventsourcing`; it needs the class and a few commands.
+    """A system made from an `Application` of the `eventsourcing` library. The class and a few commands are all that it
+    needs.
 
-    `commands`: tuples of a method's name and its arguments, or functions of the application. A tuple among the arguments stands for what
-    that call returned the first time. `projections`: subclasses of `ProcessApplication`, or triples of a projection, the class of its
-    view, and a function that turns a view into a dict. `env`: settings. `persistence`: ``sqlite``, ``postgres``, ``popo``, or, for
-    another module whose database is in files, a function that takes the path of a folder and returns settings, including
-    `PERSISTENCE_MODULE`; it allows no `projections`. `state`: what counts as an aggregate's state. `invariant(aggregate)`: False, or a
-    sentence, if the state is impossible. `evolve(state, event)` and `decide(command, state)`: a second opinion on what events mean and
-    what is allowed. `decide` raises `refold.Refusal`. `key(command)` returns the id of the aggregate that the command is about, or a
-    tuple of ids; `decide` is then given a tuple of states. `projector(aggregate, events)`: for functional aggregates. `atomic`: whether a
-    call that fails or dies must have done all or nothing.
+    - `commands`: tuples of a method's name and its arguments, or functions that are passed the application. A tuple
+      among the arguments is itself a call, and stands for what that call returned the first time.
+    - `projections`: subclasses of `ProcessApplication`, or triples of a projection, the class of its view, and a
+      function that turns a view into a dict.
+    - `env`: settings.
+    - `persistence`: `sqlite`, `postgres` or `popo`. For a different module whose database is in files, this is a
+      function that is passed the path of a folder and returns settings, including `PERSISTENCE_MODULE`; `projections`
+      are not possible in this case.
+    - `state`: a function that returns what counts as an aggregate's state.
+    - `invariant(aggregate)`: returns False, or a sentence, if the aggregate's state is impossible.
+    - `evolve(state, event)` and `decide(command, state)`: a second, independent definition of what events mean and of
+      what is allowed. `decide` raises `refold.Refusal`.
+    - `key(command)`: returns the id of the aggregate that the command is about. It may return a tuple of ids; `decide`
+      is then passed a tuple of states.
+    - `projector(aggregate, events)`: for functional aggregates.
+    - `atomic`: whether a call that fails, or whose process dies, must have had either its whole effect or none.
     """
 
     clients = ("alice", "bob")
@@ -110,7 +118,7 @@ class EventSourcing:
                 worker.store = self.store
 
     def open(self, application: Application, emit: Emit) -> FrameworkDeployment:
-        """A new one."""
+        """A new deployment."""
         if not isinstance(application, FreshInstances):
             raise UsageError(
                 f"system {self.name!r} brings its own application; leave out --application, or the application of verify()"
@@ -118,7 +126,7 @@ class EventSourcing:
         return FrameworkDeployment(self, application, emit)
 
     def menu(self, application: Application) -> Menu:
-        """Calls, turns, observations, and what happens between two statements."""
+        """The menu of calls, turns, observations, and events between two statements."""
         commands = application.commands()
         menu = Menu(commands, self.clients, (), self.capabilities, lengths=LENGTHS)
         cast = Cast(commands, self.clients, self.consumers, "log")
@@ -158,7 +166,7 @@ class EventSourcing:
             yield "", 8, [(*stop, Die(stop[0].consumer), Turn(stop[0].consumer)) for stop in turns]
 
     def learned(self, application: Application) -> dict[str, list[str]]:
-        """The places where the code stops. Raises `UsageError` if every call fails."""
+        """The places where the code can be stopped. Raises `UsageError` if every call fails."""
         if self.places is None:
             deployment = self.open(application, lambda record: None)
             try:

@@ -186,7 +186,7 @@ class RowTable(Table):
         self.execute("UPDATE progress SET checkpoint = ?", (position,))
 
     def replace(self, position: int, rows: Sequence[tuple[str, bytes]]) -> None:
-        """Hold exactly these rows."""
+        """Replace all rows by these rows, the state at `position`."""
         execute = self.execute
         execute("BEGIN IMMEDIATE")
         execute("DELETE FROM rows")

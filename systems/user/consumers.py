@@ -30,14 +30,19 @@ from refold.systems.user.log import BESIDE, GuardedLog, declared_by, log_capabil
 class ConsumerPort(Protocol):
     """A consumer of the user's own.
 
-    ``projection`` names the application's method that its rows are folded with (``views``, ``states``, ``pointers``, ``totals`` or one of
-    your own). `promises` may say ``atomic`` (rows and checkpoint are saved in one transaction), ``volatile`` (rows do not survive a crash
-    and are rebuilt from the checkpoint on) or ``unordered``.
+    `projection` names the method of the application that folds events into the consumer's rows (``views``, ``states``,
+    ``pointers``, ``totals`` or one of your own). `promises` may say ``atomic`` (rows and checkpoint are saved in one
+    transaction), ``volatile`` (rows do not survive a crash and are rebuilt from the checkpoint onwards) or
+    ``unordered``.
 
-    Optional: `crash` and `restart`, without which the consumer is never crashed. `flush`: for a consumer that collects events; it must
-    handle all that it has collected. The harness calls it when there is nothing more to read, as a timer would. `durable`: the harness
-    replaces it with a function that the consumer calls right before each durable step. If the consumer has to die there, this function
-    raises, and nothing after it may happen. `close`: the run is over.
+    The following members are optional:
+
+    - `crash` and `restart`: without them, the consumer is never crashed.
+    - `flush`: for a consumer that collects events. It handles all events that the consumer has collected. The harness
+      calls it when there is nothing more to read, as a timer would.
+    - `durable`: the harness replaces it with a function that the consumer must call right before each durable step. If
+      the consumer has to die there, this function raises an exception, and the consumer must do nothing more.
+    - `close`: called when the run is over.
     """
 
     projection: str
@@ -46,7 +51,7 @@ class ConsumerPort(Protocol):
         """Handle one event, which may be delivered again: change rows and save the checkpoint, in any order."""
 
     def checkpoint(self) -> int:
-        """The position after which it wants to continue when it is restarted; 0 at first."""
+        """The position after which the consumer will continue when it is restarted; 0 at first."""
 
     def rows(self) -> Mapping[str, object]:
         """All rows as they are stored now."""

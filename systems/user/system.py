@@ -219,7 +219,7 @@ class OwnSystem:
         gc.collect()
 
     def open(self, application: Application, emit: Emit) -> OwnDeployment:
-        """A new one."""
+        """A new deployment."""
         return OwnDeployment(self, application, emit)
 
     def menu(self, application: Application) -> Menu:

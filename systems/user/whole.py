@@ -109,7 +109,7 @@ class WholeSystem:
         return self.other
 
     def open(self, application: Application, emit: Emit) -> DeploymentPort:
-        """A new one."""
+        """A new deployment."""
         if not application.replayed:
             return self.become_other(application).open(application, emit)
         return WholeDeployment(self, application, emit)

@@ -28,14 +28,19 @@ def sqlite_system(
     readers: Mapping[str, Reader] | None = None,
     lock: Lock | None = None,
 ) -> Callable[[], OnTables]:
-    """A system whose parts live in one SQLite file. The function that it returns makes a new system for each run.
+    """A system whose parts are all in one SQLite file. Returns a function that creates a new system for each run.
 
-    `create` is a function that makes the tables in an empty file, whose path it is given, or an SQL script that does so. `service` is
-    what clients call. ``events`` says where the events are: for each class of events, a table or a query with a column ``position`` and a
-    column for each of its fields, or one query for all events with the columns ``position``, ``type`` and ``data`` (JSON). Columns
-    ``stream``, ``version`` and ``id`` are used if they exist; otherwise the stream is the application's key, the version is the count of
-    its events, and the id is the position. `sinks` are where messages leave the system, `relays` send them, and `readers` answer
-    questions about keys. `lock` is a lock in the database; its `make` is called with the path and the name of a client.
+    - `create` is either a function that is passed the path of an empty file and creates the tables in it, or an SQL
+      script that creates them.
+    - `service` is what clients call.
+    - `events` says where the events are. It names, for each class of events, a table or a query with a column
+      `position` and a column for each field of the class; or it is a single query for all events, with the columns
+      `position`, `type` and `data` (JSON). The columns `stream`, `version` and `id` are used if they exist. Otherwise,
+      the stream is the application's key, the version is the event's number in its stream, and the id is the position.
+    - `consumers` are your workers.
+    - `sinks` are where messages leave the system, and `relays` send them.
+    - `readers` answer questions about keys.
+    - `lock` is a lock in the database. Its `make` is called with the path of the file and the name of a client.
     """
     parts = described(service, events, consumers, sinks, relays, readers, lock)
     folders: list[RunFolder] = []
@@ -60,12 +65,13 @@ def postgres_system(
     readers: Mapping[str, Reader] | None = None,
     lock: Lock | None = None,
 ) -> Callable[[], OnTables]:
-    """A system whose parts live in one PostgreSQL database. The function that it returns makes a new system for each run, on a server
-    that refold starts or on the one at `url`.
+    """A system whose parts are all in one PostgreSQL database. Returns a function that creates a new system for each
+    run, on a server that refold starts or on the server at `url`.
 
-    `schema` is a function that makes the tables in an empty database, whose address it is given, or an SQL script that does so. Your
-    parts get that address wherever `sqlite_system` would give them the path of the file. The other parameters are the same as there.
-    Events are numbered in the order in which they became visible.
+    `schema` is either a function that is passed the address of an empty database and creates the tables in it, or an
+    SQL script that creates them. Your parts are passed that address wherever `sqlite_system` would pass them the path
+    of the file. The other parameters are the same as those of `sqlite_system`. Events are numbered in the order in
+    which they became visible.
     """
     parts = described(service, events, consumers, sinks, relays, readers, lock)
     return lambda: OnTables(postgres_database(schema, url), parts)

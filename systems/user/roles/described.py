@@ -19,13 +19,15 @@ from refold.systems.user.roles.sinks import Sink
 class Service:
     """What clients call: `make` is called each time a client's process starts, with the path or address of the database.
 
-    It has `execute(command)`, or a method for each command (`claim_name(name, owner)` for `ClaimName(name, owner)`). `refusals` are the
-    errors with which it refuses a command, besides `refold.Refusal`. If it sends messages itself, name the sink in `sends`; `make` then
-    gets it too.
+    The object that `make` returns has a method `execute(command)`, or one method for each command
+    (`claim_name(name, owner)` for `ClaimName(name, owner)`). `refusals` are the exceptions with which the object
+    refuses a command, besides `refold.Refusal`. If the object sends messages itself, name the sink in `sends`; `make`
+    is then passed the sink too.
 
-    `load` is the name of its method that loads the aggregate of a key, through whatever caches and snapshots it has; `state` turns the
-    aggregate into a state as `Application.evolve` returns it. `snapshots` is a table or a query with a key, a version and a state;
-    `snapshot` turns that state into one of the application. By default it reads JSON.
+    `load` is the name of the method that loads the aggregate of a key, through whatever caches and snapshots it has;
+    `state` converts the aggregate to a state as `Application.evolve` returns it. `snapshots` is a table or a query with
+    a key, a version and a state; `snapshot` converts that state to a state of the application; by default, it reads
+    JSON.
     """
 
     make: Callable[..., object]
@@ -41,8 +43,8 @@ class Service:
 class Reader:
     """Answers questions about keys: a cache, an index, a page.
 
-    `make` is called once, with the path or address of the database; `query` is the name of its method. `promises` is the same as for
-    every reader.
+    `make` is called once, with the path or address of the database; `query` is the name of the reader's method.
+    `promises` has the same meaning as in `ReaderPort`.
     """
 
     make: Callable[..., object]
@@ -54,19 +56,23 @@ class Reader:
 class Worker:
     """A consumer whose rows and checkpoint are in the database.
 
-    `make` is called each time its process starts, with the path or address of the database. `poll` is the name of its method that does a
-    bounded piece of work and says whether there was any. If something else hands the worker its events, name the method that takes them in
-    `handle` instead; it then needs a checkpoint. Leave out `make` if the rows are written in the transaction of the append. `rows` is a
-    table or a query: the first column is the key, the others are the value. `checkpoint` is a table or a query with one number.
+    `make` is called each time its process starts, with the path or address of the database. `poll` is the name of its
+    method that does a bounded piece of work and returns whether there was any work to do. If something else passes the
+    events to the worker, use `handle` instead to name the method that receives them; the worker then needs a
+    checkpoint. Leave out `make` if the rows are written in the transaction of the append. `rows` is a table or a query:
+    the first column is the key, and the other columns are the value. `checkpoint` is a table or a query with one
+    number.
 
-    A worker that runs by itself (`start`, `stop`, its own threads or tasks) is not a `Worker`. Put an object with `start` and `rows` into
-    the `consumers` of the system that the function returned by `sqlite_system` makes; the page on async code shows how.
+    A worker that runs by itself (`start`, `stop`, its own threads or tasks) is not a `Worker`. Put an object with
+    `start` and `rows` into the `consumers` of the system that the function returned by `sqlite_system` creates; the page
+    on async code shows how.
 
-    `snapshot` is a table or a query with a position and the rows up to it, as JSON. The newest one counts.
+    `snapshot` is a table or a query with a position and the rows up to it, as JSON. The newest snapshot counts.
 
-    `rebuild` is the name of its method that rebuilds the rows from the events, or a function that does so. It runs in its own process:
-    the method is called on a worker that is made for it, and the function is called with the path or address. The other parameters are
-    the same as for every consumer.
+    `rebuild` is the name of its method that rebuilds the rows from the events, or a function that does so. The rebuild
+    runs in its own process: a method is called on a worker that is created for the purpose, and a function is called
+    with the path or address of the database. The other parameters have the same meaning as for every consumer
+    (`ConsumerPort`).
     """
 
     make: Callable[..., object] | None = None
@@ -86,8 +92,8 @@ class Worker:
 class Relay:
     """A process that works in turns and sends messages: the relay of an outbox, a process manager, a mailer.
 
-    `make` is called each time its process starts, with the path or address of the database and the sink called `sends`. `poll` is the name
-    of its method that does a bounded piece of work and says whether there was any.
+    `make` is called each time its process starts, with the path or address of the database and the sink called `sends`.
+    `poll` is the name of its method that does a bounded piece of work and returns whether there was any work to do.
     """
 
     make: Callable[..., object]

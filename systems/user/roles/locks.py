@@ -53,13 +53,17 @@ WHOLE: dict[type[Action], str] = {Acquire: "acquire", WriteLocked: "write", Rene
 
 
 class HolderPort(Protocol):
-    """A lock as one client uses it. A `Lock` makes one each time a client's process starts.
+    """A lock as one client uses it. `Lock` creates a `HolderPort` each time a client's process starts.
 
-    If a `Lock` has names, each method gets the name of the lock as its argument.
+    If a `Lock` has names, each method is passed the name of the lock as its argument.
 
-    `acquire` never waits for long; it returns None or False instead. Optional: `renew` returns whether the lease starts again from now;
-    `write` does what the lock guards, with the token that the client has, and returns False, or raises, if it was refused; `crash` is
-    called when the client's process has died, and does what a server would do when it notices; and `close`.
+    `acquire` must not wait for long; it returns None or False instead. These methods are optional:
+
+    - `renew` returns whether the lease starts again from now.
+    - `write` performs the write that the lock guards, with the client's token. If the write is refused, it returns
+      False or raises an exception.
+    - `crash` is called when the client's process has died, and does what a server would do when it notices the death.
+    - `close` is called at the end of the run.
     """
 
     def acquire(self, *name: str) -> int | bool | None:
@@ -73,12 +77,14 @@ class HolderPort(Protocol):
 class Lock:
     """A lock of your own: `make(client)` returns the object through which that client uses it, a `HolderPort`.
 
-    `lease` is how many seconds a grant lasts; None if it lasts until it is released or its process dies. `written()` shows what the lock
-    guards, read from outside: whatever changes when a write takes effect; on a database it is a table or a query. Without it, a write
-    counts as taking effect when it returns, and no time passes during the write. `name` is what reports call the thing that is guarded.
+    `lease` is how many seconds a grant lasts; None if it lasts until the lock is released or the client's process dies.
+    `written()` returns what the lock guards, as read from outside: a value that changes when a write takes effect. If
+    the guarded data is in a database, `written` is a table or a query instead. Without `written`, a write counts as
+    taking effect when it returns, and no time passes during the write. `name` is what reports call the guarded
+    resource.
 
-    `names`: there is one lock for each of these names, independent of all others. A client may hold several, and `acquire`, `renew`,
-    `write` and `release` get the name of the lock as their argument.
+    `names`: there is one lock for each of these names, independent of all others. A client may hold several, and
+    `acquire`, `renew`, `write` and `release` are passed the name of the lock as their argument.
     """
 
     make: Callable[..., Any]

@@ -40,10 +40,11 @@ EXPIRED = 7 * 86_400.0
 class ReaderPort(Protocol):
     """Answers questions about keys: a cache, an index, a page.
 
-    Every answer is a state that the key has or has had; at rest, it is the current one. `promises` may say more: ``sessions`` (a client
-    sees what it has written itself, and never less than it has seen before), ``monotonic`` (no client ever sees less than any client has
-    seen before). If ``query`` raises, it is recorded that there was no answer. If the reader is given as a class or a function, it is
-    made once, by the process that answers.
+    Every answer is a state that the key has or has had; at rest, it is the current one. `promises` may say more:
+    ``sessions`` (a client sees what it has written itself, and never less than it has seen before), ``monotonic`` (no
+    client ever sees less than any client has seen before). If `query` raises an exception, the history records that
+    there was no answer. If the reader is given as a class or a function, the process that answers creates the reader
+    once.
     """
 
     def query(self, key: str) -> Any:

@@ -60,14 +60,17 @@ HOURS_MAX = 200
 class RelayPort(Protocol):
     """A process that works in turns: the relay of an outbox, a process manager, a mailer.
 
-    If it is a class or a function, a new one is made each time its process starts, and the process may die anywhere. Several may run at
-    once. If `poll` raises, the failure is recorded and `poll` is called again; at rest, the fourth failure in a row ends the attempts.
+    If the relay is given as a class or a function, a new relay is created each time its process starts, and the process
+    may die anywhere. Several relays may run at once. If `poll` raises an exception, the failure is recorded and `poll`
+    is called again; when the system comes to rest, the fourth failure in a row ends the attempts.
 
-    Optional: `stop` (an orderly end, as SIGTERM asks for), `crash` and `restart` for an object that outlives its process, `close`.
+    Optional: `stop` (an orderly shutdown, as requested by SIGTERM), `crash` and `restart` (for an object that outlives
+    its process), and `close`.
     """
 
     def poll(self) -> bool:
-        """Do a bounded piece of work; returns whether there was any. If it returns None, there was some if anything was sent."""
+        """Do a bounded piece of work; returns whether there was any. If `poll` returns None, refold assumes that there
+        was some if a message was sent."""
 
 
 class RelayProcess(Watched):

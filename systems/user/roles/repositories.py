@@ -26,12 +26,12 @@ from refold.systems.user.roles.role import OwnRole, Places, Surroundings
 class RepositoryPort(Protocol):
     """Where the application loads an aggregate, through whatever caches and snapshots it has.
 
-    A system has it as `repository`: one object that all clients share, or a function that is called with a client's service and returns
-    that client's own.
+    A system has an attribute `repository`: either one object that all clients share, or a function that is passed a
+    client's service and returns that client's own repository.
 
-    Promise: while nobody is in the middle of work, `load` returns the fold of all events of the key. Optional, on the system's
-    `repository`: `snapshot(key)` returns the newest stored snapshot as (version, state), or None. Its state is the fold of that many
-    events of the key, counted from the first.
+    Promise: while no operation is in progress, `load` returns the fold of all events of the key. Optional, on the
+    system's `repository`: `snapshot(key)` returns the newest stored snapshot as (version, state), or None. The state
+    must be the fold of the key's first `version` events.
     """
 
     def load(self, key: str) -> Any:

@@ -28,8 +28,9 @@ class SinkPort(Protocol):
     """The place where messages leave the system, as refold sees it: a `Sink`, or your own stand-in for a broker, a mail server or a
     payment service.
 
-    It promises that `sent` grows only at its end. Wrap a stand-in of your own in `refold.systems.gate.watch`, so that code can stop at
-    it. Optional: `message` (None for an event that calls for none) and `promises`, as those of `Sink`.
+    The sink promises that the list which `sent` returns only ever grows at its end. Wrap a stand-in of your own in
+    `refold.systems.gate.watch`, so that refold can stop the code that calls it. Optional: `message` (returns None for
+    an event that needs no message) and `promises`, with the same meaning as in `Sink`.
     """
 
     def sent(self) -> Sequence[Any]:
@@ -37,15 +38,19 @@ class SinkPort(Protocol):
 
 
 class Sink:
-    """Takes messages and keeps them. A relay or a service sends to it instead of to a broker.
+    """Receives messages and keeps them. A relay or a service sends to it instead of to a broker.
 
-    `message(event)` is the message that an event calls for, or None; it is compared with ``==``. A message that is sent with one
-    argument is that argument, otherwise the tuple of all arguments. When a message is sent, a plan may stop the sender, refuse the
-    message with a `ConnectionError`, lose the answer, or end the sender's process.
+    `message(event)` returns the message that has to be sent because of an event, or None if there is none; messages are
+    compared with `==`. If a message is sent with one argument, that argument is the message; otherwise the tuple of all
+    arguments is. When a message is sent, a plan may stop the sender, refuse the message with a `ConnectionError`, lose
+    the answer, or end the sender's process.
 
-    By default, each message is promised at least once, and a repetition does no harm. ``promises`` may say more: ``once`` (a message is
-    sent a second time only if its sender was interrupted after the first), ``at-most-once`` (a message is never sent a second time, but a
-    fault may lose it), ``ordered`` (the messages of a stream are sent in the order of its events).
+    By default, the promise is that each message is sent at least once, and that a repetition does no harm. `promises`
+    may say more:
+
+    - `once`: a message is sent a second time only if its sender was interrupted after the first time.
+    - `at-most-once`: a message is never sent a second time, but a fault may lose it.
+    - `ordered`: the messages of a stream are sent in the order of its events.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class Sink:
     publish = __call__ = send
 
     def sent(self) -> list[Any]:
-        """All messages so far."""
+        """All messages that have been sent so far."""
         return list(self.messages)
 
     def fresh(self) -> Sink:
