@@ -70,7 +70,7 @@ class BeginRestart(Action, frozen=True, tag="begin-restart"):
 @action_kind
 class Halt(Action, frozen=True, tag="halt"):
     """`who` goes on with its work and stops before the first place with this name, or before the second one if the name ends in
-    "(2)"."""
+    "(2)". If the name begins with "after", it stops when that is done, before it hears the answer."""
 
     phrase = "somebody had stopped in the middle of work"
 
@@ -78,7 +78,7 @@ class Halt(Action, frozen=True, tag="halt"):
     before: str
 
     def __str__(self) -> str:
-        return f"{self.who} stops before {self.before}"
+        return f"{self.who} stops {'' if self.before.startswith('after ') else 'before '}{self.before}"
 
 
 @action_kind

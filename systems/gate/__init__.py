@@ -15,7 +15,7 @@ from refold.systems.gate.crossing import (
     Stopped,
     Wait,
 )
-from refold.systems.gate.decision import DIE, GO, Decision, Die, Fail, Go, Lose, Pause, Stop
+from refold.systems.gate.decision import DIE, GO, HOLD, Decision, Die, Fail, Go, Hold, Lose, Pause, Stop
 from refold.systems.gate.gate import Busy, Gate, Unknown
 from refold.systems.gate.module_state import ModuleState
 from refold.systems.gate.schedule import Step, twice, wander
@@ -24,6 +24,7 @@ from refold.systems.gate.watch import durable, watch
 __all__ = [
     "DIE",
     "GO",
+    "HOLD",
     "Blocked",
     "Boundary",
     "Busy",
@@ -37,6 +38,7 @@ __all__ = [
     "Fail",
     "Gate",
     "Go",
+    "Hold",
     "Idle",
     "Lose",
     "ModuleState",

@@ -30,7 +30,7 @@ from refold.systems.gate.crossing import (
     Stopped,
     Wait,
 )
-from refold.systems.gate.decision import Decision, Die, Fail, Go, Lose, Pause, Stop, error_of
+from refold.systems.gate.decision import Decision, Die, Fail, Go, Hold, Lose, Pause, Stop, error_of
 from refold.systems.gate.network.exhaustion import why_it_cannot_go_on
 from refold.systems.gate.tracebacks import forget_locals
 
@@ -350,6 +350,9 @@ class Actor:
         result = self.work(work, crossing, boundary)
         if type(decision) is Lose:
             raise_unless_none(error_of(decision.error, boundary.lose))
+        elif type(decision) is Hold:
+            answer = attrs.evolve(crossing, phase=AFTER)
+            self.obey(self.stand(answer), answer, boundary)
         return result
 
     def decide(self, kind: str, words: str, boundary: Boundary = PLAIN) -> Decision | None:

@@ -20,6 +20,12 @@ class Go:
 
 
 @attrs.frozen
+class Hold(Go):
+    """The work is done, and the actor stops once more before it hears the answer: at the same crossing, in phase ``after``. Loses nothing:
+    what it has read may be old by the time it goes on. Where a server or a loop does the work for the gate, it is the same as `Go`."""
+
+
+@attrs.frozen
 class Fail:
     """The work is not done and the client library raises.
 
@@ -80,6 +86,7 @@ class Pause:
 Decision = Go | Fail | Lose | Die | Stop | Pause
 
 GO = Go()
+HOLD = Hold()
 DIE = Die()
 
 

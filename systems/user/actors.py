@@ -15,7 +15,7 @@ from refold.model.process import Emit
 from refold.systems.gate import Blocked, Busy, Died, Exited, Fail, Gate, Lose, Raised, Returned, Status, Stop, Stopped
 from refold.systems.gate.actor import Actor
 from refold.systems.gate.crossing import Ended, Wait
-from refold.systems.gate.decision import DIE, GO, Decision
+from refold.systems.gate.decision import DIE, GO, HOLD, Decision
 from refold.systems.gate.runtime.driven import Carrier
 from refold.systems.user.coroutines import first_of, others_of
 from refold.systems.user.errors import AdapterError, told
@@ -27,12 +27,17 @@ STEPS = 10_000
 """Steps after which a piece of work is said to have no end."""
 LOOSE_STEPS = 500
 """Steps that what goes on by itself may take before others get a turn."""
-NAPS = 60
+NAPS = 12
 """How often time passes until what goes on by itself comes to a place."""
+SHORT_NAPS = 6
+"""How many of these end at the next moment for which somebody waits. Each later one is twice as long as the one before: a minute passes,
+and whoever looks once a second does not look sixty times."""
 OTHERS_STEPS = 300
 """Steps that a group may take while its leader waits for somebody else."""
 AGAIN = re.compile(r"(.*) \((\d+)\)")
 """A place that is not the first of its kind."""
+ANSWER = "after "
+"""How the name of a place begins at which something is done, and its answer is still to come."""
 ROUNDS = 50
 """How often time passes at rest for what somebody has left in the background."""
 
@@ -245,13 +250,17 @@ class Stage:
             work.finish(status)
 
     def halt(self, name: str, before: str) -> None:
-        """Let somebody go on to the first place that is called like this; “COMMIT (2)” is the second one from here on."""
-        before, left = numbered(before)
+        """Let somebody go on to the first place that is called like this; “COMMIT (2)” is the second one from here on, and “after SELECT”
+        is where somebody has read and not heard of it yet."""
+        answer = before.startswith(ANSWER)
+        before, left = numbered(before.removeprefix(ANSWER))
         others = naps = 0
         for _ in range(STEPS if self.busy(name) else LOOSE_STEPS):
             one = self.leads(name)
             if one is None and name in self.loose and naps < NAPS and self.pass_time():
                 naps += 1
+                if naps > SHORT_NAPS:
+                    self.gate.advance(2.0 ** (naps - SHORT_NAPS))
                 continue
             others = 0 if one is not None and one.name == name else others + 1
             if one is None or others > OTHERS_STEPS:
@@ -259,6 +268,8 @@ class Stage:
             if self.before(name).startswith(before):
                 left -= 1
                 if not left:
+                    if answer:
+                        self.step(name, HOLD)
                     break
             self.step(name)
         one = self.leads(name)
@@ -424,6 +435,11 @@ class Stage:
                     moved = True
             if not left or (not moved and not self.pass_time()):
                 break
+
+
+def answer_of(place: str) -> str:
+    """What the place is called at which that of this name is done, and its answer is still to come."""
+    return f"{ANSWER}{place}"
 
 
 def numbered(place: str) -> tuple[str, int]:

@@ -115,6 +115,8 @@ class OwnSystem:
         self.gaps = isinstance(parts.log, InOrderOfCommit)
         self.gated = at_gate(parts)
         self.executes = self.serves
+        self.shares = self.serves and parts.shared
+        """All clients call one service, and share what it has in memory."""
         self.clients: tuple[str, ...] = CLIENTS[:2]
         self.given = dict(parts.roles)
         for role, theirs in parts.roles.items():
@@ -294,7 +296,7 @@ class OwnSystem:
         places = self.learned(application)
         actors = [*(self.clients if self.serves else ()), *working]
         if self.serves:
-            yield from of_service(cast, places, application.key)
+            yield from of_service(cast, places, application.key, shared=self.shares)
             yield from of_queues(cast, places.get(queue_of("service"), ()), application.key)
         if self.gaps:
             yield from overtakings(cast, places["service"], working)

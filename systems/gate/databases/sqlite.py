@@ -14,6 +14,7 @@ thread that made it is off.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sqlite3
 import tempfile
@@ -25,6 +26,7 @@ from refold.systems.gate.actor import Actor, Process, current, made_for_actors
 from refold.systems.gate.boundary import QUIET, Boundary
 from refold.systems.gate.crossing import Wait
 from refold.systems.gate.databases.statements import kind_of, words_of
+from refold.systems.gate.decision import Hold
 from refold.systems.gate.patches import Patches, Replacements
 
 T = TypeVar("T")
@@ -174,7 +176,10 @@ class Connection(sqlite3.Connection):
             if not self.is_set_up and not inside:
                 self._set_up()
             try:
-                return work()
+                result = work()
+                if type(actor.decision) is Hold and isinstance(result, Cursor):
+                    result.keep()
+                return result
             except sqlite3.OperationalError as failure:
                 if not self._waits(failure, words) or actor.free or actor.gate.now >= until:
                     raise
@@ -279,8 +284,32 @@ class Connection(sqlite3.Connection):
 class Cursor(sqlite3.Cursor):
     """`sqlite3.Cursor`, seen by the gate."""
 
+    kept: Iterator[Any] | None = None
+    """The rows that are read already, and that the code has not asked for yet."""
+
+    def keep(self) -> None:
+        """Read all rows now: whoever is held after a query has its answer, and locks nothing by it."""
+        self.kept = iter(super().fetchall())
+
+    def fetchone(self) -> Any:
+        """As the real one."""
+        return super().fetchone() if self.kept is None else next(self.kept, None)
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """As the real one."""
+        size = self.arraysize if size is None else size
+        return super().fetchmany(size) if self.kept is None else list(itertools.islice(self.kept, size))
+
+    def fetchall(self) -> list[Any]:
+        """As the real one."""
+        return super().fetchall() if self.kept is None else list(self.kept)
+
+    def __next__(self) -> Any:
+        return super().__next__() if self.kept is None else next(self.kept)
+
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         """As the real one."""
+        self.kept = None
         connection: Any = self.connection
         if _sets_timeout(connection, sql):
             return self

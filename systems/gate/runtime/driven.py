@@ -332,7 +332,7 @@ class Driven(Loop):
         """One step, as it was decided; whether it was taken."""
         task = self.tasks[actor]
         decision = actor.decision
-        if type(decision) is not Go and not self.obeyed(actor, task, decision):
+        if not isinstance(decision, Go) and not self.obeyed(actor, task, decision):
             return False
         handle = self.runnable.pop(task, None)
         if handle is None:

@@ -17,6 +17,10 @@ QUIET = ("SELECT", "PRAGMA", "BEGIN", "SET ", "SHOW", "ROLLBACK", *WAITING)
 """How places begin at which nothing is written or sent."""
 
 
+READS = "SELECT"
+"""How places begin at which something is read, which may be old when it is used."""
+
+
 def chosen(places: Sequence[str]) -> list[str]:
     """The places that a menu speaks of, in their order: where there are too many, those first at which something is written or sent, and
     those last that come again, except commits. Where nothing commits, each statement that writes is a commit by itself."""

@@ -23,7 +23,8 @@ from refold.model.parts.calls import (
 )
 from refold.model.parts.clocks import SetClock
 from refold.model.tape import Group, Word
-from refold.systems.user.menu.places import acting, beginning_of, due_of, failed_at, restart_of
+from refold.systems.user.actors import answer_of
+from refold.systems.user.menu.places import READS, acting, beginning_of, due_of, failed_at, restart_of
 
 CATCH_UP = 5
 """Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
@@ -89,6 +90,16 @@ def of_time(
                 for (one, other), place, wait in product(cast.rivals, places["service"], passes)
             ],
         )
+        yield (
+            "clock",
+            6,
+            [
+                (Enter(*one), Halt(one[0], place), wait, Submit(*other), Turn(worker), GoOn(one[0]))
+                for (one, other), place, wait, worker in product(
+                    cast.rivals, acting(places["service"]), passes[:1], working
+                )
+            ],
+        )
     patient = [one for one in working if one in counting]
     if places["service"] and patient:
         yield (
@@ -140,8 +151,9 @@ def alike(key: Callable[[Any], str], *talks: Talk) -> bool:
     return len({key(command) for _, command in talks}) == 1
 
 
-def of_service(cast: Cast, known: dict[str, list[str]], key: Callable[[Any], str]) -> Iterator[Group]:
-    """Calls that stop, lose an answer, die."""
+def of_service(cast: Cast, known: dict[str, list[str]], key: Callable[[Any], str], *, shared: bool) -> Iterator[Group]:
+    """Calls that stop, lose an answer, die. Where they share what is in memory, one of them may have read what is old by the time that it
+    keeps it there."""
     places = known["service"]
     if not places:
         return
@@ -155,6 +167,16 @@ def of_service(cast: Cast, known: dict[str, list[str]], key: Callable[[Any], str
             for (one, other), place in product(cast.rivals, places)
         ],
     )
+    reads = [place for place in places if place.startswith(READS)] if shared else []
+    if reads:
+        yield (
+            "",
+            8,
+            [
+                (Enter(*one), Halt(one[0], answer_of(place)), Submit(*other), GoOn(one[0]))
+                for (one, other), place in product(cast.rivals, reads)
+            ],
+        )
     yield "unheard", 10, [(*stop, LoseAnswer(stop[0].client), GoOn(stop[0].client)) for stop in stops]
     yield "failure", 6, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
     yield "consumer-crash", 4, [(*stop, Die(stop[0].client)) for stop in stops]

@@ -23,7 +23,9 @@ from refold.model.parts.reading.query import Answered, CachedAtRest, GaveUp, Que
 from refold.model.tape import Group
 from refold.model.words import short
 from refold.systems.gate.crossing import Returned, Status
+from refold.systems.user.actors import answer_of
 from refold.systems.user.errors import awaited, close_part, let_through
+from refold.systems.user.menu.places import READS
 from refold.systems.user.roles.role import OwnRole, Places, Surroundings, example, makes
 from refold.systems.user.roles.versions import Versions
 
@@ -114,6 +116,20 @@ class Readers(OwnRole):
                 for (reader, place), (call, client, key) in product(stops, calls)
             ],
         )
+        reads = [(reader, place) for reader, place in stops if place.startswith(READS)]
+        if reads:
+            yield (
+                "",
+                8,
+                [
+                    (
+                        *(BeginConsult(client, reader, key), Halt(reader, answer_of(place)), call, GoOn(reader)),
+                        Consult(writer, reader, key),
+                    )
+                    for (reader, place), (call, writer, key), client in product(reads, calls, cast.clients)
+                    if client != writer
+                ],
+            )
         yield "failure", 2, [(*stop, FailStep(stop[0].reader), GoOn(stop[0].reader)) for stop in begun]
 
     def handlers(self) -> dict[type, Handler]:

@@ -15,6 +15,7 @@ import pytest
 
 from refold.systems.gate import (
     DIE,
+    HOLD,
     Blocked,
     Busy,
     Crossing,
@@ -251,6 +252,34 @@ def test_a_signal_reaches_a_sleeping_actor_and_the_sleep_goes_on() -> None:
         assert len(heard) == 1
         gate.advance(7)
         assert gate.step("alice") == Exited()
+
+
+@pytest.mark.parametrize("then", [None, HOLD])
+def test_who_is_held_has_done_it_and_has_not_heard_of_it(then: Any) -> None:
+    """Held once more it goes on: there is one answer."""
+    store = Store()
+    with Gate() as gate:
+        gate.start("alice", two, watch(store))
+        status = gate.step("alice", HOLD)
+        assert isinstance(status, Stopped)
+        assert str(status.crossing) == "alice stops after put"
+        assert store.rows == ["a"]
+        status = gate.step("alice", *(() if then is None else (then,)))
+        assert isinstance(status, Stopped)
+        assert (str(status.crossing), store.rows) == ("alice stops before put", ["a"])
+        gate.finish()
+    assert store.rows == ["a", "b"]
+
+
+@pytest.mark.parametrize("decision", [Fail(), Lose(), DIE])
+def test_what_is_held_may_still_be_lost_but_is_done(decision: Any) -> None:
+    store = Store()
+    with Gate() as gate:
+        gate.start("alice", two, watch(store))
+        gate.step("alice", HOLD)
+        status = gate.step("alice", decision)
+        assert isinstance(status, Died if decision is DIE else Raised)
+    assert store.rows == ["a"]
 
 
 def test_a_pause_lets_time_pass_and_loses_nothing() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import sqlite3
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +62,7 @@ class SavesEarly(purses.Purses):  # type: ignore[misc,name-defined]
         super().append(purse, version, amount)
 
 
-class Counter:
+class Balances:
     """A worker that keeps the balances in a table, for the page."""
 
     def __init__(self, path: str) -> None:
@@ -122,7 +124,7 @@ def lagging(page: Any, *promises: str) -> Callable[[], object]:
         purses.SCHEMA + "create table balances (purse text primary key, balance integer, position integer);",
         Service(purses.Purses, refusals=[purses.Empty]),
         events={Paid: "events"},
-        consumers={"balances": Worker(Counter, rows="select purse, balance from balances")},
+        consumers={"balances": Worker(Balances, rows="select purse, balance from balances")},
         readers={"page": Reader(page, query="balance", promises=promises)},
     )
 
@@ -231,6 +233,61 @@ class AsidePage:
         return None if balance is None else int(balance)
 
 
+class InMemory(Aside):
+    """The cache is a dict of the one process that pays and shows; nothing sees who looks into it."""
+
+    promises = ("sessions",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[str, int] = {}
+        self.changes: Counter[str] = Counter()
+        self.readers = {"page": lambda: self}
+        self.path = self.base.looks.place.given[0]
+
+    def service(self, client: str) -> Any:
+        """Store, then forget."""
+        service = self.base.service(client)
+
+        def pay(command: Any) -> None:
+            """One payment."""
+            try:
+                service.pay(command.purse, command.amount)
+            finally:
+                self.changes[command.purse] += 1
+                self.known.pop(command.purse, None)
+
+        return pay
+
+    def query(self, purse: str) -> int | None:
+        """Out of the dict, else out of the events."""
+        if purse in self.known:
+            return self.known[purse]
+        before = self.changes[purse]
+        balance = self.balance(purse)
+        if balance is not None and self.may_keep(purse, before):
+            self.known[purse] = balance
+        return balance
+
+    def balance(self, purse: str) -> int | None:
+        """The sum of the payments."""
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            (found,) = connection.execute("select sum(amount) from events where purse = ?", (purse,)).fetchone()
+        return None if found is None else int(found)
+
+    def may_keep(self, purse: str, before: int) -> bool:
+        """Whatever has happened since it was read."""
+        return True
+
+
+class InMemoryIfUnchanged(InMemory):
+    """Its repair."""
+
+    def may_keep(self, purse: str, before: int) -> bool:
+        """Only if nothing has changed since then."""
+        return self.changes[purse] == before
+
+
 BAD: dict[str, tuple[Callable[[], object], str, set[str]]] = {
     "kept-after-a-conflict": (
         check.system(service=KeepsAfterConflict),
@@ -244,6 +301,7 @@ BAD: dict[str, tuple[Callable[[], object], str, set[str]]] = {
     "own-writes-not-read": (lagging(Lagging, "sessions"), "READ", {"own-write-not-read"}),
     "back-in-time": (lagging(Replicas, "monotonic"), "READ", {"read-goes-back"}),
     "filled-late": (Aside, "READ", {"cache-stale-at-rest"}),
+    "filled-late-in-memory": (InMemory, "READ", {"own-write-not-read"}),
 }
 """Mistake -> system, guarantee, anomalies of which one must be found."""
 
@@ -253,6 +311,7 @@ GOOD: dict[str, Callable[[], object]] = {
     "page-that-lags-and-goes-forward": lagging(Lagging, "monotonic"),
     "replicas-without-a-promise": lagging(Replicas),
     "filled-with-the-newest": AsideNewest,
+    "filled-if-unchanged": InMemoryIfUnchanged,
 }
 
 
