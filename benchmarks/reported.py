@@ -11,7 +11,7 @@ was found.
 
 The first time, with 20 seconds and seeds 1 to 3, 37 of 45 were found, 31 of them with the expected guarantee first, and 45 of 45 correct
 ones held. Missed were `stale_fill` with all three seeds, `position_at_start` with two, `completion_ignored` with one, and `stop_commits`
-with two. Decision 0135 says what was done about the first two.
+with two. Decision 0135 says what was done about the first of them.
 """
 
 from __future__ import annotations

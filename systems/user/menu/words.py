@@ -90,16 +90,6 @@ def of_time(
                 for (one, other), place, wait in product(cast.rivals, places["service"], passes)
             ],
         )
-        yield (
-            "clock",
-            6,
-            [
-                (Enter(*one), Halt(one[0], place), wait, Submit(*other), Turn(worker), GoOn(one[0]))
-                for (one, other), place, wait, worker in product(
-                    cast.rivals, acting(places["service"]), passes[:1], working
-                )
-            ],
-        )
     patient = [one for one in working if one in counting]
     if places["service"] and patient:
         yield (
