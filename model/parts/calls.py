@@ -67,6 +67,10 @@ class BeginRestart(Action, frozen=True, tag="begin-restart"):
         return f"{self.consumer} begins to start again"
 
 
+ANSWER = "after "
+"""How the name of a place begins at which something is done, and its answer is still to come."""
+
+
 @action_kind
 class Halt(Action, frozen=True, tag="halt"):
     """`who` goes on with its work and stops before the first place with this name, or before the second one if the name ends in
@@ -78,7 +82,7 @@ class Halt(Action, frozen=True, tag="halt"):
     before: str
 
     def __str__(self) -> str:
-        return f"{self.who} stops {'' if self.before.startswith('after ') else 'before '}{self.before}"
+        return f"{self.who} stops {'' if self.before.startswith(ANSWER) else 'before '}{self.before}"
 
 
 @action_kind

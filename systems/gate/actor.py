@@ -351,8 +351,7 @@ class Actor:
         if type(decision) is Lose:
             raise_unless_none(error_of(decision.error, boundary.lose))
         elif type(decision) is Hold:
-            answer = attrs.evolve(crossing, phase=AFTER)
-            self.obey(self.stand(answer), answer, boundary)
+            self.stand_before_the_answer(crossing, boundary)
         return result
 
     def decide(self, kind: str, words: str, boundary: Boundary = PLAIN) -> Decision | None:
@@ -427,8 +426,12 @@ class Actor:
                 self.boundary = outer
                 came_back = self.flagged
             if came_back:
-                answer = attrs.evolve(crossing, phase=AFTER)
-                self.obey(self.stand(answer), answer, boundary)
+                self.stand_before_the_answer(crossing, boundary)
+
+    def stand_before_the_answer(self, crossing: Crossing, boundary: Boundary) -> None:
+        """Stop once more where the work is done, and raise what is decided there."""
+        answer = attrs.evolve(crossing, phase=AFTER)
+        self.obey(self.stand(answer), answer, boundary)
 
     def heard(self, error: BaseException) -> None:
         """An error of what it has called: if it is the word of a server that cannot go on, the run ends here."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from refold.model.parts.calls import Deadlocked, Stood
+from refold.model.parts.calls import ANSWER, Deadlocked, Stood
 from refold.model.process import Emit
 from refold.systems.gate import Blocked, Busy, Died, Exited, Fail, Gate, Lose, Raised, Returned, Status, Stop, Stopped
 from refold.systems.gate.actor import Actor
@@ -36,8 +36,6 @@ OTHERS_STEPS = 300
 """Steps that a group may take while its leader waits for somebody else."""
 AGAIN = re.compile(r"(.*) \((\d+)\)")
 """A place that is not the first of its kind."""
-ANSWER = "after "
-"""How the name of a place begins at which something is done, and its answer is still to come."""
 ROUNDS = 50
 """How often time passes at rest for what somebody has left in the background."""
 

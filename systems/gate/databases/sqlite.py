@@ -318,6 +318,7 @@ class Cursor(sqlite3.Cursor):
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> Any:
         """As the real one: one crossing for all rows, as they are one call of the library."""
+        self.kept = None
         connection: Any = self.connection
         rows = list(parameters)
         work = super().executemany
@@ -325,6 +326,7 @@ class Cursor(sqlite3.Cursor):
 
     def executescript(self, sql_script: str, /) -> Any:
         """As the real one: commits first, then one statement after the other."""
+        self.kept = None
         connection: Any = self.connection
         connection.commit()
         work = super().executescript

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from refold.systems.gate import DIE, Blocked, Died, Fail, Gate, Lose, Raised, Returned, Stopped, durable, watch
+from refold.systems.gate import DIE, HOLD, Blocked, Died, Fail, Gate, Lose, Raised, Returned, Stopped, durable, watch
 from refold.systems.gate.databases import sqlite
 from refold.systems.gate.databases.statements import words_of
 from refold.systems.gate.schedule import Step, Took, twice, wander
@@ -279,6 +279,29 @@ def test_scripts_cursors_and_many_rows_are_crossings(path: str) -> None:
         "COMMIT",
         "SELECT sent",
     ]
+
+
+def test_who_is_held_after_a_query_locks_nothing_and_gets_the_rows_that_were_there(path: str) -> None:
+    """One by one, some, or all; they are gone when the cursor is used for something else."""
+
+    def look() -> list[object]:
+        with closing(sqlite3.connect(path)) as connection:
+            cursor = connection.cursor()
+            cursor.execute("select 1 union select 2 union select 3 union select 4 union select 5")
+            read = [cursor.fetchone(), cursor.fetchmany(), next(cursor), cursor.fetchmany(1)]
+            cursor.executemany("insert into bookings (seat, guest) values (?, ?)", [("1A", "ada")])
+            connection.rollback()
+            return [*read, cursor.fetchall()]
+
+    with Gate() as gate:
+        gate.start("alice", look)
+        gate.step("alice", HOLD)
+        gate.start("bob", shop.Shop(path).book, "2B", "bob")
+        while isinstance(gate.status("bob"), Stopped):
+            gate.step("bob")
+        assert gate.status("bob") == Returned(True)
+        gate.finish()
+        assert gate.status("alice") == Returned([(1,), [(2,)], (3,), [(4,)], []])
 
 
 def test_a_connection_is_of_the_class_that_was_asked_for(path: str) -> None:
