@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from refold.model.action import (
@@ -55,7 +55,7 @@ from refold.systems.user.deployment import OF_HARNESS, OwnDeployment
 from refold.systems.user.errors import AdapterError, called, close_part, line_of
 from refold.systems.user.late import InOrderOfCommit
 from refold.systems.user.log import BESIDE, declared_by, log_capabilities, unasked, with_removals
-from refold.systems.user.menu.places import beginning_of, chosen, due_of, queue_of
+from refold.systems.user.menu.places import acting, beginning_of, chosen, due_of, late_of, queue_of
 from refold.systems.user.menu.rehearsal import Rehearsal
 from refold.systems.user.menu.words import (
     CATCH_UP,
@@ -351,10 +351,27 @@ class OwnSystem:
                     new = [place for place in turn if place not in found[name]]
                     if new:
                         found |= {name: chosen([*found[name], *new]), due_of(name): chosen(new)}
+            if self.serves and (self.timed | self.measuring).intersection(self.clients):
+                found |= self.late_calls(application, commands, acting(found["service"]))
             with contextlib.suppress(AdapterError):  # a search comes to that as well, and says so when it does
                 found |= self.rehearsed(application, lambda rehearsal: rehearsal.after_failures(commands, found))
             self.places[kind] = found
         return self.places[kind]
+
+    def late_calls(
+        self, application: Application, commands: Sequence[Any], places: Sequence[str]
+    ) -> dict[str, list[str]]:
+        """For each consumer, at which places of a call it makes a difference that time passes before another call is done."""
+        found: dict[str, list[str]] = {}
+        for place in places:
+            at_once, late = (
+                self.rehearsed(application, lambda rehearsal: rehearsal.shown_after(commands, place, seconds))
+                for seconds in (0.0, AHEAD)
+            )
+            for name, rows in late.items():
+                if rows != at_once.get(name):
+                    found.setdefault(late_of(name), []).append(place)
+        return found
 
     def rehearsed(
         self, application: Application, rehearse: Callable[[Rehearsal], dict[str, list[str]]]

@@ -64,6 +64,11 @@ def due_of(name: str) -> str:
     return f"due:{name}"
 
 
+def late_of(name: str) -> str:
+    """Under what the places of the service are kept at which the time of a call makes a difference for this consumer."""
+    return f"late:{name}"
+
+
 def queue_of(name: str) -> str:
     """Under what the places are kept at which somebody holds what another one waits for in his own process."""
     return f"queue:{name}"

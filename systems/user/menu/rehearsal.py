@@ -139,10 +139,7 @@ class Rehearsal:
             tried = from_the(number, commands)
             if not self.call_stops(slow, tried, place):
                 continue
-            for command in tried:
-                run.call_through(Submit(fast, command))
-                if service.outcomes and service.outcomes[-1][0] == "done":
-                    break
+            self.one_is_done(service, fast, tried)
             if self.stage.queues(fast):
                 queue.append(place)
             for consumer in run.consumers:
@@ -150,6 +147,30 @@ class Rehearsal:
                     run.take_turn(Turn(consumer))
             self.stage.finish()
         return queue
+
+    def shown_after(self, commands: Sequence[Any], place: str, seconds: float) -> dict[str, list[str]]:
+        """One call stops at a place, time passes, another one is over, and consumers work, before and after the end of the first one. What
+        each consumer shows in the end; nothing if no call comes to the place."""
+        run = self.run
+        slow, fast = run.system.clients[0], run.system.clients[-1]
+        self.begin(commands, {})
+        readers = [one for one in run.consumers.values() if isinstance(one, Watched) and one.role != INLINE]
+        if run.service is None or not self.call_stops(slow, commands[:TRIES], place):
+            return {}
+        run.elapse(Elapse(seconds))
+        self.one_is_done(run.service, fast, commands[:TRIES])
+        for _ in range(2):
+            for reader in readers:
+                self.turns(reader, TO_THE_END)
+            self.stage.finish()
+        return {reader.name: sorted(f"{key}: {row}" for key, row in reader.current().items()) for reader in readers}
+
+    def one_is_done(self, service: Callers, client: str, commands: Sequence[Any]) -> None:
+        """Calls of a client, until one of them has done something."""
+        for command in commands:
+            self.run.call_through(Submit(client, command))
+            if service.outcomes and service.outcomes[-1][0] == "done":
+                return
 
     def call_stops(self, client: str, commands: Sequence[Any], place: str) -> bool:
         """Begin calls, one after the other, until one comes to a place; those that do not come there come to their end."""

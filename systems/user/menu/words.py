@@ -24,7 +24,7 @@ from refold.model.parts.calls import (
 from refold.model.parts.clocks import SetClock
 from refold.model.tape import Group, Word
 from refold.systems.user.actors import answer_of
-from refold.systems.user.menu.places import READS, acting, beginning_of, due_of, failed_at, restart_of
+from refold.systems.user.menu.places import READS, acting, beginning_of, due_of, failed_at, late_of, restart_of
 
 CATCH_UP = 5
 """Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
@@ -88,6 +88,17 @@ def of_time(
             [
                 (Enter(*one), Halt(one[0], place), wait, Submit(*other), GoOn(one[0]))
                 for (one, other), place, wait in product(cast.rivals, places["service"], passes)
+            ],
+        )
+    late = [(worker, place) for worker in working for place in places.get(late_of(worker), ())]
+    if late:
+        yield (
+            "clock",
+            12,
+            [
+                (*(Enter(*one), Halt(one[0], place), passes[0]), *(Submit(*other), turn, GoOn(one[0])), Submit(*other), turn)
+                for (one, other), (worker, place) in product(cast.rivals, late)
+                for turn in (Turn(worker),)
             ],
         )
     patient = [one for one in working if one in counting]
