@@ -19,6 +19,7 @@ from refold.model.tape import Plan
 from refold.properties.result import Counterexample, Nearest, Result
 from refold.properties.suite import checked_on
 from refold.search.capabilities import not_checked
+from refold.search.further import one_more
 from refold.search.outcome import Outcome, Runner
 from refold.search.run import Reproducer, Run, execute
 from refold.search.shrink import Shrinker
@@ -274,6 +275,19 @@ class Campaign:
             if stopped is not None:
                 raise stopped
             waiting.let_in()
+        self.look_further(counterexample)
+
+    def look_further(self, found: Counterexample) -> None:
+        """If a consumer never got to the end, try what it does with one more event: if it handles that one, the one before is lost, and
+        that is another finding."""
+        for plan in one_more(self.menu, found):
+            self.tell()
+            if self.budget.exhausted(self.seconds):
+                return
+            outcome = Outcome.of(found.found_at - 1, execute(self.system, self.application, plan), keep=True)
+            if outcome.signature is not None and outcome.signature not in self.signatures:
+                self.report(outcome)
+                return
 
     def shrunk(self, run: Run, waiting: HeldInterrupt) -> tuple[Counterexample, BaseException | None]:
         """The shortest plan that shows the first anomaly of the run, and what stopped the shrinking early, if anything."""

@@ -256,7 +256,8 @@ class Verification:
         self.alone = alone
         self.application = application
         self.folder = folder
-        self.plans: list[str] = []
+        self.plans: dict[tuple[str, str], str] = {}
+        """The signature of a finding -> the file of its plan: findings are not told in the order in which they were found."""
         self.trouble: list[str] = []
         self.file = PlanFile(application, name, str(folder), called=called, seed=seed)
         self.campaign = Campaign(
@@ -274,10 +275,11 @@ class Verification:
     def keep(self, counterexample: Counterexample) -> None:
         """The shrunk plan takes the place of the one that is on disk since it was found."""
         try:
-            self.plans.append(self.file.shrunk(counterexample))
+            path = self.file.shrunk(counterexample)
         except OSError as error:
             self.lacks(error)
-            self.plans.append(str(self.file.unshrunk or ""))
+            path = str(self.file.unshrunk or "")
+        self.plans[counterexample.finding.signature] = path
 
     def lacks(self, error: OSError) -> None:
         """Something was not written; it is said once."""
@@ -295,7 +297,7 @@ class Verification:
                 result,
                 self.application,
                 self.folder,
-                self.plans,
+                [self.plans.get(one.finding.signature, "") for one in result.counterexamples],
                 quiet,
                 verbose=verbose,
                 system=self.campaign.system,

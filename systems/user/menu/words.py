@@ -96,9 +96,9 @@ def of_time(
             "clock",
             12,
             [
-                (*(Enter(*one), Halt(one[0], place), passes[0]), *(Submit(*other), turn, GoOn(one[0])), Submit(*other), turn)
+                (Enter(*one), Halt(one[0], place), *another_is_done, GoOn(one[0]), *another_is_done)
                 for (one, other), (worker, place) in product(cast.rivals, late)
-                for turn in (Turn(worker),)
+                for another_is_done in ((passes[0], Submit(*other), Turn(worker)),)
             ],
         )
     patient = [one for one in working if one in counting]
