@@ -14,6 +14,7 @@ thread that made it is off.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import sqlite3
@@ -109,7 +110,7 @@ class Connection(sqlite3.Connection):
 
     def _set_up(self) -> None:
         """Nothing is synced, and no file is made for a journal that nobody needs. Whoever has locked the database may keep this
-        waiting: `connect` itself looks at no file."""
+        waiting: `connect` itself looks at no file. Who only asks does without."""
         cursor = sqlite3.Cursor(self)
         cursor.row_factory = None
         try:
@@ -129,9 +130,15 @@ class Connection(sqlite3.Connection):
         """Do some work on the database as it is decided."""
         actor = current()
         if actor is None:
+            self._get_ready(words)
             return work()
         self._belongs_to(actor)
         return actor.cross(kind, words, lambda: self._work(actor, words, work), self._boundary(kind, words))
+
+    def _get_ready(self, words: str) -> None:
+        """Before the first statement that may write, unless a transaction is open: then it is too late."""
+        if not self.is_set_up and not words.startswith("SELECT") and not _inside(self):
+            self._set_up()
 
     def _boundary(self, kind: str, words: str) -> Boundary:
         """What may go wrong with this. Rolling back does not fail."""
@@ -173,8 +180,7 @@ class Connection(sqlite3.Connection):
         inside = _inside(self)
         until = actor.gate.now + self.timeout
         while True:
-            if not self.is_set_up and not inside:
-                self._set_up()
+            self._get_ready(words)
             try:
                 result = work()
                 if type(actor.decision) is Hold and isinstance(result, Cursor):
@@ -398,10 +404,17 @@ def _seen(ours: type, asked: type) -> type:
 def _temporary(path: Any) -> bool:
     """Whether a file is in a folder for temporary files, so that nobody needs it when this process is gone."""
     try:
-        place = os.path.realpath(os.fsdecode(path))
+        place = os.path.abspath(os.fsdecode(path))
+        folder = os.path.dirname(os.path.realpath(place)) if os.path.islink(place) else _real(os.path.dirname(place))
     except (TypeError, ValueError):
         return False
-    return place.startswith(TEMPORARY)
+    return os.path.join(folder, "").startswith(TEMPORARY)
+
+
+@functools.lru_cache(maxsize=64)
+def _real(folder: str) -> str:
+    """Where a folder is: code that opens a connection for each call asks for the same one again and again."""
+    return os.path.realpath(folder)
 
 
 def connect(database: Any, timeout: float = 5.0, *arguments: Any, **named: Any) -> sqlite3.Connection:
@@ -419,7 +432,6 @@ def connect(database: Any, timeout: float = 5.0, *arguments: Any, **named: Any) 
     named["check_same_thread"] = False
     made: Any = _real_connect(database, timeout=0, factory=factory, **named)
     made.temporary = _temporary(database)
-    made._set_up()
     made.timeout = float(timeout)
     made.database = Database.of(database, bool(named.get("uri")))
     made.database.connections.add(made)

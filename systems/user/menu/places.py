@@ -81,4 +81,4 @@ def failed_at(name: str, place: str) -> str:
 
 def acting(places: Sequence[str]) -> list[str]:
     """Those at which something is written or sent."""
-    return [place for place in places if not place.startswith(QUIET)]
+    return [place for place in places if not (place.startswith(QUIET) or waits(place))]

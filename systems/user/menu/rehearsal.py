@@ -201,11 +201,11 @@ class Rehearsal:
                 found[failed_at("service", place)] = self.after_a_failure(client)
         workers = [one for one in run.consumers.values() if isinstance(one, Watched) and one.role != INLINE]
         for worker, place in [(one, place) for one in workers for place in acting(places[one.name])]:
-            for _ in range(TRIES):
+            for tried in range(TRIES):
                 if worker.begin() and self.comes_to(worker.name, place):
                     found[failed_at(worker.name, place)] = self.after_a_failure(worker.name)
                     break
-                self.do(commands, {})
+                self.do(from_the(tried, commands)[:1], {})
         return {place: then for place, then in found.items() if acting(then)}
 
     def after_a_failure(self, who: str) -> list[str]:
