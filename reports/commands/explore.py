@@ -57,59 +57,102 @@ LARGE = 500
 NUMBER = click.IntRange(0, 99)
 
 
-@click.command(short_help="Run every plan of a small scope, the shortest first.")
+@click.command(short_help="Run every plan within a small scope, shortest first.")
 @click.option(
     "--system",
     "name",
     default="reference",
     metavar="NAME",
     shell_complete=completion.systems,
-    help="What to explore (default: reference). Its runs must be the same each time.",
+    help="Explore this system (default: reference). It must be deterministic: the same plan must always give the same history.",
 )
 @click.option(
     "--application",
     metavar="NAME",
     shell_complete=completion.applications,
-    help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory).",
+    help="Use this application: accounts, courses, inventory, rota, MODULE:OBJECT or FILE.py:OBJECT (default: depends on the"
+    " system, usually inventory).",
 )
-@click.option("--clients", type=click.IntRange(1, 99), default=2, help="Clients that act (default: 2).")
-@click.option("--commands", type=click.IntRange(1, 99), default=2, help="Commands that are sent (default: 2).")
 @click.option(
-    "--values", type=click.IntRange(1, 999), default=2, help="Different commands to choose from (default: 2)."
+    "--clients", type=click.IntRange(1, 99), default=2, metavar="N", help="Let at most N clients act (default: 2)."
 )
-@click.option("--keys", type=click.IntRange(1, 99), default=1, help="Keys that the commands are about (default: 1).")
-@click.option("--crashes", type=NUMBER, default=1, help="Crashes (default: 1).")
-@click.option("--power-cuts", type=NUMBER, help="Power cuts, counted separately (default: each is one of the crashes).")
+@click.option(
+    "--commands", type=click.IntRange(1, 99), default=2, metavar="N", help="Send at most N commands (default: 2)."
+)
+@click.option(
+    "--values",
+    type=click.IntRange(1, 999),
+    default=2,
+    metavar="N",
+    help="Choose from N different commands (default: 2).",
+)
+@click.option(
+    "--keys", type=click.IntRange(1, 99), default=1, metavar="N", help="Use N keys in these commands (default: 1)."
+)
+@click.option("--crashes", type=NUMBER, default=1, metavar="N", help="Inject at most N crashes (default: 1).")
+@click.option(
+    "--power-cuts",
+    type=NUMBER,
+    metavar="N",
+    help="Inject at most N power cuts, counted separately (default: each counts as a crash).",
+)
 @click.option(
     "--reordered",
     "--deliveries-out-of-order",
     "reordered",
     type=NUMBER,
     default=1,
-    help="Deliveries out of order (default: 1).",
+    metavar="N",
+    help="Deliver at most N events out of order (default: 1).",
 )
-@click.option("--redelivered", type=NUMBER, default=0, help="Deliveries that come again (default: 0).")
-@click.option("--unanswered", type=NUMBER, default=0, help="Appends whose answer is lost (default: 0).")
-@click.option("--slow", type=NUMBER, default=0, help="Appends that take their place early (default: 0).")
-@click.option("--snapshots", type=NUMBER, default=0, help="Snapshots on demand (default: 0).")
-@click.option("--failures", type=NUMBER, default=0, help="Handlers and disks that fail (default: 0).")
-@click.option("--length", type=NUMBER, default=0, help="The longest plan, in actions (default: no limit).")
+@click.option("--redelivered", type=NUMBER, default=0, metavar="N", help="Deliver at most N events again (default: 0).")
 @click.option(
-    "--seconds", type=click.FloatRange(0), help="Stop after this long; the same command resumes (default: never)."
-)
-@click.option("--keep-going", is_flag=True, help="Look for other anomalies after the first.")
-@click.option("--fresh", is_flag=True, help="Start over, even if an earlier exploration could be resumed.")
-@click.option("--jobs", type=click.IntRange(1), help="Processes that explore (default: one for each core).")
-@click.option(
-    "--state",
-    metavar="FILE",
-    help="The file that keeps how far the exploration has come (default: explore.state in the report directory).",
+    "--unanswered", type=NUMBER, default=0, metavar="N", help="Lose the answers to at most N appends (default: 0)."
 )
 @click.option(
-    "--report-dir", metavar="DIR", help="Where certificate.json, report.html and plans/ go (default: .refold)."
+    "--slow",
+    type=NUMBER,
+    default=0,
+    metavar="N",
+    help="Let at most N appends take their position early and commit late (default: 0).",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all levels.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option(
+    "--snapshots", type=NUMBER, default=0, metavar="N", help="Take at most N snapshots on demand (default: 0)."
+)
+@click.option(
+    "--failures",
+    type=NUMBER,
+    default=0,
+    metavar="N",
+    help="Inject at most N failures of handlers and disks (default: 0).",
+)
+@click.option(
+    "--length", type=NUMBER, default=0, metavar="N", help="Limit plans to N actions (default: 0, which means no limit)."
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="Stop after S seconds; to resume, run the same command again (default: no limit).",
+)
+@click.option("--keep-going", is_flag=True, help="After the first finding, continue and look for other anomalies.")
+@click.option("--fresh", is_flag=True, help="Start from the beginning instead of resuming an earlier exploration.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Explore with N processes (default: one for each core; for a system of your own, one, unless it sets 'parallel = True').",
+)
+@click.option(
+    "--state", metavar="FILE", help="Save the progress in this file (default: explore.state in the report directory)."
+)
+@click.option(
+    "--report-dir",
+    metavar="DIR",
+    help="Write certificate.json, report.html and plans/ to this directory (default: .refold).",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Print all details of each finding, and figures for each level.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def explore(
     name: str,
     application: str | None,
@@ -123,20 +166,21 @@ def explore(
     as_json: bool,
     **bounds: Any,
 ) -> None:
-    """Run every plan of a small scope, the shortest first.
+    """Run every plan within a small scope, shortest first.
 
-    A scope is what a few clients, commands and faults can do. A finding is shown by a shortest plan; if nothing is found, a certificate
-    says what was explored. Ctrl-C stops the exploration, and the same command resumes it.
+    The scope limits the clients, commands and faults of each plan. If a plan breaks a guarantee, refold reports the shortest such plan.
+    It also writes a certificate that says what was explored. To stop the exploration, press Ctrl-C; to resume it, run the same command
+    again.
 
     \b
     Examples:
-      refold explore                                        two clients, two commands, a crash, a delivery out of order
-      refold explore --commands 3 --crashes 0               more commands, no crash
-      refold explore --system lost-wakeup                   a broken system: the shortest plan
+      refold explore                                        two clients, two commands, one crash, one event out of order
+      refold explore --commands 3 --crashes 0               more commands, no crashes
+      refold explore --system lost-wakeup                   a broken system, to see the shortest plan
       refold explore --application shop.py:Shop --seconds 600
                                                             your own decider, for ten minutes
 
-    Exit code: 0 nothing found, 1 findings, 2 usage, environment, or interrupted.
+    Exit codes: 0 no findings, 1 findings, 2 usage or environment error, or interrupted.
     """
     folder = pathlib.Path(report_dir or default_report_dir())
     with outcome.sentences(str(folder)), outcome.aside(), outcome.unlogged():

@@ -27,19 +27,25 @@ MOST_TESTS = 5
 """Tests, at most, that are named one by one."""
 
 
-@click.command(short_help="Set up a project: a first test, a CI job, pytest.")
-@click.option("--dir", "folder", metavar="DIR", default=".", help="The root of the project (default: here).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.command(short_help="Set up a project: write a test, a CI job and settings.")
+@click.option(
+    "--dir",
+    "folder",
+    metavar="DIR",
+    default=".",
+    help="Set up the project in this directory (default: the current one).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def init(folder: str, as_json: bool) -> None:
-    """Look at a project and write what it needs for verification: a test, a job for its CI, and the configuration.
+    """Set up a project for verification: write a test, a CI job and the configuration.
 
-    The test fits the code: an application of the library eventsourcing, a service on SQLite or PostgreSQL, or, if there is neither, an
-    example. Your code is read, not run. refold asks you to fill in what it cannot know.
+    refold adapts the test to your code: to an application built on the eventsourcing library, or to a service on SQLite or PostgreSQL. If
+    it finds neither, it writes an example. It reads your code but does not run it, and marks the places that you have to fill in.
 
-    It also looks at pyproject.toml, pytest.ini, tox.ini and setup.cfg, at the folder of the tests, and at which CI is used. It replaces no
-    file and no setting, so you can run it again.
+    refold also takes pyproject.toml, pytest.ini, tox.ini, setup.cfg, the location of your tests, and your CI system into account. It
+    replaces no file and no setting, so it is safe to run it again.
 
-    Exit code: 0 done, 2 usage or environment.
+    Exit codes: 0 done, 2 usage or environment error.
     """
     with outcome.sentences():
         root = pathlib.Path(folder)
