@@ -258,7 +258,7 @@ def details(entry: dict[str, Any]) -> list[str]:
 
     lines = [f"    {group}: {said}" for group, said in grouped(entry["counts"])]
     codes = [row.code for row in rated(entry["checked"]) if row.verdict == NOT_CHECKED]
-    lines += [f"    not checked, for want of anything to judge: {' '.join(codes)}"] if codes else []
+    lines += [f"    not checked, because there was nothing to judge: {' '.join(codes)}"] if codes else []
     return [*lines, *(f"    not checked: {text}" for text in in_short(entry["not_checked"]))]
 
 

@@ -140,7 +140,7 @@ def campaign(
     folder = pathlib.Path(report_dir) if report_dir else pathlib.Path(default_report_dir()) / "campaign"
     with outcome.sentences(str(folder)), outcome.aside(), outcome.unlogged():
         if minutes is not None and seconds is not None:
-            raise UsageError("--minutes and --seconds both say how long to work; give one of them")
+            raise UsageError("--minutes and --seconds both set the total time; use only one of them")
         if minutes is not None:
             seconds = minutes * 60
         if seconds is None and runs is None:
@@ -193,7 +193,7 @@ def opened(
             same_as_before(store, cells)
         if seed is not None and seed != store.seed:
             raise UsageError(
-                f"{path} was begun with seed {store.seed}, not {seed}; leave out --seed, or name another --state"
+                f"{path} was started with seed {store.seed}, not {seed}; leave out --seed, or choose another file with --state"
             )
         return store
     except BaseException:
@@ -206,8 +206,8 @@ def same_as_before(store: CampaignStore, cells: list[Cell]) -> None:
     if store.cells != cells:
         before = "; ".join(map(str, store.cells))
         raise UsageError(
-            f"{store.path} is a campaign of other cells ({before}); leave out --system and --application to go on with it, or name"
-            " another --state"
+            f"{store.path} contains a campaign of other systems or applications ({before}); leave out --system and --application to"
+            " resume it, or choose another file with --state"
         )
 
 
@@ -238,7 +238,7 @@ def ended(overview: Overview, interrupted: bool) -> int:
     for trouble in overview.troubles:
         outcome.complain(trouble)
     if interrupted:
-        outcome.complain("interrupted; the same command goes on from here")
+        outcome.complain("interrupted; to resume, run the same command again")
     if overview.causes:
         return outcome.FINDINGS
     return outcome.ENVIRONMENT if interrupted or overview.troubles else outcome.HELD

@@ -181,7 +181,8 @@ def check(
             start = json.loads(initial)
         except (ValueError, RecursionError):
             raise UsageError(
-                f"--initial {short(initial)} is not JSON, or too deep or too long a number to be read; write null, 0 or '\"text\"'"
+                f"--initial {short(initial)} is not JSON, or is nested too deeply, or contains a number that is too long; write null, 0 or"
+                " '\"text\"'"
             ) from None
         subject = None if application is None else application_named(application)
         if subject is not None:
@@ -193,7 +194,7 @@ def check(
             print_results(results, as_json, complained=True)
             sys.exit(exit_code(results))
         if metrics is not None or idle is not None:
-            raise UsageError("--metrics and --idle go with --follow")
+            raise UsageError("--metrics and --idle need --follow")
         judge = FileJudge(
             format_,
             subject,
@@ -290,25 +291,26 @@ def refuse_with_follow(
     """Raise `UsageError` for what cannot be done while a history is written."""
     if format_ not in ("auto", "refold") or model != "cas-register":
         raise UsageError(
-            "--follow judges histories of refold's own format, which has positions; one without positions is judged when it is complete"
+            "--follow judges only histories in refold's own format, which has positions; check a history without positions once it is"
+            " complete"
         )
     if seconds is not None or report_dir is not None:
         raise UsageError(
-            "--follow goes on until Ctrl-C, or until nothing was written for --idle seconds; --seconds and --report-dir are for"
-            " histories that are complete"
+            "--follow runs until Ctrl-C, or until nothing has been written for --idle seconds; --seconds and --report-dir are for"
+            " complete histories"
         )
     if jobs is not None and jobs > 1:
-        raise UsageError("--follow judges in one process what is written; leave out --jobs")
+        raise UsageError("--follow judges in a single process; leave out --jobs")
     if cluster is not None:
-        raise UsageError("--follow judges in one process what is written; leave out --cluster")
+        raise UsageError("--follow judges in a single process; leave out --cluster")
 
 
 def refuse_with_cluster(report_dir: str | None) -> None:
     """Raise `UsageError` for what workers do not do."""
     if report_dir is not None:
         raise UsageError(
-            "--report-dir writes pages where histories are judged, and that is elsewhere with --cluster; check what was found again,"
-            " without --cluster"
+            "--report-dir does not work with --cluster, which judges histories on other machines; to get pages, check the broken"
+            " histories again without --cluster"
         )
 
 
@@ -429,9 +431,7 @@ def recognised(source: FileSource) -> str:
         return format_of(source)
     if is_etcd_report(source.name):
         return "etcd"
-    raise UsageError(
-        f"{source.name}: this is a directory, and no report of etcd's robustness tests; name the files in it"
-    )
+    raise UsageError(f"{source.name}: this directory is not a report of etcd's robustness tests; name the files in it")
 
 
 def watch(application: Application) -> AbstractContextManager[Callable[[], None]]:
@@ -497,7 +497,7 @@ def linearizability(judged: Judged, result: dict[str, Any]) -> None:
     }
     if judged.hint:
         result["hint"] = judged.hint
-        said.append(f"Mind {judged.hint}")
+        said.append(f"Note: {judged.hint}")
     result["sentences"] = [said]
     if judged.reason:
         result["reason"] = judged.reason

@@ -135,7 +135,7 @@ class Time(click.FloatRange):
         """Neither `nan`, which every range holds, nor `inf`."""
         found = super().convert(value, param, ctx)
         if not math.isfinite(found):
-            self.fail(f"{value} is no length of time; write a number", param, ctx)
+            self.fail(f"{value} is not a length of time; write a finite number", param, ctx)
         return found
 
 

@@ -110,7 +110,7 @@ def conformance(
             if result.trouble:
                 outcome.complain(result.trouble)
             elif result.interrupted:
-                outcome.complain(f"interrupted in system {name!r}, {len(tables)} of {len(systems)}")
+                outcome.complain(f"interrupted while searching system {name!r}, {len(tables)} of {len(systems)}")
                 break
         if page is not None:
             made_by = command(systems, application, seconds, examples, seed)

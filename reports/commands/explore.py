@@ -185,7 +185,7 @@ def explore(
     folder = pathlib.Path(report_dir or default_report_dir())
     with outcome.sentences(str(folder)), outcome.aside(), outcome.unlogged():
         if seconds is not None and not math.isfinite(seconds):
-            raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
+            raise UsageError(f"--seconds {seconds} is not a length of time; write a finite number of seconds")
         system = outcome.system_called(name)
         called = application or application_suiting(name, system)
         subject = application_for(called)
@@ -245,7 +245,7 @@ class Exploration:
         """Go on where an earlier exploration of this scope was stopped."""
         if load(self.explorer, self.state) and not quiet:
             states = self.explorer.progress.states
-            click.echo(f"refold: goes on with {counted(states, 'state')} from {self.state}", err=True)
+            click.echo(f"refold: resuming with {counted(states, 'state')} from {self.state}", err=True)
 
     def run(self, seconds: float | None, quiet: bool) -> None:
         """Explore, and keep where it stands."""
@@ -318,7 +318,7 @@ class Exploration:
                     f" {counted(level.transitions, 'action')}, {level.seconds:.1f} s"
                 )
         if not self.explorer.ended:
-            click.echo(f"the same command goes on from {self.state}")
+            click.echo(f"to resume from {self.state}, run the same command again")
         click.echo(f"certificate: {self.folder / CERTIFICATE}")
 
     def result(self, found: tuple[Counterexample, ...]) -> Result:
@@ -349,8 +349,8 @@ def check_repeatable(explorer: Explorer) -> None:
     one, other = (execute(explorer.system, explorer.application, plan).history for _ in range(2))
     if list(map(repr, one)) != list(map(repr, other)):
         raise UsageError(
-            f"system {explorer.system.name!r} does not do the same when the same plan is run twice, so its states cannot be explored;"
-            " search it with refold verify"
+            f"system {explorer.system.name!r} gives different histories when the same plan runs twice, so it cannot be explored; search"
+            " it with refold verify"
         )
 
 
@@ -359,8 +359,8 @@ def line(progress: Progress) -> str:
     level = progress.levels[-1]
     seconds = max(progress.seconds, 0.001)
     return (
-        f"plans of {counted(level.length, 'action')}: {len(progress.frontier):,} states to go on from; {progress.states:,} states,"
-        f" {progress.transitions / seconds:,.0f} actions a second, {len(progress.found)} found"
+        f"plans of {counted(level.length, 'action')}: {len(progress.frontier):,} states to expand; {progress.states:,} states in total,"
+        f" {progress.transitions / seconds:,.0f} actions per second, {len(progress.found)} found"
     )
 
 
@@ -370,11 +370,11 @@ def forecast(progress: Progress) -> str:
     if seen is None and progress.transitions < LARGE:
         return ""
     if seen is None:
-        return "the first levels of this scope are large already; --seconds ends it, and the same command goes on"
+        return "the first levels of this scope are already large; --seconds limits the time, and the same command resumes the exploration"
     level = progress.levels[-1]
     gone = level.seconds if progress.frontier else 0.0
     least, most = max(seen.least - gone, 0.0), max(seen.most - gone, 1.0)
-    told = f"to the end of this scope it is another {duration(least)} to {duration(most)}"
+    told = f"the rest of this scope will take another {duration(least)} to {duration(most)}"
     if most > FAR * max(least, 1.0):
-        told = f"to the end of this scope it is {duration(least)} or far more"
-    return f"{told}: the last level is {seen.growth:.1f} times the one before"
+        told = f"the rest of this scope will take {duration(least)} or far more"
+    return f"{told}: the last level is {seen.growth:.1f} times as large as the one before"

@@ -119,8 +119,8 @@ def gallery(
             sys.exit(outcome.FINDINGS)
         if len(done) < len(trials):
             outcome.fail(
-                f"interrupted after {len(done)} of {len(trials)} rows; those are in {folder / 'gallery.json'}, and --resume goes on"
-                " from there"
+                f"interrupted after {len(done)} of {len(trials)} rows; their results are in {folder / 'gallery.json'}, and --resume"
+                " continues from there"
             )
         sys.exit(outcome.ENVIRONMENT if any(row["verdict"] == NOT_RUN for row in done) else outcome.HELD)
 
@@ -135,7 +135,7 @@ def rows_of(names: Sequence[str]) -> list[Row]:
         close = difflib.get_close_matches(name, known, n=3)
         hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
         raise UsageError(
-            f"there is no row and no pair {name!r} in the gallery{hint}; “refold gallery --help” lists them all"
+            f"the gallery has no row or pair {name!r}{hint}; “refold gallery --help” lists them all"
         ) from None
 
 
@@ -154,7 +154,7 @@ def kept(folder: pathlib.Path, seconds: float) -> dict[tuple[str, int], dict[str
         }
     except (ValueError, KeyError, TypeError):
         raise UsageError(
-            f"--resume: {file} is not what “refold gallery” writes; remove it, or leave --resume out"
+            f"--resume: {file} was not written by “refold gallery”; remove it, or leave out --resume"
         ) from None
 
 

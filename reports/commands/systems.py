@@ -44,7 +44,7 @@ def systems(everything: bool, as_json: bool) -> None:
             for entry in rows:
                 tell(entry, everything)
             if not everything:
-                click.echo("refold systems --all says what each of these is")
+                click.echo("“refold systems --all” describes each of these")
 
 
 def tell(entry: dict[str, Any], everything: bool) -> None:

@@ -144,7 +144,7 @@ def verify(
     folder = report_dir or default_report_dir()
     with outcome.sentences(folder), outcome.aside(), outcome.unlogged():
         if decisions and history is None:
-            raise UsageError("--decisions says what is judged of a history; name one with --history")
+            raise UsageError("--decisions needs --history")
         if history is not None:
             searching = {
                 "--system": systems,
@@ -212,7 +212,7 @@ def remember(folder: pathlib.Path, outputs: list[ReportDocument]) -> None:
     try:
         keep(folder, outputs, at, outcome.complain)
     except OSError as error:
-        outcome.complain(f"this search was not added to {folder / PAGE}: {error.strerror}")
+        outcome.complain(f"this search could not be added to {folder / PAGE}: {error.strerror}")
 
 
 def old_data(
@@ -221,11 +221,13 @@ def old_data(
     """The exit code for the events that a former version recorded; `searching` are the options of a search, which there is none of."""
     if application is None:
         raise UsageError(
-            "--history holds the events of a former version; say with --application which application has to understand them"
+            "--history contains the events of an earlier version; name the application that must read them with --application"
         )
     given = [name for name, value in searching.items() if value not in (None, ())]
     if given:
-        raise UsageError(f"--history searches nothing, so {' and '.join(given)} would have no effect; leave it out")
+        raise UsageError(
+            f"with --history, refold does not search, so {' and '.join(given)} would have no effect; leave it out"
+        )
     subject = application_for(application)
     ready(folder)
     from refold.reports.commands.old_data import verify_file  # brings the judging of files, which a search does without
@@ -298,7 +300,7 @@ class Verification:
 
     def lacks(self, error: OSError) -> None:
         """Something was not written; it is said once."""
-        told = f"a plan was not written to {self.file.folder}: {error.strerror}"
+        told = f"a plan could not be written to {self.file.folder}: {error.strerror}"
         if told not in self.trouble:
             self.trouble.append(told)
 
@@ -406,7 +408,7 @@ def publish(
         document = write_report(result, explained, folder, application)
     except (OSError, UsageError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        outcome.complain(f"the report was not written whole to {folder}: {why}")
+        outcome.complain(f"the report could not be written completely to {folder}: {why}")
         document = result_json(result, explained, report=None)
     announce(document)
     if not quiet:

@@ -140,7 +140,7 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
             for error in row["errors"]:
                 outcome.complain(error)
         if len(rows) < len(chosen):
-            outcome.fail("the search ended early; what was found so far is above")
+            outcome.fail("the search ended early; the results so far are above")
         sys.exit(outcome.FINDINGS if missing else outcome.HELD)
 
 
@@ -173,7 +173,7 @@ def gather(names: list[str], seeds: list[int], jobs: int, folder: str, quiet: bo
         except BrokenProcessPool:
             bar.stop()
             outcome.complain(
-                "a process that searched was killed, perhaps for want of memory; “--jobs 1” needs the least"
+                "a search process was killed, perhaps because memory ran out; “--jobs 1” needs the least memory"
             )
     return [summary(name, done) for name, done in trials.items() if len(done) == len(seeds)]
 

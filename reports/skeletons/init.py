@@ -65,7 +65,7 @@ def init(folder: str, as_json: bool) -> None:
             **({fit.file: fit.text} if fit is not None else {}),
             job: skeleton("gitlab" if project.gitlab else "github", **words),
         }
-        notes += [f"left alone, because it uses refold already: {test}" for test in code.tests[:MOST_TESTS]]
+        notes += [f"left unchanged, because it already uses refold: {test}" for test in code.tests[:MOST_TESTS]]
         if len(code.tests) > MOST_TESTS:
             notes.append(f"and {counted(len(code.tests) - MOST_TESTS, 'other test')} like these")
         for path, content in [
@@ -73,7 +73,7 @@ def init(folder: str, as_json: bool) -> None:
             *configured(project, fit.top if fit is not None else None),
         ]:  # all are made before the first is written
             if path in new and path.exists():
-                notes.append(f"left alone, because it exists: {path}")
+                notes.append(f"left unchanged, because it already exists: {path}")
             else:
                 write(path, content)
                 written.append(path)
@@ -115,7 +115,7 @@ def readable(file: pathlib.Path, after: bytes) -> None:
             tomllib.loads(after.decode())
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
-            f"{file}: there is no place for {OPTION} in it as it is written ({error}); add it to the options of pytest by hand"
+            f"{file}: {OPTION} cannot be added to this file as it is written ({error}); add it to the pytest options by hand"
         ) from None
 
 

@@ -29,7 +29,7 @@ def new(kind: str, name: str, folder: str | None, as_json: bool) -> None:
     \b
     Examples:
       refold new application orders    commands, events, rules
-      refold new system order-log      an event log behind refold's port
+      refold new system order-log      an event log with refold's interface
       refold new consumer order-index  a projection
       refold new property no-gaps      something that must always hold
 
