@@ -58,11 +58,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--refold-profile",
         choices=PROFILES,
         default=None,
-        help="how long each refold test searches, if it finds nothing: quick 2 s, default 10 s, ci 1 min, deep 10 min;"
-        " a test that sets max_examples makes that many runs instead (default: default)",
+        help="set how long each refold test searches: quick 2 s, default 10 s, ci 1 min, deep 10 min (default: default);"
+        " a test that finds something stops earlier, and a test that sets max_examples does that many runs instead",
     )
     group.addoption(
-        "--refold-replay", metavar="PLAN", default=None, help="refold tests run this plan instead of searching"
+        "--refold-replay", metavar="PLAN", default=None, help="make refold tests run this plan instead of searching"
     )
     group.addoption(
         "--refold-report-dir",
@@ -70,9 +70,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="refold_report_dir",
         metavar="DIR",
         default=None,
-        help="where refold writes the plans and reports of failing tests (--report-dir is the former name)",
+        help="write the plans and reports of failing refold tests to this directory (default: .refold); --report-dir is the old name of"
+        " this option",
     )
-    parser.addini("refold_report_dir", "where refold writes plans and reports (default: .refold)", default="")
+    parser.addini("refold_report_dir", "directory for the plans and reports of refold (default: .refold)", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -257,7 +258,7 @@ def details(entry: dict[str, Any]) -> list[str]:
 
     lines = [f"    {group}: {said}" for group, said in grouped(entry["counts"])]
     codes = [row.code for row in rated(entry["checked"]) if row.verdict == NOT_CHECKED]
-    lines += [f"    not checked, for want of anything to judge: {' '.join(codes)}"] if codes else []
+    lines += [f"    not checked, because there was nothing to judge: {' '.join(codes)}"] if codes else []
     return [*lines, *(f"    not checked: {text}" for text in in_short(entry["not_checked"]))]
 
 

@@ -36,7 +36,7 @@ def hint(history: History, verdict: Verdict, fail: Any = "refuses") -> str | Non
     if check(prefix, changed, fail=fail, seconds_cpu_max=_SECONDS_CPU_MAX).linearizable is not True:
         return None
     given = _json(sorted(value, key=repr) if isinstance(value, frozenset) else value)
-    return f"nothing that was written before explains that {said}: if it began so, say --initial '{given}'"
+    return f"no earlier write explains that {said}: if that was the initial value, use --initial '{given}'"
 
 
 _WITH_BEGINNING = (CasRegister, AddIfAbsentSet, BoundedCounter)
@@ -51,15 +51,15 @@ def _beginning(
     if blame.outcome is not Outcome.OK:
         return None
     if blame.f == "read":
-        return f"somebody read {_json(blame.result)}", blame.result
+        return f"a client read {_json(blame.result)}", blame.result
     if blame.f == "cas":
-        return f"somebody changed it from {_json(blame.argument[0])}", blame.argument[0]
+        return f"a client changed the value from {_json(blame.argument[0])}", blame.argument[0]
     return None
 
 
 def _elements(specification: AddIfAbsentSet, blame: Operation) -> tuple[str, Any] | None:
     if blame.f == "read":
-        return f"somebody read {_json(sorted(blame.result, key=repr))}", frozenset(blame.result)
+        return f"a client read {_json(sorted(blame.result, key=repr))}", frozenset(blame.result)
     there = blame.result[1] if blame.f == "contains" else (blame.f == "add") is (blame.outcome is Outcome.FAIL)
     if not there:
         return None

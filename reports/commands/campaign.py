@@ -49,14 +49,14 @@ WRITING_SHARE = 20
 """The page of a campaign is written again after a shard if that costs no more than this part of the time."""
 
 
-@click.command(short_help="Search many systems for hours, on all cores; resumable.")
+@click.command(short_help="Search many systems for hours on all cores; can be resumed.")
 @click.option(
     "--system",
     "systems",
     multiple=True,
     metavar="NAME",
     shell_complete=completion.systems,
-    help="What to search (default: reference); may be repeated.",
+    help="Search this system (default: reference). Repeatable.",
 )
 @click.option(
     "--application",
@@ -64,31 +64,51 @@ WRITING_SHARE = 20
     multiple=True,
     metavar="NAME",
     shell_complete=completion.applications,
-    help="An application, for every system (default: the one that suits each system); may be repeated.",
-)
-@click.option("--minutes", type=Time(0, MINUTES_MAX), help="How long to work in total (default: 60).")
-@click.option("--seconds", type=Time(0, MINUTES_MAX * 60), help="The same in seconds.")
-@click.option(
-    "--runs", type=click.IntRange(1), help="End when every system has had this many runs with every application."
+    help="Use this application with every system (default: depends on the system, usually inventory). Repeatable.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
+    "--minutes",
+    type=Time(0, MINUTES_MAX),
+    metavar="M",
+    help="Search for M minutes in total (default: 60, or no limit with --runs).",
 )
-@click.option("--jobs", type=click.IntRange(1), help="Processes that search (default: one for each core).")
+@click.option(
+    "--seconds",
+    type=Time(0, MINUTES_MAX * 60),
+    metavar="S",
+    help="Search for S seconds in total, instead of --minutes.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Stop after N runs of every system with every application (default: no limit).",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Use this seed; the same seed gives the same plans (default: a random one, which is printed).",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Search with N processes (default: one for each core)."
+)
 @click.option(
     "--cluster",
     metavar="ADDRESS",
-    help="Search on the workers of a Dask cluster: tcp://HOST:8786, or 'local' for one that is started here.",
+    help="Search on the workers of this Dask cluster: tcp://HOST:8786, or 'local' to start a cluster on this machine.",
 )
 @click.option(
-    "--state", metavar="FILE", help="The file of the campaign (default: campaign.sqlite in the report directory)."
+    "--state",
+    metavar="FILE",
+    help="Store the campaign in this file (default: campaign.sqlite in the report directory).",
 )
 @click.option(
     "--report-dir",
     metavar="DIR",
-    help="Where campaign.html, campaign.json, plans/ and finds/ go (default: .refold/campaign).",
+    help="Write campaign.html, campaign.json, plans/ and finds/ to this directory (default: .refold/campaign).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def campaign(
     systems: tuple[str, ...],
     applications: tuple[str, ...],
@@ -102,25 +122,25 @@ def campaign(
     report_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Search every system with every application, a few seconds each in turn, until the time is up.
+    """Search every system with every application for hours, a few seconds each in turn.
 
-    The whole state is in one file. The same command resumes the campaign, however it ended: --minutes, --seconds and --runs count from the
-    beginning. What is found depends on the seed, not on the number of processes or on how often it was interrupted. The page
-    campaign.html follows the campaign while it works.
+    All progress is saved in one file. To resume a campaign that was interrupted or has ended, run the same command again; --minutes,
+    --seconds and --runs count from the beginning of the campaign. The findings depend on the seed, not on the number of processes or
+    interruptions. The page campaign.html shows the progress while the campaign runs.
 
     \b
     Examples:
       refold campaign --system reference --system sqlite --application inventory --application accounts
-      refold campaign --system tests/systems.py:Shop --minutes 480     a night
-      refold campaign --system my_log.py:MyLog --runs 100000           this many runs
-      refold campaign --cluster tcp://10.0.0.5:8786 --minutes 480      on many machines
+      refold campaign --system tests/systems.py:Shop --minutes 480     eight hours
+      refold campaign --system my_log.py:MyLog --runs 100000           a fixed number of runs
+      refold campaign --cluster tcp://10.0.0.5:8786 --minutes 480      on several machines
 
-    Exit code: 0 held, 1 findings, 2 usage or environment.
+    Exit codes: 0 held, 1 findings, 2 usage or environment error.
     """
     folder = pathlib.Path(report_dir) if report_dir else pathlib.Path(default_report_dir()) / "campaign"
     with outcome.sentences(str(folder)), outcome.aside(), outcome.unlogged():
         if minutes is not None and seconds is not None:
-            raise UsageError("--minutes and --seconds both say how long to work; give one of them")
+            raise UsageError("--minutes and --seconds both set the total time; use only one of them")
         if minutes is not None:
             seconds = minutes * 60
         if seconds is None and runs is None:
@@ -173,7 +193,7 @@ def opened(
             same_as_before(store, cells)
         if seed is not None and seed != store.seed:
             raise UsageError(
-                f"{path} was begun with seed {store.seed}, not {seed}; leave out --seed, or name another --state"
+                f"{path} was started with seed {store.seed}, not {seed}; leave out --seed, or choose another file with --state"
             )
         return store
     except BaseException:
@@ -186,8 +206,8 @@ def same_as_before(store: CampaignStore, cells: list[Cell]) -> None:
     if store.cells != cells:
         before = "; ".join(map(str, store.cells))
         raise UsageError(
-            f"{store.path} is a campaign of other cells ({before}); leave out --system and --application to go on with it, or name"
-            " another --state"
+            f"{store.path} contains a campaign of other systems or applications ({before}); leave out --system and --application to"
+            " resume it, or choose another file with --state"
         )
 
 
@@ -218,7 +238,7 @@ def ended(overview: Overview, interrupted: bool) -> int:
     for trouble in overview.troubles:
         outcome.complain(trouble)
     if interrupted:
-        outcome.complain("interrupted; the same command goes on from here")
+        outcome.complain("interrupted; to resume, run the same command again")
     if overview.causes:
         return outcome.FINDINGS
     return outcome.ENVIRONMENT if interrupted or overview.troubles else outcome.HELD

@@ -51,91 +51,92 @@ GIVEN_AGAIN = 4
 not reach them."""
 
 
-@click.command(short_help="Check histories that were recorded before, or by another tool.")
+@click.command(short_help="Check histories recorded earlier or by another tool.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True, readable=False), metavar="FILE…")
 @click.option(
     "--format",
     "format_",
     type=click.Choice(FORMATS),
     default="auto",
-    help="What the files are (default: refold finds out).",
+    help="Read the files in this format (default: auto, which detects the format of each file).",
 )
 @click.option(
     "--application",
     metavar="NAME",
-    help="Check a refold history with this application too: accounts, courses, inventory, rota or MODULE:OBJECT (default: the "
-    "application that the history names, if it comes with refold).",
+    help="In histories with positions, also check decisions and contents, using this application: accounts, courses, inventory, rota,"
+    " MODULE:OBJECT or FILE.py:OBJECT (default: the application that the history names, if it comes with refold).",
 )
 @click.option(
     "--model",
     default="cas-register",
     metavar="MODEL",
-    help="cas-register (default), counter, fifo-queue, mutex, set, or MODULE:OBJECT; without a search: kafka, list-append, queue,"
-    " set-full, total-queue.",
+    help="Check histories without positions against this model (default: cas-register). For linearizability: cas-register, counter,"
+    " fifo-queue, mutex, set or MODULE:OBJECT. Judged without a search: kafka, list-append, queue, set-full, total-queue.",
 )
 @click.option(
-    "--initial", default="null", metavar="VALUE", help="The initial value of every object, as JSON (default: null)."
+    "--initial", default="null", metavar="VALUE", help="Set the initial value of every object, as JSON (default: null)."
 )
 @click.option(
     "--nil-reads",
     type=click.Choice(("value", "any")),
     default="value",
-    help="What a read of nil means: the value null (default), or nothing about the value.",
+    help="Interpret a read of nil: 'value' as the value null, 'any' as any value (default: value).",
 )
 @click.option(
     "--fail",
     "fail",
     type=click.Choice(("refuses", "nothing")),
-    help="What a failed operation means: its condition did not hold, or nothing is known (default: refuses; in EDN, nothing).",
+    help="Interpret a failed operation: 'refuses' as one whose condition did not hold, 'nothing' only as one that had no effect (default:"
+    " refuses, or nothing for EDN).",
 )
 @click.option(
     "--keys",
     type=click.Choice(("one", "independent")),
-    help="'independent': values are pairs of a key and a value, as jepsen.independent writes them (default: they are not; if they look"
-    " like it, refold says so and judges nothing).",
+    help="Interpret values: 'independent' as pairs of a key and a value, as jepsen.independent writes them, 'one' as plain values"
+    " (default: one, but values that look like pairs are rejected).",
 )
 @click.option(
     "--seconds",
     type=Time(min=0, min_open=True),
     metavar="S",
-    help="CPU time for each file, after which it is undecided (default: none; memory is limited all the same).",
+    help="Spend at most S seconds of CPU time on each file, then leave it undecided (default: no limit; memory is always limited).",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
-    help="Processes that judge a refold history; each judges some of the properties (default: one for each core if that saves time; "
-    "one with --seconds and for standard input).",
+    help="Divide the properties of each refold history among N processes (default: one for each core if that saves"
+    " time; always one with --seconds and for standard input).",
 )
 @click.option(
     "--cluster",
     metavar="ADDRESS",
-    help="Judge the files on the workers of a Dask cluster: tcp://HOST:8786, or 'local' for one that is started here, with --jobs"
-    " workers.",
+    help="Judge the files on the workers of this Dask cluster: tcp://HOST:8786, or 'local' to start a cluster on this machine with"
+    " --jobs workers.",
 )
 @click.option(
     "--follow",
     is_flag=True,
-    help="Judge refold histories while they are written, until Ctrl-C: files, folders (their .jsonl and .ndjson files in the order of their"
-    " names), and standard input.",
+    help="Judge refold histories while they are being written, until Ctrl-C. FILE is a file, a folder (whose .jsonl and .ndjson files are"
+    " read in the order of their names) or - for standard input.",
 )
 @click.option(
     "--metrics",
     metavar="FILE",
-    help="With --follow: keep writing OpenMetrics text to this file, for alerts.",
+    help="With --follow: write metrics for alerts to this file, in the OpenMetrics text format, and keep it up to date.",
 )
 @click.option(
     "--idle",
     type=Time(min=0),
     metavar="S",
-    help="With --follow: end when nothing has been written for this many seconds.",
+    help="With --follow: stop when nothing has been written for S seconds (default: never).",
 )
 @click.option(
     "--report-dir",
     metavar="DIR",
-    help="Where to write a page to step through each history, and for several an index.html (default: none).",
+    help="Write an interactive page for each history to this directory, and an index.html if there are several (default: no pages).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def check(
     files: tuple[str, ...],
     format_: str,
@@ -154,22 +155,22 @@ def check(
     report_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Check histories that were recorded before, in production or by another tool.
+    """Check histories that were recorded earlier, in production or by another tool.
 
     \b
     Examples:
       refold check .refold/history.jsonl
       refold check history.jsonl --application tests/test_shop.py:Shop
-      refold check register.log                                     a Jepsen log: is it linearizable?
+      refold check register.log                                     check a Jepsen log for linearizability
       refold check *.edn --initial 0 --nil-reads any                Knossos histories
       refold check ops.jsonl --model set --json
       refold check history.edn --keys independent --seconds 60
-      refold check *.edn --report-dir pages                         a page for each, and pages/index.html
-      zcat history.jsonl.gz | refold check -                        standard input; history.jsonl.gz itself works too
-      refold check --follow histories/ --metrics refold.prom        as long as somebody writes
-      refold check --cluster tcp://10.0.0.5:8786 histories/*.jsonl  on many machines
+      refold check *.edn --report-dir pages                         one page per file, and pages/index.html
+      zcat history.jsonl.gz | refold check -                        standard input (the .gz file itself works too)
+      refold check --follow histories/ --metrics refold.prom        while histories are being written
+      refold check --cluster tcp://10.0.0.5:8786 histories/*.jsonl  on several machines
 
-    Exit code: 0 held, 1 findings, 2 usage or environment (a file that cannot be read or decided).
+    Exit codes: 0 held, 1 findings, 2 usage or environment error (including a file that could not be read or decided).
     """
     with outcome.sentences(report_dir), outcome.aside():
         pages = None
@@ -180,7 +181,8 @@ def check(
             start = json.loads(initial)
         except (ValueError, RecursionError):
             raise UsageError(
-                f"--initial {short(initial)} is not JSON, or too deep or too long a number to be read; write null, 0 or '\"text\"'"
+                f"--initial {short(initial)} is not JSON, or is nested too deeply, or contains a number that is too long; write null, 0 or"
+                " '\"text\"'"
             ) from None
         subject = None if application is None else application_named(application)
         if subject is not None:
@@ -192,7 +194,7 @@ def check(
             print_results(results, as_json, complained=True)
             sys.exit(exit_code(results))
         if metrics is not None or idle is not None:
-            raise UsageError("--metrics and --idle go with --follow")
+            raise UsageError("--metrics and --idle need --follow")
         judge = FileJudge(
             format_,
             subject,
@@ -289,25 +291,26 @@ def refuse_with_follow(
     """Raise `UsageError` for what cannot be done while a history is written."""
     if format_ not in ("auto", "refold") or model != "cas-register":
         raise UsageError(
-            "--follow judges histories of refold's own format, which has positions; one without positions is judged when it is complete"
+            "--follow judges only histories in refold's own format, which has positions; check a history without positions once it is"
+            " complete"
         )
     if seconds is not None or report_dir is not None:
         raise UsageError(
-            "--follow goes on until Ctrl-C, or until nothing was written for --idle seconds; --seconds and --report-dir are for"
-            " histories that are complete"
+            "--follow runs until Ctrl-C, or until nothing has been written for --idle seconds; --seconds and --report-dir are for"
+            " complete histories"
         )
     if jobs is not None and jobs > 1:
-        raise UsageError("--follow judges in one process what is written; leave out --jobs")
+        raise UsageError("--follow judges in a single process; leave out --jobs")
     if cluster is not None:
-        raise UsageError("--follow judges in one process what is written; leave out --cluster")
+        raise UsageError("--follow judges in a single process; leave out --cluster")
 
 
 def refuse_with_cluster(report_dir: str | None) -> None:
     """Raise `UsageError` for what workers do not do."""
     if report_dir is not None:
         raise UsageError(
-            "--report-dir writes pages where histories are judged, and that is elsewhere with --cluster; check what was found again,"
-            " without --cluster"
+            "--report-dir does not work with --cluster, which judges histories on other machines; to get pages, check the broken"
+            " histories again without --cluster"
         )
 
 
@@ -428,9 +431,7 @@ def recognised(source: FileSource) -> str:
         return format_of(source)
     if is_etcd_report(source.name):
         return "etcd"
-    raise UsageError(
-        f"{source.name}: this is a directory, and no report of etcd's robustness tests; name the files in it"
-    )
+    raise UsageError(f"{source.name}: this directory is not a report of etcd's robustness tests; name the files in it")
 
 
 def watch(application: Application) -> AbstractContextManager[Callable[[], None]]:
@@ -496,7 +497,7 @@ def linearizability(judged: Judged, result: dict[str, Any]) -> None:
     }
     if judged.hint:
         result["hint"] = judged.hint
-        said.append(f"Mind {judged.hint}")
+        said.append(f"Note: {judged.hint}")
     result["sentences"] = [said]
     if judged.reason:
         result["reason"] = judged.reason

@@ -135,18 +135,18 @@ class Time(click.FloatRange):
         """Neither `nan`, which every range holds, nor `inf`."""
         found = super().convert(value, param, ctx)
         if not math.isfinite(found):
-            self.fail(f"{value} is no length of time; write a number", param, ctx)
+            self.fail(f"{value} is not a length of time; write a finite number", param, ctx)
         return found
 
 
 @click.command(cls=Commands)
 @click.version_option(version("refold"), prog_name="refold")
 def main() -> None:
-    """Verify event-sourced systems: crash, duplicate and reorder them, and check what they promise.
+    """Verify event-sourced systems: inject crashes, lost replies, duplicates and reorderings, and check their guarantees.
 
     \b
     Start here:
-      refold verify                    the reference model: what a verdict looks like
-      refold verify --system sqlite    a real event log
-      refold zoo                       does it find real bugs?
+      refold verify                    verify the reference model, to see what a verdict looks like
+      refold verify --system sqlite    verify a real event log
+      refold zoo                       see which known bugs refold finds
     """

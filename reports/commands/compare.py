@@ -19,30 +19,43 @@ from refold.search.strategies.comparison import compare as compare_strategies
 from refold.search.whole import write
 
 
-@click.command(short_help="Compare strategies for conditional updates: safety and cost.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another workload, other faults.")
+@click.command(short_help="Compare the safety and cost of conditional-update strategies.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Use this seed for the workload and the faults.",
+)
 @click.option(
     "--steps",
     type=click.IntRange(100, 10_000_000),
     default=STEPS,
     show_default=True,
-    help="Commands for each strategy.",
+    metavar="N",
+    help="Send N commands with each strategy.",
 )
-@click.option("--report-dir", metavar="DIR", help="Where compare/comparison.html and .json go (default: .refold).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option(
+    "--report-dir",
+    metavar="DIR",
+    help="Write comparison.html and comparison.json to the folder compare in this directory (default: .refold).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def compare(seed: int, steps: int, report_dir: str | None, as_json: bool) -> None:
-    """Compare the strategies for conditional updates: which are safe under which faults, and what safety costs.
+    """Compare strategies for conditional updates: under which faults each one is safe, and what it costs.
 
-    Time is simulated, so the same seed gives the same figures on every machine. The last line says where the page with the picture is.
+    Time is simulated, so the same seed gives the same figures on every machine. The last line of the output is the path of the page with
+    the diagram.
 
     \b
     Examples:
       refold compare                                          nine strategies, ten thousand commands each
-      refold compare --seed 7 --steps 50000                   another workload, more of it
+      refold compare --seed 7 --steps 50000                   a different and larger workload
       refold compare --json | jq '.rows[] | [.strategy, .violations, .latency_median]'
-      refold verify --system 'reference?strategy=lock'        search one of them for a counterexample
+      refold verify --system 'reference?strategy=lock'        search one strategy for a counterexample
 
-    Exit code: 0 compared, 2 usage or environment.
+    Exit codes: 0 compared, 2 usage or environment error.
     """
     with outcome.sentences(report_dir):
         page = pathlib.Path(report_dir or default_report_dir()) / "compare" / "comparison.html"

@@ -10,11 +10,11 @@ from refold.reports.commands import outcome
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command(short_help="Print the completion script of a shell.")
+@click.command(short_help="Print a completion script for your shell.")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what a shell needs to complete the commands, their options, and the names of systems and applications.
+    """Print a shell script that completes commands, options, and the names of systems and applications.
 
     \b
     Examples:

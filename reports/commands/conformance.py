@@ -41,19 +41,35 @@ This page was written by this command:
 """
 
 
-@click.command(short_help="Say of real logs which of the assertions A1 to A17 they keep.")
+@click.command(short_help="Show which of the assertions A1 to A17 hold for event logs.")
 @click.argument("systems", nargs=-1, required=True, metavar="SYSTEM…", shell_complete=completion.systems)
 @click.option(
     "--application",
     metavar="NAME",
     shell_complete=completion.applications,
-    help="What the log is used for (default: inventory).",
+    help="Use this application: accounts, courses, inventory, rota, MODULE:OBJECT or FILE.py:OBJECT (default: depends on the"
+    " system, usually inventory).",
 )
-@click.option("--seconds", type=Time(0), help=f"How long to search each system (default: {SECONDS:g}).")
-@click.option("--examples", type=click.IntRange(1), help="Stop after this many runs.")
-@click.option("--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one).")
-@click.option("--write", "page", metavar="FILE", help="Write the tables as a page in Markdown.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option(
+    "--seconds",
+    type=Time(0),
+    metavar="S",
+    help=f"Search each system for S seconds (default: {SECONDS:g}, or no limit with --examples).",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Stop after N runs of each system (default: no limit).",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Use this seed; the same seed gives the same plans (default: a random one, which is printed).",
+)
+@click.option("--write", "page", metavar="FILE", help="Write the tables to this file, as a Markdown page.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def conformance(
     systems: tuple[str, ...],
     application: str | None,
@@ -63,10 +79,11 @@ def conformance(
     page: str | None,
     as_json: bool,
 ) -> None:
-    """Search each system, and say which of the assertions A1 to A17 of the established test kits it keeps.
+    """Search each system, and show which of the assertions A1 to A17 of established test kits hold for it.
 
-    An assertion counts as held only if what it is about has happened: a retry, a crash, a snapshot that was loaded. If the system's own
-    documentation says that a setting does not promise it, it is 'documented otherwise', with the plan.
+    An assertion counts as held only if the search produced the situation that it is about, such as a retry, a crash or a loaded snapshot.
+    If an assertion is broken, but the system's own documentation says that the setting does not guarantee it, the verdict is 'documented
+    otherwise', and the plan is shown.
 
     \b
     Examples:
@@ -74,7 +91,7 @@ def conformance(
       refold conformance 'postgres?crash=power' 'redis?crash=power' --seconds 60
       refold conformance sqlite --write conformance.md
 
-    Exit code: 0 nothing broken, 1 something broken, 2 usage or environment.
+    Exit codes: 0 nothing broken, 1 something broken, 2 usage or environment error.
     """
     with outcome.sentences(), outcome.aside():
         if seconds is None and examples is None:
@@ -93,7 +110,7 @@ def conformance(
             if result.trouble:
                 outcome.complain(result.trouble)
             elif result.interrupted:
-                outcome.complain(f"interrupted in system {name!r}, {len(tables)} of {len(systems)}")
+                outcome.complain(f"interrupted while searching system {name!r}, {len(tables)} of {len(systems)}")
                 break
         if page is not None:
             made_by = command(systems, application, seconds, examples, seed)

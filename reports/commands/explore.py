@@ -57,59 +57,102 @@ LARGE = 500
 NUMBER = click.IntRange(0, 99)
 
 
-@click.command(short_help="Run every plan of a small scope, the shortest first.")
+@click.command(short_help="Run every plan within a small scope, shortest first.")
 @click.option(
     "--system",
     "name",
     default="reference",
     metavar="NAME",
     shell_complete=completion.systems,
-    help="What to explore (default: reference). Its runs must be the same each time.",
+    help="Explore this system (default: reference). It must be deterministic: the same plan must always give the same history.",
 )
 @click.option(
     "--application",
     metavar="NAME",
     shell_complete=completion.applications,
-    help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory).",
+    help="Use this application: accounts, courses, inventory, rota, MODULE:OBJECT or FILE.py:OBJECT (default: depends on the"
+    " system, usually inventory).",
 )
-@click.option("--clients", type=click.IntRange(1, 99), default=2, help="Clients that act (default: 2).")
-@click.option("--commands", type=click.IntRange(1, 99), default=2, help="Commands that are sent (default: 2).")
 @click.option(
-    "--values", type=click.IntRange(1, 999), default=2, help="Different commands to choose from (default: 2)."
+    "--clients", type=click.IntRange(1, 99), default=2, metavar="N", help="Let at most N clients act (default: 2)."
 )
-@click.option("--keys", type=click.IntRange(1, 99), default=1, help="Keys that the commands are about (default: 1).")
-@click.option("--crashes", type=NUMBER, default=1, help="Crashes (default: 1).")
-@click.option("--power-cuts", type=NUMBER, help="Power cuts, counted separately (default: each is one of the crashes).")
+@click.option(
+    "--commands", type=click.IntRange(1, 99), default=2, metavar="N", help="Send at most N commands (default: 2)."
+)
+@click.option(
+    "--values",
+    type=click.IntRange(1, 999),
+    default=2,
+    metavar="N",
+    help="Choose from N different commands (default: 2).",
+)
+@click.option(
+    "--keys", type=click.IntRange(1, 99), default=1, metavar="N", help="Use N keys in these commands (default: 1)."
+)
+@click.option("--crashes", type=NUMBER, default=1, metavar="N", help="Inject at most N crashes (default: 1).")
+@click.option(
+    "--power-cuts",
+    type=NUMBER,
+    metavar="N",
+    help="Inject at most N power cuts, counted separately (default: each counts as a crash).",
+)
 @click.option(
     "--reordered",
     "--deliveries-out-of-order",
     "reordered",
     type=NUMBER,
     default=1,
-    help="Deliveries out of order (default: 1).",
+    metavar="N",
+    help="Deliver at most N events out of order (default: 1).",
 )
-@click.option("--redelivered", type=NUMBER, default=0, help="Deliveries that come again (default: 0).")
-@click.option("--unanswered", type=NUMBER, default=0, help="Appends whose answer is lost (default: 0).")
-@click.option("--slow", type=NUMBER, default=0, help="Appends that take their place early (default: 0).")
-@click.option("--snapshots", type=NUMBER, default=0, help="Snapshots on demand (default: 0).")
-@click.option("--failures", type=NUMBER, default=0, help="Handlers and disks that fail (default: 0).")
-@click.option("--length", type=NUMBER, default=0, help="The longest plan, in actions (default: no limit).")
+@click.option("--redelivered", type=NUMBER, default=0, metavar="N", help="Deliver at most N events again (default: 0).")
 @click.option(
-    "--seconds", type=click.FloatRange(0), help="Stop after this long; the same command resumes (default: never)."
-)
-@click.option("--keep-going", is_flag=True, help="Look for other anomalies after the first.")
-@click.option("--fresh", is_flag=True, help="Start over, even if an earlier exploration could be resumed.")
-@click.option("--jobs", type=click.IntRange(1), help="Processes that explore (default: one for each core).")
-@click.option(
-    "--state",
-    metavar="FILE",
-    help="The file that keeps how far the exploration has come (default: explore.state in the report directory).",
+    "--unanswered", type=NUMBER, default=0, metavar="N", help="Lose the answers to at most N appends (default: 0)."
 )
 @click.option(
-    "--report-dir", metavar="DIR", help="Where certificate.json, report.html and plans/ go (default: .refold)."
+    "--slow",
+    type=NUMBER,
+    default=0,
+    metavar="N",
+    help="Let at most N appends take their position early and commit late (default: 0).",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all levels.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option(
+    "--snapshots", type=NUMBER, default=0, metavar="N", help="Take at most N snapshots on demand (default: 0)."
+)
+@click.option(
+    "--failures",
+    type=NUMBER,
+    default=0,
+    metavar="N",
+    help="Inject at most N failures of handlers and disks (default: 0).",
+)
+@click.option(
+    "--length", type=NUMBER, default=0, metavar="N", help="Limit plans to N actions (default: 0, which means no limit)."
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="Stop after S seconds; to resume, run the same command again (default: no limit).",
+)
+@click.option("--keep-going", is_flag=True, help="After the first finding, continue and look for other anomalies.")
+@click.option("--fresh", is_flag=True, help="Start from the beginning instead of resuming an earlier exploration.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Explore with N processes (default: one for each core; for a system of your own, one, unless it sets 'parallel = True').",
+)
+@click.option(
+    "--state", metavar="FILE", help="Save the progress in this file (default: explore.state in the report directory)."
+)
+@click.option(
+    "--report-dir",
+    metavar="DIR",
+    help="Write certificate.json, report.html and plans/ to this directory (default: .refold).",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Print all details of each finding, and figures for each level.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def explore(
     name: str,
     application: str | None,
@@ -123,25 +166,26 @@ def explore(
     as_json: bool,
     **bounds: Any,
 ) -> None:
-    """Run every plan of a small scope, the shortest first.
+    """Run every plan within a small scope, shortest first.
 
-    A scope is what a few clients, commands and faults can do. A finding is shown by a shortest plan; if nothing is found, a certificate
-    says what was explored. Ctrl-C stops the exploration, and the same command resumes it.
+    The scope limits the clients, commands and faults of each plan. If a plan breaks a guarantee, refold reports the shortest such plan.
+    It also writes a certificate that says what was explored. To stop the exploration, press Ctrl-C; to resume it, run the same command
+    again.
 
     \b
     Examples:
-      refold explore                                        two clients, two commands, a crash, a delivery out of order
-      refold explore --commands 3 --crashes 0               more commands, no crash
-      refold explore --system lost-wakeup                   a broken system: the shortest plan
+      refold explore                                        two clients, two commands, one crash, one event out of order
+      refold explore --commands 3 --crashes 0               more commands, no crashes
+      refold explore --system lost-wakeup                   a broken system, to see the shortest plan
       refold explore --application shop.py:Shop --seconds 600
                                                             your own decider, for ten minutes
 
-    Exit code: 0 nothing found, 1 findings, 2 usage, environment, or interrupted.
+    Exit codes: 0 no findings, 1 findings, 2 usage or environment error, or interrupted.
     """
     folder = pathlib.Path(report_dir or default_report_dir())
     with outcome.sentences(str(folder)), outcome.aside(), outcome.unlogged():
         if seconds is not None and not math.isfinite(seconds):
-            raise UsageError(f"--seconds {seconds} is no length of time; write a number of seconds")
+            raise UsageError(f"--seconds {seconds} is not a length of time; write a finite number of seconds")
         system = outcome.system_called(name)
         called = application or application_suiting(name, system)
         subject = application_for(called)
@@ -201,7 +245,7 @@ class Exploration:
         """Go on where an earlier exploration of this scope was stopped."""
         if load(self.explorer, self.state) and not quiet:
             states = self.explorer.progress.states
-            click.echo(f"refold: goes on with {counted(states, 'state')} from {self.state}", err=True)
+            click.echo(f"refold: resuming with {counted(states, 'state')} from {self.state}", err=True)
 
     def run(self, seconds: float | None, quiet: bool) -> None:
         """Explore, and keep where it stands."""
@@ -274,7 +318,7 @@ class Exploration:
                     f" {counted(level.transitions, 'action')}, {level.seconds:.1f} s"
                 )
         if not self.explorer.ended:
-            click.echo(f"the same command goes on from {self.state}")
+            click.echo(f"to resume from {self.state}, run the same command again")
         click.echo(f"certificate: {self.folder / CERTIFICATE}")
 
     def result(self, found: tuple[Counterexample, ...]) -> Result:
@@ -305,8 +349,8 @@ def check_repeatable(explorer: Explorer) -> None:
     one, other = (execute(explorer.system, explorer.application, plan).history for _ in range(2))
     if list(map(repr, one)) != list(map(repr, other)):
         raise UsageError(
-            f"system {explorer.system.name!r} does not do the same when the same plan is run twice, so its states cannot be explored;"
-            " search it with refold verify"
+            f"system {explorer.system.name!r} gives different histories when the same plan runs twice, so it cannot be explored; search"
+            " it with refold verify"
         )
 
 
@@ -315,8 +359,8 @@ def line(progress: Progress) -> str:
     level = progress.levels[-1]
     seconds = max(progress.seconds, 0.001)
     return (
-        f"plans of {counted(level.length, 'action')}: {len(progress.frontier):,} states to go on from; {progress.states:,} states,"
-        f" {progress.transitions / seconds:,.0f} actions a second, {len(progress.found)} found"
+        f"plans of {counted(level.length, 'action')}: {len(progress.frontier):,} states to expand; {progress.states:,} states in total,"
+        f" {progress.transitions / seconds:,.0f} actions per second, {len(progress.found)} found"
     )
 
 
@@ -326,11 +370,11 @@ def forecast(progress: Progress) -> str:
     if seen is None and progress.transitions < LARGE:
         return ""
     if seen is None:
-        return "the first levels of this scope are large already; --seconds ends it, and the same command goes on"
+        return "the first levels of this scope are already large; --seconds limits the time, and the same command resumes the exploration"
     level = progress.levels[-1]
     gone = level.seconds if progress.frontier else 0.0
     least, most = max(seen.least - gone, 0.0), max(seen.most - gone, 1.0)
-    told = f"to the end of this scope it is another {duration(least)} to {duration(most)}"
+    told = f"the rest of this scope will take another {duration(least)} to {duration(most)}"
     if most > FAR * max(least, 1.0):
-        told = f"to the end of this scope it is {duration(least)} or far more"
-    return f"{told}: the last level is {seen.growth:.1f} times the one before"
+        told = f"the rest of this scope will take {duration(least)} or far more"
+    return f"{told}: the last level is {seen.growth:.1f} times as large as the one before"

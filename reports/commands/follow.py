@@ -136,7 +136,7 @@ class FollowedPath:
         if self.error:
             result["error"] = self.error
         elif not self.records:
-            result["reason"] = "nothing was written that could be judged"
+            result["reason"] = "nothing that can be judged was written"
             result["sentences"] = [[result["reason"]]]
         return result
 
@@ -199,21 +199,19 @@ class Follower:
             if first:
                 raise
             if not self.lacking:
-                outcome.complain(f"{self.metrics} could not be written: {error.strerror}; the histories are judged on")
+                outcome.complain(f"{self.metrics} could not be written: {error.strerror}; judging continues")
             self.lacking = True
 
 
 def measured(paths: Sequence[FollowedPath]) -> list[Metric]:
     """What can be watched from outside."""
-    broken = Metric("refold_check_broken", "gauge", "Whether anything was found: 1, or 0.")
-    behind = Metric("refold_check_behind_bytes", "gauge", "Bytes that are written and not judged yet.", "bytes")
-    grown = Metric(
-        "refold_check_last_growth_timestamp_seconds", "gauge", "When something was last added, since 1970.", "seconds"
-    )
+    broken = Metric("refold_check_broken", "gauge", "1 if there is at least one finding, otherwise 0.")
+    behind = Metric("refold_check_behind_bytes", "gauge", "Bytes that have been written but not judged yet.", "bytes")
+    grown = Metric("refold_check_last_growth_timestamp_seconds", "gauge", "Unix time of the last addition.", "seconds")
     records = Metric("refold_check_records", "counter", "Records that were judged.")
-    histories = Metric("refold_check_histories", "counter", "Histories that were begun.")
-    errors = Metric("refold_check_errors", "counter", "What could not be read or judged.")
-    findings = Metric("refold_check_findings", "counter", "What was found.")
+    histories = Metric("refold_check_histories", "counter", "Histories that were started.")
+    errors = Metric("refold_check_errors", "counter", "Times that reading or judging had to stop.")
+    findings = Metric("refold_check_findings", "counter", "Findings, by anomaly and guarantee.")
     for path in paths:
         judged, found = path.sofar()
         of_path = {"path": path.path}

@@ -39,21 +39,22 @@ class WithRows(click.Command):
         pairs: dict[str, list[str]] = {}
         for row in ROWS.values():
             pairs.setdefault(row.pair, []).append(f"{row.name} ({row.expected})")
-        with formatter.section("Names, pair by pair"):
+        with formatter.section("Names, by pair"):
             for pair, names in pairs.items():
                 formatter.write(f"{' ' * formatter.current_indent}{pair}\n")
                 for name in names:
                     formatter.write(f"{' ' * formatter.current_indent}  {name}\n")
 
 
-@click.command(cls=WithRows, short_help="Run the harness on known-bad and fixed releases.")
+@click.command(cls=WithRows, short_help="Run refold on releases with and without a known bug.")
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 @click.option(
     "--seconds",
     type=Time(0, min_open=True, max=86_400),
     default=SECONDS,
     show_default=True,
-    help="How long to search each row.",
+    metavar="S",
+    help="Search each row for S seconds.",
 )
 @click.option(
     "--seed",
@@ -61,19 +62,22 @@ class WithRows(click.Command):
     type=click.IntRange(0),
     multiple=True,
     default=(1,),
-    show_default="1",
-    help="The seed of each search; may be given several times.",
+    show_default=True,
+    metavar="N",
+    help="Search each row with this seed. Repeatable.",
 )
 @click.option(
-    "--resume", is_flag=True, help="Keep the results that are in the report directory, and run what is missing."
+    "--resume", is_flag=True, help="Keep earlier results from the report directory, and run only the missing rows."
 )
 @click.option(
-    "--report-dir", metavar="DIR", help="Where the page and the reports go, in a folder gallery (default: .refold)."
+    "--report-dir",
+    metavar="DIR",
+    help="Write the page and the reports to the folder gallery in this directory (default: .refold).",
 )
 @click.option(
-    "--cache-dir", metavar="DIR", help="Where virtual environments are kept (default: ~/.cache/refold/gallery)."
+    "--cache-dir", metavar="DIR", help="Keep virtual environments in this directory (default: ~/.cache/refold/gallery)."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def gallery(
     names: tuple[str, ...],
     seconds: float,
@@ -83,19 +87,19 @@ def gallery(
     cache_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Run the harness on releases with a known bug, and on the same software without it.
+    """Run refold on releases with a known bug, and on releases or settings of the same software without that bug.
 
     \b
     Examples:
       refold gallery                               all rows
       refold gallery eventsourcing-notifications   the rows of one pair
-      refold gallery --seconds 120 --json          longer, for a script
-      refold gallery --seed 1 --seed 2 --resume    with two seeds; what is done already is kept
+      refold gallery --seconds 120 --json          longer, with output for a script
+      refold gallery --seed 1 --seed 2 --resume    two seeds, keeping earlier results
 
-    Each release is installed by pip in its own virtual environment, which is kept. A release that cannot be installed is named and not
-    run.
+    refold uses pip to install each release in its own virtual environment, and keeps the environment for later runs. If a release cannot
+    be installed, its row is listed as not run.
 
-    Exit code: 0 every verdict is the expected one, 1 some are not, 2 usage or environment.
+    Exit codes: 0 all verdicts as expected, 1 some verdicts not as expected, 2 usage or environment error.
     """
     with outcome.sentences(report_dir):
         trials = [(row, seed) for seed in dict.fromkeys(seeds) for row in rows_of(names)]
@@ -115,8 +119,8 @@ def gallery(
             sys.exit(outcome.FINDINGS)
         if len(done) < len(trials):
             outcome.fail(
-                f"interrupted after {len(done)} of {len(trials)} rows; those are in {folder / 'gallery.json'}, and --resume goes on"
-                " from there"
+                f"interrupted after {len(done)} of {len(trials)} rows; their results are in {folder / 'gallery.json'}, and --resume"
+                " continues from there"
             )
         sys.exit(outcome.ENVIRONMENT if any(row["verdict"] == NOT_RUN for row in done) else outcome.HELD)
 
@@ -131,7 +135,7 @@ def rows_of(names: Sequence[str]) -> list[Row]:
         close = difflib.get_close_matches(name, known, n=3)
         hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
         raise UsageError(
-            f"there is no row and no pair {name!r} in the gallery{hint}; “refold gallery --help” lists them all"
+            f"the gallery has no row or pair {name!r}{hint}; “refold gallery --help” lists them all"
         ) from None
 
 
@@ -150,7 +154,7 @@ def kept(folder: pathlib.Path, seconds: float) -> dict[tuple[str, int], dict[str
         }
     except (ValueError, KeyError, TypeError):
         raise UsageError(
-            f"--resume: {file} is not what “refold gallery” writes; remove it, or leave --resume out"
+            f"--resume: {file} was not written by “refold gallery”; remove it, or leave out --resume"
         ) from None
 
 

@@ -52,7 +52,7 @@ def judged(file: str, application: Application, decisions: bool) -> Result:
             known = format_of(source)
             if known != "refold":
                 raise UsageError(
-                    f"{file}: this is a history of the format {known}; old data are read from histories of refold, which show events and"
+                    f"{file}: this history has the format {known}; --history reads only refold's own format, which contains events and"
                     " their positions"
                 )
             return verify_history(application, source, decisions=decisions, alive=alive)

@@ -40,8 +40,8 @@ def judged_there(file: str, size: int, options: Sequence[str]) -> Result | NotJu
         if os.path.isdir(file) or os.path.getsize(file) == size:
             return command_there(file, options)
     return NotJudged(
-        f"a worker in {os.getcwd()} does not find it, or finds another file of that name; histories must be readable on every worker under"
-        " the name that is given"
+        f"a worker in {os.getcwd()} cannot find this file, or finds a different file at this path; every worker must be able to read the"
+        " histories at the paths that you give"
     )
 
 
@@ -62,7 +62,7 @@ def command_there(file: str, options: Sequence[str]) -> Result | NotJudged:
         return NotJudged(
             said[-1].removeprefix("refold: ")
             if said and done.returncode >= 0
-            else f"the process that judged it was ended ({ended_by(done.returncode)}), perhaps for want of memory"
+            else f"the process that judged it was ended ({ended_by(done.returncode)}), perhaps because memory ran out"
         )
     found: Result = result
     return found
@@ -72,7 +72,7 @@ def size_of(file: str) -> int:
     """Bytes; 0 for a folder. Raises `UsageError` where there is nothing to be judged elsewhere."""
     if file == STANDARD_INPUT:
         raise UsageError(
-            "standard input is read here; write it to a file that every worker can read, or leave out --cluster"
+            "workers cannot read standard input; write it to a file that every worker can read, or leave out --cluster"
         )
     return 0 if os.path.isdir(file) else os.path.getsize(file)
 

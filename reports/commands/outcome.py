@@ -206,7 +206,7 @@ def sentences(report_dir: str | None = None) -> Iterator[None]:
     except BaseException as error:
         sentence = as_sentence(error)
         if sentence is None:
-            sentence = f"a fault of refold itself, {type(error).__name__}: {error}{keep_traceback(report_dir)}"
+            sentence = f"an internal error in refold, {type(error).__name__}: {error}{keep_traceback(report_dir)}"
         fail(sentence)
 
 
@@ -249,16 +249,16 @@ def time_limit(what: str, deadline: float | None = None) -> Iterator[Callable[[]
     """Raise `NoAnswer` in the main thread if the yielded function is not called for a while, or before the `deadline`, in seconds: nothing
     hangs for ever. Code in C that does not come back ends with the process."""
     seconds = deadline or patience()
-    failing = f"did not come to an end within {seconds:g} s" if deadline else f"did not answer for {seconds:g} s"
+    failing = f"did not finish within {seconds:g} s" if deadline else f"did not answer for {seconds:g} s"
 
     def expired(number: int, frame: Any) -> None:
         resort.put_off(seconds + GRACE)
-        raise NoAnswer(f"{what} {failing}{whereabouts(frame)}; it was given up")
+        raise NoAnswer(f"{what} {failing}{whereabouts(frame)}; refold gave up on it")
 
     if not hasattr(signal, "setitimer"):
         yield lambda: None
         return
-    resort = LastResort(f"{what} {failing}, in code of C that does not come back; the process was ended", ENVIRONMENT)
+    resort = LastResort(f"{what} {failing}, in C code that does not return; the process was ended", ENVIRONMENT)
     before = signal.signal(signal.SIGALRM, expired)
 
     def alive() -> None:

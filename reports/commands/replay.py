@@ -22,20 +22,20 @@ from refold.search.failure import slug
 from refold.search.stored.plan import StoredPlan
 
 
-@click.command(short_help="Run stored plans again, here or on another system.")
+@click.command(short_help="Run stored plans again, on the same or another system.")
 @click.argument("plans", nargs=-1, required=True, metavar="PLAN…", type=click.Path(exists=True, dir_okay=False))
-@click.option("--system", metavar="NAME", help="Run it on another system than the one it was found on.")
-@click.option("--application", metavar="NAME", help="Decide with another application than the plan names.")
+@click.option("--system", metavar="NAME", help="Run the plans on this system instead of the one that they name.")
+@click.option("--application", metavar="NAME", help="Use this application instead of the one that the plans name.")
 @click.option(
     "--seconds",
     metavar="S",
     type=click.FloatRange(0, min_open=True),
-    help="Give up on a plan that has not finished after this many seconds (default: 60).",
+    help="Give up on a plan that has not finished after S seconds (default: 60).",
 )
-@click.option("--report-dir", metavar="DIR", help="Where the report goes (default: .refold).")
-@click.option("--emit-test", is_flag=True, help="Print a pytest test that runs this plan, and do nothing else.")
-@click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all counts.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option("--report-dir", metavar="DIR", help="Write the report to this directory (default: .refold).")
+@click.option("--emit-test", is_flag=True, help="Print a pytest test for each plan instead of running the plans.")
+@click.option("-v", "--verbose", is_flag=True, help="Print all details of each finding, and all counts.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def replay(
     plans: tuple[str, ...],
     system: str | None,
@@ -46,19 +46,19 @@ def replay(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Run one or more plans again, here or on another system.
+    """Run stored plans again, on the system on which they were found or on another one.
 
     \b
     Examples:
       refold replay .refold/plans/oversold-1a2b3c4d.json
-      refold replay .refold/plans/*.json                  everything ever found here
-      refold replay plan.json --system sqlite             does the real log do it too?
+      refold replay .refold/plans/*.json                  all plans that were found so far
+      refold replay plan.json --system sqlite             does a real log fail too?
       refold replay plan.json --emit-test > test_bug.py   a regression test
 
-    If a plan does not finish in time, refold gives up on it and says where it was (exit code 2). If none of a plan's actions is possible
-    here, the plan shows nothing and is reported as vacuous-run.
+    If a plan does not finish in time, refold gives up on it and says where it got stuck (exit code 2). If none of its actions is possible
+    on the system, the plan proves nothing and is reported as vacuous-run.
 
-    Exit code: 0 held, 1 findings, 2 usage or environment.
+    Exit codes: 0 held, 1 findings, 2 usage or environment error.
     """
     folder = pathlib.Path(report_dir or default_report_dir())
     with outcome.sentences(str(folder)), outcome.aside():

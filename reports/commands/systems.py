@@ -23,11 +23,11 @@ KNOWN_WORDS: dict[str, Ability] = {
 """Name of a capability -> its words, also of those that only systems of a user's own code have."""
 
 
-@click.command(short_help="List the systems that refold can drive.")
-@click.option("--all", "everything", is_flag=True, help="Say what each capability and each value of an option is.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.command(short_help="List the systems that refold can verify.")
+@click.option("--all", "everything", is_flag=True, help="Also describe each capability and each option value.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def systems(everything: bool, as_json: bool) -> None:
-    """List the systems that refold can drive, what they can do and the options of their names.
+    """List the systems that refold can verify, with their capabilities and options.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def systems(everything: bool, as_json: bool) -> None:
             for entry in rows:
                 tell(entry, everything)
             if not everything:
-                click.echo("refold systems --all says what each of these is")
+                click.echo("“refold systems --all” describes each of these")
 
 
 def tell(entry: dict[str, Any], everything: bool) -> None:

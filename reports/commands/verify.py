@@ -48,53 +48,70 @@ def application_for(name: str) -> Application:
     return application
 
 
-@click.command(short_help="Crash, duplicate and reorder a system; check its promises.")
+@click.command(short_help="Search a system for violations of its guarantees.")
 @click.option(
     "--system",
     "systems",
     multiple=True,
     metavar="NAME",
     shell_complete=completion.systems,
-    help="What to verify (default: reference); may be repeated.",
+    help="Verify this system (default: reference). Repeatable.",
 )
 @click.option(
     "--command",
     "commands",
     multiple=True,
     metavar="COMMAND",
-    help="A program that is a log and speaks JSON lines; may be repeated.",
+    help="Run this command and verify it as an event log, exchanging lines of JSON with it. Repeatable.",
 )
 @click.option(
     "--application",
     metavar="NAME",
     shell_complete=completion.applications,
-    help="accounts, courses, inventory, rota, or MODULE:OBJECT (default: inventory).",
+    help="Use this application: accounts, courses, inventory, rota, MODULE:OBJECT or FILE.py:OBJECT (default: depends on the"
+    " system, usually inventory).",
 )
-@click.option("--seconds", type=Time(0), help=f"How long to search each system (default: {SECONDS:g}).")
-@click.option("--examples", type=click.IntRange(1), help="Stop after this many runs.")
 @click.option(
-    "--seed", type=click.IntRange(0), help="Search the same plans again (default: a fresh one, which is printed)."
+    "--seconds",
+    type=Time(0),
+    metavar="S",
+    help=f"Search each system for S seconds (default: {SECONDS:g}, or no limit with --examples).",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Stop after N runs of each system (default: no limit).",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Use this seed; the same seed gives the same plans (default: a random one, which is printed).",
 )
 @click.option(
     "--report-dir",
     metavar="DIR",
-    help="Where report.html, report.json, history.jsonl, plans/ and graphs/ go (default: .refold).",
+    help="Write report.html, report.json, history.jsonl, plans/ and graphs/ to this directory (default: .refold).",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="Processes that search. Default: one for each core, but only one for a system of your own, unless it says 'parallel = True'.",
+    metavar="N",
+    help="Search with N processes (default: one for each core; for a system of your own, one, unless it sets 'parallel = True').",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Print everything there is to say about a finding, and all counts.")
+@click.option("-v", "--verbose", is_flag=True, help="Print all details of each finding, and all counts.")
 @click.option(
     "--history",
     metavar="FILE",
-    help="Do not search; read the events that an earlier version of the application recorded in this history.",
+    help="Do not search. Check that the application can still read the events in this history, recorded by an earlier version.",
 )
 @click.option(
-    "--decisions", is_flag=True, help="With --history: a decision that would come out differently today is a finding."
+    "--decisions",
+    is_flag=True,
+    help="With --history: count each decision that the application would now make differently as a finding.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def verify(
     systems: tuple[str, ...],
     commands: tuple[str, ...],
@@ -109,25 +126,25 @@ def verify(
     decisions: bool,
     as_json: bool,
 ) -> None:
-    """Crash, duplicate and reorder a system, and check what it promises.
+    """Search a system for violations of its guarantees while injecting crashes, lost replies, duplicates and reorderings.
 
     \b
     Examples:
-      refold verify                                        the reference model, 10 seconds
-      refold verify --system sqlite --seconds 30           a real event log in SQLite files
-      refold verify --system 'sqlite?synchronous=off'      ... that does not sync: broken
+      refold verify                                        the reference model, for 10 seconds
+      refold verify --system sqlite --seconds 30           a real event log, stored in SQLite files
+      refold verify --system 'sqlite?synchronous=off'      the same log without fsync: broken
       refold verify --application tests/test_shop.py:Shop  your own decider
       refold verify --system my_log.py:MyLog --json        your own log
-      refold verify --command 'node log.js'                your own log in another language
+      refold verify --command 'node log.js'                your own log, in another language
       refold verify --application new.py:Shop --history old.jsonl
-                                                           events of a former version
+                                                           events stored by an earlier version
 
-    Exit code: 0 held, 1 findings, 2 usage or environment.
+    Exit codes: 0 held, 1 findings, 2 usage or environment error.
     """
     folder = report_dir or default_report_dir()
     with outcome.sentences(folder), outcome.aside(), outcome.unlogged():
         if decisions and history is None:
-            raise UsageError("--decisions says what is judged of a history; name one with --history")
+            raise UsageError("--decisions needs --history")
         if history is not None:
             searching = {
                 "--system": systems,
@@ -195,7 +212,7 @@ def remember(folder: pathlib.Path, outputs: list[ReportDocument]) -> None:
     try:
         keep(folder, outputs, at, outcome.complain)
     except OSError as error:
-        outcome.complain(f"this search was not added to {folder / PAGE}: {error.strerror}")
+        outcome.complain(f"this search could not be added to {folder / PAGE}: {error.strerror}")
 
 
 def old_data(
@@ -204,11 +221,13 @@ def old_data(
     """The exit code for the events that a former version recorded; `searching` are the options of a search, which there is none of."""
     if application is None:
         raise UsageError(
-            "--history holds the events of a former version; say with --application which application has to understand them"
+            "--history contains the events of an earlier version; name the application that must read them with --application"
         )
     given = [name for name, value in searching.items() if value not in (None, ())]
     if given:
-        raise UsageError(f"--history searches nothing, so {' and '.join(given)} would have no effect; leave it out")
+        raise UsageError(
+            f"with --history, refold does not search, so {' and '.join(given)} would have no effect; leave it out"
+        )
     subject = application_for(application)
     ready(folder)
     from refold.reports.commands.old_data import verify_file  # brings the judging of files, which a search does without
@@ -283,7 +302,7 @@ class Verification:
 
     def lacks(self, error: OSError) -> None:
         """Something was not written; it is said once."""
-        told = f"a plan was not written to {self.file.folder}: {error.strerror}"
+        told = f"a plan could not be written to {self.file.folder}: {error.strerror}"
         if told not in self.trouble:
             self.trouble.append(told)
 
@@ -391,7 +410,7 @@ def publish(
         document = write_report(result, explained, folder, application)
     except (OSError, UsageError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        outcome.complain(f"the report was not written whole to {folder}: {why}")
+        outcome.complain(f"the report could not be written completely to {folder}: {why}")
         document = result_json(result, explained, report=None)
     announce(document)
     if not quiet:

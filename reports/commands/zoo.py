@@ -57,7 +57,7 @@ class WithNames(click.Command):
         by_guarantee: dict[str, list[str]] = {}
         for name, system in BROKEN.items():
             by_guarantee.setdefault(system.guarantee.partition("/")[0], []).append(name)
-        with formatter.section("Names, by the guarantee that each breaks"):
+        with formatter.section("Names, by the guarantee that the system breaks"):
             for guarantee, names in by_guarantee.items():
                 start = " " * formatter.current_indent + guarantee.ljust(9)
                 wrapped = textwrap.wrap(
@@ -71,36 +71,51 @@ class WithNames(click.Command):
                 formatter.write("\n".join(wrapped) + "\n")
 
 
-@click.command(cls=WithNames, short_help="Run the harness on systems that are broken on purpose.")
+@click.command(cls=WithNames, short_help="Run refold on deliberately broken systems.")
 @click.argument("names", nargs=-1, metavar="[NAME…]")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Use this seed; with --seeds, start with it.",
+)
 @click.option(
     "--seeds",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="How many seeds; CPU seconds are the median over them.",
+    metavar="N",
+    help="Search each system with N consecutive seeds, and show the median CPU time.",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, help="Processes at a time."
+    "--jobs",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    show_default=True,
+    metavar="N",
+    help="Run N processes in parallel.",
 )
 @click.option(
-    "--report-dir", metavar="DIR", help="Where zoo.html, zoo.json and the plans go, in a folder zoo (default: .refold)."
+    "--report-dir",
+    metavar="DIR",
+    help="Write zoo.html, zoo.json and the plans to the folder zoo in this directory (default: .refold).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: str | None, as_json: bool) -> None:
-    """Run the harness on deliberately broken systems, each named after a real bug, and say what it found.
+    """Run refold on deliberately broken systems, each named after a real bug, and show which of the bugs it finds.
 
     \b
     Examples:
-      refold zoo                                   all of them
-      refold zoo ack-before-fsync lost-wakeup      these two
-      refold zoo --seeds 5 --json                  five seeds each, for a script
-      refold verify --system ack-before-fsync      one of them with a full report
+      refold zoo                                   all broken systems
+      refold zoo ack-before-fsync lost-wakeup      only these two
+      refold zoo --seeds 5 --json                  five seeds each, with output for a script
+      refold verify --system ack-before-fsync      one of them, with a full report
 
-    Each is searched for up to 30 s with each seed; if nothing is found by then, it counts as missed.
+    refold searches each system for up to 30 s per seed. If it finds nothing in that time, the bug counts as missed.
 
-    Exit code: 0 all found, 1 some not found, 2 usage or environment.
+    Exit codes: 0 all found, 1 some missed, 2 usage or environment error.
     """
     with outcome.sentences(report_dir):
         for name in names:
@@ -125,7 +140,7 @@ def zoo(names: tuple[str, ...], seed: int, seeds: int, jobs: int, report_dir: st
             for error in row["errors"]:
                 outcome.complain(error)
         if len(rows) < len(chosen):
-            outcome.fail("the search ended early; what was found so far is above")
+            outcome.fail("the search ended early; the results so far are above")
         sys.exit(outcome.FINDINGS if missing else outcome.HELD)
 
 
@@ -158,7 +173,7 @@ def gather(names: list[str], seeds: list[int], jobs: int, folder: str, quiet: bo
         except BrokenProcessPool:
             bar.stop()
             outcome.complain(
-                "a process that searched was killed, perhaps for want of memory; “--jobs 1” needs the least"
+                "a search process was killed, perhaps because memory ran out; “--jobs 1” needs the least memory"
             )
     return [summary(name, done) for name, done in trials.items() if len(done) == len(seeds)]
 

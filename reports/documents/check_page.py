@@ -202,7 +202,7 @@ def of_operations(judged: Judged, verdict: Verdict) -> dict[str, Any]:
     if verdict.linearizable:
         lead = [f"All {counted(order.placed, 'operation')} that took effect fit into one order; step through it below."]
     if judged.hint:
-        lead.append(f"Mind {inert(judged.hint)}")
+        lead.append(f"Note: {inert(judged.hint)}")
     return {
         "findings": findings,
         "lead": lead,

@@ -163,7 +163,7 @@ class _Printer:
         for verdict in (BROKEN, HELD, NOT_CHECKED):
             if codes := [row.code for row in rows if row.verdict == verdict]:
                 self.say(f"{verdict}: {' '.join(codes)}", STYLES[verdict])
-        self.say("what happened, and what each guarantee means: -v, or the page", "dim")
+        self.say("use -v or open the report to see what happened and what each guarantee means", "dim")
 
     def guarantees(self, result: Result) -> None:
         """One line for each guarantee."""
@@ -208,7 +208,9 @@ class _Printer:
         for other in shown:
             self.say(f"the same run also shows {other.title}", indent=2)
         if len(told.also) > len(shown):
-            self.say(f"… and {counted(len(told.also) - len(shown), 'more finding')}: -v, or the page", indent=2)
+            self.say(
+                f"… and {counted(len(told.also) - len(shown), 'more finding')}: use -v or open the report", indent=2
+            )
         for place, found in enumerate(told.diagnoses[: SHOWN if self.verbose else 1]):
             best, row = place == 0, found.row
             self.say(f"{'looks like' if best else 'or'}: {row.name} ({found.score:.0%})", "bold" if best else "", 2)
@@ -228,7 +230,7 @@ class _Printer:
             self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")
         if between:
             where = told.plan_file or "the plan"
-            self.say(f"… {counted(between, 'action')} between; all are in {where}", "dim", 4)
+            self.say(f"… {counted(between, 'action')} in between; all are in {where}", "dim", 4)
         for item in last:
             self.item(item.label.rjust(width), item.words, style="dim" if item.note else "")
 

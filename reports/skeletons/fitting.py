@@ -40,6 +40,6 @@ def fitting(code: Code, project: Project) -> Fit:
         return Fit(file, found.text.replace("{file}", shown), notes, found.module.top, found.extra)
     file, text = module_of("application", "reservations", folder)
     notes = [
-        "found no application of the library eventsourcing, and no service on SQLite or PostgreSQL: the test is an example"
+        "found no application built on the eventsourcing library, and no service on SQLite or PostgreSQL: the test is an example"
     ]
     return Fit(file, text.replace(file.as_posix(), file.relative_to(root).as_posix()), notes if code.modules else [])

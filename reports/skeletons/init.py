@@ -27,19 +27,25 @@ MOST_TESTS = 5
 """Tests, at most, that are named one by one."""
 
 
-@click.command(short_help="Set up a project: a first test, a CI job, pytest.")
-@click.option("--dir", "folder", metavar="DIR", default=".", help="The root of the project (default: here).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.command(short_help="Set up a project: write a test, a CI job and settings.")
+@click.option(
+    "--dir",
+    "folder",
+    metavar="DIR",
+    default=".",
+    help="Set up the project in this directory (default: the current one).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def init(folder: str, as_json: bool) -> None:
-    """Look at a project and write what it needs for verification: a test, a job for its CI, and the configuration.
+    """Set up a project for verification: write a test, a CI job and the configuration.
 
-    The test fits the code: an application of the library eventsourcing, a service on SQLite or PostgreSQL, or, if there is neither, an
-    example. Your code is read, not run. refold asks you to fill in what it cannot know.
+    refold adapts the test to your code: to an application built on the eventsourcing library, or to a service on SQLite or PostgreSQL. If
+    it finds neither, it writes an example. It reads your code but does not run it, and marks the places that you have to fill in.
 
-    It also looks at pyproject.toml, pytest.ini, tox.ini and setup.cfg, at the folder of the tests, and at which CI is used. It replaces no
-    file and no setting, so you can run it again.
+    refold also takes pyproject.toml, pytest.ini, tox.ini, setup.cfg, the location of your tests, and your CI system into account. It
+    replaces no file and no setting, so it is safe to run it again.
 
-    Exit code: 0 done, 2 usage or environment.
+    Exit codes: 0 done, 2 usage or environment error.
     """
     with outcome.sentences():
         root = pathlib.Path(folder)
@@ -59,7 +65,7 @@ def init(folder: str, as_json: bool) -> None:
             **({fit.file: fit.text} if fit is not None else {}),
             job: skeleton("gitlab" if project.gitlab else "github", **words),
         }
-        notes += [f"left alone, because it uses refold already: {test}" for test in code.tests[:MOST_TESTS]]
+        notes += [f"left unchanged, because it already uses refold: {test}" for test in code.tests[:MOST_TESTS]]
         if len(code.tests) > MOST_TESTS:
             notes.append(f"and {counted(len(code.tests) - MOST_TESTS, 'other test')} like these")
         for path, content in [
@@ -67,7 +73,7 @@ def init(folder: str, as_json: bool) -> None:
             *configured(project, fit.top if fit is not None else None),
         ]:  # all are made before the first is written
             if path in new and path.exists():
-                notes.append(f"left alone, because it exists: {path}")
+                notes.append(f"left unchanged, because it already exists: {path}")
             else:
                 write(path, content)
                 written.append(path)
@@ -109,7 +115,7 @@ def readable(file: pathlib.Path, after: bytes) -> None:
             tomllib.loads(after.decode())
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
-            f"{file}: there is no place for {OPTION} in it as it is written ({error}); add it to the options of pytest by hand"
+            f"{file}: {OPTION} cannot be added to this file as it is written ({error}); add it to the pytest options by hand"
         ) from None
 
 

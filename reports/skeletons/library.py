@@ -42,9 +42,11 @@ def application_in(code: Code) -> Verifiable | None:
     module, cls = applications[0]
     constants, lines, unknown = commands_of(module, cls)
     if lines:
-        notes = [f"check COMMANDS in {{file}}: they are guessed from the methods of {cls.name}"]
+        notes = [f"check COMMANDS in {{file}}: refold guessed them from the methods of {cls.name}"]
     else:
-        notes = [f"fill in COMMANDS in {{file}}: its types do not say what the methods of {cls.name} are called with"]
+        notes = [
+            f"fill in COMMANDS in {{file}}: the types do not tell refold which arguments the methods of {cls.name} take"
+        ]
         unknown = ['like this: ("name_of_a_method", "argument")', *unknown]
     if len(applications) > 1:
         others = ", ".join(other.name for _, other in applications[1:])
@@ -57,7 +59,7 @@ def application_in(code: Code) -> Verifiable | None:
         constants="".join(f"{line}\n" for line in constants),
         commands=f"COMMANDS = [\n{body}]",
     )
-    what = f"{cls.name} in {{where}}, an application of the library eventsourcing"
+    what = f"{cls.name} in {{where}}, an application built on the eventsourcing library"
     return Verifiable(snake(cls.name), module, what, text, notes, "eventsourcing")
 
 

@@ -13,24 +13,29 @@ from refold.reports.skeletons.skeletons import KINDS, module_of
 from refold.search.whole import write
 
 
-@click.command(short_help="Write a skeleton: application, system, consumer, property.")
+@click.command(short_help="Write a skeleton: application, system, consumer or property.")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("name")
-@click.option("--dir", "folder", metavar="DIR", help="Where it goes (default: where the tests of this project are).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output and nothing else.")
+@click.option(
+    "--dir",
+    "folder",
+    metavar="DIR",
+    help="Write it to this directory (default: the directory with the tests of this project).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object to standard output.")
 def new(kind: str, name: str, folder: str | None, as_json: bool) -> None:
-    """Write a skeleton with a test. It runs as it is; change it piece by piece.
+    """Write a skeleton with a test, which runs as it is. Then replace it piece by piece with your own code.
 
     \b
     Examples:
       refold new application orders    commands, events, rules
-      refold new system order-log      an event log behind refold's port
+      refold new system order-log      an event log with refold's interface
       refold new consumer order-index  a projection
       refold new property no-gaps      something that must always hold
 
-    A file that exists is not overwritten.
+    refold does not overwrite an existing file.
 
-    Exit code: 0 written, 2 usage or environment.
+    Exit codes: 0 written, 2 usage or environment error.
     """
     with outcome.sentences():
         place = pathlib.Path(folder) if folder is not None else relative(Project.of(pathlib.Path.cwd()).tests)

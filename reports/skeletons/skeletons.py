@@ -45,11 +45,12 @@ def module_of(kind: str, name: str, folder: pathlib.Path) -> tuple[pathlib.Path,
     words = [word for word in re.split(r"[^A-Za-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)) if word]
     snake, title = "_".join(words).lower(), "".join(word[:1].upper() + word[1:] for word in words)
     if not title.isidentifier() or keyword.iskeyword(snake) or keyword.iskeyword(title):
-        raise UsageError(f"{name!r} gives no name of a class; begin with a letter: orders, order-index")
-    if title in names_in(kind):
         raise UsageError(
-            f"{name!r} gives the class {title}, and what is written uses another {title}; choose another name"
+            f"{name!r} cannot be turned into a class name; choose a name that begins with a letter and is no keyword of Python,"
+            " such as order-index"
         )
+    if title in names_in(kind):
+        raise UsageError(f"{name!r} gives the class name {title}, which the skeleton already uses; choose another name")
     path = folder / f"test_{snake}.py"
     dashed = snake.replace("_", "-")
     return path, skeleton(kind, file=path.as_posix(), Name=title, name=dashed, CODE=snake.upper())

@@ -59,7 +59,7 @@ class Sentences(Words):
 def listed(items: Sequence[Item], heading: str) -> list[str]:
     """A plan under its heading."""
     first, between, last = shortened(items)
-    gap = f"  … {counted(between, 'action')} between; all are in the file of the command below"
+    gap = f"  … {counted(between, 'action')} in between; all are in the plan file that the command below names"
     return [
         f"{heading[0].upper()}{heading[1:]}:",
         *(f"  {item.label} {item.words}" for item in first),

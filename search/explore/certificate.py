@@ -81,28 +81,28 @@ def left_out(explorer: Explorer) -> list[str]:
         alike.setdefault(kind, []).append(name)
     for names in alike.values():
         if len(names) > 1:
-            told.append(f"{' and '.join(names)} are made alike, so {names[0]} begins")
+            told.append(f"{' and '.join(names)} are interchangeable, so {names[0]} acts first")
     if len(scope.apart) > 1:
         told.append(
-            f"a plan moves one of {', '.join(scope.apart[:-1])} and {scope.apart[-1]}: no client reads them, and none of them can tell"
-            " what happens to another"
+            f"each plan moves only one of {', '.join(scope.apart[:-1])} and {scope.apart[-1]}: no client reads them, and none of them is"
+            " affected by what happens to another"
         )
     if scope.aspects:
         told.append(
-            "a plan that moves one of these was judged by the properties of consumers alone; the others judge the same plan without its"
-            " moves"
+            "a plan that moves one of these was judged only by the properties of consumers; the other properties judged the same plan"
+            " without these moves"
         )
         told.append(
-            "once no client can act, states of such a plan are one if they differ only in clients, in what these read, and in who has"
-            " written an event"
+            "once no client can act, two states of such a plan count as the same if they differ only in the clients, in what these read,"
+            " and in who has written an event"
         )
-    told.append("a crash at a step is said right before the action that makes the step")
+    told.append("a crash at a step comes directly before the action that makes the step")
     if explorer.visitor.foresees():
-        told.append("a crash at a step was not tried where no action makes that step next")
-    told.append("of actions on two consumers, next to each other, one order was run")
+        told.append("a crash at a step was not tried where no possible next action makes that step")
+    told.append("adjacent actions on two different consumers were run in only one order")
     if explorer.visitor.visible:
         told.append(
-            "what a state leads to was looked at once, however many plans come to it, and with the most that these leave to do"
+            "each state was explored further only once, however many plans lead to it, with the largest limits that any of them leaves"
         )
     return told
 
@@ -123,8 +123,8 @@ def text(of: Certificate) -> list[str]:
     longest = "" if not bounds.length else f", and {counted(bounds.length, 'action')} in all"
     lines = [f"scope: at most {', '.join(limits)}{longest}", f"commands: {', '.join(map(cut, of.commands))}"]
     lines.append(
-        f"{counted(of.states, 'state')}, {counted(of.transitions, 'action')} performed to come to them, {of.known:,} of these to states"
-        " that were known"
+        f"{counted(of.states, 'state')}, reached by {counted(of.transitions, 'action')}, {of.known:,} of which led to states that were"
+        " already known"
     )
     if of.complete:
         lines.append(

@@ -37,7 +37,7 @@ FORGOTTEN = ("lost", "cancelled")
 def refuse_jobs(address: str, jobs: int | None) -> None:
     """Raise `UsageError` for a number of jobs of workers that are not started here."""
     if jobs is not None and address != LOCAL:
-        raise UsageError(f"the workers at {address} say how much they do at a time; leave out --jobs")
+        raise UsageError(f"the workers at {address} decide how much they do at a time; leave out --jobs")
 
 
 def silence_logs() -> None:

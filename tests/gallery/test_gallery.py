@@ -106,7 +106,7 @@ def test_a_gallery_goes_on_where_it_was_with_every_seed(
     ended = refold(*two)
     assert ended.code == 2
     assert "interrupted after 3 of 4 rows" in ended.err
-    assert "--resume goes on" in ended.err
+    assert "--resume continues from there" in ended.err
     ended = refold(*two, "--resume", "--json")
     assert ended.code == 0, ended.err
     assert [(row["name"], row["seed"]) for row in only(ended)["rows"]] == ran[:2] + ran[4:]
@@ -123,7 +123,7 @@ def test_only_a_gallery_can_be_resumed(refold: Refold, paper: dict[str, Row], tm
     (tmp_path / ".refold/gallery/gallery.json").write_text("[]", encoding="utf-8")
     ended = refold("gallery", "paper-1.0", "--resume")
     assert (ended.code, ended.out) == (2, "")
-    assert "is not what “refold gallery” writes" in ended.err
+    assert "was not written by “refold gallery”" in ended.err
 
 
 def is_there(pid: int) -> bool:
@@ -244,9 +244,7 @@ def test_a_python_that_does_not_run_says_why(tmp_path: Path, monkeypatch: pytest
 def test_a_name_that_is_not_in_the_gallery_is_a_usage_error(refold: Refold) -> None:
     ended = refold("gallery", "sqlite-synchronos")
     assert ended.code == 2
-    assert (
-        "there is no row and no pair 'sqlite-synchronos' in the gallery (did you mean 'sqlite-synchronous'" in ended.err
-    )
+    assert "the gallery has no row or pair 'sqlite-synchronos' (did you mean 'sqlite-synchronous'" in ended.err
 
 
 def test_every_pair_has_both_sides_and_one_adapter() -> None:

@@ -92,7 +92,7 @@ def test_it_may_be_closed_twice() -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("InC", "in code of C that does not come back; the process was ended"), ("Sleeps", "it was given up")],
+    [("InC", "in C code that does not return; the process was ended"), ("Sleeps", "refold gave up on it")],
 )
 def test_a_replay_ends_at_its_deadline(name: str, words: str, refold_process: Refold, tmp_path: Path) -> None:
     """Wherever it hangs."""
@@ -101,7 +101,7 @@ def test_a_replay_ends_at_its_deadline(name: str, words: str, refold_process: Re
     done = refold_process("replay", "plan.json", "--system", f"logs.py:{name}", "--seconds", "2")
     assert done.code == 2
     (said,) = done.err.strip().splitlines()
-    assert said.startswith(f"refold: system 'logs.py:{name}', with plan.json, did not come to an end within 2 s")
+    assert said.startswith(f"refold: system 'logs.py:{name}', with plan.json, did not finish within 2 s")
     assert words in said
 
 
@@ -112,4 +112,4 @@ def test_a_search_ends_too(refold_process: Refold, tmp_path: Path) -> None:
         "verify", "--system", "logs.py:InC", "--examples", "3", "--seed", "1", REFOLD_HANG_SECONDS="2"
     )
     assert done.code == 2
-    assert "refold: system 'logs.py:InC' did not answer for 2 s, in code of C" in done.err
+    assert "refold: system 'logs.py:InC' did not answer for 2 s, in C code that does not return" in done.err

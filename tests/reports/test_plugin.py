@@ -88,7 +88,7 @@ def test_a_green_test_says_nothing_with_q_and_everything_with_v(tmp_path: Path) 
     held, *happened = section(run(tmp_path, "-v", "-k", "Good").stdout)
     assert re.search(r"held \(\d+ of 11 not checked\); 8 runs", held)
     assert happened[0].startswith("    appends: ")
-    assert any(line.startswith("    not checked, for want of anything to judge: ") for line in happened)
+    assert any(line.startswith("    not checked, because there was nothing to judge: ") for line in happened)
 
 
 def test_a_failure_is_its_message_and_nothing_else(tmp_path: Path) -> None:

@@ -99,7 +99,9 @@ def test_a_file_that_the_worker_does_not_have_is_not_judged(tmp_path: Path, monk
     for size, name in ((3, "elsewhere.jsonl"), (4, "history.jsonl")):
         said = judged_there(name, size, ())
         assert isinstance(said, NotJudged)
-        assert said.why.startswith(f"a worker in {tmp_path} does not find it, or finds another file of that name")
+        assert said.why.startswith(
+            f"a worker in {tmp_path} cannot find this file, or finds a different file at this path"
+        )
 
 
 def test_what_nobody_could_judge_is_told_and_the_rest_is_kept(
@@ -172,9 +174,9 @@ def test_ctrl_c_in_a_history_that_is_divided_ends_the_command(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--follow",), "--follow judges in one process what is written; leave out --cluster"),
-        (("--jobs", "2"), "the workers at tcp://there:1 say how much they do at a time; leave out --jobs"),
-        (("--report-dir", "pages"), "--report-dir writes pages where histories are judged"),
+        (("--follow",), "--follow judges in a single process; leave out --cluster"),
+        (("--jobs", "2"), "the workers at tcp://there:1 decide how much they do at a time; leave out --jobs"),
+        (("--report-dir", "pages"), "--report-dir does not work with --cluster"),
     ],
 )
 def test_what_workers_do_not_do_is_refused(
@@ -190,7 +192,7 @@ def test_standard_input_is_read_here(refold: Refold, files: list[str]) -> None:
     """No worker can."""
     ended = refold("check", "-", "--cluster", "tcp://there:1")
     assert ended.code == 2
-    assert "standard input is read here" in ended.err
+    assert "workers cannot read standard input" in ended.err
 
 
 def test_a_cluster_that_is_started_for_it(refold_process: Refold, files: list[str]) -> None:

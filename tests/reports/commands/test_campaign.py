@@ -124,9 +124,12 @@ def test_it_goes_on_to_more_runs(refold: Callable[..., Ended], tmp_path: pathlib
     more = only(refold("campaign", "--runs", "20", "--json"))
     assert (first["verdict"], first["runs"], more["runs"], more["seed"]) == ("held", 10, 20, 1)
     other = refold("campaign", "--system", "sqlite", "--runs", "30")
-    assert (other.code, "is a campaign of other cells (reference with inventory)" in other.err) == (2, True)
+    assert (
+        other.code,
+        "contains a campaign of other systems or applications (reference with inventory)" in other.err,
+    ) == (2, True)
     seed = refold("campaign", "--seed", "2", "--runs", "30")
-    assert (seed.code, "was begun with seed 1, not 2" in seed.err) == (2, True)
+    assert (seed.code, "was started with seed 1, not 2" in seed.err) == (2, True)
     page = (tmp_path / ".refold/campaign/campaign.html").read_text()
     assert "Nothing found so far" in page
     assert 'http-equiv="refresh"' not in page

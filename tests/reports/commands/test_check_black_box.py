@@ -53,10 +53,10 @@ def test_independent_keys_are_refused_until_they_are_named(refold: Refold, tmp_p
 
 
 HINTS = {
-    "a read": (operation(0, "read", None, 0) + operation(0, "cas", [0, 1]), [], "read 0: if it began so, say --initial '0'"),
-    "a cas": (operation(0, "cas", ["a", "b"]), [], "changed it from \"a\": if it began so, say --initial '\"a\"'"),
-    "a set": (operation(0, "read", None, [3, 1]), ["--model", "set"], "say --initial '[1, 3]'"),
-    "an element": (operation(0, "remove", 7), ["--model", "set"], "7 was there: if it began so, say --initial '[7]'"),
+    "a read": (operation(0, "read", None, 0) + operation(0, "cas", [0, 1]), [], "read 0: if that was the initial value, use --initial '0'"),
+    "a cas": (operation(0, "cas", ["a", "b"]), [], "changed the value from \"a\": if that was the initial value, use --initial '\"a\"'"),
+    "a set": (operation(0, "read", None, [3, 1]), ["--model", "set"], "use --initial '[1, 3]'"),
+    "an element": (operation(0, "remove", 7), ["--model", "set"], "7 was there: if that was the initial value, use --initial '[7]'"),
     "a counter": (operation(0, "add", 2) + operation(0, "read", None, 5), ["--model", "counter"], None),
     "no beginning explains it": (operation(0, "write", 1) + operation(0, "read", None, 0), [], None),
     "somebody named it": (operation(0, "read", None, 0), ["--initial", "1"], None),
@@ -69,7 +69,7 @@ def test_a_beginning_of_any_value_can_be_said(refold: Refold, tmp_path: Path) ->
         "{:process 0, :type :invoke, :f :read, :value nil}\n{:process 0, :type :ok, :f :read, :value #{1 [2 :a]}}\n"
     )
     (result,) = only_results(refold("check", "h.edn", "--json"))
-    assert result["hint"].startswith("nothing that was written before explains that somebody read [")
+    assert result["hint"].startswith("no earlier write explains that a client read [")
 
 
 @pytest.mark.parametrize("case", sorted(HINTS))

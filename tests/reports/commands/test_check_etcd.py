@@ -191,7 +191,7 @@ def test_watches_show_one_log_in_its_order(refold: Refold, tmp_path: Path) -> No
 def test_what_is_no_report_is_said(refold: Refold, tmp_path: Path) -> None:
     """A folder of something else, files of something else, nothing to judge."""
     (tmp_path / "report" / "client-1").mkdir(parents=True)
-    assert "this is a directory, and no report of etcd" in refold("check", "report").err
+    assert "this directory is not a report of etcd" in refold("check", "report").err
     operations = tmp_path / "report" / "client-1" / "operations.json"
     for text, said in (
         ("{", "operations.json: not JSON"),

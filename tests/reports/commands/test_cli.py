@@ -291,7 +291,7 @@ def test_systems_are_listed_with_what_they_can_do(refold: Refold) -> None:
     ended = refold("systems")
     assert ended.code == 0
     assert all(name in ended.out for name in by_name)
-    assert ended.out.splitlines()[-1] == "refold systems --all says what each of these is"
+    assert ended.out.splitlines()[-1] == "“refold systems --all” describes each of these"
 
 
 def test_systems_are_listed_with_what_every_name_means(refold: Refold) -> None:

@@ -35,7 +35,7 @@ def is_one_sentence(ended: Ended, *words: str) -> None:
     assert len(ended.err) < 700
     for word in words:
         assert word in ended.err, ended.err
-    assert "a fault of refold itself" not in ended.err
+    assert "an internal error in refold" not in ended.err
 
 
 def history() -> bytes:
@@ -186,7 +186,7 @@ def test_check_does_not_wait_for_an_application_that_hangs(
     assert ended.code == 2
     assert (
         ended.err == "refold: history.jsonl: line 2: application 'inventory' did not answer for 2 s"
-        f" (it was in evolve(), line 8 of {tmp_path / 'hangs.py'}); it was given up\n"
+        f" (it was in evolve(), line 8 of {tmp_path / 'hangs.py'}); refold gave up on it\n"
     )
     assert "good.jsonl: held" in ended.out
 
@@ -195,8 +195,11 @@ def test_check_does_not_wait_for_an_application_that_hangs(
     ("options", "words"),
     [
         (("--initial", "{"), "--initial '{' is not JSON"),
-        (("--initial", "[" * 50_000 + "]" * 50_000), "[[… is not JSON, or too deep"),
-        (("--initial", "9" * 50_000), "99… is not JSON, or too deep or too long a number"),
+        (("--initial", "[" * 50_000 + "]" * 50_000), "[[… is not JSON, or is nested too deeply"),
+        (
+            ("--initial", "9" * 50_000),
+            "99… is not JSON, or is nested too deeply, or contains a number that is too long",
+        ),
         (("--application", "invetory"), "did you mean 'inventory'?"),
     ],
 )
@@ -723,7 +726,7 @@ def test_a_standard_input_that_is_closed_is_empty(command: tuple[str, ...], tmp_
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert "fault of refold" not in done.stderr
+    assert "internal error" not in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

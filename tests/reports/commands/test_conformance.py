@@ -72,7 +72,7 @@ def test_ctrl_c_ends_the_command_and_not_only_the_system_at_hand(refold: Refold,
     (tmp_path / "own.py").write_text(HANGS)
     ended = refold("conformance", "own.py:Signalled", "sqlite", "--examples", "40", "--seed", "1", "--json")
     assert ended.code == 2
-    assert ended.err == "refold: interrupted in system 'own.py:Signalled', 1 of 2\n"
+    assert ended.err == "refold: interrupted while searching system 'own.py:Signalled', 1 of 2\n"
     (table,) = json.loads(ended.out)["systems"]
     assert table["interrupted"]
     assert 1 <= table["examples"] < 40

@@ -45,10 +45,10 @@ def test_one_that_is_stopped_goes_on_and_says_how_far_it_came(tmp_path: pathlib.
     code, said, _ = run(tmp_path, "--seconds", "0")
     assert code == 0
     assert "not explored to the end" in said
-    assert "the same command goes on" in said
+    assert f"to resume from {tmp_path / 'explore.state'}, run the same command again" in said
     code, said, aside = run(tmp_path)
     assert code == 0
-    assert "goes on with" in aside
+    assert "resuming with" in aside
     assert "explored to the end: no plan" in said
 
 
@@ -64,7 +64,7 @@ def test_a_program_gets_one_object(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--seconds", "nan"), "is no length of time"),
+        (("--seconds", "nan"), "is not a length of time"),
         (("--system", "refrence"), "did you mean"),
         (("--system", "nondeterministic-handler", "--application", "accounts"), ""),
     ],
@@ -89,9 +89,9 @@ def test_a_state_that_is_nonsense_is_told(tmp_path: pathlib.Path) -> None:
 def test_how_long_it_will_take_is_told_by_how_the_levels_grow() -> None:
     levels = [Level(1, 51, 88, 37, 0.1), Level(2, 290, 789, 427, 1.0), Level(3, 995, 2810, 1371, 3.0)]
     said = forecast(Progress([], levels))
-    assert said.startswith("to the end of this scope it is another ")
-    assert said.endswith(" the last level is 3.4 times the one before")
-    assert "the first levels of this scope are large already" in forecast(Progress([], levels[:2]))
+    assert said.startswith("the rest of this scope will take another ")
+    assert said.endswith(" the last level is 3.4 times as large as the one before")
+    assert "the first levels of this scope are already large" in forecast(Progress([], levels[:2]))
     assert not forecast(Progress([], levels[:1]))  # a slow machine, not a large scope
     endless = [Level(n, 10 * 3**n, 1, 0, 3.0**n) for n in range(1, 6)]
     assert "or far more" in forecast(Progress([], endless))

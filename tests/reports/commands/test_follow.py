@@ -91,8 +91,8 @@ def test_an_error_is_said_once_and_the_next_history_is_judged(refold: Refold, tm
         (("--follow", "--report-dir", "pages"), "until Ctrl-C"),
         (("--follow", "--model", "set"), "refold's own format"),
         (("--follow", "--format", "edn"), "refold's own format"),
-        (("--idle", "3"), "go with --follow"),
-        (("--metrics", "m.prom"), "go with --follow"),
+        (("--idle", "3"), "need --follow"),
+        (("--metrics", "m.prom"), "need --follow"),
     ],
 )
 def test_what_does_not_go_together_is_said(
@@ -111,7 +111,7 @@ def test_nothing_that_was_written_is_no_verdict(refold: Refold, tmp_path: Path) 
     ended = refold("check", "--follow", "empty.jsonl", "opened.jsonl", "--idle", "0")
     assert ended.code == 2
     assert ended.out.count("undecided") == 2
-    assert "nothing was written that could be judged" in ended.out
+    assert "nothing that can be judged was written" in ended.out
     assert refold("check", "--follow", "nowhere.jsonl").code == 2
 
 
@@ -200,7 +200,7 @@ def test_metrics_that_cannot_be_written_for_a_while_do_not_end_the_watch(
     follower = follow.Follower([], "refold.prom")
     for _ in range(6):
         follower.tell(at_once=True)
-    complaint = "refold: refold.prom could not be written: No space left on device; the histories are judged on\n"
+    complaint = "refold: refold.prom could not be written: No space left on device; judging continues\n"
     assert capsys.readouterr().err == complaint * 2
     room = iter([False])
     with pytest.raises(OSError, match="No space"):

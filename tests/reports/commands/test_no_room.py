@@ -44,8 +44,8 @@ def test_what_was_found_is_told_where_no_file_can_be_written(tmp_path: Path) -> 
     assert ended.code == 1, ended
     assert ended.out.startswith("BROKEN"), ended
     assert "refold replay" not in ended.out, "there is no file of it"
-    assert "refold: the report was not written whole to .refold: File too large" in ended.err
-    assert "refold: a plan was not written to .refold/plans: File too large" in ended.err
+    assert "refold: the report could not be written completely to .refold: File too large" in ended.err
+    assert "refold: a plan could not be written to .refold/plans: File too large" in ended.err
     assert nothing_is_left(tmp_path)
 
 
@@ -55,7 +55,7 @@ def test_a_verdict_without_its_report_is_told_and_is_no_success(tmp_path: Path) 
     assert ended.code == 2, ended
     assert json.loads(ended.out)["verdict"] == "held"
     assert json.loads(ended.out)["report"] is None
-    assert "the report was not written whole" in ended.err
+    assert "the report could not be written completely" in ended.err
     assert nothing_is_left(tmp_path)
 
 
@@ -64,7 +64,7 @@ def test_a_replay_is_told_too(tmp_path: Path, refold: Refold) -> None:
     plan = plan_of(refold)
     ended = without_room(tmp_path, "replay", plan)
     assert (ended.code, ended.out[:6]) == (1, "BROKEN"), ended
-    assert "the report was not written whole" in ended.err
+    assert "the report could not be written completely" in ended.err
 
 
 @pytest.mark.parametrize(

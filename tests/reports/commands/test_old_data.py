@@ -47,13 +47,13 @@ def test_a_version_that_does_not_is_told_what_changed(refold: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--history", OLD), "say with --application which application"),
+        (("--history", OLD), "name the application that must read them with --application"),
         (("--history", OLD, "--application", GOOD, "--seconds", "3"), "--seconds would have no effect"),
-        (("--decisions",), "name one with --history"),
+        (("--decisions",), "--decisions needs --history"),
         (("--history", "nowhere.jsonl", "--application", GOOD), "nowhere.jsonl: No such file"),
         (
             ("--history", str(EXAMPLES / "spans.jsonl"), "--application", GOOD),
-            "old data are read from histories of refold",
+            "--history reads only refold's own format",
         ),
         (("--history", str(EXAMPLES / "shop.py"), "--application", GOOD), "none of the formats"),
     ],

@@ -144,4 +144,4 @@ def test_zoo_ends_its_searches_when_it_is_told_to_end(tmp_path: Path) -> None:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate()
-    assert (process.returncode, said) == (2, "refold: the search ended early; what was found so far is above\n")
+    assert (process.returncode, said) == (2, "refold: the search ended early; the results so far are above\n")

@@ -85,11 +85,11 @@ def test_of_a_long_plan_the_ends_are_shown() -> None:
     first, between, last = shortened(plan_items(example))
     assert (len(first), between, len(last)) == (ENDS, 263, ENDS)
     text = text_of(result("x", example), plans=["plans/a.json"])
-    assert "… 291 actions between; all are in plans/a.json" in text
+    assert "… 291 actions in between; all are in plans/a.json" in text
     assert len(re.findall(r"^ +\d+\. ", text, re.M)) == PLAN_MAX
     assert re.search(r"^ +303\. bob ", text, re.M)
     message = message_of(example, "refold replay plans/a.json").splitlines()
-    assert "  … 263 actions between; all are in the file of the command below" in message
+    assert "  … 263 actions in between; all are in the plan file that the command below names" in message
     page = page_of(result("x", example))
     assert "<summary>The plan, 303 actions</summary>" in page
     assert page.count("<li value=") == 303
