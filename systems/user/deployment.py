@@ -48,6 +48,8 @@ from refold.model.parts.connection import Disconnect
 from refold.model.process import Emit
 from refold.model.record import ConsumerSpec, Crashed
 from refold.systems.deployment import Deployment
+from refold.systems.gate.databases import traffic
+from refold.systems.gate.databases.traffic import Unchanged
 from refold.systems.gate.runtime.driven import NeedsThread
 from refold.systems.user.actors import Stage
 from refold.systems.user.coroutines import Recorder
@@ -117,6 +119,8 @@ class OwnDeployment(Deployment):
         system = self.system
         emit = self.recorder if system.gated and not system.threaded else self.recorder.passing()
         self.lit = False
+        self.as_read = Unchanged()
+        """Whether reading the log would show the same once more."""
         self.own: list[OwnRole] = []
         self.ahead: dict[str, float] = {}
         """Whose clock has been set, and to what."""
@@ -300,7 +304,10 @@ class OwnDeployment(Deployment):
         if self.watched_log is not None and self.service is not None:
             call = self.service.calls.get(who)
             self.watched_log.at_work = call if isinstance(call, Call) else who
-        self.tail()
+        if not self.as_read:
+            with traffic.asked() as by_reading:
+                self.tail()
+            self.as_read.looked(by_reading)
         consumer = self.consumers.get(who)
         if isinstance(consumer, Watched) and not (self.stage is not None and self.stage.is_dead(who)):
             consumer.look()

@@ -24,6 +24,8 @@ from refold.model.record import ConsumerSpec, Crashed, Failed, Record, Recovered
 from refold.model.words import short
 from refold.systems.gate import durable
 from refold.systems.gate.crossing import Died, Exited, Raised, Returned, Status
+from refold.systems.gate.databases import traffic
+from refold.systems.gate.databases.traffic import Unchanged
 from refold.systems.user.actors import Finish, Stage
 from refold.systems.user.asked import Asked, differing, snapshot
 from refold.systems.user.consumers import Rows, promised
@@ -121,6 +123,8 @@ class Watched(Asked, Consumer):
         super().__init__(name, projection, context, Rows(self))
         self.spec = self.promise()
         self.shown: tuple[int | None, StoredRows] = (None, {})
+        self.as_shown = Unchanged()
+        """Whether a look would show the same once more."""
         self.saved_snapshot: tuple[int, StoredRows] | None = None
         """What its snapshot was when it was looked at last."""
         self.unflushed = False
@@ -178,9 +182,13 @@ class Watched(Asked, Consumer):
         differing(self.title, rows, rows)  # they are going to be compared
         return rows
 
+    def shows_checkpoint(self) -> bool:
+        """Whether it has one."""
+        return callable(getattr(self.theirs, "checkpoint", None))
+
     def checkpoint_now(self) -> int | None:
         """The checkpoint; None if it shows none."""
-        if not callable(getattr(self.theirs, "checkpoint", None)):
+        if not self.shows_checkpoint():
             return None
         shown = self.ask_checkpoint()
         return shown if self.covered is None or self.role not in READING else self.covered(shown)
@@ -201,10 +209,14 @@ class Watched(Asked, Consumer):
     def look(self, when: str = "working") -> None:
         """Record what it shows, if that is news. What is locked by somebody's open transaction cannot be seen now, and a dead one need not
         answer, nor one that has been told to stop; what a recovery has come to, counts from its end on."""
-        if self.recovering and when == "working":
+        if when == "working" and (self.recovering or self.as_shown):
             return
+        self.as_shown.forget()
         try:
-            seen = (self.checkpoint_now(), self.current())
+            with traffic.asked() as by_checkpoint:
+                checkpoint = self.checkpoint_now()
+            with traffic.asked() as by_rows:
+                seen = (checkpoint, self.current())
         except AdapterError as error:
             if when == "dead" or self.stopping or self.is_locked(error):
                 return
@@ -212,8 +224,11 @@ class Watched(Asked, Consumer):
         if when != "working" or seen != self.shown:
             self.shown = seen
             self.emit(Shown(self.name, *seen, when))
-        if callable(getattr(self.theirs, "snapshot", None)) and when != "dead":
-            self.look_at_snapshot()
+        if callable(getattr(self.theirs, "snapshot", None)):
+            if when != "dead":
+                self.look_at_snapshot()
+        elif when == "working":
+            self.as_shown.looked(by_rows, *([by_checkpoint] if self.shows_checkpoint() else []))
 
     def look_at_snapshot(self) -> None:
         """Record the newest snapshot, if that is news. What is locked now is looked at later."""
@@ -251,7 +266,7 @@ class Watched(Asked, Consumer):
         """End its process at rest and start it again; where it goes on then. None if it cannot be started again, shows no position, or
         promises to build everything anew. Nothing follows, so nothing of it is recorded here."""
         again = self.makes or (hasattr(self.theirs, "crash") and hasattr(self.theirs, "restart"))
-        shows = callable(getattr(self.theirs, "checkpoint", None))
+        shows = self.shows_checkpoint()
         if self.role in (INLINE, RUNNING) or self.down or self.busy() or self.spec.volatile or not (again and shows):
             return None
         try:

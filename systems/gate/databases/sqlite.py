@@ -26,6 +26,7 @@ from typing import Any, TypeVar, cast
 from refold.systems.gate.actor import Actor, Process, current, made_for_actors
 from refold.systems.gate.boundary import QUIET, Boundary
 from refold.systems.gate.crossing import Wait
+from refold.systems.gate.databases import traffic
 from refold.systems.gate.databases.statements import kind_of, words_of
 from refold.systems.gate.decision import Hold
 from refold.systems.gate.patches import Patches, Replacements
@@ -44,8 +45,9 @@ class Database:
 
     known: weakref.WeakValueDictionary[str, Database] = weakref.WeakValueDictionary()
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, path: str = "") -> None:
         self.name = name
+        self.path = path
         self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
         self.waiting: list[Actor] = []
 
@@ -59,11 +61,12 @@ class Database:
         key = os.path.abspath(plain)
         found = cls.known.get(key)
         if found is None:
-            found = cls.known[key] = cls(os.path.basename(key))
+            found = cls.known[key] = cls(os.path.basename(key), key)
         return found
 
     def ended(self) -> None:
         """A transaction has ended: whoever waits may try again."""
+        traffic.wrote()
         for actor in self.waiting:
             actor.gate.unblock(actor)
 
@@ -130,14 +133,17 @@ class Connection(sqlite3.Connection):
         """Do some work on the database as it is decided."""
         actor = current()
         if actor is None:
-            self._get_ready(words)
+            traffic.asks(self.database.path)
+            if not words.startswith("SELECT"):
+                self._get_ready()
+                traffic.wrote()
             return work()
         self._belongs_to(actor)
         return actor.cross(kind, words, lambda: self._work(actor, words, work), self._boundary(kind, words))
 
-    def _get_ready(self, words: str) -> None:
+    def _get_ready(self) -> None:
         """Before the first statement that may write, unless a transaction is open: then it is too late."""
-        if not self.is_set_up and not words.startswith("SELECT") and not _inside(self):
+        if not self.is_set_up and not _inside(self):
             self._set_up()
 
     def _boundary(self, kind: str, words: str) -> Boundary:
@@ -180,7 +186,9 @@ class Connection(sqlite3.Connection):
         inside = _inside(self)
         until = actor.gate.now + self.timeout
         while True:
-            self._get_ready(words)
+            if not words.startswith("SELECT"):
+                self._get_ready()
+                traffic.wrote()
             try:
                 result = work()
                 if type(actor.decision) is Hold and isinstance(result, Cursor):
