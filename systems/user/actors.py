@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -274,6 +274,15 @@ class Stage:
         if one is not None and len(one.process.actors) > 1:
             self.held[name] = one
         self.tell(name)
+
+    def others_go_on(self, names: Iterable[str]) -> None:
+        """What goes on by itself takes its steps, up to where it only waits; but not who was made to stop."""
+        for name in names:
+            for _ in range(LOOSE_STEPS):
+                one = self.leads(name)
+                if one is None or one is self.held.get(name):
+                    break
+                self.step(name)
 
     def before(self, name: str) -> str:
         """What somebody stands before."""

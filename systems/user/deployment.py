@@ -65,6 +65,7 @@ from refold.systems.user.watching import (
     INLINE,
     PULLING,
     PUSHED,
+    RUNNING,
     Watched,
 )
 
@@ -527,14 +528,18 @@ class OwnDeployment(Deployment):
             role.clock_was_set()
 
     def elapse(self, action: Elapse) -> bool:
-        """Time passes; who pulls may find something to do for which the time has come."""
+        """Time passes: who pulls may find something to do for which the time has come, and who works by himself does it."""
         if self.stage is None:
             return False
         self.step(action)
+        watched = [one for one in self.consumers.values() if isinstance(one, Watched)]
+        by_themselves = [one.name for one in watched if one.role == RUNNING and not one.down]
+        self.stage.others_go_on(by_themselves)
         self.stage.gate.advance(action.seconds)
-        for consumer in self.consumers.values():
-            if isinstance(consumer, Watched) and consumer.role == PULLING:
-                consumer.wake()
+        self.stage.others_go_on(by_themselves)
+        for one in watched:
+            if one.role == PULLING:
+                one.wake()
         return True
 
     def asked(self, clock: str) -> set[str]:

@@ -114,6 +114,20 @@ def of_time(
         )
 
 
+def of_running(
+    cast: Cast, places: dict[str, list[str]], running: Sequence[str], mortal: Collection[str], wait: float
+) -> Iterator[Group]:
+    """Who works by himself may do several things at once: one of them stops in its middle, and time passes for the others."""
+    begun: list[Any] = [
+        (Submit(*first), Submit(*second), BeginTurn(one), Halt(one, place), Elapse(wait))
+        for one in running
+        for place in acting(places[one])
+        for first, second in zip(cast.talks, (*cast.talks[1:], cast.talks[0]), strict=True)
+    ]
+    yield "", 8, [(*stop, GoOn(stop[2].consumer)) for stop in begun]
+    yield "consumer-crash", 12, [(*stop, Die(stop[2].consumer)) for stop in begun if stop[2].consumer in mortal]
+
+
 def of_due(cast: Cast, places: dict[str, list[str]], working: Sequence[str], wait: float) -> Iterator[Group]:
     """Work for which the time has to come: when it has, a worker begins, and somebody else changes the same thing meanwhile."""
     due: list[Any] = [(BeginTurn(one), Halt(one, place)) for one in working for place in places.get(due_of(one), ())]
