@@ -59,6 +59,12 @@ def begins_otherwise(turns: Sequence[Collection[str]]) -> bool:
     return not set().union(*others).issuperset(first)
 
 
+def begins_with_more(turns: Sequence[Collection[str]]) -> bool:
+    """Whether the first of some turns has more than twice as many places as any later one."""
+    first, *others = map(len, turns) if turns else [0]
+    return first > 2 * max(others, default=first)
+
+
 def due_of(name: str) -> str:
     """Under what the places are kept at which somebody stops only when time has passed."""
     return f"due:{name}"

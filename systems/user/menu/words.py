@@ -24,12 +24,14 @@ from refold.model.parts.calls import (
 from refold.model.parts.clocks import SetClock
 from refold.model.tape import Group, Word
 from refold.systems.user.actors import answer_of
-from refold.systems.user.menu.places import READS, acting, beginning_of, due_of, failed_at, late_of, restart_of
+from refold.systems.user.menu.places import QUIET, READS, acting, beginning_of, due_of, failed_at, late_of, restart_of
 
 CATCH_UP = 5
 """Turns in a row by which a consumer gets to the end of the log now and then: only there some mistakes show."""
 LOADED = (1, 5)
 """Events that are there when a consumer begins to load them: within one page, and beyond a small one."""
+WAITING_FOR = (2, 5)
+"""Events that wait for one that works by itself: for two of its tasks, and for more than one page."""
 
 
 def of_beginnings(
@@ -46,9 +48,24 @@ def of_beginnings(
     ]
     if loads:
         yield "", 48, [(*load, Submit(*talk), GoOn(load[-1].who)) for load, talk in loads]
+        yield (
+            "",
+            24,
+            [
+                (*load, Submit(*talk), *then, GoOn(load[-1].who))
+                for load, talk in loads
+                for then in twice(cast, load[-1], places[beginning_of(load[-1].who)])
+            ],
+        )
     deaths = [(*load, Die(load[-1].who), Turn(load[-1].who)) for load, _ in loads if load[-1].who in mortal]
     if deaths:
         yield "consumer-crash", 12, deaths
+
+
+def twice(cast: Cast, stop: Halt, places: Sequence[str]) -> Iterator[Word]:
+    """Somebody who has stopped at one of these places goes on to a later one, and somebody else writes meanwhile."""
+    for number, later in enumerate(places[places.index(stop.before) + 1 :]):
+        yield (Halt(stop.who, later), Submit(*cast.talks[number % len(cast.talks)]))
 
 
 def of_clocks(cast: Cast, actors: Collection[str], ahead: float) -> Iterator[Group]:
@@ -118,14 +135,20 @@ def of_running(
     cast: Cast, places: dict[str, list[str]], running: Sequence[str], mortal: Collection[str], wait: float
 ) -> Iterator[Group]:
     """Who works by himself may do several things at once: one of them stops in its middle, and time passes for the others."""
+    talks = cast.talks
     begun: list[Any] = [
-        (Submit(*first), Submit(*second), BeginTurn(one), Halt(one, place), Elapse(wait))
+        (*(Submit(*talks[(n + k) % len(talks)]) for k in range(count)), BeginTurn(one), Halt(one, place), Elapse(wait))
         for one in running
         for place in acting(places[one])
-        for first, second in zip(cast.talks, (*cast.talks[1:], cast.talks[0]), strict=True)
+        for count in WAITING_FOR
+        for n in range(len(talks))
     ]
-    yield "", 8, [(*stop, GoOn(stop[2].consumer)) for stop in begun]
-    yield "consumer-crash", 12, [(*stop, Die(stop[2].consumer)) for stop in begun if stop[2].consumer in mortal]
+    if begun:
+        yield "", 6, [(*stop, GoOn(stop[-2].who)) for stop in begun]
+        yield "failure", 6, [(*stop, FailStep(stop[-2].who), GoOn(stop[-2].who)) for stop in begun]
+    deaths = [(*stop, Die(stop[-2].who)) for stop in begun if stop[-2].who in mortal]
+    if deaths:
+        yield "consumer-crash", 10, deaths
 
 
 def of_due(cast: Cast, places: dict[str, list[str]], working: Sequence[str], wait: float) -> Iterator[Group]:
@@ -282,11 +305,30 @@ def of_consumers(
                 for (one, other), stop in product(cast.rivals, begun)
             ],
         )
+    if serves:
+        yield (
+            "",
+            6,
+            [
+                (*(Turn(stop[0].consumer),) * CATCH_UP, Submit(*one), *stop, Submit(*other), GoOn(stop[0].consumer))
+                for (one, other), stop in product(cast.rivals, begun)
+            ],
+        )
     yield from of_second_faults((*stop, places.get(failed_at(stop[1].who, stop[1].before), ())) for stop in begun)
     deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in begun if stop[0].consumer in mortal]
     if deaths:
         yield "consumer-crash", 10, deaths
         yield "consumer-crash", 6, [(*death, Turn(death[0].consumer)) for death in deaths]  # type: ignore[attr-defined]
+    again = [
+        (*stop, Die(one), BeginTurn(one), Halt(one, place), FailStep(one), GoOn(one))
+        for one in working
+        if one in mortal
+        for stop in begun
+        if stop[0].consumer == one and not stop[1].before.startswith(QUIET)
+        for place in places[one]
+    ]
+    if again:
+        yield "consumer-crash", 8, again
     recoveries: list[Any] = [
         (Crash(one), BeginRestart(one), Halt(one, place))
         for one in working

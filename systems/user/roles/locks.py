@@ -213,6 +213,9 @@ class OwnLocks(OwnRole):
                     races.append(
                         (Acquire(one, lock), *stop, *late, Acquire(other, lock), WriteLocked(other, lock), GoOn(one))
                     )
+                elif what == "release":
+                    taken = (Acquire(one, lock), *stop, *late, Acquire(other, lock))
+                    races.append((*taken, GoOn(one), Acquire(one, lock)))
         yield "", 10, races
         yield "unheard", 3, [(*stop, LoseAnswer(stop[0].client), GoOn(stop[0].client)) for stop in stops]
         yield "failure", 3, [(*stop, FailStep(stop[0].client), GoOn(stop[0].client)) for stop in stops]
@@ -273,8 +276,9 @@ class OwnLocks(OwnRole):
         self.clocks_agree = False
 
     def on_time(self, action: PassTime) -> bool:
-        """Half a lease passes; not in the middle of a call of which nobody could say whether it came before or after."""
-        exact = ("", "write") if self.theirs.written is not None else ("",)
+        """Half a lease passes; not in the middle of a call of which nobody could say whether it came before or after. Whoever has begun to
+        give a lock back has it no more."""
+        exact = ("", "release", "write") if self.theirs.written is not None else ("", "release")
         if self.theirs.lease is None or any(held.doing not in exact for held in self.held.values()):
             return False
         self.step(action)
