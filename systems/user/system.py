@@ -367,14 +367,17 @@ class OwnSystem:
         """For each consumer, at which places of a call it makes a difference that time passes before another call is done."""
         found: dict[str, list[str]] = {}
         for place in places:
-            at_once, late = (
-                self.rehearsed(application, lambda rehearsal: rehearsal.shown_after(commands, place, seconds))
-                for seconds in (0.0, AHEAD)
-            )
-            for name, rows in late.items():
+            at_once = self.shown_after(application, commands, place, 0.0)
+            for name, rows in self.shown_after(application, commands, place, AHEAD).items():
                 if rows != at_once.get(name):
                     found.setdefault(late_of(name), []).append(place)
         return found
+
+    def shown_after(
+        self, application: Application, commands: Sequence[Any], place: str, seconds: float
+    ) -> dict[str, list[str]]:
+        """What consumers show after a call that has taken so long at a place, in a rehearsal of its own."""
+        return self.rehearsed(application, lambda rehearsal: rehearsal.shown_after(commands, place, seconds))
 
     def rehearsed(
         self, application: Application, rehearse: Callable[[Rehearsal], dict[str, list[str]]]
