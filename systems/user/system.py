@@ -64,6 +64,7 @@ from refold.systems.user.menu.words import (
     of_consumers,
     of_due,
     of_queues,
+    of_relays,
     of_running,
     of_service,
     of_time,
@@ -309,6 +310,8 @@ class OwnSystem:
             yield from of_consumers(cast, places, working, mortal=self.mortal, stops=self.stops, serves=self.serves)
             running = [one for one in working if self.roles[one] == RUNNING]
             yield from of_running(cast, places, running, self.mortal, AHEAD)
+            if self.serves:
+                yield from of_relays(cast, places, self.workers, self.mortal)
         timed = [one for one in dict.fromkeys((*self.clients, *working)) if one in self.timed]
         if timed:
             self.capabilities |= {Clocks.ability().name}

@@ -305,30 +305,11 @@ def of_consumers(
                 for (one, other), stop in product(cast.rivals, begun)
             ],
         )
-    if serves:
-        yield (
-            "",
-            6,
-            [
-                (*(Turn(stop[0].consumer),) * CATCH_UP, Submit(*one), *stop, Submit(*other), GoOn(stop[0].consumer))
-                for (one, other), stop in product(cast.rivals, begun)
-            ],
-        )
     yield from of_second_faults((*stop, places.get(failed_at(stop[1].who, stop[1].before), ())) for stop in begun)
     deaths: list[Word] = [(*stop, Die(stop[0].consumer)) for stop in begun if stop[0].consumer in mortal]
     if deaths:
         yield "consumer-crash", 10, deaths
         yield "consumer-crash", 6, [(*death, Turn(death[0].consumer)) for death in deaths]  # type: ignore[attr-defined]
-    again = [
-        (*stop, Die(one), BeginTurn(one), Halt(one, place), FailStep(one), GoOn(one))
-        for one in working
-        if one in mortal
-        for stop in begun
-        if stop[0].consumer == one and not stop[1].before.startswith(QUIET)
-        for place in places[one]
-    ]
-    if again:
-        yield "consumer-crash", 8, again
     recoveries: list[Any] = [
         (Crash(one), BeginRestart(one), Halt(one, place))
         for one in working
@@ -346,3 +327,31 @@ def of_consumers(
     ends = [(*stop, StopOrderly(stop[0].consumer)) for stop in begun if stop[0].consumer in stops]
     if ends:
         yield "consumer-crash", 6, ends
+
+
+def of_relays(
+    cast: Cast, places: dict[str, list[str]], relays: Sequence[str], mortal: Collection[str]
+) -> Iterator[Group]:
+    """Workers that send: somebody writes while one of them works on the last that there was, and one fails in its first turn after a death,
+    in which it puts in order what it had begun."""
+    begun: list[Any] = [(BeginTurn(one), Halt(one, place)) for one in relays for place in places[one]]
+    if not begun:
+        return
+    yield (
+        "",
+        6,
+        [
+            (*(Turn(stop[0].consumer),) * CATCH_UP, Submit(*one), *stop, Submit(*other), GoOn(stop[0].consumer))
+            for (one, other), stop in product(cast.rivals, begun)
+        ],
+    )
+    again = [
+        (*stop, Die(one), BeginTurn(one), Halt(one, place), FailStep(one), GoOn(one))
+        for one in relays
+        if one in mortal
+        for stop in begun
+        if stop[0].consumer == one and not stop[1].before.startswith(QUIET)
+        for place in places[one]
+    ]
+    if again:
+        yield "consumer-crash", 8, again
