@@ -88,6 +88,7 @@ OWN_RULES: Rules = {
             "one of those that work on these rows came to the event before another had made the row",
         ),
         against(0.8, lambda facts: not facts.row_was_missing),
+        against(0.1, lambda facts: facts.worked_at_once),  # then it may also have been a race
     ),
     "inline-rows-overwritten": (
         shows(0.5, *UNAPPLIED, "inline-rows-behind"),
