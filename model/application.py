@@ -100,11 +100,13 @@ class Application:
         return None
 
     def decide(self, command: Command, state: State, /) -> Sequence[Payload]:
-        """The events that `command` causes in `state`; raises `Refusal` if its condition does not hold."""
+        """The events that `command` causes in `state`; raises `Refusal` if its condition does not hold. If one command
+        class subclasses another, `isinstance` with the base class is true for both: ask for the subclass first."""
         raise unwritten(self, "decide")
 
     def evolve(self, state: State, event: Payload, /) -> State:
-        """The state after `event`. It must not change `state` in place or depend on anything but its arguments."""
+        """The state after `event`. It must not change `state` in place, depend on anything but its arguments, or return
+        None for something that is gone again."""
         raise unwritten(self, "evolve")
 
     def view(self, event: Payload, rows: Rows, /) -> Writes:

@@ -39,7 +39,10 @@ class ConsumerPort(Protocol):
 
     - `crash` and `restart`: without them, the consumer is never crashed.
     - `flush`: for a consumer that collects events. It handles all events that the consumer has collected. The harness
-      calls it when there is nothing more to read, as a timer would.
+      calls it when there is nothing more to read, in place of all timers of the consumer, and not again before the
+      next event.
+    - `saves_every`: for a consumer that saves its checkpoint once every so many events. At rest, fewer events of the log
+      than this may come after the checkpoint (1 by default: none); the rows must contain all of them.
     - `durable`: the harness replaces it with a function that the consumer must call right before each durable step. If
       the consumer has to die there, this function raises an exception, and the consumer must do nothing more.
     - `close`: called when the run is over.
@@ -48,7 +51,8 @@ class ConsumerPort(Protocol):
     projection: str
 
     def handle(self, event: Stored) -> None:
-        """Handle one event, which may be delivered again: change rows and save the checkpoint, in any order."""
+        """Handle one event, which may be delivered again: change rows and save the checkpoint, in any order. New events
+        come in the order of their positions, whatever their streams, unless the consumer is ``unordered``."""
 
     def checkpoint(self) -> int:
         """The position after which the consumer will continue when it is restarted; 0 at first."""

@@ -58,10 +58,11 @@ class Worker:
 
     `make` is called each time its process starts, with the path or address of the database. `poll` is the name of its
     method that does a bounded piece of work and returns whether there was any work to do. If something else passes the
-    events to the worker, use `handle` instead to name the method that receives them; the worker then needs a
-    checkpoint. Leave out `make` if the rows are written in the transaction of the append. `rows` is a table or a query:
-    the first column is the key, and the other columns are the value. `checkpoint` is a table or a query with one
-    number.
+    events to the worker, use `handle` instead to name the method that receives them, as stored events
+    (`refold.model.Stored`); the worker then needs a checkpoint, and nothing calls a `flush`. Leave out `make` if the
+    rows are written in the transaction of the append. `rows` is a table or a query: the first column is the key. If
+    there is one more column, it is the value; if there are several, the value is a tuple of them. `checkpoint` is a
+    table or a query with one number.
 
     A worker that runs by itself (`start`, `stop`, its own threads or tasks) is not a `Worker`. Put an object with
     `start` and `rows` into the `consumers` of the system that the function returned by `sqlite_system` creates; the page
@@ -92,7 +93,8 @@ class Worker:
 class Relay:
     """A process that works in turns and sends messages: the relay of an outbox, a process manager, a mailer.
 
-    `make` is called each time its process starts, with the path or address of the database and the sink called `sends`.
+    `make` is called each time its process starts, with the path or address of the database and the sink called `sends`;
+    with ``sends=""``, without a sink. This call is the relay's recovery: it may run statements, and they may fail.
     `poll` is the name of its method that does a bounded piece of work and returns whether there was any work to do.
     """
 

@@ -62,7 +62,8 @@ class RelayPort(Protocol):
 
     If the relay is given as a class or a function, a new relay is created each time its process starts, and the process
     may die anywhere. Several relays may run at once. If `poll` raises an exception, the failure is recorded and `poll`
-    is called again; when the system comes to rest, the fourth failure in a row ends the attempts.
+    is called again. When the system comes to rest, the fourth failure in a row ends the attempts, until simulated time
+    has passed; the relay is not started again.
 
     Optional: `stop` (an orderly shutdown, as requested by SIGTERM), `crash` and `restart` (for an object that outlives
     its process), and `close`.
