@@ -268,26 +268,38 @@ class Campaign:
             return
         with held_back() as waiting:
             self.signatures.add(signature)
-            self.seen(Counterexample(tuple(run.performed), tuple(run.findings), tuple(run.history), self.examples, 0.0))
+            as_found = Counterexample(tuple(run.performed), tuple(run.findings), tuple(run.history), self.examples, 0.0)
+            self.seen(as_found)
+            try:
+                run = self.asked_once_more(as_found, waiting) or run
+            except BaseException:  # whatever it is, it comes after the find
+                self.keep(as_found)
+                raise
+            if run.findings[0].signature in self.signatures - {signature}:
+                return
             counterexample, stopped = self.shrunk(run, waiting)
-            self.counterexamples.append(counterexample)
-            self.found(counterexample)
+            self.keep(counterexample)
             if stopped is not None:
                 raise stopped
             waiting.let_in()
-        self.look_further(counterexample)
 
-    def look_further(self, found: Counterexample) -> None:
-        """If a consumer never got to the end, try what it does with one more event: if it handles that one, the one before is lost, and
-        that is another finding."""
+    def keep(self, counterexample: Counterexample) -> None:
+        """Add it to what was found."""
+        self.counterexamples.append(counterexample)
+        self.found(counterexample)
+
+    def asked_once_more(self, found: Counterexample, waiting: HeldInterrupt) -> Run | None:
+        """If a consumer never got to the end, the run that shows that it handles one more event all the same: then it has lost those
+        before, and this is the finding."""
         for plan in one_more(self.menu, found):
+            waiting.let_in()
             self.tell()
             if self.budget.exhausted(self.seconds):
-                return
-            outcome = Outcome.of(found.found_at - 1, execute(self.system, self.application, plan), keep=True)
-            if outcome.signature is not None and outcome.signature not in self.signatures:
-                self.report(outcome)
-                return
+                break
+            run = execute(self.system, self.application, plan)
+            if run.findings and run.findings[0].guarantee != found.finding.guarantee:
+                return run
+        return None
 
     def shrunk(self, run: Run, waiting: HeldInterrupt) -> tuple[Counterexample, BaseException | None]:
         """The shortest plan that shows the first anomaly of the run, and what stopped the shrinking early, if anything."""

@@ -55,3 +55,26 @@ class Stopped(Lossy):
     """The other one."""
 
     consumer = Stops
+
+
+class StopsAndRepeats(Numbers):
+    """Handles the third event only when there are more than five, and the fourth twice."""
+
+    lost = 0
+
+    def poll(self) -> bool:
+        """One event."""
+        found = self.log.read(self.seen, 6)
+        if self.seen == 2 and len(found) < 4:
+            return False
+        for event in found[:1]:
+            self.seen = event.position
+            for _ in range(2 if event.position == 4 else 1):
+                self.table[event.stream] = Inventory().evolve(self.table.get(event.stream, 0), event.data)
+        return bool(found)
+
+
+class Both(Lossy):
+    """A third one."""
+
+    consumer = StopsAndRepeats
