@@ -14,7 +14,6 @@ from refold.model.errors import UsageError
 from refold.model.examples.inventory import Inventory
 from refold.model.parts.claims.lock import Acquire
 from refold.model.parts.claims.lock_calls import BeginLocked
-from refold.model.parts.claims.lock_calls import BeginLocked
 from refold.properties.result import Result
 from refold.search.campaign import Budget, Campaign
 from refold.systems.user import Lock, sqlite_system
