@@ -284,13 +284,13 @@ class Campaign:
             waiting.let_in()
 
     def keep(self, counterexample: Counterexample) -> None:
-        """Add it to what was found."""
+        """Add a counterexample to the result, and call `found`."""
         self.counterexamples.append(counterexample)
         self.found(counterexample)
 
     def asked_once_more(self, found: Counterexample, waiting: HeldInterrupt) -> Run | None:
-        """If a consumer never got to the end, the run that shows that it handles one more event all the same: then it has lost those
-        before, and this is the finding."""
+        """If a consumer never reached the end, repeat the plan with one more command. Returns the run in which the consumer
+        handles that event: it has lost the ones before, and this is the finding. Returns None if there is no such run."""
         for plan in one_more(self.menu, found):
             waiting.let_in()
             self.tell()
