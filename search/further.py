@@ -19,7 +19,7 @@ def one_more(menu: Menu, found: Counterexample) -> Iterator[Plan]:
     whether it lost the last events or is still to handle them: consumers that are judged by their rows, and show no checkpoint."""
     finding = found.findings[0]
     shown = [proof.record for proof in finding.evidence if type(proof.record) is Shown]
-    if finding.anomaly != "never-reaches-tail" or any(record.checkpoint is not None for record in shown):
+    if finding.anomaly != "never-reaches-tail" or not shown or any(record.checkpoint is not None for record in shown):
         return
     alone = [word[0] for _, _, words in menu.groups for word in words if len(word) == 1]
     commands = dict.fromkeys(action for action in alone if isinstance(action, Submit))

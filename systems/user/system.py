@@ -357,10 +357,10 @@ class OwnSystem:
                     new = [place for place in turn if place not in found[name]]
                     if new:
                         found |= {name: chosen([*found[name], *new]), due_of(name): chosen(new)}
-            if self.serves and (self.timed | self.measuring).intersection(self.clients):
-                found |= self.late_calls(application, commands, acting(found["service"]))
             with contextlib.suppress(AdapterError):  # a search comes to that as well, and says so when it does
                 found |= self.rehearsed(application, lambda rehearsal: rehearsal.after_failures(commands, found))
+                if self.serves and (self.timed | self.measuring).intersection(self.clients):
+                    found |= self.late_calls(application, commands, acting(found["service"]))
             self.places[kind] = found
         return self.places[kind]
 
