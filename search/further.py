@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from refold.model.action import Submit
-from refold.model.parts.calls import Elapse, Shown
+from refold.model.parts.calls import Elapse, GoOn, Shown
 from refold.model.tape import Menu, Plan
 from refold.properties.result import Counterexample
 
@@ -24,5 +24,8 @@ def one_more(menu: Menu, found: Counterexample) -> Iterator[Plan]:
     alone = [word[0] for _, _, words in menu.groups for word in words if len(word) == 1]
     commands = dict.fromkeys(action for action in alone if isinstance(action, Submit))
     waits = dict.fromkeys(action for action in alone if isinstance(action, Elapse))
+    ends = dict.fromkeys(
+        action for action in alone if isinstance(action, GoOn)
+    )  # who stands in the middle may be in the way
     for command, wait in product(list(commands)[:COMMANDS], [(), *((one,) for one in list(waits)[:1])]):
-        yield (*found.plan, *wait, command)
+        yield (*found.plan, *ends, *wait, command)
