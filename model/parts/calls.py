@@ -152,7 +152,8 @@ class StopOrderly(Action, frozen=True, tag="stop-orderly"):
 
 @action_kind
 class Elapse(Action, frozen=True, tag="elapse"):
-    """Time passes and nobody moves: a machine is slow, a garbage collector runs, or nobody has anything to do.
+    """Time passes: a machine is slow, a garbage collector runs, or nobody has anything to do. Only workers that run by themselves move:
+    their tasks do what they can and what is due, except a task that the plan has stopped.
 
     May lose: leases and claims that end by themselves, waits with a timeout. May never lose: anything that does not depend on time.
     """

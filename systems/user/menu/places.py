@@ -53,16 +53,13 @@ def beginning_of(name: str) -> str:
 
 
 def begins_otherwise(turns: Sequence[Collection[str]]) -> bool:
-    """Whether the first of some turns stops at places where no later one does. How often a place comes again in a turn depends on how much
-    there is to do."""
-    first, *others = [{numbered(place)[0] for place in turn} for turn in turns] or [set()]
-    return not set().union(*others).issuperset(first)
-
-
-def begins_with_more(turns: Sequence[Collection[str]]) -> bool:
-    """Whether the first of some turns has more than twice as many places as any later one."""
-    first, *others = map(len, turns) if turns else [0]
-    return first > 2 * max(others, default=first)
+    """Whether the first of some turns stops at places where no later one does, or at more than twice as many. How often a place comes again
+    in a turn depends on how much there is to do."""
+    first, *others = turns or [()]
+    if len(first) > 2 * max(map(len, others), default=len(first)):
+        return True
+    names = [{numbered(place)[0] for place in turn} for turn in (first, *others)]
+    return not set().union(*names[1:]).issuperset(names[0])
 
 
 def due_of(name: str) -> str:

@@ -17,7 +17,6 @@ from refold.systems.user.menu.places import (
     acting,
     beginning_of,
     begins_otherwise,
-    begins_with_more,
     chosen,
     failed_at,
     queue_of,
@@ -62,13 +61,11 @@ class Rehearsal:
         for consumer in run.consumers.values():
             pulls = isinstance(consumer, Watched) and consumer.role == PULLING
             turns = self.turns(consumer, TO_THE_END if pulls else REHEARSED_TURNS)
-            if pulls and (begins_otherwise(turns) or begins_with_more(turns)):
+            if pulls and begins_otherwise(turns):
                 seen = run.observer.seen
                 self.do(commands, {})
                 turns += self.turns(consumer, TO_THE_END)
-                if run.observer.seen > seen and (
-                    begins_otherwise(turns) or begins_with_more(turns)
-                ):  # there was as much to do once more
+                if run.observer.seen > seen and begins_otherwise(turns):  # there was something to do once more
                     places[beginning_of(consumer.name)] = dict.fromkeys(turns[0])
             places[consumer.name].update(dict.fromkeys(place for turn in turns for place in turn))
             if consumer.name in run.system.mortal and isinstance(consumer, Watched) and consumer.role != INLINE:
