@@ -99,7 +99,7 @@ def test_campaign_takes_one_length_of_time() -> None:
     """Minutes or seconds."""
     said = CliRunner().invoke(main, ["campaign", "--minutes", "1", "--seconds", "60"])
     assert said.exit_code == 2
-    assert "give one of them" in said.stderr
+    assert "use only one of them" in said.stderr
 
 
 def test_explore(tmp_path: pathlib.Path) -> None:
