@@ -19,10 +19,9 @@ from refold.model.tape import Plan
 from refold.properties.result import Counterexample, Nearest, Result
 from refold.properties.suite import checked_on
 from refold.search.capabilities import not_checked
-from refold.search.further import one_more
 from refold.search.outcome import Outcome, Runner
 from refold.search.run import Reproducer, Run, execute
-from refold.search.shrink import Shrinker
+from refold.search.shrink import Shrinker, one_more
 from refold.search.signals import HeldInterrupt, held_back, undropped
 from refold.search.staleness import Staleness
 from refold.search.tapes import tape

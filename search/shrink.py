@@ -2,18 +2,22 @@
 
 Every part of a plan is a plan, so shrinking is deleting: first what was skipped, then chunks, then single actions and pairs; after that
 each action is replaced by simpler ones of its kind, or of a simpler kind. Deterministic; stops at a fixpoint.
+
+Some plans leave a question open. These are made longer first, by `one_more`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import msgspec
 
 from refold.model.action import Action, Append, Begin, CrashAt, Deliver, Prepare, Redeliver, Submit
+from refold.model.parts.calls import Elapse, GoOn, Shown
 from refold.model.tape import Menu, Plan
+from refold.properties.result import Counterexample
 
 Reproduces = Callable[[Plan], "Plan | None"]
 """Runs a plan; the actions performed up to the anomaly if it is still the same, else None."""
@@ -26,6 +30,9 @@ COUNTING: dict[type, str] = {Deliver: "consumer", Redeliver: "consumer", CrashAt
 
 LEAPS_UP_TO = 9
 LEAPS_MOST = 500
+
+COMMANDS = 6
+"""Commands that are tried at the end of a plan, at most."""
 
 
 class Shrinker:
@@ -241,3 +248,20 @@ def words_of(action: Action) -> Iterator[str]:
             value = getattr(command, field)
             if isinstance(value, str):
                 yield value
+
+
+def one_more(menu: Menu, found: Counterexample) -> Iterator[Plan]:
+    """The plan with one more command at its end, at once or a while later, if it left a consumer short of the end and nobody can tell
+    whether it lost the last events or is still to handle them: consumers that are judged by their rows, and show no checkpoint."""
+    finding = found.findings[0]
+    shown = [proof.record for proof in finding.evidence if type(proof.record) is Shown]
+    if finding.anomaly != "never-reaches-tail" or not shown or any(record.checkpoint is not None for record in shown):
+        return
+    alone = [word[0] for _, _, words in menu.groups for word in words if len(word) == 1]
+    commands = dict.fromkeys(action for action in alone if isinstance(action, Submit))
+    waits = dict.fromkeys(action for action in alone if isinstance(action, Elapse))
+    ends = dict.fromkeys(
+        action for action in alone if isinstance(action, GoOn)
+    )  # who stands in the middle may be in the way
+    for command, wait in product(list(commands)[:COMMANDS], [(), *((one,) for one in list(waits)[:1])]):
+        yield (*found.plan, *ends, *wait, command)

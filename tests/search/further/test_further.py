@@ -18,7 +18,7 @@ from refold.search.outcome import Outcome
 from refold.search.run import execute
 from refold.systems.user.adopt import adapt
 
-from .further import Both, Lossy, Stopped
+from .consumers import Both, Lossy, Stopped
 
 THREE = (Submit("alice", Inventory().commands()[0]),) * 3
 

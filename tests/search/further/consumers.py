@@ -8,7 +8,7 @@ from typing import Any
 from refold.model.examples.inventory import Inventory
 from refold.systems.user.module import load
 
-FileLog: Any = load(str(pathlib.Path(__file__).parents[2] / "examples" / "my_log.py") + ":FileLog")
+FileLog: Any = load(str(pathlib.Path(__file__).parents[3] / "examples" / "my_log.py") + ":FileLog")
 
 
 class Numbers:
