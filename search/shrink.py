@@ -258,10 +258,8 @@ def one_more(menu: Menu, found: Counterexample) -> Iterator[Plan]:
     if finding.anomaly != "never-reaches-tail" or not shown or any(record.checkpoint is not None for record in shown):
         return
     alone = [word[0] for _, _, words in menu.groups for word in words if len(word) == 1]
-    commands = dict.fromkeys(action for action in alone if isinstance(action, Submit))
-    waits = dict.fromkeys(action for action in alone if isinstance(action, Elapse))
-    ends = dict.fromkeys(
-        action for action in alone if isinstance(action, GoOn)
-    )  # who stands in the middle may be in the way
-    for command, wait in product(list(commands)[:COMMANDS], [(), *((one,) for one in list(waits)[:1])]):
-        yield (*found.plan, *ends, *wait, command)
+    commands, waits, ends = (
+        list(dict.fromkeys(action for action in alone if isinstance(action, kind))) for kind in (Submit, Elapse, GoOn)
+    )
+    for command, wait in product(commands[:COMMANDS], ([], waits[:1]) if waits else ([],)):
+        yield (*found.plan, *ends, *wait, command)  # who stands in the middle may be in the way, and goes on first

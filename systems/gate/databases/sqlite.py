@@ -134,17 +134,18 @@ class Connection(sqlite3.Connection):
         actor = current()
         if actor is None:
             traffic.asks(self.database.path)
-            if not words.startswith("SELECT"):
-                self._get_ready()
-                traffic.wrote()
+            self._get_ready(words)
             return work()
         self._belongs_to(actor)
         return actor.cross(kind, words, lambda: self._work(actor, words, work), self._boundary(kind, words))
 
-    def _get_ready(self) -> None:
-        """Before the first statement that may write, unless a transaction is open: then it is too late."""
+    def _get_ready(self, words: str) -> None:
+        """Before a statement that may write. The connection is set up once, unless a transaction is open: then it is too late."""
+        if words.startswith("SELECT"):
+            return
         if not self.is_set_up and not _inside(self):
             self._set_up()
+        traffic.wrote()
 
     def _boundary(self, kind: str, words: str) -> Boundary:
         """What may go wrong with this. Rolling back does not fail."""
@@ -186,9 +187,7 @@ class Connection(sqlite3.Connection):
         inside = _inside(self)
         until = actor.gate.now + self.timeout
         while True:
-            if not words.startswith("SELECT"):
-                self._get_ready()
-                traffic.wrote()
+            self._get_ready(words)
             try:
                 result = work()
                 if type(actor.decision) is Hold and isinstance(result, Cursor):

@@ -346,12 +346,10 @@ def of_relays(
         ],
     )
     again = [
-        (*stop, Die(one), BeginTurn(one), Halt(one, place), FailStep(one), GoOn(one))
-        for one in relays
-        if one in mortal
+        (*stop, Die(stop[0].consumer), stop[0], Halt(stop[1].who, place), FailStep(stop[1].who), GoOn(stop[1].who))
         for stop in begun
-        if stop[0].consumer == one and not stop[1].before.startswith(QUIET)
-        for place in places[one]
+        if stop[0].consumer in mortal and not stop[1].before.startswith(QUIET)
+        for place in places[stop[0].consumer]
     ]
     if again:
         yield "consumer-crash", 8, again
